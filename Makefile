@@ -1,0 +1,53 @@
+# Everything starts from a fresh machine with git, make and Python 3.11 or newer:
+# the first target that needs it makes a virtual environment in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help setup demo test check lint types format bench kill clean
+
+help:            ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("gitstore needs Python 3.11 or newer; say make PYTHON=python3.x") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(READY) ## make .venv with gitstore and all its tools
+
+demo: $(READY)  ## the whole story on real data, narrated
+	$(BIN)/gitstore demo
+
+test: $(READY)  ## the tests
+	$(PYTEST) -n auto
+
+check: lint types test ## what must be clean before a commit
+
+lint: $(READY)  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy sees the package as it is installed: cli/ and hooks/ inside gitstore/.
+types: $(READY) ## mypy --strict
+	@rm -rf build/types && mkdir -p build/types/gitstore
+	@for entry in gitstore/*; do ln -s "$(CURDIR)/$$entry" build/types/gitstore/; done
+	@ln -s "$(CURDIR)/cli" "$(CURDIR)/hooks" build/types/gitstore/
+	@ln -s "$(CURDIR)/tests" build/types/tests
+	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p gitstore
+
+format: $(READY) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installed
+	$(BIN)/python -m tests.bench
+
+kill: $(READY)  ## kill -9 at random instants, 100 times
+	$(PYTEST) tests/test_crash.py --kills 100
+
+clean:           ## remove what make made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,151 @@
+"""Everything that can go wrong on purpose, and the exit code of each.
+
+The tree:
+
+    GitstoreError            1    an expected failure
+    ├── NotAModel           10    the directory is no model
+    ├── Locked              11    another process holds the repository
+    ├── Corrupt             12    what is stored is not what was put in
+    ├── BadSettings         13    settings.yaml does not hold
+    └── OperationFailed     14    the model's own code failed
+        ├── MaxDurationExceeded
+        ├── ModelException
+        ├── CodeTerminated
+        └── InvalidOutput
+
+A message is one line that says what is wrong and where; a hint is one line that says what to do.
+Anything else that reaches the command line is a bug, and exits with 255.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class GitstoreError(Exception):
+    """An expected failure.
+
+    `message` is one line for the person reading it; `hint`, if any, says what to do about it.
+    `details()` is what `--json` shows beside them.
+    """
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "error"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def details(self) -> dict[str, Any]:
+        """Facts for programs, beside the message."""
+        return {}
+
+
+class NotAModel(GitstoreError):
+    """The directory is not a gitstore model, or not a git repository at all."""
+
+    exit_code = 10
+    kind = "not_a_model"
+
+
+class Locked(GitstoreError):
+    """Another process holds the repository."""
+
+    exit_code = 11
+    kind = "locked"
+
+
+class Corrupt(GitstoreError):
+    """Stored bytes are not what their object id says, or a snapshot has not the shape it must have."""
+
+    exit_code = 12
+    kind = "corrupt"
+
+
+class BadSettings(GitstoreError):
+    """settings.yaml does not hold. `problems` has one finished line for each thing that is wrong."""
+
+    exit_code = 13
+    kind = "bad_settings"
+
+    def __init__(self, problems: Sequence[str], hint: str | None = None) -> None:
+        super().__init__("\n".join(problems), hint)
+        self.problems = tuple(problems)
+
+    def details(self) -> dict[str, Any]:
+        return {"problems": list(self.problems)}
+
+
+class InvalidInput(GitstoreError):
+    """A value given to an operation is not what settings.yaml asks for. Nothing was run."""
+
+    kind = "invalid_input"
+
+    def __init__(self, problems: Sequence[str], hint: str | None = None) -> None:
+        super().__init__("\n".join(problems), hint)
+        self.problems = tuple(problems)
+
+    def details(self) -> dict[str, Any]:
+        return {"problems": list(self.problems)}
+
+
+class OperationFailed(GitstoreError):
+    """The model's own code failed. `phase` says at which step of the operation."""
+
+    exit_code = 14
+    kind = "operation_failed"
+
+    def __init__(self, message: str, hint: str | None = None, *, phase: str) -> None:
+        super().__init__(message, hint)
+        self.phase = phase
+
+    def details(self) -> dict[str, Any]:
+        return {"at": self.phase}
+
+
+class MaxDurationExceeded(OperationFailed):
+    """A phase took longer than `max_durations` allows; the worker was killed."""
+
+    kind = "max_duration_exceeded"
+
+
+class ModelException(OperationFailed):
+    """The model's code raised. `traceback` is the worker's text, innermost frame last."""
+
+    kind = "exception"
+
+    def __init__(self, message: str, hint: str | None = None, *, phase: str, traceback: str) -> None:
+        super().__init__(message, hint, phase=phase)
+        self.traceback = traceback
+
+    def details(self) -> dict[str, Any]:
+        return super().details() | {"traceback": self.traceback}
+
+
+class CodeTerminated(OperationFailed):
+    """The worker ended before it answered. One of `returncode` and `signal` is set."""
+
+    kind = "code_terminated"
+
+    def __init__(self, message: str, *, phase: str, returncode: int | None, signal: int | None) -> None:
+        super().__init__(message, phase=phase)
+        self.returncode = returncode
+        self.signal = signal
+
+    def details(self) -> dict[str, Any]:
+        return super().details() | {"exit_code": self.returncode, "signal": self.signal}
+
+
+class InvalidOutput(OperationFailed):
+    """The model's code gave back something else than settings.yaml promises."""
+
+    kind = "invalid_output"
+
+
+class Cancelled(GitstoreError):
+    """The user stopped an operation; nothing of it was recorded."""
+
+    exit_code = 130
+    kind = "cancelled"

@@ -1,0 +1,1 @@
+"""Hook scripts that gitstore installs into repositories."""
