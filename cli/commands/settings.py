@@ -1,0 +1,88 @@
+"""`gitstore settings`: check, show and describe settings.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstore.cli import output
+
+
+@click.group()
+def command() -> None:
+    """Check, show and describe settings.yaml.
+
+    \b
+    Examples:
+      gitstore settings check
+      gitstore settings show --json
+      gitstore settings schema > settings.schema.json
+    """
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@output.json_option
+@click.pass_context
+def check(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
+    """Tell every problem of settings.yaml, or of FILE, with its line.
+
+    Exits with 13 if there are any.
+
+    \b
+    Examples:
+      gitstore settings check
+      gitstore settings check ../other/settings.yaml --json
+    """
+    from gitstore import settings
+    from gitstore.errors import BadSettings
+
+    path = settings.find(ctx.obj) if file is None else ctx.obj / file
+    source = path.name if file is None else str(file)
+    try:
+        settings.load(path, source)
+    except BadSettings as error:
+        if not as_json:
+            raise
+        output.data_json({"ok": False, "problems": list(error.problems)})
+        ctx.exit(error.exit_code)
+    if as_json:
+        output.data_json({"ok": True, "problems": []})
+    else:
+        output.message(f"{source}: ok")
+
+
+@command.command()
+@output.json_option
+@click.pass_context
+def show(ctx: click.Context, *, as_json: bool) -> None:
+    """Print the settings that hold, every default included.
+
+    With --json, sizes are in bytes and durations in seconds.
+
+    \b
+    Examples:
+      gitstore settings show
+      gitstore -C digits settings show --json
+    """
+    from gitstore import settings
+
+    loaded = settings.load(settings.find(ctx.obj))
+    if as_json:
+        output.data_json(settings.to_builtins(loaded))
+    else:
+        output.data(settings.render(loaded).rstrip("\n"))
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON Schema of settings.yaml, for editors.
+
+    \b
+    Examples:
+      gitstore settings schema > settings.schema.json
+    """
+    from gitstore.settings.json_schema import schema as json_schema
+
+    output.data_json(json_schema())

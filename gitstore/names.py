@@ -1,0 +1,68 @@
+"""What a model, a snapshot or a state may be called: one rule for all three.
+
+A name becomes a component of a git ref, a directory under states/, and a half of MODEL@SNAPSHOT,
+so it must be safe as each of them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_CHARACTERS = 100
+
+# A file name may have 255 bytes, and git adds ".lock" to that of a ref while it writes it.
+MAX_BYTES = 240
+
+# git-check-ref-format(1) forbids them, "/" because a name is one component; "@" parts MODEL@SNAPSHOT.
+FORBIDDEN = frozenset("/\\~^:?*[@")
+
+_OBJECT_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with `name` for a model, a snapshot or a state; None if nothing is.
+
+    The answer continues a sentence that begins with the name: "has a space in it".
+    """
+    if not name:
+        return "is empty"
+    return _size_problem(name) or _character_problem(name) or _shape_problem(name)
+
+
+def _size_problem(name: str) -> str | None:
+    if len(name) > MAX_CHARACTERS:
+        return f"is longer than {MAX_CHARACTERS} characters"
+    if len(name.encode(errors="replace")) > MAX_BYTES:
+        return f"is longer than {MAX_BYTES} bytes"
+    return None
+
+
+def _character_problem(name: str) -> str | None:
+    for character in name:
+        if character.isspace():
+            return "has a space in it"
+        if not character.isprintable():
+            return "has an invisible character in it"
+        if character in FORBIDDEN:
+            return f"has {character!r} in it"
+    # Two names that look the same must be the same; some file systems would change the others.
+    if not unicodedata.is_normalized("NFC", name):
+        return "is not in Unicode's composed form (NFC)"
+    return None
+
+
+def _shape_problem(name: str) -> str | None:
+    if name[0] in "-.":
+        return f"starts with {name[0]!r}"
+    for ending in (".", ".lock"):
+        if name.endswith(ending):
+            return f"ends with {ending!r}"
+    if ".." in name:
+        return "has '..' in it"
+    # Whatever its case: on some file systems refs/states/head is refs/states/HEAD.
+    if name.upper() == "HEAD":
+        return "is a name that git keeps for itself"
+    if _OBJECT_ID.fullmatch(name):
+        return "looks like an object id"
+    return None

@@ -1,0 +1,77 @@
+"""What the texts in settings.yaml may be, where a type alone does not say it.
+
+A function here tells what is wrong with a text, None if nothing is; the answer continues a
+sentence that begins with the text, like that of `name_problem`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+
+OBJECT_ID = "^[0-9a-f]{40}$"
+PYTHON = r"^3\.(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2}))?$"
+
+# An exact pin as in PEP 508, and nothing else: these lines go to an installer, to which more than
+# a pin would be a URL, a local path or an option. Markers are checked word by word for the same reason.
+_PROJECT = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_VERSION = r"[0-9][A-Za-z0-9._!+-]*"
+_MARKER_WORD = (
+    r""""[^"'\\]*"|'[^"'\\]*'|[()]|[<>=!~]=|[<>]|and\b|or\b|not\b|in\b|extra\b|os_name\b|sys_platform\b"""
+    r"|platform_(?:machine|release|system|version|python_implementation)\b"
+    r"|python_(?:full_)?version\b|implementation_(?:name|version)\b"
+)
+REQUIREMENT = (
+    rf"^{_PROJECT}(?:\[{_PROJECT}(?:, ?{_PROJECT})*\])?=={_VERSION}(?: ?;(?: *(?:{_MARKER_WORD}))+)?$"
+)
+
+# Tabs and line ends are text; what else moves the cursor or colours the terminal is not.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+# What a repository already has in these places.
+_TAKEN_PATHS = ("states", "settings.yaml", "packages.lock")
+
+
+def text_problem(text: str) -> str | None:
+    """For text that people read."""
+    return "has a control character in it" if _CONTROL.search(text) else None
+
+
+def parameter_problem(name: str) -> str | None:
+    """For the name of a parameter, which becomes a keyword argument of the model's code."""
+    if keyword.iskeyword(name):
+        return "is a keyword of Python"
+    # Python compares identifiers in NFKC: under another form the argument would never arrive.
+    if not name.isidentifier() or not unicodedata.is_normalized("NFKC", name):
+        return "is not a Python identifier"
+    return None
+
+
+def code_problem(path: str) -> str | None:
+    """For the directory that holds the code, relative to the repository."""
+    parts = path.split("/")
+    if text_problem(path) or "\\" in path or "\n" in path:
+        return "has a character in it that a path in git should not have"
+    if path.startswith("/"):
+        return "is an absolute path"
+    if ".." in parts:
+        return "leads out of the directory it starts in"
+    if "" in parts or "." in parts:
+        return "has an empty or '.' component"
+    if any(part.lower() == ".git" for part in parts):
+        return "is git's own directory"
+    if parts[0] in _TAKEN_PATHS:
+        return "is where gitstore keeps something else"
+    return None
+
+
+def url_problem(url: str) -> str | None:
+    """For where another repository is: what `git fetch` takes, without what git would run."""
+    if text_problem(url) or "\n" in url or not url.strip():
+        return "is empty or has a control character in it"
+    if url.startswith("-"):
+        return "starts with '-', which git would read as an option"
+    if re.match("[A-Za-z0-9]+::", url):
+        return "names a remote helper, which git would run"
+    return None

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitstore.names import name_problem
+from gitstore.quoting import quoted
+
+
+@pytest.mark.parametrize(
+    "name", ["digits", "v1", "v1.2-rc_3", "größe", "数字", "a#b", "x" * 100, "Head2", "states", "1", "a{b}"]
+)
+def test_good_names(name: str) -> None:
+    assert name_problem(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "is empty"),
+        ("x" * 101, "is longer than 100 characters"),
+        ("数" * 81, "is longer than 240 bytes"),
+        ("my model", "has a space in it"),
+        ("a\tb", "has a space in it"),
+        ("a\n", "has a space in it"),
+        ("a\u00a0b", "has a space in it"),
+        ("a\x00b", "has an invisible character in it"),
+        ("a\x7f", "has an invisible character in it"),
+        ("a\u200bb", "has an invisible character in it"),
+        ("\u202eb", "has an invisible character in it"),
+        ("a\ud800", "has an invisible character in it"),
+        ("a/b", "has '/' in it"),
+        ("a@b", "has '@' in it"),
+        ("@", "has '@' in it"),
+        ("a:b", "has ':' in it"),
+        ("a\\b", "has '\\\\' in it"),
+        ("a~1", "has '~' in it"),
+        ("gro\u0308\u00dfe", "is not in Unicode's composed form (NFC)"),
+        ("-rf", "starts with '-'"),
+        (".git", "starts with '.'"),
+        ("..", "starts with '.'"),
+        ("a.", "ends with '.'"),
+        ("a.lock", "ends with '.lock'"),
+        ("a..b", "has '..' in it"),
+        ("HEAD", "is a name that git keeps for itself"),
+        ("head", "is a name that git keeps for itself"),
+        ("0123456789abcdef" * 2 + "01234567", "looks like an object id"),
+    ],
+)
+def test_bad_names(name: str, problem: str) -> None:
+    assert name_problem(name) == problem
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12))
+def test_git_takes_what_we_take(name: str) -> None:
+    if name_problem(name) is None:
+        subprocess.run(["git", "check-ref-format", f"refs/tags/{name}"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a b", "'a b'"),
+        ("it's", '"it\'s"'),
+        ("a\n\x1b[31m", "'a\\n\\x1b[31m'"),
+        ("x" * 60, "'" + "x" * 60 + "'"),
+        ("x" * 61, "'" + "x" * 59 + "…'"),
+    ],
+)
+def test_quoted_is_one_harmless_line(text: str, shown: str) -> None:
+    assert quoted(text) == shown
