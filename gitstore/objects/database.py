@@ -1,0 +1,196 @@
+"""All objects of a repository: its packs, its loose objects, and those of its alternates."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gitstore.errors import Corrupt, GitstoreError
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack import Pack, Packed
+
+Fallback = Callable[[Oid], tuple[Kind, bytes] | None]
+
+
+class MissingObject(Corrupt):
+    """An object that something refers to is not in the repository."""
+
+    def __init__(self, oid: Oid) -> None:
+        super().__init__(f"object {oid} is missing from the repository")
+        self.oid = oid
+
+
+class BrokenObject(Corrupt):
+    """An object's bytes are not those its id promises, or cannot be read at all."""
+
+    def __init__(self, oid: Oid, why: str) -> None:
+        super().__init__(f"object {oid} is corrupt: {why}")
+        self.oid = oid
+
+
+class ObjectDatabase:
+    """Finds and reads objects. Safe to use from many threads.
+
+    Whole entries of packs and loose objects are read here; deltas, which only stock git writes,
+    are left to `fallback`, which answers `None` for an object it has not.
+    """
+
+    def __init__(self, directory: Path, fallback: Fallback | None = None) -> None:
+        self.directory = directory
+        self._fallback = fallback
+        self._known: dict[Path, Pack] = {}
+        self._freshened: set[Path] = set()
+        self.directories: list[Path] = []
+        self.refresh()
+
+    @property
+    def packs(self) -> list[Pack]:
+        """The packs of the repository and of its alternates."""
+        return list(self._known.values())
+
+    @property
+    def own_packs(self) -> list[Pack]:
+        """The packs of the repository itself."""
+        return [pack for pack in self.packs if pack.path.parent == self.directory / "pack"]
+
+    def refresh(self) -> None:
+        """See what other processes have added or removed since the packs were last listed."""
+        self.directories = list(_with_alternates(self.directory))
+        known: dict[Path, Pack] = {}
+        for directory in self.directories:
+            for path in sorted((directory / "pack").glob("pack-*.idx")):
+                pack = self._known.get(path) or _open(path)
+                if pack is not None:
+                    known[path] = pack
+        self._known = known
+
+    def __contains__(self, oid: Oid) -> bool:
+        return self.find(oid) is not None or self.loose_path(oid) is not None
+
+    def find(self, oid: Oid) -> Packed | None:
+        """Where an object lies in a pack, if it does."""
+        for pack in self._known.values():
+            position = pack.index.find(oid)
+            if position is not None:
+                return Packed(pack, position)
+        return None
+
+    def loose_path(self, oid: Oid) -> Path | None:
+        """The file of a loose object, if it is one."""
+        name = str(oid)
+        for directory in self.directories:
+            path = directory / name[:2] / name[2:]
+            if path.exists():
+                return path
+        return None
+
+    def loose(self) -> Iterator[tuple[Oid, Path]]:
+        """The repository's own loose objects."""
+        for folder in sorted(self.directory.glob("[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.iterdir()):
+                if len(path.name) == 38:
+                    yield Oid.parse(folder.name + path.name), path
+
+    def freshen(self, oid: Oid) -> bool:
+        """Whether the object is there; if so, git's gc takes it for new.
+
+        As git does when it skips writing what it has: an object that nothing refers to yet must not
+        be pruned as old before our ref is in place.
+        """
+        packed = self.find(oid)
+        path = packed.pack.path if packed else self.loose_path(oid)
+        if path is None:
+            return False
+        if path not in self._freshened:
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                return False
+            except PermissionError:
+                pass  # an alternate of somebody else: theirs to keep
+            self._freshened.add(path)
+        return True
+
+    def read(self, oid: Oid) -> tuple[Kind, bytes]:
+        """An object's kind and content, checked against its id.
+
+        Raises `MissingObject` or `BrokenObject`.
+        """
+        found = self._read_own(oid)
+        if found is None:
+            self.refresh()  # another process may have packed it meanwhile
+            found = self._read_own(oid)
+        if found is None and self._fallback is not None:
+            found = self._fallback(oid)
+        if found is None:
+            raise MissingObject(oid)
+        kind, content = found
+        if Oid.of(kind, content) != oid:
+            raise BrokenObject(oid, "its content does not hash to its id")
+        return found
+
+    def read_as(self, kind: Kind, oid: Oid) -> bytes:
+        """The content of an object that must be of this kind. Raises `BrokenObject` if it is of another."""
+        found, content = self.read(oid)
+        if found is not kind:
+            raise BrokenObject(oid, f"it is a {found.name.lower()}, not a {kind.name.lower()}")
+        return content
+
+    def size(self, oid: Oid) -> int:
+        """An object's content size in bytes, without reading it where a pack has it whole."""
+        packed = self.find(oid)
+        try:
+            header = packed.pack.header(packed.position) if packed is not None else None
+        except FileNotFoundError:
+            header = None
+        if header is not None and header.type in list(Kind):
+            return header.size
+        return len(self.read(oid)[1])
+
+    def _read_own(self, oid: Oid) -> tuple[Kind, bytes] | None:
+        packed = self.find(oid)
+        try:
+            if packed is not None:
+                return packed.pack.read(packed.position)
+            path = self.loose_path(oid)
+            return read_loose(path) if path else None
+        except FileNotFoundError:
+            return None
+        except Corrupt as error:
+            raise BrokenObject(oid, error.message) from error
+
+
+def read_loose(path: Path) -> tuple[Kind, bytes]:
+    """A loose object, not yet checked against its id. Raises `Corrupt`."""
+    try:
+        header, _, content = zlib.decompress(path.read_bytes()).partition(b"\0")
+        word, size = header.split(b" ")
+        if int(size) != len(content):
+            raise ValueError("its size is not what its header says")
+        return Kind.of_word(word), content
+    except (zlib.error, ValueError, KeyError) as error:
+        raise Corrupt(f"{path}: {error}") from error
+
+
+def _open(index_path: Path) -> Pack | None:
+    try:
+        return Pack(index_path)
+    except FileNotFoundError:
+        return None  # merged away since the directory was listed
+
+
+def _with_alternates(directory: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """The object directory and those it borrows from, gitrepository-layout(5)."""
+    yield directory
+    try:
+        lines = (directory / "info" / "alternates").read_text().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise GitstoreError(f"{directory / 'info' / 'alternates'}: {error.strerror}") from error
+    for entry in lines:
+        other = (directory / entry).resolve()
+        if entry and not entry.startswith("#") and other not in seen:
+            yield from _with_alternates(other, seen | {directory.resolve(), other})

@@ -1,0 +1,133 @@
+"""Writing stored files back to disk: read, checked and joined on all cores, straight into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from gitstore.errors import Corrupt, GitstoreError
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.files import Progress
+from gitstore.objects.object_writer import core_count
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.stored import StoredFile, leads_out
+from gitstore.objects.tree import Mode
+
+_AHEAD = 4
+"""Blobs under way for each core: at 4 MiB a part at the most, what bounds memory."""
+
+
+def extract(
+    database: ObjectDatabase, files: Iterable[StoredFile], target: Path, progress: Progress = lambda _: None
+) -> None:
+    """Write files below `target`, which must be a directory of ours alone.
+
+    Every blob is checked against its id before it is written. Raises `Corrupt` for one that is not
+    what it should be, and `GitstoreError` if the disk is full; `target` is then half-written, so
+    callers extract into a `staging` directory.
+    """
+    with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-read") as pool:
+        under_way: deque[Future[int]] = deque()
+        try:
+            for job in _jobs(database, files, target):
+                under_way.append(pool.submit(job))
+                if len(under_way) > _AHEAD * core_count():
+                    progress(under_way.popleft().result())
+            while under_way:
+                progress(under_way.popleft().result())
+        except OSError as error:
+            raise GitstoreError(f"cannot write below {target.parent}: {error.strerror}") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def staging(target: Path) -> Iterator[Path]:
+    """A new directory beside `target` that takes its place, whole, when the block ends well.
+
+    `target` may be an empty directory, and must not exist otherwise. After an error nothing is left.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield directory
+        directory.chmod(0o777 & ~_umask())
+        directory.rename(target)
+    except BaseException:
+        remove_tree(directory)
+        raise
+
+
+def remove_tree(directory: Path) -> None:
+    """Delete a directory of ours, read-only files and directories included."""
+    for folder, _, _ in os.walk(directory):
+        Path(folder).chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _jobs(database: ObjectDatabase, files: Iterable[StoredFile], target: Path) -> Iterator[Callable[[], int]]:
+    for file in files:
+        path = target / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if file.mode == Mode.LINK:
+            _link(database, file, path)
+        else:
+            yield from _file_jobs(database, file, path)
+
+
+def _file_jobs(database: ObjectDatabase, file: StoredFile, path: Path) -> Iterator[Callable[[], int]]:
+    """One job for each blob of a file: the file is opened once, and closed by the last of them."""
+    mode = 0o777 if file.mode & 0o100 else 0o666
+    output = _Output(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+    offset = 0
+    for blob in file.blobs:
+        yield _Join(database, blob, output, offset)
+        offset += database.size(blob)
+
+
+class _Output:
+    """An open file that closes when the last job that writes to it is gone."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+class _Join:
+    """Reads one blob, checked, and writes it at its place in a file."""
+
+    def __init__(self, database: ObjectDatabase, blob: Oid, output: _Output, offset: int) -> None:
+        self._database = database
+        self._blob = blob
+        self._output = output
+        self._offset = offset
+
+    def __call__(self) -> int:
+        content = self._database.read_as(Kind.BLOB, self._blob)
+        view, offset = memoryview(content), self._offset
+        while view:
+            written = os.pwrite(self._output.descriptor, view, offset)
+            view, offset = view[written:], offset + written
+        return len(content)
+
+
+def _link(database: ObjectDatabase, file: StoredFile, path: Path) -> None:
+    goal = database.read_as(Kind.BLOB, file.entry).decode("utf-8", "surrogateescape")
+    if leads_out(file.path, goal):
+        raise Corrupt(f"{file.path} is a link to {goal}, outside the snapshot")
+    path.symlink_to(goal)
+
+
+def _umask() -> int:
+    """The process's umask, which can be read only by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,218 @@
+"""Storing a directory of opaque binary files as a git tree, with large files in parts.
+
+The rules of the format (docs/format.md): a file under 4 MiB is a blob; a larger one is a directory
+`NAME.parts` of parts. Links to files and directories are followed, modes are normalised, empty
+directories are left out. What cannot be stored is refused before anything is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
+
+from gitstore.errors import GitstoreError
+from gitstore.objects import parts, tree
+from gitstore.objects.object_writer import ObjectHasher
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
+from gitstore.objects.tree import Mode, TreeEntry
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes dealt with since the last call."""
+
+_PATIENCE = 0.1
+"""Seconds to wait at the most for the file system's clock to pass a file's time; a tick takes 1 to 10 ms."""
+
+
+class SourceFile(NamedTuple):
+    """A file as it was found."""
+
+    path: Path
+    stamp: Stamp
+
+
+class Listing(NamedTuple):
+    """A directory as it was found: its files and directories by name."""
+
+    files: dict[bytes, SourceFile]
+    directories: dict[bytes, Listing]
+
+    def walk(self) -> Iterator[SourceFile]:
+        """All files below."""
+        yield from self.files.values()
+        for directory in self.directories.values():
+            yield from directory.walk()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files below."""
+        return sum(file.stamp.size for file in self.walk())
+
+
+def scan(directory: Path, ancestors: tuple[tuple[int, int], ...] = ()) -> Listing:
+    """List all files below a directory, following links.
+
+    Raises `GitstoreError` that names the path of a dangling link, a directory loop, a socket, device
+    or pipe, a reserved name, or what cannot be read.
+    """
+    listing = Listing({}, {})
+    status = _status(directory)
+    identity = (status.st_dev, status.st_ino)
+    if identity in ancestors:
+        raise GitstoreError(f"{directory} leads back to a directory it lies in", "remove the link")
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError as error:
+        raise GitstoreError(f"{directory}: {error.strerror}") from error
+    for entry in entries:
+        path, name = Path(entry.path), os.fsencode(entry.name)
+        _check_name(path, name)
+        status = _status(path)
+        if stat.S_ISDIR(status.st_mode):
+            listing.directories[name] = scan(path, (*ancestors, identity))
+        elif stat.S_ISREG(status.st_mode):
+            listing.files[name] = SourceFile(path, Stamp.of(status))
+        else:
+            raise GitstoreError(
+                f"{path} is {_special(status.st_mode)}; a state holds plain files", "move it away"
+            )
+    return listing
+
+
+def store(
+    listing: Listing, writer: ObjectHasher, cache: StatCache, progress: Progress = lambda _: None
+) -> Oid:
+    """Add all files of a listing to a write, and return the id of their tree.
+
+    With a mere hasher for `writer`, find out what that id would be. Files that the cache knows are not read. Raises `GitstoreError` if a file changes while it is
+    being read; the caller then abandons the write.
+    """
+    reads: dict[Path, _Read] = {}
+    entries: dict[Path, tuple[Mode, Oid]] = {}
+    for file in listing.walk():
+        known = _known(file, writer, cache)
+        if known is None:
+            reads[file.path] = _read(file.path, writer, progress)
+        else:
+            entries[file.path] = known
+            progress(file.stamp.size)
+    writer.settle()
+    for path, read in reads.items():
+        entries[path] = read.finish(writer)
+        if read.settled:
+            cache.put(read.stamp, entries[path][1])
+    return _tree(listing, entries, writer)
+
+
+class _Read(NamedTuple):
+    """A file that was read: its stamp, whether that can be trusted later, and its blobs in order."""
+
+    stamp: Stamp
+    settled: bool
+    blobs: list[Oid]
+
+    def finish(self, writer: ObjectHasher) -> tuple[Mode, Oid]:
+        """The mode and id of the file's entry, once its blobs are written."""
+        if self.stamp.size < parts.LARGE:
+            return Mode.FILE, self.blobs[0]
+        named = (TreeEntry(Mode.FILE, parts.part_name(i), oid) for i, oid in enumerate(self.blobs))
+        return Mode.TREE, writer.add(Kind.TREE, tree.encode(named))
+
+
+def _read(path: Path, writer: ObjectHasher, progress: Progress) -> _Read:
+    try:
+        with FileIO(path) as file:
+            stamp, settled = _settle(file)
+            blobs: list[Oid] = []
+            size = 0
+            for content in _contents(file, stamp.size):
+                writer.add_blob(content, blobs.append)
+                size += len(content)
+                progress(len(content))
+            if size != stamp.size or Stamp.of(os.fstat(file.fileno())) != stamp:
+                raise GitstoreError(
+                    f"{path} changed while it was being read",
+                    "nothing was recorded; try again when nothing writes to it",
+                )
+    except OSError as error:
+        raise GitstoreError(f"{path}: {error.strerror}") from error
+    return _Read(stamp, settled, blobs)
+
+
+def _contents(file: FileIO, size: int) -> Iterator[bytes]:
+    """What becomes the file's blobs: its parts, or all of it."""
+    if size >= parts.LARGE:
+        return parts.cut(file)
+    return iter([file.read(parts.LARGE)])
+
+
+def _settle(file: FileIO) -> tuple[Stamp, bool]:
+    """The file's stamp, once the clock has passed it, so that whatever is written from now on shows in it."""
+    patience = time.monotonic() + _PATIENCE
+    while True:
+        stamp = Stamp.of(os.fstat(file.fileno()))
+        settled = stamp.is_settled(file_clock())
+        if settled or time.monotonic() > patience:
+            return stamp, settled  # unsettled: a file from the future, which no wait can mend
+        time.sleep(0.001)
+
+
+def _known(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> tuple[Mode, Oid] | None:
+    """What an unchanged file holds, if the repository still has all of it."""
+    oid = cache.get(file.stamp)
+    if oid is None or not writer.has(oid):
+        return None
+    if file.stamp.size < parts.LARGE:
+        return Mode.FILE, oid
+    entries = tree.parse(writer.database.read_as(Kind.TREE, oid))
+    return (Mode.TREE, oid) if all(writer.has(entry.oid) for entry in entries) else None
+
+
+def _tree(listing: Listing, entries: dict[Path, tuple[Mode, Oid]], writer: ObjectHasher) -> Oid:
+    """Write the trees of a listing whose files are all known; empty directories are left out."""
+    found = []
+    for name, file in listing.files.items():
+        mode, oid = entries[file.path]
+        found.append(TreeEntry(mode, name + parts.SUFFIX.encode() if mode is Mode.TREE else name, oid))
+    for name, directory in listing.directories.items():
+        if next(directory.walk(), None) is not None:
+            found.append(TreeEntry(Mode.TREE, name, _tree(directory, entries, writer)))
+    return writer.add(Kind.TREE, tree.encode(found))
+
+
+def _check_name(path: Path, name: bytes) -> None:
+    problem = tree.name_problem(name)
+    if problem is not None:
+        raise GitstoreError(f"{path}: {path.name!r} {problem}", "rename or remove it")
+    if path.name.endswith(parts.SUFFIX):
+        raise GitstoreError(
+            f"{path}: names that end in {parts.SUFFIX} are reserved for the parts of large files", "rename it"
+        )
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise GitstoreError(
+                f"{path} is a link to {os.readlink(path)}, which is not there", "mend or remove the link"
+            ) from error
+        raise GitstoreError(f"{path}: there is no such file or directory") from error
+    except OSError as error:
+        raise GitstoreError(f"{path}: {error.strerror}") from error
+
+
+def _special(mode: int) -> str:
+    kinds = {
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFBLK: "a device",
+        stat.S_IFCHR: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "not a file")

@@ -1,0 +1,67 @@
+"""Which objects refer to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gitstore.objects import commit, tag, tree
+from gitstore.objects.database import BrokenObject, ObjectDatabase
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.tree import Mode
+
+
+class Reference(NamedTuple):
+    """An object that another refers to. `is_leaf` is known for blobs, which need not be read to go on."""
+
+    oid: Oid
+    is_leaf: bool
+    name: str
+
+
+def references(database: ObjectDatabase, oid: Oid) -> list[Reference]:
+    """What a tag, commit or tree refers to; submodules are not ours. Raises `Corrupt`."""
+    kind, content = database.read(oid)
+    try:
+        if kind is Kind.TREE:
+            return [
+                Reference(entry.oid, not entry.is_tree, entry.name.decode("utf-8", "replace"))
+                for entry in tree.parse(content)
+                if entry.mode != Mode.GITLINK
+            ]
+        if kind is Kind.COMMIT:
+            found = commit.parse(content)
+            return [Reference(each, False, "") for each in (found.tree, *found.parents)]
+        if kind is Kind.TAG:
+            target = tag.parse(content)
+            return [Reference(target.target, target.target_kind == "blob", "")]
+    except ValueError as error:
+        raise BrokenObject(oid, f"it is malformed: {error}") from error
+    return []
+
+
+def topological(database: ObjectDatabase, roots: Iterable[Oid]) -> dict[Oid, tuple[Oid, ...]]:
+    """Every object that can be reached from `roots`, with what it refers to: an object comes before those.
+
+    Raises `Corrupt` if one is missing or broken.
+    """
+    order: list[Oid] = []
+    children: dict[Oid, tuple[Oid, ...]] = {}
+    for root in roots:
+        # Depth first, with a stack of our own: histories are deeper than Python's.
+        stack: list[tuple[Oid, bool]] = [(root, False)]
+        while stack:
+            oid, done = stack.pop()
+            if done:
+                order.append(oid)
+            elif oid not in children:
+                found = references(database, oid)
+                children[oid] = tuple(reference.oid for reference in found)
+                stack.append((oid, True))
+                for reference in found:
+                    if reference.is_leaf and reference.oid not in children:
+                        children[reference.oid] = ()
+                        order.append(reference.oid)
+                    elif reference.oid not in children:
+                        stack.append((reference.oid, False))
+    return {oid: children[oid] for oid in reversed(order)}

@@ -1,0 +1,103 @@
+"""Keeping the number of packs small: git slows down with thousands of them.
+
+Every write makes a pack. Small ones of ours are merged so that each that stays is at least twice as
+large as all smaller ones together: their number grows with the logarithm of their bytes, and an
+object is copied as often. Packs of 64 MiB and more stay as they are, as do those of git and of people.
+
+Entries are copied as they stand, for ours are never deltas. A merged pack is complete and durable
+before the first of those it replaces goes, so that a crash leaves objects twice, never not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.pack import Pack
+from gitstore.objects.pack_writer import KEEP_MARK, PackWriter, sync_directory
+
+LARGE_PACK = 64 * 1024 * 1024
+FACTOR = 2
+
+
+def merge_small_packs(database: ObjectDatabase, private: Path) -> list[Pack]:
+    """Merge packs if that is due; returns those that went. Does nothing while another process merges."""
+    with _alone(private / "merge.lock") as alone:
+        if not alone:
+            return []
+        database.refresh()
+        due = _due([pack for pack in database.own_packs if _is_ours(pack)])
+        if not due:
+            return []
+        _copy(database, due)
+        _forget_multi_pack_index(database.directory / "pack")
+        for pack in due:
+            _remove(pack)
+        sync_directory(database.directory / "pack")
+    database.refresh()
+    return due
+
+
+def _due(packs: list[Pack]) -> list[Pack]:
+    """The smallest packs, up to the last that is under twice the size of all those before it."""
+    small = sorted((pack for pack in packs if pack.size < LARGE_PACK), key=lambda pack: pack.size)
+    due, below = 0, 0
+    for number, pack in enumerate(small):
+        if number and pack.size < FACTOR * below:
+            due = number + 1
+        below += pack.size
+    return small[:due]
+
+
+def _copy(database: ObjectDatabase, packs: list[Pack]) -> None:
+    seen = set()
+    with PackWriter(database.directory / "pack") as writer:
+        for pack in packs:
+            for position in pack.in_file_order():
+                oid = pack.index.oid(position)
+                if oid not in seen:
+                    seen.add(oid)
+                    writer.append(oid, pack.checked_entry(position))
+        writer.finish()
+
+
+def _is_ours(pack: Pack) -> bool:
+    try:
+        return pack.keep_path.read_bytes() == KEEP_MARK
+    except OSError:
+        return False
+
+
+def _remove(pack: Pack) -> None:
+    """Take a pack away, the index first: without it git no longer looks for the pack."""
+    for suffix in (".idx", ".rev", ".bitmap", ".pack", ".keep"):
+        pack.path.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def _forget_multi_pack_index(directory: Path) -> None:
+    """Remove an index over many packs, which somebody's `git maintenance` may have made: it names packs that go."""
+    for path in directory.glob("multi-pack-index*"):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Whether this process is the only one in the block; the lock goes with the process, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        yield _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""Adding objects to a repository: hashed and deflated on all cores, written as one new pack."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, Self
+
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.deflate import deflate
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack_format import entry_header
+from gitstore.objects.pack_writer import PackWriter, Written
+
+_IN_FLIGHT = 64 * 1024 * 1024
+"""Bytes of content that may wait for a core or for their turn in the pack: what bounds memory."""
+
+
+class Encoded(NamedTuple):
+    """An object's id and, unless the repository has it, its pack entry."""
+
+    oid: Oid
+    entry: bytes | None
+
+
+class _Waiting(NamedTuple):
+    encoded: Future[Encoded]
+    size: int
+    then: Callable[[Oid], None]
+
+
+class ObjectHasher:
+    """Finds out the ids of objects on all cores, and writes nothing.
+
+    For one thread; the work is done in others. Use as a context manager.
+    """
+
+    def __init__(self, database: ObjectDatabase) -> None:
+        self.database = database
+        self._waiting: deque[_Waiting] = deque()
+        self._in_flight = 0
+        self._pool = ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-objects")
+
+    def has(self, oid: Oid) -> bool:  # noqa: ARG002 - a writer looks
+        """Whether an object need not be added again."""
+        return True
+
+    def add(self, kind: Kind, content: bytes) -> Oid:
+        """Add one object now."""
+        encoded = self._encode(kind, content)
+        self._append(encoded)
+        return encoded.oid
+
+    def add_blob(self, content: bytes, then: Callable[[Oid], None]) -> None:
+        """Add a blob as soon as a core is free, and hand its id to `then` in the order of the calls.
+
+        Blocks while too much content is under way; `settle` waits for the rest.
+        """
+        encoded = self._pool.submit(self._encode, Kind.BLOB, content)
+        self._waiting.append(_Waiting(encoded, len(content), then))
+        self._in_flight += len(content)
+        while self._in_flight > _IN_FLIGHT:
+            self._append_next()
+
+    def settle(self) -> None:
+        """Wait until every blob added so far has its id, and its place in the pack."""
+        while self._waiting:
+            self._append_next()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _append_next(self) -> None:
+        waiting = self._waiting.popleft()
+        encoded = waiting.encoded.result()
+        self._append(encoded)
+        self._in_flight -= waiting.size
+        waiting.then(encoded.oid)
+
+    def _encode(self, kind: Kind, content: bytes) -> Encoded:
+        """In any thread."""
+        return Encoded(Oid.of(kind, content), None)
+
+    def _append(self, encoded: Encoded) -> None:
+        """In the caller's thread, in the order of the calls."""
+
+
+class ObjectWriter(ObjectHasher):
+    """One write: a set of objects, of which those the repository lacks become one new pack.
+
+    Nothing becomes part of the repository before `finish`. The caller then points a ref at it.
+    """
+
+    def __init__(self, database: ObjectDatabase) -> None:
+        super().__init__(database)
+        self._pack = PackWriter(database.directory / "pack")
+        self._added: set[Oid] = set()
+
+    def has(self, oid: Oid) -> bool:
+        """Whether the repository has an object, or this write does."""
+        return oid in self._added or self.database.freshen(oid)
+
+    def finish(self) -> Written | None:
+        """Make the new objects part of the repository, durably; `None` if it had them all."""
+        self.settle()
+        written = self._pack.finish()
+        if written is not None:
+            self.database.refresh()
+        return written
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self._pack.__exit__(*error)
+
+    def _encode(self, kind: Kind, content: bytes) -> Encoded:
+        oid = Oid.of(kind, content)
+        if self.has(oid):
+            return Encoded(oid, None)
+        return Encoded(oid, entry_header(kind, len(content)) + deflate(content))
+
+    def _append(self, encoded: Encoded) -> None:
+        # The same content may have been encoded twice side by side.
+        if encoded.entry is not None and encoded.oid not in self._added:
+            self._pack.append(encoded.oid, encoded.entry)
+            self._added.add(encoded.oid)
+
+
+def core_count() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

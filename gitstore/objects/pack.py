@@ -1,0 +1,123 @@
+"""Reading one pack: whole entries, by pread, so that memory holds one object and not the file."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from isal import isal_zlib
+
+from gitstore.errors import Corrupt
+from gitstore.objects import pack_format
+from gitstore.objects.deflate import inflate
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack_index import PackIndex
+
+_HEADER_GUESS = 16  # a header is at most 10 bytes for a 64-bit size
+
+
+class Packed(NamedTuple):
+    """One object's place in one pack."""
+
+    pack: Pack
+    position: int
+
+    @property
+    def oid(self) -> Oid:
+        return self.pack.index.oid(self.position)
+
+    @property
+    def disk_size(self) -> int:
+        """Bytes the object takes in the pack: header and stream, git's `objectsize:disk`."""
+        start, end = self.pack.span(self.position)
+        return end - start
+
+
+class Pack:
+    """A pack and its index. `size` is the pack file's. Safe to use from many threads."""
+
+    def __init__(self, index_path: Path) -> None:
+        """Read the index; the pack itself is opened when it is first needed. `FileNotFoundError` if it has gone."""
+        self.index = PackIndex(index_path)
+        self.path = index_path.with_suffix(".pack")
+        self.size = self.path.stat().st_size
+        self._opening = threading.Lock()
+        self._descriptor: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Pack({self.path.name})"
+
+    @property
+    def keep_path(self) -> Path:
+        return self.path.with_suffix(".keep")
+
+    def span(self, position: int) -> tuple[int, int]:
+        """The bytes of the pack that hold the entry: from, to."""
+        offset = self.index.offset(position)
+        return offset, self.index.end(offset, self.size)
+
+    def entry_bytes(self, position: int) -> bytes:
+        """The entry as it stands in the pack, header and all. Raises `Corrupt` if the pack is too short."""
+        start, end = self.span(position)
+        data = os.pread(self._fd, max(end - start, 0), start)
+        if not data or len(data) != end - start:
+            raise Corrupt(f"{self.path}: object {self.index.oid(position)} lies outside the pack")
+        return data
+
+    def checked_entry(self, position: int) -> bytes:
+        """The entry as it stands in the pack, compared with the index's checksum. Raises `Corrupt`."""
+        data = self.entry_bytes(position)
+        if isal_zlib.crc32(data) != self.index.crc32(position):
+            raise Corrupt(f"{self.path}: object {self.index.oid(position)} is corrupt: its checksum is wrong")
+        return data
+
+    def in_file_order(self) -> list[int]:
+        """All positions, in the order of their offsets."""
+        return sorted(range(self.index.count), key=self.index.offset)
+
+    def header(self, position: int) -> pack_format.EntryHeader:
+        """The entry's type and inflated size, without inflating it. Raises `Corrupt`."""
+        data = os.pread(self._fd, _HEADER_GUESS, self.index.offset(position))
+        return self._parse(data, position)
+
+    def read(self, position: int) -> tuple[Kind, bytes] | None:
+        """The object, not yet checked against its id, or `None` if it is stored as a delta.
+
+        Raises `Corrupt` if the entry cannot be read.
+        """
+        data = self.entry_bytes(position)
+        header = self._parse(data, position)
+        if header.type in (pack_format.OFS_DELTA, pack_format.REF_DELTA):
+            return None
+        try:
+            return Kind(header.type), inflate(memoryview(data)[header.length :], header.size)
+        except ValueError as error:
+            raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """The whole file from its start, in blocks."""
+        offset = 0
+        while data := os.pread(self._fd, size, offset):
+            yield data
+            offset += len(data)
+
+    @property
+    def _fd(self) -> int:
+        # Kept open: a pack that another process merges away stays readable while we hold it.
+        with self._opening:
+            if self._descriptor is None:
+                self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            return self._descriptor
+
+    def __del__(self) -> None:
+        if getattr(self, "_descriptor", None) is not None:
+            os.close(self._fd)
+
+    def _parse(self, data: bytes, position: int) -> pack_format.EntryHeader:
+        try:
+            return pack_format.parse_entry_header(data)
+        except ValueError as error:
+            raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error

@@ -1,0 +1,126 @@
+"""The bytes of packs and pack indexes, as gitformat-pack(5) gives them.
+
+Pure functions between bytes and values: no file is opened here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gitstore.objects.oid import Kind, Oid
+
+PACK_HEADER_SIZE = 12
+TRAILER_SIZE = 20
+FANOUT_SIZE = 256 * 4
+INDEX_HEADER_SIZE = 8 + FANOUT_SIZE
+
+OFS_DELTA = 6
+REF_DELTA = 7
+
+_PACK_VERSION = 2
+_INDEX_SIGNATURE = b"\xfftOc\x00\x00\x00\x02"
+_LARGE_OFFSET = 0x80000000
+
+
+class Entry(NamedTuple):
+    """Where one object lies in a pack, and the CRC-32 of its bytes there."""
+
+    oid: Oid
+    offset: int
+    crc32: int
+
+
+class EntryHeader(NamedTuple):
+    """The start of a pack entry: its type number, the inflated size, and its own length in bytes."""
+
+    type: int
+    size: int
+    length: int
+
+
+def pack_header(count: int) -> bytes:
+    """The 12 bytes a pack of `count` objects begins with."""
+    return struct.pack(">4sII", b"PACK", _PACK_VERSION, count)
+
+
+def parse_pack_header(header: bytes) -> int:
+    """The number of objects a pack says it has; `ValueError` if it is no pack of version 2."""
+    if len(header) != PACK_HEADER_SIZE:
+        raise ValueError("a pack has at least 12 bytes")
+    signature, version, count = struct.unpack(">4sII", header)
+    if (signature, version) != (b"PACK", _PACK_VERSION):
+        raise ValueError("not a pack of version 2")
+    return int(count)
+
+
+def entry_header(kind: Kind, size: int) -> bytes:
+    """The variable-length header of an entry that is not a delta."""
+    byte = kind << 4 | size & 0x0F
+    size >>= 4
+    header = bytearray()
+    while size:
+        header.append(byte | 0x80)
+        byte = size & 0x7F
+        size >>= 7
+    header.append(byte)
+    return bytes(header)
+
+
+def parse_entry_header(data: bytes) -> EntryHeader:
+    """The header at the start of `data`; `ValueError` if it is cut short."""
+    size = 0
+    shift = 4
+    for length, byte in enumerate(data, start=1):
+        if length == 1:
+            kind, size = byte >> 4 & 7, byte & 0x0F
+        else:
+            size |= (byte & 0x7F) << shift
+            shift += 7
+        if not byte & 0x80:
+            return EntryHeader(kind, size, length)
+    raise ValueError("entry header is cut short")
+
+
+def index(entries: Iterable[Entry], pack_checksum: bytes) -> bytes:
+    """A version 2 pack index. The entries may come in any order."""
+    ordered = sorted(entries)
+    fanout = [0] * 256
+    for entry in ordered:
+        fanout[entry.oid[0]] += 1
+    for byte in range(1, 256):
+        fanout[byte] += fanout[byte - 1]
+    offsets, large = _offset_tables([entry.offset for entry in ordered])
+    body = b"".join(
+        (
+            _INDEX_SIGNATURE,
+            struct.pack(">256I", *fanout),
+            *(entry.oid for entry in ordered),
+            struct.pack(f">{len(ordered)}I", *(entry.crc32 for entry in ordered)),
+            struct.pack(f">{len(offsets)}I", *offsets),
+            struct.pack(f">{len(large)}Q", *large),
+            pack_checksum,
+        )
+    )
+    return body + hashlib.sha1(body).digest()
+
+
+def check_index_header(header: bytes) -> None:
+    """`ValueError` unless these 8 bytes begin an index of version 2, the only one git has written since 2008."""
+    if header != _INDEX_SIGNATURE:
+        raise ValueError("not a pack index of version 2")
+
+
+def _offset_tables(offsets: list[int]) -> tuple[list[int], list[int]]:
+    """The table of 31-bit offsets, and the table of 64-bit ones that it points into."""
+    small: list[int] = []
+    large: list[int] = []
+    for offset in offsets:
+        if offset < _LARGE_OFFSET:
+            small.append(offset)
+        else:
+            small.append(_LARGE_OFFSET | len(large))
+            large.append(offset)
+    return small, large

@@ -1,0 +1,112 @@
+"""Reading a pack index: which objects a pack has, and where."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import sys
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from gitstore.errors import Corrupt
+from gitstore.objects import pack_format
+from gitstore.objects.oid import Oid
+
+_OID = 20
+
+
+class PackIndex:
+    """A version 2 index, mapped into memory and searched in place. Safe to use from many threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Map the index. Raises `Corrupt` if its shape is wrong, `FileNotFoundError` if it has gone."""
+        self.path = path
+        with path.open("rb") as file:
+            try:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                pack_format.check_index_header(self._map[:8])
+            except ValueError as error:
+                raise Corrupt(f"{path}: {error}") from error
+        if len(self._map) < pack_format.INDEX_HEADER_SIZE + 2 * pack_format.TRAILER_SIZE:
+            raise Corrupt(f"{path}: cut short")
+        self._fanout = struct.unpack_from(">256I", self._map, 8)
+        self.count: int = self._fanout[255]
+        self._oids = pack_format.INDEX_HEADER_SIZE
+        self._crcs = self._oids + _OID * self.count
+        self._offsets = self._crcs + 4 * self.count
+        self._large = self._offsets + 4 * self.count
+        large_end = len(self._map) - 2 * pack_format.TRAILER_SIZE
+        if large_end < self._large or list(self._fanout) != sorted(self._fanout):
+            raise Corrupt(f"{path}: cut short, or its tables do not fit together")
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return len(self._map)
+
+    @property
+    def pack_checksum(self) -> bytes:
+        """The trailer that the pack must have."""
+        return self._map[-40:-20]
+
+    def find(self, oid: Oid) -> int | None:
+        """The position of an object in the index's own order, or `None`."""
+        low: int = self._fanout[oid[0] - 1] if oid[0] else 0
+        high: int = self._fanout[oid[0]]
+        while low < high:
+            middle = (low + high) // 2
+            at = self._oids + _OID * middle
+            here = self._map[at : at + _OID]
+            if here < oid:
+                low = middle + 1
+            elif here > oid:
+                high = middle
+            else:
+                return middle
+        return None
+
+    def oid(self, position: int) -> Oid:
+        """The object at a position."""
+        at = self._oids + _OID * position
+        return Oid(self._map[at : at + _OID])
+
+    def oids(self) -> Iterator[Oid]:
+        """All objects, in the order of their ids."""
+        return (self.oid(position) for position in range(self.count))
+
+    def crc32(self, position: int) -> int:
+        """The CRC-32 of an entry's bytes in the pack."""
+        crc: int = struct.unpack_from(">I", self._map, self._crcs + 4 * position)[0]
+        return crc
+
+    def offset(self, position: int) -> int:
+        """Where in the pack the entry at a position begins."""
+        return self._all_offsets[position]
+
+    def end(self, offset: int, pack_size: int) -> int:
+        """Where the entry that begins at `offset` ends: the next one's start, or the pack's trailer."""
+        after = bisect_right(self._ordered_offsets, offset)
+        if after < self.count:
+            return self._ordered_offsets[after]
+        return pack_size - pack_format.TRAILER_SIZE
+
+    @cached_property
+    def _all_offsets(self) -> array[int]:
+        small = array("I", self._map[self._offsets : self._large])
+        if sys.byteorder == "little":
+            small.byteswap()
+        offsets = array("Q", small)
+        for position, value in enumerate(small):
+            if value & 0x80000000:
+                at = self._large + 8 * (value & 0x7FFFFFFF)
+                if at + 8 > len(self._map) - 2 * pack_format.TRAILER_SIZE:
+                    raise Corrupt(f"{self.path}: an offset points outside the index")
+                offsets[position] = struct.unpack_from(">Q", self._map, at)[0]
+        return offsets
+
+    @cached_property
+    def _ordered_offsets(self) -> array[int]:
+        return array("Q", sorted(self._all_offsets))

@@ -1,0 +1,216 @@
+"""Writing one new pack, so that a crash at any instant leaves the repository as it was.
+
+The order, after gitformat-pack(5) and git's own practice: entries into a temporary file, its count
+and checksum, fsync; the index likewise; then the names: pack, `.keep`, index, and the directory's
+fsync. git sees a pack by its index, so the pack exists from the index's rename on, whole. What a
+crash leaves before that is a `tmp_pack_*` file or a pack without an index, which nothing reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from isal import isal_zlib
+
+from gitstore.errors import GitstoreError
+from gitstore.objects import pack_format
+from gitstore.objects.oid import Oid
+from gitstore.objects.pack_format import Entry
+
+KEEP_MARK = b"gitstore\n"
+"""What our `.keep` files say, to tell them from those of git and of people."""
+
+_FLUSH_EVERY = 32 * 1024 * 1024
+_BLOCK = 4 * 1024 * 1024
+
+
+class Written(NamedTuple):
+    """A finished pack: its file, its size in bytes and its number of objects."""
+
+    path: Path
+    size: int
+    objects: int
+
+
+class PackWriter:
+    """Collects entries into a new pack of `directory`. For one thread.
+
+    Use as a context manager: without `finish` nothing is left behind. An `OSError` while writing (a
+    full disk) becomes a `GitstoreError` that names the directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.size = pack_format.PACK_HEADER_SIZE
+        self._entries: list[Entry] = []
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._fd, name = tempfile.mkstemp(prefix="tmp_pack_gitstore_", dir=directory)
+        except OSError as error:
+            raise self._failed(error) from error
+        self._temporary = Path(name)
+        self._flusher = _Flusher(self._fd)
+        # Room for the header; its count is known at the end.
+        os.lseek(self._fd, self.size, os.SEEK_SET)
+
+    @property
+    def count(self) -> int:
+        """Objects so far."""
+        return len(self._entries)
+
+    def append(self, oid: Oid, entry: bytes) -> None:
+        """Add an entry, header and stream, as it will stand in the pack."""
+        try:
+            self._write(entry)
+        except OSError as error:
+            raise self._failed(error) from error
+        self._entries.append(Entry(oid, self.size, isal_zlib.crc32(entry)))
+        self.size += len(entry)
+        self._flusher.written(self.size)
+
+    def finish(self) -> Written | None:
+        """Make the pack part of the repository, durably; `None`, and no pack, if nothing was added."""
+        if not self._entries:
+            return None
+        try:
+            checksum = self._seal()
+            return self._publish(checksum)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flusher.stop()
+        os.close(self._fd)
+        self._temporary.unlink(missing_ok=True)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def _seal(self) -> bytes:
+        """Put the count into the header and the checksum behind the last entry; returns the checksum.
+
+        The count is known only now and stands at the front, so the checksum takes a second look at
+        the file, from the page cache, while the disk is still busy with the first.
+        """
+        self._flusher.flush()
+        header = pack_format.pack_header(len(self._entries))
+        digest = hashlib.sha1(header)
+        offset = len(header)
+        while block := os.pread(self._fd, _BLOCK, offset):
+            digest.update(block)
+            offset += len(block)
+        self._write(digest.digest())
+        os.pwrite(self._fd, header, 0)
+        self._flusher.stop()
+        if self._flusher.error is not None:
+            raise self._flusher.error
+        self.size += pack_format.TRAILER_SIZE
+        return digest.digest()
+
+    def _publish(self, checksum: bytes) -> Written:
+        os.fchmod(self._fd, 0o444)
+        os.fsync(self._fd)
+        path = self.directory / f"pack-{checksum.hex()}.pack"
+        index = _durable_file(self.directory, pack_format.index(self._entries, checksum), suffix="idx")
+        try:
+            self._temporary.rename(path)
+            keep = _durable_file(self.directory, KEEP_MARK, suffix="keep")
+            keep.rename(path.with_suffix(".keep"))
+            index.rename(path.with_suffix(".idx"))
+        except OSError:
+            for left in (index, path.with_suffix(".keep"), path):
+                left.unlink(missing_ok=True)
+            raise
+        sync_directory(self.directory)
+        return Written(path, self.size, len(self._entries))
+
+    def _failed(self, error: OSError) -> GitstoreError:
+        return GitstoreError(
+            f"cannot write a pack in {self.directory}: {error.strerror}",
+            "nothing was recorded; make room or mend the directory's permissions, then try again",
+        )
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _durable_file(directory: Path, content: bytes, *, suffix: str) -> Path:
+    """A temporary file in `directory` with this content, synced, for its owner to rename."""
+    descriptor, name = tempfile.mkstemp(prefix=f"tmp_{suffix}_gitstore_", dir=directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, 0o444)
+            os.fsync(descriptor)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+class _Flusher:
+    """A thread that keeps the disk busy while the pack grows, so that the last fsync finds little to do.
+
+    `error` is what a flush met. The kernel reports a failed write-back once for each open file, so
+    the last fsync would not hear of it again: whoever relies on that fsync must look here too.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.error: OSError | None = None
+        self._descriptor = descriptor
+        self._written = 0
+        self._wanted = 0
+        self._done = 0
+        self._stopped = False
+        self._condition = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="gitstore-flush", daemon=True)
+        self._thread.start()
+
+    def written(self, size: int) -> None:
+        """Tell how long the file is; wakes the thread when there is enough to flush."""
+        self._written = size
+        if size - self._wanted >= _FLUSH_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Flush what is written so far, without waiting for it."""
+        with self._condition:
+            self._wanted = self._written
+            self._condition.notify()
+
+    def stop(self) -> None:
+        """End the thread, after the flush it is in. A second call does nothing."""
+        with self._condition:
+            self._stopped = True
+            self._condition.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._stopped or self._wanted > self._done)
+                if self._stopped:
+                    return
+                self._done = self._wanted
+            try:
+                os.fdatasync(self._descriptor)
+            except OSError as error:
+                self.error = error
+                return

@@ -1,0 +1,113 @@
+"""Refs: reading them, and changing several at once by compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitstore.errors import GitstoreError, Locked
+from gitstore.objects import git
+from gitstore.objects.oid import Oid
+
+if TYPE_CHECKING:
+    import pygit2
+
+_ABSENT = "0" * 40  # how git update-ref spells it; here it is None
+
+
+class RefChanged(GitstoreError):
+    """A ref was not what it should have been, so nothing was changed. `ref` is the first such."""
+
+    def __init__(self, ref: str, message: str) -> None:
+        super().__init__(message, "another command changed it meanwhile; look again, then repeat yours")
+        self.ref = ref
+
+
+class Change(NamedTuple):
+    """One ref's change: from `old` to `new`, where `None` means that there is no such ref."""
+
+    ref: str
+    old: Oid | None
+    new: Oid | None
+
+
+class Refs:
+    """The refs of a repository, as one worktree sees them."""
+
+    def __init__(self, repository: pygit2.Repository, directory: Path, common: Path) -> None:
+        self._repository = repository
+        self._directory = directory
+        self._common = common
+
+    def get(self, ref: str) -> Oid | None:
+        """What a ref points to, through symbolic refs; `None` if there is none or it is unborn."""
+        reference = self._repository.references.get(ref)
+        seen = 0
+        while reference is not None and isinstance(reference.raw_target, bytes) and seen < 5:
+            reference = self._repository.references.get(reference.raw_target.decode())
+            seen += 1
+        if reference is None or isinstance(reference.raw_target, bytes):
+            return None
+        return Oid(reference.raw_target.raw)
+
+    def symbolic(self, ref: str) -> str | None:
+        """The name a symbolic ref holds, born or not; `None` if it is none."""
+        reference = self._repository.references.get(ref)
+        if reference is None or not isinstance(reference.raw_target, bytes):
+            return None
+        return reference.raw_target.decode()
+
+    def below(self, prefix: str) -> Iterator[tuple[str, Oid]]:
+        """All refs below a prefix such as `refs/tags/`, by name, symbolic ones left out."""
+        names = [name for name in self._repository.references if name.startswith(prefix)]
+        for name in sorted(names):
+            target = self._repository.references[name].raw_target
+            if not isinstance(target, bytes):
+                yield name, Oid(target.raw)
+
+    def all(self) -> Iterator[tuple[str, Oid]]:
+        """Every ref of the repository, by name, symbolic ones left out."""
+        return self.below("refs/")
+
+    def change(self, changes: list[Change], reason: str) -> None:
+        """Make all changes or none, if every ref still is what `old` says.
+
+        Durable on return. Raises `RefChanged` if a ref is not as expected and `Locked` if another git
+        process is changing it.
+        """
+        commands = "".join(_command(change) for change in changes)
+        try:
+            git.run(
+                "update-ref", "--stdin", "-z", "-m", f"gitstore: {reason}",
+                cwd=self._directory, stdin=commands.encode(),
+            )  # fmt: skip
+        except git.GitFailed as error:
+            raise self._explained(changes, error) from error
+
+    def point(self, ref: str, goal: str, reason: str) -> None:
+        """Make `ref` a symbolic ref to `goal`, which need not exist yet."""
+        git.run("symbolic-ref", "-m", f"gitstore: {reason}", ref, goal, cwd=self._directory)
+
+    def _explained(self, changes: list[Change], error: git.GitFailed) -> GitstoreError:
+        for change in changes:
+            now = self.get(change.ref)
+            if now != change.old:
+                state = "exists already" if change.old is None else "has changed" if now else "is gone"
+                return RefChanged(change.ref, f"{change.ref} {state}")
+        for change in changes:
+            lock = self._common / f"{change.ref}.lock"
+            if lock.exists():
+                return Locked(
+                    f"{change.ref} is locked by another git process",
+                    f"if none is running, a crash left the lock: remove {lock}",
+                )
+        return error
+
+
+def _command(change: Change) -> str:
+    """A line of `git update-ref --stdin -z`."""
+    old = str(change.old) if change.old else _ABSENT
+    if change.new is None:
+        return f"delete {change.ref}\0{old}\0"
+    return f"update {change.ref}\0{change.new}\0{old}\0"

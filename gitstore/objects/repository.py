@@ -1,0 +1,164 @@
+"""A git repository: where its parts lie, its configuration, its objects and refs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import pygit2
+
+from gitstore.errors import Corrupt, GitstoreError, NotAModel
+from gitstore.objects import commit, git
+from gitstore.objects.commit import Commit
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.merge import merge_small_packs
+from gitstore.objects.object_writer import ObjectWriter
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.refs import Refs
+from gitstore.objects.stat_cache import StatCache
+
+BIG_FILE_THRESHOLD = "256k"
+"""`core.bigFileThreshold` of our repositories: git never searches deltas between parts."""
+
+
+class Repository:
+    """A repository as seen from one of its working copies, or bare.
+
+    `directory` is the working copy's top, or the repository itself if bare. `git_directory` belongs
+    to this working copy, `common` to all of them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the repository whose git directory is `path`. Raises `GitstoreError`."""
+        try:
+            self._pygit2 = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
+        except pygit2.GitError as error:
+            raise GitstoreError(f"{path}: {error}") from error
+        self.git_directory = Path(self._pygit2.path)
+        self.common = _common(self.git_directory)
+        self.is_bare = self._pygit2.is_bare
+        self.directory = self.git_directory if self.is_bare else Path(self._pygit2.workdir)
+
+    @classmethod
+    def discover(cls, directory: Path) -> Repository:
+        """The repository that `directory` lies in. Raises `NotAModel` if it lies in none."""
+        try:
+            found = pygit2.discover_repository(str(directory.absolute()))
+        except (pygit2.GitError, KeyError):
+            found = None
+        if found is None:
+            raise NotAModel(
+                f"{directory.absolute()} is not in a git repository", "gitstore init makes a model here"
+            )
+        return cls(Path(found))
+
+    @classmethod
+    def create(cls, directory: Path, branch: str = "main") -> Repository:
+        """A new repository in `directory`, on an unborn branch, with git's own defaults and templates."""
+        directory.mkdir(parents=True, exist_ok=True)
+        git.run("init", "--quiet", f"--initial-branch={branch}", cwd=directory)
+        return cls(directory / ".git")
+
+    def git(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
+        """Run stock git here, without hooks. Raises `git.GitFailed`."""
+        return git.run(*arguments, cwd=self.directory, stdin=stdin, variables=variables)
+
+    @cached_property
+    def objects(self) -> ObjectDatabase:
+        """All objects of the repository."""
+        return ObjectDatabase(self.common / "objects", self._read_delta)
+
+    @cached_property
+    def refs(self) -> Refs:
+        """The refs of the repository."""
+        return Refs(self._pygit2, self.directory, self.common)
+
+    @property
+    def private(self) -> Path:
+        """Where gitstore keeps what is not part of the format and can be made again."""
+        return self.common / "gitstore"
+
+    def stat_cache(self) -> StatCache:
+        """What is known of the files on disk."""
+        return StatCache(self.private / "stat-cache")
+
+    def writer(self) -> ObjectWriter:
+        """Begin a write of new objects."""
+        self._prepare()
+        return ObjectWriter(self.objects)
+
+    def maintain(self) -> None:
+        """Cheap upkeep after a write: see to it that packs do not become too many."""
+        try:
+            merge_small_packs(self.objects, self.private)
+        except GitstoreError:
+            # What was written is safe already, and a damaged pack stays for `verify` to name.
+            return
+
+    def head(self) -> str | None:
+        """The branch that HEAD is on, born or not; `None` if it is detached."""
+        ref = self.refs.symbolic("HEAD")
+        return ref.removeprefix("refs/heads/") if ref else None
+
+    def commit(self, oid: Oid) -> Commit:
+        """A commit by its id. Raises `Corrupt` if there is none."""
+        try:
+            return commit.parse(self.objects.read_as(Kind.COMMIT, oid))
+        except ValueError as error:
+            raise Corrupt(f"commit {oid} is malformed: {error}") from error
+
+    def is_ancestor(self, ancestor: Oid, descendant: Oid) -> bool:
+        """Whether a commit is another's ancestor, or the same."""
+        return ancestor == descendant or self._pygit2.descendant_of(str(descendant), str(ancestor))
+
+    def identity(self) -> str:
+        """Who is at work, and when, as commits and tags say it: name, mail, time and zone.
+
+        By git's own rules, environment included. Raises `GitstoreError` if git knows no identity.
+        """
+        return git.identity(self.directory)
+
+    def worktrees(self) -> Iterator[tuple[Path, str | None]]:
+        """All working copies: their directory, and the branch they are on, if any."""
+        listing = self.git("worktree", "list", "--porcelain", "-z").decode("utf-8", "surrogateescape")
+        for block in listing.split("\0\0"):
+            lines = dict(line.partition(" ")[::2] for line in block.split("\0") if line)
+            if "worktree" in lines and "bare" not in lines:
+                branch = lines.get("branch")
+                yield Path(lines["worktree"]), branch.removeprefix("refs/heads/") if branch else None
+
+    def config(self, key: str) -> str | None:
+        """A value of git's configuration, from all its files."""
+        config = self._pygit2.config
+        return config[key] if key in config else None
+
+    def set_config(self, key: str, value: str) -> None:
+        """Set a value in the repository's own configuration."""
+        git.run("config", "--local", key, value, cwd=self.directory)
+
+    def _prepare(self) -> None:
+        """Configure what every repository that gitstore writes to needs, once."""
+        if self.config("extensions.objectformat") not in (None, "sha1"):
+            raise GitstoreError(
+                "this repository has SHA-256 object ids, which gitstore does not write",
+                "make it anew with git init --object-format=sha1",
+            )
+        if self.config("core.bigFileThreshold") is None:
+            self.set_config("core.bigFileThreshold", BIG_FILE_THRESHOLD)
+
+    def _read_delta(self, oid: Oid) -> tuple[Kind, bytes] | None:
+        """Let libgit2 read what is stored as a delta."""
+        try:
+            number, content = self._pygit2.odb.read(str(oid))
+        except (KeyError, pygit2.GitError):
+            return None
+        return Kind(int(number)), content
+
+
+def _common(git_directory: Path) -> Path:
+    """The directory that linked worktrees share, gitrepository-layout(5)."""
+    try:
+        return (git_directory / (git_directory / "commondir").read_text().strip()).resolve()
+    except FileNotFoundError:
+        return git_directory

@@ -1,0 +1,91 @@
+"""Remembering what files hold, so that an unchanged file is not read again.
+
+A file is taken for unchanged when its inode number, size, modification and change time are what they
+were when it was last read. The times are trusted only if they lay in the past when the reading began:
+a file written to again within the same tick of the file system's clock looks the same (git calls such
+an entry racy, see its Documentation/technical/racy-git.txt). Entries that do not pass are not kept.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from gitstore.objects.oid import Oid
+
+_VERSION = 1
+_MOST = 100_000
+
+
+class Stamp(NamedTuple):
+    """What tells one content of a file from the next without reading it."""
+
+    inode: int
+    size: int
+    modified: int  # nanoseconds, st_mtime_ns
+    changed: int  # nanoseconds, st_ctime_ns: unlike the former it cannot be set back
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        return cls(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def is_settled(self, now: int) -> bool:
+        """Whether a later write would have to show, `now` being the file system's clock."""
+        return max(self.modified, self.changed) < now
+
+
+class StatCache:
+    """A file of stamps and the object ids of what they hold. A lost or damaged cache only costs time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[Stamp, Oid] = {}
+        self._dirty = False
+        try:
+            version, entries = msgspec.msgpack.decode(path.read_bytes(), type=tuple[int, list[_Entry]])
+        except (OSError, msgspec.DecodeError):
+            return
+        if version == _VERSION:
+            self._known = {Stamp(*entry[:4]): Oid(entry[4]) for entry in entries if len(entry[4]) == 20}
+
+    def get(self, stamp: Stamp) -> Oid | None:
+        """What a file with this stamp held when it was last read."""
+        return self._known.get(stamp)
+
+    def put(self, stamp: Stamp, oid: Oid) -> None:
+        """Remember what a file held that was read when its stamp was settled."""
+        self._known.pop(stamp, None)
+        self._known[stamp] = oid
+        self._dirty = True
+
+    def save(self) -> None:
+        """Write the cache, whole or not at all; the oldest entries beyond 100,000 are forgotten.
+
+        A cache that cannot be written is no reason to fail.
+        """
+        if not self._dirty:
+            return
+        entries = [(*stamp, bytes(oid)) for stamp, oid in self._known.items()][-_MOST:]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix="tmp_stat_", dir=self.path.parent)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.msgpack.encode((_VERSION, entries)))
+            Path(name).replace(self.path)
+        except OSError:
+            return
+        self._dirty = False
+
+
+_Entry = tuple[int, int, int, int, bytes]
+
+
+def file_clock() -> int:
+    """The clock that file systems stamp with, in nanoseconds: it ticks every few milliseconds."""
+    clock = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
+    return time.clock_gettime_ns(clock)

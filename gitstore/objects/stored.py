@@ -1,0 +1,79 @@
+"""What a stored tree holds, as files again: names, sizes, and the blobs each is joined from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from gitstore.errors import Corrupt
+from gitstore.objects import parts, tree
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.tree import Mode, TreeEntry
+
+_SUFFIX = parts.SUFFIX.encode()
+
+
+class StoredFile(NamedTuple):
+    """A file in a tree: its path there, its mode, and its blobs in order. `entry` is the blob's or the parts' id."""
+
+    path: PurePosixPath
+    mode: int
+    entry: Oid
+    blobs: tuple[Oid, ...]
+
+    def size(self, database: ObjectDatabase) -> int:
+        """The file's bytes."""
+        return sum(database.size(blob) for blob in self.blobs)
+
+
+def files(database: ObjectDatabase, root: Oid, *, joined: bool) -> Iterator[StoredFile]:
+    """The files of a tree, in the order of the tree.
+
+    With `joined`, directories of parts are the large files they were cut from (a state's tree); else
+    they are directories like others (a code tree, where the name means nothing). Links come as files
+    with mode `Mode.LINK`. Raises `Corrupt` for a tree that gitstore cannot have written: a name that
+    would lead elsewhere, parts that are not in sequence, a submodule.
+    """
+    return _files(database, root, PurePosixPath(), joined=joined)
+
+
+def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: bool) -> Iterator[StoredFile]:
+    for entry in read_tree(database, oid):
+        problem = tree.name_problem(entry.name)
+        path = at / entry.name.decode("utf-8", "surrogateescape")
+        if problem is not None:
+            raise Corrupt(f"tree {oid}: {entry.name!r} {problem}")
+        if entry.is_tree and joined and entry.name.endswith(_SUFFIX):
+            yield StoredFile(path.with_suffix(""), Mode.FILE, entry.oid, part_oids(database, entry.oid))
+        elif entry.is_tree:
+            yield from _files(database, entry.oid, path, joined=joined)
+        elif entry.is_file or entry.mode == Mode.LINK:
+            yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
+        else:
+            raise Corrupt(f"tree {oid}: {path} is neither file, link nor directory")
+
+
+def read_tree(database: ObjectDatabase, oid: Oid) -> list[TreeEntry]:
+    """The entries of a tree. Raises `Corrupt`."""
+    try:
+        return tree.parse(database.read_as(Kind.TREE, oid))
+    except ValueError as error:
+        raise Corrupt(f"tree {oid} is malformed: {error}") from error
+
+
+def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
+    """The parts of a large file, in order. Raises `Corrupt` if one is missing in the sequence."""
+    entries = read_tree(database, oid)
+    for number, entry in enumerate(entries):
+        if not entry.is_file or entry.name != parts.part_name(number):
+            raise Corrupt(f"tree {oid}: {entry.name!r} stands where part {number:08d} should")
+    return tuple(entry.oid for entry in entries)
+
+
+def leads_out(path: PurePosixPath, goal: str) -> bool:
+    """Whether a link at `path` of a tree may lead out of the tree, by itself or through other links."""
+    steps = PurePosixPath(goal).parts
+    up = next((i for i, step in enumerate(steps) if step != ".."), len(steps))
+    return goal.startswith("/") or up > len(path.parts) - 1 or ".." in steps[up:]
