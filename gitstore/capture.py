@@ -1,0 +1,210 @@
+"""Taking a snapshot: the working copy as it is on disk, or the branch head of a bare repository.
+
+Neither the branch nor the index nor any file is touched. All new objects become one pack; the tag
+comes last, so that a snapshot is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from gitstore import settings, snapshot, state
+from gitstore.errors import BadSettings, Corrupt, GitstoreError
+from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name, is_derived
+from gitstore.objects import commit, stored, tag, tree
+from gitstore.objects.files import Progress
+from gitstore.objects.object_writer import ObjectWriter
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack_writer import Written
+from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.staging import Staged, stage
+from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.settings import BasedOn, Settings
+from gitstore.snapshot import FORMAT, STATE, Snapshot
+from gitstore.units import format_size
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A new snapshot, the name of the state in it, and the pack it added (`None`: every object was there)."""
+
+    snapshot: Snapshot
+    state: str
+    pack: Written | None
+
+
+def take(
+    model: Model, name: str, *, message: str | None = None, progress: Progress = lambda _: None
+) -> Taken:
+    """Take a snapshot of a model. Atomic and durable.
+
+    `progress` hears of the state's bytes. Raises `GitstoreError` for a name that cannot be used, for
+    code that a snapshot cannot hold or that is not the base's, and for a state that is not there or
+    changes while it is read; `BadSettings` with every problem of the settings. Nothing is recorded then.
+    """
+    check_vacant(model, name)
+    content = model.settings_content()
+    found = settings.parse(content)
+    _check_identity(model, found)
+    active = state.active(model)
+    with model.repository.writer() as writer:
+        code = _code(model, found, writer)
+        top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
+        blobs = {key: writer.add(Kind.BLOB, value) for key, value in top.items() if value is not None}
+        weights = state.add(model, active, writer, progress)
+        oid = _write(model, name, message, writer, _Pieces(code, weights, active, blobs))
+        pack = writer.finish()
+    taken = Taken(_record(model, name, oid), active, pack)
+    model.repository.maintain()
+    return taken
+
+
+def check_vacant(model: Model, name: str) -> None:
+    """Raise `GitstoreError` unless `name` can become a snapshot of the model."""
+    check_name(name, "snapshot")
+    refs = model.repository.refs
+    if refs.get(model.tag_ref(name)) is not None:
+        raise GitstoreError(
+            f"the snapshot {name} exists already, and a snapshot never changes", "choose another name"
+        )
+    if not model.prefix and is_derived(model.repository, name):
+        raise GitstoreError(
+            f"{name} is the name of a derived model, so no snapshot can have it", "choose another name"
+        )
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """What a snapshot is put together from."""
+
+    code: Oid
+    weights: Oid
+    state: str
+    blobs: dict[str, Oid]
+
+
+def _check_identity(model: Model, found: Settings) -> None:
+    """What settings.yaml on disk says of the model's identity must be what is committed."""
+    if found.based_on != model.base:
+        raise BadSettings(
+            [f"{SETTINGS}: based_on: is not what gitstore wrote there, and only gitstore changes it"],
+            f"git checkout -- {SETTINGS} brings it back",
+        )
+    if model.prefix and found.name != model.name:
+        raise BadSettings(
+            [f"{SETTINGS}: name: is {found.name}, but this derived model is {model.name}, like its branch"],
+            f"write name: {model.name}",
+        )
+
+
+def _code(model: Model, found: Settings, writer: ObjectWriter) -> Oid:
+    """Add the code to the write; returns its tree."""
+    if model.repository.is_bare:
+        staged = _committed(model, found)
+    else:
+        staged = stage(model.repository, writer, model.code)
+    if model.base is not None:
+        _check_code(model, model.base, staged)
+    if staged.size > found.filesystem_size:
+        raise GitstoreError(
+            f"{found.code}/ has {format_size(staged.size)}, more than filesystem_size in {SETTINGS} allows"
+            f" ({format_size(found.filesystem_size)})",
+            "raise filesystem_size, or make git ignore what is not code; weights belong into states/",
+        )
+    return staged.tree
+
+
+def _committed(model: Model, found: Settings) -> Staged:
+    """The code of the branch head, in a bare repository."""
+    objects = model.repository.objects
+    here = model.repository.commit(model.head).tree if model.head is not None else None
+    for step in found.code.split("/"):
+        entries = {entry.name: entry for entry in stored.read_tree(objects, here)} if here is not None else {}
+        entry = entries.get(step.encode())
+        here = entry.oid if entry is not None and entry.is_tree else None
+    if here is None:
+        raise GitstoreError(f"the branch head has no {found.code}/, so there is no code to take")
+    listed = list(stored.files(objects, here, joined=False))
+    return Staged(
+        here,
+        sum(file.size(objects) for file in listed),
+        {file.path: (file.mode, file.entry) for file in listed},
+    )
+
+
+def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
+    """A derived model's code is its base's, by object id."""
+    tree_oid = model.base_code(base)
+    if staged.tree == tree_oid:
+        return
+    listed = stored.files(model.repository.objects, tree_oid, joined=False)
+    wanted = {file.path: (file.mode, file.entry) for file in listed}
+    different = {
+        path for path in wanted.keys() | staged.files.keys() if wanted.get(path) != staged.files.get(path)
+    }
+    first = min(different)
+    if first not in wanted:
+        how, mend = "is not in", f"rm {shlex.quote(f'{CODE}/{first}')} removes it"
+    else:
+        how = "differs from" if first in staged.files else "is missing, but is in"
+        mend = f"git checkout {base.commit[:12]} -- {shlex.quote(f'{CODE}/{first}')} brings it back"
+    more = f", and {len(different) - 1} more" if len(different) > 1 else ""
+    where = f"the base {base.model}@{base.snapshot}{more}"
+    raise GitstoreError(
+        f"{CODE}/{first} {how} {where}; {model.name} has no code of its own",
+        f"{mend}; to change the code, change it in {base.model}, take a snapshot there and derive from that",
+    )
+
+
+def _write(model: Model, name: str, message: str | None, writer: ObjectWriter, pieces: _Pieces) -> Oid:
+    """Add tree, commit and tag to the write; returns the tag."""
+    entries = [
+        TreeEntry(Mode.TREE, CODE.encode(), pieces.code),
+        TreeEntry(Mode.TREE, STATE.encode(), pieces.weights),
+        *(TreeEntry(Mode.FILE, key.encode(), oid) for key, oid in pieces.blobs.items()),
+    ]
+    tree_oid = writer.add(Kind.TREE, tree.encode(entries))
+    identity = model.repository.identity()
+    text = f"Snapshot {name} of {model.name}"
+    commit_oid = writer.add(Kind.COMMIT, commit.encode(tree_oid, _parents(model), identity, text))
+    trailers = {
+        "Model": model.name,
+        "State": pieces.state,
+        "Code-Tree": str(pieces.code),
+        "State-Tree": str(pieces.weights),
+        "Settings-Blob": str(pieces.blobs[SETTINGS]),
+    }
+    if model.base is not None:
+        trailers["Based-On"] = f"{model.base.model}@{model.base.snapshot} {model.base.tag}"
+    trailers["Gitstore-Format"] = FORMAT
+    said = (message or "").strip() or text
+    return writer.add(Kind.TAG, tag.encode(commit_oid, f"{model.prefix}{name}", identity, said, trailers))
+
+
+def _parents(model: Model) -> tuple[Oid, ...]:
+    """What was checked out: the branch head.
+
+    With HEAD on another snapshot (`git checkout v1`) the two become siblings: as its child, this one
+    would keep the other's bytes for as long as it lives.
+    """
+    if model.head is None:
+        return ()
+    here = model.repository.commit(model.head)
+    is_snapshot = snapshot.shape_problem(stored.read_tree(model.repository.objects, here.tree)) is None
+    return here.parents if is_snapshot else (model.head,)
+
+
+def _record(model: Model, name: str, oid: Oid) -> Snapshot:
+    """Point the tag's ref at it: from here on the snapshot is there."""
+    ref = model.tag_ref(name)
+    try:
+        model.repository.refs.change([Change(ref, None, oid)], f"snapshot {name}")
+    except RefChanged as error:
+        raise GitstoreError(
+            f"the snapshot {name} exists already: somebody took it meanwhile", "choose another name"
+        ) from error
+    taken = snapshot.read(model.repository, ref, oid)
+    if taken is None:
+        raise Corrupt(f"{ref} was written, but cannot be read back")
+    return taken

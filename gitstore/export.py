@@ -1,0 +1,57 @@
+"""Exporting a snapshot as plain files: code/, state/ with large files joined, settings.yaml."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from gitstore.errors import GitstoreError
+from gitstore.model import CODE, LOCK, SETTINGS
+from gitstore.objects import extract
+from gitstore.objects.files import Progress
+from gitstore.objects.oid import Oid
+from gitstore.objects.stored import StoredFile
+from gitstore.objects.tree import Mode
+from gitstore.snapshot import STATE, Snapshot
+
+
+def files(snapshot: Snapshot) -> list[StoredFile]:
+    """All files of a snapshot, at the paths they have in an export."""
+    single: dict[str, Oid | None] = {SETTINGS: snapshot.settings_blob, LOCK: snapshot.lock}
+    top = [StoredFile(PurePosixPath(name), Mode.FILE, oid, (oid,)) for name, oid in single.items() if oid]
+    code = [file._replace(path=CODE / file.path) for file in snapshot.code_files()]
+    state = [file._replace(path=STATE / file.path) for file in snapshot.state_files()]
+    return [*top, *code, *state]
+
+
+def size(snapshot: Snapshot) -> int:
+    """The bytes of all files of a snapshot: what an export takes."""
+    return sum(file.size(snapshot.repository.objects) for file in files(snapshot))
+
+
+def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: None) -> int:
+    """Write a snapshot's files into `target`, which is new or empty. Returns their bytes.
+
+    Every object is checked against its id on the way. A new `target` is there whole or not at all; an
+    empty one gets the finished files at the end, settings.yaml last. After an error it is as it was.
+    Raises `GitstoreError` if it holds something already, `Corrupt` for an object that is not right.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise GitstoreError(f"{target} exists already", "export into a new directory")
+    found = files(snapshot)
+    with _filled(target) if target.exists() else extract.staging(target) as staging:
+        for name in (CODE, STATE):
+            (staging / name).mkdir()
+        extract.extract(snapshot.repository.objects, found, staging, progress)
+    return sum(file.size(snapshot.repository.objects) for file in found)
+
+
+@contextmanager
+def _filled(target: Path) -> Iterator[Path]:
+    """A directory whose content goes to `target` at the end: a shell may stand in that, so it stays."""
+    with tempfile.TemporaryDirectory(prefix=".gitstore-", dir=target) as staging:
+        yield Path(staging)
+        for path in sorted(Path(staging).iterdir(), key=lambda path: path.name == SETTINGS):
+            path.rename(target / path.name)

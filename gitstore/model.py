@@ -1,0 +1,212 @@
+"""A model: whose code, states and settings a working copy, or a bare repository, holds.
+
+A repository has one root model, whose refs have no prefix, and any number of derived models, whose
+branch is called like the model and whose tags and states lie under `<model>/`. Which one a working
+copy is of is said by the settings it has checked out: those of a derived model in the same
+repository have `based_on` without a `url`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from gitstore import settings
+from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
+from gitstore.names import name_problem
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.stored import read_tree
+from gitstore.settings import BasedOn, Settings
+
+SETTINGS = "settings.yaml"
+LOCK = "packages.lock"
+STATES = "states"
+CODE = "code"
+
+IGNORE_FILE = ".gitignore"
+IGNORE = f"/{STATES}/\n"
+"""What it says, so that everyday git does not see the weights on disk."""
+
+FIRST_STATE = "initial"
+"""The active state of a new model, unborn like git's first branch."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as one of its working copies shows it, or its bare repository.
+
+    `base` is what a derived model is pinned to, by the settings that are committed.
+    """
+
+    repository: Repository
+    name: str
+    prefix: str
+    base: BasedOn | None = None
+
+    @classmethod
+    def open(cls, directory: Path) -> Model:
+        """The model of a directory. Raises `NotAModel`, or `BadSettings` for broken committed settings."""
+        repository = Repository.discover(directory)
+        content = _identity(repository)
+        if content is None:
+            raise NotAModel(
+                f"{repository.directory} is a git repository, but no model: it has no {SETTINGS}",
+                "gitstore init makes it one",
+            )
+        found = _parse_either(content, repository)
+        derived = found.based_on is not None and found.based_on.url is None
+        return cls(repository, found.name, f"{found.name}/" if derived else "", found.based_on)
+
+    def tag_ref(self, snapshot: str) -> str:
+        """The ref of one of the model's snapshots."""
+        return f"refs/tags/{self.prefix}{snapshot}"
+
+    def state_ref(self, state: str) -> str:
+        """The ref of one of the model's states."""
+        return f"refs/states/{self.prefix}{state}"
+
+    @property
+    def head(self) -> Oid | None:
+        """The commit that is checked out; `None` before the first."""
+        return self.repository.refs.get("HEAD")
+
+    @property
+    def directory(self) -> Path:
+        """The top of the working copy, or the bare repository."""
+        return self.repository.directory
+
+    @property
+    def states(self) -> Path:
+        """Where states on disk are; a bare repository has none. Raises if they are another model's."""
+        self._claim()
+        return self.directory / STATES
+
+    def settings_content(self) -> bytes:
+        """The settings as they are: on disk, or committed in a bare repository. Raises `NotAModel`."""
+        content = self.top_file(SETTINGS)
+        if content is None:
+            raise NotAModel(
+                f"{self.directory / SETTINGS} is gone", f"git checkout -- {SETTINGS} brings it back"
+            )
+        return content
+
+    def top_file(self, name: str) -> bytes | None:
+        """A file beside code/, if it is there: on disk, or committed in a bare repository."""
+        if self.repository.is_bare:
+            return _committed(self.repository, name)
+        path = self.directory / name
+        return path.read_bytes() if path.is_file() else None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings as they are on disk, or committed in a bare repository. Raises `BadSettings`."""
+        return settings.parse(self.settings_content())
+
+    @property
+    def code(self) -> PurePosixPath:
+        """Where the code is in the working copy."""
+        return PurePosixPath(self.settings.code)
+
+    def base_code(self, base: BasedOn) -> Oid:
+        """The tree of the base's code, which the model's own history keeps. Raises `Corrupt`."""
+        objects = self.repository.objects
+        for entry in read_tree(objects, self.repository.commit(Oid.parse(base.commit)).tree):
+            if entry.name == CODE.encode() and entry.is_tree:
+                return entry.oid
+        raise Corrupt(f"{base.commit}, which {self.name} is based on, is no snapshot: it has no {CODE}/")
+
+    def _claim(self) -> None:
+        """Make sure that states/ here are this model's.
+
+        git leaves states/ alone when it switches branches, so that switching to another model's branch
+        would show that model one's own weights.
+        """
+        if self.repository.is_bare:
+            return
+        claim = self.repository.git_directory / "gitstore-model"
+        try:
+            owner = claim.read_text()
+        except FileNotFoundError:
+            claim.write_text(self.prefix)
+            return
+        if owner != self.prefix:
+            this, other = self._called(self.prefix), self._called(owner)
+            raise GitstoreError(
+                f"{self.directory} has {this} checked out, but its {STATES}/ belongs to {other}",
+                f"switch back, or give {this} a working copy of its own with git worktree add",
+            )
+
+    def _called(self, prefix: str) -> str:
+        return f"the model {prefix.rstrip('/')}" if prefix else "the root model"
+
+    def root_name(self) -> str:
+        """What the repository's root model is called, as far as this model's line of bases tells."""
+        name, base, passed = self.name, self.base if self.prefix else None, {self.name}
+        while base is not None and base.url is None:
+            name = base.model
+            on_branch = _on_branch(self.repository, name) if name not in passed else None
+            passed.add(name)
+            base = on_branch.based_on if on_branch is not None else None
+        return name
+
+
+def is_derived(repository: Repository, name: str) -> bool:
+    """Whether a repository has a derived model of this name: a branch that says so, or its tags or states."""
+    on_branch = _on_branch(repository, name)
+    if on_branch is not None and on_branch.based_on is not None and on_branch.based_on.url is None:
+        return on_branch.name == name
+    spaces = (f"refs/tags/{name}/", f"refs/states/{name}/")
+    return any(ref.startswith(spaces) for ref, _ in repository.refs.all())
+
+
+def check_name(name: str, what: str) -> None:
+    """Raise `GitstoreError` unless `name` can be a model's, snapshot's or state's; `what` says which."""
+    problem = name_problem(name)
+    if problem is not None:
+        raise GitstoreError(f"{name!r} cannot be the name of a {what}: it {problem}")
+
+
+def _identity(repository: Repository) -> bytes | None:
+    """The settings that say which model this is: as committed, or on disk before the first commit."""
+    content = _committed(repository, SETTINGS)
+    path = repository.directory / SETTINGS
+    if content is None and not repository.is_bare and path.is_file():
+        content = path.read_bytes()
+    return content
+
+
+def _parse_either(content: bytes, repository: Repository) -> Settings:
+    """The committed settings; if somebody committed broken ones, those on disk, where they get mended."""
+    try:
+        return settings.parse(content)
+    except BadSettings:
+        path = repository.directory / SETTINGS
+        if repository.is_bare or not path.is_file():
+            raise
+        return settings.parse(path.read_bytes())
+
+
+def _committed(repository: Repository, name: str) -> bytes | None:
+    """A file at the top of the commit that is checked out."""
+    head = repository.refs.get("HEAD")
+    return committed_file(repository, head, name) if head is not None else None
+
+
+def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | None:
+    """A file at the top of a commit's tree, if it is there."""
+    for entry in read_tree(repository.objects, repository.commit(commit).tree):
+        if entry.name == name.encode() and entry.is_file:
+            return repository.objects.read_as(Kind.BLOB, entry.oid)
+    return None
+
+
+def _on_branch(repository: Repository, name: str) -> Settings | None:
+    """The settings that the branch of a derived model has, or any branch called so."""
+    tip = repository.refs.get(f"refs/heads/{name}")
+    content = committed_file(repository, tip, SETTINGS) if tip is not None else None
+    try:
+        return settings.parse(content) if content is not None else None
+    except BadSettings:
+        return None

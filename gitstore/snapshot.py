@@ -1,0 +1,149 @@
+"""What a snapshot is, and finding those of a model.
+
+A snapshot is an annotated tag, on a commit, on a tree of exactly `code/`, `state/`, `settings.yaml`
+and, if the model has one, `packages.lock`; docs/format.md has the details. It is never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from gitstore import settings
+from gitstore.errors import Corrupt
+from gitstore.model import CODE, LOCK, SETTINGS, Model
+from gitstore.objects import stored, tag
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.stored import StoredFile
+from gitstore.objects.tag import Tag
+from gitstore.objects.tree import TreeEntry
+from gitstore.settings import Settings
+
+FORMAT = "1"
+STATE = "state"
+
+_TAGS = "refs/tags/"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot. `prefix` is its model's; `lock` is the id of packages.lock, if it has one."""
+
+    repository: Repository
+    prefix: str
+    name: str
+    oid: Oid
+    tag: Tag
+    commit: Oid
+    tree: Oid
+    code: Oid
+    state: Oid
+    settings_blob: Oid
+    lock: Oid | None
+
+    @property
+    def ref(self) -> str:
+        return f"{_TAGS}{self.prefix}{self.name}"
+
+    @property
+    def full_name(self) -> str:
+        """Its name among the snapshots of all models: with the model's, if that is a derived one."""
+        return f"{self.prefix.rstrip('/')}@{self.name}" if self.prefix else self.name
+
+    @property
+    def model(self) -> str:
+        """The name its model had."""
+        return self.tag.trailers.get("Model", "")
+
+    @cached_property
+    def settings_content(self) -> bytes:
+        """The settings as they were, byte for byte."""
+        return self.repository.objects.read_as(Kind.BLOB, self.settings_blob)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings as they were."""
+        return settings.parse(self.settings_content, f"{self.name}:{SETTINGS}")
+
+    def code_files(self) -> list[StoredFile]:
+        """The files below code/."""
+        return list(stored.files(self.repository.objects, self.code, joined=False))
+
+    def state_files(self) -> list[StoredFile]:
+        """The files below state/, joined from their parts."""
+        return list(stored.files(self.repository.objects, self.state, joined=True))
+
+
+class NotASnapshot(Corrupt):
+    """A tag that is not, or no longer, shaped like a snapshot."""
+
+
+def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
+    """The snapshot that a tag is, or `None` for a tag that never was one.
+
+    Raises `Corrupt` if it says it is a snapshot but lacks something, or is of a format from the future.
+    """
+    kind, content = repository.objects.read(oid)
+    if kind is not Kind.TAG:
+        return None
+    try:
+        found = tag.parse(content)
+    except ValueError as error:
+        raise Corrupt(f"{ref} is malformed: {error}") from error
+    written_by = found.trailers.get("Gitstore-Format")
+    if written_by is None:
+        return None
+    if written_by != FORMAT:
+        raise NotASnapshot(
+            f"{ref} is of format {written_by}, which this gitstore does not know", "use a newer gitstore"
+        )
+    return _read_tree(repository, ref, oid, found)
+
+
+def below(model: Model) -> list[Snapshot]:
+    """The snapshots of a model, oldest first."""
+    return [each for each in every(model.repository, model.tag_ref("")) if each.prefix == model.prefix]
+
+
+def every(repository: Repository, namespace: str = _TAGS) -> list[Snapshot]:
+    """The snapshots of all models whose tags lie below a namespace, oldest first."""
+    found = [read(repository, ref, oid) for ref, oid in repository.refs.below(namespace)]
+    dated = [(each.tag.date.timestamp() if each.tag.date else 0.0, each.ref, each) for each in found if each]
+    return [each for _, _, each in sorted(dated, key=lambda row: row[:2])]
+
+
+def shape_problem(top: Iterable[TreeEntry]) -> str | None:
+    """Why a tree with these entries is no snapshot's; `None` if it is shaped like one."""
+    entries = {entry.name.decode("utf-8", "replace"): entry for entry in top}
+    for name in (CODE, STATE, SETTINGS):
+        if name not in entries or entries[name].is_tree is (name == SETTINGS):
+            return f"its tree has no {name}"
+    if LOCK in entries and entries[LOCK].is_tree:
+        return f"its {LOCK} is a directory"
+    extra = entries.keys() - {CODE, STATE, SETTINGS, LOCK}
+    return f"its tree has {min(extra)}, which no snapshot has" if extra else None
+
+
+def _read_tree(repository: Repository, ref: str, oid: Oid, found: Tag) -> Snapshot:
+    tree_oid = repository.commit(found.target).tree
+    top = stored.read_tree(repository.objects, tree_oid)
+    problem = shape_problem(top)
+    if problem is not None:
+        raise NotASnapshot(f"{ref} is no snapshot: {problem}")
+    entries = {entry.name.decode(): entry for entry in top}
+    prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")
+    return Snapshot(
+        repository=repository,
+        prefix=f"{prefix}/" if prefix else "",
+        name=name,
+        oid=oid,
+        tag=found,
+        commit=found.target,
+        tree=tree_oid,
+        code=entries[CODE].oid,
+        state=entries[STATE].oid,
+        settings_blob=entries[SETTINGS].oid,
+        lock=entries[LOCK].oid if LOCK in entries else None,
+    )

@@ -1,0 +1,229 @@
+"""States: named directories of weights, which one is active, and which are saved.
+
+A state is *on disk* when `states/NAME/` is there, *saved* when `refs/states/NAME` is: a commit without
+parents whose tree holds the files. The active state's name is in the symbolic ref `refs/states/HEAD`;
+while that is absent it is `initial`. (A symbolic ref to a state that is not saved yet would make
+`git fsck` complain, so the ref comes with the first save.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.errors import GitstoreError
+from gitstore.model import FIRST_STATE, Model, check_name, is_derived
+from gitstore.names import name_problem
+from gitstore.objects import commit, extract, files, stored
+from gitstore.objects.files import Listing, Progress
+from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack_writer import Written
+from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.stat_cache import Stamp
+
+
+class NoSuchState(GitstoreError):
+    """No state is called so."""
+
+
+class StateExists(GitstoreError):
+    """A state is called so already, and would be overwritten."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of a model. `tree` is what is saved, if it is; `size` counts its files' bytes."""
+
+    name: str
+    is_active: bool
+    tree: Oid | None
+    on_disk: bool
+    is_modified: bool
+    size: int
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What `save` did. `pack` is the new pack, `None` if the repository had every object."""
+
+    name: str
+    tree: Oid
+    size: int
+    pack: Written | None
+    was_saved: bool
+
+
+def active(model: Model) -> str:
+    """The name of the active state, which need not exist yet."""
+    target = model.repository.refs.symbolic(model.state_ref("HEAD"))
+    return target.removeprefix(model.state_ref("")) if target else FIRST_STATE
+
+
+def names(model: Model) -> list[str]:
+    """The states there are, saved or on disk, by name. A directory whose name no state can have is none."""
+    prefix = model.state_ref("")
+    found = {ref.removeprefix(prefix) for ref, _ in model.repository.refs.below(prefix)}
+    if not model.repository.is_bare and model.states.is_dir():
+        found |= {path.name for path in model.states.iterdir() if path.is_dir()}
+    return sorted(name for name in found if name_problem(name) is None)
+
+
+def saved_tree(model: Model, name: str) -> Oid | None:
+    """The tree of a state as it is saved."""
+    oid = model.repository.refs.get(model.state_ref(name))
+    return model.repository.commit(oid).tree if oid is not None else None
+
+
+def directory(model: Model, name: str) -> Path | None:
+    """Where a state is on disk, if it is. An empty directory hides no saved state, as git would have it."""
+    if model.repository.is_bare:
+        return None
+    path = model.states / name
+    if not path.is_dir() or (saved_tree(model, name) is not None and not any(path.iterdir())):
+        return None
+    return path
+
+
+def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
+    """All states, by name. Files on disk that may have changed are read to find out."""
+    current = active(model)
+    for name in names(model):
+        tree, path = saved_tree(model, name), directory(model, name)
+        if path is not None:
+            listing = files.scan(path)
+            modified = tree is not None and _digest(model, listing, progress) != tree
+            yield State(name, name == current, tree, True, modified, listing.size)
+        elif tree is not None:
+            yield State(name, name == current, tree, False, False, tree_size(model, tree))
+
+
+def tree_size(model: Model, tree: Oid) -> int:
+    """The bytes of the files that a state's tree holds."""
+    objects = model.repository.objects
+    return sum(file.size(objects) for file in stored.files(objects, tree, joined=True))
+
+
+def add(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> Oid:
+    """Add a state to a write: as it is on disk if it is there, else as it is saved. Returns its tree.
+
+    Raises `NoSuchState` if it is neither.
+    """
+    path = directory(model, name)
+    if path is not None:
+        return add_directory(model, path, writer, progress)
+    tree = saved_tree(model, name)
+    if tree is None:
+        raise NoSuchState(
+            f"the state {name} is neither on disk nor saved",
+            f"put its files into {model.directory / 'states' / name}/, or gitstore state create",
+        )
+    return tree
+
+
+def add_directory(model: Model, path: Path, writer: ObjectWriter, progress: Progress) -> Oid:
+    """Add a directory of files to a write, and return its tree."""
+    cache = model.repository.stat_cache()
+    tree = files.store(files.scan(path), writer, cache, progress)
+    cache.save()
+    return tree
+
+
+def save(model: Model, name: str, *, progress: Progress = lambda _: None) -> Saved:
+    """Save a state as it is on disk. Saving what is saved already changes nothing.
+
+    Atomic and durable: afterwards the state is saved whole, or it is as it was.
+    """
+    check_name(name, "state")
+    path = directory(model, name)
+    if path is None:
+        raise NoSuchState(
+            f"there is no state {name} on disk", f"its files belong into {model.directory / 'states' / name}/"
+        )
+    return _save(model, name, path, model.repository.refs.get(model.state_ref(name)), progress)
+
+
+def save_new(model: Model, name: str, path: Path) -> Saved:
+    """Save the files of any directory as a state that is not there yet. Raises `StateExists`."""
+    try:
+        return _save(model, name, path, None, lambda _: None)
+    except RefChanged as error:
+        raise StateExists(f"there is a state {name} already", "choose another name") from error
+
+
+def _save(model: Model, name: str, path: Path, before: Oid | None, progress: Progress) -> Saved:
+    """Make the files of a directory a state, where the ref `before` is what was saved of it."""
+    check_vacant(model, name)
+    refs, ref = model.repository.refs, model.state_ref(name)
+    with model.repository.writer() as writer:
+        tree = add_directory(model, path, writer, progress)
+        if before is not None and model.repository.commit(before).tree == tree:
+            return Saved(name, tree, tree_size(model, tree), None, was_saved=True)
+        content = commit.encode(tree, (), model.repository.identity(), f"State {name} of {model.name}")
+        oid = writer.add(Kind.COMMIT, content)
+        pack = writer.finish()
+    refs.change([Change(ref, before, oid)], f"save state {name}")
+    if active(model) == name:
+        _point(model, name)
+    model.repository.maintain()
+    return Saved(name, tree, tree_size(model, tree), pack, was_saved=False)
+
+
+def use(model: Model, name: str) -> None:
+    """Make a saved state the active one. Files on disk stay as they are."""
+    check_name(name, "state")
+    if saved_tree(model, name) is None:
+        known = directory(model, name) is not None
+        hint = f"gitstore state save {name}" if known else "gitstore state list shows those there are"
+        raise NoSuchState(f"the state {name} is not saved" if known else f"there is no state {name}", hint)
+    _point(model, name)
+
+
+def materialise(model: Model, name: str, *, progress: Progress = lambda _: None) -> Path:
+    """Where a state's files are on disk, written out first if they are not there."""
+    check_name(name, "state")
+    path = directory(model, name)
+    if path is not None:
+        return path
+    tree = saved_tree(model, name)
+    if tree is None:
+        raise NoSuchState(f"there is no state {name}", "gitstore state list shows those there are")
+    if model.repository.is_bare:
+        raise GitstoreError(
+            "a bare repository has no states on disk", "clone it, or gitstore export a snapshot"
+        )
+    objects, target = model.repository.objects, model.states / name
+    found = list(stored.files(objects, tree, joined=True))
+    with extract.staging(target) as staging:
+        extract.extract(objects, found, staging, progress)
+    cache = model.repository.stat_cache()
+    for file in found:
+        # What we wrote ourselves need not be read again to know it.
+        cache.put(Stamp.of((target / file.path).stat()), file.entry)
+    cache.save()
+    return target
+
+
+def check_vacant(model: Model, name: str) -> None:
+    """Raise `GitstoreError` if a root state would take the name of a derived model."""
+    check_name(name, "state")
+    if not model.prefix and is_derived(model.repository, name):
+        raise GitstoreError(
+            f"{name} is the name of a derived model, so no state can have it", "choose another name"
+        )
+
+
+def _point(model: Model, name: str) -> None:
+    goal = model.state_ref(name)
+    if model.repository.refs.symbolic(model.state_ref("HEAD")) != goal:
+        model.repository.refs.point(model.state_ref("HEAD"), goal, f"use state {name}")
+
+
+def _digest(model: Model, listing: Listing, progress: Progress) -> Oid:
+    """The tree that a directory would be saved as."""
+    cache = model.repository.stat_cache()
+    with ObjectHasher(model.repository.objects) as hasher:
+        tree = files.store(listing, hasher, cache, progress)
+    cache.save()
+    return tree

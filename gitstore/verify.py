@@ -1,0 +1,212 @@
+"""Verifying snapshots: every object hashed again, and everything the tag says compared with what is there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from gitstore import export, snapshot
+from gitstore.errors import BadSettings, Corrupt, GitstoreError
+from gitstore.model import CODE, SETTINGS
+from gitstore.objects import graph
+from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
+from gitstore.objects.files import Progress
+from gitstore.objects.object_writer import core_count
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack import Pack
+from gitstore.objects.repository import Repository
+from gitstore.objects.stored import read_tree
+from gitstore.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it should be. `oid` and `path` say where, if it is one object's fault."""
+
+    message: str
+    snapshots: tuple[str, ...]
+    oid: Oid | None = None
+    path: str | None = None
+
+    def __str__(self) -> str:
+        where = f" ({self.path})" if self.path else ""
+        return f"{', '.join(self.snapshots)}: {self.message}{where}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was checked, and what was found."""
+
+    snapshots: tuple[str, ...]
+    objects: int
+    problems: tuple[Problem, ...]
+
+
+Tagged = tuple[str, Oid]
+"""A tag's ref, and the tag."""
+
+
+def snapshots(repository: Repository, namespace: str, *, below: bool) -> list[Tagged]:
+    """The annotated tags right in a namespace such as `refs/tags/`, or anywhere below it."""
+    found = repository.refs.below(namespace)
+    return [
+        (ref, oid)
+        for ref, oid in found
+        if (below or "/" not in ref.removeprefix(namespace)) and _may_be_snapshot(repository, oid)
+    ]
+
+
+def _may_be_snapshot(repository: Repository, oid: Oid) -> bool:
+    """Whether a tag says it is a snapshot, or cannot be read to tell."""
+    try:
+        kind, content = repository.objects.read(oid)
+    except Corrupt:
+        return True
+    return kind is Kind.TAG and b"\nGitstore-Format: " in content
+
+
+def verify(repository: Repository, tags: Iterable[Tagged], progress: Progress = lambda _: None) -> Report:
+    """Check snapshots by their tags: their objects, shape and settings, and what their tags say of them.
+
+    Reads every object once, on all cores, and writes nothing. What is broken is in the report, with
+    every snapshot of the repository that it hits. `progress` hears of objects.
+    """
+    tags = list(tags)
+    inner: dict[Oid, str] = {}
+    contents = {ref: _Contents.of(repository.objects, oid) for ref, oid in tags}
+    paths = {oid: path for content in contents.values() for oid, path in content.paths.items()}
+    for content in contents.values():
+        inner.update(content.broken)
+    broken = inner | _broken(repository.objects, paths.keys() - inner.keys(), progress)
+    hit = _hits(repository, broken.keys()) if broken else {}
+    problems = [Problem(message, tuple(hit[oid]), oid, paths.get(oid)) for oid, message in broken.items()]
+    for ref, oid in tags:
+        if not contents[ref].paths.keys() & broken.keys():
+            problems += [Problem(message, (_name(ref),)) for message in _disagreements(repository, ref, oid)]
+    return Report(tuple(_name(ref) for ref, _ in tags), len(paths), tuple(problems))
+
+
+def verify_packs(packs: Iterable[Pack]) -> list[str]:
+    """Check each pack and index against its own checksum; returns what is wrong."""
+    problems = []
+    for pack in packs:
+        digest, tail = hashlib.sha1(), b""
+        for block in pack.blocks(1 << 22):
+            data = tail + block
+            digest.update(memoryview(data)[:-20])
+            tail = data[-20:]
+        if digest.digest() != tail or tail != pack.index.pack_checksum:
+            problems.append(f"{pack.path}: its checksum is wrong")
+        index = pack.index.path.read_bytes()
+        if hashlib.sha1(index[:-20]).digest() != index[-20:]:
+            problems.append(f"{pack.index.path}: its checksum is wrong")
+    return problems
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """The objects of a snapshot, with their paths in it, and those met on the way that cannot be read."""
+
+    paths: dict[Oid, str]
+    broken: dict[Oid, str]
+
+    @classmethod
+    def of(cls, objects: ObjectDatabase, tag: Oid) -> _Contents:
+        """Tag, commit and everything in its tree; not the commits before, which are the branch's."""
+        found = cls({tag: "the tag"}, {})
+        stack = [tag]
+        while stack:
+            oid = stack.pop()
+            try:
+                references = graph.references(objects, oid)
+            except (BrokenObject, MissingObject) as error:
+                found.broken[oid] = error.message
+                continue
+            if found.paths[oid] == "the commit":
+                references = references[:1]  # the tree; the rest are parents
+            for each in references:
+                if each.oid not in found.paths:
+                    found.paths[each.oid] = _path(found.paths[oid], each.name)
+                    if not each.is_leaf:
+                        stack.append(each.oid)
+        return found
+
+
+def _path(parent: str, name: str) -> str:
+    """What to call an object: the tag's commit, the commit's tree, or a path in the tree."""
+    steps = {"the tag": "the commit", "the commit": "the tree", "the tree": name}
+    return steps.get(parent, f"{parent}/{name}")
+
+
+def _broken(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progress) -> dict[Oid, str]:
+    """Those of the objects that do not hash to their id, or cannot be read, and why."""
+
+    def check(oid: Oid) -> tuple[Oid, str | None]:
+        try:
+            objects.read(oid)
+        except (BrokenObject, MissingObject) as error:
+            return oid, error.message
+        finally:
+            progress(1)
+        return oid, None
+
+    with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-verify") as pool:
+        return {oid: why for oid, why in pool.map(check, oids) if why is not None}
+
+
+def _hits(repository: Repository, broken: Iterable[Oid]) -> dict[Oid, list[str]]:
+    """The snapshots of the repository, of whatever model, that hold each of the objects."""
+    hit: dict[Oid, list[str]] = {oid: [] for oid in broken}
+    for ref, tag in repository.refs.below("refs/tags/"):
+        for oid in _Contents.of(repository.objects, tag).paths.keys() & hit.keys():
+            hit[oid].append(_name(ref))
+    return hit
+
+
+def _disagreements(repository: Repository, ref: str, oid: Oid) -> list[str]:
+    """What the tag says of a sound snapshot that is not so."""
+    try:
+        found = snapshot.read(repository, ref, oid)
+        if found is None:
+            return ["is a tag, but no snapshot"]
+        export.files(found)
+        return [*_wrong_trailers(found), *_wrong_base(found)]
+    except BadSettings as error:
+        return list(error.problems)
+    except GitstoreError as error:
+        return [error.message]
+
+
+def _wrong_trailers(found: Snapshot) -> list[str]:
+    is_so = {
+        "Code-Tree": str(found.code),
+        "State-Tree": str(found.state),
+        "Settings-Blob": str(found.settings_blob),
+    }
+    wrong = [
+        f"its tag says {key}: {found.tag.trailers.get(key)}, but it is {value}"
+        for key, value in is_so.items()
+        if found.tag.trailers.get(key) != value
+    ]
+    if found.tag.name != f"{found.prefix}{found.name}":
+        wrong.append(f"its tag was made as {found.tag.name}")
+    return wrong
+
+
+def _wrong_base(found: Snapshot) -> list[str]:
+    base = found.settings.based_on
+    said = found.tag.trailers.get("Based-On")
+    expected = f"{base.model}@{base.snapshot} {base.tag}" if base is not None else None
+    if said != expected:
+        return [f"its tag says Based-On: {said}, but {SETTINGS} says {expected}"]
+    if base is None:
+        return []
+    top = read_tree(found.repository.objects, found.repository.commit(Oid.parse(base.commit)).tree)
+    code = next((entry.oid for entry in top if entry.name == CODE.encode()), None)
+    return [] if code == found.code else [f"its {CODE}/ is not that of its base {base.model}@{base.snapshot}"]
+
+
+def _name(ref: str) -> str:
+    return ref.removeprefix("refs/tags/")
