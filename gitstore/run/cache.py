@@ -1,0 +1,54 @@
+"""Trees written out once, for operations to run from: read-only, and named by what they hold.
+
+A directory here is complete and was checked object by object when it appeared, so that it can be
+used as it is ever after. It can be made again: deleting the cache only costs time.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gitstore.objects import extract, stored
+from gitstore.objects.files import Progress
+from gitstore.objects.oid import Oid
+from gitstore.objects.repository import Repository
+
+_READ_ONLY = 0o555
+
+
+def code(repository: Repository, tree: Oid) -> Path:
+    """A directory with the files of a code tree."""
+    return _directory(repository, tree, "code", joined=False)
+
+
+def state(repository: Repository, tree: Oid, progress: Progress = lambda _: None) -> Path:
+    """A directory with the files of a state, joined from their parts."""
+    return _directory(repository, tree, "state", joined=True, progress=progress)
+
+
+def _directory(
+    repository: Repository, tree: Oid, kind: str, *, joined: bool, progress: Progress = lambda _: None
+) -> Path:
+    target = repository.private / "cache" / f"{kind}-{tree}"
+    if target.is_dir():
+        return target
+    found = list(stored.files(repository.objects, tree, joined=joined))
+    try:
+        with extract.staging(target) as staging:
+            extract.extract(repository.objects, found, staging, progress)
+            _protect(staging)
+    except OSError:
+        if not target.is_dir():  # else another process was faster, with the same
+            raise
+    target.chmod(_READ_ONLY)
+    return target
+
+
+def _protect(directory: Path) -> None:
+    """Take away every right to write below a directory."""
+    for folder, _, names in os.walk(directory, topdown=False):
+        for path in (Path(folder, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & _READ_ONLY)
+        Path(folder).chmod(_READ_ONLY)

@@ -1,0 +1,130 @@
+"""Files that hold a value: .npy, .npz, .csv, .json, and any file at all as bytes.
+
+npy and npz keep the element type that is in them; csv and json hold literals. Nothing is unpickled.
+What cannot be read is a ValueError whose text begins with the file's name as it was given.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from gitstore.quoting import quoted
+from gitstore.run import literals
+from gitstore.run.worker import tensors
+from gitstore.run.worker.tensors import Array
+from gitstore.settings.schema import Parameter
+
+KINDS = (".npy", ".npz", ".csv", ".json")
+
+_WITH_KEY = re.compile(r"(?P<path>.+\.npz):(?P<key>.*)", re.DOTALL | re.IGNORECASE)
+
+
+def read(reference: str, definition: Parameter, directory: Path) -> Array:
+    """The value in a file, for the parameter that `definition` describes.
+
+    `reference` is a path, relative to `directory`; behind that of an .npz file `:KEY` picks an array.
+    A parameter of bytes (binary, image, …) takes any file as it is.
+    """
+    path, key = directory / reference, None
+    if (match := _WITH_KEY.fullmatch(reference)) and not path.exists():
+        path, key = directory / match["path"], match["key"]
+    suffix = path.suffix.lower()
+    try:
+        if _wants_bytes(definition, suffix):
+            return np.array(path.read_bytes(), dtype=object)
+        match suffix:
+            case ".npy":
+                return _npy(path)
+            case ".npz":
+                return _npz(path, key)
+            case ".csv":
+                return _csv(path, definition)
+            case ".json":
+                return _json(path, definition)
+        raise ValueError(f"it is not a file of a kind that is read here: {', '.join(KINDS)}")
+    except OSError as error:
+        raise ValueError(f"{reference}: {error.strerror or error}") from error
+    except Exception as error:
+        # What damaged files make numpy, zipfile and zlib raise is no closed set.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ValueError(f"{reference}: {reason}") from error
+
+
+def _wants_bytes(definition: Parameter, suffix: str) -> bool:
+    binary = set(definition.types) & set(tensors.BINARY)
+    return bool(binary) and (suffix not in KINDS or len(binary) == len(definition.types))
+
+
+def _npy(path: Path) -> Array:
+    with path.open("rb") as file:
+        return tensors.normalised(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _npz(path: Path, key: str | None) -> Array:
+    archive = np.load(path, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise ValueError("it is not an .npz file")  # noqa: TRY004
+    with archive:
+        names = archive.files
+        if key is None and len(names) != 1:
+            raise ValueError(f"it holds {len(names)} arrays; name one behind a colon: {', '.join(names)}")
+        if key is not None and key not in names:
+            raise ValueError(f"it has no array {key}; it has {', '.join(names)}")
+        array = archive[names[0] if key is None else key]
+    if not isinstance(array, np.ndarray):
+        raise ValueError("what it holds there is no array")  # noqa: TRY004
+    return tensors.normalised(array)
+
+
+def _json(path: Path, definition: Parameter) -> Array:
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is not JSON: {error}") from error
+    return literals.array_of(value, definition.types)
+
+
+def _csv(path: Path, definition: Parameter) -> Array:
+    """Rows of numbers; for a parameter of one dimension, or none, a single row or column will do."""
+    rows = _rows(path)
+    dimensions = len(definition.shape)
+    if dimensions < 2 and (len(rows) == 1 or len(rows[0]) == 1):
+        line = [number for row in rows for number in row]
+        single = dimensions == 0 and len(line) == 1
+        return literals.array_of(line[0] if single else line, definition.types)
+    return literals.array_of(rows, definition.types)
+
+
+def _rows(path: Path) -> list[list[float]]:
+    """All rows, of one length. A first row without a single number is a header, and left out."""
+    rows: list[list[float]] = []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = csv.reader(file, strict=True)
+        for cells in lines:
+            numbers = [number for number in map(_number, cells) if number is not None]
+            if not cells or (not numbers and lines.line_num == 1):
+                continue
+            if len(numbers) < len(cells):
+                wrong = next(cell for cell in cells if _number(cell) is None)
+                raise ValueError(f"line {lines.line_num}: {quoted(wrong)} is no number")
+            if rows and len(cells) != len(rows[0]):
+                raise ValueError(f"line {lines.line_num}: has {len(cells)} values, not {len(rows[0])}")
+            rows.append(numbers)
+    if not rows:
+        raise ValueError("it holds no numbers")
+    return rows
+
+
+def _number(cell: str) -> float | None:
+    """The cell's number, whole if it is written so. Python's own reading would take 1_000 too."""
+    for kind in (int, float):
+        try:
+            return kind(cell) if "_" not in cell else None
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,141 @@
+"""Values written down, in JSON or CSV, as arrays of the types that settings.yaml allows.
+
+A literal has no element type, so it takes the first allowed type that holds all of its values:
+
+    bool                     true and false
+    i8 … u64                 whole numbers in the type's range; 1.0 is one
+    f16 f32 f64              numbers; whole ones exactly (16777217 is no f32), fractions rounded, as they
+                             always are, unless they become infinite; "NaN", "Infinity" and "-Infinity"
+    string                   text
+    binary image audio video text that is base64 (RFC 4648)
+
+The spelling of NaN and the infinities, and base64 for bytes, are those of Protocol Buffers' JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from gitstore.run.worker import tensors
+from gitstore.run.worker.payload import MAX_DIMENSIONS
+from gitstore.run.worker.tensors import Array
+
+SPECIAL_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+# Enough of a value to recognise it by.
+SHOWN = 40
+
+
+def array_of(value: object, types: Sequence[str]) -> Array:
+    """The array that a JSON value, alone or in nested lists, is.
+
+    Raises ValueError with a reason that reads well behind the value's name and a colon.
+    """
+    shape, leaves = _flattened(value)
+    misfits = []
+    for type_name in types:
+        try:
+            return _converted(leaves, type_name).reshape(shape)
+        except _Misfit as misfit:
+            misfits.append(f"{_shown(misfit.args[0])} does not fit {type_name}")
+    raise ValueError("; ".join(misfits))
+
+
+class _Misfit(Exception):
+    """A value that is none of a type's."""
+
+
+def _flattened(value: object) -> tuple[tuple[int, ...], list[object]]:
+    """The shape of nested lists, and what is in them, row by row."""
+    shape: list[int] = []
+    level: list[Any] = [value]
+    while any(isinstance(item, list) for item in level):
+        lengths = {len(item) if isinstance(item, list) else -1 for item in level}
+        if len(lengths) > 1:
+            raise ValueError("lists that lie beside each other differ in length")
+        shape += lengths
+        if len(shape) > MAX_DIMENSIONS:
+            raise ValueError(f"lists in more than {MAX_DIMENSIONS} levels")
+        level = [inner for item in level for inner in item]
+    return tuple(shape), level
+
+
+def _converted(leaves: list[object], type_name: str) -> Array:
+    """The leaves as a flat array. Raises _Misfit with the first that the type does not hold."""
+    if type_name not in tensors.NUMERIC:
+        convert = _text if type_name == tensors.STRING else _bytes
+        items = np.empty(len(leaves), object)
+        items[:] = [convert(leaf) for leaf in leaves]
+        return items
+    dtype = tensors.NUMERIC[type_name]
+    numbers: dict[str, Callable[[list[object], np.dtype[Any]], Array]] = {"b": _bools, "f": _floats}
+    return numbers.get(dtype.kind, _integers)(leaves, dtype)
+
+
+def _bools(leaves: list[object], dtype: np.dtype[Any]) -> Array:
+    for leaf in leaves:
+        if not isinstance(leaf, bool):
+            raise _Misfit(leaf)
+    return np.array(leaves, dtype)
+
+
+def _integers(leaves: list[object], dtype: np.dtype[Any]) -> Array:
+    limits = np.iinfo(dtype)
+    whole = []
+    for leaf in leaves:
+        # Not for NaN and the infinities either: for these, x // 1 is NaN.
+        if not _is_number(leaf) or leaf != leaf // 1 or not limits.min <= leaf <= limits.max:
+            raise _Misfit(leaf)
+        whole.append(int(leaf))
+    return np.array(whole, dtype)
+
+
+def _floats(leaves: list[object], dtype: np.dtype[Any]) -> Array:
+    rounded = np.empty(len(leaves), dtype)
+    with np.errstate(over="ignore"):
+        for i, leaf in enumerate(leaves):
+            number = SPECIAL_FLOATS.get(leaf) if isinstance(leaf, str) else leaf
+            if not _is_number(number):
+                raise _Misfit(leaf)
+            try:
+                rounded[i] = number
+            except OverflowError:
+                raise _Misfit(leaf) from None
+            if not _held(number, rounded[i].item()):
+                raise _Misfit(leaf)
+    return rounded
+
+
+def _held(number: float, rounded: float) -> bool:
+    """Whether a float type that made `rounded` of the number holds it."""
+    if isinstance(number, int):
+        return rounded == number
+    return not math.isinf(rounded) or math.isinf(number)
+
+
+def _is_number(leaf: object) -> TypeGuard[int | float]:
+    return isinstance(leaf, int | float) and not isinstance(leaf, bool)
+
+
+def _text(leaf: object) -> str:
+    if not isinstance(leaf, str):
+        raise _Misfit(leaf)
+    return leaf
+
+
+def _bytes(leaf: object) -> bytes:
+    try:
+        return base64.b64decode(_text(leaf), validate=True)
+    except ValueError:
+        raise _Misfit(leaf) from None
+
+
+def _shown(leaf: object) -> str:
+    text = json.dumps(leaf)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

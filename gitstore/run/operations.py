@@ -1,0 +1,161 @@
+"""Operations on models and snapshots: where code and state come from, and where results go.
+
+Snapshots run from the read-only cache, a working copy from its own `code/` and `states/`. A result
+of train or create-state becomes a state when the model has written all of it, or not at all.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore import state
+from gitstore.errors import GitstoreError
+from gitstore.model import Model
+from gitstore.objects.files import Progress
+from gitstore.run import cache, supervisor
+from gitstore.run.inputs import read_inputs
+from gitstore.run.supervisor import Evaluation, Metric, Observers
+from gitstore.snapshot import Snapshot
+from gitstore.state import Saved, StateExists
+
+
+@dataclass(frozen=True)
+class Result:
+    """A state that an operation made, the metrics it reported, and the seconds of each phase."""
+
+    saved: Saved
+    metrics: tuple[Metric, ...]
+    durations: Mapping[str, float]
+
+
+def evaluate_snapshot(
+    found: Snapshot, assignments: Sequence[str], *, directory: Path, progress: Progress = lambda _: None
+) -> Evaluation:
+    """Evaluate a snapshot. Input files are relative to `directory`; `progress` hears of the state's bytes.
+
+    Raises `InvalidInput` before anything runs, and `OperationFailed` for the model's own faults.
+    """
+    inputs = read_inputs(assignments, found.settings.types.evaluate.inputs, directory=directory)
+    return supervisor.evaluate(
+        code=cache.code(found.repository, found.code),
+        state=cache.state(found.repository, found.state, progress),
+        settings=found.settings,
+        inputs=inputs,
+    )
+
+
+def evaluate_working_copy(model: Model, assignments: Sequence[str], *, directory: Path) -> Evaluation:
+    """Evaluate the code and the active state of a working copy, as they are on disk."""
+    inputs = read_inputs(assignments, model.settings.types.evaluate.inputs, directory=directory)
+    with _active_state(model) as weights:
+        return supervisor.evaluate(code=_code(model), state=weights, settings=model.settings, inputs=inputs)
+
+
+def train(
+    model: Model,
+    assignments: Sequence[str],
+    *,
+    directory: Path,
+    name: str | None = None,
+    observers: Observers | None = None,
+) -> Result:
+    """Train a working copy's code from its active state; the result is a new state, called `name`.
+
+    It is on disk and saved, and not made active. Raises like `evaluate_snapshot`, and `Cancelled`.
+    """
+    inputs = read_inputs(assignments, model.settings.types.train, directory=directory)
+    if name is not None:
+        _check_new(model, name)
+    with _active_state(model) as weights, _new_state(model) as out:
+        training = supervisor.train(
+            code=_code(model),
+            state=weights,
+            settings=model.settings,
+            data=inputs,
+            out=out,
+            observers=observers,
+        )
+        saved = _keep(model, name, out)
+    return Result(saved, training.metrics, training.durations)
+
+
+def create_state(
+    model: Model, assignments: Sequence[str], *, directory: Path, name: str | None = None
+) -> Result:
+    """Have a working copy's code create a state called `name`: the active one, if that is not there yet."""
+    params = read_inputs(assignments, model.settings.types.create_state, directory=directory)
+    name = name or state.active(model)
+    code = _code(model)
+    _check_new(model, name)
+    with _new_state(model) as out:
+        creation = supervisor.create_state(code=code, settings=model.settings, params=params, out=out)
+        saved = _keep(model, name, out)
+    return Result(saved, (), creation.durations)
+
+
+def _code(model: Model) -> Path:
+    """Where the model's code is, to run from."""
+    if model.repository.is_bare:
+        raise GitstoreError(
+            "a bare repository has no code on disk to run", "clone it, or evaluate a snapshot"
+        )
+    return model.directory / model.code
+
+
+@contextmanager
+def _active_state(model: Model) -> Iterator[Path]:
+    """The active state's files; an empty directory while there is no such state."""
+    _code(model)
+    name = state.active(model)
+    if state.directory(model, name) is not None or state.saved_tree(model, name) is not None:
+        yield state.materialise(model, name)
+    else:
+        with tempfile.TemporaryDirectory(prefix="gitstore-state-") as empty:
+            yield Path(empty)
+
+
+@contextmanager
+def _new_state(model: Model) -> Iterator[Path]:
+    """A directory beside the states, for the model to write into; gone afterwards unless it was kept."""
+    model.states.mkdir(exist_ok=True)
+    out = Path(tempfile.mkdtemp(prefix=".new.", dir=model.states))
+    try:
+        yield out
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def _keep(model: Model, name: str | None, out: Path) -> Saved:
+    """Save what the model wrote, and put it on disk under its name: the first free one unless given."""
+    while True:
+        try:
+            saved = state.save_new(model, name or _next_name(model), out)
+        except StateExists:
+            if name is not None:
+                raise
+            continue  # somebody else was faster with that number
+        out.chmod(0o755)
+        out.rename(model.states / saved.name)
+        return saved
+
+
+def _check_new(model: Model, name: str) -> None:
+    """Raise `GitstoreError` if a state of that name is there: an operation never writes over one."""
+    state.check_vacant(model, name)
+    path = model.states / name
+    if state.saved_tree(model, name) is not None or (path.is_dir() and any(path.iterdir())):
+        raise StateExists(f"there is a state {name} already", "choose another name")
+
+
+def _next_name(model: Model) -> str:
+    """The first of trained-1, trained-2, … that is free."""
+    known = set(state.names(model))
+    number = 1
+    while f"trained-{number}" in known:
+        number += 1
+    return f"trained-{number}"

@@ -1,0 +1,89 @@
+"""Outputs as JSON, and as files."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from gitstore.run.worker import tensors
+from gitstore.run.worker.tensors import Array
+
+
+def to_json(outputs: Mapping[str, Array]) -> dict[str, Any]:
+    """The outputs as nested lists that strict JSON can hold, and that `literals` reads back.
+
+    Bytes are base64; NaN and the infinities are "NaN", "Infinity" and "-Infinity". A float has as few
+    digits as tell it from its neighbours in its own type.
+    """
+    return {name: _plain(array) for name, array in outputs.items()}
+
+
+def write(outputs: Mapping[str, Array], directory: Path) -> list[Path]:
+    """Write each output to a file in `directory`, which is made if needed; give the paths.
+
+    NAME.npy for numbers and text (numpy's fixed-width text: NULs at an item's end are lost); for bytes
+    NAME.bin if there is one item, the bytes themselves, else NAME.json, nested lists of base64.
+    Each file appears whole or not at all, and replaces an older one of its name.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    return [_write(name, array, directory) for name, array in outputs.items()]
+
+
+def _plain(array: Array) -> Any:
+    """An array as nested lists, or a scalar as itself."""
+    if array.dtype.kind == "O":
+        convert: Callable[[Any], Any] = _plain_item
+    elif array.dtype.kind == "f":
+        convert = _plain_float
+    else:
+        return array.tolist()
+    flat = np.empty(array.size, object)
+    flat[:] = [convert(item) for item in array.reshape(-1)]
+    return flat.reshape(array.shape).tolist()
+
+
+def _plain_item(item: str | bytes) -> str:
+    return base64.b64encode(item).decode() if isinstance(item, bytes) else item
+
+
+def _plain_float(item: np.floating[Any]) -> float | str:
+    if math.isnan(item):
+        return "NaN"
+    if math.isinf(item):
+        return "Infinity" if item > 0 else "-Infinity"
+    # By way of text: 0.1 as f32 is 0.10000000149011612 as f64.
+    return float(str(item))
+
+
+def _write(name: str, array: Array, directory: Path) -> Path:
+    if tensors.element_type(array) != "binary":
+        path = directory / f"{name}.npy"
+        with _replaced(path) as file:
+            np.save(file, array.astype(str) if array.dtype.kind == "O" else array, allow_pickle=False)
+        return path
+    single = array.ndim == 0
+    path = directory / (f"{name}.bin" if single else f"{name}.json")
+    with _replaced(path) as file:
+        file.write(array.item() if single else json.dumps(_plain(array)).encode())
+    return path
+
+
+@contextlib.contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of `path` when all of it is there."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

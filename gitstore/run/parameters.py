@@ -1,0 +1,103 @@
+"""Arrays against the parameters that settings.yaml defines: names, element types, shapes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from gitstore.errors import InvalidInput, InvalidOutput
+from gitstore.quoting import quoted
+from gitstore.run.worker import tensors
+from gitstore.run.worker.tensors import Array
+from gitstore.settings.schema import Parameter
+
+
+def checked_inputs(values: Mapping[str, Any], definitions: Sequence[Parameter]) -> dict[str, Array]:
+    """The values as the arrays that an operation gets.
+
+    Raises InvalidInput with a line for each thing that is wrong with any of them.
+    """
+    arrays: dict[str, Array] = {}
+    found: list[str] = []
+    for name, value in values.items():
+        try:
+            arrays[name] = tensors.normalised(value)
+        except ValueError as error:
+            found.append(f"{name}: {error}")
+    found += problems(arrays, definitions, given=values)
+    if found:
+        raise InvalidInput(found)
+    return _typed(arrays, definitions)
+
+
+def checked_outputs(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dict[str, Array]:
+    """What evaluate() gave, as promised. Raises InvalidOutput, with a line for each problem, if it is not."""
+    found = problems(arrays, definitions)
+    if found:
+        raise InvalidOutput("\n".join(found), phase="evaluate")
+    return _typed(arrays, definitions)
+
+
+def problems(
+    arrays: Mapping[str, Array], definitions: Sequence[Parameter], *, given: Collection[str] | None = None
+) -> list[str]:
+    """A line for each array that is not as defined, and for each that is missing.
+
+    `given` names all that were given, if some of them could not even be made arrays: they are no news.
+    """
+    given = arrays.keys() if given is None else given
+    by_name = {definition.name: definition for definition in definitions}
+    found = [unknown(name, by_name) for name in given if name not in by_name]
+    for definition in definitions:
+        if definition.name in arrays:
+            found += _array_problems(arrays[definition.name], definition)
+        elif definition.required and definition.name not in given:
+            found.append(f"{definition.name}: is missing, settings.yaml requires it")
+    return found
+
+
+def unknown(name: str, names: Collection[str]) -> str:
+    """The line for a name that settings.yaml does not define, with the one that was likely meant."""
+    close = difflib.get_close_matches(name, names, n=1)
+    known = f"it has {', '.join(names)}" if names else "it has none"
+    if close:
+        known = f"did you mean {close[0]}?"
+    shown = name if name.isidentifier() else quoted(name)
+    return f"{shown}: settings.yaml has no parameter of this name; {known}"
+
+
+def _array_problems(array: Array, definition: Parameter) -> Iterator[str]:
+    if not _type_allowed(array, definition):
+        allowed = ", ".join(definition.types)
+        type_name = tensors.element_type(array)
+        yield f"{definition.name}: type is {type_name}, settings.yaml allows {allowed}"
+    if not _shape_allowed(array.shape, definition.shape):
+        shape = definition.shape
+        yield f"{definition.name}: shape is {array.shape}, settings.yaml asks for {shape}"
+
+
+def _type_allowed(array: Array, definition: Parameter) -> bool:
+    type_name = tensors.element_type(array)
+    if type_name == "binary":
+        return not set(tensors.BINARY).isdisjoint(definition.types)
+    return type_name in definition.types or _is_typeless(array)
+
+
+def _is_typeless(array: Array) -> bool:
+    return array.dtype.kind == "O" and array.size == 0
+
+
+def _typed(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dict[str, Array]:
+    """The arrays, with those that came of empty lists in the first type that their definition allows."""
+    types = {definition.name: definition.types[0] for definition in definitions}
+    return {
+        name: array.astype(tensors.NUMERIC.get(types[name], object)) if _is_typeless(array) else array
+        for name, array in arrays.items()
+    }
+
+
+def _shape_allowed(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        want in (-1, length) for length, want in zip(shape, wanted, strict=True)
+    )

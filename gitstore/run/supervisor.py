@@ -1,0 +1,121 @@
+"""The operations: create a state, train, evaluate, each in a worker process of its own.
+
+    create_state   code_startup → create_state
+    evaluate       code_startup → instantiate_model → evaluate
+    train          code_startup → instantiate_model → train → get_state
+
+Values are checked against settings.yaml before the worker starts and after it answers. Each phase is
+held to its limit in `max_durations`. When a function here is over, however it went, its worker is gone
+and so is every process that the worker left in its process group; of files, only what the model wrote
+is there. All that a model's code can do wrong is an OperationFailed.
+
+The caller gives plain directories and records what came of it: nothing here knows git.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.run import parameters, process
+from gitstore.run.dialogue import Dialogue, Metric, Observers
+from gitstore.run.interrupts import Interrupts
+from gitstore.run.phases import Clock
+from gitstore.run.worker.tensors import Array
+from gitstore.settings.schema import Settings
+
+__all__ = ["Creation", "Evaluation", "Metric", "Observers", "Training", "create_state", "evaluate", "train"]
+
+
+@dataclass(frozen=True)
+class Creation:
+    """A created state. `durations` has the seconds of each phase, and their `total`."""
+
+    durations: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outputs by name, as settings.yaml promises them, and the seconds of each phase."""
+
+    outputs: dict[str, Array]
+    durations: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Training:
+    """The metrics in the order they were reported, and the seconds of each phase."""
+
+    metrics: tuple[Metric, ...]
+    durations: dict[str, float]
+
+
+def create_state(*, code: Path, settings: Settings, params: Mapping[str, Array], out: Path) -> Creation:
+    """Have the model write a new state into `out`, an existing, empty directory.
+
+    Raises InvalidInput before anything runs, and OperationFailed. Then `out` may hold a part of a state.
+    """
+    inputs = parameters.checked_inputs(params, settings.types.create_state)
+    dialogue = _run("create_state", settings, inputs, code=code, out=out)
+    return Creation(dialogue.durations)
+
+
+def evaluate(*, code: Path, state: Path, settings: Settings, inputs: Mapping[str, Array]) -> Evaluation:
+    """Have the model, made from `state`, evaluate the inputs. An empty directory is a state too.
+
+    Raises InvalidInput before anything runs, and OperationFailed; KeyboardInterrupt stops the worker.
+    """
+    types = settings.types.evaluate
+    arrays = parameters.checked_inputs(inputs, types.inputs)
+    dialogue = _run("evaluate", settings, arrays, code=code, state=state)
+    outputs = parameters.checked_outputs(dialogue.outputs or {}, types.outputs)
+    return Evaluation(outputs, dialogue.durations)
+
+
+def train(
+    *,
+    code: Path,
+    state: Path,
+    settings: Settings,
+    data: Mapping[str, Array],
+    out: Path,
+    observers: Observers | None = None,
+) -> Training:
+    """Train the model, made from `state`, and have it write its new state into `out`, an empty directory.
+
+    The first Ctrl-C asks the model to stop, and waits for it for a while; the second kills it. Both, in
+    the main thread of a program that leaves Ctrl-C to Python, raise Cancelled.
+    Raises InvalidInput before anything runs, and OperationFailed. Then `out` may hold a part of a state.
+    """
+    inputs = parameters.checked_inputs(data, settings.types.train)
+    with Interrupts() as interrupts:
+        dialogue = _run(
+            "train",
+            settings,
+            inputs,
+            code=code,
+            state=state,
+            out=out,
+            interrupts=interrupts,
+            observers=observers,
+        )
+    return Training(tuple(dialogue.metrics), dialogue.durations)
+
+
+def _run(
+    operation: str,
+    settings: Settings,
+    inputs: Mapping[str, Array],
+    *,
+    interrupts: Interrupts | None = None,
+    observers: Observers | None = None,
+    **paths: Path,
+) -> Dialogue:
+    """Run one operation to its end. The worker, in a directory of its own, gets absolute paths."""
+    clock = Clock(operation, settings.max_durations)
+    with process.started() as worker:
+        dialogue = Dialogue(worker, clock, interrupts=interrupts, observers=observers)
+        request = {name: str(path.absolute()) for name, path in paths.items()}
+        dialogue.run(inputs, operation=operation, **request)
+    return dialogue

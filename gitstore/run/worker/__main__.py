@@ -1,0 +1,31 @@
+"""The worker's entry: `python gitstore/run/worker DESCRIPTOR`, an inherited end of a socketpair.
+
+Python puts a directory that it runs first on sys.path, where the worker's modules would take the
+place of the model's own (`import wire`). So the directory leaves the path, and becomes a package of a
+name that no model uses.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+PACKAGE = "_gitstore_worker"
+
+
+def main() -> None:
+    """Serve the one operation that the supervisor asks for."""
+    here = Path(__file__).parent
+    sys.path.remove(str(here))
+    spec = importlib.util.spec_from_file_location(PACKAGE, here / "__init__.py")
+    if spec is None:
+        raise ImportError(f"{here} is no package")
+    sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+    session = importlib.import_module(f"{PACKAGE}.session")
+    session.serve(int(sys.argv.pop()))
+
+
+if __name__ == "__main__":
+    main()

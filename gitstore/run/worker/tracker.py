@@ -1,0 +1,36 @@
+"""What a model's train() reports to, and learns from whether it should stop."""
+
+from __future__ import annotations
+
+import threading
+
+from . import wire
+
+MAX_NAME = 200
+
+
+class Tracker:
+    """The `tracker` of `Model.train`. All of it may be used from any thread."""
+
+    def __init__(self, channel: wire.Channel) -> None:
+        self._channel = channel
+        self._cancelled = threading.Event()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the user has asked to stop; train() should then return soon. Nothing will be saved."""
+        return self._cancelled.is_set()
+
+    def progress(self, fraction: float) -> None:
+        """Report how much is done, from 0 to 1; what lies outside is taken for the nearer of the two."""
+        self._channel.send("progress", fraction=min(1.0, max(0.0, float(fraction))))
+
+    def metric(self, name: str, value: float) -> None:
+        """Report one value of a series, such as the loss after an epoch."""
+        if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+            raise ValueError(f"a metric's name is text of 1 to {MAX_NAME} characters")
+        self._channel.send("metric", name=name, value=float(value))
+
+    def cancel(self) -> None:
+        """Make `cancelled` true: for the worker, not for the model."""
+        self._cancelled.set()

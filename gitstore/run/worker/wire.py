@@ -1,0 +1,158 @@
+"""Frames: what supervisor and worker say to each other over their socket.
+
+    frame   = length header payload
+    length  = u32, little-endian: the bytes of the header, at most HEADER_LIMIT
+    header  = JSON {"kind": str, "fields": {…}, "tensors": [[name, element type, shape], …]}
+    payload = the data of the tensors, one after the other (see payload.py)
+
+Both sides import this module, so it may use the standard library, numpy and its neighbours only. A
+receiver believes nothing that it can check: the model's code can write to the worker's end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import payload, tensors
+from .payload import Malformed
+from .tensors import Array
+
+__all__ = ["Channel", "Closed", "Frame", "Malformed"]
+
+HEADER_LIMIT = 1 << 20
+NO_LIMIT = 1 << 62
+
+_LENGTH = struct.Struct("<I")
+_TYPES = {*tensors.NUMERIC, tensors.STRING, "binary"}
+
+
+class Closed(Exception):
+    """The other side has closed its end, or this process has lost its own."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message: what it is, its small facts, and its arrays by name."""
+
+    kind: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, Array] = field(default_factory=dict)
+
+
+class Channel:
+    """One end of the socket. Any thread may send; one thread at a time may receive.
+
+    `limit` is the largest payload, in bytes, that is taken from the other side. With `wait` the
+    channel never blocks by itself: where it would, it calls `wait(select.POLLIN)` or
+    `wait(select.POLLOUT)`, which returns when the socket is ready, or raises to give up.
+    """
+
+    def __init__(
+        self, connection: socket.socket, *, limit: int = NO_LIMIT, wait: Callable[[int], None] | None = None
+    ) -> None:
+        self._socket = connection
+        self._limit = limit
+        self._wait = wait or self._poll
+        self._sending = threading.Lock()
+        connection.setblocking(wait is None)
+
+    def send(self, kind: str, arrays: Mapping[str, Array] | None = None, **fields: Any) -> None:
+        """Send one frame; the arrays are as `tensors.normalised` gives them.
+
+        Raises Closed, or Malformed, with nothing sent, if the header would be too long.
+        """
+        arrays = arrays or {}
+        described = [[name, tensors.element_type(array), array.shape] for name, array in arrays.items()]
+        header = json.dumps({"kind": kind, "fields": fields, "tensors": described}).encode()
+        if len(header) > HEADER_LIMIT:
+            raise Malformed(f"a header of {len(header)} bytes, over the limit of {HEADER_LIMIT}")
+        with self._sending:
+            self._write(memoryview(_LENGTH.pack(len(header)) + header))
+            for array in arrays.values():
+                for block in payload.blocks(array):
+                    self._write(block)
+
+    def receive(self) -> Frame:
+        """The next frame. Raises Closed at the end of the stream and Malformed for what is no frame."""
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
+        if length > HEADER_LIMIT:
+            raise Malformed(f"a header of {length} bytes, over the limit of {HEADER_LIMIT}")
+        frame, described = _parse(self._read(length))
+        left = self._limit
+        for name, type_name, shape in described:
+            frame.tensors[name], size = payload.read(self._read_into, type_name, shape, left)
+            left -= size
+        return frame
+
+    def finish(self) -> None:
+        """Say that nothing more will be sent; what the other side sends can still be received."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close this end; done twice, nothing happens."""
+        self._socket.close()
+
+    def _read(self, length: int) -> bytearray:
+        data = bytearray(length)
+        self._read_into(memoryview(data))
+        return data
+
+    def _read_into(self, view: memoryview) -> None:
+        while len(view):
+            try:
+                received = self._socket.recv_into(view)
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+                continue
+            except OSError as error:
+                raise Closed(str(error)) from error
+            if received == 0:
+                raise Closed("the other side has closed the connection")
+            view = view[received:]
+
+    def _write(self, view: memoryview) -> None:
+        while len(view):
+            try:
+                view = view[self._socket.send(view) :]
+            except BlockingIOError:
+                self._wait(select.POLLOUT)
+            except OSError as error:
+                raise Closed(str(error)) from error
+
+    def _poll(self, event: int) -> None:
+        # Reached only if someone made a blocking socket non-blocking behind our back.
+        poll = select.poll()
+        poll.register(self._socket, event)
+        poll.poll()
+
+
+def _parse(header: bytearray) -> tuple[Frame, list[tuple[str, str, tuple[int, ...]]]]:
+    """The frame without its tensors, and what these will be: name, element type, shape."""
+    try:
+        match json.loads(header):
+            case {"kind": str(kind), "fields": dict(fields), "tensors": list(entries)}:
+                described = [_description(entry) for entry in entries]
+            case _:
+                raise Malformed("a header without kind, fields and tensors")
+    except (ValueError, RecursionError) as error:
+        raise Malformed("a header that is not JSON") from error
+    if len({name for name, _, _ in described}) < len(described):
+        raise Malformed("two tensors of one name")
+    return Frame(kind, fields), described
+
+
+def _description(entry: object) -> tuple[str, str, tuple[int, ...]]:
+    match entry:
+        case [str(name), str(type_name), list(shape)] if type_name in _TYPES:
+            if all(type(length) is int and length >= 0 for length in shape):
+                return name, type_name, tuple(shape)
+    raise Malformed("a tensor without name, element type and shape")
