@@ -1,0 +1,133 @@
+"""How things are measured: seconds, bytes on disk, memory. Knows no tool.
+
+The benchmark's own process stays small, and does heavy work in `apart`: Linux counts what the
+parent had in memory at the time of the fork into the child's `ru_maxrss`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SAMPLE_EVERY = 0.02
+
+
+class CommandFailed(Exception):
+    """A command of a tool failed; the message is its last line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds until the command returned, and until a sync after it had returned too."""
+
+    returned: float
+    durable: float
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Memory of one command, in bytes.
+
+    `resident` is `ru_maxrss`: of the largest process, pages of mapped files included. `anonymous` is
+    the sum over its processes of what the kernel cannot drop, sampled 50 times a second.
+    """
+
+    resident: int
+    anonymous: int
+
+    @property
+    def worst(self) -> int:
+        return max(self.resident, self.anonymous)
+
+
+def timed(action: Callable[[], None]) -> Timing:
+    """Time `action` on a disk with nothing left to write."""
+    os.sync()
+    start = time.perf_counter()
+    action()
+    returned = time.perf_counter() - start
+    os.sync()
+    return Timing(returned, time.perf_counter() - start)
+
+
+def run(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> str:
+    """Run a command to its end and give its stdout; CommandFailed when it fails."""
+    done = subprocess.run(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise _failure(argv, done.returncode, done.stderr)
+    return done.stdout
+
+
+def run_watched(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> Peak:
+    """Run a command and watch its memory. Not for timing: watching takes some of a core."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
+        )
+        anonymous = 0
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            anonymous = max(anonymous, sum(map(_anonymous, _family(process.pid))))
+            time.sleep(_SAMPLE_EVERY)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            raise _failure(argv, process.returncode, errors.read())
+    return Peak(usage.ru_maxrss << 10, anonymous)
+
+
+def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `function` in a fresh process, whose memory goes away with it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *args, **kwargs).result()
+
+
+def disk_use(*directories: Path) -> int:
+    """What `du -sb` says: apparent sizes of files and directories, a hard-linked file once."""
+    seen: dict[tuple[int, int], int] = {}
+    for top in directories:
+        for path in (top, *top.rglob("*")):
+            info = path.lstat()
+            seen[info.st_dev, info.st_ino] = info.st_size
+    return sum(seen.values())
+
+
+def file_bytes(directory: Path) -> int:
+    """The contents of all regular files below `directory`; directories count nothing."""
+    return sum(path.lstat().st_size for path in directory.rglob("*") if path.is_file())
+
+
+def _failure(argv: Sequence[str | Path], code: int, stderr: str) -> CommandFailed:
+    lines = stderr.strip().splitlines() or ["(no message)"]
+    return CommandFailed(f"{Path(argv[0]).name} exited with {code}: {lines[-1]}")
+
+
+def _family(pid: int) -> list[int]:
+    """`pid` and all processes below it, as far as /proc can still tell."""
+    try:
+        texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return [pid]
+    return [pid, *(below for text in texts for child in text.split() for below in _family(int(child)))]
+
+
+def _anonymous(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = [line for line in status.splitlines() if line.startswith("RssAnon:")]
+    return int(found[0].split()[1]) << 10 if found else 0

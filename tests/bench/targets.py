@@ -1,0 +1,107 @@
+"""What gitstore promises, held against what was measured. The only place that knows the thresholds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.bench.own import Own
+from tests.bench.scenario import FIRST, RESTORE, SECOND, UNCHANGED, Summary
+from tests.bench.units import KIB, MIB, seconds_text, size_text
+
+STORED_AT_MOST = 1.1
+ADDED_AT_MOST = 0.15
+UNCHANGED_BELOW = 0.3
+RIVALS = ("git", "git-lfs", "DVC", "restic", "borg", "Oxen")
+RESTORED_BY = ("git-lfs", "restic", "borg")
+DERIVE_BELOW, DERIVE_BYTES_BELOW = 1.0, 16 * KIB
+START_BELOW = 0.15
+LIST_BELOW = 1.0
+MEMORY_BELOW = 300 * MIB
+
+_CLOCKS = (("durable", "until on disk"), ("returned", "until the command returns"))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One promise; `held` is None when there was nothing to hold it against."""
+
+    promise: str
+    held: bool | None
+    measured: str
+
+    @property
+    def word(self) -> str:
+        return {True: "PASS", False: "MISS", None: "NOT MEASURED"}[self.held]
+
+
+def judge(kind: str, size: int, summaries: Sequence[Summary]) -> Iterator[Verdict]:
+    """The promises about one kind of data, on the medians of the repeats."""
+    others = [summary for summary in summaries if summary.tool != "gitstore"]
+    ours = next((summary for summary in summaries if summary.tool == "gitstore"), None)
+    if ours is None or ours.error:
+        yield Verdict(f"{kind}: everything", None, "gitstore failed" if ours else "gitstore is not installed")
+        return
+    for step in (FIRST, SECOND):
+        for clock, until in _CLOCKS:
+            promise = f"{kind}: {step} snapshot faster than all, {until}"
+            yield _fastest(promise, step, clock, ours, others, RIVALS)
+    yield from _sizes(kind, size, ours, others)
+    unchanged = ours.seconds(UNCHANGED, "durable", statistics.median)
+    if unchanged is not None:
+        yield _below(f"{kind}: snapshot of nothing changed", unchanged, UNCHANGED_BELOW)
+    for clock, until in _CLOCKS:
+        promise = f"{kind}: restore at least as fast as {', '.join(RESTORED_BY)}, {until}"
+        yield _fastest(promise, RESTORE, clock, ours, others, RESTORED_BY)
+
+
+def _sizes(kind: str, size: int, ours: Summary, others: Sequence[Summary]) -> Iterator[Verdict]:
+    stored, added = ours.bytes_added(FIRST), ours.bytes_added(SECOND)
+    sizes = [(other.bytes_added(FIRST), other.tool) for other in others]
+    least = min(((size, tool) for size, tool in sizes if size is not None), default=None)
+    promise = f"{kind}: stored at most {STORED_AT_MOST} × the smallest"
+    if stored is None or least is None:
+        yield Verdict(promise, None, "nothing to compare with")
+    else:
+        text = f"{size_text(stored)}, {stored / least[0]:.3f} × {least[1]}"
+        yield Verdict(promise, stored <= STORED_AT_MOST * least[0], text)
+    if added is not None:
+        promise = f"{kind}: second snapshot adds at most {ADDED_AT_MOST} × the file"
+        yield Verdict(promise, added <= ADDED_AT_MOST * size, f"{added / size:.3f} ×")
+
+
+def judge_own(own: Own) -> Iterator[Verdict]:
+    """The promises about gitstore alone."""
+    yield _below(f"derive on {size_text(own.size)}", statistics.median(own.derive.seconds), DERIVE_BELOW)
+    yield Verdict(
+        f"derive adds less than {size_text(DERIVE_BYTES_BELOW)}",
+        own.derive.added < DERIVE_BYTES_BELOW,
+        f"{size_text(own.derive.added)}, of which {size_text(own.derive.added_in_files)} in files",
+    )
+    yield _below("gitstore --version", statistics.median(own.start), START_BELOW)
+    listed = statistics.median(own.long_list.seconds)
+    yield _below(f"gitstore list of {own.long_list.count} snapshots", listed, LIST_BELOW)
+    for what, peak in (("snapshot", own.snapshot_peak), ("export", own.export_peak)):
+        promise = f"memory of {what} below {size_text(MEMORY_BELOW)}"
+        text = f"ru_maxrss {size_text(peak.resident)}, anonymous {size_text(peak.anonymous)}"
+        yield Verdict(promise, peak.worst < MEMORY_BELOW, text)
+
+
+def _below(what: str, seconds: float, limit: float) -> Verdict:
+    return Verdict(f"{what} under {limit} s", seconds < limit, f"{seconds_text(seconds)} s")
+
+
+def _fastest(
+    promise: str, step: str, clock: str, ours: Summary, others: Sequence[Summary], rivals: Sequence[str]
+) -> Verdict:
+    """Our step against the fastest rival's; rivals that were not measured are named."""
+    mine = ours.seconds(step, clock, statistics.median)
+    measured = {other.tool: other.seconds(step, clock, statistics.median) for other in others}
+    theirs = [(measured[tool] or 0.0, tool) for tool in rivals if measured.get(tool) is not None]
+    if mine is None or not theirs:
+        return Verdict(promise, None, "nothing to compare with")
+    seconds, tool = min(theirs)
+    absent = ", ".join(rival for rival in rivals if measured.get(rival) is None)
+    text = f"{seconds_text(mine)} s against {seconds_text(seconds)} s of {tool}"
+    return Verdict(promise, mine <= seconds, text + (f"; not against {absent}" if absent else ""))
