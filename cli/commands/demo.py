@@ -1,0 +1,87 @@
+"""`gitstore demo`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from gitstore.cli import output
+
+
+@click.command()
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Work in DIR, new or empty, and leave everything there.",
+)
+@click.pass_context
+def command(ctx: click.Context, keep: Path | None) -> None:
+    """Tell what gitstore does, with real commands on real data, in a temporary directory.
+
+    A model is trained, changed and trained on; its first snapshot still evaluates the same; two models
+    are derived from it, and trained. Takes some seconds. Needs no configuration of git, and reads none.
+
+    \b
+    Examples:
+      gitstore demo
+      gitstore demo --keep /tmp/story
+    """
+    from gitstore.cli import story
+    from gitstore.units import format_duration
+
+    begin = time.monotonic()
+    with _directory(Path(ctx.obj, keep).resolve() if keep is not None else None) as directory:
+        narrator = _Narrator()
+        output.data(f"This is run in {directory}. What follows a $ is given to sh as it stands.")
+        story.tell(directory, narrator)
+        narrator.text(f"That is all, in {format_duration(round(time.monotonic() - begin, 1))}.")
+        if keep is not None:
+            output.message(f"The models are in {directory}")
+
+
+@contextmanager
+def _directory(kept: Path | None) -> Iterator[Path]:
+    """The directory that is asked for, to be kept, or one that is gone afterwards, whatever happens."""
+    from gitstore.errors import GitstoreError
+    from gitstore.objects.extract import remove_tree
+
+    if kept is not None:
+        if kept.exists() and (not kept.is_dir() or any(kept.iterdir())):
+            raise GitstoreError(f"{kept} exists already", "name a new directory")
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
+    directory = Path(tempfile.mkdtemp(prefix="gitstore-demo-")).resolve()
+    try:
+        yield directory
+    finally:
+        remove_tree(directory)
+
+
+class _Narrator:
+    """Prints the story, in colour on a terminal unless NO_COLOR says otherwise."""
+
+    def __init__(self) -> None:
+        self._in_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+    def text(self, text: str) -> None:
+        output.data(f"\n{self._style(text, 'cyan')}\n")
+
+    def command(self, line: str) -> None:
+        output.data(self._style(f"$ {line}", "yellow"))
+        sys.stdout.flush()
+
+    def output(self, text: str) -> None:
+        if text:
+            output.data(text.rstrip("\n"))
+
+    def _style(self, text: str, colour: str) -> str:
+        return click.style(text, fg=colour, bold=True) if self._in_colour else text

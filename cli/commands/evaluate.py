@@ -1,0 +1,52 @@
+"""`gitstore evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstore.cli import options, output
+
+
+@click.command()
+@click.argument("reference", metavar="[REF]", required=False)
+@options.input_option
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write each output to DIR/NAME.npy."
+)
+@options.progress_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    reference: str | None,
+    inputs: tuple[str, ...],
+    out: Path | None,
+    *,
+    show_progress: bool | None,
+) -> None:
+    """Evaluate a snapshot, or without REF the working copy. Prints the outputs as JSON.
+
+    A snapshot gives the same results for ever: it runs the code, state and settings it was taken with.
+
+    \b
+    Examples:
+      gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out
+      gitstore evaluate dogs@v1 -p images=@image.npy
+      gitstore evaluate -p images=@image.npy
+    """
+    from gitstore import reference as references
+    from gitstore.model import Model
+    from gitstore.run import operations, outputs
+
+    if reference is None:
+        done = operations.evaluate_working_copy(Model.open(ctx.obj), inputs, directory=ctx.obj)
+    else:
+        found = references.resolve(reference, ctx.obj)
+        with options.byte_progress("fetch state", None, wanted=show_progress) as progress:
+            done = operations.evaluate_snapshot(found, inputs, directory=ctx.obj, progress=progress)
+    if out is None:
+        output.data_json(outputs.to_json(done.outputs))
+        return
+    for path in outputs.write(done.outputs, Path(ctx.obj, out)):
+        output.data(str(path))

@@ -1,0 +1,66 @@
+"""`gitstore list`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitstore.cli import output
+
+if TYPE_CHECKING:
+    from gitstore.snapshot import Snapshot
+
+
+@click.command("list")
+@click.option("--all", "all_models", is_flag=True, help="Of every model in the repository.")
+@output.json_option
+@click.pass_context
+def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
+    """List the model's snapshots, oldest first, with the bytes of their files.
+
+    \b
+    Examples:
+      gitstore list
+      gitstore list --all --json
+    """
+    from gitstore import export, snapshot
+    from gitstore.model import Model
+    from gitstore.units import format_size
+
+    model = Model.open(ctx.obj)
+    found = snapshot.every(model.repository) if all_models else snapshot.below(model)
+    rows = [(each, export.size(each)) for each in found]
+    if as_json:
+        output.data_json([_row(each, size) for each, size in rows])
+        return
+    if not rows:
+        output.message("no snapshots yet; gitstore snapshot v1 takes one")
+        return
+    output.table(
+        ["SNAPSHOT", "DATE", "SIZE", "STATE", "MESSAGE"],
+        [
+            [
+                each.full_name if all_models else each.name,
+                f"{each.tag.date:%Y-%m-%d %H:%M}" if each.tag.date else "",
+                format_size(size),
+                each.tag.trailers.get("State", ""),
+                each.tag.message.partition("\n")[0],
+            ]
+            for each, size in rows
+        ],
+        right=[2],
+    )
+
+
+def _row(each: Snapshot, size: int) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "model": each.model,
+        "ref": each.ref,
+        "tag": str(each.oid),
+        "date": each.tag.date.isoformat() if each.tag.date else None,
+        "state": each.tag.trailers.get("State"),
+        "size": size,
+        "message": each.tag.message,
+    }

@@ -1,0 +1,71 @@
+"""`gitstore show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitstore.cli import output
+
+if TYPE_CHECKING:
+    from gitstore.objects.stored import StoredFile
+    from gitstore.snapshot import Snapshot
+
+
+@click.command()
+@click.argument("reference", metavar="REF")
+@output.json_option
+@click.pass_context
+def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
+    """Show a snapshot in full: what it is, its files with their sizes, its settings.
+
+    \b
+    Examples:
+      gitstore show v1
+      gitstore show dogs@v1 --json
+    """
+    from gitstore import export, settings
+    from gitstore import reference as references
+    from gitstore.units import format_size
+
+    found = references.resolve(reference, ctx.obj)
+    files = [(file, file.size(found.repository.objects)) for file in export.files(found)]
+    if as_json:
+        listed = [_file(file, size) for file, size in files]
+        output.data_json(_head(found) | {"files": listed, "settings": settings.to_builtins(found.settings)})
+        return
+    for key, value in _head(found).items():
+        if value is not None and key != "message":
+            output.data(f"{key.replace('_', ' ') + ':':<10} {value}")
+    output.data("")
+    for line in found.tag.message.splitlines():
+        output.data(f"    {line}".rstrip())
+    output.data("")
+    output.table(
+        ["FILE", "SIZE", "PARTS"],
+        [[str(file.path), format_size(size), str(len(file.blobs))] for file, size in files],
+        right=[1, 2],
+    )
+    output.data("")
+    output.data(found.settings_content.decode().rstrip("\n"))
+
+
+def _head(found: Snapshot) -> dict[str, Any]:
+    base = found.settings.based_on
+    return {
+        "snapshot": found.name,
+        "model": found.model,
+        "ref": found.ref,
+        "tag": str(found.oid),
+        "commit": str(found.commit),
+        "tagger": found.tag.tagger,
+        "date": found.tag.date.isoformat() if found.tag.date else None,
+        "state": found.tag.trailers.get("State"),
+        "based_on": f"{base.model}@{base.snapshot}" if base is not None else None,
+        "message": found.tag.message,
+    }
+
+
+def _file(file: StoredFile, size: int) -> dict[str, Any]:
+    return {"path": str(file.path), "size": size, "parts": len(file.blobs), "oid": str(file.entry)}

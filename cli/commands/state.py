@@ -1,0 +1,157 @@
+"""`gitstore state`: the model's named states, and which is active."""
+
+from __future__ import annotations
+
+import click
+
+from gitstore.cli import options, output
+
+
+@click.group()
+def command() -> None:
+    """The model's named states, and which of them is active.
+
+    \b
+    Examples:
+      gitstore state list
+      gitstore state save
+      gitstore state use trained-1
+      gitstore state create -p seed=7
+    """
+
+
+@command.command("list")
+@output.json_option
+@click.pass_context
+def list_(ctx: click.Context, *, as_json: bool) -> None:
+    """List the states: which is active (*), where each is, and its bytes.
+
+    \b
+    Example:
+      gitstore state list --json
+    """
+    from gitstore import state
+    from gitstore.model import Model
+    from gitstore.units import format_size
+
+    found = list(state.each(Model.open(ctx.obj)))
+    if as_json:
+        output.data_json(
+            [
+                {
+                    "name": each.name,
+                    "active": each.is_active,
+                    "saved": each.tree is not None,
+                    "on_disk": each.on_disk,
+                    "modified": each.is_modified,
+                    "size": each.size,
+                    "tree": str(each.tree) if each.tree is not None else None,
+                }
+                for each in found
+            ]
+        )
+        return
+    output.table(
+        ["", "STATE", "SIZE", "WHERE"],
+        [["*" if each.is_active else "", each.name, format_size(each.size), _where(each)] for each in found],
+        right=[2],
+    )
+
+
+@command.command()
+@click.argument("name", required=False)
+@options.progress_option
+@output.json_option
+@click.pass_context
+def save(ctx: click.Context, name: str | None, *, show_progress: bool | None, as_json: bool) -> None:
+    """Save a state as it is on disk; the active one by default.
+
+    \b
+    Examples:
+      gitstore state save
+      gitstore state save fine-tuned
+    """
+    from gitstore import state
+    from gitstore.model import Model
+    from gitstore.units import format_size
+
+    model = Model.open(ctx.obj)
+    name = name or state.active(model)
+    with options.byte_progress(f"save {name}", None, wanted=show_progress) as progress:
+        saved = state.save(model, name, progress=progress)
+    added = saved.pack.size if saved.pack is not None else 0
+    if as_json:
+        output.data_json({"name": name, "tree": str(saved.tree), "size": saved.size, "added_bytes": added})
+    elif saved.was_saved:
+        output.message(f"The state {name} is saved as it is")
+    else:
+        output.message(f"Saved state {name}: {format_size(saved.size)}, added {format_size(added)}")
+
+
+@command.command()
+@click.argument("name")
+@click.pass_context
+def use(ctx: click.Context, name: str) -> None:
+    """Make a saved state the active one. No file is touched.
+
+    \b
+    Example:
+      gitstore state use trained-1
+    """
+    from gitstore import state
+    from gitstore.model import Model
+
+    state.use(Model.open(ctx.obj), name)
+    output.message(f"The active state is {name}")
+
+
+@command.command()
+@click.argument("name", required=False)
+@options.progress_option
+@click.pass_context
+def path(ctx: click.Context, name: str | None, *, show_progress: bool | None) -> None:
+    """Print where a state's files are, the active one's by default; write them out if they are not on disk.
+
+    \b
+    Example:
+      ls -l "$(gitstore state path trained-1)"
+    """
+    from gitstore import state
+    from gitstore.model import Model
+
+    model = Model.open(ctx.obj)
+    name = name or state.active(model)
+    with options.byte_progress(f"write {name}", None, wanted=show_progress) as progress:
+        output.data(str(state.materialise(model, name, progress=progress)))
+
+
+@command.command()
+@click.argument("name", required=False)
+@options.input_option
+@output.json_option
+@click.pass_context
+def create(ctx: click.Context, name: str | None, inputs: tuple[str, ...], *, as_json: bool) -> None:
+    """Have the model's code create a state: the active one, if it is not there yet, or NAME.
+
+    \b
+    Examples:
+      gitstore state create -p seed=7
+      gitstore state create wide -p layers=@layers.json
+    """
+    from gitstore.cli import results
+    from gitstore.model import Model
+    from gitstore.run import operations
+
+    result = operations.create_state(Model.open(ctx.obj), inputs, directory=ctx.obj, name=name)
+    results.show_state(result, "Created", as_json=as_json)
+
+
+def _where(each: object) -> str:
+    from gitstore.state import State
+
+    assert isinstance(each, State)
+    if each.tree is None:
+        return "on disk, not saved"
+    if not each.on_disk:
+        return "saved"
+    return "on disk, modified since it was saved" if each.is_modified else "on disk and saved"

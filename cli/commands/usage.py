@@ -1,0 +1,90 @@
+"""`gitstore usage`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import output
+
+if TYPE_CHECKING:
+    from gitstore.usage import Usage
+
+
+@click.command()
+@click.option("--packs", is_flag=True, help="Show what the bytes of each pack are for.")
+@output.json_option
+@click.pass_context
+def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
+    """Show what storage costs, in bytes, and who pays for it.
+
+    \b
+    LOGICAL    the files, as they would be on disk
+    EXCLUSIVE  in the packs for this holder alone: what removing it frees
+    SHARED     in the packs for this holder and others
+    CHARGED    exclusive, and an equal part of what is shared; all charges add up to the total
+
+    \b
+    Examples:
+      gitstore usage
+      gitstore usage --packs
+      gitstore usage --json
+    """
+    from gitstore import usage
+    from gitstore.model import Model
+
+    found = usage.measure(Model.open(ctx.obj).repository)
+    if as_json:
+        totals = {"live": found.live, "dead": found.dead, "disk": found.disk}
+        output.data_json(asdict(found) | {"totals": totals})
+        return
+    _holders(found)
+    output.data("")
+    if packs:
+        _packs(found)
+        output.data("")
+    _totals(found)
+
+
+def _holders(found: Usage) -> None:
+    rows = [
+        [each.kind, each.name, *map(_bytes, (each.logical, each.exclusive, each.shared, each.charged))]
+        for each in found.holders
+    ]
+    total = sum(each.charged for each in found.holders)
+    output.table(
+        ["HOLDER", "NAME", "LOGICAL", "EXCLUSIVE", "SHARED", "CHARGED"],
+        [*rows, ["total", "", "", "", "", _bytes(total)]],
+        right=[2, 3, 4, 5],
+    )
+
+
+def _packs(found: Usage) -> None:
+    output.table(
+        ["PACK", "SIZE", "LIVE", "DEAD", "DUPLICATE", "FRAME"],
+        [
+            [each.name, *map(_bytes, (each.size, each.live, each.dead, each.duplicate, each.frame))]
+            for each in found.packs
+        ],
+        right=[1, 2, 3, 4, 5],
+    )
+
+
+def _totals(found: Usage) -> None:
+    frame = sum(pack.frame for pack in found.packs)
+    lines = {
+        "live objects": found.live,
+        "dead and duplicate objects": found.dead,
+        f"headers and checksums of {len(found.packs)} packs": frame,
+        "indexes beside the packs": found.index,
+        "on disk": found.disk,
+    }
+    width = max(map(len, lines))
+    for label, value in lines.items():
+        output.data(f"{label:<{width}}  {_bytes(value):>16}")
+
+
+def _bytes(value: int) -> str:
+    return f"{value:,}"
