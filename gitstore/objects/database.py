@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,10 @@ from gitstore.errors import Corrupt, GitstoreError
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack, Packed
 
-Fallback = Callable[[Oid], tuple[Kind, bytes] | None]
+Fallback = Callable[[Oid], tuple[Kind, bytes]]
+
+_LOOSE_NAME = re.compile("[0-9a-f]{38}")
+_LOOSE_HEADER = 32  # inflated bytes that hold the kind and the size, whatever they are
 
 
 class MissingObject(Corrupt):
@@ -34,7 +38,7 @@ class ObjectDatabase:
     """Finds and reads objects. Safe to use from many threads.
 
     Whole entries of packs and loose objects are read here; deltas, which only stock git writes,
-    are left to `fallback`, which answers `None` for an object it has not.
+    are left to `fallback`, which raises `Corrupt` for what it cannot read.
     """
 
     def __init__(self, directory: Path, fallback: Fallback | None = None) -> None:
@@ -65,6 +69,7 @@ class ObjectDatabase:
                 if pack is not None:
                     known[path] = pack
         self._known = known
+        self._freshened = set()
 
     def __contains__(self, oid: Oid) -> bool:
         return self.find(oid) is not None or self.loose_path(oid) is not None
@@ -90,7 +95,7 @@ class ObjectDatabase:
         """The repository's own loose objects."""
         for folder in sorted(self.directory.glob("[0-9a-f][0-9a-f]")):
             for path in sorted(folder.iterdir()):
-                if len(path.name) == 38:
+                if _LOOSE_NAME.fullmatch(path.name):
                     yield Oid.parse(folder.name + path.name), path
 
     def freshen(self, oid: Oid) -> bool:
@@ -108,8 +113,8 @@ class ObjectDatabase:
                 os.utime(path)
             except FileNotFoundError:
                 return False
-            except PermissionError:
-                pass  # an alternate of somebody else: theirs to keep
+            except OSError:
+                pass  # an alternate of somebody else, or on a read-only disk: theirs to keep
             self._freshened.add(path)
         return True
 
@@ -122,8 +127,6 @@ class ObjectDatabase:
         if found is None:
             self.refresh()  # another process may have packed it meanwhile
             found = self._read_own(oid)
-        if found is None and self._fallback is not None:
-            found = self._fallback(oid)
         if found is None:
             raise MissingObject(oid)
         kind, content = found
@@ -139,27 +142,41 @@ class ObjectDatabase:
         return content
 
     def size(self, oid: Oid) -> int:
-        """An object's content size in bytes, without reading it where a pack has it whole."""
+        """An object's content size in bytes, without reading it unless it is a delta.
+
+        Raises `MissingObject` or `BrokenObject`.
+        """
         packed = self.find(oid)
+        path = self.loose_path(oid) if packed is None else None
         try:
-            header = packed.pack.header(packed.position) if packed is not None else None
+            if packed is not None:
+                header = packed.pack.header(packed.position)
+                if not header.is_delta:
+                    return header.size
+            elif path is not None:
+                return loose_size(path)
         except FileNotFoundError:
-            header = None
-        if header is not None and header.type in list(Kind):
-            return header.size
+            pass  # moved by another process; reading looks again
+        except Corrupt as error:
+            raise BrokenObject(oid, error.message) from error
         return len(self.read(oid)[1])
 
     def _read_own(self, oid: Oid) -> tuple[Kind, bytes] | None:
+        """The object as it is found in the packs that are known, or loose."""
         packed = self.find(oid)
+        path = self.loose_path(oid) if packed is None else None
         try:
             if packed is not None:
-                return packed.pack.read(packed.position)
-            path = self.loose_path(oid)
-            return read_loose(path) if path else None
+                found = packed.pack.read(packed.position)
+            else:
+                found = read_loose(path) if path is not None else None
         except FileNotFoundError:
             return None
         except Corrupt as error:
             raise BrokenObject(oid, error.message) from error
+        if found is None and packed is not None and self._fallback is not None:
+            return self._fallback(oid)
+        return found
 
 
 def read_loose(path: Path) -> tuple[Kind, bytes]:
@@ -174,6 +191,16 @@ def read_loose(path: Path) -> tuple[Kind, bytes]:
         raise Corrupt(f"{path}: {error}") from error
 
 
+def loose_size(path: Path) -> int:
+    """The content size of a loose object, by its header. Raises `Corrupt`."""
+    try:
+        with path.open("rb") as file:
+            start = zlib.decompressobj().decompress(file.read(4 * _LOOSE_HEADER), _LOOSE_HEADER)
+        return int(start.partition(b"\0")[0].split(b" ")[1])
+    except (zlib.error, ValueError, IndexError) as error:
+        raise Corrupt(f"{path}: {error}") from error
+
+
 def _open(index_path: Path) -> Pack | None:
     try:
         return Pack(index_path)
@@ -181,16 +208,23 @@ def _open(index_path: Path) -> Pack | None:
         return None  # merged away since the directory was listed
 
 
-def _with_alternates(directory: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """The object directory and those it borrows from, gitrepository-layout(5)."""
-    yield directory
+def _with_alternates(directory: Path) -> Iterator[Path]:
+    """The object directory and those it borrows from, each once, gitrepository-layout(5)."""
+    seen = set()
+    waiting = [directory]
+    while waiting:
+        here = waiting.pop(0)
+        if here.resolve() not in seen:
+            seen.add(here.resolve())
+            yield here
+            waiting += [here / entry for entry in _alternates(here / "info" / "alternates")]
+
+
+def _alternates(path: Path) -> list[str]:
     try:
-        lines = (directory / "info" / "alternates").read_text().splitlines()
+        lines = os.fsdecode(path.read_bytes()).splitlines()
     except FileNotFoundError:
-        return
+        return []
     except OSError as error:
-        raise GitstoreError(f"{directory / 'info' / 'alternates'}: {error.strerror}") from error
-    for entry in lines:
-        other = (directory / entry).resolve()
-        if entry and not entry.startswith("#") and other not in seen:
-            yield from _with_alternates(other, seen | {directory.resolve(), other})
+        raise GitstoreError(f"{path}: {error.strerror}") from error
+    return [line for line in lines if line and not line.startswith("#")]

@@ -18,7 +18,7 @@ WORTH = 0.9
 """Deflate only what shrinks below this share of its size."""
 
 WIDE, NARROW = 15, 9
-"""Sizes of the window that repeats are looked for in, as powers of two: the largest and smallest there are."""
+"""Sizes of the window that repeats are looked for in, as powers of two: the largest and the smallest."""
 
 ENOUGH = 1.01
 """The narrow window is taken if it makes the stream at most this many times as long."""

@@ -11,12 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from gitstore.errors import Corrupt, GitstoreError
+from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import core_count
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.stored import StoredFile, leads_out
+from gitstore.objects.stored import StoredFile, link_goal
 from gitstore.objects.tree import Mode
 
 _AHEAD = 4
@@ -26,7 +26,7 @@ _AHEAD = 4
 def extract(
     database: ObjectDatabase, files: Iterable[StoredFile], target: Path, progress: Progress = lambda _: None
 ) -> None:
-    """Write files below `target`, which must be a directory of ours alone.
+    """Write files, as `stored.files` gives them, below `target`, a directory of ours alone.
 
     Every blob is checked against its id before it is written. Raises `Corrupt` for one that is not
     what it should be, and `GitstoreError` if the disk is full; `target` is then half-written, so
@@ -76,7 +76,7 @@ def _jobs(database: ObjectDatabase, files: Iterable[StoredFile], target: Path) -
         path = target / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         if file.mode == Mode.LINK:
-            _link(database, file, path)
+            path.symlink_to(link_goal(database, file.entry))
         else:
             yield from _file_jobs(database, file, path)
 
@@ -117,13 +117,6 @@ class _Join:
             written = os.pwrite(self._output.descriptor, view, offset)
             view, offset = view[written:], offset + written
         return len(content)
-
-
-def _link(database: ObjectDatabase, file: StoredFile, path: Path) -> None:
-    goal = database.read_as(Kind.BLOB, file.entry).decode("utf-8", "surrogateescape")
-    if leads_out(file.path, goal):
-        raise Corrupt(f"{file.path} is a link to {goal}, outside the snapshot")
-    path.symlink_to(goal)
 
 
 def _umask() -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from gitstore.objects import parts, tree
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
+from gitstore.objects.stored import DEEPEST, StoredFile
 from gitstore.objects.tree import Mode, TreeEntry
 
 Progress = Callable[[int], None]
@@ -65,6 +66,8 @@ def scan(directory: Path, ancestors: tuple[tuple[int, int], ...] = ()) -> Listin
     identity = (status.st_dev, status.st_ino)
     if identity in ancestors:
         raise GitstoreError(f"{directory} leads back to a directory it lies in", "remove the link")
+    if len(ancestors) > DEEPEST:
+        raise GitstoreError(f"{directory} lies more than {DEEPEST} directories deep", "move it up")
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError as error:
@@ -89,8 +92,9 @@ def store(
 ) -> Oid:
     """Add all files of a listing to a write, and return the id of their tree.
 
-    With a mere hasher for `writer`, find out what that id would be. Files that the cache knows are not read. Raises `GitstoreError` if a file changes while it is
-    being read; the caller then abandons the write.
+    With a mere hasher for `writer`, find out what that id would be. Files that the cache knows are
+    not read. Raises `GitstoreError` if a file changes while it is being read; the caller then
+    abandons the write.
     """
     reads: dict[Path, _Read] = {}
     entries: dict[Path, tuple[Mode, Oid]] = {}
@@ -107,6 +111,21 @@ def store(
         if read.settled:
             cache.put(read.stamp, entries[path][1])
     return _tree(listing, entries, writer)
+
+
+def remember(directory: Path, written: Iterable[StoredFile], cache: StatCache) -> None:
+    """Note what the files below a directory hold that were just written there, so that they need not be read.
+
+    For a directory that nobody else writes to yet.
+    """
+    for file in written:
+        if file.mode == Mode.LINK:
+            continue
+        stamp, settled = _settle(directory / file.path)
+        # Others may have stored it otherwise than we would: then it is to be read.
+        in_parts = file.blobs != (file.entry,)
+        if settled and in_parts is (stamp.size >= parts.LARGE):
+            cache.put(stamp, file.entry)
 
 
 class _Read(NamedTuple):
@@ -127,7 +146,7 @@ class _Read(NamedTuple):
 def _read(path: Path, writer: ObjectHasher, progress: Progress) -> _Read:
     try:
         with FileIO(path) as file:
-            stamp, settled = _settle(file)
+            stamp, settled = _settle(file.fileno())
             blobs: list[Oid] = []
             size = 0
             for content in _contents(file, stamp.size):
@@ -148,14 +167,14 @@ def _contents(file: FileIO, size: int) -> Iterator[bytes]:
     """What becomes the file's blobs: its parts, or all of it."""
     if size >= parts.LARGE:
         return parts.cut(file)
-    return iter([file.read(parts.LARGE)])
+    return iter([file.read(size + 1)])  # one more, so that a file that has grown shows
 
 
-def _settle(file: FileIO) -> tuple[Stamp, bool]:
-    """The file's stamp, once the clock has passed it, so that whatever is written from now on shows in it."""
+def _settle(file: int | Path) -> tuple[Stamp, bool]:
+    """A file's stamp, once the clock has passed it, so that whatever is written from now on shows in it."""
     patience = time.monotonic() + _PATIENCE
     while True:
-        stamp = Stamp.of(os.fstat(file.fileno()))
+        stamp = Stamp.of(os.stat(file))  # noqa: PTH116 - or of a descriptor
         settled = stamp.is_settled(file_clock())
         if settled or time.monotonic() > patience:
             return stamp, settled  # unsettled: a file from the future, which no wait can mend
@@ -165,12 +184,11 @@ def _settle(file: FileIO) -> tuple[Stamp, bool]:
 def _known(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> tuple[Mode, Oid] | None:
     """What an unchanged file holds, if the repository still has all of it."""
     oid = cache.get(file.stamp)
-    if oid is None or not writer.has(oid):
+    if oid is None:
         return None
     if file.stamp.size < parts.LARGE:
-        return Mode.FILE, oid
-    entries = tree.parse(writer.database.read_as(Kind.TREE, oid))
-    return (Mode.TREE, oid) if all(writer.has(entry.oid) for entry in entries) else None
+        return (Mode.FILE, oid) if writer.has(oid) else None
+    return (Mode.TREE, oid) if writer.has_tree(oid) else None
 
 
 def _tree(listing: Listing, entries: dict[Path, tuple[Mode, Oid]], writer: ObjectHasher) -> Oid:
@@ -201,7 +219,7 @@ def _status(path: Path) -> os.stat_result:
     except FileNotFoundError as error:
         if path.is_symlink():
             raise GitstoreError(
-                f"{path} is a link to {os.readlink(path)}, which is not there", "mend or remove the link"
+                f"{path} is a link to {path.readlink()}, which is not there", "mend or remove the link"
             ) from error
         raise GitstoreError(f"{path}: there is no such file or directory") from error
     except OSError as error:

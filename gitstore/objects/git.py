@@ -56,7 +56,10 @@ def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None)
 
 
 def identity(cwd: Path) -> str:
-    """Who is at work in a directory, and when: name, mail, time and zone. Raises `GitstoreError` if unknown."""
+    """Who is at work in a directory, and when: name, mail, time and zone.
+
+    Raises `GitstoreError` if git knows nobody.
+    """
     try:
         return line("var", "GIT_COMMITTER_IDENT", cwd=cwd)
     except GitFailed as error:

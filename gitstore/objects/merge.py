@@ -33,13 +33,15 @@ def merge_small_packs(database: ObjectDatabase, private: Path) -> list[Pack]:
         due = _due([pack for pack in database.own_packs if _is_ours(pack)])
         if not due:
             return []
-        _copy(database, due)
+        merged = _copy(database, due)
+        # If one of them has every object already, it is the merged pack, byte for byte and by name.
+        gone = [pack for pack in due if pack.path != merged]
         _forget_multi_pack_index(database.directory / "pack")
-        for pack in due:
+        for pack in gone:
             _remove(pack)
         sync_directory(database.directory / "pack")
     database.refresh()
-    return due
+    return gone
 
 
 def _due(packs: list[Pack]) -> list[Pack]:
@@ -53,7 +55,8 @@ def _due(packs: list[Pack]) -> list[Pack]:
     return small[:due]
 
 
-def _copy(database: ObjectDatabase, packs: list[Pack]) -> None:
+def _copy(database: ObjectDatabase, packs: list[Pack]) -> Path | None:
+    """Write one pack with the objects of all; returns its file."""
     seen = set()
     with PackWriter(database.directory / "pack") as writer:
         for pack in packs:
@@ -62,7 +65,8 @@ def _copy(database: ObjectDatabase, packs: list[Pack]) -> None:
                 if oid not in seen:
                     seen.add(oid)
                     writer.append(oid, pack.checked_entry(position))
-        writer.finish()
+        written = writer.finish()
+    return written.path if written is not None else None
 
 
 def _is_ours(pack: Pack) -> bool:
@@ -79,7 +83,7 @@ def _remove(pack: Pack) -> None:
 
 
 def _forget_multi_pack_index(directory: Path) -> None:
-    """Remove an index over many packs, which somebody's `git maintenance` may have made: it names packs that go."""
+    """Remove an index over many packs, of somebody's `git maintenance`: it names packs that go."""
     for path in directory.glob("multi-pack-index*"):
         path.unlink(missing_ok=True)
 

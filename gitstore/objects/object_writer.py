@@ -8,11 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Self
 
+from gitstore.objects import stored
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.deflate import deflate
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_format import entry_header
 from gitstore.objects.pack_writer import PackWriter, Written
+
+_CORES = 16
+"""More cores are not used: each holds an object while it works, and no disk is that fast."""
 
 _IN_FLIGHT = 64 * 1024 * 1024
 """Bytes of content that may wait for a core or for their turn in the pack: what bounds memory."""
@@ -45,6 +49,10 @@ class ObjectHasher:
 
     def has(self, oid: Oid) -> bool:  # noqa: ARG002 - a writer looks
         """Whether an object need not be added again."""
+        return True
+
+    def has_tree(self, oid: Oid) -> bool:  # noqa: ARG002 - a writer looks
+        """Whether neither a tree nor what it names need be added again."""
         return True
 
     def add(self, kind: Kind, content: bytes) -> Oid:
@@ -105,6 +113,12 @@ class ObjectWriter(ObjectHasher):
         """Whether the repository has an object, or this write does."""
         return oid in self._added or self.database.freshen(oid)
 
+    def has_tree(self, oid: Oid) -> bool:
+        """Whether the repository has a tree and all that it names, or this write does."""
+        if oid in self._added:
+            return True  # after what it names
+        return self.has(oid) and all(self.has(entry.oid) for entry in stored.read_tree(self.database, oid))
+
     def finish(self) -> Written | None:
         """Make the new objects part of the repository, durably; `None` if it had them all."""
         self.settle()
@@ -131,5 +145,6 @@ class ObjectWriter(ObjectHasher):
 
 
 def core_count() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores to work on: those this process may use, within reason."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _CORES)

@@ -16,8 +16,6 @@ from gitstore.objects.deflate import inflate
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_index import PackIndex
 
-_HEADER_GUESS = 16  # a header is at most 10 bytes for a 64-bit size
-
 
 class Packed(NamedTuple):
     """One object's place in one pack."""
@@ -40,12 +38,15 @@ class Pack:
     """A pack and its index. `size` is the pack file's. Safe to use from many threads."""
 
     def __init__(self, index_path: Path) -> None:
-        """Read the index; the pack itself is opened when it is first needed. `FileNotFoundError` if it has gone."""
+        """Read the index; the pack itself is opened when it is first needed.
+
+        Raises `FileNotFoundError` if either has gone, and `Corrupt` if the index is damaged.
+        """
+        self._descriptor: int | None = None
+        self._opening = threading.Lock()
         self.index = PackIndex(index_path)
         self.path = index_path.with_suffix(".pack")
         self.size = self.path.stat().st_size
-        self._opening = threading.Lock()
-        self._descriptor: int | None = None
 
     def __repr__(self) -> str:
         return f"Pack({self.path.name})"
@@ -55,23 +56,32 @@ class Pack:
         return self.path.with_suffix(".keep")
 
     def span(self, position: int) -> tuple[int, int]:
-        """The bytes of the pack that hold the entry: from, to."""
-        offset = self.index.offset(position)
-        return offset, self.index.end(offset, self.size)
+        """The bytes of the pack that hold the entry: from, to. Raises `Corrupt` if it has none there."""
+        start = self.index.offset(position)
+        end = self.index.end(start, self.size)
+        if not pack_format.PACK_HEADER_SIZE <= start < end <= self.size - pack_format.TRAILER_SIZE:
+            raise Corrupt(f"{self.path}: object {self.index.oid(position)} lies outside the pack")
+        return start, end
 
     def entry_bytes(self, position: int) -> bytes:
         """The entry as it stands in the pack, header and all. Raises `Corrupt` if the pack is too short."""
         start, end = self.span(position)
-        data = os.pread(self._fd, max(end - start, 0), start)
-        if not data or len(data) != end - start:
-            raise Corrupt(f"{self.path}: object {self.index.oid(position)} lies outside the pack")
+        data = os.pread(self._fd, end - start, start)
+        if len(data) != end - start:
+            raise Corrupt(f"{self.path}: object {self.index.oid(position)} is cut short")
         return data
 
     def checked_entry(self, position: int) -> bytes:
-        """The entry as it stands in the pack, compared with the index's checksum. Raises `Corrupt`."""
+        """The entry as it stands in the pack, to stand in another one.
+
+        Raises `Corrupt` if it is not what the index has the checksum of, or is a delta, which means
+        nothing elsewhere.
+        """
         data = self.entry_bytes(position)
         if isal_zlib.crc32(data) != self.index.crc32(position):
             raise Corrupt(f"{self.path}: object {self.index.oid(position)} is corrupt: its checksum is wrong")
+        if self._parse(data, position).is_delta:
+            raise Corrupt(f"{self.path}: object {self.index.oid(position)} is a delta, in a pack of ours")
         return data
 
     def in_file_order(self) -> list[int]:
@@ -80,8 +90,8 @@ class Pack:
 
     def header(self, position: int) -> pack_format.EntryHeader:
         """The entry's type and inflated size, without inflating it. Raises `Corrupt`."""
-        data = os.pread(self._fd, _HEADER_GUESS, self.index.offset(position))
-        return self._parse(data, position)
+        start, _ = self.span(position)
+        return self._parse(os.pread(self._fd, pack_format.ENTRY_HEADER_MAX, start), position)
 
     def read(self, position: int) -> tuple[Kind, bytes] | None:
         """The object, not yet checked against its id, or `None` if it is stored as a delta.
@@ -90,7 +100,7 @@ class Pack:
         """
         data = self.entry_bytes(position)
         header = self._parse(data, position)
-        if header.type in (pack_format.OFS_DELTA, pack_format.REF_DELTA):
+        if header.is_delta:
             return None
         try:
             return Kind(header.type), inflate(memoryview(data)[header.length :], header.size)
@@ -113,8 +123,8 @@ class Pack:
             return self._descriptor
 
     def __del__(self) -> None:
-        if getattr(self, "_descriptor", None) is not None:
-            os.close(self._fd)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
     def _parse(self, data: bytes, position: int) -> pack_format.EntryHeader:
         try:

@@ -17,8 +17,10 @@ TRAILER_SIZE = 20
 FANOUT_SIZE = 256 * 4
 INDEX_HEADER_SIZE = 8 + FANOUT_SIZE
 
-OFS_DELTA = 6
-REF_DELTA = 7
+ENTRY_HEADER_MAX = 9
+"""Bytes of an entry's header, at the most: they hold a size of 60 bits."""
+
+_DELTAS = (6, 7)  # OBJ_OFS_DELTA, OBJ_REF_DELTA
 
 _PACK_VERSION = 2
 _INDEX_SIGNATURE = b"\xfftOc\x00\x00\x00\x02"
@@ -40,20 +42,14 @@ class EntryHeader(NamedTuple):
     size: int
     length: int
 
+    @property
+    def is_delta(self) -> bool:
+        return self.type in _DELTAS
+
 
 def pack_header(count: int) -> bytes:
     """The 12 bytes a pack of `count` objects begins with."""
     return struct.pack(">4sII", b"PACK", _PACK_VERSION, count)
-
-
-def parse_pack_header(header: bytes) -> int:
-    """The number of objects a pack says it has; `ValueError` if it is no pack of version 2."""
-    if len(header) != PACK_HEADER_SIZE:
-        raise ValueError("a pack has at least 12 bytes")
-    signature, version, count = struct.unpack(">4sII", header)
-    if (signature, version) != (b"PACK", _PACK_VERSION):
-        raise ValueError("not a pack of version 2")
-    return int(count)
 
 
 def entry_header(kind: Kind, size: int) -> bytes:
@@ -70,10 +66,10 @@ def entry_header(kind: Kind, size: int) -> bytes:
 
 
 def parse_entry_header(data: bytes) -> EntryHeader:
-    """The header at the start of `data`; `ValueError` if it is cut short."""
+    """The header at the start of `data`; `ValueError` if it does not end there."""
     size = 0
     shift = 4
-    for length, byte in enumerate(data, start=1):
+    for length, byte in enumerate(data[:ENTRY_HEADER_MAX], start=1):
         if length == 1:
             kind, size = byte >> 4 & 7, byte & 0x0F
         else:
@@ -81,7 +77,7 @@ def parse_entry_header(data: bytes) -> EntryHeader:
             shift += 7
         if not byte & 0x80:
             return EntryHeader(kind, size, length)
-    raise ValueError("entry header is cut short")
+    raise ValueError("entry header does not end")
 
 
 def index(entries: Iterable[Entry], pack_checksum: bytes) -> bytes:
@@ -108,7 +104,7 @@ def index(entries: Iterable[Entry], pack_checksum: bytes) -> bytes:
 
 
 def check_index_header(header: bytes) -> None:
-    """`ValueError` unless these 8 bytes begin an index of version 2, the only one git has written since 2008."""
+    """`ValueError` unless these 8 bytes begin an index of version 2, all that git has written since 2008."""
     if header != _INDEX_SIGNATURE:
         raise ValueError("not a pack index of version 2")
 

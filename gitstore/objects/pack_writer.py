@@ -3,7 +3,7 @@
 The order, after gitformat-pack(5) and git's own practice: entries into a temporary file, its count
 and checksum, fsync; the index likewise; then the names: pack, `.keep`, index, and the directory's
 fsync. git sees a pack by its index, so the pack exists from the index's rename on, whole. What a
-crash leaves before that is a `tmp_pack_*` file or a pack without an index, which nothing reads.
+crash leaves before that is a temporary file or a pack without an index, which nothing reads.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import hashlib
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -21,6 +23,9 @@ from gitstore.errors import GitstoreError
 from gitstore.objects import pack_format
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack_format import Entry
+
+TEMPORARY = "gitstore-tmp-"
+"""How files begin that become a pack. `git gc --prune=now` beside us would delete what is called `tmp_*`."""
 
 KEEP_MARK = b"gitstore\n"
 """What our `.keep` files say, to tell them from those of git and of people."""
@@ -50,7 +55,7 @@ class PackWriter:
         self._entries: list[Entry] = []
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._fd, name = tempfile.mkstemp(prefix="tmp_pack_gitstore_", dir=directory)
+            self._fd, name = tempfile.mkstemp(prefix=f"{TEMPORARY}pack-", dir=directory)
         except OSError as error:
             raise self._failed(error) from error
         self._temporary = Path(name)
@@ -121,16 +126,16 @@ class PackWriter:
         os.fchmod(self._fd, 0o444)
         os.fsync(self._fd)
         path = self.directory / f"pack-{checksum.hex()}.pack"
-        index = _durable_file(self.directory, pack_format.index(self._entries, checksum), suffix="idx")
-        try:
+        content = pack_format.index(self._entries, checksum)
+        with (
+            _durable_file(self.directory, KEEP_MARK, suffix="keep") as keep,
+            _durable_file(self.directory, content, suffix="idx") as index,
+        ):
+            # What has its name is not taken back, whatever fails then: another process may have
+            # written the same objects, so that the name and the bytes are those of its pack too.
             self._temporary.rename(path)
-            keep = _durable_file(self.directory, KEEP_MARK, suffix="keep")
             keep.rename(path.with_suffix(".keep"))
             index.rename(path.with_suffix(".idx"))
-        except OSError:
-            for left in (index, path.with_suffix(".keep"), path):
-                left.unlink(missing_ok=True)
-            raise
         sync_directory(self.directory)
         return Written(path, self.size, len(self._entries))
 
@@ -150,19 +155,19 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _durable_file(directory: Path, content: bytes, *, suffix: str) -> Path:
-    """A temporary file in `directory` with this content, synced, for its owner to rename."""
-    descriptor, name = tempfile.mkstemp(prefix=f"tmp_{suffix}_gitstore_", dir=directory)
+@contextmanager
+def _durable_file(directory: Path, content: bytes, *, suffix: str) -> Iterator[Path]:
+    """A file in `directory` with this content, synced; it goes with the block unless that renames it."""
+    descriptor, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{suffix}-", dir=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fchmod(descriptor, 0o444)
             os.fsync(descriptor)
-    except OSError:
+        yield Path(name)
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
 
 
 class _Flusher:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from gitstore.errors import GitstoreError, Locked
+import pygit2
+
+from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git
 from gitstore.objects.oid import Oid
-
-if TYPE_CHECKING:
-    import pygit2
+from gitstore.objects.pack_writer import sync_directory
 
 _ABSENT = "0" * 40  # how git update-ref spells it; here it is None
+_SYNCED = ("-c", "core.fsync=reference")  # which git does not do unless told
 
 
 class RefChanged(GitstoreError):
@@ -42,10 +43,10 @@ class Refs:
 
     def get(self, ref: str) -> Oid | None:
         """What a ref points to, through symbolic refs; `None` if there is none or it is unborn."""
-        reference = self._repository.references.get(ref)
+        reference = self._find(ref)
         seen = 0
         while reference is not None and isinstance(reference.raw_target, bytes) and seen < 5:
-            reference = self._repository.references.get(reference.raw_target.decode())
+            reference = self._find(reference.raw_target.decode())
             seen += 1
         if reference is None or isinstance(reference.raw_target, bytes):
             return None
@@ -53,16 +54,16 @@ class Refs:
 
     def symbolic(self, ref: str) -> str | None:
         """The name a symbolic ref holds, born or not; `None` if it is none."""
-        reference = self._repository.references.get(ref)
+        reference = self._find(ref)
         if reference is None or not isinstance(reference.raw_target, bytes):
             return None
         return reference.raw_target.decode()
 
     def below(self, prefix: str) -> Iterator[tuple[str, Oid]]:
         """All refs below a prefix such as `refs/tags/`, by name, symbolic ones left out."""
-        names = [name for name in self._repository.references if name.startswith(prefix)]
-        for name in sorted(names):
-            target = self._repository.references[name].raw_target
+        found = {each.name: each.raw_target for each in self._repository.references.iterator()}
+        for name in sorted(name for name in found if name.startswith(prefix)):
+            target = found[name]
             if not isinstance(target, bytes):
                 yield name, Oid(target.raw)
 
@@ -79,15 +80,34 @@ class Refs:
         commands = "".join(_command(change) for change in changes)
         try:
             git.run(
-                "update-ref", "--stdin", "-z", "-m", f"gitstore: {reason}",
+                *_SYNCED, "update-ref", "--stdin", "-z", "-m", f"gitstore: {reason}",
                 cwd=self._directory, stdin=commands.encode(),
             )  # fmt: skip
         except git.GitFailed as error:
             raise self._explained(changes, error) from error
+        self._sync_names(change.ref for change in changes)
 
     def point(self, ref: str, goal: str, reason: str) -> None:
-        """Make `ref` a symbolic ref to `goal`, which need not exist yet."""
-        git.run("symbolic-ref", "-m", f"gitstore: {reason}", ref, goal, cwd=self._directory)
+        """Make `ref` a symbolic ref to `goal`, which need not exist yet. Raises `Locked` like `change`."""
+        try:
+            git.run(*_SYNCED, "symbolic-ref", "-m", f"gitstore: {reason}", ref, goal, cwd=self._directory)
+        except git.GitFailed as error:
+            raise self._locked(ref) or error from error
+        self._sync_names([ref])
+
+    def _find(self, ref: str) -> pygit2.Reference | None:
+        try:
+            return self._repository.references.get(ref)
+        except pygit2.GitError as error:
+            raise Corrupt(
+                f"{ref} is damaged and cannot be read", "if you know what it held, write that into its file"
+            ) from error
+
+    def _sync_names(self, refs: Iterable[str]) -> None:
+        """Make the names of refs durable, which git leaves to the file system."""
+        for directory in {directory for ref in refs for directory in Path(ref).parents}:
+            if (self._common / directory).is_dir():
+                sync_directory(self._common / directory)
 
     def _explained(self, changes: list[Change], error: git.GitFailed) -> GitstoreError:
         for change in changes:
@@ -95,14 +115,17 @@ class Refs:
             if now != change.old:
                 state = "exists already" if change.old is None else "has changed" if now else "is gone"
                 return RefChanged(change.ref, f"{change.ref} {state}")
-        for change in changes:
-            lock = self._common / f"{change.ref}.lock"
-            if lock.exists():
-                return Locked(
-                    f"{change.ref} is locked by another git process",
-                    f"if none is running, a crash left the lock: remove {lock}",
-                )
-        return error
+        locked = (self._locked(ref) for ref in (*(change.ref for change in changes), "packed-refs"))
+        return next((found for found in locked if found is not None), error)
+
+    def _locked(self, ref: str) -> Locked | None:
+        lock = self._common / f"{ref}.lock"
+        if not lock.exists():
+            return None
+        return Locked(
+            f"{ref} is locked by another git process",
+            f"if none is running, a crash left the lock: remove {lock}",
+        )
 
 
 def _command(change: Change) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import pygit2
@@ -11,7 +11,7 @@ import pygit2
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.objects import commit, git
 from gitstore.objects.commit import Commit
-from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -34,7 +34,7 @@ class Repository:
         try:
             self._pygit2 = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
         except pygit2.GitError as error:
-            raise GitstoreError(f"{path}: {error}") from error
+            raise _refused(path, error) from error
         self.git_directory = Path(self._pygit2.path)
         self.common = _common(self.git_directory)
         self.is_bare = self._pygit2.is_bare
@@ -67,7 +67,8 @@ class Repository:
     @cached_property
     def objects(self) -> ObjectDatabase:
         """All objects of the repository."""
-        return ObjectDatabase(self.common / "objects", self._read_delta)
+        # Not a method of ours, which would make a circle: packs close as soon as we are gone.
+        return ObjectDatabase(self.common / "objects", partial(_read_delta, self._pygit2))
 
     @cached_property
     def refs(self) -> Refs:
@@ -92,7 +93,7 @@ class Repository:
         """Cheap upkeep after a write: see to it that packs do not become too many."""
         try:
             merge_small_packs(self.objects, self.private)
-        except GitstoreError:
+        except (GitstoreError, OSError):
             # What was written is safe already, and a damaged pack stays for `verify` to name.
             return
 
@@ -130,8 +131,10 @@ class Repository:
 
     def config(self, key: str) -> str | None:
         """A value of git's configuration, from all its files."""
-        config = self._pygit2.config
-        return config[key] if key in config else None
+        try:
+            return self._pygit2.config[key]
+        except KeyError:
+            return None
 
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""
@@ -139,21 +142,32 @@ class Repository:
 
     def _prepare(self) -> None:
         """Configure what every repository that gitstore writes to needs, once."""
-        if self.config("extensions.objectformat") not in (None, "sha1"):
-            raise GitstoreError(
-                "this repository has SHA-256 object ids, which gitstore does not write",
-                "make it anew with git init --object-format=sha1",
-            )
         if self.config("core.bigFileThreshold") is None:
             self.set_config("core.bigFileThreshold", BIG_FILE_THRESHOLD)
 
-    def _read_delta(self, oid: Oid) -> tuple[Kind, bytes] | None:
-        """Let libgit2 read what is stored as a delta."""
-        try:
-            number, content = self._pygit2.odb.read(str(oid))
-        except (KeyError, pygit2.GitError):
-            return None
-        return Kind(int(number)), content
+
+def _read_delta(repository: pygit2.Repository, oid: Oid) -> tuple[Kind, bytes]:
+    """Let libgit2 read what is stored as a delta."""
+    try:
+        number, content = repository.odb.read(str(oid))
+    except KeyError as error:
+        raise MissingObject(oid) from error
+    except pygit2.GitError as error:
+        raise BrokenObject(oid, str(error)) from error
+    return Kind(int(number)), content
+
+
+def _refused(path: Path, error: pygit2.GitError) -> GitstoreError:
+    """Why libgit2 does not open a repository."""
+    try:
+        if git.line("rev-parse", "--show-object-format", cwd=path) == "sha256":
+            return GitstoreError(
+                "this repository has SHA-256 object ids, which gitstore does not write",
+                "make it anew with git init --object-format=sha1",
+            )
+    except (GitstoreError, OSError):
+        pass  # git does not open it either
+    return GitstoreError(f"{path}: {error}")
 
 
 def _common(git_directory: Path) -> Path:

@@ -7,20 +7,31 @@ rules, attributes and filters mean what they always mean. What it made moves int
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import tree
-from gitstore.objects.database import ObjectDatabase, read_loose
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.git import GitFailed
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import leads_out
+from gitstore.objects.stored import DEEPEST, leads_out, link_goal, read_tree
+
+# What git writes is read once and gone: loose objects, uncompressed; an index of its own, in one piece.
+_PASSING = (
+    "-c", "core.bigFileThreshold=2g", "-c", "core.looseCompression=0", "-c", "core.splitIndex=false",
+    "-c", "advice.addEmbeddedRepo=false",
+)  # fmt: skip
+
+# A nested repository without a commit is an error to git add; one with a commit is a submodule to it.
+_UNBORN = re.compile("'(.+)/' does not have a commit checked out")
 
 
 class Staged(NamedTuple):
@@ -31,27 +42,48 @@ class Staged(NamedTuple):
     files: dict[PurePosixPath, tuple[int, Oid]]
 
 
-def stage(repository: Repository, writer: ObjectWriter, code: PurePosixPath) -> Staged:
+def stage(
+    repository: Repository,
+    writer: ObjectWriter,
+    code: PurePosixPath,
+    *,
+    check: Callable[[Staged], None] = lambda _: None,
+) -> Staged:
     """Add the code directory to a write, as it is on disk: uncommitted edits are in, ignored files are not.
 
+    `check` sees what was found before any file of it is read into memory, and may raise.
     Raises `GitstoreError` if there is no code, or for what a snapshot cannot hold: a nested
     repository, or a link that leads out of the directory.
     """
     if not (repository.directory / code).is_dir():
         raise GitstoreError(f"{repository.directory / code} is not there, so there is no code to take")
     with _quarantine(repository) as (objects, variables):
-        # Loose objects, whatever their size, are what we know how to take over.
-        repository.git(
-            "-c", "core.bigFileThreshold=2g", "-c", "advice.addEmbeddedRepo=false",
-            "add", "--all", "--", str(code), variables=variables,
-        )  # fmt: skip
-        top = Oid.parse(repository.git("write-tree", variables=variables).decode().strip())
+        _add(repository, code, variables)
+        top = Oid.parse(repository.git(*_PASSING, "write-tree", variables=variables).decode().strip())
         moving = _Moving(ObjectDatabase(objects), writer, code)
         tree_oid = moving.subtree(top)
         if tree_oid is None:
             raise GitstoreError(f"{repository.directory / code} has no files that git does not ignore")
-        moving.take(tree_oid, PurePosixPath())
-        return Staged(tree_oid, moving.size, moving.files)
+        moving.look(tree_oid, PurePosixPath())
+        staged = Staged(tree_oid, moving.size, moving.files)
+        check(staged)
+        moving.take()
+        return staged
+
+
+def _add(repository: Repository, code: PurePosixPath, variables: Mapping[str, str]) -> None:
+    try:
+        repository.git(*_PASSING, "--literal-pathspecs", "add", "--all", "--", str(code), variables=variables)
+    except GitFailed as error:
+        unborn = _UNBORN.search(error.stderr)
+        raise (_nested(PurePosixPath(unborn[1])) if unborn else error) from error
+
+
+def _nested(path: PurePosixPath) -> GitstoreError:
+    return GitstoreError(
+        f"{path} is a git repository of its own, which a snapshot cannot hold",
+        f"remove {path}/.git to make it part of the code, or ignore it",
+    )
 
 
 @contextmanager
@@ -61,17 +93,16 @@ def _quarantine(repository: Repository) -> Iterator[tuple[Path, Mapping[str, str
     with tempfile.TemporaryDirectory(prefix="tmp_stage_", dir=repository.private) as name:
         objects, index = Path(name, "objects"), Path(name, "index")
         objects.mkdir()
-        try:
+        with suppress(FileNotFoundError):
             # With its times: git compares them with those of the files to tell which it must read.
             shutil.copy2(repository.git_directory / "index", index)
-        except FileNotFoundError:
-            pass
         yield (
             objects,
             {
                 "GIT_INDEX_FILE": str(index),
                 "GIT_OBJECT_DIRECTORY": str(objects),
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repository.common / "objects"),
+                "LANGUAGE": "en",  # its messages as we know them, and nothing else of the locale
             },
         )
 
@@ -83,7 +114,7 @@ def _quoted(path: Path) -> str:
 
 
 class _Moving:
-    """Takes over, from the quarantine, what the repository lacks; notes what it passes."""
+    """Takes over, from the quarantine, what the repository lacks."""
 
     def __init__(self, quarantine: ObjectDatabase, writer: ObjectWriter, code: PurePosixPath) -> None:
         self.size = 0
@@ -91,52 +122,58 @@ class _Moving:
         self._quarantine = quarantine
         self._writer = writer
         self._code = code
+        self._objects: list[Oid] = []
 
     def subtree(self, top: Oid) -> Oid | None:
         """The tree of the code directory, if git has any files there."""
         here: Oid | None = top
         for step in self._code.parts:
-            entries = {entry.name: entry for entry in tree.parse(self._read(here))} if here else {}
+            entries = {entry.name: entry for entry in self._entries(here)} if here else {}
             entry = entries.get(os.fsencode(step))
             here = entry.oid if entry is not None and entry.is_tree else None
         return here
 
-    def take(self, oid: Oid, at: PurePosixPath) -> None:
-        """Take over a tree and all below it. Raises `GitstoreError` for what a snapshot cannot hold."""
-        for entry in tree.parse(self._read(oid)):
+    def look(self, oid: Oid, at: PurePosixPath) -> None:
+        """Note a tree and all below it, without reading a file.
+
+        Raises `GitstoreError` for what a snapshot cannot hold.
+        """
+        for entry in self._entries(oid):
             path = at / os.fsdecode(entry.name)
+            self._check(path, entry)
             if entry.is_tree:
-                self.take(entry.oid, path)
+                self.look(entry.oid, path)
             else:
-                self._check(path, entry)
-                self.size += self._size(entry.oid)
+                self.size += self._where(entry.oid).size(entry.oid)
                 self.files[path] = (entry.mode, entry.oid)
-                self._object(entry.oid)
-        self._object(oid)
+                self._objects.append(entry.oid)
+        self._objects.append(oid)
+
+    def take(self) -> None:
+        """Take over what was noted."""
+        for oid in self._objects:
+            if oid in self._quarantine:
+                self._writer.add(*self._quarantine.read(oid))
 
     def _check(self, path: PurePosixPath, entry: tree.TreeEntry) -> None:
         shown = self._code / path
+        problem = tree.name_problem(entry.name)
+        if problem is not None:
+            raise GitstoreError(f"{shown}: {path.name!r} {problem}", "rename, remove or ignore it")
+        if len(path.parts) > DEEPEST:
+            raise GitstoreError(f"{shown} lies more than {DEEPEST} directories deep", "move it up")
         if entry.mode == tree.Mode.GITLINK:
-            raise GitstoreError(
-                f"{shown} is a git repository of its own, which a snapshot cannot hold",
-                f"remove {shown}/.git to make it part of the code, or ignore it",
-            )
+            raise _nested(shown)
         if entry.mode == tree.Mode.LINK:
-            goal = os.fsdecode(self._read(entry.oid))
+            goal = link_goal(self._where(entry.oid), entry.oid)
             if leads_out(path, goal):
                 raise GitstoreError(
                     f"{shown} is a link to {goal}, outside {self._code}/, which a snapshot cannot hold",
                     "put a copy of the file in its place, or ignore it",
                 )
 
-    def _size(self, oid: Oid) -> int:
-        return len(self._read(oid)) if self._quarantine.loose_path(oid) else self._writer.database.size(oid)
+    def _entries(self, oid: Oid) -> list[tree.TreeEntry]:
+        return read_tree(self._where(oid), oid)
 
-    def _object(self, oid: Oid) -> None:
-        path = self._quarantine.loose_path(oid)
-        if path is not None:
-            self._writer.add(*read_loose(path))
-
-    def _read(self, oid: Oid) -> bytes:
-        path = self._quarantine.loose_path(oid)
-        return (read_loose(path) if path is not None else self._writer.database.read(oid))[1]
+    def _where(self, oid: Oid) -> ObjectDatabase:
+        return self._quarantine if oid in self._quarantine else self._writer.database

@@ -20,6 +20,7 @@ from gitstore.objects.oid import Oid
 
 _VERSION = 1
 _MOST = 100_000
+_SECOND = 1_000_000_000
 
 
 class Stamp(NamedTuple):
@@ -36,7 +37,9 @@ class Stamp(NamedTuple):
 
     def is_settled(self, now: int) -> bool:
         """Whether a later write would have to show, `now` being the file system's clock."""
-        return max(self.modified, self.changed) < now
+        # A file system that stamps with whole seconds may do so every other one only, like FAT.
+        tick = 0 if self.changed % _SECOND else 2 * _SECOND
+        return max(self.modified, self.changed) + tick < now
 
 
 class StatCache:
@@ -66,20 +69,29 @@ class StatCache:
     def save(self) -> None:
         """Write the cache, whole or not at all; the oldest entries beyond 100,000 are forgotten.
 
-        A cache that cannot be written is no reason to fail.
+        What others have saved meanwhile stays. A cache that cannot be written is no reason to fail.
         """
         if not self._dirty:
             return
-        entries = [(*stamp, bytes(oid)) for stamp, oid in self._known.items()][-_MOST:]
+        others = StatCache(self.path)._known
+        known = {stamp: others[stamp] for stamp in others if stamp not in self._known} | self._known
+        entries = [(*stamp, bytes(oid)) for stamp, oid in known.items()][-_MOST:]
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix="tmp_stat_", dir=self.path.parent)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.msgpack.encode((_VERSION, entries)))
-            Path(name).replace(self.path)
+            self._write(msgspec.msgpack.encode((_VERSION, entries)))
         except OSError:
             return
         self._dirty = False
+
+    def _write(self, content: bytes) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix="tmp_stat_", dir=self.path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            Path(name).replace(self.path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
 
 
 _Entry = tuple[int, int, int, int, bytes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -12,11 +13,17 @@ from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.tree import Mode, TreeEntry
 
+DEEPEST = 256
+"""Directories below one another, at the most: nobody's are deeper, but a hostile tree's may be."""
+
 _SUFFIX = parts.SUFFIX.encode()
 
 
 class StoredFile(NamedTuple):
-    """A file in a tree: its path there, its mode, and its blobs in order. `entry` is the blob's or the parts' id."""
+    """A file in a tree: its path there, its mode, its entry's id, and its blobs in order.
+
+    `entry` is the id of its blob, or of the directory of its parts.
+    """
 
     path: PurePosixPath
     mode: int
@@ -33,23 +40,33 @@ def files(database: ObjectDatabase, root: Oid, *, joined: bool) -> Iterator[Stor
 
     With `joined`, directories of parts are the large files they were cut from (a state's tree); else
     they are directories like others (a code tree, where the name means nothing). Links come as files
-    with mode `Mode.LINK`. Raises `Corrupt` for a tree that gitstore cannot have written: a name that
-    would lead elsewhere, parts that are not in sequence, a submodule.
+    with mode `Mode.LINK`. Raises `Corrupt` for a tree that gitstore cannot have written: a name or a
+    link that would lead elsewhere, a name that is there twice, parts that are not in sequence, a
+    submodule.
     """
     return _files(database, root, PurePosixPath(), joined=joined)
 
 
 def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: bool) -> Iterator[StoredFile]:
+    if len(at.parts) > DEEPEST:
+        raise Corrupt(f"tree {oid} lies more than {DEEPEST} directories deep")
+    names = set()
     for entry in read_tree(database, oid):
-        problem = tree.name_problem(entry.name)
-        path = at / entry.name.decode("utf-8", "surrogateescape")
+        in_parts = joined and entry.is_tree and entry.name.endswith(_SUFFIX)
+        name = entry.name.removesuffix(_SUFFIX) if in_parts else entry.name
+        problem = tree.name_problem(name) or ("is there twice" if name in names else None)
         if problem is not None:
-            raise Corrupt(f"tree {oid}: {entry.name!r} {problem}")
-        if entry.is_tree and joined and entry.name.endswith(_SUFFIX):
-            yield StoredFile(path.with_suffix(""), Mode.FILE, entry.oid, part_oids(database, entry.oid))
+            raise Corrupt(f"tree {oid}: {name!r} {problem}")
+        names.add(name)
+        path = at / os.fsdecode(name)
+        if in_parts:
+            yield StoredFile(path, Mode.FILE, entry.oid, part_oids(database, entry.oid))
         elif entry.is_tree:
             yield from _files(database, entry.oid, path, joined=joined)
-        elif entry.is_file or entry.mode == Mode.LINK:
+        elif entry.mode == Mode.LINK:
+            _check_link(path, link_goal(database, entry.oid))
+            yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
+        elif entry.is_file:
             yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
         else:
             raise Corrupt(f"tree {oid}: {path} is neither file, link nor directory")
@@ -72,8 +89,20 @@ def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
     return tuple(entry.oid for entry in entries)
 
 
+def link_goal(database: ObjectDatabase, oid: Oid) -> str:
+    """What a stored link points to."""
+    return os.fsdecode(database.read_as(Kind.BLOB, oid))
+
+
 def leads_out(path: PurePosixPath, goal: str) -> bool:
     """Whether a link at `path` of a tree may lead out of the tree, by itself or through other links."""
     steps = PurePosixPath(goal).parts
     up = next((i for i, step in enumerate(steps) if step != ".."), len(steps))
     return goal.startswith("/") or up > len(path.parts) - 1 or ".." in steps[up:]
+
+
+def _check_link(path: PurePosixPath, goal: str) -> None:
+    if not goal or "\0" in goal:
+        raise Corrupt(f"{path} is a link to {goal!r}, which is no path")
+    if leads_out(path, goal):
+        raise Corrupt(f"{path} is a link to {goal}, outside the snapshot")

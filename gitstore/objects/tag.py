@@ -11,7 +11,11 @@ from gitstore.objects.oid import Oid
 
 _TRAILER = re.compile(r"([A-Za-z0-9-]+): (.*)")
 _TAGGER = re.compile(r"(.*) (\d+) ([+-])(\d\d)(\d\d)")
-_SIGNATURES = ("-----BEGIN PGP SIGNATURE-----", "-----BEGIN SSH SIGNATURE-----")
+_SIGNATURE = re.compile(  # at the very end; a message may quote one
+    r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----\n"
+    r"(?:(?!-----BEGIN ).)*-----END \1-----\s*\Z",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 class Tag(NamedTuple):
@@ -27,7 +31,7 @@ class Tag(NamedTuple):
 
 
 def encode(target: Oid, name: str, identity: str, message: str, trailers: Mapping[str, str]) -> bytes:
-    """The content of a tag on a commit. `identity` is name, mail, time and zone; trailers are one line each."""
+    """The content of a tag on a commit. `identity` is name, mail, time and zone; trailers are lines."""
     ending = "".join(f"{key}: {value}\n" for key, value in trailers.items())
     text = f"object {target}\ntype commit\ntag {name}\ntagger {identity}\n\n{message}\n\n{ending}"
     return text.encode("utf-8", "surrogateescape")
@@ -60,14 +64,10 @@ def _tagger(line: str) -> tuple[str, datetime | None]:
 
 def _split(body: str) -> tuple[str, dict[str, str]]:
     """The message proper, and the trailers of its last paragraph, as git-interpret-trailers(1) finds them."""
-    lines = body.split("\n")
-    for at, line in enumerate(lines):
-        if line in _SIGNATURES:
-            lines = lines[:at]
-            break
-    message, _, last = "\n".join(lines).rstrip().rpartition("\n\n")
+    text = _SIGNATURE.sub("", body).rstrip()
+    message, blank, last = text.rpartition("\n\n")
     found = [_TRAILER.fullmatch(line) for line in last.split("\n")]
     trailers = {match[1]: match[2] for match in found if match}
-    if len(trailers) < len(found):
-        return body.rstrip(), {}
+    if not blank or len(trailers) < len(found):
+        return text, {}
     return message.strip(), trailers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
@@ -12,6 +13,9 @@ from gitstore.objects.oid import Oid
 _IGNORED_BY_HFS = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
 )
+
+# .gitmodules, and the short names that NTFS may give it; is_ntfs_dot_generic() of git's path.c.
+_GITMODULES = re.compile(r"\.gitmodules|gitmod~[1-4]|(?=.{8}$)(gi7eba|gi7eb|gi7e|gi7|gi|g|)~[1-9]\d*")
 
 
 class Mode(IntEnum):
@@ -59,7 +63,7 @@ def parse(content: bytes) -> list[TreeEntry]:
 
 
 def name_problem(name: bytes) -> str | None:
-    """Why git would refuse this name in a tree (`git fsck`, `core.protectHFS`, `core.protectNTFS`), or `None`."""
+    """Why git would refuse this name in a tree (fsck, `core.protectHFS`, `core.protectNTFS`), or `None`."""
     if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
         return "is not a file name"
     text = name.decode("utf-8", "surrogateescape").translate(_IGNORED_BY_HFS)
@@ -67,6 +71,6 @@ def name_problem(name: bytes) -> str | None:
         plain = piece.split(":")[0].rstrip(" .").lower()
         if plain in (".git", "git~1"):
             return "is a name that git keeps for itself"
-        if plain in (".gitmodules", "gitmod~1", "gi7eba~1"):
+        if _GITMODULES.fullmatch(plain):
             return "is a name that git gives a meaning to (submodules)"
     return None

@@ -1,0 +1,179 @@
+"""What gitstore writes, as stock git sees it: nothing to complain of, and nothing lost by its upkeep."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from gitstore.objects import commit, files, stored, tag
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack_writer import Written
+from gitstore.objects.refs import Change
+from gitstore.objects.repository import Repository
+from gitstore.objects.stat_cache import StatCache
+from tests.support.commands import fsck, git
+from tests.support.content import MIB, noise
+from tests.support.files import Tree, fetch, make, read
+
+WEIGHTS = noise(9 * MIB, seed=7)
+FILES: Tree = {
+    b"model.safetensors": WEIGHTS,
+    b"tokenizer": {b"vocab.txt": b"a\nb\n" * 5000, b"empty": b""},
+    b"caf\xc3\xa9 \xff": b"any name",
+}
+
+
+def tagged(repository: Repository, directory: Path, name: str) -> Written | None:
+    """Store a directory under a tag, as a snapshot is stored."""
+    identity = repository.identity()
+    with repository.writer() as writer:
+        oid = files.store(files.scan(directory), writer, StatCache(directory / "no cache"))
+        head = writer.add(Kind.COMMIT, commit.encode(oid, (), identity, name))
+        content = tag.encode(head, name, identity, name, {"Gitstore-Format": "1"})
+        made = writer.add(Kind.TAG, content)
+        written = writer.finish()
+    repository.refs.change([Change(f"refs/tags/{name}", None, made)], name)
+    repository.maintain()
+    return written
+
+
+def files_of(repository: Repository, name: str, target: Path) -> Tree:
+    fresh = Repository(repository.common)
+    oid = Oid.parse(git("rev-parse", f"{name}^{{tree}}", cwd=repository.directory).strip())
+    return read(fetch(fresh, oid, target))
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return make(tmp_path / "files", FILES)
+
+
+@pytest.fixture
+def snapshots(repository: Repository, directory: Path) -> Repository:
+    """Two tags, of which the second differs in a region of the large file."""
+    tagged(repository, directory, "v1")
+    changed = WEIGHTS[: 4 * MIB] + noise(MIB, seed=8) + WEIGHTS[5 * MIB :]
+    (directory / "model.safetensors").write_bytes(changed)
+    tagged(repository, directory, "v2")
+    return repository
+
+
+def test_fsck_is_silent(snapshots: Repository) -> None:
+    fsck(snapshots)
+
+
+def test_the_second_costs_what_changed(repository: Repository, directory: Path) -> None:
+    tagged(repository, directory, "v1")
+    with (directory / "model.safetensors").open("r+b") as file:
+        file.seek(4 * MIB)
+        file.write(b"changed")
+    written = tagged(repository, directory, "v2")
+    assert written is not None and written.size < 5 * MIB
+    assert tagged(repository, directory, "v3") is not None  # a commit and a tag of another name
+
+
+def test_a_clone_has_it_all(snapshots: Repository, tmp_path: Path) -> None:
+    git("clone", "--quiet", "--no-local", "--bare", str(snapshots.directory), "clone", cwd=tmp_path)
+    clone = Repository.discover(tmp_path / "clone")
+    fsck(clone)
+    for name in ("v1", "v2"):
+        assert files_of(clone, name, tmp_path / f"c-{name}") == files_of(
+            snapshots, name, tmp_path / f"s-{name}"
+        )
+
+
+def test_a_checkout_and_cat_give_the_files(snapshots: Repository, tmp_path: Path) -> None:
+    git("clone", "--quiet", "--no-checkout", str(snapshots.directory), "clone", cwd=tmp_path)
+    git("checkout", "--quiet", "v1", cwd=tmp_path / "clone")
+    parts = sorted((tmp_path / "clone" / "model.safetensors.parts").iterdir())
+    assert b"".join(part.read_bytes() for part in parts) == WEIGHTS
+    assert git("status", "--porcelain", cwd=tmp_path / "clone") == ""
+
+
+@pytest.mark.parametrize(
+    "upkeep",
+    [
+        ("gc", "--quiet", "--prune=now"),
+        ("gc", "--quiet", "--aggressive", "--prune=now"),
+        ("repack", "-adfq"),
+        ("-c", "core.bigFileThreshold=1g", "repack", "-adfq", "--depth=50"),
+        ("repack", "-adq", "--write-midx", "--write-bitmap-index"),
+        ("multi-pack-index", "write", "--bitmap"),
+        ("prune", "--expire=now"),
+        ("pack-refs", "--all"),
+    ],
+    ids=" ".join,
+)
+def test_upkeep_of_stock_git_loses_nothing(
+    repository: Repository, directory: Path, tmp_path: Path, upkeep: tuple[str, ...]
+) -> None:
+    """Before, between and after our writes; with our packs kept, and without their mark."""
+    git("commit", "--quiet", "--allow-empty", "-m", "first", cwd=repository.directory)
+    git("repack", "-adq", cwd=repository.directory)
+    git(*upkeep, cwd=repository.directory)
+    tagged(repository, directory, "v1")
+    git(*upkeep, cwd=repository.directory)
+    for path in (repository.common / "objects" / "pack").glob("*.keep"):
+        path.unlink()
+    git(*upkeep, cwd=repository.directory)
+    make(directory, {b"more": b"more"})
+    fresh = Repository(repository.common)
+    tagged(fresh, directory, "v2")
+    git(*upkeep, cwd=repository.directory)
+    fsck(repository)
+    assert files_of(repository, "v1", tmp_path / "v1") == FILES
+    assert files_of(repository, "v2", tmp_path / "v2") == FILES | {b"more": b"more"}
+
+
+def test_gc_does_not_take_what_a_write_is_about_to_use(repository: Repository, directory: Path) -> None:
+    """An old object that nothing holds, found again by a write whose ref is not there yet."""
+    blob = git("hash-object", "-w", "--stdin", cwd=repository.directory, stdin=b"any name").strip()
+    path = repository.common / "objects" / blob[:2] / blob[2:]
+    long_ago = time.time() - 100 * 24 * 3600
+    os.utime(path, (long_ago, long_ago))
+    with repository.writer() as writer:
+        oid = files.store(files.scan(directory), writer, StatCache(directory / "no cache"))
+        writer.finish()
+    git("gc", "--quiet", "--prune=1.hour.ago", cwd=repository.directory)
+    repository.refs.change([Change("refs/gitstore/late", None, oid)], "late")
+    fsck(repository)
+
+
+def test_verify_pack_agrees(snapshots: Repository) -> None:
+    for pack in snapshots.objects.own_packs:
+        git("verify-pack", str(pack.path), cwd=snapshots.directory)
+
+
+def test_the_bytes_of_packs_are_those_that_stock_git_counts(repository: Repository, tmp_path: Path) -> None:
+    """To the byte: `objectsize:disk` of all objects, and 32 bytes of frame for each pack."""
+    for number in range(3):
+        content: Tree = {b"w": noise(5 * MIB, seed=number), b"same": b"same" * 1000, b"n": b"%d" % number}
+        tagged(repository, make(tmp_path / f"{number}", content), f"v{number}")
+    repository.objects.refresh()
+    packs = repository.objects.own_packs
+    counted = git(
+        "cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objectsize) %(objectsize:disk)",
+        cwd=repository.directory,
+    ).split()  # fmt: skip
+    rows = list(zip(counted[::3], map(int, counted[1::3]), map(int, counted[2::3]), strict=True))
+    assert sum(disk for _, _, disk in rows) + 32 * len(packs) == sum(pack.size for pack in packs)
+    assert sum(pack.path.stat().st_size for pack in packs) == sum(pack.size for pack in packs)
+    for name, size, disk in rows:
+        packed = repository.objects.find(Oid.parse(name))
+        assert packed is not None and packed.disk_size == disk
+        assert repository.objects.size(Oid.parse(name)) == size
+
+
+def test_stock_git_can_write_what_we_read(repository: Repository, directory: Path, tmp_path: Path) -> None:
+    make(repository.directory, FILES)
+    git("add", ".", cwd=repository.directory)
+    git("commit", "--quiet", "-m", "plain", cwd=repository.directory)
+    assert files_of(repository, "HEAD", tmp_path / "out") == FILES
+    root = repository.commit(Oid.parse(git("rev-parse", "HEAD", cwd=repository.directory).strip())).tree
+    listed = stored.files(repository.objects, root, joined=True)
+    assert {str(file.path) for file in listed} == {
+        "model.safetensors", "tokenizer/vocab.txt", "tokenizer/empty", "café \udcff"
+    }  # fmt: skip

@@ -1,0 +1,113 @@
+"""What holds for every test: a home, a git configuration, a clock and a locale of its own."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from gitstore.model import Model
+from gitstore.objects.repository import Repository
+from tests.support import commands, models, real_home
+
+GIT_CONFIG = """\
+[user]
+	name = Ada Lovelace
+	email = ada@example.org
+[init]
+	defaultBranch = main
+"""
+
+DATE = "1700000000 +0000"
+
+FIXED = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "Ada Lovelace",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_AUTHOR_DATE": DATE,
+    "GIT_COMMITTER_NAME": "Ada Lovelace",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_DATE": DATE,
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+}
+
+LEAKS = ("GIT_", "GITSTORE_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLICOLOR")
+"""Starts of the names of variables that would make a test depend on who runs it, and where."""
+
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
+
+real_home.forbid_writing()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--kills N`: how often test_crash.py kills each command; the default is what a test run can afford."""
+    parser.addoption("--kills", type=int, default=6, metavar="N", help="kill each writing command N times")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_litter() -> None:
+    """Close now what earlier modules left to the garbage collector: some tests count what is open."""
+    gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home directory of this test alone, with a git configuration that names an author."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(GIT_CONFIG)
+    for name in os.environ:
+        if name.startswith(LEAKS):
+            monkeypatch.delenv(name)
+    variables = FIXED | {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / ".gitconfig")}
+    for kind in ("CONFIG", "CACHE", "DATA", "STATE", "RUNTIME"):
+        variables[f"XDG_{kind}_{'DIR' if kind == 'RUNTIME' else 'HOME'}"] = str(home / kind.lower())
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    _tell_libgit2(home)
+    return home
+
+
+def _tell_libgit2(home: Path) -> None:
+    """libgit2 looked at HOME once, when it was loaded."""
+    pygit2 = sys.modules.get("pygit2")
+    if pygit2 is not None:
+        level = pygit2.enums.ConfigLevel
+        for each in (level.SYSTEM, level.XDG, level.GLOBAL):
+            pygit2.settings.search_path[each] = str(home)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A new repository in `tmp_path`/repository, on the unborn branch main."""
+    return Repository.create(tmp_path / "repository")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """A small model in `tmp_path`/digits, with weights in states/initial/ and no snapshot yet."""
+    return models.make(tmp_path / "digits")
+
+
+@pytest.fixture
+def git() -> commands.Git:
+    """Stock git: `git("log", "--oneline", cwd=directory)` gives its standard output."""
+    return commands.git
+
+
+@pytest.fixture
+def fsck() -> commands.Fsck:
+    """`fsck(repository)` fails unless stock git finds nothing at all to say."""
+    return commands.fsck
+
+
+@pytest.fixture
+def gitstore() -> commands.Gitstore:
+    """The installed command: `gitstore("list", cwd=directory)` gives exit code, stdout and stderr."""
+    return commands.gitstore

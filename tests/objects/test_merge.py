@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import errno
+import math
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from gitstore.objects import merge
+from gitstore.objects.merge import merge_small_packs
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack_writer import KEEP_MARK
+from gitstore.objects.repository import Repository
+from tests.support.commands import fsck, git
+from tests.support.content import MIB, noise
+from tests.support.packs import add_blobs, pack_names, write_pack
+
+
+def merged(repository: Repository) -> list[str]:
+    """Merge; returns the names of the packs that went."""
+    return sorted(pack.path.name for pack in merge_small_packs(repository.objects, repository.private))
+
+
+def pack_count(repository: Repository) -> int:
+    return len([name for name in pack_names(repository.common / "objects") if name.endswith(".pack")])
+
+
+def readable(repository: Repository, *contents: bytes) -> bool:
+    objects = Repository(repository.common).objects
+    return all(objects.read(Oid.of(Kind.BLOB, content)) == (Kind.BLOB, content) for content in contents)
+
+
+def test_packs_stay_few_over_many_writes(repository: Repository) -> None:
+    contents, most = [], 0
+    copied = 0
+    for number in range(200):
+        contents.append(noise(50 + number * 7 % 400, seed=number))
+        add_blobs(repository.objects, contents[-1])
+        gone = merge_small_packs(repository.objects, repository.private)
+        copied += sum(pack.index.count for pack in gone)
+        most = max(most, pack_count(repository))
+    assert most <= math.log2(200) + 2
+    assert copied <= 200 * math.log2(200)
+    assert readable(repository, *contents)
+    assert sum(pack.index.count for pack in repository.objects.own_packs) == 200
+    fsck(repository)
+
+
+def test_each_pack_that_stays_is_twice_as_large_as_all_smaller_ones(repository: Repository) -> None:
+    for size in (130_000, 40_000, 10_000, 9_000):
+        add_blobs(repository.objects, noise(size, seed=size))
+    assert len(merged(repository)) == 2
+    sizes = sorted(pack.size for pack in repository.objects.own_packs)
+    assert [round(size, -3) for size in sizes] == [19_000, 40_000, 130_000]
+    assert merged(repository) == []
+
+
+def test_packs_that_hold_the_same_become_one(repository: Repository) -> None:
+    """Two processes that wrote the same at once. If one pack has all, the merged one is that very pack."""
+    directory = repository.common / "objects" / "pack"
+    small = write_pack(directory, [noise(1000)])
+    large = write_pack(directory, [noise(1000), b"more"])
+    repository.objects.refresh()
+    assert merged(repository) == [small.path.name]
+    assert pack_names(directory.parent) == [f"{large.path.stem}{end}" for end in (".idx", ".keep", ".pack")]
+    assert readable(repository, noise(1000), b"more")
+    fsck(repository)
+
+
+def test_packs_with_the_same_objects_in_another_order(repository: Repository) -> None:
+    directory = repository.common / "objects" / "pack"
+    write_pack(directory, [b"a", b"b", b"c"])
+    write_pack(directory, [b"c", b"b", b"a"])
+    write_pack(directory, [b"b", b"c", b"a"])
+    merged(repository)
+    assert pack_count(repository) == 1
+    assert readable(repository, b"a", b"b", b"c")
+    fsck(repository)
+
+
+def test_large_packs_stay(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge, "LARGE_PACK", MIB)
+    large = [add_blobs(repository.objects, noise(MIB, seed=seed)) for seed in (1, 2)]
+    assert merged(repository) == []
+    for number in range(3):
+        add_blobs(repository.objects, b"small %d" % number)
+    assert len(merged(repository)) == 3
+    assert all(written is not None and written.path.exists() for written in large)
+
+
+def test_packs_of_others_stay(repository: Repository) -> None:
+    """git's own, and those that a person keeps."""
+    directory = repository.common / "objects" / "pack"
+    kept = write_pack(directory, [b"kept"])
+    kept.path.with_suffix(".keep").unlink()
+    kept.path.with_suffix(".keep").write_text("mine, do not touch\n")
+    plain = write_pack(directory, [b"plain"])
+    plain.path.with_suffix(".keep").unlink()
+    git("hash-object", "-w", "--stdin", cwd=repository.directory, stdin=b"git's")
+    oid = str(Oid.of(Kind.BLOB, b"git's"))
+    git("pack-objects", "-q", ".git/objects/pack/pack", cwd=repository.directory, stdin=f"{oid}\n".encode())
+    for number in range(2):
+        write_pack(directory, [b"ours %d" % number])
+    assert len(merged(repository)) == 2
+    assert kept.path.exists() and plain.path.exists()
+    assert pack_count(repository) == 4
+    assert readable(repository, b"kept", b"plain", b"git's", b"ours 0", b"ours 1")
+
+
+def test_a_merged_pack_is_one_of_ours(repository: Repository) -> None:
+    for number in range(2):
+        add_blobs(repository.objects, b"%d" % number)
+    merged(repository)
+    (pack,) = repository.objects.own_packs
+    assert pack.keep_path.read_bytes() == KEEP_MARK
+    git("gc", "--quiet", "--prune=now", cwd=repository.directory)
+    assert readable(repository, b"0", b"1")
+
+
+def test_a_multi_pack_index_goes_with_the_packs_it_names(repository: Repository) -> None:
+    contents = [b"weights %d" % number for number in range(4)]
+    for content in contents:
+        add_blobs(repository.objects, content)
+    git("multi-pack-index", "write", cwd=repository.directory)
+    assert len(merged(repository)) == 4
+    for content in contents:
+        oid = str(Oid.of(Kind.BLOB, content))
+        assert git("cat-file", "blob", oid, cwd=repository.directory).encode() == content
+    git("multi-pack-index", "write", cwd=repository.directory)
+    git("multi-pack-index", "verify", cwd=repository.directory)
+    fsck(repository)
+
+
+@pytest.mark.parametrize("call", range(1, 6))
+def test_an_interruption_loses_nothing(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """At each removal of a file: objects may be there twice, and the next merge mends that."""
+    contents = [noise(100, seed=seed) for seed in range(3)]
+    for content in contents:
+        add_blobs(repository.objects, content)
+    calls = iter(range(1, 100))
+    unlink = os.unlink
+
+    def failing(*arguments: object, **named: object) -> None:
+        if next(calls) == call:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(*arguments, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", failing)
+        repository.maintain()
+    assert next(calls) > call
+    assert readable(repository, *contents)
+    fsck(repository)
+    fresh = Repository(repository.common)
+    add_blobs(fresh.objects, b"next")
+    fresh.maintain()
+    assert readable(repository, *contents, b"next")
+    fsck(repository)
+
+
+@pytest.mark.parametrize("step", ["_copy", "_forget_multi_pack_index", "_remove", "sync_directory"])
+def test_a_crash_at_any_step_loses_nothing(repository: Repository, step: str) -> None:
+    """A process that is killed there, without a chance to tidy up."""
+    contents = [b"weights %d" % number for number in range(3)]
+    for content in contents:
+        add_blobs(repository.objects, content)
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from gitstore.objects import merge
+        from gitstore.objects.repository import Repository
+        merge.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        Repository(Path({str(repository.common)!r})).maintain()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    assert done.returncode == -9
+    assert readable(repository, *contents)
+    fsck(repository)
+    repository.maintain()
+    assert pack_count(repository) == 1
+    assert readable(repository, *contents)
+
+
+def test_only_one_merges_at_a_time(repository: Repository) -> None:
+    for number in range(3):
+        add_blobs(repository.objects, b"%d" % number)
+    with merge._alone(repository.private / "merge.lock") as alone:
+        assert alone
+        assert merged(repository) == []
+    assert len(merged(repository)) == 3
+
+
+def test_many_write_merge_and_read_at_once(repository: Repository) -> None:
+    """Each process reads all that it wrote, whatever pack it is in by now."""
+    script = f"""
+        import sys
+        from pathlib import Path
+        from gitstore.objects.oid import Kind, Oid
+        from gitstore.objects.repository import Repository
+        from tests.support.packs import add_blobs
+        repository = Repository(Path({str(repository.common)!r}))
+        mine = []
+        for number in range(15):
+            mine.append(f"{{sys.argv[1]}} {{number}}".encode())
+            add_blobs(repository.objects, mine[-1], b"same %d" % number)
+            repository.maintain()
+            for content in [*mine, b"same %d" % number]:
+                assert repository.objects.read(Oid.of(Kind.BLOB, content)) == (Kind.BLOB, content)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    root = Path(__file__).parents[2]
+    started = [
+        subprocess.Popen([*command, str(n)], cwd=root, stderr=subprocess.PIPE, text=True) for n in range(3)
+    ]
+    assert [process.communicate()[1] for process in started] == [""] * 3
+    written = [b"%d %d" % (process, number) for process in range(3) for number in range(15)]
+    assert readable(repository, *written, *(b"same %d" % number for number in range(15)))
+    fsck(repository)
+
+
+def test_a_damaged_pack_is_left_alone(repository: Repository) -> None:
+    """Whoever reads it must learn of the damage; a copy of it would have a checksum that is right."""
+    for number in range(3):
+        add_blobs(repository.objects, noise(1000, seed=number))
+    pack = repository.objects.own_packs[0]
+    pack.path.chmod(0o644)
+    with pack.path.open("r+b") as file:
+        file.seek(500)
+        file.write(b"damage")
+    before = pack_names(repository.common / "objects")
+    repository.maintain()
+    assert pack_names(repository.common / "objects") == before
+
+
+def test_nothing_to_merge(repository: Repository) -> None:
+    assert merged(repository) == []
+    add_blobs(repository.objects, b"one")
+    assert merged(repository) == []

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from gitstore.errors import Corrupt, Locked
+from gitstore.objects import git as stock
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.repository import Repository
+from tests.support.commands import fsck, git
+from tests.support.failing import fails
+from tests.support.tracing import system_calls
+
+REPEAT = "another command changed it meanwhile; look again, then repeat yours"
+
+
+@pytest.fixture
+def oids(repository: Repository) -> list[Oid]:
+    with repository.writer() as writer:
+        found = [writer.add(Kind.BLOB, content) for content in (b"a", b"b", b"c")]
+        writer.finish()
+    return found
+
+
+def shown(repository: Repository) -> dict[str, str]:
+    lines = git("for-each-ref", "--format=%(refname) %(objectname)", cwd=repository.directory).splitlines()
+    return dict(line.split() for line in lines)
+
+
+def test_refs_are_made_changed_and_deleted(repository: Repository, oids: list[Oid]) -> None:
+    refs, (a, b, _) = repository.refs, oids
+    refs.change([Change("refs/states/x", None, a), Change("refs/states/m/y", None, a)], "make")
+    assert shown(repository) == {"refs/states/m/y": str(a), "refs/states/x": str(a)}
+    refs.change([Change("refs/states/x", a, b), Change("refs/states/m/y", a, None)], "change")
+    assert shown(repository) == {"refs/states/x": str(b)}
+    assert (refs.get("refs/states/x"), refs.get("refs/states/m/y")) == (b, None)
+    fsck(repository)
+
+
+def test_a_change_of_nothing(repository: Repository) -> None:
+    repository.refs.change([], "nothing")
+    assert shown(repository) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (None, 1, "refs/states/x exists already"),
+        (1, 2, "refs/states/x has changed"),
+        (1, None, "refs/states/x has changed"),
+        (2, None, "refs/states/x has changed"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_ref_that_is_not_as_expected_changes_nothing(
+    repository: Repository, oids: list[Oid], old: int | None, new: int | None, message: str, packed: bool
+) -> None:
+    refs = repository.refs
+    refs.change([Change("refs/states/x", None, oids[0])], "make")
+    if packed:
+        git("pack-refs", "--all", cwd=repository.directory)
+    before = shown(repository)
+    change = Change(
+        "refs/states/x",
+        oids[old] if old is not None else None,
+        oids[new] if new is not None else None,
+    )
+    with fails(message, RefChanged, hint=REPEAT):
+        refs.change([Change("refs/states/a", None, oids[0]), change], "swap")
+    assert shown(repository) == before
+
+
+def test_a_ref_that_is_gone(repository: Repository, oids: list[Oid]) -> None:
+    with fails("refs/states/x is gone", RefChanged, hint=REPEAT):
+        repository.refs.change([Change("refs/states/x", oids[0], oids[1])], "swap")
+
+
+def test_of_many_that_swap_at_once_one_wins(repository: Repository, oids: list[Oid]) -> None:
+    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    script = f"""
+        import sys
+        from pathlib import Path
+        from gitstore.errors import GitstoreError
+        from gitstore.objects.oid import Oid
+        from gitstore.objects.refs import Change
+        from gitstore.objects.repository import Repository
+        refs = Repository(Path({str(repository.common)!r})).refs
+        sys.stdin.read(1)
+        try:
+            refs.change([Change("refs/states/x", Oid.parse("{oids[0]}"), Oid.parse("{oids[1]}"))], "swap")
+        except GitstoreError as error:
+            print(type(error).__name__)
+        else:
+            print("won")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    found = [process.communicate("\n")[0].strip() for process in started]
+    assert found.count("won") == 1
+    assert set(found) <= {"won", "RefChanged", "Locked"}
+
+
+def test_a_lock_is_explained(repository: Repository, oids: list[Oid]) -> None:
+    lock = repository.common / "refs" / "states" / "x.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    hint = f"if none is running, a crash left the lock: remove {lock}"
+    with fails("refs/states/x is locked by another git process", Locked, hint=hint):
+        repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    with fails("refs/states/x is locked by another git process", Locked, hint=hint):
+        repository.refs.point("refs/states/x", "refs/states/y", "point")
+    lock.unlink()
+    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+
+
+def test_a_lock_of_the_packed_refs_is_explained(repository: Repository, oids: list[Oid]) -> None:
+    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    git("pack-refs", "--all", cwd=repository.directory)
+    git("config", "core.packedRefsTimeout", "0", cwd=repository.directory)
+    lock = repository.common / "packed-refs.lock"
+    lock.touch()
+    hint = f"if none is running, a crash left the lock: remove {lock}"
+    with fails("packed-refs is locked by another git process", Locked, hint=hint):
+        repository.refs.change([Change("refs/states/x", oids[0], None)], "delete")
+
+
+def test_a_name_below_a_ref_is_refused_in_git_s_words(repository: Repository, oids: list[Oid]) -> None:
+    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    with fails(
+        "git update-ref: cannot lock ref 'refs/states/x/y': 'refs/states/x' exists; cannot create"
+        " 'refs/states/x/y'",
+        stock.GitFailed,
+    ):
+        repository.refs.change([Change("refs/states/x/y", None, oids[0])], "make")
+
+
+def test_refs_below_a_prefix_come_by_name(repository: Repository, oids: list[Oid]) -> None:
+    refs, names = repository.refs, ["refs/states/b", "refs/states/a", "refs/states/m/a", "refs/tags/a"]
+    refs.change([Change(name, None, oids[0]) for name in names[:2]], "make")
+    git("pack-refs", "--all", cwd=repository.directory)
+    refs.change([Change(name, None, oids[1]) for name in names[2:]], "make")
+    refs.point("refs/states/HEAD", "refs/states/a", "point")
+    assert list(refs.below("refs/states/")) == [
+        ("refs/states/a", oids[0]), ("refs/states/b", oids[0]), ("refs/states/m/a", oids[1])
+    ]  # fmt: skip
+    assert [name for name, _ in refs.below("refs/states/m")] == ["refs/states/m/a"]
+    assert list(refs.below("refs/nothing/")) == []
+    assert [name for name, _ in refs.all()] == sorted(names)
+
+
+def test_symbolic_refs(repository: Repository, oids: list[Oid]) -> None:
+    refs = repository.refs
+    assert (refs.symbolic("HEAD"), refs.get("HEAD")) == ("refs/heads/main", None)
+    assert refs.symbolic("refs/states/HEAD") is None
+    refs.change([Change("refs/states/x", None, oids[0])], "make")
+    refs.point("refs/states/HEAD", "refs/states/x", "point")
+    assert refs.symbolic("refs/states/HEAD") == "refs/states/x"
+    assert refs.symbolic("refs/states/x") is None
+    assert refs.get("refs/states/HEAD") == oids[0]
+    refs.point("refs/states/HEAD", "refs/states/unborn", "point")
+    assert refs.get("refs/states/HEAD") is None
+
+
+def test_a_circle_of_symbolic_refs_leads_nowhere(repository: Repository) -> None:
+    repository.refs.point("refs/states/a", "refs/states/b", "point")
+    repository.refs.point("refs/states/b", "refs/states/a", "point")
+    assert repository.refs.get("refs/states/a") is None
+
+
+@pytest.mark.parametrize("content", ["", "garbage\n", "0123\n"])
+def test_a_damaged_ref_is_corrupt(repository: Repository, content: str) -> None:
+    """A crash of the machine may leave an empty one, if git did not sync it."""
+    (repository.common / "refs/heads/main").write_text(content)
+    for use in (repository.refs.get, repository.refs.symbolic):
+        with fails(
+            "refs/heads/main is damaged and cannot be read",
+            Corrupt,
+            hint="if you know what it held, write that into its file",
+        ):
+            use("refs/heads/main")
+
+
+def test_the_user_s_hooks_are_not_run(repository: Repository, oids: list[Oid]) -> None:
+    hook = repository.common / "hooks" / "reference-transaction"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    assert repository.refs.get("refs/states/x") == oids[0]
+
+
+def test_a_change_is_on_disk_when_it_returns(repository: Repository, oids: list[Oid]) -> None:
+    """The file before it has its name, and then the name: git syncs neither unless told."""
+    script = f"""
+        from pathlib import Path
+        from gitstore.objects.oid import Oid
+        from gitstore.objects.refs import Change
+        from gitstore.objects.repository import Repository
+        refs = Repository(Path({str(repository.common)!r})).refs
+        refs.change([Change("refs/states/m/x", None, Oid.parse("{oids[0]}"))], "make")
+    """
+    steps = system_calls(script, "fsync", "rename", below=repository.common)
+    assert steps[:2] == [("fsync", "refs/states/m/x.lock"), ("rename", "refs/states/m/x")]
+    assert sorted(steps[2:]) == [
+        ("fsync", ""), ("fsync", "refs"), ("fsync", "refs/states"), ("fsync", "refs/states/m")
+    ]  # fmt: skip

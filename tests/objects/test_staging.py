@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from gitstore.errors import GitstoreError
+from gitstore.objects import staging, stored
+from gitstore.objects.git import GitFailed
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.staging import Staged, stage
+from gitstore.objects.tree import Mode
+from tests.support.commands import fsck, git
+from tests.support.content import MIB, noise
+from tests.support.failing import fails
+from tests.support.files import fetch, make, read
+from tests.support.packs import pack_names
+
+CODE = PurePosixPath("code")
+
+
+@pytest.fixture
+def model(repository: Repository) -> Repository:
+    make(repository.directory, {b"code": {b"model.py": b"old", b"lib": {b"a.py": b"a"}}, b"other": b"x"})
+    git("add", ".", cwd=repository.directory)
+    git("commit", "--quiet", "-m", "first", cwd=repository.directory)
+    return repository
+
+
+def take(repository: Repository, code: PurePosixPath = CODE) -> Staged:
+    """Stage the code, and see that nothing else has changed by it."""
+    before = picture(repository)
+    with repository.writer() as writer:
+        staged = stage(repository, writer, code)
+        writer.finish()
+    assert picture(repository) == before
+    return staged
+
+
+def picture(repository: Repository) -> object:
+    """What a user has: index, refs, files and their times, and what git says of them."""
+    directory = repository.directory
+    index = repository.git_directory / "index"
+    files = {
+        path: (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
+        for path in sorted(directory.rglob("*"))
+        if ".git" not in path.relative_to(directory).parts[:1]
+    }
+    loose = sorted(path.name for path in (repository.common / "objects").glob("??/*"))
+    kept = sorted(path.name for path in repository.git_directory.iterdir() if path.name != "gitstore")
+    return (
+        index.read_bytes() if index.exists() else None,
+        git("for-each-ref", cwd=directory) + git("symbolic-ref", "HEAD", cwd=directory),
+        files,
+        loose,
+        kept,
+        list(repository.private.glob("tmp_*")) if repository.private.exists() else [],
+        _status(directory),
+    )
+
+
+def _status(directory: Path) -> str:
+    return git("--no-optional-locks", "status", "--porcelain", "--ignored", cwd=directory)
+
+
+def committed(repository: Repository) -> str:
+    """The tree of code/ if all of it were committed as git add and git commit do."""
+    git("add", "--all", "code", cwd=repository.directory)
+    top = git("write-tree", cwd=repository.directory).strip()
+    return git("rev-parse", f"{top}:code", cwd=repository.directory).strip()
+
+
+def test_committed_code_is_its_own_tree_and_adds_nothing(model: Repository) -> None:
+    staged = take(model)
+    assert str(staged.tree) == git("rev-parse", "HEAD:code", cwd=model.directory).strip()
+    assert staged.size == 4
+    assert staged.files == {
+        PurePosixPath("lib/a.py"): (Mode.FILE, Oid.of(Kind.BLOB, b"a")),
+        PurePosixPath("model.py"): (Mode.FILE, Oid.of(Kind.BLOB, b"old")),
+    }
+    assert pack_names(model.common / "objects") == []
+
+
+def test_it_is_what_git_would_commit(model: Repository, tmp_path: Path) -> None:
+    """Uncommitted, staged, new, deleted, executable, renamed, linked; ignored files are not in."""
+    code = model.directory / "code"
+    (model.directory / ".gitignore").write_text("*.pyc\n")
+    make(code, {b"model.py": b"new", b"new.py": b"n", b"cache.pyc": b"no", b"caf\xc3\xa9 \xff:*?[x]": b"odd"})
+    git("add", "code/new.py", cwd=model.directory)
+    (code / "new.py").write_bytes(b"newer")
+    (code / "run").write_bytes(b"#!")
+    (code / "run").chmod(0o755)
+    (code / "link").symlink_to("lib/b.py")
+    (code / "lib" / "up").symlink_to("../model.py")
+    (code / "lib" / "a.py").rename(code / "lib" / "b.py")
+    staged = take(model)
+    assert (staged.files[PurePosixPath("run")][0], staged.files[PurePosixPath("link")][0]) == (
+        Mode.EXECUTABLE,
+        Mode.LINK,
+    )
+    assert sorted(map(str, staged.files)) == [
+        "café \udcff:*?[x]", "lib/b.py", "lib/up", "link", "model.py", "new.py", "run"
+    ]  # fmt: skip
+    assert staged.size == sum(
+        len(os.readlink(code / path)) if (code / path).is_symlink() else (code / path).stat().st_size
+        for path in staged.files
+    )
+    out = fetch(model, staged.tree, tmp_path / "out")
+    shutil.copytree(code, tmp_path / "in", symlinks=True, ignore=shutil.ignore_patterns("*.pyc"))
+    assert read(out) == read(tmp_path / "in")
+    assert str(staged.tree) == committed(model)
+    fsck(model)
+
+
+def test_only_what_the_repository_lacks_is_written(model: Repository) -> None:
+    (model.directory / "code" / "model.py").write_bytes(b"new")
+    take(model)
+    (pack,) = Repository(model.common).objects.own_packs
+    assert {pack.index.oid(at) for at in range(pack.index.count)} == {
+        Oid.of(Kind.BLOB, b"new"),
+        Oid.parse(committed(model)),
+    }
+    assert take(model).tree == take(model).tree
+    assert len(Repository(model.common).objects.own_packs) == 1
+
+
+def test_an_unborn_branch_without_an_index(repository: Repository) -> None:
+    make(repository.directory, {b"code": {b"model.py": b"x"}})
+    assert not (repository.git_directory / "index").exists()
+    assert list(take(repository).files) == [PurePosixPath("model.py")]
+
+
+def test_code_in_a_directory_further_down(model: Repository) -> None:
+    """Whose name is no pattern, whatever it looks like."""
+    for name in ("a/b c", ":(top)x", "a*", "[a]", "-x", "\udcff"):
+        code = PurePosixPath(name)
+        make(model.directory / code, {b"m.py": b"m"})
+        assert list(take(model, code).files) == [PurePosixPath("m.py")]
+
+
+@pytest.mark.parametrize(
+    "odd", ["a space", "col:on", "größe", 'quo"te', "back\\slash", "new\nline", "\udcff"]
+)
+def test_a_repository_anywhere(tmp_path: Path, odd: str) -> None:
+    repository = Repository.create(tmp_path / odd)
+    make(repository.directory, {b"code": {b"model.py": b"x"}})
+    git("add", ".", cwd=repository.directory)
+    git("commit", "--quiet", "-m", "m", cwd=repository.directory)
+    make(repository.directory, {b"code": {b"new.py": b"n"}})
+    assert len(take(repository).files) == 2
+    (pack,) = Repository(repository.common).objects.own_packs
+    assert pack.index.count == 2
+
+
+def test_a_linked_worktree(model: Repository, tmp_path: Path) -> None:
+    git("worktree", "add", "--quiet", str(tmp_path / "linked"), "-b", "linked", cwd=model.directory)
+    linked = Repository.discover(tmp_path / "linked")
+    (linked.directory / "code" / "model.py").write_bytes(b"new")
+    assert take(linked).files[PurePosixPath("model.py")] == (Mode.FILE, Oid.of(Kind.BLOB, b"new"))
+    assert take(model).files[PurePosixPath("model.py")] == (Mode.FILE, Oid.of(Kind.BLOB, b"old"))
+
+
+def test_an_edit_in_the_second_of_the_last_add(model: Repository) -> None:
+    """Same size, same time: git compares the index's own time to know that it must look."""
+    path = model.directory / "code" / "model.py"
+    for number in range(10):
+        path.write_bytes(b"%03d" % number)
+        git("add", "code", cwd=model.directory)
+        path.write_bytes(b"%03d" % (number + 500))
+        staged = take(model)
+        assert staged.files[PurePosixPath("model.py")][1] == Oid.of(Kind.BLOB, b"%03d" % (number + 500))
+
+
+def test_a_split_index(model: Repository) -> None:
+    git("config", "core.splitIndex", "true", cwd=model.directory)
+    git("update-index", "--split-index", cwd=model.directory)
+    assert list(model.git_directory.glob("sharedindex.*"))
+    (model.directory / "code" / "model.py").write_bytes(b"new")
+    assert take(model).files[PurePosixPath("model.py")][1] == Oid.of(Kind.BLOB, b"new")
+
+
+def test_an_index_that_another_git_holds(model: Repository) -> None:
+    (model.git_directory / "index.lock").touch()
+    assert len(take(model).files) == 2
+
+
+def test_attributes_mean_what_they_mean(model: Repository) -> None:
+    git("config", "filter.upper.clean", "tr a-z A-Z", cwd=model.directory)
+    (model.directory / ".gitattributes").write_text("*.txt text eol=lf\n*.up filter=upper\n")
+    make(model.directory, {b"code": {b"a.txt": b"1\r\n2\r\n", b"b.up": b"abc"}})
+    staged = take(model)
+    assert staged.files[PurePosixPath("a.txt")][1] == Oid.of(Kind.BLOB, b"1\n2\n")
+    assert staged.files[PurePosixPath("b.up")][1] == Oid.of(Kind.BLOB, b"ABC")
+    assert str(staged.tree) == committed(model)
+
+
+def test_a_large_file(model: Repository) -> None:
+    make(model.directory, {b"code": {b"vocabulary": noise(3 * MIB)}})
+    assert take(model).size == 3 * MIB + 4
+
+
+def test_the_user_s_hooks_are_not_run(model: Repository) -> None:
+    for name in ("pre-commit", "post-index-change"):
+        hook = model.common / "hooks" / name
+        hook.write_text("#!/bin/sh\ntouch ran\nexit 1\n")
+        hook.chmod(0o755)
+    (model.directory / "code" / "model.py").write_bytes(b"new")
+    take(model)
+    assert not list(model.directory.rglob("ran"))
+
+
+def test_a_file_too_large_for_a_loose_object(model: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git puts such a file into a pack in the quarantine; for the test, one of 3 MiB is."""
+    small = [value.replace("=2g", "=1m") for value in staging._PASSING]
+    monkeypatch.setattr(staging, "_PASSING", small)
+    content = noise(3 * MIB)
+    make(model.directory, {b"code": {b"dataset": content}})
+    staged = take(model)
+    assert staged.size == 3 * MIB + 4
+    oid = staged.files[PurePosixPath("dataset")][1]
+    assert Repository(model.common).objects.read(oid) == (Kind.BLOB, content)
+
+
+def test_the_caller_sees_what_there_is_before_it_is_read(model: Repository) -> None:
+    make(model.directory, {b"code": {b"dataset": bytes(3 * MIB)}})
+    seen: list[Staged] = []
+
+    def check(staged: Staged) -> None:
+        seen.append(staged)
+        raise GitstoreError("too large")
+
+    with fails("too large"), model.writer() as writer:
+        try:
+            stage(model, writer, CODE, check=check)
+        finally:
+            assert not writer.has(Oid.of(Kind.BLOB, bytes(3 * MIB)))
+    assert [staged.size for staged in seen] == [3 * MIB + 4]
+    assert PurePosixPath("dataset") in seen[0].files
+
+
+# What a snapshot cannot hold
+
+
+def refuse(repository: Repository, message: str, hint: str | None = None) -> None:
+    before = picture(repository)
+    with fails(message, hint=hint), repository.writer() as writer:
+        stage(repository, writer, CODE)
+    assert picture(repository) == before
+    assert pack_names(repository.common / "objects") == []
+
+
+def test_no_code_at_all(repository: Repository) -> None:
+    refuse(repository, f"{repository.directory}/code is not there, so there is no code to take")
+
+
+def test_code_that_is_all_ignored(repository: Repository) -> None:
+    make(repository.directory, {b".gitignore": b"*.pyc\n", b"code": {b"a.pyc": b"x"}})
+    refuse(repository, f"{repository.directory}/code has no files that git does not ignore")
+
+
+def nested(repository: Repository, *, born: bool) -> Path:
+    inner = make(repository.directory / "code" / "lib" / "inner", {b"f": b"x"})
+    git("init", "--quiet", cwd=inner)
+    if born:
+        git("add", ".", cwd=inner)
+        git("commit", "--quiet", "-m", "m", cwd=inner)
+    return inner
+
+
+@pytest.mark.parametrize("born", [False, True])
+def test_a_nested_repository(model: Repository, born: bool) -> None:
+    nested(model, born=born)
+    refuse(
+        model,
+        "code/lib/inner is a git repository of its own, which a snapshot cannot hold",
+        "remove code/lib/inner/.git to make it part of the code, or ignore it",
+    )
+
+
+def test_a_nested_repository_that_is_ignored(model: Repository) -> None:
+    nested(model, born=True)
+    (model.directory / ".gitignore").write_text("inner/\n")
+    assert len(take(model).files) == 2
+
+
+@pytest.mark.parametrize(
+    ("at", "goal"), [("code/l", "/etc/passwd"), ("code/l", "../other"), ("code/lib/l", "../../other")]
+)
+def test_a_link_that_leads_out(model: Repository, at: str, goal: str) -> None:
+    (model.directory / at).symlink_to(goal)
+    refuse(
+        model,
+        f"{at} is a link to {goal}, outside code/, which a snapshot cannot hold",
+        "put a copy of the file in its place, or ignore it",
+    )
+
+
+def test_a_name_that_could_not_be_taken_out_again(model: Repository) -> None:
+    (model.directory / "code" / ".gitmodules").write_text("")
+    refuse(
+        model,
+        "code/.gitmodules: '.gitmodules' is a name that git gives a meaning to (submodules)",
+        "rename, remove or ignore it",
+    )
+
+
+def test_directories_nested_without_end(model: Repository) -> None:
+    deep = model.directory.joinpath("code", *["d"] * 300)
+    deep.mkdir(parents=True)
+    (deep / "f").touch()
+    shown = "/".join(["code", *["d"] * (stored.DEEPEST + 1)])
+    refuse(model, f"{shown} lies more than 256 directories deep", "move it up")
+
+
+def test_git_s_own_refusal_is_told_in_its_words(model: Repository) -> None:
+    git("config", "core.safecrlf", "true", cwd=model.directory)
+    git("config", "core.autocrlf", "input", cwd=model.directory)
+    (model.directory / "code" / "a").write_bytes(b"1\r\n")
+    with fails("git add: CRLF would be replaced by LF in code/a", GitFailed):
+        take(model)

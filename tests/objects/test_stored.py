@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import os
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitstore.errors import Corrupt
+from gitstore.objects import stored
+from gitstore.objects.database import BrokenObject
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.stored import StoredFile, leads_out
+from gitstore.objects.tree import Mode
+from tests.support.commands import git
+from tests.support.failing import fails
+
+Entry = tuple[str, bytes, Oid]
+
+
+def blob(repository: Repository, content: bytes) -> Oid:
+    return Oid.parse(git("hash-object", "-w", "--stdin", cwd=repository.directory, stdin=content).strip())
+
+
+def tree(repository: Repository, *entries: Entry) -> Oid:
+    """A tree with these entries as they are, which git would not make."""
+    content = b"".join(b"%s %s\0%s" % (mode.encode(), name, oid) for mode, name, oid in entries)
+    command = ("hash-object", "-t", "tree", "-w", "--literally", "--stdin")
+    return Oid.parse(git(*command, cwd=repository.directory, stdin=content).strip())
+
+
+def listed(repository: Repository, root: Oid, *, joined: bool = True) -> list[StoredFile]:
+    return list(stored.files(repository.objects, root, joined=joined))
+
+
+@pytest.fixture
+def x(repository: Repository) -> Oid:
+    return blob(repository, b"x")
+
+
+def test_a_tree_as_files(repository: Repository, x: Oid) -> None:
+    parts = tree(repository, ("100644", b"00000000", x), ("100644", b"00000001", x))
+    inner = tree(repository, ("100755", b"run", x), ("120000", b"to", blob(repository, b"run")))
+    root = tree(repository, ("100644", b"a", x), ("40000", b"dir", inner), ("40000", b"w.bin.parts", parts))
+    path = PurePosixPath
+    plain = [
+        StoredFile(path("a"), Mode.FILE, x, (x,)),
+        StoredFile(path("dir/run"), Mode.EXECUTABLE, x, (x,)),
+        StoredFile(path("dir/to"), Mode.LINK, blob(repository, b"run"), (blob(repository, b"run"),)),
+    ]
+    assert listed(repository, root) == [*plain, StoredFile(path("w.bin"), Mode.FILE, parts, (x, x))]
+    assert listed(repository, root, joined=False) == [
+        *plain,
+        StoredFile(path("w.bin.parts/00000000"), Mode.FILE, x, (x,)),
+        StoredFile(path("w.bin.parts/00000001"), Mode.FILE, x, (x,)),
+    ]
+    assert [file.size(repository.objects) for file in listed(repository, root)] == [1, 1, 3, 2]
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (b"..", "is not a file name"),
+        (b".", "is not a file name"),
+        (b"", "is not a file name"),
+        (b"a/b", "is not a file name"),
+        (b"../../etc/passwd", "is not a file name"),
+        (b".git", "is a name that git keeps for itself"),
+        (b".GiT", "is a name that git keeps for itself"),
+        (b"git~1", "is a name that git keeps for itself"),
+        (b".g\xe2\x80\x8cit", "is a name that git keeps for itself"),
+        (b".gitmodules", "is a name that git gives a meaning to (submodules)"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["100644", "40000", "120000"])
+def test_a_name_that_leads_elsewhere(
+    repository: Repository, x: Oid, name: bytes, problem: str, mode: str, joined: bool
+) -> None:
+    root = tree(repository, (mode, name, tree(repository) if mode == "40000" else x))
+    with fails(f"tree {root}: {name!r} {problem}", Corrupt):
+        listed(repository, root, joined=joined)
+
+
+@pytest.mark.parametrize(
+    ("name", "joined", "problem"),
+    [
+        (b".parts", b"", "is not a file name"),
+        (b"..parts", b".", "is not a file name"),
+        (b"...parts", b"..", "is not a file name"),
+        (b".git.parts", b".git", "is a name that git keeps for itself"),
+        (b".GIT .parts", b".GIT ", "is a name that git keeps for itself"),
+    ],
+)
+def test_a_name_that_leads_elsewhere_once_the_parts_are_joined(
+    repository: Repository, x: Oid, name: bytes, joined: bytes, problem: str
+) -> None:
+    root = tree(repository, ("40000", name, tree(repository, ("100644", b"00000000", x))))
+    with fails(f"tree {root}: {joined!r} {problem}", Corrupt):
+        listed(repository, root)
+    assert len(listed(repository, root, joined=False)) == 1
+
+
+def test_a_name_that_is_there_twice(repository: Repository, x: Oid) -> None:
+    folder = tree(repository, ("100644", b"00000000", x))
+    for entries in (
+        [("100644", b"a", x), ("100644", b"a", x)],
+        [("120000", b"a", x), ("40000", b"a", folder)],
+        [("100644", b"a", x), ("40000", b"a.parts", folder)],
+    ):
+        root = tree(repository, *entries)
+        with fails(f"tree {root}: b'a' is there twice", Corrupt):
+            listed(repository, root)
+
+
+@pytest.mark.parametrize(
+    ("names", "found", "number"),
+    [
+        ([b"00000001"], b"00000001", 0),
+        ([b"00000000", b"00000002"], b"00000002", 1),
+        ([b"00000000", b"00000000"], b"00000000", 1),
+        ([b"0"], b"0", 0),
+        ([b"00000000", b"readme"], b"readme", 1),
+    ],
+)
+def test_parts_that_are_not_in_sequence(
+    repository: Repository, x: Oid, names: list[bytes], found: bytes, number: int
+) -> None:
+    parts = tree(repository, *(("100644", name, x) for name in names))
+    with fails(f"tree {parts}: {found!r} stands where part {number:08d} should", Corrupt):
+        listed(repository, tree(repository, ("40000", b"w.parts", parts)))
+
+
+def test_a_part_that_is_no_file(repository: Repository) -> None:
+    parts = tree(repository, ("40000", b"00000000", tree(repository)))
+    with fails(f"tree {parts}: b'00000000' stands where part 00000000 should", Corrupt):
+        listed(repository, tree(repository, ("40000", b"w.parts", parts)))
+
+
+@pytest.mark.parametrize("mode", ["160000", "10644", "0", "777"])
+def test_what_is_neither_file_nor_link_nor_directory(repository: Repository, x: Oid, mode: str) -> None:
+    root = tree(repository, (mode, b"a", x))
+    with fails(f"tree {root}: a is neither file, link nor directory", Corrupt):
+        listed(repository, root)
+
+
+@pytest.mark.parametrize(
+    ("at", "goal"),
+    [
+        ("l", "/etc/passwd"),
+        ("l", ".."),
+        ("l", "../x"),
+        ("l", "./../x"),
+        ("d/l", "../../x"),
+        ("l", "d/../../x"),
+        ("l", "d/.."),
+        ("d/l", "../l/../.."),
+        ("l", "//x"),
+    ],
+)
+def test_a_link_that_leads_out(repository: Repository, at: str, goal: str) -> None:
+    *folders, name = at.split("/")
+    root = tree(repository, ("120000", name.encode(), blob(repository, goal.encode())))
+    for folder in folders:
+        root = tree(repository, ("40000", folder.encode(), root))
+    with fails(f"{at} is a link to {goal}, outside the snapshot", Corrupt):
+        listed(repository, root)
+
+
+@pytest.mark.parametrize("goal", [b"", b"a\0b"])
+def test_a_link_that_is_none(repository: Repository, goal: bytes) -> None:
+    root = tree(repository, ("120000", b"l", blob(repository, goal)))
+    with fails(f"l is a link to {goal.decode()!r}, which is no path", Corrupt):
+        listed(repository, root)
+
+
+steps = st.sampled_from(["..", ".", "a", "b", "l0", "l1", "l2"])
+paths = st.lists(steps, min_size=1, max_size=5).map("/".join)
+
+
+@given(st.dictionaries(st.sampled_from(["l0", "a/l1", "a/b/l2", "b/l0"]), paths, min_size=1))
+def test_links_that_do_not_lead_out_do_not_through_one_another(
+    tmp_path_factory: pytest.TempPathFactory, links: dict[str, str]
+) -> None:
+    """The kernel says where they lead."""
+    root = tmp_path_factory.mktemp("root") / "tree"
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "b").mkdir()
+    kept = {at: goal for at, goal in links.items() if not leads_out(PurePosixPath(at), goal)}
+    for at, goal in kept.items():
+        (root / at).symlink_to(goal)
+    for at in kept:
+        assert os.path.realpath(root / at).startswith(str(root))
+
+
+def test_trees_nested_without_end(repository: Repository) -> None:
+    root = tree(repository)
+    deepest = root
+    for _ in range(stored.DEEPEST + 1):
+        root = tree(repository, ("40000", b"d", root))
+    with fails(f"tree {deepest} lies more than 256 directories deep", Corrupt):
+        listed(repository, root)
+
+
+def test_a_malformed_tree(repository: Repository) -> None:
+    for content in (b"100644", b"100644 a\0short", b"abc a\0" + bytes(20), b"100644a\0" + bytes(20)):
+        command = ("hash-object", "-t", "tree", "-w", "--literally", "--stdin")
+        oid = Oid.parse(git(*command, cwd=repository.directory, stdin=content).strip())
+        with pytest.raises(Corrupt, match=f"^tree {oid} is malformed: "):
+            listed(repository, oid)
+
+
+def test_what_is_no_tree(repository: Repository, x: Oid) -> None:
+    with fails(f"object {x} is corrupt: it is a blob, not a tree", BrokenObject):
+        listed(repository, tree(repository, ("40000", b"d", x)))
+
+
+def test_an_oid_has_the_bytes_it_says() -> None:
+    assert str(Oid.of(Kind.TREE, b"")) == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitstore.objects import tree
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.tree import Mode, TreeEntry, name_problem
+from tests.support.commands import git
+
+BLOB = Oid.of(Kind.BLOB, b"x")
+EMPTY = Oid.of(Kind.TREE, b"")
+
+names = st.binary(min_size=1, max_size=6).filter(lambda name: b"/" not in name and b"\0" not in name)
+entries = st.lists(
+    st.one_of(
+        st.builds(TreeEntry, st.sampled_from([Mode.FILE, Mode.EXECUTABLE, Mode.LINK]), names, st.just(BLOB)),
+        st.builds(TreeEntry, st.just(Mode.TREE), names, st.just(EMPTY)),
+    ),
+    unique_by=lambda entry: entry.name,
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return Repository.create(tmp_path_factory.mktemp("elsewhere"))
+
+
+@given(entries)
+def test_a_tree_is_as_git_makes_it(elsewhere: Repository, entries: list[TreeEntry]) -> None:
+    lines = [
+        b"%06o %s %s\t%s\0"
+        % (entry.mode, b"tree" if entry.is_tree else b"blob", str(entry.oid).encode(), entry.name)
+        for entry in entries
+    ]
+    theirs = git("mktree", "-z", "--missing", cwd=elsewhere.directory, stdin=b"".join(lines)).strip()
+    content = tree.encode(entries)
+    assert str(Oid.of(Kind.TREE, content)) == theirs
+    assert sorted(tree.parse(content)) == sorted(entries)
+
+
+@given(st.binary(max_size=80))
+def test_parsing_garbage_is_a_value_error(content: bytes) -> None:
+    try:
+        found = tree.parse(content)
+    except ValueError:
+        return
+    assert all(len(entry.oid) == 20 for entry in found)
+
+
+NAMES = [
+    ".git", ".GIT", ".git.", ".git ", ".git . .", ".git::$INDEX", "git~1", "GIT~1", "git~2", "git~",
+    "a\\.git", ".git\\a", "a\\b", ".g\u200cit", ".git\ufeff", ".gitx", "x.git", ".gi", ".g\u0130t", "\u0131",
+    ".gitmodules", ".GITMODULES", ".gitmodules ", ".gitmodules:x", "a\\.gitmodules", ".\u200dgitmodules",
+    "gitmod~1", "gitmod~4", "gitmod~5", "gi7eba~1", "gi7eba~9", "gi7eba~0", "gi7eb~10", "gi7eba~11",
+    "~1000000", "~1", "...", ".. ", "....", ".gitignore", ".gitattributes", ".mailmap", "a b", "\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_name_is_refused_if_git_would(repository: Repository, name: str) -> None:
+    """git complains of the name, or reads a configuration of submodules in what may be anything."""
+    directory = repository.directory
+    blob = git("hash-object", "-w", "--stdin", cwd=directory, stdin=b"[\0weights").strip()
+    content = tree.encode([TreeEntry(Mode.FILE, name.encode(), Oid.parse(blob))])
+    write = ("hash-object", "-t", "tree", "-w", "--literally", "--stdin")
+    git("update-ref", "refs/gitstore/name", git(*write, cwd=directory, stdin=content).strip(), cwd=directory)
+    command = ["git", "fsck", "--full", "--strict", "--no-dangling", "--no-progress"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("notice: ")]
+    assert (name_problem(name.encode()) is None) is (said == [])
+
+
+@pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"/", b"a\0b"])
+def test_what_is_no_file_name(name: bytes) -> None:
+    assert name_problem(name) == "is not a file name"

@@ -1,0 +1,72 @@
+"""Directories of files: making them, reading them back, and any that hypothesis thinks of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from gitstore.objects import files
+from gitstore.objects.extract import extract, staging
+from gitstore.objects.oid import Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.stat_cache import StatCache
+from gitstore.objects.stored import files as stored_files
+from gitstore.objects.tree import name_problem
+
+Tree = dict[bytes, "bytes | Tree"]
+
+names = (
+    st.one_of(
+        st.binary(min_size=1, max_size=20),
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).map(lambda text: text.encode()),
+        st.sampled_from([b" ", b"a b", b"a\nb", b"-x", b"\xff", b"a\\b", b"...", b"\xc3\xa9", b"e\xcc\x81"]),
+    )
+    .map(lambda name: name.replace(b"/", b"_").replace(b"\0", b"_"))
+    .filter(lambda name: name_problem(name) is None and not name.endswith(b".parts"))
+)
+
+trees = st.recursive(
+    st.dictionaries(names, st.binary(max_size=50), max_size=4),
+    lambda inner: st.dictionaries(names, st.one_of(st.binary(max_size=50), inner), max_size=4),
+    max_leaves=5,
+)
+
+
+def make(directory: Path, tree: Tree) -> Path:
+    """Write a tree of files to disk."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, content in tree.items():
+        path = directory / os.fsdecode(name)
+        if isinstance(content, dict):
+            make(path, content)
+        else:
+            path.write_bytes(content)
+    return directory
+
+
+def read(directory: Path) -> Tree:
+    """The tree of files on disk, without empty directories."""
+    found: Tree = {}
+    for path in directory.iterdir():
+        content = read(path) if path.is_dir() else path.read_bytes()
+        if content != {}:
+            found[os.fsencode(path.name)] = content
+    return found
+
+
+def store(repository: Repository, directory: Path, cache: StatCache | None = None) -> Oid:
+    """Store a directory with one write, and return its tree."""
+    with repository.writer() as writer:
+        oid = files.store(files.scan(directory), writer, cache or repository.stat_cache())
+        writer.finish()
+    return oid
+
+
+def fetch(repository: Repository, oid: Oid, target: Path) -> Path:
+    """Write the files of a stored tree to disk."""
+    found = list(stored_files(repository.objects, oid, joined=True))
+    with staging(target) as directory:
+        extract(repository.objects, found, directory)
+    return target

@@ -1,0 +1,166 @@
+"""Small models to test with, and pictures of everything that a command may not touch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import subprocess
+from pathlib import Path
+
+from gitstore import capture, creation
+from gitstore.model import Model
+from gitstore.snapshot import Snapshot
+from tests.support.commands import git
+
+MODEL = '''\
+import json
+from pathlib import Path
+
+import numpy as np
+
+RATE = 2.0
+
+
+class Model:
+    """Multiplies by a factor, which training adds to."""
+
+    @staticmethod
+    def create_state(out, factor=None):
+        save(out, 1.0 if factor is None else float(factor))
+
+    def __init__(self, state):
+        path = Path(state) / "factor.json"
+        self.factor = json.loads(path.read_text()) if path.exists() else 1.0
+
+    def evaluate(self, values):
+        return {"products": values * self.factor * RATE}
+
+    def train(self, tracker, values):
+        if (values < 0).any():
+            raise ValueError("a negative value")
+        self.factor += float(values.sum())
+        tracker.metric("factor", self.factor)
+
+    def save_state(self, out):
+        save(out, self.factor)
+
+
+def save(out, factor):
+    (Path(out) / "factor.json").write_text(json.dumps(factor))
+'''
+
+SETTINGS = """\
+# What this model is
+name: {name}
+filesystem_size: 1MiB    # no more
+types:
+  create_state:
+    - {{name: factor, types: [f64], shape: [], required: false}}
+  train:
+    - {{name: values, types: [f64], shape: [-1]}}
+  evaluate:
+    inputs:
+      - {{name: values, types: [f64], shape: [-1]}}
+    outputs:
+      - {{name: products, types: [f64], shape: [-1]}}
+"""
+
+
+def make(directory: Path, name: str = "digits") -> Model:
+    """A model in a new repository: code that multiplies, and `states/initial/weights` of 8 bytes."""
+    (directory / "code").mkdir(parents=True)
+    (directory / "code" / "model.py").write_text(MODEL)
+    model = creation.create(directory, name=name).model
+    (directory / "settings.yaml").write_text(SETTINGS.format(name=name))
+    git("add", "--all", cwd=directory)
+    git("commit", "--quiet", "-m", "A model that multiplies", cwd=directory)
+    put(model, "initial", {"weights": b"\0\1\2\3\4\5\6\7"})
+    return Model.open(directory)
+
+
+def put(model: Model, state: str, contents: dict[str, bytes]) -> Path:
+    """Write files into a state on disk."""
+    directory = model.directory / "states" / state
+    for name, content in contents.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return directory
+
+
+def take(model: Model, name: str, message: str | None = None) -> Snapshot:
+    """A snapshot, as a fresh process would take it."""
+    return capture.take(Model.open(model.directory), name, message=message).snapshot
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    """Bytes that no compression makes smaller, the same for the same seed."""
+    return random.Random(seed).randbytes(size)
+
+
+def refs(directory: Path) -> dict[str, str]:
+    """Everything that names a commit or a tag: refs, symbolic refs, and the HEAD of each working copy."""
+    found = dict(
+        line.split(" ", 1)
+        for line in git(
+            "for-each-ref", "--format=%(refname) %(objectname) %(symref)", cwd=directory
+        ).splitlines()
+    )
+    return found | {"worktrees": git("worktree", "list", "--porcelain", cwd=directory)}
+
+
+def picture(directory: Path) -> dict[str, str]:
+    """Every file below a directory but for git's own: its mode, and its hash or where it links to."""
+    found = {}
+    for folder, folders, names in os.walk(directory):
+        if ".git" in folders:
+            folders.remove(".git")
+        for path in (Path(folder, name) for name in [*names, *folders] if name != ".git"):
+            mode = f"{path.lstat().st_mode:o}"
+            if path.is_symlink():
+                found[str(path.relative_to(directory))] = f"{mode} {os.readlink(path)}"
+            elif path.is_file():
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[str(path.relative_to(directory))] = f"{mode} {digest}"
+            else:
+                found[str(path.relative_to(directory))] = mode
+    return found
+
+
+def git_state(directory: Path) -> tuple[bytes, str, str]:
+    """What a plain git user looks at: the index byte by byte, HEAD, and the status."""
+    git_directory = Path(git("rev-parse", "--absolute-git-dir", cwd=directory).strip())
+    index = git_directory / "index"
+    return (
+        index.read_bytes() if index.exists() else b"",
+        (git_directory / "HEAD").read_text(),
+        git("--no-optional-locks", "status", "--porcelain=v2", "--branch", cwd=directory),
+    )
+
+
+def trailers(directory: Path, tag: str) -> dict[str, str]:
+    """A tag's trailers, as stock git finds them."""
+    message = git("tag", "--list", "--format=%(contents)", tag, cwd=directory)
+    done = subprocess.run(
+        ["git", "interpret-trailers", "--parse"],
+        input=message,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(line.split(": ", 1) for line in done.stdout.splitlines())
+
+
+def joined(directory: Path) -> dict[str, bytes]:
+    """The files below a checkout's state/, with `cat NAME.parts/*` done by a shell."""
+    found = {}
+    for folder, folders, names in os.walk(directory):
+        for name in [each for each in folders if each.endswith(".parts")]:
+            folders.remove(name)
+            content = subprocess.check_output(["sh", "-c", 'cat "$1"/*', "sh", str(Path(folder, name))])
+            found[str(Path(folder, name.removesuffix(".parts")).relative_to(directory))] = content
+        for path in (Path(folder, name) for name in names):
+            found[str(path.relative_to(directory))] = path.read_bytes()
+    return found

@@ -1,0 +1,47 @@
+"""Packs to read, and what stands in a pack directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.deflate import deflate
+from gitstore.objects.object_writer import ObjectWriter
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack_format import entry_header
+from gitstore.objects.pack_writer import PackWriter, Written
+
+
+def entry(content: bytes, kind: Kind = Kind.BLOB) -> tuple[Oid, bytes]:
+    """An object as it stands in a pack, and its id."""
+    return Oid.of(kind, content), entry_header(kind, len(content)) + deflate(content)
+
+
+def write_pack(directory: Path, contents: Iterable[bytes]) -> Written:
+    """A pack of blobs, in this order."""
+    with PackWriter(directory) as writer:
+        for content in dict.fromkeys(contents):
+            writer.append(*entry(content))
+        written = writer.finish()
+    assert written is not None
+    return written
+
+
+def add_blobs(database: ObjectDatabase, *contents: bytes) -> Written | None:
+    """One write of blobs to a repository."""
+    with ObjectWriter(database) as writer:
+        for content in contents:
+            writer.add(Kind.BLOB, content)
+        return writer.finish()
+
+
+def pack_names(objects: Path) -> list[str]:
+    """Everything that stands in the pack directory of an object directory."""
+    return sorted(path.name for path in (objects / "pack").iterdir())
+
+
+def descriptors(path: Path) -> int:
+    """How many descriptors this process has open on a file."""
+    return sum(os.path.realpath(f"/proc/self/fd/{each}") == str(path) for each in os.listdir("/proc/self/fd"))
