@@ -124,7 +124,7 @@ def main() -> NoReturn:
         code = cli.main(standalone_mode=False, prog_name="gitstore")
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show(sys.stderr)
+        _report_usage(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         output.message("interrupted")
@@ -149,6 +149,12 @@ def main() -> NoReturn:
         )
         sys.exit(BUG)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report_usage(error: click.ClickException) -> None:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        output.message(error.ctx.get_usage())
+    output.message(f"error: {error.format_message()}")
 
 
 def _report(error: GitstoreError) -> None:

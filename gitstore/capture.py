@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import partial
 
 from gitstore import settings, snapshot, state
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
@@ -44,6 +45,7 @@ def take(
     changes while it is read; `BadSettings` with every problem of the settings. Nothing is recorded then.
     """
     check_vacant(model, name)
+    _check_message(message or "")
     content = model.settings_content()
     found = settings.parse(content)
     _check_identity(model, found)
@@ -74,6 +76,16 @@ def check_vacant(model: Model, name: str) -> None:
         )
 
 
+def _check_message(message: str) -> None:
+    """Raise `GitstoreError` for a message in which git would take a signature to begin, trailers and all."""
+    for line in message.splitlines():
+        if line.startswith("-----BEGIN "):
+            raise GitstoreError(
+                f"the message has the line {line!r}, with which git lets a signature begin",
+                "write it in another way",
+            )
+
+
 @dataclass(frozen=True)
 class _Pieces:
     """What a snapshot is put together from."""
@@ -101,9 +113,15 @@ def _check_identity(model: Model, found: Settings) -> None:
 def _code(model: Model, found: Settings, writer: ObjectWriter) -> Oid:
     """Add the code to the write; returns its tree."""
     if model.repository.is_bare:
-        staged = _committed(model, found)
-    else:
-        staged = stage(model.repository, writer, model.code)
+        committed = _committed(model, found)
+        _check_staged(model, found, committed)
+        return committed.tree
+    check = partial(_check_staged, model, found)
+    return stage(model.repository, writer, model.code, check=check).tree
+
+
+def _check_staged(model: Model, found: Settings, staged: Staged) -> None:
+    """Raise `GitstoreError` for code that is not the base's, or larger than the settings allow."""
     if model.base is not None:
         _check_code(model, model.base, staged)
     if staged.size > found.filesystem_size:
@@ -112,7 +130,6 @@ def _code(model: Model, found: Settings, writer: ObjectWriter) -> Oid:
             f" ({format_size(found.filesystem_size)})",
             "raise filesystem_size, or make git ignore what is not code; weights belong into states/",
         )
-    return staged.tree
 
 
 def _committed(model: Model, found: Settings) -> Staged:

@@ -36,6 +36,9 @@ from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot
 
+_UNFINISHED = "gitstore derive is making it"
+"""Why a new worktree is locked until all of it is there."""
+
 
 @dataclass(frozen=True)
 class Derived:
@@ -68,7 +71,7 @@ def derive(base: Snapshot, name: str, directory: Path, *, copy_state: bool = Tru
     check_name(name, "model")
     target = directory.absolute()
     _clear_interrupted(repository, name, target)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise GitstoreError(
             f"{target} exists already", "name another directory: gitstore derive SNAPSHOT NAME DIR"
         )
@@ -82,11 +85,11 @@ def derive(base: Snapshot, name: str, directory: Path, *, copy_state: bool = Tru
 
 
 def _clear_interrupted(repository: Repository, name: str, target: Path) -> None:
-    """Remove the half-made worktree of an earlier call that was killed: git has it locked till it is whole."""
+    """Remove the half-made worktree of an earlier call that was killed: it is still locked."""
     listing = repository.git("worktree", "list", "--porcelain", "-z").decode("utf-8", "surrogateescape")
     for block in listing.split("\0\0"):
         lines = block.split("\0")
-        if {f"worktree {target}", f"branch refs/heads/{name}", "locked initializing"} <= set(lines):
+        if {f"worktree {target}", f"branch refs/heads/{name}", f"locked {_UNFINISHED}"} <= set(lines):
             repository.git("worktree", "remove", "--force", "--force", "--", str(target))
 
 
@@ -180,8 +183,9 @@ def _point(repository: Repository, name: str, head: Oid, saved: Oid | None) -> N
 
 def _add_worktree(repository: Repository, name: str, target: Path) -> None:
     """Check the branch out in a linked worktree, the code read-only."""
+    locked = ("--lock", "--reason", _UNFINISHED)
     try:
-        repository.git("worktree", "add", "--quiet", "--", str(target), name)
+        repository.git("worktree", "add", "--quiet", *locked, "--", str(target), name)
     except GitFailed as error:
         raise GitstoreError(
             f"the model {name} is made, but not its directory: {error.message}",
@@ -192,3 +196,4 @@ def _add_worktree(repository: Repository, name: str, target: Path) -> None:
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode & ~0o222)
     (target / STATES / FIRST_STATE).mkdir(parents=True)
+    repository.git("worktree", "unlock", "--", str(target))

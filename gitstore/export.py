@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,11 +35,11 @@ def size(snapshot: Snapshot) -> int:
 def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: None) -> int:
     """Write a snapshot's files into `target`, which is new or empty. Returns their bytes.
 
-    Every object is checked against its id on the way. A new `target` is there whole or not at all; an
-    empty one gets the finished files at the end, settings.yaml last. After an error it is as it was.
+    Every object is checked against its id on the way. A new `target` is there whole or not at all. An
+    empty one stays empty until all files are written; then they move in, settings.yaml last.
     Raises `GitstoreError` if it holds something already, `Corrupt` for an object that is not right.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise GitstoreError(f"{target} exists already", "export into a new directory")
     found = files(snapshot)
     with _filled(target) if target.exists() else extract.staging(target) as staging:

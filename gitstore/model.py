@@ -49,6 +49,11 @@ class Model:
     def open(cls, directory: Path) -> Model:
         """The model of a directory. Raises `NotAModel`, or `BadSettings` for broken committed settings."""
         repository = Repository.discover(directory)
+        if not repository.directory.is_dir():
+            raise GitstoreError(
+                f"{directory.absolute()} was moved: git still has it as {repository.directory}",
+                "git worktree repair, said there, tells git",
+            )
         content = _identity(repository)
         if content is None:
             raise NotAModel(
@@ -121,11 +126,12 @@ class Model:
         """Make sure that states/ here are this model's.
 
         git leaves states/ alone when it switches branches, so that switching to another model's branch
-        would show that model one's own weights.
+        would show that model one's own weights. An empty states/ is nobody's.
         """
-        if self.repository.is_bare:
-            return
         claim = self.repository.git_directory / "gitstore-model"
+        if self.repository.is_bare or not _holds_states(self.directory / STATES):
+            claim.unlink(missing_ok=True)
+            return
         try:
             owner = claim.read_text()
         except FileNotFoundError:
@@ -166,6 +172,11 @@ def check_name(name: str, what: str) -> None:
     problem = name_problem(name)
     if problem is not None:
         raise GitstoreError(f"{name!r} cannot be the name of a {what}: it {problem}")
+
+
+def _holds_states(states: Path) -> bool:
+    """Whether there is any state on disk: an empty directory is none."""
+    return states.is_dir() and any(path.is_dir() and any(path.iterdir()) for path in states.iterdir())
 
 
 def _identity(repository: Repository) -> bytes | None:

@@ -6,7 +6,7 @@ and, if the model has one, `packages.lock`; docs/format.md has the details. It i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -80,6 +80,14 @@ class NotASnapshot(Corrupt):
     """A tag that is not, or no longer, shaped like a snapshot."""
 
 
+class UnreadableSnapshots(Corrupt):
+    """Some tags cannot be read as the snapshots that they say they are; `others` are those that can."""
+
+    def __init__(self, problems: Sequence[str], others: Sequence[Snapshot]) -> None:
+        super().__init__("\n".join(problems), "gitstore verify --all tells what is wrong")
+        self.others = others
+
+
 def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
     """The snapshot that a tag is, or `None` for a tag that never was one.
 
@@ -103,15 +111,31 @@ def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
 
 
 def below(model: Model) -> list[Snapshot]:
-    """The snapshots of a model, oldest first."""
-    return [each for each in every(model.repository, model.tag_ref("")) if each.prefix == model.prefix]
+    """The snapshots of a model, oldest first. Raises `UnreadableSnapshots`."""
+    space = model.tag_ref("")
+    tags = model.repository.refs.below(space)
+    return _read_all(model.repository, (each for each in tags if "/" not in each[0].removeprefix(space)))
 
 
-def every(repository: Repository, namespace: str = _TAGS) -> list[Snapshot]:
-    """The snapshots of all models whose tags lie below a namespace, oldest first."""
-    found = [read(repository, ref, oid) for ref, oid in repository.refs.below(namespace)]
-    dated = [(each.tag.date.timestamp() if each.tag.date else 0.0, each.ref, each) for each in found if each]
-    return [each for _, _, each in sorted(dated, key=lambda row: row[:2])]
+def every(repository: Repository) -> list[Snapshot]:
+    """The snapshots of all models, oldest first. Raises `UnreadableSnapshots`."""
+    return _read_all(repository, repository.refs.below(_TAGS))
+
+
+def _read_all(repository: Repository, tags: Iterable[tuple[str, Oid]]) -> list[Snapshot]:
+    found, problems = [], []
+    for ref, oid in tags:
+        try:
+            each = read(repository, ref, oid)
+        except Corrupt as error:
+            problems.append(error.message)
+            continue
+        if each is not None:
+            found.append(each)
+    found.sort(key=lambda each: (each.tag.date.timestamp() if each.tag.date else 0.0, each.ref))
+    if problems:
+        raise UnreadableSnapshots(problems, found)
+    return found
 
 
 def shape_problem(top: Iterable[TreeEntry]) -> str | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
-from gitstore.model import FIRST_STATE, Model, check_name, is_derived
+from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, stored
 from gitstore.objects.files import Listing, Progress
@@ -21,7 +21,6 @@ from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
 from gitstore.objects.refs import Change, RefChanged
-from gitstore.objects.stat_cache import Stamp
 
 
 class NoSuchState(GitstoreError):
@@ -117,7 +116,7 @@ def add(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> Oi
     if tree is None:
         raise NoSuchState(
             f"the state {name} is neither on disk nor saved",
-            f"put its files into {model.directory / 'states' / name}/, or gitstore state create",
+            f"{_way_in(model, name)}, or gitstore state create",
         )
     return tree
 
@@ -138,9 +137,7 @@ def save(model: Model, name: str, *, progress: Progress = lambda _: None) -> Sav
     check_name(name, "state")
     path = directory(model, name)
     if path is None:
-        raise NoSuchState(
-            f"there is no state {name} on disk", f"its files belong into {model.directory / 'states' / name}/"
-        )
+        raise NoSuchState(f"there is no state {name} on disk", _way_in(model, name))
     return _save(model, name, path, model.repository.refs.get(model.state_ref(name)), progress)
 
 
@@ -195,12 +192,10 @@ def materialise(model: Model, name: str, *, progress: Progress = lambda _: None)
         )
     objects, target = model.repository.objects, model.states / name
     found = list(stored.files(objects, tree, joined=True))
+    cache = model.repository.stat_cache()
     with extract.staging(target) as staging:
         extract.extract(objects, found, staging, progress)
-    cache = model.repository.stat_cache()
-    for file in found:
-        # What we wrote ourselves need not be read again to know it.
-        cache.put(Stamp.of((target / file.path).stat()), file.entry)
+        files.remember(staging, found, cache)
     cache.save()
     return target
 
@@ -212,6 +207,13 @@ def check_vacant(model: Model, name: str) -> None:
         raise GitstoreError(
             f"{name} is the name of a derived model, so no state can have it", "choose another name"
         )
+
+
+def _way_in(model: Model, name: str) -> str:
+    """How files become a state."""
+    if model.repository.is_bare:
+        return "a bare repository has no states on disk: save it in a clone, and push it here"
+    return f"put its files into {model.directory / STATES / name}/"
 
 
 def _point(model: Model, name: str) -> None:

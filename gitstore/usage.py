@@ -1,9 +1,9 @@
 """What storage costs, and who holds it.
 
-Every ref is a holder of the objects it reaches: a snapshot, a state, a branch; so is a detached HEAD. An object's bytes are
-those it takes in its pack (git's `objectsize:disk`). Held by one, they are that holder's *exclusive*
-bytes, which removing it frees; held by several, they are *shared*, and each is *charged* an equal part.
-Charges are whole bytes and add up to the bytes of all live objects, exactly.
+Every ref is a holder of the objects it reaches: a snapshot, a state, a branch; so is a detached HEAD.
+An object's bytes are those it takes in its pack (git's `objectsize:disk`). Held by one, they are that
+holder's *exclusive* bytes, which removing it frees; held by several, they are *shared*, and each is
+*charged* an equal part. Charges are whole bytes and add up to the bytes of all live objects, exactly.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack, Packed
 from gitstore.objects.repository import Repository
+from gitstore.snapshot import NotASnapshot
 
 _KINDS = {"refs/tags/": "snapshot", "refs/states/": "state", "refs/heads/": "branch"}
 
@@ -180,7 +181,10 @@ def _logical(repository: Repository, ref: str, oid: Oid) -> int:
     """The bytes of a holder's files on disk; 0 for a ref that holds no files."""
     objects = repository.objects
     if ref.startswith("refs/tags/"):
-        found = snapshot.read(repository, ref, oid)
+        try:
+            found = snapshot.read(repository, ref, oid)
+        except NotASnapshot:
+            return 0
         return export.size(found) if found is not None else 0
     if objects.read(oid)[0] is not Kind.COMMIT:
         return 0

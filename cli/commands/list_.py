@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitstore.cli import output
+from gitstore.errors import Corrupt
 
 if TYPE_CHECKING:
     from gitstore.snapshot import Snapshot
@@ -26,22 +28,32 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
     """
     from gitstore import export, snapshot
     from gitstore.model import Model
-    from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
-    found = snapshot.every(model.repository) if all_models else snapshot.below(model)
+    unreadable: Corrupt | None = None
+    try:
+        found: Sequence[Snapshot] = snapshot.every(model.repository) if all_models else snapshot.below(model)
+    except snapshot.UnreadableSnapshots as error:
+        unreadable, found = error, error.others
     rows = [(each, export.size(each)) for each in found]
     if as_json:
         output.data_json([_row(each, size) for each, size in rows])
-        return
-    if not rows:
+    elif rows:
+        _table(rows, full_names=all_models)
+    elif unreadable is None:
         output.message("no snapshots yet; gitstore snapshot v1 takes one")
-        return
+    if unreadable is not None:
+        raise unreadable
+
+
+def _table(rows: Sequence[tuple[Snapshot, int]], *, full_names: bool) -> None:
+    from gitstore.units import format_size
+
     output.table(
         ["SNAPSHOT", "DATE", "SIZE", "STATE", "MESSAGE"],
         [
             [
-                each.full_name if all_models else each.name,
+                each.full_name if full_names else each.name,
                 f"{each.tag.date:%Y-%m-%d %H:%M}" if each.tag.date else "",
                 format_size(size),
                 each.tag.trailers.get("State", ""),

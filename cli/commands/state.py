@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gitstore.cli import options, output
+
+if TYPE_CHECKING:
+    from gitstore.state import State
 
 
 @click.group()
@@ -146,10 +151,7 @@ def create(ctx: click.Context, name: str | None, inputs: tuple[str, ...], *, as_
     results.show_state(result, "Created", as_json=as_json)
 
 
-def _where(each: object) -> str:
-    from gitstore.state import State
-
-    assert isinstance(each, State)
+def _where(each: State) -> str:
     if each.tree is None:
         return "on disk, not saved"
     if not each.on_disk:

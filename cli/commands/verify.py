@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from gitstore.cli import options, output
@@ -35,18 +37,18 @@ def command(
       gitstore verify --all --json
     """
     from gitstore import reference, verify
-    from gitstore.model import Model
+    from gitstore.objects.repository import Repository
 
     if references and everything:
         raise click.UsageError("give REF, or --all", ctx)
     places = [reference.locate(each, ctx.obj) for each in references]
-    repository = places[0].repository if places else Model.open(ctx.obj).repository
+    repository = places[0].repository if places else Repository.discover(ctx.obj)
     if any(place.repository.common != repository.common for place in places):
         raise click.UsageError("verify the snapshots of one repository at a time", ctx)
     tags = [(place.ref, place.oid) for place in places]
     if not places:
-        namespace = "refs/tags/" if everything else Model.open(ctx.obj).tag_ref("")
-        tags = verify.snapshots(repository, namespace, below=everything)
+        namespace = None if everything else _namespace(ctx.obj)
+        tags = verify.snapshots(repository, namespace or "refs/tags/", below=namespace is None)
     with options.byte_progress("verify", None, wanted=show_progress) as progress:
         report = verify.verify(repository, tags, progress)
         packs = verify.verify_packs(repository.objects.own_packs) if everything else []
@@ -72,3 +74,13 @@ def command(
     output.message(
         f"Verified {', '.join(report.snapshots) or 'no snapshots'}: {report.objects} objects are sound"
     )
+
+
+def _namespace(directory: Path) -> str | None:
+    """Where the tags of the directory's model are; `None` if the repository is too damaged to tell."""
+    from gitstore.model import Model
+
+    try:
+        return Model.open(directory).tag_ref("")
+    except Corrupt:
+        return None

@@ -1,4 +1,4 @@
-"""Trees written out once, for operations to run from: read-only, and named by what they hold.
+"""Trees written out once, for operations to run from: read-only files, named by what they hold.
 
 A directory here is complete and was checked object by object when it appeared, so that it can be
 used as it is ever after. It can be made again: deleting the cache only costs time.
@@ -13,8 +13,6 @@ from gitstore.objects import extract, stored
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
-
-_READ_ONLY = 0o555
 
 
 def code(repository: Repository, tree: Oid) -> Path:
@@ -41,14 +39,12 @@ def _directory(
     except OSError:
         if not target.is_dir():  # else another process was faster, with the same
             raise
-    target.chmod(_READ_ONLY)
     return target
 
 
 def _protect(directory: Path) -> None:
-    """Take away every right to write below a directory."""
-    for folder, _, names in os.walk(directory, topdown=False):
+    """Make all files below a directory read-only; directories stay writable, so that they can be deleted."""
+    for folder, _, names in os.walk(directory):
         for path in (Path(folder, name) for name in names):
             if not path.is_symlink():
-                path.chmod(path.stat().st_mode & _READ_ONLY)
-        Path(folder).chmod(_READ_ONLY)
+                path.chmod(path.stat().st_mode & ~0o222)

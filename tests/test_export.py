@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gitstore import export, snapshot
+from gitstore.errors import Corrupt, GitstoreError
+from gitstore.model import Model
+from tests.support.commands import Git
+from tests.support.models import noise, picture, put, take
+
+
+def test_it_is_what_the_snapshot_was_taken_of(model: Model, tmp_path: Path) -> None:
+    put(model, "initial", {"large": noise(9_000_000), "sub/empty": b"", "größe 1": b"x"})
+    (model.directory / "packages.lock").write_text("locked\n")
+    (model.directory / "code" / "run.sh").write_text("#!/bin/sh\n")
+    (model.directory / "code" / "run.sh").chmod(0o755)
+    (model.directory / "code" / "link").symlink_to("run.sh")
+    found = take(model, "v1")
+    size = export.export(found, tmp_path / "new" / "out")
+    here, out = picture(model.directory), picture(tmp_path / "new" / "out")
+    expected = {"packages.lock", "settings.yaml"} | {name for name in here if name.split("/")[0] == "code"}
+    assert {name: out.pop(name) for name in sorted(expected)} == {
+        name: here[name] for name in sorted(expected)
+    }
+    assert out == {
+        name.replace("states/initial", "state"): value
+        for name, value in here.items()
+        if name.startswith("states/initial")
+    }
+    assert size == export.size(found)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["out"]
+
+
+def test_a_name_in_code_that_ends_in_parts_means_nothing_there(model: Model, tmp_path: Path) -> None:
+    (model.directory / "code" / "x.parts").mkdir()
+    (model.directory / "code" / "x.parts" / "file").write_text("file")
+    export.export(take(model, "v1"), tmp_path / "out")
+    assert (tmp_path / "out" / "code" / "x.parts" / "file").read_text() == "file"
+
+
+def test_an_empty_directory_stays_the_same_directory(model: Model, tmp_path: Path) -> None:
+    """A shell that stands in it sees the files."""
+    out = tmp_path / "out"
+    out.mkdir()
+    before = out.stat().st_ino
+    export.export(take(model, "v1"), out)
+    assert out.stat().st_ino == before
+    assert sorted(path.name for path in out.iterdir()) == ["code", "settings.yaml", "state"]
+
+
+def test_of_an_empty_directory_settings_are_the_last(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they are, all of it is."""
+    order: list[str] = []
+    rename = Path.rename
+
+    def noted(path: Path, target: Path) -> Path:
+        order.append(path.name)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", noted)
+    (tmp_path / "out").mkdir()
+    export.export(take(model, "v1"), tmp_path / "out")
+    assert order[-1] == "settings.yaml"
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "dangling link"])
+def test_a_target_that_is_taken(model: Model, tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "out"
+    if kind == "file":
+        target.touch()
+    elif kind == "directory":
+        (target / "sub").mkdir(parents=True)
+    else:
+        target.symlink_to("nowhere")
+    found = take(model, "v1")
+    before = picture(tmp_path)
+    with pytest.raises(GitstoreError) as caught:
+        export.export(found, target)
+    assert (caught.value.message, caught.value.hint) == (
+        f"{target} exists already",
+        "export into a new directory",
+    )
+    assert picture(tmp_path) == before
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_damaged_object_leaves_the_target_as_it_was(model: Model, tmp_path: Path, *, exists: bool) -> None:
+    put(model, "initial", {"large": noise(9_000_000)})
+    take(model, "v1")
+    (pack,) = (model.repository.common / "objects" / "pack").glob("*.pack")
+    pack.chmod(0o644)
+    with pack.open("r+b") as file:
+        file.seek(5_000_000)
+        file.write(b"damage")
+    out = tmp_path / "out"
+    if exists:
+        out.mkdir()
+    before = picture(tmp_path)
+    (found,) = snapshot.below(Model.open(model.directory))
+    with pytest.raises(Corrupt, match=r"^object [0-9a-f]{40} is corrupt: "):
+        export.export(found, out)
+    assert picture(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "goal"), [("link", "/etc/passwd"), ("link", "../../outside"), ("sub/link", "../../../outside")]
+)
+def test_a_link_that_leads_out_is_not_written(
+    model: Model, git: Git, tmp_path: Path, name: str, goal: str
+) -> None:
+    """Nobody can take such a snapshot with gitstore; stock git can make one."""
+    here = model.directory
+    take(model, "v1")
+    blob = git("hash-object", "-w", "--stdin", cwd=here, stdin=goal.encode()).strip()
+    tree = git("mktree", cwd=here, stdin=f"120000 blob {blob}\t{name.rpartition('/')[2]}\n".encode()).strip()
+    if "/" in name:
+        tree = git("mktree", cwd=here, stdin=f"040000 tree {tree}\tsub\n".encode()).strip()
+    top = git("ls-tree", "v1", cwd=here).splitlines()
+    lines = [f"040000 tree {tree}\tcode" if line.endswith("\tcode") else line for line in top]
+    forged = git("mktree", cwd=here, stdin="".join(f"{line}\n" for line in lines).encode()).strip()
+    commit = git("commit-tree", "-m", "x", forged, cwd=here).strip()
+    git("tag", "--annotate", "-m", "x\n\nGitstore-Format: 1", "v2", commit, cwd=here)
+    found = next(each for each in snapshot.below(Model.open(here)) if each.name == "v2")
+    # The path is within code/ or within the whole, whoever finds it first.
+    with pytest.raises(Corrupt, match=re.escape(f"{name} is a link to {goal}, outside the snapshot") + "$"):
+        export.export(found, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

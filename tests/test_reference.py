@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, reference
+from gitstore.errors import GitstoreError, NotAModel
+from gitstore.model import Model
+from gitstore.reference import NoSuchSnapshot
+from tests.support.commands import Git
+from tests.support.models import make, take
+
+
+@pytest.fixture
+def family(model: Model) -> tuple[Model, Model, Model]:
+    """digits, dogs based on digits@v1, and pugs based on dogs@v1; each has a v1, dogs has a `special` too."""
+    dogs = derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs").model
+    pugs = derive.derive(take(dogs, "v1"), "pugs", model.directory.parent / "pugs").model
+    take(dogs, "special")
+    take(pugs, "v1")
+    return model, dogs, pugs
+
+
+def resolved(text: str, directory: Path) -> str:
+    return reference.resolve(text, directory).ref
+
+
+@pytest.mark.parametrize(
+    ("text", "of_digits", "of_dogs", "of_pugs"),
+    [
+        ("v1", "v1", "dogs/v1", "pugs/v1"),
+        ("digits@v1", "v1", "v1", "v1"),
+        ("dogs@v1", "dogs/v1", "dogs/v1", "dogs/v1"),
+        ("dogs@special", "dogs/special", "dogs/special", "dogs/special"),
+        ("dogs/special", "dogs/special", "dogs/special", "dogs/special"),
+        ("pugs@v1", "pugs/v1", "pugs/v1", "pugs/v1"),
+        ("../digits@v1", "v1", "v1", "v1"),
+        ("../dogs@special", "dogs/special", "dogs/special", "dogs/special"),
+    ],
+)
+def test_a_name_means_the_same_to_git_and_to_us(
+    family: tuple[Model, Model, Model], text: str, of_digits: str, of_dogs: str, of_pugs: str
+) -> None:
+    for model, wanted in zip(family, (of_digits, of_dogs, of_pugs), strict=True):
+        assert resolved(text, model.directory) == f"refs/tags/{wanted}"
+
+
+def test_from_a_subdirectory_and_by_absolute_path(model: Model) -> None:
+    take(model, "v1")
+    assert resolved("v1", model.directory / "code") == "refs/tags/v1"
+    assert resolved(f"{model.directory}@v1", Path("/")) == "refs/tags/v1"
+
+
+def test_a_path_with_spaces_at_signs_and_colons(tmp_path: Path) -> None:
+    model = make(tmp_path / "my models" / "a@b: größe")
+    take(model, "v1")
+    assert resolved("my models/a@b: größe@v1", tmp_path) == "refs/tags/v1"
+    assert resolved("a@b: größe@v1", tmp_path / "my models") == "refs/tags/v1"
+
+
+def test_a_model_s_name_goes_before_a_directory_s(family: tuple[Model, Model, Model], tmp_path: Path) -> None:
+    take(make(tmp_path / "elsewhere", "other"), "v1")
+    (tmp_path / "elsewhere").rename(family[0].directory / "dogs")
+    assert reference.resolve("dogs@v1", family[0].directory).model == "dogs"
+    assert reference.resolve("./dogs@v1", family[0].directory).model == "other"
+
+
+def test_a_derived_model_without_snapshots_is_known(model: Model) -> None:
+    derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs", copy_state=False)
+    with pytest.raises(NoSuchSnapshot) as caught:
+        reference.resolve("dogs@v1", model.directory)
+    assert caught.value.message == "there is no snapshot dogs@v1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("first-one", "there is no snapshot first-one", "did you mean first-run?"),
+        ("unlike", "there is no snapshot unlike", "gitstore list shows the snapshots"),
+        ("", "there is no snapshot ", "gitstore list shows the snapshots"),
+        ("digits@", "there is no snapshot digits@", "gitstore list shows the snapshots"),
+        ("@first-run", None, None),
+        ("digits@nothing", "there is no snapshot digits@nothing", "gitstore list shows the snapshots"),
+        (
+            "cats@v1",
+            "there is no snapshot cats@v1: cats is neither a model of this repository nor a directory",
+            "gitstore list --all shows the snapshots of all its models",
+        ),
+        (
+            "https://example.org/m.git@v1",
+            "https://example.org/m.git@v1: snapshots are read from a local repository",
+            "git clone https://example.org/m.git first",
+        ),
+        (
+            "git@example.org:m@v1",
+            "git@example.org:m@v1: snapshots are read from a local repository",
+            "git clone git@example.org:m first",
+        ),
+        (
+            "a b@v1",
+            "there is no snapshot a b@v1: a b is neither a model of this repository nor a directory",
+            None,
+        ),
+        ("..@v1", "{parent} is not in a git repository", "gitstore init makes a model here"),
+    ],
+)
+def test_what_leads_nowhere(model: Model, text: str, message: str | None, hint: str | None) -> None:
+    take(model, "first-run")
+    if message is None:
+        assert resolved(text, model.directory) == "refs/tags/first-run"
+        return
+    with pytest.raises(GitstoreError) as caught:
+        reference.resolve(text, model.directory)
+    assert caught.value.message == message.format(parent=model.directory / "..")
+    assert hint is None or caught.value.hint == hint
+
+
+@pytest.mark.parametrize("text", ["v 1", "v~1", "v^", "a..b", "v1.lock", "v:1", "v\\1", "[", "*"])
+def test_what_git_would_not_even_take_for_a_name(model: Model, text: str) -> None:
+    with pytest.raises(NoSuchSnapshot) as caught:
+        reference.resolve(text, model.directory)
+    assert caught.value.message == f"there is no snapshot {text}"
+
+
+def test_the_base_s_snapshot_is_suggested(family: tuple[Model, Model, Model]) -> None:
+    take(family[0], "v7")
+    with pytest.raises(NoSuchSnapshot) as caught:
+        reference.resolve("v7", family[1].directory)
+    assert (caught.value.message, caught.value.hint) == (
+        "there is no snapshot v7",
+        "digits has one: digits@v7",
+    )
+
+
+def test_a_tag_that_is_no_snapshot(model: Model, git: Git) -> None:
+    git("tag", "--annotate", "--message", "a release", "r1", cwd=model.directory)
+    with pytest.raises(NoSuchSnapshot) as caught:
+        reference.resolve("r1", model.directory)
+    assert (caught.value.message, caught.value.hint) == (
+        "refs/tags/r1 is a tag, but no snapshot",
+        "gitstore list shows the snapshots",
+    )
+
+
+def test_outside_of_any_model(tmp_path: Path, git: Git) -> None:
+    with pytest.raises(NotAModel, match=f"^{tmp_path} is not in a git repository$"):
+        reference.resolve("v1", tmp_path)
+    git("init", "--quiet", cwd=tmp_path)
+    with pytest.raises(NotAModel, match=r"is a git repository, but no model: it has no settings.yaml$"):
+        reference.resolve("v1", tmp_path)
+
+
+def test_based_on_themselves(family: tuple[Model, Model, Model], git: Git) -> None:
+    """Settings that somebody wrote by hand lead in a circle, but not for ever."""
+    _, dogs, pugs = family
+    path = dogs.directory / "settings.yaml"
+    path.write_text(
+        path.read_text().replace("  model: digits", "  model: pugs").replace("model: digits,", "model: pugs,")
+    )
+    git("commit", "--quiet", "--all", "-m", "circle", cwd=dogs.directory)
+    with pytest.raises(NoSuchSnapshot):
+        reference.resolve("digits@v1", pugs.directory)
