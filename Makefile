@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test check lint types format bench kill clean
+.PHONY: help setup demo test check lint types format docs bench kill clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -37,11 +37,15 @@ types: $(READY) ## mypy --strict
 	@for entry in gitstore/*; do ln -s "$(CURDIR)/$$entry" build/types/gitstore/; done
 	@ln -s "$(CURDIR)/cli" "$(CURDIR)/hooks" build/types/gitstore/
 	@ln -s "$(CURDIR)/tests" build/types/tests
-	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p gitstore
+	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p gitstore -p tests
 
 format: $(READY) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY)  ## write docs/cli.md from the commands
+	$(BIN)/python -m gitstore.cli.reference > docs/cli.md.new
+	@mv docs/cli.md.new docs/cli.md
 
 bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installed
 	$(BIN)/python -m tests.bench

@@ -53,7 +53,7 @@ def page() -> str:
     blocks = [INTRODUCTION.rstrip("\n")]
     for context in _commands(root):
         blocks += _command(context)
-    codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
+    codes = "\n".join(f"| {code} | {_cell(meaning)} |" for code, meaning in EXIT_CODES.items())
     blocks += ["## Exit codes", f"| code | when |\n|---|---|\n{codes}"]
     return "\n\n".join(blocks) + "\n"
 
@@ -64,10 +64,10 @@ def _commands(context: click.Context) -> Iterator[click.Context]:
         return
     for name in context.command.list_commands(context):
         command = context.command.get_command(context, name)
-        assert command is not None, name
-        inner = click.Context(command, info_name=name, parent=context)
-        yield inner
-        yield from _commands(inner)
+        if command is not None:
+            inner = click.Context(command, info_name=name, parent=context)
+            yield inner
+            yield from _commands(inner)
 
 
 def _command(context: click.Context) -> Iterator[str]:
@@ -101,8 +101,13 @@ def _options(context: click.Context) -> Iterator[str]:
     for parameter in context.command.params:
         record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
         if record is not None:
-            names, meaning = (text.replace("|", "\\|") for text in record)
+            names, meaning = map(_cell, record)
             yield f"| `{names}` | {meaning} |"
+
+
+def _cell(text: str) -> str:
+    """Text that can stand in a table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 if __name__ == "__main__":

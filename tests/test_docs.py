@@ -1,0 +1,224 @@
+"""The documentation says what is so: examples run as written, and nothing is left out."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+
+from gitstore import __version__, errors
+from gitstore.cli import main, reference
+from gitstore.cli.main import cli
+from gitstore.cli.shell import Shell
+from gitstore.objects import parts
+
+ROOT = Path(__file__).parents[1]
+DOCS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+HAND_WRITTEN = [ROOT / "README.md", ROOT / "docs" / "format.md"]
+
+
+# Commands whose point is that they have nothing to say; others may, where no output is shown for them.
+QUIET = ("cmp ", "git fsck ", "git diff --exit-code ", "git verify-pack ")
+
+
+class Example(NamedTuple):
+    """A command line in the documentation, and the output that is shown for it."""
+
+    line: str
+    shown: str
+
+
+def read(*path: str) -> str:
+    return ROOT.joinpath(*path).read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def examples(text: str) -> Iterator[Example]:
+    """What follows a `$ `, with its continued lines, and the lines up to the next one."""
+    for block in blocks(text, "console"):
+        assert block.startswith("$ ")
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            lines = part.splitlines(keepends=True)
+            length = next(i for i, line in enumerate(lines, start=1) if not line.endswith("\\\n"))
+            yield Example("".join(lines[:length]).rstrip("\n"), "".join(lines[length:]))
+
+
+def matches(shown: str, output: str) -> bool:
+    """Whether output is what is shown, where `…` stands for any text, and for any lines if it is alone."""
+    pattern = "".join(
+        "(?:.*\n)*" if line == "…\n" else re.escape(line).replace("…", ".*")
+        for line in shown.splitlines(keepends=True)
+    )
+    return re.fullmatch(pattern, output) is not None
+
+
+@pytest.mark.parametrize("page", HAND_WRITTEN, ids=lambda page: page.name)
+def test_examples_run_as_written(page: Path, tmp_path: Path) -> None:
+    found = list(examples(page.read_text(encoding="utf-8")))
+    assert found
+    with Shell(tmp_path) as shell:
+        for example in found:
+            done = shell.run(example.line)
+            assert done.exit_code == 0, f"$ {example.line}\n{done.output}"
+            if example.shown or example.line.startswith(QUIET):
+                assert matches(example.shown, done.output), f"$ {example.line}\n{done.output}"
+
+
+def test_the_cut_of_the_format_is_ours() -> None:
+    """The code in docs/format.md cuts a file as we do: one that ends early, and one with an odd length."""
+    (source,) = blocks(read("docs", "format.md"), "python")
+    scope: dict[str, object] = {}
+    exec(source, scope)
+    next_part = scope["next_part"]
+    assert callable(next_part)
+    content = "".join(f"{number}\n" for number in range(1, 600_001)).encode() + b"."
+    expected = [len(part) for part in parts.cut(_Source(content))]
+    found = []
+    at = 0
+    while at < len(content):
+        found.append(next_part(content[at:]))
+        at += found[-1]
+    assert found == expected
+    assert len(found) > 3
+
+
+class _Source:
+    def __init__(self, content: bytes) -> None:
+        self._rest = memoryview(content)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def commands(
+    group: click.Group = cli, parent: click.Context | None = None
+) -> Iterator[tuple[str, click.Command]]:
+    """Every command with its full name, the outermost first."""
+    context = click.Context(group, info_name="gitstore" if parent is None else group.name, parent=parent)
+    if parent is None:
+        yield "gitstore", group
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{context.command_path} {name}", command
+        if isinstance(command, click.Group):
+            command.name = name
+            yield from commands(command, context)
+
+
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_an_example(name: str) -> None:
+    text = COMMANDS[name].help or ""
+    assert re.search(rf"Examples?:\n +.*{name.split()[0]} ", text)
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "gitstore"])
+def test_every_command_and_option_is_in_the_reference(name: str) -> None:
+    section = re.search(rf"^##+ {name}\n(.*?)(?=^##|\Z)", read("docs", "cli.md"), re.DOTALL | re.MULTILINE)
+    assert section is not None
+    for parameter in COMMANDS[name].params:
+        if isinstance(parameter, click.Option):
+            for option in [*parameter.opts, *parameter.secondary_opts]:
+                assert option in section[1]
+
+
+def test_the_reference_is_current() -> None:
+    assert read("docs", "cli.md") == reference.page(), "make docs writes it"
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    table = re.search(r"^\| command \|.*?\n\n", read("README.md"), re.DOTALL | re.MULTILINE)
+    assert table is not None
+    cells = [row.split("|")[1] for row in table[0].strip().splitlines()[2:]]
+    named = {word for cell in cells for word in re.findall(r"[\w-]+", cell)}
+    assert named == {word for name in COMMANDS for word in name.split()[1:]}
+
+
+def test_every_exit_code_is_documented() -> None:
+    classes = [errors.GitstoreError]
+    for each in classes:
+        classes += each.__subclasses__()
+    codes = {each.exit_code for each in classes if each.__module__ == errors.__name__}
+    codes |= {0, click.UsageError.exit_code, main.INTERRUPTED, main.BROKEN_PIPE, main.BUG}
+    assert set(reference.EXIT_CODES) == codes
+    listed = re.search(r"^Exit codes: (.*?)\n\n", read("README.md"), re.DOTALL | re.MULTILINE)
+    assert listed is not None
+    assert {int(code) for code in re.findall(r"\b\d+\b", listed[1])} == codes
+
+
+def test_every_dependency_has_a_reason() -> None:
+    page = read("docs", "architecture.md")
+    for requirement in tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]:
+        name = re.split(r"[<>=!~\[; ]", requirement)[0]
+        assert re.search(rf"^\| {name} \| .+ \|$", page, re.MULTILINE), name
+
+
+def test_every_module_has_its_line() -> None:
+    named = set(re.findall(r"`(\w+)/?`", read("docs", "architecture.md")))
+    sources = [*ROOT.glob("gitstore/**/*.py"), *ROOT.glob("cli/*.py")]
+    modules = {path.stem for path in sources if "examples" not in path.relative_to(ROOT).parts}
+    packages = {"objects", "settings", "run", "cli", "hooks", "commands", "worker", "examples"}
+    assert modules - {"__init__", "__main__"} <= named
+    files = {path.stem for path in [*sources, *ROOT.glob("cli/commands/*.py")]}
+    tables = re.findall(r"^\| ((?:`\w+/?`(?:, )?)+) \|", read("docs", "architecture.md"), re.MULTILINE)
+    in_tables = {name for row in tables for name in re.findall(r"\w+", row)}
+    assert in_tables <= files | packages, "a module is named that does not exist"
+
+
+def test_the_changelog_has_the_version() -> None:
+    assert re.search(rf"^## {re.escape(__version__)}\b", read("CHANGELOG.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for goal, anchor in re.findall(r"\]\(([^)#:]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
+        target = page.parent / goal if goal else page
+        assert target.exists(), goal
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [heading.lower().replace(" ", "-") for heading in headings]
+
+
+HOSTS = {
+    "creativecommons.org",
+    "doi.org",
+    "json-schema.org",
+    "keepachangelog.com",
+    "semver.org",
+}
+RESERVED = re.compile(r"(.*\.)?(example(\.(org|com|net))?|localhost|invalid|test)|127\.0\.0\.1")
+HOME_OF_SOMEBODY = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|workspace|mnt|builds?)/[\w.]")
+
+
+def sources() -> list[Path]:
+    """The files that are, or could be, in a commit."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    paths = [ROOT / name for name in listed.split("\0") if name]
+    return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()]
+
+
+def test_no_file_names_a_machine() -> None:
+    """No path of somebody's machine, and no host but those that the documentation links to."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        assert not HOME_OF_SOMEBODY.search(text), path
+        for host in re.findall(r"https?://([\w.-]+)", text):
+            assert host in HOSTS or RESERVED.fullmatch(host), f"{path}: {host}"
