@@ -46,7 +46,7 @@ settings.load_profile("repeatable")
 
 real_home.forbid_writing()
 
-# A shell starts what it puts into the background with SIGINT ignored, and we pass that on: tests press Ctrl-C.
+# A shell starts background work with SIGINT ignored, and we would pass that on: tests press Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,13 +1,24 @@
-"""A watch over the home directory of whoever runs the tests."""
+"""A watch over the home directories of whoever runs the tests."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 import tempfile
 from pathlib import Path
 
-_HOME = Path.home().resolve()
+
+def _account_home() -> Path:
+    """The home that the system's records give; HOME may name another one for this run."""
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path.home()
+
+
+ACCOUNT_HOME = _account_home()
+_HOMES = {Path.home().resolve(), ACCOUNT_HOME.resolve()} - {Path("/")}
 _OURS = tuple(
     Path(each).resolve()
     for each in (Path(__file__).parents[2], tempfile.gettempdir(), sys.prefix, sys.base_prefix)
@@ -16,7 +27,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def forbid_writing() -> None:
-    """Make every attempt of this process to write below the real home fail.
+    """Make every attempt of this process to write below a real home fail.
 
     The checkout, the Python it runs on and the temporary directory may well lie there, and are free.
     """
@@ -37,6 +48,7 @@ def _refuse(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def is_forbidden(path: Path) -> bool:
-    """Whether a path lies in the real home, and not in a place of ours."""
+    """Whether a path lies in a real home, and not in a place of ours."""
     whole = Path(os.path.abspath(path))
-    return whole.is_relative_to(_HOME) and not any(whole.is_relative_to(each) for each in _OURS)
+    in_home = any(whole.is_relative_to(home) for home in _HOMES)
+    return in_home and not any(whole.is_relative_to(each) for each in _OURS)
