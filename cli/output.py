@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+
+from gitstore.quoting import quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,15 +25,35 @@ def message(text: str) -> None:
 
 
 def data(text: str) -> None:
-    """Print a line of data, on stdout."""
-    click.echo(text)
+    """Print a line of data, on stdout. What was not UTF-8 in a file's name goes out as it came in."""
+    click.echo(text if _is_utf8(text) else os.fsencode(text))
 
 
 def data_json(value: Any) -> None:
     """Print a value as JSON, on stdout."""
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # A file name that is not UTF-8 has bytes that JSON cannot hold but escaped.
+    click.echo(text if _is_utf8(text) else json.dumps(value, indent=2))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(text: str) -> str:
+    """A name from outside, harmless on a terminal: as it is, or quoted if any of it cannot be seen."""
+    return text if text.isprintable() else quoted(text)
+
+
+def in_colour() -> bool:
+    """Whether to print in colour: on a terminal, unless NO_COLOR says otherwise."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:

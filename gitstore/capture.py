@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePosixPath
 
 from gitstore import settings, snapshot, state
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
@@ -57,7 +58,7 @@ def take(
         weights = state.add(model, active, writer, progress)
         oid = _write(model, name, message, writer, _Pieces(code, weights, active, blobs))
         pack = writer.finish()
-    taken = Taken(_record(model, name, oid), active, pack)
+        taken = Taken(_record(model, name, oid), active, pack)
     model.repository.maintain()
     return taken
 
@@ -101,7 +102,7 @@ def _check_identity(model: Model, found: Settings) -> None:
     if found.based_on != model.base:
         raise BadSettings(
             [f"{SETTINGS}: based_on: is not what gitstore wrote there, and only gitstore changes it"],
-            f"git checkout -- {SETTINGS} brings it back",
+            f"git checkout HEAD -- {SETTINGS} brings it back",
         )
     if model.prefix and found.name != model.name:
         raise BadSettings(
@@ -122,8 +123,8 @@ def _code(model: Model, found: Settings, writer: ObjectWriter) -> Oid:
 
 def _check_staged(model: Model, found: Settings, staged: Staged) -> None:
     """Raise `GitstoreError` for code that is not the base's, or larger than the settings allow."""
-    if model.base is not None:
-        _check_code(model, model.base, staged)
+    if model.pinned is not None:
+        _check_code(model, model.pinned, staged)
     if staged.size > found.filesystem_size:
         raise GitstoreError(
             f"{found.code}/ has {format_size(staged.size)}, more than filesystem_size in {SETTINGS} allows"
@@ -135,11 +136,8 @@ def _check_staged(model: Model, found: Settings, staged: Staged) -> None:
 def _committed(model: Model, found: Settings) -> Staged:
     """The code of the branch head, in a bare repository."""
     objects = model.repository.objects
-    here = model.repository.commit(model.head).tree if model.head is not None else None
-    for step in found.code.split("/"):
-        entries = {entry.name: entry for entry in stored.read_tree(objects, here)} if here is not None else {}
-        entry = entries.get(step.encode())
-        here = entry.oid if entry is not None and entry.is_tree else None
+    top = model.repository.commit(model.head).tree if model.head is not None else None
+    here = stored.subtree(objects, top, PurePosixPath(found.code)) if top is not None else None
     if here is None:
         raise GitstoreError(f"the branch head has no {found.code}/, so there is no code to take")
     listed = list(stored.files(objects, here, joined=False))
@@ -170,7 +168,8 @@ def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
     where = f"the base {base.model}@{base.snapshot}{more}"
     raise GitstoreError(
         f"{CODE}/{first} {how} {where}; {model.name} has no code of its own",
-        f"{mend}; to change the code, change it in {base.model}, take a snapshot there and derive from that",
+        f"{mend}; to change the code, change it in {base.model}, take a snapshot there and rebase on that,"
+        " or make it the model's own with gitstore detach",
     )
 
 

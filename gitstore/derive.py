@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import settings
+from gitstore.branch import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.model import (
     CODE,
@@ -134,6 +135,7 @@ def _write(base: Snapshot, name: str, *, copy_state: bool) -> Written | None:
     repository = base.repository
     identity = repository.identity()
     with repository.writer() as writer:
+        check_there(base)
         parent, tip = base.commit, _first_tree(base, name, writer)
         message = f"Derive {name} from {base.model}@{base.name}"
         head = writer.add(Kind.COMMIT, commit.encode(tip, (parent,), identity, message))
@@ -142,8 +144,17 @@ def _write(base: Snapshot, name: str, *, copy_state: bool) -> Written | None:
             text = f"State {FIRST_STATE} of {name}"
             saved = writer.add(Kind.COMMIT, commit.encode(base.state, (), identity, text))
         pack = writer.finish()
-    _point(repository, name, head, saved)
+        _point(repository, name, head, saved)
     return pack
+
+
+def check_there(base: Snapshot) -> None:
+    """Raise `GitstoreError` if the base was removed since it was found: its objects may be gone, too."""
+    if base.repository.refs.get(base.ref) != base.oid:
+        raise GitstoreError(
+            f"the snapshot {base.full_name} is gone: somebody removed it meanwhile",
+            "gitstore list shows the snapshots",
+        )
 
 
 def _first_tree(base: Snapshot, name: str, writer: ObjectWriter) -> Oid:
@@ -191,9 +202,6 @@ def _add_worktree(repository: Repository, name: str, target: Path) -> None:
             f"the model {name} is made, but not its directory: {error.message}",
             f"mend that, then say the same again, or git worktree add DIR {name}",
         ) from error
-    for folder, _, names in os.walk(target / CODE):
-        for path in (Path(folder, each) for each in names):
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode & ~0o222)
+    set_writable(target / CODE, writable=False)
     (target / STATES / FIRST_STATE).mkdir(parents=True)
     repository.git("worktree", "unlock", "--", str(target))

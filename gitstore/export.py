@@ -1,4 +1,4 @@
-"""Exporting a snapshot as plain files: code/, state/ with large files joined, settings.yaml."""
+"""Exporting as plain files: a snapshot's code/, state/ and settings.yaml, or a state; large files joined."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from gitstore import state
 from gitstore.errors import GitstoreError
-from gitstore.model import CODE, LOCK, SETTINGS
-from gitstore.objects import extract
+from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
+from gitstore.objects import extract, stored
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
 from gitstore.objects.stored import StoredFile
@@ -39,14 +40,35 @@ def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: N
     empty one stays empty until all files are written; then they move in, settings.yaml last.
     Raises `GitstoreError` if it holds something already, `Corrupt` for an object that is not right.
     """
-    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
-        raise GitstoreError(f"{target} exists already", "export into a new directory")
+    _check_vacant(target)
     found = files(snapshot)
     with _filled(target) if target.exists() else extract.staging(target) as staging:
         for name in (CODE, STATE):
             (staging / name).mkdir()
         extract.extract(snapshot.repository.objects, found, staging, progress)
     return sum(file.size(snapshot.repository.objects) for file in found)
+
+
+def export_state(model: Model, name: str, target: Path, *, progress: Progress = lambda _: None) -> int:
+    """Write the files of a state, as it is saved, into `target`, with the promises of `export`.
+
+    Raises `NoSuchState` if it is not saved.
+    """
+    check_name(name, "state")
+    tree = state.saved_tree(model, name)
+    if tree is None:
+        raise state.not_saved(model, name)
+    _check_vacant(target)
+    objects = model.repository.objects
+    found = list(stored.files(objects, tree, joined=True))
+    with _filled(target) if target.exists() else extract.staging(target) as staging:
+        extract.extract(objects, found, staging, progress)
+    return sum(file.size(objects) for file in found)
+
+
+def _check_vacant(target: Path) -> None:
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
+        raise GitstoreError(f"{target} exists already", "export into a new directory")
 
 
 @contextmanager

@@ -37,7 +37,7 @@ FIRST_STATE = "initial"
 class Model:
     """A model as one of its working copies shows it, or its bare repository.
 
-    `base` is what a derived model is pinned to, by the settings that are committed.
+    `base` is what a derived model is based on, detached or not, by the settings that are committed.
     """
 
     repository: Repository
@@ -71,6 +71,11 @@ class Model:
     def state_ref(self, state: str) -> str:
         """The ref of one of the model's states."""
         return f"refs/states/{self.prefix}{state}"
+
+    @property
+    def pinned(self) -> BasedOn | None:
+        """The base whose code the model's code must be; `None` for a root or a detached model."""
+        return self.base if self.base is not None and not self.base.detached else None
 
     @property
     def head(self) -> Oid | None:
@@ -149,20 +154,24 @@ class Model:
 
     def root_name(self) -> str:
         """What the repository's root model is called, as far as this model's line of bases tells."""
-        name, base, passed = self.name, self.base if self.prefix else None, {self.name}
+        return self.line()[-1]
+
+    def line(self) -> list[str]:
+        """The names of the model and of those that it is based on, nearest first, as their branches say."""
+        names, base = [self.name], self.base if self.prefix else None
         while base is not None and base.url is None:
-            name = base.model
-            on_branch = _on_branch(self.repository, name) if name not in passed else None
-            passed.add(name)
-            base = on_branch.based_on if on_branch is not None else None
-        return name
+            again = base.model in names
+            names.append(base.model)
+            found = on_branch(self.repository, base.model) if not again else None
+            base = found.based_on if found is not None else None
+        return names
 
 
 def is_derived(repository: Repository, name: str) -> bool:
     """Whether a repository has a derived model of this name: a branch that says so, or its tags or states."""
-    on_branch = _on_branch(repository, name)
-    if on_branch is not None and on_branch.based_on is not None and on_branch.based_on.url is None:
-        return on_branch.name == name
+    found = on_branch(repository, name)
+    if found is not None and found.based_on is not None and found.based_on.url is None:
+        return found.name == name
     spaces = (f"refs/tags/{name}/", f"refs/states/{name}/")
     return any(ref.startswith(spaces) for ref, _ in repository.refs.all())
 
@@ -213,7 +222,7 @@ def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | No
     return None
 
 
-def _on_branch(repository: Repository, name: str) -> Settings | None:
+def on_branch(repository: Repository, name: str) -> Settings | None:
     """The settings that the branch of a derived model has, or any branch called so."""
     tip = repository.refs.get(f"refs/heads/{name}")
     content = committed_file(repository, tip, SETTINGS) if tip is not None else None

@@ -24,6 +24,9 @@ from gitstore.settings import Settings
 FORMAT = "1"
 STATE = "state"
 
+RENAMED_FROM = "Renamed-From"
+"""The trailer of a renamed snapshot: the name that it had, a space, the id of the tag that it had."""
+
 _TAGS = "refs/tags/"
 
 
@@ -114,15 +117,16 @@ def below(model: Model) -> list[Snapshot]:
     """The snapshots of a model, oldest first. Raises `UnreadableSnapshots`."""
     space = model.tag_ref("")
     tags = model.repository.refs.below(space)
-    return _read_all(model.repository, (each for each in tags if "/" not in each[0].removeprefix(space)))
+    return among(model.repository, (each for each in tags if "/" not in each[0].removeprefix(space)))
 
 
 def every(repository: Repository) -> list[Snapshot]:
     """The snapshots of all models, oldest first. Raises `UnreadableSnapshots`."""
-    return _read_all(repository, repository.refs.below(_TAGS))
+    return among(repository, repository.refs.below(_TAGS))
 
 
-def _read_all(repository: Repository, tags: Iterable[tuple[str, Oid]]) -> list[Snapshot]:
+def among(repository: Repository, tags: Iterable[tuple[str, Oid]]) -> list[Snapshot]:
+    """Those of some tags that are snapshots, oldest first. Raises `UnreadableSnapshots`."""
     found, problems = [], []
     for ref, oid in tags:
         try:

@@ -123,8 +123,13 @@ def add(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> Oi
 
 def add_directory(model: Model, path: Path, writer: ObjectWriter, progress: Progress) -> Oid:
     """Add a directory of files to a write, and return its tree."""
+    return add_files(model, files.scan(path), writer, progress)
+
+
+def add_files(model: Model, listing: Listing, writer: ObjectWriter, progress: Progress) -> Oid:
+    """Add the files of a listing to a write, and return their tree."""
     cache = model.repository.stat_cache()
-    tree = files.store(files.scan(path), writer, cache, progress)
+    tree = files.store(listing, writer, cache, progress)
     cache.save()
     return tree
 
@@ -138,31 +143,36 @@ def save(model: Model, name: str, *, progress: Progress = lambda _: None) -> Sav
     path = directory(model, name)
     if path is None:
         raise NoSuchState(f"there is no state {name} on disk", _way_in(model, name))
-    return _save(model, name, path, model.repository.refs.get(model.state_ref(name)), progress)
+    return save_files(model, name, files.scan(path), progress=progress)
+
+
+def save_files(model: Model, name: str, listing: Listing, *, progress: Progress = lambda _: None) -> Saved:
+    """Save files, wherever they are, as a state, in the place of what is saved of it. Like `save`."""
+    return _save(model, name, listing, model.repository.refs.get(model.state_ref(name)), progress)
 
 
 def save_new(model: Model, name: str, path: Path) -> Saved:
     """Save the files of any directory as a state that is not there yet. Raises `StateExists`."""
     try:
-        return _save(model, name, path, None, lambda _: None)
+        return _save(model, name, files.scan(path), None, lambda _: None)
     except RefChanged as error:
         raise StateExists(f"there is a state {name} already", "choose another name") from error
 
 
-def _save(model: Model, name: str, path: Path, before: Oid | None, progress: Progress) -> Saved:
-    """Make the files of a directory a state, where the ref `before` is what was saved of it."""
+def _save(model: Model, name: str, listing: Listing, before: Oid | None, progress: Progress) -> Saved:
+    """Make files a state, where the ref `before` is what was saved of it."""
     check_vacant(model, name)
     refs, ref = model.repository.refs, model.state_ref(name)
     with model.repository.writer() as writer:
-        tree = add_directory(model, path, writer, progress)
-        if before is not None and model.repository.commit(before).tree == tree:
+        tree = add_files(model, listing, writer, progress)
+        if before is not None and saved_tree(model, name) == tree:
             return Saved(name, tree, tree_size(model, tree), None, was_saved=True)
         content = commit.encode(tree, (), model.repository.identity(), f"State {name} of {model.name}")
         oid = writer.add(Kind.COMMIT, content)
         pack = writer.finish()
-    refs.change([Change(ref, before, oid)], f"save state {name}")
-    if active(model) == name:
-        _point(model, name)
+        refs.change([Change(ref, before, oid)], f"save state {name}")
+        if active(model) == name:
+            _point(model, name)
     model.repository.maintain()
     return Saved(name, tree, tree_size(model, tree), pack, was_saved=False)
 
@@ -171,10 +181,15 @@ def use(model: Model, name: str) -> None:
     """Make a saved state the active one. Files on disk stay as they are."""
     check_name(name, "state")
     if saved_tree(model, name) is None:
-        known = directory(model, name) is not None
-        hint = f"gitstore state save {name}" if known else "gitstore state list shows those there are"
-        raise NoSuchState(f"the state {name} is not saved" if known else f"there is no state {name}", hint)
+        raise not_saved(model, name)
     _point(model, name)
+
+
+def not_saved(model: Model, name: str) -> NoSuchState:
+    """What to say of a state that is not saved, and may not be there at all."""
+    if directory(model, name) is not None:
+        return NoSuchState(f"the state {name} is not saved", f"gitstore state save {name}")
+    return NoSuchState(f"there is no state {name}", "gitstore state list shows those there are")
 
 
 def materialise(model: Model, name: str, *, progress: Progress = lambda _: None) -> Path:
@@ -190,14 +205,19 @@ def materialise(model: Model, name: str, *, progress: Progress = lambda _: None)
         raise GitstoreError(
             "a bare repository has no states on disk", "clone it, or gitstore export a snapshot"
         )
-    objects, target = model.repository.objects, model.states / name
-    found = list(stored.files(objects, tree, joined=True))
-    cache = model.repository.stat_cache()
+    target = model.states / name
     with extract.staging(target) as staging:
-        extract.extract(objects, found, staging, progress)
-        files.remember(staging, found, cache)
-    cache.save()
+        fill(model, tree, staging, progress)
     return target
+
+
+def fill(model: Model, tree: Oid, directory: Path, progress: Progress = lambda _: None) -> None:
+    """Write the files of a stored state into a new directory, checked and joined."""
+    found = list(stored.files(model.repository.objects, tree, joined=True))
+    cache = model.repository.stat_cache()
+    extract.extract(model.repository.objects, found, directory, progress)
+    files.remember(directory, found, cache)
+    cache.save()
 
 
 def check_vacant(model: Model, name: str) -> None:

@@ -93,6 +93,16 @@ def measure(repository: Repository) -> Usage:
     return Usage(holders, packs, places.loose_live, places.loose_dead, _beside_packs(objects))
 
 
+def exclusive(repository: Repository, refs: Collection[str]) -> dict[Oid, int]:
+    """The objects that only these refs hold, together, with the bytes of each: what removing them frees."""
+    objects = repository.objects
+    objects.refresh()
+    held = [*repository.refs.all(), *_detached(repository)]
+    others = graph.topological(objects, [oid for ref, oid in held if ref not in refs])
+    theirs = graph.topological(objects, [oid for ref, oid in held if ref in refs])
+    return _Places(objects, theirs.keys() - others.keys()).size
+
+
 def _detached(repository: Repository) -> Iterator[tuple[str, Oid]]:
     """The commits that working copies have checked out without a branch: they hold it like a ref."""
     listing = repository.git("worktree", "list", "--porcelain", "-z").decode("utf-8", "surrogateescape")

@@ -201,7 +201,7 @@ def _wrong_base(found: Snapshot) -> list[str]:
     expected = f"{base.model}@{base.snapshot} {base.tag}" if base is not None else None
     if said != expected:
         return [f"its tag says Based-On: {said}, but {SETTINGS} says {expected}"]
-    if base is None:
+    if base is None or base.detached:
         return []
     top = read_tree(found.repository.objects, found.repository.commit(Oid.parse(base.commit)).tree)
     code = next((entry.oid for entry in top if entry.name == CODE.encode()), None)

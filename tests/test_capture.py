@@ -371,7 +371,7 @@ class TestWhatCannotBeTaken:
             error.message
             == "settings.yaml: based_on: is not what gitstore wrote there, and only gitstore changes it"
         )
-        assert error.hint == "git checkout -- settings.yaml brings it back"
+        assert error.hint == "git checkout HEAD -- settings.yaml brings it back"
 
     def test_code_over_filesystem_size(self, model: Model) -> None:
         (model.directory / "code" / "data.bin").write_bytes(noise(1024 * 1024))

@@ -17,7 +17,7 @@ import pytest
 
 from gitstore.cli.main import COMMANDS, main
 from gitstore.model import Model
-from tests.support.commands import Fsck, Git, Outcome
+from tests.support.commands import Fsck, Git, Outcome, gitstore
 from tests.support.models import MODEL, SETTINGS, make, noise, picture, put, refs, take
 
 GITSTORE = Path(sys.executable).with_name("gitstore")
@@ -258,6 +258,16 @@ state/weights    8 B      1
             "error: there is no snapshot v2", "hint: gitstore list shows the snapshots", code=1
         )
 
+    def test_names_that_are_not_text(self, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+        put(model, "initial", {os.fsdecode(b"\xff\x1b[2J"): b"x"})
+        take(model, "v1")
+        monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+        outcome = gitstore("show", "v1", cwd=model.directory)
+        assert (outcome.code, outcome.stderr) == (0, "")
+        assert r"'state/\udcff\x1b[2J'    1 B      1" in outcome.stdout.splitlines()
+        files = parsed(gitstore("show", "v1", "--json", cwd=model.directory))["files"]
+        assert "state/\udcff\x1b[2J" in [file["path"] for file in files]
+
 
 class TestVerify:
     def test_sound(self, run: Run, v1: Path) -> None:
@@ -368,7 +378,7 @@ class TestDerive:
         assert run("snapshot", "d1", cwd=dogs) == said(
             "error: code/new.py is not in the base digits@v1; dogs has no code of its own",
             "hint: rm code/new.py removes it; to change the code, change it in digits, take a snapshot there"
-            " and derive from that",
+            " and rebase on that, or make it the model's own with gitstore detach",
             code=1,
         )
 
@@ -650,6 +660,9 @@ class TestWhereItIsRun:
         assert "Traceback" not in outcome.stderr
 
 
+STATE_VERBS = ("save", "list", "use", "path", "create", "import", "export", "rename", "rm")
+
+
 class TestUsageErrors:
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -670,7 +683,8 @@ class TestUsageErrors:
         assert (outcome.code, outcome.stdout, outcome.stderr.splitlines()[-1]) == (2, "", message)
 
     @pytest.mark.parametrize(
-        "name", [*COMMANDS, "state save", "state list", "state use", "state path", "state create"]
+        "name",
+        [*COMMANDS, *(f"state {verb}" for verb in STATE_VERBS)],
     )
     def test_every_command_has_help_with_an_example(self, run: Run, tmp_path: Path, name: str) -> None:
         outcome = run(*name.split(), "--help", cwd=tmp_path)

@@ -61,16 +61,13 @@ class TestWhatItMakes:
         assert sum(path.stat().st_size for path in on_disk) < 16 * 1024
 
     def test_settings_with_their_comments_and_the_base(self, model: Model, dogs: Model, git: Git) -> None:
-        base = {
-            key: git("rev-parse", expression, cwd=model.directory).strip()
-            for key, expression in {"tag": "v1", "commit": "v1^{commit}"}.items()
-        }
+        tag, commit = git("rev-parse", "v1", "v1^{commit}", cwd=model.directory).split()
         text = (dogs.directory / "settings.yaml").read_text()
         expected = (model.directory / "settings.yaml").read_text().replace("name: digits", "name: dogs")
         assert text.startswith(expected)
         assert "# no more" in text
         found = settings.parse(text.encode()).based_on
-        assert found == settings.BasedOn(model="digits", snapshot="v1", **base)
+        assert found == settings.BasedOn(model="digits", snapshot="v1", tag=tag, commit=commit)
 
     def test_a_worktree_that_git_knows(self, model: Model, dogs: Model, git: Git) -> None:
         listed = git("worktree", "list", "--porcelain", cwd=model.directory)
@@ -241,7 +238,10 @@ class TestItsCode:
             git("add", "--all", cwd=dogs.directory)
             git("commit", "--quiet", "-m", "a change", cwd=dogs.directory)
 
-    HINT = "; to change the code, change it in digits, take a snapshot there and derive from that"
+    HINT = (
+        "; to change the code, change it in digits, take a snapshot there and rebase on that,"
+        " or make it the model's own with gitstore detach"
+    )
 
     @pytest.mark.parametrize("committed", [False, True])
     def test_changed(self, dogs: Model, git: Git, *, committed: bool) -> None:

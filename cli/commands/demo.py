@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
@@ -70,7 +69,7 @@ class _Narrator:
     """Prints the story, in colour on a terminal unless NO_COLOR says otherwise."""
 
     def __init__(self) -> None:
-        self._in_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._in_colour = output.in_colour()
 
     def text(self, text: str) -> None:
         output.data(f"\n{self._style(text, 'cyan')}\n")

@@ -44,7 +44,7 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
     output.data("")
     output.table(
         ["FILE", "SIZE", "PARTS"],
-        [[str(file.path), format_size(size), str(len(file.blobs))] for file, size in files],
+        [[output.shown(str(file.path)), format_size(size), str(len(file.blobs))] for file, size in files],
         right=[1, 2],
     )
     output.data("")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitstore.cli import options, output
+from gitstore.cli.commands import state_files
 
 if TYPE_CHECKING:
     from gitstore.state import State
@@ -22,7 +23,12 @@ def command() -> None:
       gitstore state save
       gitstore state use trained-1
       gitstore state create -p seed=7
+      gitstore state import ../weights.safetensors --name pretrained
     """
+
+
+for _each in (state_files.import_, state_files.export_, state_files.rename, state_files.rm):
+    command.add_command(_each)
 
 
 @command.command("list")

@@ -57,15 +57,23 @@ def staging(target: Path) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         yield directory
-        directory.chmod(0o777 & ~_umask())
+        open_up(directory)
         directory.rename(target)
     except BaseException:
         remove_tree(directory)
         raise
 
 
+def open_up(directory: Path) -> None:
+    """Give a temporary directory, which only we may read, the mode of any new one."""
+    directory.chmod(0o777 & ~_umask())
+
+
 def remove_tree(directory: Path) -> None:
-    """Delete a directory of ours, read-only files and directories included."""
+    """Delete a directory of ours, read-only files and directories included. Of a link, only the link."""
+    if directory.is_symlink():
+        directory.unlink()
+        return
     for folder, _, _ in os.walk(directory):
         Path(folder).chmod(0o700)
     shutil.rmtree(directory, ignore_errors=True)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import parts, tree
+from gitstore.objects import parts, stored, tree
+from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
@@ -73,18 +74,33 @@ def scan(directory: Path, ancestors: tuple[tuple[int, int], ...] = ()) -> Listin
     except OSError as error:
         raise GitstoreError(f"{directory}: {error.strerror}") from error
     for entry in entries:
-        path, name = Path(entry.path), os.fsencode(entry.name)
-        _check_name(path, name)
-        status = _status(path)
-        if stat.S_ISDIR(status.st_mode):
-            listing.directories[name] = scan(path, (*ancestors, identity))
-        elif stat.S_ISREG(status.st_mode):
-            listing.files[name] = SourceFile(path, Stamp.of(status))
-        else:
-            raise GitstoreError(
-                f"{path} is {_special(status.st_mode)}; a state holds plain files", "move it away"
-            )
+        _enter(listing, Path(entry.path), os.fsencode(entry.name), (*ancestors, identity))
     return listing
+
+
+def scan_each(paths: Iterable[Path]) -> Listing:
+    """List files and directories as if they lay in one directory, by their names. Raises like `scan`."""
+    listing = Listing({}, {})
+    for path in paths:
+        name = os.fsencode(path.absolute().name)
+        if name in listing.files or name in listing.directories:
+            raise GitstoreError(f"{path}: there is another file or directory with this name", "rename one")
+        _enter(listing, path, name, ())
+    return listing
+
+
+def _enter(listing: Listing, path: Path, name: bytes, ancestors: tuple[tuple[int, int], ...]) -> None:
+    """Add what is at a path to a listing."""
+    _check_name(path, name)
+    status = _status(path)
+    if stat.S_ISDIR(status.st_mode):
+        listing.directories[name] = scan(path, ancestors)
+    elif stat.S_ISREG(status.st_mode):
+        listing.files[name] = SourceFile(path, Stamp.of(status))
+    else:
+        raise GitstoreError(
+            f"{path} is {_special(status.st_mode)}; a state holds plain files", "move it away"
+        )
 
 
 def store(
@@ -92,9 +108,18 @@ def store(
 ) -> Oid:
     """Add all files of a listing to a write, and return the id of their tree.
 
-    With a mere hasher for `writer`, find out what that id would be. Files that the cache knows are
-    not read. Raises `GitstoreError` if a file changes while it is being read; the caller then
-    abandons the write.
+    With a mere hasher for `writer`, find out what that id would be. Raises like `add_files`.
+    """
+    return add_trees(listing, add_files(listing, writer, cache, progress), writer)
+
+
+def add_files(
+    listing: Listing, writer: ObjectHasher, cache: StatCache, progress: Progress = lambda _: None
+) -> dict[Path, tuple[Mode, Oid]]:
+    """Add all files of a listing to a write; returns the mode and id that each has in its tree.
+
+    Files that the cache knows are not read. Raises `GitstoreError` if a file changes while it is
+    being read; the caller then abandons the write.
     """
     reads: dict[Path, _Read] = {}
     entries: dict[Path, tuple[Mode, Oid]] = {}
@@ -110,7 +135,50 @@ def store(
         entries[path] = read.finish(writer)
         if read.settled:
             cache.put(read.stamp, entries[path][1])
-    return _tree(listing, entries, writer)
+    return entries
+
+
+class Identified(NamedTuple):
+    """What a file would be stored as: its blobs in order with their sizes, and its stamp at that time."""
+
+    stamp: Stamp
+    blobs: tuple[Oid, ...]
+    sizes: tuple[int, ...]
+
+
+def identify(
+    listing: Listing, hasher: ObjectHasher, cache: StatCache, progress: Progress = lambda _: None
+) -> dict[Path, Identified]:
+    """Find out what all files of a listing would be stored as, without storing them.
+
+    Files that the cache knows, and the repository has, are not read. Raises like `store`.
+    """
+    found: dict[Path, Identified] = {}
+    reads: dict[Path, _Read] = {}
+    for file in listing.walk():
+        known = _identity(file, hasher.database, cache)
+        if known is None:
+            reads[file.path] = _read(file.path, hasher, progress)
+        else:
+            found[file.path] = known
+            progress(file.stamp.size)
+    hasher.settle()
+    for path, read in reads.items():
+        found[path] = Identified(read.stamp, tuple(read.blobs), tuple(read.sizes))
+        if read.settled:
+            cache.put(read.stamp, read.finish(hasher)[1])
+    return found
+
+
+def _identity(file: SourceFile, database: ObjectDatabase, cache: StatCache) -> Identified | None:
+    """What an unchanged file would be stored as, if the repository has all of it."""
+    oid = cache.get(file.stamp)
+    if oid is None or oid not in database:
+        return None
+    blobs = stored.part_oids(database, oid) if file.stamp.size >= parts.LARGE else (oid,)
+    if not all(blob in database for blob in blobs):
+        return None
+    return Identified(file.stamp, blobs, tuple(database.size(blob) for blob in blobs))
 
 
 def remember(directory: Path, written: Iterable[StoredFile], cache: StatCache) -> None:
@@ -134,6 +202,7 @@ class _Read(NamedTuple):
     stamp: Stamp
     settled: bool
     blobs: list[Oid]
+    sizes: list[int]
 
     def finish(self, writer: ObjectHasher) -> tuple[Mode, Oid]:
         """The mode and id of the file's entry, once its blobs are written."""
@@ -148,19 +217,19 @@ def _read(path: Path, writer: ObjectHasher, progress: Progress) -> _Read:
         with FileIO(path) as file:
             stamp, settled = _settle(file.fileno())
             blobs: list[Oid] = []
-            size = 0
+            sizes: list[int] = []
             for content in _contents(file, stamp.size):
                 writer.add_blob(content, blobs.append)
-                size += len(content)
+                sizes.append(len(content))
                 progress(len(content))
-            if size != stamp.size or Stamp.of(os.fstat(file.fileno())) != stamp:
+            if sum(sizes) != stamp.size or Stamp.of(os.fstat(file.fileno())) != stamp:
                 raise GitstoreError(
                     f"{path} changed while it was being read",
                     "nothing was recorded; try again when nothing writes to it",
                 )
     except OSError as error:
         raise GitstoreError(f"{path}: {error.strerror}") from error
-    return _Read(stamp, settled, blobs)
+    return _Read(stamp, settled, blobs, sizes)
 
 
 def _contents(file: FileIO, size: int) -> Iterator[bytes]:
@@ -191,15 +260,18 @@ def _known(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> tuple[Mo
     return (Mode.TREE, oid) if writer.has_tree(oid) else None
 
 
-def _tree(listing: Listing, entries: dict[Path, tuple[Mode, Oid]], writer: ObjectHasher) -> Oid:
-    """Write the trees of a listing whose files are all known; empty directories are left out."""
+def add_trees(listing: Listing, entries: dict[Path, tuple[Mode, Oid]], writer: ObjectHasher) -> Oid:
+    """Add the trees of a listing whose files were added; returns the outermost.
+
+    Empty directories are left out.
+    """
     found = []
     for name, file in listing.files.items():
         mode, oid = entries[file.path]
         found.append(TreeEntry(mode, name + parts.SUFFIX.encode() if mode is Mode.TREE else name, oid))
     for name, directory in listing.directories.items():
         if next(directory.walk(), None) is not None:
-            found.append(TreeEntry(Mode.TREE, name, _tree(directory, entries, writer)))
+            found.append(TreeEntry(Mode.TREE, name, add_trees(directory, entries, writer)))
     return writer.add(Kind.TREE, tree.encode(found))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
+from gitstore.objects import lock
 
 MINIMUM = (2, 39)
 
@@ -40,7 +41,9 @@ def run(
     prefix = ["env", *(f"{name}={value}" for name, value in (variables or {}).items())] if variables else []
     command = [*prefix, "git", *_WITHOUT_HOOKS, *arguments]
     try:
-        done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, check=False)
+        done = subprocess.run(
+            command, cwd=cwd, input=stdin, capture_output=True, check=False, pass_fds=lock.held()
+        )
     except FileNotFoundError as error:
         if not cwd.is_dir():
             raise GitstoreError(f"{cwd}: there is no such directory") from error

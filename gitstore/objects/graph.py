@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
+from gitstore.errors import Corrupt
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
@@ -38,6 +40,24 @@ def references(database: ObjectDatabase, oid: Oid) -> list[Reference]:
     except ValueError as error:
         raise BrokenObject(oid, f"it is malformed: {error}") from error
     return []
+
+
+def walk(database: ObjectDatabase, roots: Iterable[Oid], is_wanted: Callable[[Oid], bool]) -> Iterator[Oid]:
+    """What can be reached from `roots` by way of wanted objects alone, each once; blobs are not read.
+
+    An object that cannot be read is the end of its way.
+    """
+    seen = set()
+    stack = [(root, False) for root in roots]
+    while stack:
+        oid, is_leaf = stack.pop()
+        if oid in seen or not is_wanted(oid):
+            continue
+        seen.add(oid)
+        yield oid
+        if not is_leaf:
+            with suppress(Corrupt):
+                stack += [(each.oid, each.is_leaf) for each in references(database, oid)]
 
 
 def topological(database: ObjectDatabase, roots: Iterable[Oid]) -> dict[Oid, tuple[Oid, ...]]:

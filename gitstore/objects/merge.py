@@ -10,38 +10,44 @@ before the first of those it replaces goes, so that a crash leaves objects twice
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
+from gitstore.objects import lock
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.pack import Pack
-from gitstore.objects.pack_writer import KEEP_MARK, PackWriter, sync_directory
+from gitstore.objects.pack import SUFFIXES, Pack
+from gitstore.objects.pack_writer import PackWriter, sync_directory
 
 LARGE_PACK = 64 * 1024 * 1024
 FACTOR = 2
 
 
 def merge_small_packs(database: ObjectDatabase, private: Path) -> list[Pack]:
-    """Merge packs if that is due; returns those that went. Does nothing while another process merges."""
-    with _alone(private / "merge.lock") as alone:
-        if not alone:
+    """Merge packs if that is due; returns those that went.
+
+    Does nothing while another process merges, or collects garbage.
+    """
+    with lock.upkeep(private) as free:
+        if not free:
             return []
         database.refresh()
-        due = _due([pack for pack in database.own_packs if _is_ours(pack)])
+        due = _due([pack for pack in database.own_packs if pack.is_ours])
         if not due:
             return []
         merged = _copy(database, due)
         # If one of them has every object already, it is the merged pack, byte for byte and by name.
         gone = [pack for pack in due if pack.path != merged]
-        _forget_multi_pack_index(database.directory / "pack")
-        for pack in gone:
-            _remove(pack)
-        sync_directory(database.directory / "pack")
-    database.refresh()
+        remove_packs(database, gone)
     return gone
+
+
+def remove_packs(database: ObjectDatabase, packs: Iterable[Pack]) -> None:
+    """Take packs away, whose objects are in others or needed no more. Durable on return."""
+    _forget_multi_pack_index(database.directory / "pack")
+    for pack in packs:
+        _remove(pack)
+    sync_directory(database.directory / "pack")
+    database.refresh()
 
 
 def _due(packs: list[Pack]) -> list[Pack]:
@@ -69,16 +75,12 @@ def _copy(database: ObjectDatabase, packs: list[Pack]) -> Path | None:
     return written.path if written is not None else None
 
 
-def _is_ours(pack: Pack) -> bool:
-    try:
-        return pack.keep_path.read_bytes() == KEEP_MARK
-    except OSError:
-        return False
-
-
 def _remove(pack: Pack) -> None:
-    """Take a pack away, the index first: without it git no longer looks for the pack."""
-    for suffix in (".idx", ".rev", ".bitmap", ".pack", ".keep"):
+    """Take a pack away, the index first: without it git no longer looks for the pack.
+
+    The mark goes last, so that gc can tell what a crash leaves from a pack that git is about to index.
+    """
+    for suffix in SUFFIXES:
         pack.path.with_suffix(suffix).unlink(missing_ok=True)
 
 
@@ -86,22 +88,3 @@ def _forget_multi_pack_index(directory: Path) -> None:
     """Remove an index over many packs, of somebody's `git maintenance`: it names packs that go."""
     for path in directory.glob("multi-pack-index*"):
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """Whether this process is the only one in the block; the lock goes with the process, however it ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        yield _try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -15,6 +15,10 @@ from gitstore.objects import pack_format
 from gitstore.objects.deflate import inflate
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_index import PackIndex
+from gitstore.objects.pack_writer import KEEP_MARK
+
+SUFFIXES = (".idx", ".rev", ".bitmap", ".pack", ".keep")
+"""How the files of a pack end, in the order in which they go."""
 
 
 class Packed(NamedTuple):
@@ -54,6 +58,20 @@ class Pack:
     @property
     def keep_path(self) -> Path:
         return self.path.with_suffix(".keep")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether gitstore wrote the pack and still marks it as its own, so that nobody else removes it."""
+        try:
+            return self.keep_path.read_bytes() == KEEP_MARK
+        except OSError:
+            return False
+
+    @property
+    def disk_size(self) -> int:
+        """Bytes of the pack and of all files that belong to it."""
+        paths = (self.path.with_suffix(suffix) for suffix in SUFFIXES)
+        return sum(path.stat().st_size for path in paths if path.exists())
 
     def span(self, position: int) -> tuple[int, int]:
         """The bytes of the pack that hold the entry: from, to. Raises `Corrupt` if it has none there."""

@@ -16,6 +16,7 @@ PACK_HEADER_SIZE = 12
 TRAILER_SIZE = 20
 FANOUT_SIZE = 256 * 4
 INDEX_HEADER_SIZE = 8 + FANOUT_SIZE
+INDEX_ENTRY_SIZE = 20 + 4 + 4
 
 ENTRY_HEADER_MAX = 9
 """Bytes of an entry's header, at the most: they hold a size of 60 bits."""

@@ -26,7 +26,10 @@ class RefChanged(GitstoreError):
 
 
 class Change(NamedTuple):
-    """One ref's change: from `old` to `new`, where `None` means that there is no such ref."""
+    """One ref's change: from `old` to `new`, where `None` means that there is no such ref.
+
+    To delete a symbolic ref deletes that, and not the one it leads to, whose id `old` is.
+    """
 
     ref: str
     old: Oid | None
@@ -132,5 +135,5 @@ def _command(change: Change) -> str:
     """A line of `git update-ref --stdin -z`."""
     old = str(change.old) if change.old else _ABSENT
     if change.new is None:
-        return f"delete {change.ref}\0{old}\0"
+        return f"option no-deref\0delete {change.ref}\0{old}\0"
     return f"update {change.ref}\0{change.new}\0{old}\0"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 
 import pygit2
 
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
-from gitstore.objects import commit, git
+from gitstore.objects import commit, git, lock
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.merge import merge_small_packs
@@ -84,10 +85,25 @@ class Repository:
         """What is known of the files on disk."""
         return StatCache(self.private / "stat-cache")
 
-    def writer(self) -> ObjectWriter:
-        """Begin a write of new objects."""
-        self._prepare()
-        return ObjectWriter(self.objects)
+    @contextmanager
+    def writer(self) -> Iterator[ObjectWriter]:
+        """A write of new objects, in which nothing that the repository has goes away.
+
+        What keeps the objects, a ref, must be set within the block. Raises `Locked` if gc runs.
+        """
+        with self.writing():
+            self._prepare()
+            self.objects.refresh()
+            with ObjectWriter(self.objects) as writer:
+                yield writer
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Share the repository's lock with other writes, so that no gc runs. Raises `Locked` if one does."""
+        return lock.shared(self.private)
+
+    def collecting(self) -> AbstractContextManager[None]:
+        """Hold the repository's lock alone. Raises `Locked` if another gitstore command writes."""
+        return lock.exclusive(self.private)
 
     def maintain(self) -> None:
         """Cheap upkeep after a write: see to it that packs do not become too many."""

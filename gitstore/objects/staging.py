@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -57,9 +57,9 @@ def stage(
     """
     if not (repository.directory / code).is_dir():
         raise GitstoreError(f"{repository.directory / code} is not there, so there is no code to take")
-    with _quarantine(repository) as (objects, variables):
+    with quarantine(repository) as (objects, variables):
         _add(repository, code, variables)
-        top = Oid.parse(repository.git(*_PASSING, "write-tree", variables=variables).decode().strip())
+        top = _write_tree(repository, variables)
         moving = _Moving(ObjectDatabase(objects), writer, code)
         tree_oid = moving.subtree(top)
         if tree_oid is None:
@@ -71,12 +71,60 @@ def stage(
         return staged
 
 
+def listing(
+    repository: Repository, code: PurePosixPath, ignored: Iterable[PurePosixPath] = ()
+) -> dict[PurePosixPath, tuple[int, Oid]]:
+    """The mode and id that each file of the code directory has, as `stage` would find them; adds nothing.
+
+    Those `ignored` are told too, if they are there. Raises `GitstoreError` for a nested repository.
+    """
+    if not (repository.directory / code).is_dir():
+        return {}
+    forced = "".join(f"{code / path}\0" for path in ignored).encode("utf-8", "surrogateescape")
+    with quarantine(repository) as (_, variables):
+        _add(repository, code, variables)
+        if forced:
+            force = ("add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul")
+            repository.git(*_PASSING, "--literal-pathspecs", *force, stdin=forced, variables=variables)
+        command = ("--literal-pathspecs", "ls-files", "--stage", "-z", "--", str(code))
+        lines = repository.git(*command, variables=variables).decode("utf-8", "surrogateescape")
+    found: dict[PurePosixPath, tuple[int, Oid]] = {}
+    for line in lines.split("\0")[:-1]:
+        entry, _, name = line.partition("\t")
+        mode, oid, _ = entry.split(" ")
+        path = PurePosixPath(name)
+        if int(mode, 8) == tree.Mode.GITLINK:
+            raise _nested(path)
+        found[path.relative_to(code)] = int(mode, 8), Oid.parse(oid)
+    return found
+
+
+def code_tree(repository: Repository, code: PurePosixPath, variables: Mapping[str, str]) -> Oid | None:
+    """In a quarantine, the tree as which git would commit the code directory; `None` if there is no code.
+
+    Nothing is checked but for nested repositories without a commit: for those it raises `GitstoreError`.
+    """
+    if not (repository.directory / code).is_dir():
+        return None
+    _add(repository, code, variables)
+    top = _write_tree(repository, variables)
+    listed = repository.git(
+        "--literal-pathspecs", "ls-tree", "-z", str(top), "--", str(code), variables=variables
+    )
+    words = listed.partition(b"\t")[0].split()
+    return Oid.parse(words[2].decode()) if words[1:2] == [b"tree"] else None
+
+
 def _add(repository: Repository, code: PurePosixPath, variables: Mapping[str, str]) -> None:
     try:
         repository.git(*_PASSING, "--literal-pathspecs", "add", "--all", "--", str(code), variables=variables)
     except GitFailed as error:
         unborn = _UNBORN.search(error.stderr)
         raise (_nested(PurePosixPath(unborn[1])) if unborn else error) from error
+
+
+def _write_tree(repository: Repository, variables: Mapping[str, str]) -> Oid:
+    return Oid.parse(repository.git(*_PASSING, "write-tree", variables=variables).decode().strip())
 
 
 def _nested(path: PurePosixPath) -> GitstoreError:
@@ -87,8 +135,11 @@ def _nested(path: PurePosixPath) -> GitstoreError:
 
 
 @contextmanager
-def _quarantine(repository: Repository) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """A directory for new objects, and the environment that makes git use it, and a copy of the index."""
+def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """A directory for new objects, and the environment that makes git use it, and a copy of the index.
+
+    git sees the objects of the repository, and of the others; what it makes is gone with the block.
+    """
     repository.private.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tmp_stage_", dir=repository.private) as name:
         objects, index = Path(name, "objects"), Path(name, "index")
@@ -101,10 +152,16 @@ def _quarantine(repository: Repository) -> Iterator[tuple[Path, Mapping[str, str
             {
                 "GIT_INDEX_FILE": str(index),
                 "GIT_OBJECT_DIRECTORY": str(objects),
-                "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repository.common / "objects"),
+                **borrowing(repository, *others),
                 "LANGUAGE": "en",  # its messages as we know them, and nothing else of the locale
             },
         )
+
+
+def borrowing(*repositories: Repository) -> dict[str, str]:
+    """The environment in which git reads objects of these repositories, too."""
+    directories = (_quoted(each.common / "objects") for each in repositories)
+    return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(directories)}
 
 
 def _quoted(path: Path) -> str:

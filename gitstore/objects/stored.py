@@ -80,6 +80,16 @@ def read_tree(database: ObjectDatabase, oid: Oid) -> list[TreeEntry]:
         raise Corrupt(f"tree {oid} is malformed: {error}") from error
 
 
+def subtree(database: ObjectDatabase, root: Oid, path: PurePosixPath) -> Oid | None:
+    """The tree at a path of a tree, if there is a directory. Raises `Corrupt`."""
+    here: Oid | None = root
+    for step in path.parts:
+        entries = {entry.name: entry for entry in read_tree(database, here)} if here is not None else {}
+        entry = entries.get(os.fsencode(step))
+        here = entry.oid if entry is not None and entry.is_tree else None
+    return here
+
+
 def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
     """The parts of a large file, in order. Raises `Corrupt` if one is missing in the sequence."""
     entries = read_tree(database, oid)

@@ -37,6 +37,17 @@ def encode(target: Oid, name: str, identity: str, message: str, trailers: Mappin
     return text.encode("utf-8", "surrogateescape")
 
 
+def identity(content: bytes) -> str:
+    """Who made a tag, and when, as `encode` takes it."""
+    head = content.decode("utf-8", "surrogateescape").partition("\n\n")[0]
+    return next((line[7:] for line in head.split("\n") if line.startswith("tagger ")), "")
+
+
+def is_signed(content: bytes) -> bool:
+    """Whether a signature ends a tag's message."""
+    return _SIGNATURE.search(content.decode("utf-8", "surrogateescape")) is not None
+
+
 def parse(content: bytes) -> Tag:
     """A tag from its content; `ValueError` if it is malformed."""
     head, _, body = content.decode("utf-8", "surrogateescape").partition("\n\n")

@@ -7,6 +7,7 @@ used as it is ever after. It can be made again: deleting the cache only costs ti
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from gitstore.objects import extract, stored
@@ -30,6 +31,8 @@ def _directory(
 ) -> Path:
     target = repository.private / "cache" / f"{kind}-{tree}"
     if target.is_dir():
+        with suppress(OSError):
+            os.utime(target)  # gc leaves alone what was used lately
         return target
     found = list(stored.files(repository.objects, tree, joined=joined))
     try:

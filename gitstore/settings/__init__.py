@@ -1,7 +1,7 @@
 """settings.yaml: what it may hold, reading it, writing it and changing single keys of it."""
 
 from gitstore.settings.editing import set_keys
-from gitstore.settings.loading import FILE_NAME, find, load, parse
+from gitstore.settings.loading import FILE_NAME, find, load, parse, parse_identity
 from gitstore.settings.rendering import render, to_builtins
 from gitstore.settings.schema import (
     BasedOn,
@@ -33,6 +33,7 @@ __all__ = [
     "find",
     "load",
     "parse",
+    "parse_identity",
     "render",
     "set_keys",
     "to_builtins",

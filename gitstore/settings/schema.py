@@ -216,6 +216,10 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    detached: (
+        Annotated[bool, Meta(description="Whether the code is the model's own, and no longer the base's.")]
+        | None
+    ) = None
 
 
 class Settings(_Keys, frozen=True, kw_only=True):

@@ -158,10 +158,9 @@ def test_memory_stays_bounded_whatever_is_written(repository: Repository) -> Non
         from gitstore.objects.repository import Repository
         from tests.support.content import noise
         part = bytearray(noise({2 * MIB}))
-        writer = Repository(Path({str(repository.common)!r})).writer()
-        writer._pack.append = lambda oid, entry: None  # the disk is not what is measured
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        with writer:
+        with Repository(Path({str(repository.common)!r})).writer() as writer:
+            writer._pack.append = lambda oid, entry: None  # the disk is not what is measured
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             for number in range(256):
                 part[:4] = number.to_bytes(4, "big")
                 writer.add_blob(bytes(part), lambda _: None)

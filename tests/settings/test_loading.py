@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import BadSettings, NotAModel
-from gitstore.settings import Parameter, Settings, TensorType, find, load, parse
+from gitstore.settings import Parameter, Settings, TensorType, find, load, parse, parse_identity
 from gitstore.units import GIB, MIB
 
 
@@ -338,3 +338,35 @@ def test_find_looks_upward_to_the_repository(tmp_path: Path) -> None:
     assert error.value.message == f"{inner}: there is no settings.yaml here or above"
     (tmp_path / "model" / "settings.yaml").touch()
     assert find(inner) == tmp_path / "model" / "settings.yaml"
+
+
+class TestIdentity:
+    """parse_identity() reads two keys, and takes the long way where they are written oddly."""
+
+    BASE = (
+        "based_on:  # the base\n\n  model: m\n  snapshot: v1\n"
+        f"  # tag\n  tag: '{'0' * 40}'\n  commit: '{'1' * 40}'\n"
+    )
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"name: x\ntypes:\n  train: []\n{BASE}",
+            f"{BASE}name: x\r\ncode: src\n",
+            f'"name": x\n{BASE}',
+            f"{{name: x, based_on: {{model: m, snapshot: v1, tag: '{'0' * 40}', commit: '{'1' * 40}'}}}}",
+        ],
+    )
+    def test_it_finds_what_parse_finds(self, text: str) -> None:
+        found, whole = parse_identity(text.encode()), parse(text.encode())
+        assert (found.name, found.based_on) == (whole.name, whole.based_on)
+        assert found.based_on is not None
+
+    def test_other_keys_may_be_broken(self) -> None:
+        found = parse_identity(f"types: [1, 2]\nname: x\nnothing: of the kind\n{self.BASE}".encode())
+        assert (found.name, found.based_on is not None) == ("x", True)
+
+    @pytest.mark.parametrize("text", ["", "name: [x]\n", "name: x\nbased_on: {model: m}\n", "\xff"])
+    def test_what_it_cannot_read(self, text: str) -> None:
+        with pytest.raises(BadSettings):
+            parse_identity(text.encode("latin-1"))

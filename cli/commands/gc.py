@@ -1,0 +1,71 @@
+"""`gitstore gc`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import options, output
+
+if TYPE_CHECKING:
+    from gitstore.gc import Collected
+
+
+@click.command()
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(ctx: click.Context, *, dry_run: bool, show_progress: bool | None, as_json: bool) -> None:
+    """Drop from gitstore's packs what no ref, working copy or reflog needs, and what crashes left.
+
+    A pack of which nothing is needed goes. One with dead bytes is written anew without them, unless
+    it has 64 MiB or more and no more than a fifth of it is dead. What git stored is left to git gc.
+
+    \b
+    Examples:
+      gitstore gc --dry-run
+      gitstore gc
+    """
+    from gitstore import gc
+    from gitstore.objects.repository import Repository
+
+    repository = Repository.discover(ctx.obj)
+    with options.byte_progress("gc", None, wanted=show_progress) as progress:
+        done = gc.gc(repository, dry_run=dry_run, progress=progress)
+    if as_json:
+        output.data_json(_json(done, dry_run=dry_run))
+    else:
+        _show(done, "Would free" if dry_run else "Freed")
+
+
+def _show(done: Collected, verb: str) -> None:
+    from gitstore.units import format_size
+
+    output.message(f"{verb} {format_size(done.freed)}")
+    counts = {
+        "packs removed": len(done.removed),
+        "packs rewritten without their dead objects": len(done.rewritten),
+        "leftovers of crashes removed": len(done.leftovers),
+        "entries of the cache removed": len(done.cache),
+    }
+    for what, count in counts.items():
+        if count:
+            output.message(f"  {what}: {count}")
+    for item in done.snapshots:
+        output.message(f"  snapshot {item.name}: {format_size(item.size)}")
+    if done.left:
+        output.message(f"{format_size(done.left)} more are dead, in large packs that are mostly needed")
+    if done.foreign:
+        output.message(
+            f"{format_size(done.foreign)} more are dead, in what git stored; git gc frees them in its time"
+        )
+    for lock in done.locks:
+        output.message(f"{lock} is a lock of git; if no git is running, a crash left it: remove it")
+
+
+def _json(done: Collected, *, dry_run: bool) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(done) | {"locks": [str(path) for path in done.locks], "dry_run": dry_run}

@@ -1,0 +1,45 @@
+"""`gitstore rename`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstore.cli import output
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--force", is_flag=True, help="Rename a signed snapshot too; it loses the signature.")
+@output.json_option
+@click.pass_context
+def command(ctx: click.Context, old: str, new: str, *, force: bool, as_json: bool) -> None:
+    """Call the snapshot OLD of the model NEW from now on.
+
+    What it holds, its date and its message stay. The new tag says what the snapshot was called and
+    which tag it had. Models based on it stay valid: they go by its commit.
+
+    \b
+    Examples:
+      gitstore rename v1 baseline
+      gitstore rename dogs@v2 first-good-one
+    """
+    from gitstore import reference, renaming
+
+    found = reference.resolve(old, ctx.obj)
+    renamed = renaming.rename(found, new, force=force)
+    if as_json:
+        output.data_json(
+            {
+                "name": renamed.snapshot.name,
+                "ref": renamed.snapshot.ref,
+                "tag": str(renamed.snapshot.oid),
+                "renamed_from": {"name": found.name, "ref": found.ref, "tag": str(found.oid)},
+                "models": list(renamed.models),
+            }
+        )
+        return
+    output.message(f"Renamed {found.full_name} to {renamed.snapshot.full_name}")
+    if renamed.models:
+        stay = "stays" if len(renamed.models) == 1 else "stay"
+        output.message(f"{', '.join(renamed.models)} {stay} based on it")

@@ -1,0 +1,79 @@
+"""`gitstore rm`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import output
+
+if TYPE_CHECKING:
+    from gitstore.removal import Removal
+
+
+@click.command()
+@click.argument("references", metavar="REF...", nargs=-1, required=True)
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free, and what depends on it.")
+@click.option("--force", is_flag=True, help="Remove a snapshot too that a derived model is based on.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context, references: tuple[str, ...], *, dry_run: bool, force: bool, yes: bool, as_json: bool
+) -> None:
+    """Remove snapshots. Says first what that frees, and which models are based on them; asks on a terminal.
+
+    The tags go; the disk gets free with the next gitstore gc. Derived models keep what they need of
+    their base by their history, so --force takes nothing from them.
+
+    \b
+    Examples:
+      gitstore rm v1 --dry-run
+      gitstore rm v1 v2 dogs@v3
+      gitstore rm v1 --force --yes
+    """
+    from gitstore import reference, removal
+
+    found = [reference.resolve(each, ctx.obj) for each in references]
+    if any(each.repository.common != found[0].repository.common for each in found):
+        raise click.UsageError("remove the snapshots of one repository at a time", ctx)
+    examined = removal.examine(found)
+    if not as_json:
+        _explain(examined)
+    if not dry_run:
+        if not force:
+            removal.check(examined)
+        if not yes and sys.stdin.isatty():
+            click.confirm(f"Remove {examined.names}?", abort=True, err=True)
+        removal.remove(examined)
+    if as_json:
+        output.data_json(_json(examined, removed=not dry_run))
+    elif not dry_run:
+        output.message(f"Removed {examined.names}; gitstore gc frees the disk")
+
+
+def _explain(examined: Removal) -> None:
+    from gitstore.units import format_size
+
+    frees = f"Removing {examined.names} frees {format_size(examined.exclusive)}"
+    if examined.withheld:
+        frees += f", {format_size(examined.withheld)} of it only when git's reflogs and indexes forget it"
+    output.message(frees)
+    based = [*examined.dependents.models, *examined.dependents.snapshots]
+    if based:
+        output.message(f"Based on {'it' if len(examined.snapshots) == 1 else 'them'}: {', '.join(based)}")
+
+
+def _json(examined: Removal, *, removed: bool) -> dict[str, object]:
+    return {
+        "snapshots": [
+            {"name": each.full_name, "ref": each.ref, "tag": str(each.oid)} for each in examined.snapshots
+        ],
+        "exclusive_bytes": examined.exclusive,
+        "withheld_bytes": examined.withheld,
+        "models": list(examined.dependents.models),
+        "dependent_snapshots": list(examined.dependents.snapshots),
+        "removed": removed,
+    }

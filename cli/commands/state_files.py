@@ -1,0 +1,142 @@
+"""The commands of `gitstore state` that bring states in and out, rename and remove them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstore.cli import options, output
+
+
+@click.command("import")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="The state to make; the active one by default.")
+@click.option("--force", is_flag=True, help="Replace a state that is there, whether it is saved or not.")
+@click.option("--save/--no-save", default=True, help="Save the state, or only put its files on disk.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    name: str | None,
+    *,
+    force: bool,
+    save: bool,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Make a state of files and directories from elsewhere: copy them to states/NAME, then save it.
+
+    A single directory is the state: its files are taken. Of several paths each keeps its name, the
+    directories too. Links are followed. Where the file system can share blocks, no bytes move.
+
+    \b
+    Examples:
+      gitstore state import ~/downloads/weights.safetensors
+      gitstore state import ../run-7/checkpoint --name run-7
+      gitstore state import weights.bin tokenizer.json --name chat --no-save
+    """
+    from gitstore import state, state_import
+    from gitstore.model import Model
+    from gitstore.units import format_size
+
+    model = Model.open(ctx.obj)
+    name = name or state.active(model)
+    sources = [Path(ctx.obj, path) for path in paths]
+    with options.byte_progress(f"import {name}", None, wanted=show_progress) as progress:
+        done = state_import.import_files(model, name, sources, force=force, save=save, progress=progress)
+    added = done.saved.pack.size if done.saved is not None and done.saved.pack is not None else 0
+    if as_json:
+        tree = str(done.saved.tree) if done.saved is not None else None
+        where = str(done.path) if done.path is not None else None
+        output.data_json({"name": name, "path": where, "size": done.size, "tree": tree, "added_bytes": added})
+        return
+    kept = f"saved, added {format_size(added)}" if done.saved is not None else "not saved yet"
+    output.message(f"Imported state {name}: {format_size(done.size)}, {kept}")
+
+
+@click.command("export")
+@click.argument("name")
+@click.argument("directory", type=click.Path(path_type=Path))
+@options.progress_option
+@output.json_option
+@click.pass_context
+def export_(
+    ctx: click.Context, name: str, directory: Path, *, show_progress: bool | None, as_json: bool
+) -> None:
+    """Write the files of a state, as it is saved, into DIRECTORY, new or empty.
+
+    Large files are joined from their parts; every object is checked on the way.
+
+    \b
+    Examples:
+      gitstore state export trained-1 /srv/weights
+      gitstore state export initial out --json
+    """
+    from gitstore import export
+    from gitstore.model import Model
+    from gitstore.units import format_size
+
+    target = Path(ctx.obj, directory)
+    with options.byte_progress(f"export {name}", None, wanted=show_progress) as progress:
+        size = export.export_state(Model.open(ctx.obj), name, target, progress=progress)
+    if as_json:
+        output.data_json({"name": name, "directory": str(target), "size": size})
+        return
+    output.message(f"Exported state {name} to {target}: {format_size(size)}")
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.pass_context
+def rename(ctx: click.Context, old: str, new: str) -> None:
+    """Call the state OLD by the name NEW: what is saved of it, and its directory on disk.
+
+    The active state stays active. Snapshots that were taken with it keep the name they recorded.
+
+    \b
+    Example:
+      gitstore state rename trained-3 best
+    """
+    from gitstore import state_renaming
+    from gitstore.model import Model
+
+    state_renaming.rename(Model.open(ctx.obj), old, new)
+    output.message(f"The state {old} is called {new} now")
+
+
+@click.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Remove the active state too, and files that are not saved.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def rm(
+    ctx: click.Context, names: tuple[str, ...], *, force: bool, show_progress: bool | None, as_json: bool
+) -> None:
+    """Remove states, what is saved of them and their directories on disk, and say what gc then frees.
+
+    Snapshots keep the weights that they hold. When the active state goes, the active state is `initial`
+    again.
+
+    \b
+    Examples:
+      gitstore state rm trained-1 trained-2
+      gitstore state rm spoilt --force
+    """
+    from gitstore import state_removal
+    from gitstore.model import Model
+    from gitstore.units import format_size
+
+    with options.byte_progress(f"check {', '.join(names)}", None, wanted=show_progress) as progress:
+        done = state_removal.remove(Model.open(ctx.obj), names, force=force, progress=progress)
+    if as_json:
+        output.data_json(
+            {"names": list(done.names), "exclusive_bytes": done.exclusive, "active": done.active}
+        )
+        return
+    what = "state" if len(done.names) == 1 else "states"
+    output.message(f"Removed {what} {', '.join(done.names)}: gitstore gc frees {format_size(done.exclusive)}")

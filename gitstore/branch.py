@@ -1,0 +1,245 @@
+"""A model's branch: one commit more on it, and the files of the working copy that follow.
+
+The branch's ref is the commit point. What is interrupted after it leaves a working copy behind its
+branch, as `git status` shows; `Branch.resume` brings it up, and writes over nothing that is not
+in the branch's history.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from gitstore import settings
+from gitstore.errors import GitstoreError, Locked
+from gitstore.model import SETTINGS, Model, committed_file
+from gitstore.objects import commit, stored, tree
+from gitstore.objects.git import GitFailed
+from gitstore.objects.object_writer import ObjectWriter
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.refs import Change
+from gitstore.objects.staging import listing
+from gitstore.objects.tree import TreeEntry
+from gitstore.settings import Settings
+
+Content = tuple[int, Oid]
+"""The mode and id of a tree's entry."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The branch of a model that a working copy has checked out, with its head as it was found."""
+
+    model: Model
+    ref: str
+    tip: Oid
+
+    @classmethod
+    def of(cls, model: Model) -> Branch:
+        """The model's branch. Raises `GitstoreError` if it is not what the working copy has checked out."""
+        if model.repository.is_bare:
+            raise GitstoreError(
+                f"{model.directory} is a bare repository", "say it in a working copy of the model"
+            )
+        name, tip = model.repository.head(), model.head
+        if name is None or tip is None or (model.prefix and name != model.name):
+            here = "no branch" if name is None else f"the branch {name}"
+            raise GitstoreError(
+                f"{model.directory} has {here} checked out, not the model's own",
+                f"git switch {model.name}" if model.prefix else "git switch BRANCH",
+            )
+        return cls(model, f"refs/heads/{name}", tip)
+
+    @cached_property
+    def settings_content(self) -> bytes:
+        """The settings at the branch's head."""
+        return committed_file(self.model.repository, self.tip, SETTINGS) or b""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings at the branch's head. Raises `BadSettings`."""
+        return settings.parse(self.settings_content)
+
+    @property
+    def code(self) -> PurePosixPath:
+        """Where the code is."""
+        return PurePosixPath(self.settings.code)
+
+    def entry(self, path: PurePosixPath, at: Oid | None = None) -> Content | None:
+        """What the branch's head, or another commit, has at a path; `None` if nothing is there."""
+        objects = self.model.repository.objects
+        found: Content | None = (tree.Mode.TREE, self.model.repository.commit(at or self.tip).tree)
+        for step in path.parts:
+            if found is None or found[0] != tree.Mode.TREE:
+                return None
+            entries = stored.read_tree(objects, found[1])
+            found = next(((e.mode, e.oid) for e in entries if e.name == os.fsencode(step)), None)
+        return found
+
+    def check_clean(self, paths: Sequence[PurePosixPath]) -> None:
+        """Raise `GitstoreError`, which names the first, for uncommitted changes at or below paths."""
+        self._check_unlocked()
+        changed = self._changed(paths)
+        if changed:
+            raise _uncommitted(changed)
+
+    def add(
+        self,
+        changes: Mapping[PurePosixPath, Content | None],
+        message: str,
+        writer: ObjectWriter,
+        *,
+        merged: tuple[Oid, ...] = (),
+    ) -> Oid:
+        """Put a commit with changed paths on the branch; durable on return. `merged` are more parents.
+
+        Neither index nor files follow yet. Raises `RefChanged` if the branch has moved.
+        """
+        root = _edited(writer, self.model.repository.commit(self.tip).tree, changes)
+        identity = self.model.repository.identity()
+        parents = (self.tip, *merged)
+        oid = writer.add(Kind.COMMIT, commit.encode(root, parents, identity, message))
+        writer.finish()
+        self.model.repository.refs.change([Change(self.ref, self.tip, oid)], message)
+        return oid
+
+    def follow(self, paths: Sequence[PurePosixPath]) -> None:
+        """Bring index and files at and below paths to the branch's head, by stock git."""
+        known = [str(path) for path in paths if self._is_known(path)]
+        try:
+            self.model.repository.git(
+                "--literal-pathspecs", "restore", "--source=HEAD", "--staged", "--worktree", "--", *known
+            )
+        except GitFailed as error:
+            self._check_unlocked()
+            raise GitstoreError(
+                f"the commit is made, but not all files of {self.model.directory} have followed:"
+                f" {error.message}",
+                "mend that, then say the same again",
+            ) from error
+
+    def resume(self, paths: Sequence[PurePosixPath]) -> None:
+        """Let files follow that an interrupted command left behind; does nothing if none are.
+
+        Raises `GitstoreError`, which names the first, for a file that has been changed otherwise: to
+        what neither the branch's head nor the commit before has.
+        """
+        self._check_unlocked()
+        if self._changed(paths):
+            foreign = sorted(path for each in paths for path in self._foreign(each))
+            if foreign:
+                raise _uncommitted([str(path) for path in foreign])
+            self.follow(paths)
+
+    def _is_known(self, path: PurePosixPath) -> bool:
+        """Whether the head, or the commit before, has something at a path: git asks for that."""
+        commits = (self._now, *self.model.repository.commit(self._now).parents[:1])
+        return any(self.entry(path, at) is not None for at in commits)
+
+    @property
+    def _now(self) -> Oid:
+        return self.model.head or self.tip
+
+    def _changed(self, paths: Sequence[PurePosixPath]) -> list[str]:
+        """What git status lists at and below paths, files that git does not know included."""
+        listed = self.model.repository.git(
+            "--no-optional-locks", "--literal-pathspecs", "status", "--porcelain=v1", "-z", "--no-renames",
+            "--untracked-files=all", "--", *map(str, paths),
+        )  # fmt: skip
+        return sorted(os.fsdecode(line[3:]) for line in listed.split(b"\0") if line)
+
+    def _foreign(self, path: PurePosixPath) -> Iterator[PurePosixPath]:
+        """Files on disk at or below a path which the head, and the commit before, have not so.
+
+        A file that is cut short is git's, killed while it was writing it.
+        """
+        objects = self.model.repository.objects
+        tip = self.model.repository.commit(self.tip)
+        new, *old = (self._files(path, at) for at in (self.tip, *tip.parents[:1]))
+        for each, content in self._on_disk(path).items():
+            if content in (new.get(each), *(files.get(each) for files in old)):
+                continue
+            wanted = objects.read_as(Kind.BLOB, new[each][1]) if each in new else b""
+            if not wanted.startswith((self.model.directory / each).read_bytes()):
+                yield each
+
+    def _files(self, path: PurePosixPath, at: Oid) -> dict[PurePosixPath, Content]:
+        """The files that a commit has at or below a path."""
+        found = self.entry(path, at)
+        if found is None or found[0] != tree.Mode.TREE:
+            return {path: found} if found is not None else {}
+        listed = stored.files(self.model.repository.objects, found[1], joined=False)
+        return {path / file.path: (file.mode, file.entry) for file in listed}
+
+    def _on_disk(self, path: PurePosixPath) -> dict[PurePosixPath, Content]:
+        """The files on disk at or below a path, as git would commit them."""
+        there = self.model.directory / path
+        if there.is_file():
+            return {path: (tree.Mode.FILE, Oid.of(Kind.BLOB, there.read_bytes()))}
+        listed = listing(self.model.repository, path) if there.is_dir() else {}
+        return {path / each: content for each, content in listed.items()}
+
+    def _check_unlocked(self) -> None:
+        lock = self.model.repository.git_directory / "index.lock"
+        if lock.exists():
+            raise Locked(
+                "the index is locked by another git process",
+                f"if none is running, a crash left the lock: remove {lock}",
+            )
+
+
+def in_the_way(directory: Path, old: Collection[PurePosixPath], new: Collection[PurePosixPath]) -> list[str]:
+    """Files below a directory that `old` has not, where `new` needs the place: checking it out drops them."""
+    found = set()
+    for path in set(new) - set(old):
+        for each in (path, *path.parents[:-1]):
+            there = directory / each
+            if (there.is_file() or there.is_symlink()) and each not in old:
+                found.add(str(each))
+        if (directory / path).is_dir() and not (directory / path).is_symlink():
+            inside = (each for each in (directory / path).rglob("*") if not each.is_dir())
+            below = (PurePosixPath(each.relative_to(directory)) for each in inside)
+            found.update(str(each) for each in below if each not in old)
+    return sorted(found)
+
+
+def set_writable(directory: Path, *, writable: bool) -> None:
+    """Let the files below a directory be written by their owner, or by nobody."""
+    for folder, _, names in os.walk(directory):
+        for path in (Path(folder, each) for each in names):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o200 if writable else mode & ~0o222)
+
+
+def _edited(writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPath, Content | None]) -> Oid:
+    """Add a tree with some paths changed, or removed where the change is `None`; returns it."""
+    listed = stored.read_tree(writer.database, root) if root is not None else []
+    entries = {entry.name: entry for entry in listed}
+    below: dict[bytes, dict[PurePosixPath, Content | None]] = defaultdict(dict)
+    for path, content in changes.items():
+        name = os.fsencode(path.parts[0])
+        if len(path.parts) > 1:
+            below[name][PurePosixPath(*path.parts[1:])] = content
+        elif content is None:
+            entries.pop(name, None)
+        else:
+            entries[name] = TreeEntry(content[0], name, content[1])
+    for name, inner in below.items():
+        before = entries[name].oid if name in entries and entries[name].is_tree else None
+        entries[name] = TreeEntry(tree.Mode.TREE, name, _edited(writer, before, inner))
+    return writer.add(Kind.TREE, tree.encode(entries.values()))
+
+
+def _uncommitted(names: Sequence[str]) -> GitstoreError:
+    more = f", and {len(names) - 1} more" if len(names) > 1 else ""
+    have = "have" if more else "has"
+    if names[0] == SETTINGS:
+        hint = f"git commit -m TEXT -- {SETTINGS} keeps them, git checkout HEAD -- {SETTINGS} drops them"
+    else:
+        hint = "git stash --include-untracked puts them aside, git status shows them"
+    return GitstoreError(f"{names[0]}{more} {have} changes that are not committed", hint)

@@ -1,0 +1,117 @@
+"""What differs in code, and in packages.lock, as git's own diff tells it.
+
+The code of a working copy is what a snapshot would take: uncommitted and new files are in, ignored
+ones are not. git sees it as a tree in a quarantine, so that branch, index and files stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gitstore.model import CODE, LOCK, Model
+from gitstore.objects import staging
+from gitstore.objects.oid import Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.stored import subtree
+from gitstore.snapshot import Snapshot
+
+_KINDS = {"A": "added", "D": "removed"}
+
+
+class CodeChange(NamedTuple):
+    """A file that differs: `added`, `removed` or `changed`, and how many lines; `None` if it is binary."""
+
+    path: str
+    kind: str
+    lines_added: int | None
+    lines_removed: int | None
+
+
+@dataclass(frozen=True)
+class CodeDiff:
+    """The files that differ, and how git shows it: a table, or a patch."""
+
+    files: tuple[CodeChange, ...]
+    text: bytes
+
+
+def compare(
+    before: Snapshot, after: Snapshot | Model, *, patch: bool = False, colour: bool = False
+) -> CodeDiff:
+    """Compare a snapshot's code with another's, or with what a snapshot of a model would take.
+
+    Paths begin with `code/`, as in a snapshot, wherever a working copy has its code. Renames are told
+    in the text only. Raises `GitstoreError` for a nested repository in a working copy.
+    """
+    with _view(before, after) as view:
+        files = tuple(_files(view.diff("--raw", "--numstat", "--no-renames", "-z")))
+        how = ("--patch" if patch else "--stat", f"--color={'always' if colour else 'never'}")
+        return CodeDiff(files, view.diff(*how) if files else b"")
+
+
+class _View(NamedTuple):
+    """Two trees, and the repository and the environment in which git has both."""
+
+    repository: Repository
+    variables: Mapping[str, str]
+    before: Oid
+    after: Oid
+
+    def diff(self, *options: str) -> bytes:
+        trees = (str(self.before), str(self.after))
+        return self.repository.git("diff", *options, *trees, "--", CODE, LOCK, variables=self.variables)
+
+
+@contextmanager
+def _view(before: Snapshot, after: Snapshot | Model) -> Iterator[_View]:
+    if isinstance(after, Snapshot):
+        borrowed = staging.borrowing(before.repository)
+        yield _View(after.repository, borrowed, before.tree, after.tree)
+        return
+    repository = after.repository
+    # A quarantine is cleared away by gc, if it takes it for what a crash left.
+    with repository.writing(), staging.quarantine(repository, before.repository) as (_, variables):
+        yield _View(repository, variables, before.tree, _tree(after, variables))
+
+
+def _tree(model: Model, variables: Mapping[str, str]) -> Oid:
+    """A tree, in a quarantine, of a model's code and packages.lock where a snapshot has them."""
+    git = model.repository.git
+    entries = []
+    code = _code(model, variables)
+    if code is not None:
+        entries.append(f"040000 tree {code}\t{CODE}\0")
+    lock = model.top_file(LOCK)
+    if lock is not None:
+        blob = git("hash-object", "-w", "--stdin", stdin=lock, variables=variables).decode().strip()
+        entries.append(f"100644 blob {blob}\t{LOCK}\0")
+    made = git("mktree", "-z", stdin="".join(entries).encode(), variables=variables)
+    return Oid.parse(made.decode().strip())
+
+
+def _code(model: Model, variables: Mapping[str, str]) -> Oid | None:
+    """The tree of a model's code as it is on disk, or committed in a bare repository; `None` without any."""
+    repository, code = model.repository, model.code
+    if repository.is_bare:
+        top = repository.commit(model.head).tree if model.head is not None else None
+        return subtree(repository.objects, top, code) if top is not None else None
+    return staging.code_tree(repository, code, variables)
+
+
+def _files(listed: bytes) -> Iterator[CodeChange]:
+    """What `git diff --raw --numstat -z` lists: for each file its status, then for each its lines."""
+    words = iter(listed.decode("utf-8", "surrogateescape").split("\0"))
+    kinds = {}
+    for word in words:
+        if word.startswith(":"):
+            kinds[next(words)] = _KINDS.get(word.rsplit(" ", 1)[1], "changed")
+        elif word:
+            added, removed, path = word.split("\t", 2)
+            yield CodeChange(path, kinds[path], _count(added), _count(removed))
+
+
+def _count(word: str) -> int | None:
+    return None if word == "-" else int(word)

@@ -1,0 +1,71 @@
+"""Who depends on a snapshot: the derived models that are pinned to its commit, and their snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from gitstore import settings, snapshot
+from gitstore.errors import BadSettings
+from gitstore.model import SETTINGS, committed_file
+from gitstore.objects.oid import Oid
+from gitstore.objects.repository import Repository
+from gitstore.settings import BasedOn
+from gitstore.snapshot import UnreadableSnapshots
+
+_BRANCHES = "refs/heads/"
+
+
+@dataclass(frozen=True)
+class Dependents:
+    """The names of derived models, and the full names of snapshots of derived models."""
+
+    models: tuple[str, ...]
+    snapshots: tuple[str, ...]
+
+
+def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
+    """Who is based on snapshots of these commits, in the same repository.
+
+    They go by the commit, which no removal and no renaming of the tag can take from them.
+    """
+    wanted = {str(commit) for commit in commits}
+    models = [name for name, base in _derived(repository) if base.commit in wanted]
+    return Dependents(tuple(models), tuple(_snapshots(repository, wanted)))
+
+
+def _derived(repository: Repository) -> Iterator[tuple[str, BasedOn]]:
+    """The derived models that have a branch and no code of their own, and what each is based on."""
+    for ref, tip in repository.refs.below(_BRANCHES):
+        content = committed_file(repository, tip, SETTINGS)
+        if content is None or b"based_on" not in content:
+            continue  # reading YAML takes its time
+        try:
+            found = settings.parse(content)
+        except BadSettings:
+            continue
+        name, base = ref.removeprefix(_BRANCHES), found.based_on
+        if found.name == name and base is not None and base.url is None and not base.detached:
+            yield name, base
+
+
+def _snapshots(repository: Repository, commits: Collection[str]) -> Iterator[str]:
+    try:
+        found = snapshot.every(repository)
+    except UnreadableSnapshots as error:
+        found = list(error.others)
+    bases: dict[Oid, str | None] = {}  # thousands of snapshots have a few settings between them
+    for each in found:
+        if "Based-On" in each.tag.trailers:
+            if each.settings_blob not in bases:
+                bases[each.settings_blob] = _base(each)
+            if bases[each.settings_blob] in commits:
+                yield each.full_name
+
+
+def _base(found: snapshot.Snapshot) -> str | None:
+    try:
+        base = found.settings.based_on
+    except BadSettings:
+        return None
+    return base.commit if base is not None and base.url is None else None

@@ -1,0 +1,161 @@
+"""Collecting garbage: what no ref, working copy or reflog needs stops costing.
+
+Our packs lose their dead objects, crashes their leftovers, and the cache the code and states that the
+repository no longer has. What git wrote is git's to collect, in its own time; it is only counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.errors import Corrupt, GitstoreError
+from gitstore.objects import collect, graph, orphans, tag
+from gitstore.objects.collect import Change, Plan
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.files import Progress
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack import Packed
+from gitstore.objects.reachable import reachable
+from gitstore.objects.repository import Repository
+from gitstore.objects.tag import Tag
+
+CACHE_AGE = 60 * 60
+"""Seconds since its last use for which an entry of the cache is left: an operation may run from it."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that went, or would go: its name, and bytes."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A pack that was written anew without its dead objects: its name, and bytes before and after."""
+
+    name: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a collection did, or would do. All sizes are bytes.
+
+    `snapshots` are removed ones, with what was in our packs for them alone. `left` is dead in large
+    packs of ours that are mostly alive, `foreign` in packs and loose objects of git. `locks` are files.
+    """
+
+    snapshots: list[Item]
+    removed: list[Item]
+    rewritten: list[Rewritten]
+    leftovers: list[Item]
+    cache: list[Item]
+    freed: int
+    left: int
+    foreign: int
+    locks: list[Path]
+
+
+def gc(repository: Repository, *, dry_run: bool = False, progress: Progress = lambda _: None) -> Collected:
+    """Drop what nothing needs; with `dry_run`, only find out what that is.
+
+    Whatever ends it, every object that is needed is there. `progress` hears of the bytes of packs.
+    Raises `Locked` while another gitstore command writes, and `Corrupt` if an object is missing that
+    something needs.
+    """
+    _check_wanted(repository)
+    with repository.collecting():
+        objects = repository.objects
+        before = collect.survey(objects)
+        live = reachable(repository)
+        plan = collect.plan(before, live)
+        snapshots = list(_snapshots(objects, plan, live))
+        leftovers, cached = orphans.orphans(repository), list(_cache(repository, live))
+        files = [[Item(path.name, orphans.size(path)) for path in paths] for paths in (leftovers, cached)]
+        foreign = collect.dead_elsewhere(objects, live)
+        changes: Collection[Change] = plan.changes
+        if not dry_run:
+            for path in (*leftovers, *cached):
+                orphans.remove(path)
+            changes = collect.carry_out(objects, plan, before, progress)
+    return Collected(
+        snapshots=snapshots,
+        removed=[Item(each.pack.path.name, each.freed) for each in changes if not each.kept],
+        rewritten=[
+            Rewritten(each.pack.path.name, each.pack.size, each.size_after) for each in changes if each.kept
+        ],
+        leftovers=files[0],
+        cache=files[1],
+        freed=sum(change.freed for change in changes) + sum(item.size for items in files for item in items),
+        left=plan.left,
+        foreign=foreign,
+        locks=orphans.stale_locks(repository),
+    )
+
+
+def _check_wanted(repository: Repository) -> None:
+    """git never deletes objects of a repository that says so, gitrepository-layout(5)."""
+    if (repository.config("extensions.preciousObjects") or "").lower() in ("true", "yes", "on", "1"):
+        raise GitstoreError(
+            f"{repository.common} keeps all objects: extensions.preciousObjects is set",
+            "somebody borrows its objects; git config --unset extensions.preciousObjects if nobody does",
+        )
+
+
+def _cache(repository: Repository, live: Collection[Oid]) -> Iterator[Path]:
+    """The entries of the cache whose tree is not in the repository any more."""
+    for path in sorted(repository.private.glob("cache/*-*")):
+        try:
+            tree = Oid.parse(path.name.rpartition("-")[2])
+        except ValueError:
+            continue
+        if tree not in live and time.time() - path.stat().st_mtime > CACHE_AGE:
+            yield path
+
+
+def _snapshots(objects: ObjectDatabase, plan: Plan, live: Collection[Oid]) -> Iterator[Item]:
+    """The removed snapshots whose tags go, oldest first, with the bytes of the dead objects of each.
+
+    What several of them have is counted for the first.
+    """
+    sizes: dict[Oid, int] = {}
+    for change in plan.changes:
+        for position in change.dropped:
+            oid = change.pack.index.oid(position)
+            if oid not in live:
+                sizes[oid] = Packed(change.pack, position).disk_size
+    for name, oid in sorted(_tags(objects, plan, sizes)):
+        yield Item(name[1], _take(objects, oid, sizes))
+
+
+def _tags(objects: ObjectDatabase, plan: Plan, dead: Collection[Oid]) -> set[tuple[tuple[float, str], Oid]]:
+    """The dead tags of snapshots: their dates and names, and ids."""
+    found = set()
+    for change in plan.changes:
+        for position in change.dropped:
+            oid = change.pack.index.oid(position)
+            if oid in dead and change.pack.header(position).type == Kind.TAG:
+                read = _read_tag(objects, oid)
+                if read is not None:
+                    found.add(((read.date.timestamp() if read.date else 0.0, read.name), oid))
+    return found
+
+
+def _read_tag(objects: ObjectDatabase, oid: Oid) -> Tag | None:
+    """A dead tag, if it was a snapshot's and can be read."""
+    try:
+        found = tag.parse(objects.read_as(Kind.TAG, oid))
+    except (Corrupt, ValueError):
+        return None
+    return found if "Gitstore-Format" in found.trailers else None
+
+
+def _take(objects: ObjectDatabase, root: Oid, sizes: dict[Oid, int]) -> int:
+    """The bytes of all that can be reached from a dead object and is dead; they are taken out of `sizes`."""
+    return sum(sizes.pop(oid) for oid in list(graph.walk(objects, [root], sizes.__contains__)))

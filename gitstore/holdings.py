@@ -1,0 +1,105 @@
+"""What git holds of a model, whatever becomes of its working copy: what may be overwritten without loss.
+
+The branch head, the model's snapshots and its saved states hold it. The index does not count, nor
+objects that nothing names: git forgets both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from gitstore import snapshot
+from gitstore.errors import GitstoreError
+from gitstore.model import LOCK, Model, committed_file
+from gitstore.objects import stored
+from gitstore.objects.oid import Kind, Oid
+from gitstore.snapshot import Snapshot, UnreadableSnapshots
+
+CodeFile = tuple[int, Oid]
+"""The mode and id of a file's entry."""
+
+_SHOWN = 5
+"""Names in a message; the others are counted."""
+
+
+class WouldLose(GitstoreError):
+    """Files would be gone that git holds nowhere. `paths` are all of them, from the working copy's top."""
+
+    def __init__(self, doing: str, paths: Sequence[PurePosixPath], hint: str) -> None:
+        count = f"{len(paths)} files that are" if len(paths) > 1 else "a file that is"
+        more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+        names = ", ".join(str(path) for path in paths[:_SHOWN])
+        super().__init__(
+            f"{doing} would lose {count} neither committed nor saved: {names}{more}",
+            f"{hint}; with --force it is lost",
+        )
+        self.paths = tuple(paths)
+
+    def details(self) -> dict[str, Any]:
+        return {"paths": [str(path) for path in self.paths]}
+
+
+class Holdings:
+    """What a model's refs hold. Looked up when it is first asked for."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._objects = model.repository.objects
+
+    @cached_property
+    def _snapshots(self) -> list[Snapshot]:
+        try:
+            return snapshot.below(self._model)
+        except UnreadableSnapshots as error:
+            return list(error.others)  # the others hold nothing that could be counted on
+
+    @cached_property
+    def _states(self) -> set[Oid]:
+        saved = self._model.repository.refs.below(self._model.state_ref(""))
+        return {
+            *(self._model.repository.commit(oid).tree for _, oid in saved),
+            *(each.state for each in self._snapshots),
+        }
+
+    def unheld_state(self, tree: Oid, files: dict[PurePosixPath, Oid]) -> dict[PurePosixPath, Oid]:
+        """Those files of a state that no saved state and no snapshot has; none if one is this very `tree`."""
+        left = dict(files) if tree not in self._states else {}
+        for held in self._states:
+            if not left:
+                break
+            for file in stored.files(self._objects, held, joined=True):
+                if left.get(file.path) == file.entry:
+                    del left[file.path]
+        return left
+
+    def unheld_code(
+        self, files: dict[PurePosixPath, CodeFile], at: PurePosixPath
+    ) -> dict[PurePosixPath, CodeFile]:
+        """Those files of the code directory `at` that neither the branch head nor a snapshot has there."""
+        left = dict(files)
+        for tree in self._code_trees(at):
+            if not left:
+                break
+            listed = stored.files(self._objects, tree, joined=False)
+            held = {file.path: (file.mode, file.entry) for file in listed}
+            left = {path: entry for path, entry in left.items() if held.get(path) != entry}
+        return left
+
+    def _code_trees(self, at: PurePosixPath) -> list[Oid]:
+        """The code trees of the branch head and the snapshots, the likeliest first."""
+        head = self._model.head
+        top = self._model.repository.commit(head).tree if head is not None else None
+        here = stored.subtree(self._objects, top, at) if top is not None else None
+        found = [here] if here is not None else []
+        return list(dict.fromkeys([*found, *(each.code for each in reversed(self._snapshots))]))
+
+    def has_top_file(self, name: str, content: bytes) -> bool:
+        """Whether the branch head or a snapshot has this settings.yaml, or this packages.lock."""
+        head = self._model.head
+        if head is not None and committed_file(self._model.repository, head, name) == content:
+            return True
+        oid = Oid.of(Kind.BLOB, content)
+        return any(oid == (each.lock if name == LOCK else each.settings_blob) for each in self._snapshots)

@@ -1,0 +1,88 @@
+"""What is based on what: the models of a repository as a tree of bases.
+
+A derived model hangs on the snapshot that it is based on. It is found by the base's commit, which stays
+when the tag is renamed; where the tag has been removed, a place without a snapshot stands for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gitstore.models import Listed
+from gitstore.settings import BasedOn
+from gitstore.snapshot import Snapshot
+
+
+@dataclass
+class Place:
+    """A snapshot of a model, with the models based on it; `snapshot` is `None` if it was removed."""
+
+    name: str
+    snapshot: Snapshot | None
+    models: list[Line] = field(default_factory=list)
+
+
+@dataclass
+class Line:
+    """A model, with its snapshots in the order in which they were taken, removed ones at the end."""
+
+    model: Listed
+    places: list[Place]
+
+
+class Lineage:
+    """The tree of a repository's models. `roots` are those that are based on nothing that is here."""
+
+    def __init__(self, models: Iterable[Listed]) -> None:
+        self._lines = {
+            each.prefix: Line(each, [Place(taken.name, taken) for taken in each.snapshots]) for each in models
+        }
+        self._taken: dict[str, tuple[Line, Place]] = {}
+        for line in self._lines.values():
+            for place in line.places:
+                if place.snapshot is not None:
+                    self._taken[str(place.snapshot.commit)] = line, place
+        self._removed: dict[str, Place] = {}
+        self._above: dict[str, str] = {}
+        self.roots = [line for line in self._lines.values() if not self._hang(line)]
+
+    def called(self, base: BasedOn) -> str:
+        """What a base is called now, where it is, and whether it is still there."""
+        if base.url is not None:
+            return f"{base.url}@{base.snapshot}"
+        if base.commit not in self._taken:
+            return f"{base.model}@{base.snapshot} (removed)"
+        line, place = self._taken[base.commit]
+        return f"{line.model.name}@{place.name}"
+
+    def _hang(self, line: Line) -> bool:
+        """Put a model below its base, if that is here; whether it is."""
+        base, prefix = line.model.base, line.model.prefix
+        above = self._base_line(base) if base is not None and base.url is None else None
+        if base is None or above is None or self._leads_to(above.model.prefix, prefix):
+            return False
+        self._place(base, above).models.append(line)
+        self._above[prefix] = above.model.prefix
+        return True
+
+    def _base_line(self, base: BasedOn) -> Line | None:
+        """The model that a base is a snapshot of, whether or not the snapshot is still there."""
+        if base.commit in self._taken:
+            return self._taken[base.commit][0]
+        lines = (self._lines.get(f"{base.model}/"), self._lines.get(""))
+        return next((each for each in lines if each is not None and each.model.name == base.model), None)
+
+    def _place(self, base: BasedOn, above: Line) -> Place:
+        if base.commit in self._taken:
+            return self._taken[base.commit][1]
+        if base.commit not in self._removed:
+            self._removed[base.commit] = Place(base.snapshot, None)
+            above.places.append(self._removed[base.commit])
+        return self._removed[base.commit]
+
+    def _leads_to(self, prefix: str | None, goal: str) -> bool:
+        """Whether going up from a model comes to another: settings that somebody wrote can make a circle."""
+        while prefix is not None and prefix != goal:
+            prefix = self._above.get(prefix)
+        return prefix is not None

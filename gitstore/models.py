@@ -1,0 +1,163 @@
+"""The models of a repository: the root model, and the derived models that live beside it.
+
+Every ref is looked at once, and every branch's settings are read once, however many models there are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore import settings, snapshot
+from gitstore.errors import BadSettings
+from gitstore.model import FIRST_STATE, SETTINGS, Model, committed_file
+from gitstore.objects import stored
+from gitstore.objects.oid import Oid
+from gitstore.objects.repository import Repository
+from gitstore.settings import BasedOn, Settings
+from gitstore.snapshot import Snapshot, UnreadableSnapshots
+
+_HEADS, _STATES, _TAGS = "refs/heads/", "refs/states/", "refs/tags/"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model of a repository.
+
+    `base` is what its branch says, or its last snapshot if the branch is gone. `snapshots` are in the
+    order in which they were taken. `state` is the active one, `state_tree` what is saved of it.
+    `directory` is the working copy that has its branch checked out, if one has.
+    """
+
+    name: str
+    prefix: str
+    base: BasedOn | None
+    snapshots: tuple[Snapshot, ...]
+    state: str
+    state_tree: Oid | None
+    directory: Path | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The models of a repository, the root model first, the others by name.
+
+    `unreadable` tells of tags that are not the snapshots that they say they are, if there are any.
+    """
+
+    models: tuple[Listed, ...]
+    unreadable: UnreadableSnapshots | None
+
+
+def every(model: Model) -> Listing:
+    """All models of a model's repository."""
+    refs = dict(model.repository.refs.all())
+    unreadable = None
+    try:
+        tags = ((ref, oid) for ref, oid in refs.items() if ref.startswith(_TAGS))
+        taken = snapshot.among(model.repository, tags)
+    except UnreadableSnapshots as error:
+        unreadable, taken = error, list(error.others)
+    survey = _Survey.of(model.repository, refs, taken)
+    root = survey.root(model)
+    return Listing((root, *(survey.derived(prefix) for prefix in survey.prefixes())), unreadable)
+
+
+class Sizes:
+    """Bytes of files as they are on disk; what several snapshots share is counted up once."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._objects = repository.objects
+        self._trees: dict[tuple[Oid, bool], int] = {}
+
+    def snapshot(self, found: Snapshot) -> int:
+        """The bytes of all files of a snapshot."""
+        single = (found.settings_blob, *((found.lock,) if found.lock is not None else ()))
+        files = self._tree(found.code, joined=False) + self._tree(found.state, joined=True)
+        return files + sum(self._objects.size(oid) for oid in single)
+
+    def state(self, tree: Oid) -> int:
+        """The bytes of all files of a state."""
+        return self._tree(tree, joined=True)
+
+    def _tree(self, tree: Oid, *, joined: bool) -> int:
+        if (tree, joined) not in self._trees:
+            files = stored.files(self._objects, tree, joined=joined)
+            self._trees[tree, joined] = sum(file.size(self._objects) for file in files)
+        return self._trees[tree, joined]
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What there is, looked up once: refs, snapshots by prefix, bases and directories by branch."""
+
+    repository: Repository
+    refs: dict[str, Oid]
+    snapshots: dict[str, list[Snapshot]]
+    bases: dict[str, BasedOn]
+    directories: dict[str, Path]
+
+    @classmethod
+    def of(cls, repository: Repository, refs: dict[str, Oid], taken: list[Snapshot]) -> _Survey:
+        snapshots = defaultdict(list)
+        for each in taken:
+            snapshots[each.prefix].append(each)
+        worktrees = {branch: path for path, branch in repository.worktrees() if branch and path.is_dir()}
+        return cls(repository, refs, snapshots, _bases(repository, refs), worktrees)
+
+    def prefixes(self) -> list[str]:
+        """Those of derived models: with a branch that says so, or with snapshots or states."""
+        below = (ref.removeprefix(_STATES) for ref in self.refs if ref.startswith(_STATES))
+        states = {state[: state.index("/") + 1] for state in below if "/" in state}
+        return sorted(states | {f"{name}/" for name in self.bases} | self.snapshots.keys() - {""})
+
+    def derived(self, prefix: str) -> Listed:
+        name = prefix.rstrip("/")
+        base = self.bases.get(name)
+        if base is None and self.snapshots.get(prefix):
+            last = _said(self.snapshots[prefix][-1].settings_content)
+            base = last.based_on if last is not None else None
+        return self._listed(name, prefix, base, self.directories.get(name))
+
+    def root(self, model: Model) -> Listed:
+        """The root model, as the repository's own HEAD has it if `model` is a derived one."""
+        here = model.repository if not model.prefix else Repository(model.repository.common)
+        name, base = (model.root_name(), None) if model.prefix else (model.name, model.base)
+        tip = here.refs.get("HEAD") if model.prefix else None
+        said = _said(committed_file(here, tip, SETTINGS) or b"") if tip is not None else None
+        if said is not None and (said.based_on is None or said.based_on.url is not None):
+            name, base = said.name, said.based_on
+        branch = here.head()
+        directory = self.directories.get(branch) if branch and branch not in self.bases else None
+        return self._listed(name, "", base, directory)
+
+    def _listed(self, name: str, prefix: str, base: BasedOn | None, directory: Path | None) -> Listed:
+        space = f"{_STATES}{prefix}"
+        target = self.repository.refs.symbolic(f"{space}HEAD")
+        state = target.removeprefix(space) if target else FIRST_STATE
+        saved = self.refs.get(space + state)
+        tree = self.repository.commit(saved).tree if saved is not None else None
+        snapshots = tuple(self.snapshots.get(prefix, ()))
+        return Listed(name, prefix, base, snapshots, state, tree, directory)
+
+
+def _bases(repository: Repository, refs: dict[str, Oid]) -> dict[str, BasedOn]:
+    """What the derived models that have a branch are based on, by their names."""
+    found = {}
+    for ref, tip in refs.items():
+        content = committed_file(repository, tip, SETTINGS) if ref.startswith(_HEADS) else None
+        if content is None or b"based_on" not in content:
+            continue
+        said, name = _said(content), ref.removeprefix(_HEADS)
+        if said is not None and said.name == name and said.based_on is not None and said.based_on.url is None:
+            found[name] = said.based_on
+    return found
+
+
+def _said(content: bytes) -> Settings | None:
+    """The settings, unless they are broken."""
+    try:
+        return settings.parse_identity(content)
+    except BadSettings:
+        return None

@@ -1,0 +1,144 @@
+"""Taking out of our packs what nothing needs any more.
+
+A pack without a needed object goes. One with dead bytes is written anew without them if they are over
+a fifth of it, or if it is small, so that it costs little; its entries are copied as they stand. The new
+pack is complete and durable before the old one goes: a crash leaves objects twice, and the next
+collection takes one copy for dead. Packs of git and of people, and loose objects, are left to them.
+
+The caller holds the repository's lock alone. Git does not know that lock, but when it relies on an
+object that is there already, it sets the time of its pack: a pack so touched meanwhile stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.objects import pack_format
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.merge import LARGE_PACK, remove_packs
+from gitstore.objects.oid import Oid
+from gitstore.objects.pack import Pack, Packed
+from gitstore.objects.pack_writer import PackWriter
+
+MOST_DEAD = 5
+"""A large pack is rewritten if more than one byte in so many is dead."""
+
+_FRAME = pack_format.PACK_HEADER_SIZE + pack_format.TRAILER_SIZE
+
+Survey = dict[Pack, int]
+"""Our packs, and their times before anybody asked what is needed."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one pack: the positions that stay in file order, none if the pack goes.
+
+    `freed` counts bytes on disk, `dropped` the objects that go.
+    """
+
+    pack: Pack
+    kept: tuple[int, ...]
+    dropped: tuple[int, ...]
+    size_after: int
+    freed: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a collection changes. `left` are the dead bytes in large packs that are mostly alive."""
+
+    changes: tuple[Change, ...]
+    left: int
+
+    @property
+    def freed(self) -> int:
+        return sum(change.freed for change in self.changes)
+
+
+def survey(database: ObjectDatabase) -> Survey:
+    """Our packs as they are. To be called before it is found out which objects are needed."""
+    database.refresh()
+    return {pack: pack.path.stat().st_mtime_ns for pack in database.own_packs if pack.is_ours}
+
+
+def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
+    """What to do with our packs, where `live` are the objects that are needed.
+
+    Of an object that is in several of them, the copy in the largest stays.
+    """
+    changes, left, owned = [], 0, set[Oid]()
+    for pack in sorted(packs, key=lambda pack: (-pack.size, pack.path)):
+        kept, dropped, size = [], [], _FRAME
+        for position in pack.in_file_order():
+            oid = pack.index.oid(position)
+            if oid in live and oid not in owned:
+                kept.append(position)
+                owned.add(oid)
+                size += Packed(pack, position).disk_size
+            else:
+                dropped.append(position)
+        dead = pack.size - size
+        if kept and dead and pack.size >= LARGE_PACK and dead * MOST_DEAD <= pack.size:
+            left += dead
+        elif dropped:
+            changes.append(_change(pack, kept, dropped, size))
+    return Plan(tuple(changes), left)
+
+
+def _change(pack: Pack, kept: list[int], dropped: list[int], size: int) -> Change:
+    gone = pack.size - size + pack_format.INDEX_ENTRY_SIZE * len(dropped) if kept else pack.disk_size
+    return Change(pack, tuple(kept), tuple(dropped), size if kept else 0, gone)
+
+
+def carry_out(
+    database: ObjectDatabase,
+    wanted: Plan,
+    before: Survey,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Change]:
+    """Do it; returns what was done. `progress` hears of the bytes of each pack.
+
+    Raises `Corrupt` for a pack that is damaged and `GitstoreError` for a full disk; every object that
+    is needed is there then, too.
+    """
+    done, written = [], set()
+    for change in sorted(wanted.changes, key=lambda change: len(change.kept) > 0):
+        if change.kept:
+            written.add(_rewrite(database, change))
+        # What was written may be, byte for byte, a pack that was there: then that one stays.
+        if change.pack.path not in written and _is_untouched(change.pack, before[change.pack]):
+            remove_packs(database, [change.pack])
+            done.append(change)
+        progress(change.pack.size)
+    return done
+
+
+def _rewrite(database: ObjectDatabase, change: Change) -> Path | None:
+    """Write the objects that stay into a pack of their own; returns its file."""
+    pack = change.pack
+    with PackWriter(database.directory / "pack") as writer:
+        for position in change.kept:
+            writer.append(pack.index.oid(position), pack.checked_entry(position))
+        written = writer.finish()
+    return written.path if written is not None else None
+
+
+def _is_untouched(pack: Pack, stamp: int) -> bool:
+    try:
+        return pack.path.stat().st_mtime_ns == stamp
+    except FileNotFoundError:
+        return False
+
+
+def dead_elsewhere(database: ObjectDatabase, live: Collection[Oid]) -> int:
+    """Bytes of objects that nothing needs, in packs and loose objects that are not ours to collect."""
+    packed = sum(
+        Packed(pack, position).disk_size
+        for pack in database.own_packs
+        if not pack.is_ours
+        for position in range(pack.index.count)
+        if pack.index.oid(position) not in live
+    )
+    return packed + sum(path.stat().st_size for oid, path in database.loose() if oid not in live)

@@ -1,0 +1,75 @@
+"""Copying listed files, without moving their bytes where the file system can share them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from gitstore.errors import GitstoreError
+from gitstore.objects.files import Listing, Progress, SourceFile
+from gitstore.objects.stat_cache import Stamp
+
+_AT_ONCE = 64 * 1024 * 1024
+_CANNOT_SHARE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
+
+
+def copy(listing: Listing, target: Path, progress: Progress = lambda _: None) -> None:
+    """Copy all files of a listing below `target`, a directory of ours; empty directories are left out.
+
+    Raises `GitstoreError` if a file has changed since it was listed, or there is no room.
+    """
+    for name, file in listing.files.items():
+        _copy_file(file, target / os.fsdecode(name), progress)
+    for name, directory in listing.directories.items():
+        if next(directory.walk(), None) is not None:
+            inner = target / os.fsdecode(name)
+            inner.mkdir()
+            copy(directory, inner, progress)
+
+
+def _copy_file(file: SourceFile, target: Path, progress: Progress) -> None:
+    try:
+        with file.path.open("rb", buffering=0) as source, target.open("xb", buffering=0) as copied:
+            size = _copy_bytes(source.fileno(), copied.fileno(), progress)
+            now = Stamp.of(os.fstat(source.fileno()))
+    except OSError as error:
+        raise GitstoreError(f"cannot copy {file.path}: {error.strerror}") from error
+    if now != file.stamp or size != file.stamp.size:
+        raise GitstoreError(
+            f"{file.path} changed while it was being copied",
+            "nothing was imported; try again when nothing writes to it",
+        )
+
+
+def _copy_bytes(source: int, target: int, progress: Progress) -> int:
+    """Copy from one open file to another; returns the bytes.
+
+    copy_file_range(2) shares blocks (a reflink) where it can. It may give up at any point, and some
+    file systems say that they are at the end when they are not.
+    """
+    size = 0
+    shares = hasattr(os, "copy_file_range")
+    while True:
+        done = 0
+        if shares:
+            try:
+                done = os.copy_file_range(source, target, _AT_ONCE)
+            except OSError as error:
+                if error.errno not in _CANNOT_SHARE:
+                    raise
+            shares = done > 0
+        if not done:
+            block = os.read(source, 1024 * 1024)
+            done = _write(target, block)
+        if not done:
+            return size
+        size += done
+        progress(done)
+
+
+def _write(target: int, block: bytes) -> int:
+    view = memoryview(block)
+    while view:
+        view = view[os.write(target, view) :]
+    return len(block)

@@ -1,0 +1,114 @@
+"""The repository lock: every write shares it, and gc takes it alone.
+
+A write decides by what the repository has which objects it need not add. Between that look and its
+ref nothing may go, so a write holds the lock for all that time. It is an flock(2) on a file: it goes
+with the process that took it and the git processes that this started, however they end. (A git that
+outlives its killed parent may still set the ref.) Stock git knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gitstore.errors import Locked
+
+PATIENCE = 10.0
+"""Seconds that a write waits for a gc to end."""
+
+_PAUSE = 0.05
+_LATER = "let it finish, then say the same again"
+
+
+class _Held(threading.local):
+    """The descriptors of the locks that a thread holds."""
+
+    def __init__(self) -> None:
+        self.descriptors: list[int] = []
+
+
+_held = _Held()
+
+
+def held() -> tuple[int, ...]:
+    """The descriptors by which this thread holds locks, for child processes to hold them too."""
+    return tuple(_held.descriptors)
+
+
+@contextmanager
+def shared(private: Path) -> Iterator[None]:
+    """Hold the lock of a repository with other writes. Raises `Locked` if gc runs on for `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    with _open(_file(private)) as descriptor:
+        while not _take(descriptor, fcntl.LOCK_SH):
+            if time.monotonic() > deadline:
+                raise Locked(f"gitstore gc is running in {private.parent}", _LATER)
+            time.sleep(_PAUSE)
+        yield
+
+
+@contextmanager
+def exclusive(private: Path) -> Iterator[None]:
+    """Hold the lock of a repository alone. Raises `Locked` at once if another process holds it."""
+    with _open(_file(private)) as descriptor:
+        if not _take(descriptor, fcntl.LOCK_EX):
+            raise Locked(f"another gitstore command is writing in {private.parent}", _LATER)
+        yield
+
+
+@contextmanager
+def upkeep(private: Path) -> Iterator[bool]:
+    """Hold the lock with other writes, and one of its own: for merging packs, which one process does.
+
+    Whether both were free; nothing is waited for.
+    """
+    with _open(private / "merge.lock") as merging, _open(_file(private)) as writing:
+        yield _take(merging, fcntl.LOCK_EX) and _take(writing, fcntl.LOCK_SH)
+
+
+@contextmanager
+def working_copy(git_directory: Path) -> Iterator[None]:
+    """Hold a working copy alone, for replacing files in it. Raises `Locked` at once if another does."""
+    with _open(git_directory / "gitstore-files.lock") as descriptor:
+        if not _take(descriptor, fcntl.LOCK_EX):
+            raise Locked("another gitstore command is replacing files in this working copy", _LATER)
+        yield
+
+
+@contextmanager
+def state_names(private: Path) -> Iterator[None]:
+    """Hold the names of a repository's states alone. Raises `Locked` at once if another process does."""
+    with _open(private / "states.lock") as descriptor:
+        if not _take(descriptor, fcntl.LOCK_EX):
+            raise Locked("another gitstore command is renaming or removing states", _LATER)
+        yield
+
+
+def _file(private: Path) -> Path:
+    return private / "lock"
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[int]:
+    """A lock's file, and the lock gone with the block unless a child process still has it open."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    _held.descriptors.append(descriptor)
+    try:
+        yield descriptor
+    finally:
+        _held.descriptors.remove(descriptor)
+        os.close(descriptor)
+
+
+def _take(descriptor: int, operation: int) -> bool:
+    try:
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,118 @@
+"""Replacing a directory on disk by another: the new one is written whole, then the two are exchanged.
+
+Linux exchanges two names at one instant, renameat2(2). Where that is not to be had, the old directory
+moves aside before the new one moves in. A crash between the two leaves it there, whole, and the `mend`
+puts it back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.objects.extract import open_up, remove_tree
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_NOT_TO_BE_HAD = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+
+# How names go on beside a place, with a character that no state's name has.
+_NEW = "~new-"
+_OLD = "~old"
+_LEFT = re.compile(rf"\.([^~]+)({_NEW}[^~]*|{_OLD})")
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A directory to fill, beside the place it is meant for."""
+
+    directory: Path
+    place: Path
+
+    def put(self) -> None:
+        """Let it take its place. What was there is deleted when the replacement ends."""
+        open_up(self.directory)
+        if not os.path.lexists(self.place):
+            self.directory.rename(self.place)
+        elif not _exchange(self.directory, self.place):
+            self.place.rename(_aside(self.place))
+            self.directory.rename(self.place)
+
+
+@contextmanager
+def replacement(place: Path) -> Iterator[Replacement]:
+    """A new directory that can take the place of another, whole. One that did not is gone at the end."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
+    try:
+        yield Replacement(directory, place)
+    finally:
+        _settle(place)
+        _delete(directory)
+
+
+@contextmanager
+def absence(place: Path) -> Iterator[None]:
+    """Take a directory out of sight. It is deleted when the block ends well, and back if it does not."""
+    hidden = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
+    hidden.rmdir()
+    place.rename(hidden)  # a link, too, which cannot take the place of a directory
+    try:
+        yield
+    except BaseException:
+        hidden.rename(place)
+        raise
+    _delete(hidden)
+
+
+def mend(parent: Path) -> None:
+    """Put back, or remove, what killed commands left in a directory. While nobody else works there."""
+    for path in parent.iterdir() if parent.is_dir() else ():
+        found = _LEFT.fullmatch(path.name)
+        if found is not None and found[2] == _OLD:
+            _settle(parent / found[1])
+        elif found is not None:
+            _delete(path)
+
+
+def _settle(place: Path) -> None:
+    """Deal with a directory that moved aside: it goes, unless nothing took its place."""
+    aside = _aside(place)
+    if os.path.lexists(place):
+        _delete(aside)
+    elif os.path.lexists(aside):
+        aside.rename(place)
+
+
+def _delete(path: Path) -> None:
+    if os.path.lexists(path):
+        remove_tree(path)
+
+
+def _prefix(place: Path) -> str:
+    return f".{place.name}{_NEW}"
+
+
+def _aside(place: Path) -> Path:
+    return place.parent / f".{place.name}{_OLD}"
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names at one instant; False if the system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    paths = [os.fsencode(path) for path in (one, other)]
+    if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_TO_BE_HAD:
+        return False
+    raise OSError(number, os.strerror(number), str(other))

@@ -1,0 +1,198 @@
+"""Moving a derived model to another snapshot of its base: that one's code, and all else as it was.
+
+One commit on the model's branch does it. Its second parent is the new base's commit, so that ordinary
+ancestry keeps the new base whatever becomes of its tag, as it keeps the old one. The model's states,
+its snapshots and their refs stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from gitstore import branch, compatibility, settings
+from gitstore.branch import Branch, Content
+from gitstore.compatibility import Misfit
+from gitstore.derive import check_there
+from gitstore.errors import GitstoreError
+from gitstore.model import LOCK, SETTINGS, Model, committed_file, is_derived, on_branch
+from gitstore.objects import stored
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.tree import Mode
+from gitstore.settings import BasedOn, Settings
+from gitstore.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Rebased:
+    """What a rebase did.
+
+    `commit` is the new one; `None` if the model was based on the snapshot already. `misfits` are those
+    that came with the new base; `other_packages` says that it asks for packages that the model does not.
+    """
+
+    model: Model
+    base: Snapshot
+    before: BasedOn
+    commit: Oid | None
+    misfits: tuple[Misfit, ...] = ()
+    other_packages: bool = False
+
+
+class Incompatible(GitstoreError):
+    """What the new base takes and gives is not what the model's settings promise."""
+
+    def __init__(self, model: Model, base: Snapshot, misfits: tuple[Misfit, ...]) -> None:
+        lines = (f"{each.path}: {_called(base)} {each.problem}" for each in misfits)
+        super().__init__(
+            "\n".join(lines), f"--force moves {model.name} all the same; then mend types in its {SETTINGS}"
+        )
+        self.misfits = misfits
+
+
+def rebase(model: Model, base: Snapshot, *, force: bool = False) -> Rebased:
+    """Move a derived model to another base, whose objects its repository has.
+
+    Atomic: the model is moved, durably, when its branch is; if the files are interrupted after that, the
+    same call again lets them follow. Raises `GitstoreError` for a model that has no base, for a base
+    that depends on the model, and for uncommitted changes; unless `force` is set, for a snapshot of a
+    model that is not the base's, `Incompatible` for types that no longer fit, and for changes to the
+    code that were committed.
+    """
+    before = _before(model)
+    _check_related(model, before, base, force=force)
+    here = Branch.of(model)
+    if (before.commit, before.tag) == (str(base.commit), str(base.oid)):
+        _follow_again(here)
+        return Rebased(Model.open(model.directory), base, before, None)
+    misfits = _misfits(here.settings, before, base)
+    if misfits and not force:
+        raise Incompatible(model, base, misfits)
+    if not force:
+        _check_own_commits(here, before)
+    commit = _move(here, before, base)
+    branch.set_writable(model.directory / here.code, writable=False)
+    model.repository.maintain()
+    other_packages = base.settings.packages != here.settings.packages
+    return Rebased(Model.open(model.directory), base, before, commit, misfits, other_packages)
+
+
+def _before(model: Model) -> BasedOn:
+    if model.base is None:
+        raise GitstoreError(
+            f"{model.name} is not based on a snapshot, so it cannot move to another",
+            "gitstore derive makes a model that is",
+        )
+    if model.base.detached:
+        raise GitstoreError(
+            f"{model.name} is detached: its code is its own",
+            "git merge brings another snapshot's code in; gitstore derive makes a new model of it",
+        )
+    return model.base
+
+
+def _check_related(model: Model, before: BasedOn, base: Snapshot, *, force: bool) -> None:
+    """Raise `GitstoreError` for a base that depends on the model, or unless forced is of another line."""
+    same = base.repository.common == model.repository.common
+    if not same and (before.url is None or base.commit not in model.repository.objects):
+        raise GitstoreError(
+            f"{_called(base)} is in another repository, and a worktree cannot leave its own",
+            "gitstore list --all shows the snapshots of this one",
+        )
+    if base.prefix == model.prefix:
+        raise GitstoreError(
+            f"{_called(base)} is a snapshot of {model.name} itself", f"name one of {before.model}"
+        )
+    if _depends_on(base, model):
+        raise GitstoreError(
+            f"{_called(base)} is based on {model.name}, which cannot be based on it in turn",
+            f"name a snapshot of {before.model}",
+        )
+    above = f"{before.model}/" if is_derived(model.repository, before.model) else ""
+    if base.prefix != above and not force:
+        raise GitstoreError(
+            f"{_called(base)} is no snapshot of {before.model}, which {model.name} is based on",
+            "--force moves it there all the same",
+        )
+
+
+def _depends_on(base: Snapshot, model: Model) -> bool:
+    """Whether a snapshot is based on a model, as it was taken or as its own model is now."""
+    now = on_branch(base.repository, base.model) if base.prefix else None
+    above = (base.settings.based_on, now.based_on if now is not None else None)
+    lines = (Model(base.repository, base.model, base.prefix, each).line() for each in above)
+    return any(model.name in line for line in lines)
+
+
+def _misfits(own: Settings, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
+    """The misfits that the old base did not have."""
+    content = committed_file(base.repository, Oid.parse(before.commit), SETTINGS)
+    known = compatibility.misfits(own.types, settings.parse(content).types) if content is not None else []
+    found = compatibility.misfits(own.types, base.settings.types)
+    return tuple(each for each in found if each not in known)
+
+
+def _check_own_commits(here: Branch, before: BasedOn) -> None:
+    if here.entry(here.code) != (Mode.TREE, here.model.base_code(before)):
+        raise GitstoreError(
+            f"{here.code}/ on the branch {here.model.name} is not that of {before.model}@{before.snapshot}:"
+            " a commit changed it",
+            "gitstore detach makes it the model's own; --force gives it up, but for the branch's history",
+        )
+
+
+def _move(here: Branch, before: BasedOn, base: Snapshot) -> Oid:
+    """Make the commit, once nothing would be lost by it, and let the files follow."""
+    repository = here.model.repository
+    lock = _lock(here, before, base)
+    paths = [here.code, PurePosixPath(SETTINGS), *lock]
+    here.check_clean(paths)
+    _check_room(here, base)
+    based_on = BasedOn(
+        model=base.model, snapshot=base.name, tag=str(base.oid), commit=str(base.commit), url=before.url
+    )
+    content = settings.set_keys(here.settings_content, {"based_on": based_on})
+    with repository.writer() as writer:
+        check_there(base)
+        changes: dict[PurePosixPath, Content | None] = {
+            here.code: (Mode.TREE, base.code),
+            PurePosixPath(SETTINGS): (Mode.FILE, writer.add(Kind.BLOB, content)),
+            **lock,
+        }
+        message = f"Rebase {here.model.name} on {_called(base)}"
+        commit = here.add(changes, message, writer, merged=(base.commit,))
+        here.follow(paths)
+    return commit
+
+
+def _lock(here: Branch, before: BasedOn, base: Snapshot) -> dict[PurePosixPath, Content | None]:
+    """The change of packages.lock: none where the model has one of its own, or asks for other packages."""
+    path = PurePosixPath(LOCK)
+    own, old = here.entry(path), here.entry(path, Oid.parse(before.commit))
+    new = (int(Mode.FILE), base.lock) if base.lock is not None else None
+    if own != old or own == new or base.settings.packages != here.settings.packages:
+        return {}
+    return {path: new}
+
+
+def _check_room(here: Branch, base: Snapshot) -> None:
+    """Raise `GitstoreError` for files that git ignores where the new code has files of its own."""
+    objects, now = here.model.repository.objects, here.entry(here.code)
+    old = [file.path for file in stored.files(objects, now[1], joined=False)] if now is not None else []
+    taken = branch.in_the_way(
+        here.model.directory / here.code, old, [file.path for file in base.code_files()]
+    )
+    if taken:
+        more = f", and {len(taken) - 1} more, are" if len(taken) > 1 else " is"
+        raise GitstoreError(
+            f"{here.code / taken[0]}{more} in the way: {_called(base)} has a file there", "move it away"
+        )
+
+
+def _follow_again(here: Branch) -> None:
+    here.resume([here.code, PurePosixPath(SETTINGS), PurePosixPath(LOCK)])
+    branch.set_writable(here.model.directory / here.code, writable=False)
+
+
+def _called(base: Snapshot) -> str:
+    return f"{base.model}@{base.name}"

@@ -1,0 +1,70 @@
+"""Renaming a snapshot: a new tag of the same commit, which says what it was called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitstore import capture, dependents, snapshot
+from gitstore.errors import Corrupt, GitstoreError
+from gitstore.model import Model
+from gitstore.objects import tag
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.refs import Change, RefChanged
+from gitstore.snapshot import RENAMED_FROM, Snapshot
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A snapshot under its new name, and the derived models that are based on it, as they stay."""
+
+    snapshot: Snapshot
+    models: tuple[str, ...]
+
+
+def rename(found: Snapshot, name: str, *, force: bool = False) -> Renamed:
+    """Give a snapshot another name among those of its model. Atomic and durable.
+
+    Commit, tagger, date and message stay; what is based on the snapshot goes by its commit, and
+    stays valid. Raises `GitstoreError` for a name that cannot be used, and for a signed tag unless
+    `force`d: what was signed is the old name, too.
+    """
+    repository = found.repository
+    capture.check_vacant(Model(repository, found.model, found.prefix), name)
+    with repository.writer() as writer:
+        content = repository.objects.read_as(Kind.TAG, found.oid)
+        if tag.is_signed(content) and not force:
+            raise GitstoreError(
+                f"the snapshot {found.full_name} is signed, and the signature is for that name",
+                "--force renames it and drops the signature",
+            )
+        oid = writer.add(Kind.TAG, _content(found, content, name))
+        writer.finish()
+        _move(found, name, oid)
+    renamed = snapshot.read(repository, f"refs/tags/{found.prefix}{name}", oid)
+    if renamed is None:
+        raise Corrupt(f"the tag of {name} was written, but cannot be read back")
+    repository.maintain()
+    return Renamed(renamed, dependents.of(repository, {found.commit}).models)
+
+
+def _content(found: Snapshot, old: bytes, name: str) -> bytes:
+    """The new tag: the old one's, but for the name and where that comes from."""
+    trailers = {key: value for key, value in found.tag.trailers.items() if key != RENAMED_FROM}
+    written_by = trailers.pop("Gitstore-Format")
+    trailers[RENAMED_FROM] = f"{found.name} {found.oid}"
+    trailers["Gitstore-Format"] = written_by
+    return tag.encode(found.commit, f"{found.prefix}{name}", tag.identity(old), found.tag.message, trailers)
+
+
+def _move(found: Snapshot, name: str, oid: Oid) -> None:
+    """Delete the old ref and make the new one, both or none."""
+    ref = f"refs/tags/{found.prefix}{name}"
+    changes = [Change(found.ref, found.oid, None), Change(ref, None, oid)]
+    try:
+        found.repository.refs.change(changes, f"rename {found.full_name} to {name}")
+    except RefChanged as error:
+        if error.ref != ref:
+            raise
+        raise GitstoreError(
+            f"the snapshot {name} exists already: somebody took it meanwhile", "choose another name"
+        ) from error

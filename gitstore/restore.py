@@ -1,0 +1,241 @@
+"""Bringing a working copy back to a snapshot: its code, its active state and its settings.
+
+Like `git restore --source`, it changes files and nothing else: no ref, no index, not even which state is
+active. The files of the active state become those of the snapshot, whichever state that was taken
+with, so that a snapshot taken right after has the same code, state and settings. Everything is written
+beside its place first; then each file, and the state's directory, is exchanged by rename.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from gitstore import state, working_state
+from gitstore.errors import GitstoreError
+from gitstore.holdings import Holdings, WouldLose
+from gitstore.model import LOCK, SETTINGS, STATES, Model
+from gitstore.objects import extract
+from gitstore.objects.files import Progress
+from gitstore.objects.oid import Kind
+from gitstore.settings import BasedOn
+from gitstore.snapshot import Snapshot
+from gitstore.working_code import CodeChange
+
+_SCRATCH = ".gitstore-restore-"
+
+
+class Part(Enum):
+    """What of a working copy is restored. `SETTINGS` are settings.yaml and packages.lock."""
+
+    CODE = "code"
+    STATE = "state"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What `restore` did. Paths are from the working copy's top.
+
+    `files` are those of code and settings that changed, `state` the state whose files did, `lost` what
+    was overwritten that git had nowhere. `ignored` is code that git ignores here: a snapshot would lack it.
+    """
+
+    files: tuple[PurePosixPath, ...]
+    state: str | None
+    lost: tuple[PurePosixPath, ...]
+    ignored: tuple[PurePosixPath, ...]
+
+
+@dataclass
+class _Step:
+    """One part's change: what it would lose, how it is prepared, checked again, and made."""
+
+    losses: list[PurePosixPath]
+    prepare: Callable[[ExitStack, Path], Callable[[], object]]
+    is_current: Callable[[], bool]
+    files: list[PurePosixPath] = field(default_factory=list)
+    state: str | None = None
+
+
+def restore(
+    model: Model,
+    snapshot: Snapshot,
+    *,
+    parts: Collection[Part] = tuple(Part),
+    force: bool = False,
+    progress: Progress = lambda _: None,
+) -> Restored:
+    """Bring parts of a working copy back to a snapshot of the same model.
+
+    Killed at any instant, nothing is lost, each file and the state's directory are as before or as
+    after, and a repeat finishes. Raises `WouldLose`, unless `force`, if a file would be overwritten or
+    deleted whose content neither the branch head nor a snapshot or saved state holds, and
+    `GitstoreError` for a snapshot of another model or one that no longer fits; nothing is touched then.
+    """
+    _check(model, snapshot, parts)
+    with working_state.alone(model):
+        holdings = Holdings(model)
+        code = _code_change(model, snapshot, parts) if Part.CODE in parts else None
+        steps = list(_steps(model, snapshot, parts, code, holdings, progress))
+        lost = tuple(path for step in steps for path in step.losses)
+        if lost and not force:
+            raise WouldLose(f"restoring {snapshot.name}", lost, "gitstore snapshot NAME keeps all of it")
+        _perform(model, steps, force=force)
+        return Restored(
+            files=tuple(path for step in steps for path in step.files),
+            state=next((step.state for step in steps if step.state is not None), None),
+            lost=lost,
+            ignored=tuple(code.ignored()) if code is not None and code.paths else (),
+        )
+
+
+def _check(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> None:
+    """Raise `GitstoreError` unless the snapshot is the model's, and still fits what it is based on."""
+    if model.repository.is_bare:
+        raise GitstoreError(
+            "a bare repository has no working copy to restore", "gitstore export writes a snapshot's files"
+        )
+    if snapshot.repository.common != model.repository.common or snapshot.prefix != model.prefix:
+        raise GitstoreError(
+            f"{snapshot.name} is a snapshot of {snapshot.model}, and this is {model.name}",
+            "gitstore export writes its files elsewhere; gitstore derive makes a model that is based on it",
+        )
+    if Part.CODE in parts and model.pinned is not None and model.base_code(model.pinned) != snapshot.code:
+        raise _no_longer_fits(model, snapshot, "code")
+    if Part.SETTINGS in parts and not _same_identity(model, snapshot):
+        raise _no_longer_fits(model, snapshot, "settings")
+
+
+def _same_identity(model: Model, snapshot: Snapshot) -> bool:
+    """Whether a snapshot's settings say what is committed of the model's identity.
+
+    A root model is called as its settings say, so that its name may have been another.
+    """
+    found = snapshot.settings
+    return found.based_on == model.base and (not model.prefix or found.name == model.name)
+
+
+def _no_longer_fits(model: Model, snapshot: Snapshot, what: str) -> GitstoreError:
+    then, now = _based(snapshot.settings.based_on), _based(model.base)
+    if then == now:
+        then, now = f"called {snapshot.settings.name}", f"called {model.name}"
+    return GitstoreError(
+        f"the {what} of {snapshot.name} cannot be restored: {model.name} was {then} then, and is {now} now",
+        f"gitstore restore {snapshot.name} --state brings back the state alone",
+    )
+
+
+def _based(base: BasedOn | None) -> str:
+    return f"based on {base.model}@{base.snapshot}" if base is not None else "based on nothing"
+
+
+def _steps(
+    model: Model,
+    snapshot: Snapshot,
+    parts: Collection[Part],
+    code: CodeChange | None,
+    holdings: Holdings,
+    progress: Progress,
+) -> Iterator[_Step]:
+    """What there is to do, in its order: settings.yaml last, for it says where the code is."""
+    if Part.STATE in parts:
+        yield from _state_step(model, snapshot, holdings, progress)
+    if code is not None and code.paths:
+        yield _code_step(code, holdings)
+    if Part.SETTINGS in parts:
+        for name, content in ((LOCK, _lock_content(snapshot)), (SETTINGS, snapshot.settings_content)):
+            yield from _file_step(model, name, content, holdings)
+
+
+def _code_change(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> CodeChange:
+    """To where the settings that will hold say that code is."""
+    at = PurePosixPath(snapshot.settings.code) if Part.SETTINGS in parts else model.code
+    return CodeChange.plan(model, at, snapshot.code)
+
+
+def _code_step(change: CodeChange, holdings: Holdings) -> _Step:
+    def prepare(_: ExitStack, scratch: Path) -> Callable[[], object]:
+        ready = change.prepare(scratch / "code")
+        return lambda: change.put(ready)
+
+    return _Step(change.losses(holdings), prepare, change.is_current, files=change.paths)
+
+
+def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: Progress) -> Iterator[_Step]:
+    name = state.active(model)
+    saved, found = state.saved_tree(model, name), working_state.read(model, name, progress)
+    if snapshot.state == (found.tree if found is not None else saved):
+        return
+    if saved is not None and not snapshot.state_files():
+        raise GitstoreError(
+            f"the state of {snapshot.name} has no files, and an empty {STATES}/{name}/ means {name} as saved",
+            "gitstore state use makes another state the active one; --code --settings leaves states alone",
+        )
+
+    def prepare(stack: ExitStack, _: Path) -> Callable[[], object]:
+        new = stack.enter_context(working_state.place(model, name))
+        state.fill(model, snapshot.state, new.directory, progress)
+        return new.put
+
+    def is_current() -> bool:
+        return found.is_current() if found is not None else state.directory(model, name) is None
+
+    losses = found.losses(holdings) if found is not None else []
+    yield _Step(losses, prepare, is_current, state=name)
+
+
+def _lock_content(snapshot: Snapshot) -> bytes | None:
+    return (
+        snapshot.repository.objects.read_as(Kind.BLOB, snapshot.lock) if snapshot.lock is not None else None
+    )
+
+
+def _file_step(model: Model, name: str, content: bytes | None, holdings: Holdings) -> Iterator[_Step]:
+    """A file beside the code: written, or removed where the snapshot has none."""
+    before = model.top_file(name)
+    if before == content:
+        return
+
+    def prepare(_: ExitStack, scratch: Path) -> Callable[[], object]:
+        if content is None:
+            return (model.directory / name).unlink
+        (scratch / name).write_bytes(content)
+        return partial((scratch / name).replace, model.directory / name)
+
+    losses = [PurePosixPath(name)] if before is not None and not holdings.has_top_file(name, before) else []
+    yield _Step(losses, prepare, lambda: model.top_file(name) == before, files=[PurePosixPath(name)])
+
+
+def _perform(model: Model, steps: list[_Step], *, force: bool) -> None:
+    """Prepare all steps, then make them, if nothing has changed meanwhile."""
+    if not steps:
+        return
+    with ExitStack() as stack:
+        scratch = stack.enter_context(_scratch(model.directory))
+        ready = [step.prepare(stack, scratch) for step in steps]
+        if not force and not all(step.is_current() for step in steps):
+            raise GitstoreError(
+                f"{model.directory} changed meanwhile",
+                "nothing was restored; try again when nobody writes to it",
+            )
+        for put in ready:
+            put()
+
+
+@contextmanager
+def _scratch(top: Path) -> Iterator[Path]:
+    """A directory in the working copy that git does not see, gone at the end. A killed one's goes first."""
+    for path in top.glob(f"{_SCRATCH}*"):
+        extract.remove_tree(path)
+    path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=top))
+    try:
+        (path / ".gitignore").write_text("*\n")
+        yield path
+    finally:
+        extract.remove_tree(path)

@@ -1,0 +1,160 @@
+"""What differs between two states, file by file: what is shared, and for safetensors which tensors.
+
+A state is stored, or on disk; then its files are hashed to know what they would be stored as. Nothing
+is written but the stat cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from gitstore import state, tensor_diff
+from gitstore.model import Model
+from gitstore.objects import files, stored
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.files import Progress
+from gitstore.objects.joined import Content, Joined, OnDisk, same_bytes
+from gitstore.objects.object_writer import ObjectHasher
+from gitstore.objects.oid import Oid
+from gitstore.safetensors import SUFFIX
+from gitstore.snapshot import Snapshot
+from gitstore.tensor_diff import TensorDiff
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two states that are compared: its name, and its files by path."""
+
+    name: str
+    files: Mapping[PurePosixPath, Content]
+
+    @cached_property
+    def blobs(self) -> frozenset[Oid]:
+        """The objects that it is, or would be, stored as, trees left out."""
+        return frozenset(blob for content in self.files.values() for blob in content.blobs)
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(content.size for content in self.files.values())
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file that differs. Sizes are bytes, `None` where there is no such file.
+
+    Of its newer form, or of the one that is gone, `shared` bytes are in objects that the other state
+    has as well, and `changed` bytes are not. `note` says why there are no `tensors`, where one expects them.
+    """
+
+    path: PurePosixPath
+    before: int | None
+    after: int | None
+    shared: int
+    changed: int
+    tensors: TensorDiff | None = None
+    note: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """`added`, `removed` or `changed`."""
+        if self.before is None:
+            return "added"
+        return "removed" if self.after is None else "changed"
+
+
+@dataclass(frozen=True)
+class StateDiff:
+    """The files that differ, by path, of two states with these names and bytes.
+
+    `changed` bytes of the newer state are in objects that the older one lacks.
+    """
+
+    before: str
+    after: str
+    size_before: int
+    size_after: int
+    files: tuple[FileChange, ...]
+    unchanged: int
+
+    @property
+    def changed(self) -> int:
+        return sum(file.changed for file in self.files if file.after is not None)
+
+
+def of_snapshot(snapshot: Snapshot) -> Side:
+    """The state in a snapshot."""
+    name = snapshot.tag.trailers.get("State", "")
+    return Side(name, _stored(snapshot.repository.objects, snapshot.state))
+
+
+def of_model(model: Model, progress: Progress = lambda _: None) -> Side:
+    """A model's active state as a snapshot would take it: on disk, else saved; without files if neither.
+
+    `progress` hears of bytes on disk. Raises `GitstoreError` like `files.scan` and `files.identify`.
+    """
+    name = state.active(model)
+    path, tree = state.directory(model, name), state.saved_tree(model, name)
+    if path is not None:
+        return Side(name, _on_disk(model, path, progress))
+    return Side(name, _stored(model.repository.objects, tree) if tree is not None else {})
+
+
+def compare(before: Side, after: Side, progress: Progress = lambda _: None) -> StateDiff:
+    """Compare two states. `progress` hears of bytes compared."""
+    old, new = before.files, after.files
+    common = old.keys() & new.keys()
+    found = [
+        FileChange(path, old[path].size, None, *_shares(old[path], after)) for path in old.keys() - common
+    ]
+    found += [
+        FileChange(path, None, new[path].size, *_shares(new[path], before)) for path in new.keys() - common
+    ]
+    for path in sorted(common):
+        if not _same(old[path], new[path], progress):
+            tensors, note = _by_tensor(path, old[path], new[path], progress)
+            shares = _shares(new[path], before)
+            found.append(FileChange(path, old[path].size, new[path].size, *shares, tensors, note))
+    found.sort(key=lambda change: change.path)
+    unchanged = len(old.keys() | new.keys()) - len(found)
+    return StateDiff(before.name, after.name, before.size, after.size, tuple(found), unchanged)
+
+
+def _stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]:
+    return {file.path: Joined(database, file.blobs) for file in stored.files(database, tree, joined=True)}
+
+
+def _on_disk(model: Model, directory: Path, progress: Progress) -> dict[PurePosixPath, Content]:
+    cache = model.repository.stat_cache()
+    with ObjectHasher(model.repository.objects) as hasher:
+        found = files.identify(files.scan(directory), hasher, cache, progress)
+    cache.save()
+    return {PurePosixPath(path.relative_to(directory)): OnDisk(path, each) for path, each in found.items()}
+
+
+def _same(old: Content, new: Content, progress: Progress) -> bool:
+    """Whether two files hold the same, even if one was cut otherwise, as not we but others may have."""
+    if old.blobs == new.blobs:
+        return True
+    return old.size == new.size and same_bytes(old, 0, new, 0, old.size, progress)
+
+
+def _by_tensor(
+    path: PurePosixPath, old: Content, new: Content, progress: Progress
+) -> tuple[TensorDiff | None, str | None]:
+    """What differs between two safetensors files, or why that cannot be told; nothing for other files."""
+    if path.suffix.lower() != SUFFIX:
+        return None, None
+    try:
+        return tensor_diff.compare(old, new, progress), None
+    except ValueError as error:
+        return None, f"not compared by tensor: {error}"
+
+
+def _shares(content: Content, other: Side) -> tuple[int, int]:
+    """The bytes of a file in objects that another state has as well, and in those that it lacks."""
+    shared = sum(piece.end - piece.start for piece in content.pieces if piece.oid in other.blobs)
+    return shared, content.size - shared

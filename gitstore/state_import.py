@@ -1,0 +1,81 @@
+"""Making a state of files that lie elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore import state, working_state
+from gitstore.errors import GitstoreError
+from gitstore.model import Model
+from gitstore.objects import copying, files
+from gitstore.objects.files import Listing, Progress
+from gitstore.state import Saved, StateExists
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A state that was imported: its bytes, where it is on disk, and how it was saved, if it is either."""
+
+    name: str
+    size: int
+    path: Path | None
+    saved: Saved | None
+
+
+def import_files(
+    model: Model,
+    name: str,
+    paths: Sequence[Path],
+    *,
+    force: bool = False,
+    save: bool = True,
+    progress: Progress = lambda _: None,
+) -> Imported:
+    """Copy files into a state, and save it. `progress` hears of bytes copied, then of bytes saved.
+
+    A single directory is the state; of several paths each keeps its name in it. The state's directory
+    is there whole or not at all. In a bare repository, which has none, the files are saved from where
+    they are. Raises `StateExists` for a state that is on disk or saved, unless `force` replaces it.
+    """
+    state.check_vacant(model, name)
+    listing = _listing(paths)
+    if model.repository.is_bare and not save:
+        raise GitstoreError("a bare repository has no states on disk", "leave out --no-save")
+    with working_state.alone(model):
+        _check_new(model, name, force=force)
+        if model.repository.is_bare:
+            saved = state.save_files(model, name, listing, progress=progress)
+            return Imported(name, listing.size, None, saved)
+        with working_state.place(model, name) as new:
+            copying.copy(listing, new.directory, progress)
+            new.put()
+        path = model.states / name
+        return Imported(
+            name, listing.size, path, state.save(model, name, progress=progress) if save else None
+        )
+
+
+def size(paths: Sequence[Path]) -> int:
+    """The bytes of the files that would be imported."""
+    return _listing(paths).size
+
+
+def _listing(paths: Sequence[Path]) -> Listing:
+    """The files to import. Raises `GitstoreError` for what a state cannot hold, and if there are none."""
+    alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+    listing = files.scan(alone) if alone is not None else files.scan_each(paths)
+    if next(listing.walk(), None) is None:
+        raise GitstoreError(f"{', '.join(map(str, paths))}: there are no files to import")
+    return listing
+
+
+def _check_new(model: Model, name: str, *, force: bool) -> None:
+    """Raise `StateExists` if a state has the name. An empty directory is none yet."""
+    path = state.directory(model, name)
+    on_disk = path is not None and any(path.iterdir())
+    if not force and (on_disk or state.saved_tree(model, name) is not None):
+        raise StateExists(
+            f"there is a state {name} already", "--name gives this another name; --force replaces that one"
+        )

@@ -1,0 +1,96 @@
+"""Removing states: the refs, the files on disk, and the active state's symbolic ref with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from gitstore import state, usage, working_state
+from gitstore.errors import GitstoreError
+from gitstore.holdings import Holdings, WouldLose
+from gitstore.model import STATES, Model, check_name
+from gitstore.objects import lock
+from gitstore.objects.files import Progress
+from gitstore.objects.refs import Change
+from gitstore.objects.replacement import absence
+from gitstore.state import NoSuchState
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The states that are gone, the bytes that gc can free for it, and which state is active now."""
+
+    names: tuple[str, ...]
+    exclusive: int
+    active: str
+
+
+def remove(
+    model: Model, names: Sequence[str], *, force: bool = False, progress: Progress = lambda _: None
+) -> Removed:
+    """Remove states, saved and on disk: all or none of the refs, by one transaction.
+
+    Killed before that, their files on disk may be gone, but only those that git holds or `force` gave
+    up. Raises `NoSuchState`; and, unless `force`, `GitstoreError` for the active state and `WouldLose`
+    for files on disk that neither a saved state nor a snapshot holds. Nothing is removed then.
+    """
+    chosen = tuple(dict.fromkeys(names))
+    refs = model.repository.refs
+    with lock.state_names(model.repository.private), working_state.alone(model):
+        for name in chosen:
+            _check_there(model, name)
+        if not force:
+            _check_inactive(model, chosen)
+            _check_losses(model, chosen, progress)
+        changes = list(_changes(model, chosen))
+        doomed = {model.state_ref(name) for name in chosen}
+        exclusive = sum(usage.exclusive(model.repository, doomed).values())
+        with _away(model, chosen):
+            if changes:
+                refs.change(changes, f"remove state {', '.join(chosen)}")
+    return Removed(chosen, exclusive, state.active(model))
+
+
+def _check_there(model: Model, name: str) -> None:
+    check_name(name, "state")
+    if state.saved_tree(model, name) is None and state.directory(model, name) is None:
+        raise NoSuchState(f"there is no state {name}", "gitstore state list shows those there are")
+
+
+def _check_inactive(model: Model, names: Sequence[str]) -> None:
+    active = state.active(model)
+    if active in names:
+        raise GitstoreError(
+            f"{active} is the active state",
+            "gitstore state use makes another one active; --force removes it all the same",
+        )
+
+
+def _check_losses(model: Model, names: Sequence[str], progress: Progress) -> None:
+    holdings = Holdings(model)
+    on_disk = [working_state.read(model, name, progress) for name in names]
+    lost = [path for found in on_disk if found is not None for path in found.losses(holdings)]
+    if lost:
+        raise WouldLose(f"removing {', '.join(names)}", lost, "gitstore state save or export keeps it")
+
+
+def _changes(model: Model, names: Sequence[str]) -> Iterator[Change]:
+    """The refs to delete, the symbolic one of the active state with it: it must not lead nowhere."""
+    refs, head = model.repository.refs, model.state_ref("HEAD")
+    for name in names:
+        oid = refs.get(model.state_ref(name))
+        if oid is not None:
+            if refs.symbolic(head) == model.state_ref(name):
+                yield Change(head, oid, None)
+            yield Change(model.state_ref(name), oid, None)
+
+
+@contextmanager
+def _away(model: Model, names: Sequence[str]) -> Iterator[None]:
+    """Take the states' directories out of sight, and delete them when the block ends well."""
+    with ExitStack() as stack:
+        for name in names if not model.repository.is_bare else ():
+            if (model.directory / STATES / name).is_dir():
+                stack.enter_context(absence(model.states / name))
+        yield

@@ -1,0 +1,63 @@
+"""Renaming a state: its ref, its directory on disk, and the active state's symbolic ref.
+
+These cannot change at one instant, so they change in an order in which each step leaves all in order: the
+new ref comes first and the old one goes last, and between the two the state has both names, for the
+same commit. That is how a repeat knows a renaming that was killed, and finishes it.
+"""
+
+from __future__ import annotations
+
+from gitstore import state, working_state
+from gitstore.errors import GitstoreError
+from gitstore.model import Model, check_name
+from gitstore.objects import lock
+from gitstore.objects.refs import Change
+from gitstore.state import NoSuchState, StateExists
+
+
+def rename(model: Model, old: str, new: str) -> None:
+    """Call a state otherwise, saved, on disk or both. If it is the active one, it stays that.
+
+    Raises `NoSuchState`, `StateExists` and `Locked`, and `GitstoreError` for an active state that is
+    not saved: only a saved one can have the symbolic ref. Nothing is changed then.
+    """
+    check_name(old, "state")
+    state.check_vacant(model, new)
+    if old == new:
+        raise GitstoreError(f"the state is called {old} already", "choose another name")
+    refs, repository = model.repository.refs, model.repository
+    # Sharing the repository's lock: a gc that lists refs meanwhile might see neither of the two.
+    with repository.writing(), lock.state_names(repository.private), working_state.alone(model):
+        oid, is_active = refs.get(model.state_ref(old)), state.active(model) == old
+        on_disk = _is_on_disk(model, old)
+        _check(model, old, new)
+        if oid is not None and refs.get(model.state_ref(new)) is None:
+            refs.change([Change(model.state_ref(new), None, oid)], f"rename state {old} to {new}")
+        if on_disk:
+            (model.states / old).rename(model.states / new)  # over an empty directory, if one is there
+        if is_active:
+            state.use(model, new)
+        if oid is not None:
+            refs.change([Change(model.state_ref(old), oid, None)], f"rename state {old} to {new}")
+
+
+def _check(model: Model, old: str, new: str) -> None:
+    refs = model.repository.refs
+    before, after = refs.get(model.state_ref(old)), refs.get(model.state_ref(new))
+    was_there, is_there = _is_on_disk(model, old), _is_on_disk(model, new)
+    if before is None and not was_there:
+        raise NoSuchState(f"there is no state {old}", "gitstore state list shows those there are")
+    begun = before is not None and before == after
+    if (not begun and (after is not None or is_there)) or (was_there and is_there):
+        raise StateExists(f"there is a state {new} already", "choose another name")
+    if before is None and state.active(model) == old:
+        raise GitstoreError(
+            f"the active state {old} is not saved, and under another name it could not stay active",
+            f"gitstore state save {old}",
+        )
+
+
+def _is_on_disk(model: Model, name: str) -> bool:
+    """Whether there are files. An empty directory has nothing to lose."""
+    path = state.directory(model, name)
+    return path is not None and any(path.iterdir())

@@ -1,0 +1,146 @@
+"""The code directory on disk, and making it what a tree says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gitstore.errors import GitstoreError
+from gitstore.holdings import CodeFile, Holdings
+from gitstore.model import Model
+from gitstore.objects import staging, stored
+from gitstore.objects.checkout import check_out
+from gitstore.objects.oid import Oid
+
+Files = dict[PurePosixPath, CodeFile]
+
+
+@dataclass(frozen=True)
+class CodeChange:
+    """What would make the code directory `at` be `tree`. Paths are relative to it.
+
+    `before` is what is there now, as git sees it. Files that git ignores stay, unless they lie where
+    a file of the tree has to go.
+    """
+
+    model: Model
+    at: PurePosixPath
+    tree: Oid
+    before: Files
+    written: tuple[PurePosixPath, ...]
+    removed: tuple[PurePosixPath, ...]
+
+    @classmethod
+    def plan(cls, model: Model, at: PurePosixPath, tree: Oid) -> CodeChange:
+        """Raises `GitstoreError` for what cannot make room: a nested repository, ignored directories."""
+        listed = stored.files(model.repository.objects, tree, joined=False)
+        wanted: Files = {file.path: (file.mode, file.entry) for file in listed}
+        before = _listing(model, at, wanted)
+        return cls(
+            model, at, tree, before,
+            written=tuple(path for path, entry in wanted.items() if before.get(path) != entry),
+            removed=tuple(sorted(path for path in before if path not in wanted)),
+        )  # fmt: skip
+
+    @property
+    def paths(self) -> list[PurePosixPath]:
+        """The files that change, as the working copy names them."""
+        return sorted(self.at / path for path in (*self.written, *self.removed))
+
+    def losses(self, holdings: Holdings) -> list[PurePosixPath]:
+        """The files whose content on disk would be gone for good, as the working copy names them."""
+        touched = {*self.written, *self.removed}
+        files = {path: entry for path, entry in self.before.items() if path in touched}
+        return sorted(self.at / path for path in holdings.unheld_code(files, self.at))
+
+    def prepare(self, scratch: Path) -> Path:
+        """Write the new files below a directory of ours; returns where. A derived model's are read-only."""
+        ready = check_out(self.model.repository, self.tree, self.at, self.written, scratch)
+        if self.model.pinned is not None:
+            for path in (ready / written for written in self.written):
+                if not path.is_symlink():
+                    path.chmod(path.stat().st_mode & ~0o222)
+        return ready
+
+    def is_current(self) -> bool:
+        """Whether the directory still is as it was when this was planned."""
+        return _listing(self.model, self.at, self.written) == self.before
+
+    def put(self, ready: Path) -> None:
+        """Bring the directory to what was planned, file by file: each is as before or as after."""
+        top = self.model.directory / self.at
+        for path in self.removed:
+            (top / path).unlink(missing_ok=True)
+            _prune(top, path)
+        for path in self.written:
+            (top / path).parent.mkdir(parents=True, exist_ok=True)
+            if (top / path).is_dir() and not (top / path).is_symlink():
+                _remove_empty(top / path)
+            (ready / path).replace(top / path)
+
+    def ignored(self) -> list[PurePosixPath]:
+        """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
+        now = staging.listing(self.model.repository, self.at)
+        listed = stored.files(self.model.repository.objects, self.tree, joined=False)
+        return sorted(self.at / file.path for file in listed if file.path not in now)
+
+
+def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> Files:
+    """The code directory as git sees it, and the ignored files that lie where others are to go."""
+    top = model.directory / at
+    for folder in (at, *at.parents[:-1]):
+        if (model.directory / folder).is_symlink():
+            raise GitstoreError(f"{model.directory / folder} is a link, and code is not written through one")
+    found = staging.listing(model.repository, at)
+    absent = [path for path in wanted if path not in found]
+    ignored = [path for path in absent if _is_file(top / path) and not _is_behind_file(top, path)]
+    if ignored:
+        found = staging.listing(model.repository, at, ignored)
+    for path in absent:
+        _check_room(top, path, found)
+    return found
+
+
+def _check_room(top: Path, path: PurePosixPath, found: Files) -> None:
+    """Raise `GitstoreError` if ignored files keep a file from its place: whole directories are not for us."""
+    for parent in reversed(path.parents[:-1]):
+        if parent in found:
+            return  # a file or a link, which goes
+        if _is_file(top / parent):
+            raise GitstoreError(
+                f"{top / parent} is ignored by git, and stands where a directory has to be", "move it away"
+            )
+    for folder, _, names in os.walk(top / path):
+        for name in names:
+            inner = Path(folder, name)
+            if PurePosixPath(inner.relative_to(top)) not in found:
+                raise GitstoreError(
+                    f"{inner} is ignored by git, and its directory stands where a file has to be",
+                    "move it away",
+                )
+
+
+def _is_file(path: Path) -> bool:
+    """Whether something is there that is no directory."""
+    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
+
+
+def _is_behind_file(top: Path, path: PurePosixPath) -> bool:
+    """Whether a path would lead through something that is no directory, such as a link to one."""
+    return any(_is_file(top / parent) for parent in path.parents[:-1])
+
+
+def _prune(top: Path, path: PurePosixPath) -> None:
+    """Remove the directories above a file that are empty without it."""
+    with suppress(OSError):
+        for parent in path.parents[:-1]:
+            (top / parent).rmdir()
+
+
+def _remove_empty(directory: Path) -> None:
+    """Remove directories in which there is no file."""
+    for folder, _, _ in os.walk(directory, topdown=False):
+        Path(folder).rmdir()

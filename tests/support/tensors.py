@@ -1,0 +1,26 @@
+"""safetensors files, byte by byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+Values = tuple[str, list[int], bytes]
+"""Type, shape and bytes of a tensor."""
+
+
+def safetensors(tensors: Mapping[str, Values], metadata: Mapping[str, str] | None = None) -> bytes:
+    """A file with these tensors, in this order."""
+    header: dict[str, Any] = {} if metadata is None else {"__metadata__": metadata}
+    end = 0
+    for name, (dtype, shape, values) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + len(values)]}
+        end += len(values)
+    return with_header(header, b"".join(values for _, _, values in tensors.values()))
+
+
+def with_header(header: object, values: bytes = b"") -> bytes:
+    """A file with this header, true or not: bytes as they are, anything else as JSON."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + values

@@ -1,0 +1,342 @@
+"""Collecting garbage: the disk gets what was promised, and every live snapshot stays what it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitstore import derive, export, gc, removal, snapshot, state, usage, verify
+from gitstore.errors import Corrupt, GitstoreError, Locked
+from gitstore.gc import Collected, Item
+from gitstore.model import Model
+from gitstore.objects import orphans
+from gitstore.objects.repository import Repository
+from gitstore.run import cache
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Fsck, Git, fsck
+from tests.support.commands import git as run_git
+from tests.support.failing import fails
+from tests.support.models import git_state, make, noise, picture, put, refs, take
+
+PER_OBJECT = 28
+"""Bytes of an object in an index."""
+
+PER_PACK = 12 + 20 + 1072 + len(b"gitstore\n")
+"""Bytes of a pack beside its objects: header and checksum, an empty index, the mark."""
+
+
+@pytest.fixture
+def here(model: Model) -> Path:
+    """A model with v1 and v2, where v2 alone has 300 kB."""
+    put(model, "initial", {"base": noise(200_000)})
+    take(model, "v1")
+    put(model, "initial", {"more": noise(300_000, 1)})
+    take(model, "v2")
+    return model.directory
+
+
+def repository(directory: Path) -> Repository:
+    return Repository.discover(directory)
+
+
+def find(directory: Path, name: str) -> Snapshot:
+    return next(each for each in snapshot.every(repository(directory)) if each.full_name == name)
+
+
+def rm(directory: Path, *names: str) -> int:
+    """Remove snapshots, whoever is based on them; returns the bytes that this was said to free."""
+    examined = removal.examine([find(directory, name) for name in names])
+    removal.remove(examined)
+    return examined.exclusive - examined.withheld
+
+
+def disk(directory: Path) -> int:
+    return usage.measure(repository(directory)).disk
+
+
+def collected(directory: Path) -> Collected:
+    """A collection that does what it said it would do."""
+    here = repository(directory)
+    promised = gc.gc(here, dry_run=True)
+    before = orphans.size(here.common)
+    done = gc.gc(here)
+    assert done == promised
+    assert before - orphans.size(here.common) == done.freed
+    return done
+
+
+def sound(directory: Path) -> None:
+    here = repository(directory)
+    assert verify.verify(here, verify.snapshots(here, "refs/tags/", below=True)).problems == ()
+    fsck(directory)
+
+
+class TestWhatRmPromised:
+    @pytest.mark.parametrize("names", [("v2",), ("v1",), ("v1", "v2")], ids="-".join)
+    def test_is_free_afterwards(self, here: Path, names: tuple[str, ...]) -> None:
+        before = disk(here)
+        promised = rm(here, *names)
+        done = collected(here)
+        freed = before - disk(here)
+        assert 0 <= freed - promised <= 2 * PER_PACK + 20 * PER_OBJECT
+        assert [item.name for item in done.snapshots] == list(names)
+        assert sum(item.size for item in done.snapshots) == promised
+        found = usage.measure(repository(here))
+        assert (found.dead, found.loose_dead) == (0, 0)
+        assert sum(holder.charged for holder in found.holders) == found.live
+        sound(here)
+
+    def test_what_a_reflog_has_stays_until_it_forgets(self, here: Path, git: Git) -> None:
+        git("checkout", "--quiet", "v2", cwd=here)
+        git("checkout", "--quiet", "main", cwd=here)
+        examined = removal.examine([find(here, "v2")])
+        assert examined.exclusive > 300_000
+        assert 0 < examined.exclusive - examined.withheld < 500  # the tag
+        removal.remove(examined)
+        assert collected(here).freed < 1000
+        git("reflog", "expire", "--expire=now", "--all", cwd=here)
+        assert collected(here).freed > 300_000
+
+    def test_a_state_that_has_it_too_keeps_it(self, here: Path) -> None:
+        state.save(Model.open(here), "initial")
+        assert rm(here, "v2") < 2000
+        assert collected(here).freed < 4000
+        assert not next(state.each(Model.open(here))).is_modified
+
+
+def test_nothing_to_do(here: Path) -> None:
+    before = refs(here), picture(here), git_state(here)
+    done = collected(here)
+    assert done == Collected([], [], [], [], [], 0, 0, 0, [])
+    assert (refs(here), picture(here), git_state(here)) == before
+
+
+def test_a_dry_run_changes_nothing(here: Path) -> None:
+    rm(here, "v2")
+    store = here / ".git" / "objects"
+    before = sorted((path, path.stat().st_mtime_ns) for path in store.rglob("*"))
+    assert gc.gc(repository(here), dry_run=True).freed > 300_000
+    assert sorted((path, path.stat().st_mtime_ns) for path in store.rglob("*")) == before
+
+
+def test_a_derived_model_keeps_its_base(here: Path, tmp_path: Path) -> None:
+    dogs = derive.derive(find(here, "v2"), "dogs", tmp_path / "große dogs").model
+    before = take(dogs, "d1")
+    rm(here, "v1", "v2")
+    collected(here)
+    collected(dogs.directory)
+    sound(here)
+    assert before.state_files() == find(here, "dogs@d1").state_files()
+    put(dogs, "initial", {"own": b"own"})
+    take(dogs, "d2")
+    sound(dogs.directory)
+    shutil.rmtree(dogs.directory / "code")
+    run_git("checkout", "--quiet", "--", "code", cwd=dogs.directory)
+
+
+def test_from_a_linked_worktree_and_a_bare_repository(here: Path, tmp_path: Path, git: Git) -> None:
+    git("clone", "--quiet", "--bare", "--no-local", str(here), "bare größe.git", cwd=tmp_path)
+    bare = Repository.discover(tmp_path / "bare größe.git")
+    run_git("update-ref", "-d", "refs/tags/v2", cwd=bare.directory)
+    assert gc.gc(bare).foreign > 300_000  # what a clone has is in a pack of git
+    git("worktree", "add", "--quiet", "--detach", "../linked", cwd=here)
+    rm(here, "v2")
+    assert collected(tmp_path / "linked").freed > 300_000
+    sound(here)
+
+
+class TestWhatGitStored:
+    def test_nothing_is_fetched_for_it(self, here: Path, tmp_path: Path, git: Git) -> None:
+        """A partial clone lacks the weights, and goes on without them."""
+        git("config", "uploadpack.allowFilter", "true", cwd=here)
+        source = ("--filter=blob:limit=64k", f"file://{here}", "partial")
+        git("clone", "--quiet", *source, cwd=tmp_path)
+        partial = tmp_path / "partial"
+        put(Model.open(partial), "initial", {"own": noise(200_000, 9)})
+        take(Model.open(partial), "own")
+        objects = git("count-objects", "-v", cwd=partial)
+        assert collected(partial).freed == 0
+        assert 200_000 < rm(partial, "own") < 205_000
+        assert collected(partial).freed > 200_000
+        assert git("count-objects", "-v", cwd=partial) != objects
+        missing = git("rev-list", "--objects", "--all", "--missing=print", cwd=partial)
+        assert len([line for line in missing.splitlines() if line.startswith("?")]) == 2
+
+    def test_is_only_counted(self, here: Path, git: Git) -> None:
+        git("hash-object", "-w", "--stdin", cwd=here, stdin=noise(5000))
+        done = collected(here)
+        assert done.freed == 0
+        assert 5000 <= done.foreign < 5100
+
+    def test_a_repository_whose_objects_are_precious(self, here: Path, git: Git) -> None:
+        git("config", "extensions.preciousObjects", "true", cwd=here)
+        rm(here, "v2")
+        message = f"{here}/.git keeps all objects: extensions.preciousObjects is set"
+        with fails(message):
+            gc.gc(repository(here))
+
+    def test_something_is_missing(self, here: Path) -> None:
+        """Then nobody knows what is needed, and nothing goes."""
+        for path in (here / ".git" / "objects").glob("[0-9a-f][0-9a-f]/*"):
+            path.unlink()
+        packs = sorted((here / ".git" / "objects" / "pack").iterdir())
+        with pytest.raises(Corrupt, match="what is still needed cannot be told"):
+            gc.gc(repository(here))
+        assert sorted((here / ".git" / "objects" / "pack").iterdir()) == packs
+
+
+class TestLeftovers:
+    @pytest.fixture
+    def packs(self, here: Path) -> Path:
+        return here / ".git" / "objects" / "pack"
+
+    def old(self, path: Path, seconds: float = 2 * 24 * 60 * 60) -> Path:
+        os.utime(path, (time.time() - seconds,) * 2)
+        return path
+
+    def test_of_our_writes_go_at_once(self, here: Path, packs: Path) -> None:
+        (packs / "gitstore-tmp-pack-x").write_bytes(bytes(1000))
+        (pack,) = [path for path in packs.glob("*.pack") if path.stat().st_size > 250_000]
+        shutil.copy(pack, packs / f"pack-{'1' * 40}.pack")
+        (packs / f"pack-{'1' * 40}.keep").write_bytes(b"gitstore\n")
+        (packs / f"pack-{'2' * 40}.keep").write_bytes(b"gitstore\n")
+        done = collected(here)
+        assert [item.name for item in done.leftovers] == [
+            "gitstore-tmp-pack-x", f"pack-{'1' * 40}.keep", f"pack-{'1' * 40}.pack", f"pack-{'2' * 40}.keep"
+        ]  # fmt: skip
+        assert done.freed == 1000 + 9 + pack.stat().st_size + 9
+        assert collected(here).leftovers == []
+
+    def test_what_another_process_may_be_writing_stays(self, here: Path, packs: Path) -> None:
+        theirs = [packs / "tmp_pack_x", packs / "tmp_idx_x", packs / f"pack-{'3' * 40}.keep"]
+        for path in theirs:
+            path.write_bytes(b"fetch-pack 1 on host\n")
+            self.old(path)
+        fresh = [packs / f"pack-{'3' * 40}.pack", packs / f"pack-{'4' * 40}.pack"]
+        fresh += [here / ".git/gitstore/tmp_stat_x", here / ".git/gitstore/cache/.code-x.y"]
+        for path in fresh:
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+        assert collected(here).leftovers == []
+        assert all(path.exists() for path in [*theirs, *fresh])
+
+    def test_what_is_old_goes(self, here: Path, packs: Path) -> None:
+        private = here / ".git" / "gitstore"
+        for directory in (private / "tmp_stage_x", private / "cache" / ".state-1.x"):
+            directory.mkdir(parents=True)
+            (directory / "file").write_bytes(bytes(70))
+            (directory / "file").chmod(0o400)
+            self.old(directory)
+        (packs / f"pack-{'4' * 40}.pack").touch()
+        self.old(packs / f"pack-{'4' * 40}.pack")
+        assert collected(here).leftovers == [
+            Item(".state-1.x", 70), Item("tmp_stage_x", 70), Item(f"pack-{'4' * 40}.pack", 0)
+        ]  # fmt: skip
+
+    def test_locks_of_git_are_named_and_stay(self, here: Path, git: Git) -> None:
+        git("worktree", "add", "--quiet", "--detach", "../linked", cwd=here)
+        names = ["index.lock", "packed-refs.lock", "refs/tags/v1.lock", "worktrees/linked/HEAD.lock"]
+        for name in (*names, "gitstore-files.lock"):
+            (here / ".git" / name).touch()
+        assert collected(here).locks == [here / ".git" / name for name in names]
+        assert all((here / ".git" / name).exists() for name in names)
+
+    def test_the_cache_keeps_what_the_repository_has_or_somebody_uses(self, here: Path) -> None:
+        v1, v2 = find(here, "v1"), find(here, "v2")
+        entries = [cache.state(repository(here), each.state) for each in (v1, v2)]
+        code = cache.code(repository(here), v2.code)
+        rm(here, "v2")
+        for entry in (*entries, code):
+            self.old(entry)
+        cache.state(repository(here), v2.state)
+        assert collected(here).cache == []
+        self.old(entries[1])
+        assert collected(here).cache == [Item(entries[1].name, 500_008)]
+        assert [path.exists() for path in (*entries, code)] == [True, False, True]
+
+
+class TestSideBySide:
+    def test_with_a_write(self, here: Path) -> None:
+        rm(here, "v2")
+        with repository(here).writer():
+            message = f"another gitstore command is writing in {here}/.git"
+            with fails(message, Locked, "let it finish, then say the same again"):
+                gc.gc(repository(here))
+        assert collected(here).freed > 300_000
+
+    def test_a_base_that_goes_while_a_model_is_derived(self, here: Path, tmp_path: Path, fsck: Fsck) -> None:
+        base = find(here, "v2")
+        rm(here, "v2")
+        collected(here)
+        with pytest.raises(GitstoreError) as caught:
+            derive.derive(base, "dogs", tmp_path / "dogs")
+        assert caught.value.message == "the snapshot v2 is gone: somebody removed it meanwhile"
+        fsck(here)
+
+    def test_a_process_that_knew_the_packs_before(self, here: Path) -> None:
+        """It still reads, and its next snapshot writes again what is gone."""
+        model = Model.open(here)
+        first = find(here, "v1")
+        model.repository.objects.refresh()
+        rm(here, "v2")
+        collected(here)
+        assert first.state_files()
+        again = take(model, "again")
+        sound(here)
+        assert {str(file.path) for file in again.state_files()} == {"base", "more", "weights"}
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["take", "take", "rm", "rm", "gc", "save", "derive"]), st.integers(0, 3)),
+    min_size=3,
+    max_size=10,
+)
+
+
+@settings(max_examples=8)
+@given(STEPS)
+def test_every_live_snapshot_stays_what_it_was(steps: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        models = [make(root / "digits")]
+        held: dict[str, dict[str, str]] = {}
+        here = models[0].directory
+        for step, (action, number) in enumerate(steps):
+            model = models[number % len(models)]
+            names = sorted(held)
+            if action == "take":
+                put(model, "initial", {f"w{number}": noise(20_000 * (number + 1), step)})
+                taken = take(model, f"s{step}")
+                held[taken.full_name] = exported(taken, root / "before")
+            elif action == "rm" and names:
+                gone = names[number % len(names)]
+                rm(here, gone)
+                del held[gone]
+            elif action == "save":
+                state.save(Model.open(model.directory), "initial")
+            elif action == "derive" and names:
+                base = find(here, names[number % len(names)])
+                if not base.prefix:
+                    models.append(derive.derive(base, f"m{step}", root / f"m{step}").model)
+            elif action == "gc":
+                collected(here)
+        collected(here)
+        assert usage.measure(repository(here)).dead == usage.measure(repository(here)).loose_dead
+        for each in snapshot.every(repository(here)):
+            assert exported(each, root / "after") == held.pop(each.full_name)
+        assert held == {}
+        sound(here)
+
+
+def exported(found: Snapshot, target: Path) -> dict[str, str]:
+    export.export(found, target)
+    seen = picture(target)
+    shutil.rmtree(target)
+    return seen

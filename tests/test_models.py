@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, detach, models, rebase, settings, snapshot, state
+from gitstore.lineage import Line, Lineage
+from gitstore.model import Model
+from gitstore.objects.oid import Oid
+from gitstore.objects.refs import Change, Refs
+from tests.support.commands import Git, Gitstore, Outcome
+from tests.support.models import put, take
+
+
+@pytest.fixture
+def dogs(model: Model, tmp_path: Path) -> Model:
+    """dogs, based on digits@v1, in `tmp_path`/dogs."""
+    state.save(model, "initial")
+    return derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+
+
+def again(model: Model) -> Model:
+    return Model.open(model.directory)
+
+
+def found(model: Model) -> list[models.Listed]:
+    return list(models.every(again(model)).models)
+
+
+def drawn(lines: list[Line]) -> dict[str, object]:
+    return {
+        line.model.name: [(place.name, place.snapshot is None, drawn(place.models)) for place in line.places]
+        for line in lines
+    }
+
+
+def tree(model: Model) -> dict[str, object]:
+    return drawn(Lineage(found(model)).roots)
+
+
+class TestModels:
+    def test_a_lonely_one(self, model: Model) -> None:
+        (root,) = found(model)
+        assert (root.name, root.prefix, root.base, root.snapshots) == ("digits", "", None, ())
+        assert (root.state, root.state_tree, root.directory) == ("initial", None, model.directory)
+
+    def test_the_same_from_every_working_copy(self, model: Model, dogs: Model) -> None:
+        take(dogs, "v1")
+        seen = [
+            [(each.name, each.prefix, each.base, len(each.snapshots), each.directory) for each in found(here)]
+            for here in (model, dogs)
+        ]
+        assert seen[0] == seen[1]
+        assert [each[:2] for each in seen[0]] == [("digits", ""), ("dogs", "dogs/")]
+        assert [each[4] for each in seen[0]] == [model.directory, dogs.directory]
+
+    def test_a_root_model_with_a_new_name(self, model: Model, dogs: Model, git: Git) -> None:
+        path = model.directory / "settings.yaml"
+        path.write_text(path.read_text().replace("name: digits", "name: numbers"))
+        git("commit", "--quiet", "--all", "-m", "another name", cwd=model.directory)
+        assert [each.name for each in found(dogs)] == ["numbers", "dogs"]
+        assert tree(dogs) == tree(model) == {"numbers": [("v1", False, {"dogs": []})]}
+
+    def test_active_states(self, dogs: Model) -> None:
+        put(dogs, "other", {"weights": b"12345"})
+        state.save(dogs, "other")
+        state.use(dogs, "other")
+        root, derived = found(dogs)
+        assert (root.state, derived.state) == ("initial", "other")
+        assert derived.state_tree is not None
+        assert models.Sizes(dogs.repository).state(derived.state_tree) == 5
+
+    def test_sizes_are_those_of_list(self, model: Model, dogs: Model, gitstore: Gitstore) -> None:
+        (dogs.directory / "packages.lock").write_text("locked\n")
+        take(dogs, "v1")
+        listed = json.loads(gitstore("list", "--all", "--json", cwd=model.directory).stdout)
+        sizes = models.Sizes(model.repository)
+        assert {each["ref"]: each["size"] for each in listed} == {
+            each.ref: sizes.snapshot(each) for row in found(model) for each in row.snapshots
+        }
+
+    def test_without_a_branch_and_without_a_directory(self, model: Model, dogs: Model, git: Git) -> None:
+        take(dogs, "v1")
+        base = dogs.base
+        git("worktree", "remove", "--force", str(dogs.directory), cwd=model.directory)
+        assert [each.directory for each in found(model)] == [model.directory, None]
+        git("branch", "--quiet", "-D", "dogs", cwd=model.directory)
+        assert [(each.name, each.base) for each in found(model)] == [("digits", None), ("dogs", base)]
+
+    def test_other_branches_and_tags_are_no_models(self, model: Model, dogs: Model, git: Git) -> None:
+        git("branch", "topic/x", cwd=model.directory)
+        git("branch", "copy", "dogs", cwd=model.directory)
+        git("tag", "release/1", cwd=model.directory)
+        git("tag", "-a", "-m", "plain", "plain/1", cwd=model.directory)
+        assert [each.name for each in found(model)] == ["digits", "dogs"]
+
+    def test_in_a_bare_repository(self, model: Model, dogs: Model, git: Git, tmp_path: Path) -> None:
+        git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
+        rows = found(Model.open(tmp_path / "b.git"))
+        assert [(each.name, each.directory) for each in rows] == [("digits", None), ("dogs", None)]
+
+
+class TestTree:
+    def test_models_hang_on_their_bases(self, model: Model, dogs: Model, tmp_path: Path) -> None:
+        derive.derive(take(dogs, "w1"), "pugs", tmp_path / "pugs")
+        second = take(model, "v2")
+        cats = derive.derive(second, "cats", tmp_path / "cats").model
+        expected = {
+            "digits": [
+                ("v1", False, {"dogs": [("w1", False, {"pugs": []})]}),
+                ("v2", False, {"cats": []}),
+            ]
+        }
+        assert tree(model) == tree(cats) == expected
+
+    def test_a_rebased_one_hangs_on_the_new_base(self, model: Model, dogs: Model) -> None:
+        take(dogs, "w1")
+        rebase.rebase(dogs, take(model, "v2"))
+        assert tree(model) == {"digits": [("v1", False, {}), ("v2", False, {"dogs": [("w1", False, {})]})]}
+
+    def test_a_base_that_was_removed(self, model: Model, dogs: Model, tmp_path: Path, git: Git) -> None:
+        derive.derive(take(model, "v0"), "cats", tmp_path / "cats")
+        git("tag", "--delete", "v1", cwd=model.directory)
+        assert tree(model) == {"digits": [("v0", False, {"cats": []}), ("v1", True, {"dogs": []})]}
+
+    def test_a_base_with_another_tag(self, model: Model, dogs: Model, git: Git) -> None:
+        """The commit counts: a renamed snapshot has another tag on it."""
+        content = git("cat-file", "tag", "v1", cwd=model.directory).replace("tag v1\n", "tag first\n", 1)
+        oid = git("hash-object", "-t", "tag", "-w", "--stdin", cwd=model.directory, stdin=content.encode())
+        git("update-ref", "refs/tags/first", oid.strip(), cwd=model.directory)
+        git("update-ref", "-d", "refs/tags/v1", cwd=model.directory)
+        assert tree(model) == {"digits": [("first", False, {"dogs": []})]}
+        rows = found(model)
+        assert rows[1].base is not None
+        assert Lineage(rows).called(rows[1].base) == "digits@first"
+
+    def test_a_model_whose_base_is_gone_altogether(
+        self, model: Model, dogs: Model, tmp_path: Path, git: Git
+    ) -> None:
+        derive.derive(take(dogs, "w1"), "pugs", tmp_path / "pugs")
+        git("worktree", "remove", "--force", str(dogs.directory), cwd=model.directory)
+        git("branch", "--quiet", "-D", "dogs", cwd=model.directory)
+        git("tag", "--delete", "dogs/w1", cwd=model.directory)
+        for ref in ("refs/states/dogs/HEAD", "refs/states/dogs/initial"):
+            git("update-ref", "--no-deref", "-d", ref, cwd=model.directory)
+        assert tree(model) == {"digits": [("v1", False, {})], "pugs": []}
+
+    def test_a_circle_that_somebody_wrote(self, model: Model, dogs: Model, tmp_path: Path, git: Git) -> None:
+        """Every model is in the tree once, whatever the settings say."""
+        pugs = derive.derive(take(dogs, "w1"), "pugs", tmp_path / "pugs").model
+        base = take(pugs, "p1")
+        path = dogs.directory / "settings.yaml"
+        based_on = settings.BasedOn(model="pugs", snapshot="p1", tag=str(base.oid), commit=str(base.commit))
+        path.write_bytes(settings.set_keys(path.read_bytes(), {"based_on": based_on}))
+        git("commit", "--quiet", "--all", "-m", "a circle", cwd=dogs.directory)
+        assert sorted(str(tree(model)).count(f"'{name}'") for name in ("dogs", "pugs", "digits")) == [1, 1, 1]
+
+
+class TestCommands:
+    def test_models(self, model: Model, dogs: Model, gitstore: Gitstore) -> None:
+        detach.detach(dogs)
+        done = gitstore("models", cwd=dogs.directory / "code")
+        assert done == Outcome(
+            0,
+            "MODEL   BASE                  SNAPSHOTS     SIZE  STATE    STATE SIZE  DIRECTORY\n"
+            f"digits                                1  1.2 KiB  initial         8 B  {model.directory}\n"
+            f"dogs    digits@v1 (detached)          0      0 B  initial         8 B  {dogs.directory}\n",
+            "",
+        )
+
+    def test_models_as_json(self, model: Model, dogs: Model, gitstore: Gitstore, git: Git) -> None:
+        git("tag", "--delete", "v1", cwd=model.directory)
+        assert json.loads(gitstore("models", "--json", cwd=dogs.directory).stdout)[1] == {
+            "name": "dogs",
+            "derived": True,
+            "base": "digits@v1 (removed)",
+            "detached": False,
+            "snapshots": 0,
+            "size": 0,
+            "state": "initial",
+            "state_size": 8,
+            "directory": str(dogs.directory),
+        }
+
+    def test_log(self, model: Model, dogs: Model, gitstore: Gitstore, tmp_path: Path) -> None:
+        take(dogs, "w1")
+        second = take(model, "v2")
+        derive.derive(second, "cats", tmp_path / "größer cats")
+        here = rebase.rebase(dogs, second).model
+        pugs = derive.derive(take(here, "w2"), "pugs", tmp_path / "pugs").model
+        detach.detach(pugs)
+        done = gitstore("log", cwd=model.directory)
+        assert (done.code, done.stderr) == (0, "")
+        assert done.stdout == (
+            "digits\n"
+            "├─ v1  2023-11-14 22:13  1.2 KiB\n"
+            "└─ v2  2023-11-14 22:13  1.2 KiB\n"
+            "   ├─ cats  no snapshots\n"
+            "   └─ dogs\n"
+            "      ├─ w1  2023-11-14 22:13  1.3 KiB  on digits@v1\n"
+            "      └─ w2  2023-11-14 22:13  1.3 KiB\n"
+            "         └─ pugs (detached)  no snapshots\n"
+        )
+
+    def test_log_of_what_was_removed(self, model: Model, dogs: Model, gitstore: Gitstore, git: Git) -> None:
+        git("tag", "--delete", "v1", cwd=model.directory)
+        assert gitstore("log", cwd=model.directory).stdout == (
+            "digits\n└─ v1 (removed)\n   └─ dogs  no snapshots\n"
+        )
+
+    def test_log_as_json(self, model: Model, dogs: Model, gitstore: Gitstore) -> None:
+        (base,) = snapshot.below(model)
+        assert json.loads(gitstore("log", "--json", cwd=model.directory).stdout) == [
+            {
+                "model": "digits",
+                "base": None,
+                "based_on": None,
+                "detached": False,
+                "snapshots": [
+                    {
+                        "name": "v1",
+                        "removed": False,
+                        "tag": str(base.oid),
+                        "date": "2023-11-14T22:13:20+00:00",
+                        "size": models.Sizes(model.repository).snapshot(base),
+                        "based_on": None,
+                        "models": [
+                            {
+                                "model": "dogs",
+                                "base": "digits@v1",
+                                "based_on": "digits@v1",
+                                "detached": False,
+                                "snapshots": [],
+                            }
+                        ],
+                    }
+                ],
+            }
+        ]
+
+    @pytest.mark.parametrize("command", ["models", "log"])
+    def test_a_tag_that_cannot_be_read(
+        self, model: Model, dogs: Model, gitstore: Gitstore, git: Git, command: str
+    ) -> None:
+        content = git("cat-file", "tag", "v1", cwd=model.directory).replace("Format: 1", "Format: 9")
+        oid = git("hash-object", "-t", "tag", "-w", "--stdin", cwd=model.directory, stdin=content.encode())
+        git("update-ref", "refs/tags/v9", oid.strip(), cwd=model.directory)
+        done = gitstore(command, cwd=model.directory)
+        assert done.code == 12
+        assert "dogs" in done.stdout
+        assert done.stderr.startswith("error: refs/tags/v9 is of format 9, which this gitstore does not know")
+
+    @pytest.mark.parametrize("command", ["models", "log", "rebase", "detach"])
+    def test_no_model(self, tmp_path: Path, gitstore: Gitstore, command: str) -> None:
+        arguments = (command, "v1") if command == "rebase" else (command,)
+        done = gitstore(*arguments, cwd=tmp_path)
+        assert (done.code, done.stdout) == (10, "")
+
+
+def test_many_models_are_listed_with_one_look_at_the_refs(
+    model: Model, dogs: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = again(model)
+    base, tip = dogs.base, dogs.head
+    assert base is not None
+    assert tip is not None
+    here.repository.refs.change(
+        [Change(f"refs/states/m{number}/initial", None, tip) for number in range(200)], "many"
+    )
+    looks: list[str] = []
+    below = Refs.below
+
+    def counted(self: Refs, prefix: str) -> Iterator[tuple[str, Oid]]:
+        looks.append(prefix)
+        return below(self, prefix)
+
+    monkeypatch.setattr(Refs, "below", counted)
+    assert len(models.every(here).models) == 202
+    assert looks == ["refs/"]

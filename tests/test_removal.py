@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, removal, usage
+from gitstore.dependents import Dependents
+from gitstore.model import Model
+from gitstore.objects.refs import RefChanged
+from gitstore.removal import Depended
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Git
+from tests.support.failing import fails
+from tests.support.models import noise, picture, put, refs, take
+from tests.test_usage import Counted, holder
+
+
+@pytest.fixture
+def v1(model: Model) -> Snapshot:
+    put(model, "initial", {"base": noise(20_000)})
+    return take(model, "v1")
+
+
+@pytest.fixture
+def v2(model: Model, v1: Snapshot) -> Snapshot:
+    put(model, "initial", {"more": noise(30_000, 1)})
+    return take(model, "v2")
+
+
+def test_it_says_what_usage_says(model: Model, v1: Snapshot, v2: Snapshot) -> None:
+    for each in (v1, v2):
+        bill = holder(usage.measure(model.repository), each.ref)
+        examined = removal.examine([each])
+        assert (examined.exclusive, examined.withheld) == (bill.exclusive, 0)
+
+
+def test_several_share_what_they_have_together(model: Model, v1: Snapshot, v2: Snapshot) -> None:
+    alone = [removal.examine([each]).exclusive for each in (v1, v2)]
+    before = Counted.of(model.directory).live
+    together = removal.examine([v1, v2, v1])
+    assert together.exclusive > sum(alone) + 20_000
+    assert together.snapshots == (v1, v2)
+    removal.remove(together)
+    assert before - Counted.of(model.directory).live == together.exclusive
+
+
+def test_only_the_tag_goes(model: Model, v1: Snapshot) -> None:
+    before = refs(model.directory), picture(model.directory)
+    removal.remove(removal.examine([v1]))
+    assert v1.repository.refs.get("refs/tags/v1") is None
+    del before[0]["refs/tags/v1"]
+    assert (refs(model.directory), picture(model.directory)) == before
+
+
+def test_who_is_based_on_it(model: Model, v1: Snapshot, v2: Snapshot, tmp_path: Path) -> None:
+    dogs = derive.derive(v1, "dogs", tmp_path / "dogs").model
+    cats = derive.derive(v1, "große-katzen", tmp_path / "cats").model
+    pups = derive.derive(take(dogs, "d1"), "pups", tmp_path / "pups").model
+    take(cats, "c1")
+    take(pups, "p1")
+    assert removal.examine([v2]).dependents == Dependents((), ())
+    examined = removal.examine([v1])
+    assert examined.dependents == Dependents(("dogs", "große-katzen"), ("dogs@d1", "große-katzen@c1"))
+    hint = "--force removes them all the same: derived models keep what they need by their history"
+    with fails("dogs, große-katzen are based on v1", Depended, hint):
+        removal.check(examined)
+    with fails("dogs, große-katzen are based on snapshots among v1, v2", Depended, hint):
+        removal.check(removal.examine([v1, v2]))
+    removal.check(removal.examine([v2]))
+
+
+def test_a_model_whose_branch_is_gone_needs_nothing(v1: Snapshot, tmp_path: Path, git: Git) -> None:
+    dogs = derive.derive(v1, "dogs", tmp_path / "dogs").model
+    take(dogs, "d1")
+    git("worktree", "remove", "--force", str(dogs.directory), cwd=v1.repository.directory)
+    git("branch", "-D", "dogs", cwd=v1.repository.directory)
+    examined = removal.examine([v1])
+    assert examined.dependents == Dependents((), ("dogs@d1",))
+    removal.check(examined)
+
+
+def test_broken_neighbours_do_not_matter(model: Model, v1: Snapshot, git: Git) -> None:
+    here = model.directory
+    git("tag", "--annotate", "-m", "x\n\nGitstore-Format: 9", "future", cwd=here)
+    git("switch", "--quiet", "-c", "odd", cwd=here)
+    (here / "settings.yaml").write_text("based_on: [\n")
+    git("commit", "--quiet", "-am", "broken", cwd=here)
+    assert removal.examine([v1]).dependents == Dependents((), ())
+
+
+def test_a_tag_that_somebody_moved_meanwhile(model: Model, v1: Snapshot, v2: Snapshot, git: Git) -> None:
+    """Then none of them is removed."""
+    examined = removal.examine([v1, v2])
+    git("tag", "--force", "--annotate", "-m", "other", "v2", "main", cwd=model.directory)
+    before = refs(model.directory)
+    with fails("refs/tags/v2 has changed", RefChanged):
+        removal.remove(examined)
+    assert refs(model.directory) == before
+    git("tag", "--delete", "v2", cwd=model.directory)
+    with fails("refs/tags/v2 is gone", RefChanged):
+        removal.remove(examined)
+    assert "refs/tags/v1" in refs(model.directory)

@@ -1,0 +1,272 @@
+"""`gitstore rename`, `rm` and `gc` as a person meets them, and killed at any instant."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import random
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from gitstore import gc, removal, snapshot, state
+from gitstore.model import Model
+from gitstore.objects.repository import Repository
+from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support.models import make, noise, put, refs, take
+from tests.test_crash import GITSTORE, fresh, kill, leftovers, outcome, sound, start
+
+
+def said(*lines: str, code: int = 0) -> Outcome:
+    """Nothing on stdout, and these lines on stderr."""
+    return Outcome(code, "", "".join(f"{line}\n" for line in lines))
+
+
+def sizes_hidden(found: Outcome) -> Outcome:
+    """Sizes in a pack depend on the version of the compressor."""
+    return found._replace(stderr=re.sub(r"\b[1-9]\d*(\.\d)? (B|KiB|MiB)", "SIZE", found.stderr))
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    model = make(tmp_path / "große zahlen")
+    take(model, "v1", "First")
+    put(model, "initial", {"more": noise(300_000, 1)})
+    take(model, "v2")
+    return model.directory
+
+
+class TestRename:
+    def test_in_a_subdirectory(self, gitstore: Gitstore, here: Path, fsck: Fsck) -> None:
+        assert gitstore("rename", "v1", "größte", cwd=here / "code") == said("Renamed v1 to größte")
+        assert gitstore("verify", "größte", cwd=here).code == 0
+        assert "First" in gitstore("list", cwd=here).stdout
+        fsck(here)
+
+    def test_with_derived_models(self, gitstore: Gitstore, here: Path) -> None:
+        gitstore("derive", "v1", "dogs", cwd=here)
+        gitstore("derive", "v1", "cats", cwd=here)
+        outcome = gitstore("rename", "v1", "base", cwd=here)
+        assert outcome == said("Renamed v1 to base", "cats, dogs stay based on it")
+        gitstore("snapshot", "d1", cwd=here.parent / "dogs")
+        outcome = gitstore("rename", "dogs@d1", "d2", cwd=here)
+        assert outcome == said("Renamed dogs@d1 to dogs@d2")
+
+    def test_json(self, gitstore: Gitstore, here: Path, git: Git) -> None:
+        old = git("rev-parse", "v1", cwd=here).strip()
+        assert json.loads(gitstore("rename", "v1", "v3", "--json", cwd=here).stdout) == {
+            "name": "v3",
+            "ref": "refs/tags/v3",
+            "tag": git("rev-parse", "v3", cwd=here).strip(),
+            "renamed_from": {"name": "v1", "ref": "refs/tags/v1", "tag": old},
+            "models": [],
+        }
+
+    def test_what_is_not_there(self, gitstore: Gitstore, here: Path) -> None:
+        outcome = gitstore("rename", "v3", "v4", cwd=here)
+        assert outcome == said(
+            "error: there is no snapshot v3", "hint: gitstore list shows the snapshots", code=1
+        )
+
+
+class TestRm:
+    def test_it_says_first_what_it_frees(self, gitstore: Gitstore, here: Path) -> None:
+        assert sizes_hidden(gitstore("rm", "v2", cwd=here)) == said(
+            "Removing v2 frees SIZE", "Removed v2; gitstore gc frees the disk"
+        )
+
+    def test_a_dry_run(self, gitstore: Gitstore, here: Path) -> None:
+        before = refs(here)
+        outcome = gitstore("rm", "v1", "v2", "--dry-run", cwd=here)
+        assert sizes_hidden(outcome) == said("Removing v1, v2 frees SIZE")
+        assert refs(here) == before
+
+    def test_a_base(self, gitstore: Gitstore, here: Path, fsck: Fsck) -> None:
+        gitstore("derive", "v2", "dogs", cwd=here)
+        dogs = here.parent / "dogs"
+        gitstore("snapshot", "d1", cwd=dogs)
+        before = refs(here)
+        assert sizes_hidden(gitstore("rm", "v2", cwd=here)) == said(
+            "Removing v2 frees SIZE",
+            "Based on it: dogs, dogs@d1",
+            "error: dogs is based on v2",
+            "hint: --force removes them all the same: derived models keep what they need by their history",
+            code=1,
+        )
+        assert refs(here) == before
+        assert gitstore("rm", "v2", "--force", cwd=here).code == 0
+        assert gitstore("gc", cwd=dogs).code == 0
+        assert gitstore("verify", "--all", cwd=here).code == 0
+        assert gitstore("snapshot", "d2", cwd=dogs).code == 0
+        evaluated = gitstore("evaluate", "d2", "-p", "values=[1.5]", cwd=dogs)
+        assert json.loads(evaluated.stdout)["products"] == [3.0]
+        fsck(here)
+
+    def test_what_a_reflog_holds(self, gitstore: Gitstore, here: Path, git: Git) -> None:
+        git("checkout", "--quiet", "v2", cwd=here)
+        git("checkout", "--quiet", "main", cwd=here)
+        outcome = gitstore("rm", "v2", "-n", cwd=here)
+        assert sizes_hidden(outcome) == said(
+            "Removing v2 frees SIZE, SIZE of it only when git's reflogs and indexes forget it"
+        )
+
+    def test_json(self, gitstore: Gitstore, here: Path, git: Git) -> None:
+        tag = git("rev-parse", "v2", cwd=here).strip()
+        found = json.loads(gitstore("rm", "v2", "--json", cwd=here).stdout)
+        assert 300_000 < found.pop("exclusive_bytes") < 301_000
+        assert found == {
+            "snapshots": [{"name": "v2", "ref": "refs/tags/v2", "tag": tag}],
+            "withheld_bytes": 0,
+            "models": [],
+            "dependent_snapshots": [],
+            "removed": True,
+        }
+
+    def test_what_is_not_there_spares_the_others(self, gitstore: Gitstore, here: Path) -> None:
+        outcome = gitstore("rm", "v1", "v3", cwd=here)
+        assert outcome == said(
+            "error: there is no snapshot v3", "hint: gitstore list shows the snapshots", code=1
+        )
+        assert "refs/tags/v1" in refs(here)
+
+    @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130), ("", 130)])
+    def test_on_a_terminal_it_asks(self, here: Path, answer: str, code: int) -> None:
+        mine, theirs = pty.openpty()
+        os.write(mine, f"{answer}\n".encode())
+        done = subprocess.run([GITSTORE, "rm", "v2"], cwd=here, stdin=theirs, capture_output=True, text=True)
+        os.close(mine)
+        os.close(theirs)
+        assert done.returncode == code
+        assert "Remove v2? [y/N]: " in done.stderr
+        assert ("refs/tags/v2" in refs(here)) is (code != 0)
+
+    def test_yes_on_a_terminal(self, here: Path) -> None:
+        mine, theirs = pty.openpty()
+        done = subprocess.run([GITSTORE, "rm", "-y", "v2"], cwd=here, stdin=theirs, capture_output=True)
+        os.close(mine)
+        os.close(theirs)
+        assert (done.returncode, b"?" in done.stderr) == (0, False)
+
+
+class TestGc:
+    def test_what_it_freed(self, gitstore: Gitstore, here: Path, git: Git, fsck: Fsck) -> None:
+        gitstore("rm", "v2", cwd=here)
+        (here / ".git" / "objects" / "pack" / "gitstore-tmp-idx-x").write_bytes(b"x")
+        (here / ".git" / "index.lock").touch()
+        git("hash-object", "-w", "--stdin", cwd=here, stdin=noise(5000))
+        foreign = "SIZE more are dead, in what git stored; git gc frees them in its time"
+        rest = (
+            "  packs removed: 1",
+            "  leftovers of crashes removed: 1",
+            "  snapshot v2: SIZE",
+            foreign,
+            f"{here}/.git/index.lock is a lock of git; if no git is running, a crash left it: remove it",
+        )
+        assert sizes_hidden(gitstore("gc", "-n", cwd=here)) == said("Would free SIZE", *rest)
+        assert sizes_hidden(gitstore("gc", cwd=here / "code")) == said("Freed SIZE", *rest)
+        (here / ".git" / "index.lock").unlink()
+        assert sizes_hidden(gitstore("gc", cwd=here)) == said("Freed 0 B", foreign)
+        fsck(here)
+
+    def test_json(self, gitstore: Gitstore, here: Path) -> None:
+        gitstore("rm", "v2", cwd=here)
+        found = json.loads(gitstore("gc", "--json", cwd=here).stdout)
+        assert found["freed"] > 300_000
+        assert [each["name"] for each in found["snapshots"]] == ["v2"]
+        assert (found["left"], found["foreign"], found["locks"], found["dry_run"]) == (0, 0, [], False)
+
+    def test_while_another_command_writes(self, gitstore: Gitstore, here: Path) -> None:
+        with Repository.discover(here).writing():
+            assert gitstore("gc", cwd=here) == said(
+                f"error: another gitstore command is writing in {here}/.git",
+                "hint: let it finish, then say the same again",
+                code=11,
+            )
+
+    def test_where_there_is_no_repository(self, gitstore: Gitstore, tmp_path: Path) -> None:
+        assert gitstore("gc", cwd=tmp_path).code == 10
+
+    def test_beside_snapshots(self, here: Path, fsck: Fsck, git: Git) -> None:
+        """Each collects or writes, or says that the other does."""
+        removal.remove(removal.examine([snapshot.below(Model.open(here))[-1]]))
+        put(Model.open(here), "initial", {"large": noise(8_000_000, 5)})
+        commands = ["snapshot a", "gc", "state save", "gc", "snapshot b", "gc"]
+        done = []
+        for command in commands:
+            done.append((command, start(*command.split(), cwd=here)))
+            time.sleep(0.05)
+        for command, process in done:
+            found = outcome(process)
+            locked = f"error: another gitstore command is writing in {here}/.git\n"
+            if command == "gc" and found.code:
+                assert (found.code, found.stdout) == (11, "") and found.stderr.startswith(locked)
+            else:
+                assert found.code == 0, found
+        assert git("tag", cwd=here).split() == ["a", "b", "v1"]
+        gc.gc(Repository.discover(here))
+        assert not next(state.each(Model.open(here))).is_modified
+        fsck(here)
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A model with v0, v1 and v2; v1 is removed, and has parts of packs and a pack of its own."""
+    model = make(tmp_path / "template")
+    take(model, "v0")
+    put(model, "initial", {"a": noise(3_000_000, 1), "b": noise(3_000_000, 2)})
+    gone = take(model, "v1")
+    put(model, "initial", {"b": noise(3_000_000, 3)})
+    take(model, "v2")
+    removal.remove(removal.examine([gone]))
+    return model.directory
+
+
+@pytest.mark.parametrize("command", ["gc", "rename v2 v3"])
+def test_kill_at_random_instants(
+    request: pytest.FixtureRequest,
+    template: Path,
+    tmp_path: Path,
+    fsck: Fsck,
+    gitstore: Gitstore,
+    command: str,
+) -> None:
+    """A gc loses nothing; of a renamed snapshot there is one tag, never two or none."""
+    kills = request.config.getoption("--kills")
+    began = time.monotonic()
+    assert gitstore(*command.split(), cwd=fresh(template, tmp_path / "whole")).code == 0
+    duration = time.monotonic() - began
+    after = tags(tmp_path / "whole")
+    shutil.rmtree(tmp_path / "whole")
+    draw = random.Random(command)
+    for number in range(kills):
+        directory = fresh(template, tmp_path / str(number))
+        before = tags(directory)
+        process = start(*command.split(), cwd=directory)
+        time.sleep((number + draw.random()) / kills * duration * 1.05)
+        kill(process, group=number % 2 == 0)
+        fsck(directory)
+        sound(directory)
+        assert tags(directory) in (before, after)
+        for lock in directory.glob(".git/**/*.lock"):
+            if lock.parent.name != "gitstore":
+                lock.unlink()  # of a git that was killed with it in hand
+        if tags(directory) != after:
+            again = gitstore(*command.split(), cwd=directory)
+            assert again.code == 0, again.stderr
+        gc.gc(Repository.discover(directory))
+        assert tags(directory) == after
+        assert leftovers(directory) == []
+        found = gc.gc(Repository.discover(directory))
+        assert (found.freed, found.snapshots) == (0, [])
+        sound(directory)
+        fsck(directory)
+        shutil.rmtree(directory)
+
+
+def tags(directory: Path) -> set[str]:
+    return {ref for ref in refs(directory) if ref.startswith("refs/tags/")}

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gitstore import capture, derive, renaming, snapshot, verify
+from gitstore.model import Model
+from gitstore.objects import git as stock
+from gitstore.objects.refs import RefChanged
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Fsck, Git
+from tests.support.failing import fails
+from tests.support.models import git_state, picture, refs, take, trailers
+
+MESSAGE = "First\n\nIt multiplies.\n\n-- \nMore: of it, größer"
+
+
+@pytest.fixture
+def v1(model: Model) -> Snapshot:
+    return take(model, "v1", MESSAGE)
+
+
+def sound(found: Snapshot) -> None:
+    here = found.repository
+    assert verify.verify(here, verify.snapshots(here, "refs/tags/", below=True)).problems == ()
+
+
+def test_all_but_the_name_stays(
+    model: Model, v1: Snapshot, fsck: Fsck, monkeypatch: pytest.MonkeyPatch, git: Git
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "Somebody Else")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "1800000000 +0100")
+    before = picture(model.directory), git_state(model.directory)
+    found = renaming.rename(v1, "größte").snapshot
+    assert (found.name, found.ref, found.tag.name) == ("größte", "refs/tags/größte", "größte")
+    assert (found.commit, found.tree) == (v1.commit, v1.tree)
+    assert (found.tag.tagger, found.tag.date) == (v1.tag.tagger, v1.tag.date)
+    assert found.tag.message == v1.tag.message == MESSAGE
+    said = trailers(model.directory, "größte")
+    assert said.pop("Renamed-From") == f"v1 {v1.oid}"
+    assert list(said)[-1] == "Gitstore-Format"
+    assert said == v1.tag.trailers
+    assert git("cat-file", "tag", "größte", cwd=model.directory).splitlines()[-2:] == [
+        f"Renamed-From: v1 {v1.oid}", "Gitstore-Format: 1"
+    ]  # fmt: skip
+    assert v1.ref not in refs(model.directory)
+    assert (picture(model.directory), git_state(model.directory)) == before
+    sound(found)
+    fsck(model.directory)
+
+
+def test_again_and_back(v1: Snapshot) -> None:
+    second = renaming.rename(v1, "second").snapshot
+    back = renaming.rename(second, "v1").snapshot
+    assert back.tag.trailers["Renamed-From"] == f"second {second.oid}"
+    assert [each.name for each in snapshot.every(v1.repository)] == ["v1"]
+    sound(back)
+
+
+def test_derived_models_stay_valid(v1: Snapshot, tmp_path: Path, fsck: Fsck) -> None:
+    dogs = derive.derive(v1, "dogs", tmp_path / "dogs").model
+    d1 = take(dogs, "d1")
+    renamed = renaming.rename(v1, "base")
+    assert renamed.models == ("dogs",)
+    take(dogs, "d2")
+    sound(renamed.snapshot)
+    of_dogs = renaming.rename(d1, "first").snapshot
+    assert (of_dogs.full_name, of_dogs.tag.name) == ("dogs@first", "dogs/first")
+    assert of_dogs.tag.trailers["Based-On"] == d1.tag.trailers["Based-On"]
+    sound(of_dogs)
+    fsck(dogs.directory)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("v1", "the snapshot v1 exists already, and a snapshot never changes"),
+        ("v2", "the snapshot v2 exists already, and a snapshot never changes"),
+        ("dogs", "dogs is the name of a derived model, so no snapshot can have it"),
+        ("a b", "'a b' cannot be the name of a snapshot: it has a space in it"),
+        ("dogs@v9", "'dogs@v9' cannot be the name of a snapshot: it has '@' in it"),
+    ],
+)
+def test_names_that_cannot_be(model: Model, v1: Snapshot, tmp_path: Path, name: str, message: str) -> None:
+    take(model, "v2")
+    derive.derive(v1, "dogs", tmp_path / "dogs")
+    before = refs(model.directory)
+    with fails(message):
+        renaming.rename(v1, name)
+    assert refs(model.directory) == before
+
+
+def test_a_name_that_somebody_takes_meanwhile(
+    model: Model, v1: Snapshot, monkeypatch: pytest.MonkeyPatch, git: Git
+) -> None:
+    monkeypatch.setattr(capture, "check_vacant", lambda *_: None)
+    take(model, "v2")
+    before = refs(model.directory)
+    with fails("the snapshot v2 exists already: somebody took it meanwhile", hint="choose another name"):
+        renaming.rename(v1, "v2")
+    assert refs(model.directory) == before
+    git("tag", "--delete", "v1", cwd=model.directory)
+    with fails("refs/tags/v1 is gone", RefChanged):
+        renaming.rename(v1, "v3")
+    assert "refs/tags/v3" not in refs(model.directory)
+
+
+@pytest.fixture
+def signed(model: Model, v1: Snapshot, tmp_path: Path, git: Git) -> Snapshot:
+    """v1 with a signature of a new SSH key, as git makes it."""
+    if subprocess.run(["ssh-keygen", "-?"], capture_output=True, check=False).returncode == 127:
+        pytest.skip("no ssh-keygen here")
+    key, here = tmp_path / "key", model.directory
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    message = stock.run("tag", "--list", "--format=%(contents)", "v1", cwd=here).decode().rstrip() + "\n"
+    git("tag", "--delete", "v1", cwd=here)
+    configured = ("-c", "gpg.format=ssh", "-c", f"user.signingKey={key}")
+    arguments = ("--cleanup=verbatim", "--sign", "-F", "-", "v1", str(v1.commit))
+    git(*configured, "tag", *arguments, cwd=here, stdin=message.encode())
+    return next(each for each in snapshot.below(Model.open(here)) if each.name == "v1")
+
+
+def test_a_signature_is_for_the_old_name(signed: Snapshot) -> None:
+    with fails(
+        "the snapshot v1 is signed, and the signature is for that name",
+        hint="--force renames it and drops the signature",
+    ):
+        renaming.rename(signed, "v2")
+    found = renaming.rename(signed, "v2", force=True).snapshot
+    assert b"SIGNATURE" not in found.repository.objects.read(found.oid)[1]
+    assert found.tag.message == MESSAGE
+    sound(found)

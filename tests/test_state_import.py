@@ -1,0 +1,229 @@
+"""States from files that lie elsewhere, and back to plain files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, export, state
+from gitstore.errors import GitstoreError
+from gitstore.model import Model
+from gitstore.objects import lock
+from gitstore.state import NoSuchState, StateExists
+from gitstore.state_import import Imported, import_files
+from tests.support import files
+from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support.failing import fails
+from tests.support.models import noise, picture, put, refs, take
+
+TAKEN = "--name gives this another name; --force replaces that one"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A directory with weights, elsewhere."""
+    files.make(
+        tmp_path / "ein Lauf",
+        {b"large": noise(5_000_000), b"sub": {"größe 1".encode(): b"s"}, b"empty": {}},
+    )
+    (tmp_path / "ein Lauf" / "link").symlink_to("large")
+    return tmp_path / "ein Lauf"
+
+
+def bring(model: Model, name: str, *paths: Path, force: bool = False, save: bool = True) -> Imported:
+    """Import as a fresh process would."""
+    return import_files(Model.open(model.directory), name, paths, force=force, save=save)
+
+
+class TestImporting:
+    def test_a_directory_is_the_state(self, model: Model, source: Path, fsck: Fsck) -> None:
+        done = bring(model, "run", source)
+        assert done.path == model.states / "run"
+        assert files.read(done.path) == files.read(source)
+        assert not (done.path / "link").is_symlink()
+        assert (done.size, done.saved is not None) == (10_000_001, True)
+        assert state.saved_tree(model, "run") == files.store(model.repository, source)
+        assert state.active(model) == "initial"
+        fsck(model.directory)
+
+    def test_of_several_paths_each_keeps_its_name(self, model: Model, source: Path) -> None:
+        bring(model, "run", source / "large", source / "sub")
+        assert files.read(model.states / "run") == {
+            b"large": noise(5_000_000),
+            b"sub": {"größe 1".encode(): b"s"},
+        }
+
+    def test_a_file_becomes_the_first_state(self, tmp_path: Path, model: Model, source: Path) -> None:
+        (model.states / "initial" / "weights").unlink()
+        bring(model, "initial", source / "sub" / "größe 1")
+        assert os.listdir(model.states / "initial") == ["größe 1"]
+        assert refs(model.directory)["refs/states/HEAD"].endswith(" refs/states/initial")
+
+    def test_without_saving(self, model: Model, source: Path) -> None:
+        before = refs(model.directory)
+        assert bring(model, "run", source, save=False).saved is None
+        assert refs(model.directory) == before
+        assert files.read(model.states / "run") == files.read(source)
+
+    def test_of_a_derived_model(self, model: Model, source: Path, git: Git, fsck: Fsck) -> None:
+        dogs = derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs").model
+        bring(dogs, "run", source)
+        assert "refs/states/dogs/run" in refs(model.directory)
+        assert (dogs.directory / "states" / "run" / "large").is_file()
+        fsck(model.directory)
+
+    def test_into_a_bare_repository(
+        self, model: Model, source: Path, tmp_path: Path, git: Git, fsck: Fsck
+    ) -> None:
+        git("clone", "--quiet", "--bare", str(model.directory), str(tmp_path / "b.git"), cwd=tmp_path)
+        bare = Model.open(tmp_path / "b.git")
+        with fails("a bare repository has no states on disk", hint="leave out --no-save"):
+            bring(bare, "run", source, save=False)
+        done = bring(bare, "run", source)
+        assert (done.path, done.size) == (None, 10_000_001)
+        assert state.saved_tree(bare, "run") == files.store(bare.repository, source)
+        assert not (bare.directory / "states").exists()
+        with fails("there is a state run already", StateExists, TAKEN):
+            bring(bare, "run", source)
+        fsck(bare.directory)
+
+
+class TestWhatIsThereAlready:
+    @pytest.mark.parametrize("how", ["on disk", "saved"])
+    def test_is_not_overwritten(self, model: Model, source: Path, how: str) -> None:
+        path = put(model, "run", {"w": b"mine"})
+        if how == "saved":
+            state.save(model, "run")
+            (path / "w").unlink()
+        before, named = picture(model.directory), refs(model.directory)
+        with fails("there is a state run already", StateExists, TAKEN):
+            bring(model, "run", source)
+        assert (picture(model.directory), refs(model.directory)) == (before, named)
+
+    def test_is_replaced_whole_with_force(self, model: Model, source: Path, git: Git, fsck: Fsck) -> None:
+        put(model, "run", {"w": b"mine"})
+        state.save(model, "run")
+        bring(model, "run", source, force=True)
+        assert files.read(model.states / "run") == files.read(source)
+        assert "w\n" not in git("ls-tree", "-r", "--name-only", "refs/states/run", cwd=model.directory)
+        assert sorted(os.listdir(model.states)) == ["initial", "run"]
+        fsck(model.directory)
+
+    def test_can_be_the_source_itself(self, model: Model) -> None:
+        bring(model, "initial", model.states / "initial", force=True)
+        assert files.read(model.states / "initial") == {b"weights": b"\0\1\2\3\4\5\6\7"}
+
+
+class TestWhatCannotBeImported:
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("a b", "'a b' cannot be the name of a state: it has a space in it"),
+            ("../x", "'../x' cannot be the name of a state: it has '/' in it"),
+        ],
+    )
+    def test_under_a_bad_name(self, model: Model, source: Path, name: str, message: str) -> None:
+        with fails(message):
+            bring(model, name, source)
+
+    def test_under_the_name_of_a_derived_model(self, model: Model, source: Path) -> None:
+        derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs")
+        with fails("dogs is the name of a derived model, so no state can have it"):
+            bring(model, "dogs", source)
+
+    def test_nothing(self, model: Model, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        with fails(f"{tmp_path}/empty: there are no files to import"):
+            bring(model, "run", tmp_path / "empty")
+        with fails(f"{tmp_path}/none: there is no such file or directory"):
+            bring(model, "run", tmp_path / "none")
+
+    def test_two_of_one_name(self, model: Model, source: Path, tmp_path: Path) -> None:
+        (tmp_path / "large").write_bytes(b"other")
+        with fails(f"{tmp_path}/large: there is another file or directory with this name", hint="rename one"):
+            bring(model, "run", source / "large", tmp_path / "large")
+
+    def test_what_a_state_cannot_hold(self, model: Model, source: Path) -> None:
+        os.mkfifo(source / "pipe")
+        before = picture(model.directory)
+        with fails(f"{source}/pipe is a named pipe; a state holds plain files", hint="move it away"):
+            bring(model, "run", source)
+        assert picture(model.directory) == before
+
+    def test_the_model_itself(self, model: Model) -> None:
+        with pytest.raises(GitstoreError, match=r"'\.git' is a name that git keeps for itself"):
+            bring(model, "run", model.directory)
+
+    def test_while_another_command_is_at_it(self, model: Model, source: Path) -> None:
+        with (
+            lock.working_copy(model.repository.git_directory),
+            pytest.raises(GitstoreError, match="another gitstore command is replacing files"),
+        ):
+            bring(model, "run", source)
+        assert os.listdir(model.states) == ["initial"]
+
+
+class TestExporting:
+    def test_gives_the_files_back(self, model: Model, source: Path, tmp_path: Path) -> None:
+        bring(model, "run", source)
+        put(model, "run", {"sub/größe 1": b"modified since"})
+        heard: list[int] = []
+        size = export.export_state(model, "run", tmp_path / "mein Ziel", progress=heard.append)
+        assert files.read(tmp_path / "mein Ziel") == files.read(source) | {b"sub": {"größe 1".encode(): b"s"}}
+        assert size == sum(heard) == 10_000_001
+
+    def test_from_a_bare_repository_into_an_empty_directory(
+        self, model: Model, tmp_path: Path, git: Git
+    ) -> None:
+        state.save(model, "initial")
+        git("clone", "--quiet", "--mirror", str(model.directory), str(tmp_path / "b.git"), cwd=tmp_path)
+        (tmp_path / "out").mkdir()
+        export.export_state(Model.open(tmp_path / "b.git"), "initial", tmp_path / "out")
+        assert files.read(tmp_path / "out") == {b"weights": b"\0\1\2\3\4\5\6\7"}
+
+    def test_needs_a_saved_state_and_room(self, model: Model, tmp_path: Path) -> None:
+        target = tmp_path / "out"
+        with fails("the state initial is not saved", NoSuchState, "gitstore state save initial"):
+            export.export_state(model, "initial", target)
+        with fails("there is no state none", NoSuchState, "gitstore state list shows those there are"):
+            export.export_state(model, "none", target)
+        state.save(model, "initial")
+        target.mkdir()
+        (target / "x").write_text("x")
+        with fails(f"{target} exists already", hint="export into a new directory"):
+            export.export_state(model, "initial", target)
+        assert os.listdir(target) == ["x"]
+
+
+class TestTheCommands:
+    def test_import(self, model: Model, source: Path, gitstore: Gitstore) -> None:
+        here = model.directory
+        done = gitstore("state", "import", "../../ein Lauf/sub", "--name", "run", cwd=here / "code")
+        assert (done.code, done.stdout) == (0, "")
+        assert done.stderr.startswith("Imported state run: 1 B, saved, added ")
+        assert gitstore("state", "import", str(source), cwd=here) == Outcome(
+            1, "", f"error: there is a state initial already\nhint: {TAKEN}\n"
+        )
+        found = json.loads(
+            gitstore("state", "import", str(source), "--force", "--no-save", "--json", cwd=here).stdout
+        )
+        assert found == {
+            "name": "initial",
+            "path": f"{here}/states/initial",
+            "size": 10_000_001,
+            "tree": None,
+            "added_bytes": 0,
+        }
+        assert gitstore("state", "import", cwd=here).code == 2
+
+    def test_export(self, model: Model, gitstore: Gitstore) -> None:
+        state.save(model, "initial")
+        assert gitstore("state", "export", "initial", "out", cwd=model.directory) == Outcome(
+            0, "", "Exported state initial to out: 8 B\n"
+        )
+        assert gitstore("state", "export", "initial", "out", cwd=model.directory) == Outcome(
+            1, "", "error: out exists already\nhint: export into a new directory\n"
+        )

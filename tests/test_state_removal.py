@@ -1,0 +1,197 @@
+"""States that go: all of them or none, and never with weights that are nowhere else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, reference, state, usage
+from gitstore.errors import GitstoreError
+from gitstore.holdings import WouldLose
+from gitstore.model import Model
+from gitstore.objects.refs import Refs
+from gitstore.state import NoSuchState
+from gitstore.state_removal import Removed, remove
+from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support.failing import fails
+from tests.support.models import noise, picture, put, refs, take
+
+KEEP = "gitstore state save or export keeps it; with --force it is lost"
+
+
+def take_away(model: Model, *names: str, force: bool = False) -> Removed:
+    """Remove as a fresh process would."""
+    return remove(Model.open(model.directory), names, force=force)
+
+
+@pytest.fixture
+def three(model: Model) -> Model:
+    """A model with the saved states `initial`, which is active, `one` and `two`, all on disk."""
+    state.save(model, "initial")
+    for seed, name in enumerate(["one", "two"]):
+        put(model, name, {"w": noise(100_000, seed), "weights": b"\0\1\2\3\4\5\6\7"})
+        state.save(model, name)
+    return Model.open(model.directory)
+
+
+class TestRemoving:
+    def test_takes_ref_and_directory(self, three: Model, fsck: Fsck) -> None:
+        billed = {each.ref: each.exclusive for each in usage.measure(three.repository).holders}
+        done = take_away(three, "one")
+        assert (done.names, done.active) == (("one",), "initial")
+        assert done.exclusive == billed["refs/states/one"] > 100_000
+        assert "refs/states/one" not in refs(three.directory)
+        assert sorted(os.listdir(three.states)) == ["initial", "two"]
+        fsck(three.directory)
+
+    def test_of_several_counts_what_they_hold_together(self, three: Model) -> None:
+        done = take_away(three, "one", "two", "one")
+        assert done.names == ("one", "two")
+        assert done.exclusive > 200_000
+        assert state.names(three) == ["initial"]
+        assert usage.measure(three.repository).dead >= done.exclusive
+
+    def test_frees_nothing_that_a_snapshot_holds(self, three: Model) -> None:
+        state.use(three, "one")
+        take(three, "v1")
+        state.use(three, "initial")
+        assert take_away(three, "one").exclusive < 1000
+        found = reference.resolve("v1", three.directory)
+        assert {str(file.path) for file in found.state_files()} == {"w", "weights"}
+
+    def test_of_one_that_is_not_on_disk(self, three: Model) -> None:
+        shutil.rmtree(three.states / "one")
+        take_away(three, "one")
+        assert state.names(three) == ["initial", "two"]
+
+    def test_of_one_on_disk_that_a_snapshot_holds(self, model: Model) -> None:
+        """It was never saved as a state, but nothing is lost."""
+        take(model, "v1")
+        put(model, "copy", {"weights": b"\0\1\2\3\4\5\6\7"})
+        assert take_away(model, "copy") == Removed(("copy",), 0, "initial")
+        assert os.listdir(model.states) == ["initial"]
+
+    def test_of_a_link_leaves_what_it_leads_to(self, three: Model, tmp_path: Path) -> None:
+        (three.states / "one").rename(tmp_path / "elsewhere")
+        (three.states / "one").symlink_to(tmp_path / "elsewhere")
+        take_away(three, "one")
+        assert sorted(os.listdir(tmp_path / "elsewhere")) == ["w", "weights"]
+        assert sorted(os.listdir(three.states)) == ["initial", "two"]
+
+    def test_of_a_derived_model(self, three: Model, fsck: Fsck) -> None:
+        dogs = derive.derive(take(three, "v1"), "dogs", three.directory.parent / "dogs").model
+        take_away(dogs, "initial", force=True)
+        found = refs(three.directory)
+        assert not [ref for ref in found if ref.startswith("refs/states/dogs/")]
+        assert "refs/states/initial" in found
+        fsck(three.directory)
+
+    def test_in_a_bare_repository(self, three: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
+        git("clone", "--quiet", "--mirror", str(three.directory), str(tmp_path / "b.git"), cwd=tmp_path)
+        bare = Model.open(tmp_path / "b.git")
+        assert take_away(bare, "one").exclusive > 100_000
+        assert "one" not in state.names(bare)
+        fsck(bare.directory)
+
+
+class TestTheActiveOne:
+    def test_stays(self, three: Model) -> None:
+        before, named = picture(three.directory), refs(three.directory)
+        with fails(
+            "initial is the active state",
+            hint="gitstore state use makes another one active; --force removes it all the same",
+        ):
+            take_away(three, "one", "initial")
+        assert (picture(three.directory), refs(three.directory)) == (before, named)
+
+    def test_goes_with_its_symbolic_ref(self, three: Model, fsck: Fsck) -> None:
+        state.use(three, "two")
+        done = take_away(three, "two", force=True)
+        assert done.active == "initial"
+        assert not [ref for ref in refs(three.directory) if ref in ("refs/states/two", "refs/states/HEAD")]
+        fsck(three.directory)
+        assert take(three, "v1").tag.trailers["State"] == "initial"
+
+
+class TestWhatWouldBeLost:
+    def test_is_named(self, three: Model) -> None:
+        put(three, "one", {"w": b"modified"})
+        put(three, "unsaved", {"a": b"a", "sub/größe": b"b"})
+        before, named = picture(three.directory), refs(three.directory)
+        with fails(
+            "removing one, unsaved would lose 3 files that are neither committed nor saved:"
+            " states/one/w, states/unsaved/a, states/unsaved/sub/größe",
+            WouldLose,
+            KEEP,
+        ):
+            take_away(three, "one", "unsaved")
+        assert (picture(three.directory), refs(three.directory)) == (before, named)
+        take_away(three, "one", "unsaved", force=True)
+        assert state.names(three) == ["initial", "two"]
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("none", "there is no state none"),
+            ("a b", "'a b' cannot be the name of a state: it has a space in it"),
+            ("..", "'..' cannot be the name of a state: it starts with '.'"),
+            ("HEAD", "'HEAD' cannot be the name of a state: it is a name that git keeps for itself"),
+        ],
+    )
+    def test_a_wrong_name_stops_all(self, three: Model, name: str, message: str) -> None:
+        before, named = picture(three.directory), refs(three.directory)
+        with fails(message, NoSuchState if name == "none" else GitstoreError):
+            take_away(three, "one", name, force=True)
+        assert (picture(three.directory), refs(three.directory)) == (before, named)
+
+    def test_files_come_back_if_the_refs_cannot_change(self, three: Model) -> None:
+        before, named = picture(three.directory), refs(three.directory)
+        locked = three.directory / ".git" / "refs" / "states" / "one.lock"
+        locked.touch()
+        with pytest.raises(GitstoreError, match=r"^refs/states/one is locked by another git process$"):
+            take_away(three, "one", "two")
+        locked.unlink()
+        assert (picture(three.directory), refs(three.directory)) == (before, named)
+
+    def test_killed_before_the_refs_change_a_repeat_finishes(
+        self, three: Model, monkeypatch: pytest.MonkeyPatch, fsck: Fsck
+    ) -> None:
+        left = []
+
+        def killed(*_: object) -> None:
+            left.extend(sorted(os.listdir(three.states)))
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Refs, "change", killed)
+            with pytest.raises(KeyboardInterrupt):
+                take_away(three, "one")
+        assert left[1:] == ["initial", "two"]
+        (three.states / "one").rename(three.states / left[0])
+        fsck(three.directory)
+        take_away(three, "one")
+        assert sorted(os.listdir(three.states)) == ["initial", "two"]
+
+
+class TestTheCommand:
+    def test_says_what_gc_frees(self, three: Model, gitstore: Gitstore) -> None:
+        done = gitstore("state", "rm", "one", cwd=three.directory / "code")
+        assert (done.code, done.stdout) == (0, "")
+        assert done.stderr.startswith("Removed state one: gitstore gc frees 97.")
+        found = json.loads(gitstore("state", "rm", "two", "--json", cwd=three.directory).stdout)
+        assert found.pop("exclusive_bytes") > 100_000
+        assert found == {"names": ["two"], "active": "initial"}
+
+    def test_refuses(self, three: Model, gitstore: Gitstore) -> None:
+        put(three, "one", {"w": b"modified"})
+        assert gitstore("state", "rm", "one", cwd=three.directory) == Outcome(
+            1,
+            "",
+            "error: removing one would lose a file that is neither committed nor saved: states/one/w\n"
+            f"hint: {KEEP}\n",
+        )
+        assert gitstore("state", "rm", cwd=three.directory).code == 2

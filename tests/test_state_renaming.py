@@ -1,0 +1,217 @@
+"""A state under another name: ref, directory and the active state stay together, whatever comes between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitstore import derive, state
+from gitstore.errors import GitstoreError, Locked
+from gitstore.model import Model
+from gitstore.objects import lock
+from gitstore.objects.refs import Change, Refs
+from gitstore.state import NoSuchState, StateExists
+from gitstore.state_renaming import rename
+from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support.failing import fails
+from tests.support.models import picture, put, refs, take
+
+
+def call(model: Model, old: str, new: str) -> None:
+    """Rename as a fresh process would."""
+    rename(Model.open(model.directory), old, new)
+
+
+@pytest.fixture
+def saved(model: Model) -> Model:
+    """The model with its state `initial` saved, and so active by a symbolic ref."""
+    state.save(model, "initial")
+    return model
+
+
+class TestRenaming:
+    def test_moves_ref_directory_and_the_active_state(self, saved: Model, fsck: Fsck) -> None:
+        before = refs(saved.directory)["refs/states/initial"]
+        put(saved, "initial", {"weights": b"modified"})
+        call(saved, "initial", "best-größe")
+        after = refs(saved.directory)
+        assert "refs/states/initial" not in after
+        assert after["refs/states/best-größe"] == before
+        assert after["refs/states/HEAD"].endswith(" refs/states/best-größe")
+        assert os.listdir(saved.states) == ["best-größe"]
+        assert (saved.states / "best-größe" / "weights").read_bytes() == b"modified"
+        assert state.active(saved) == "best-größe"
+        fsck(saved.directory)
+
+    def test_of_one_that_is_not_active(self, saved: Model, fsck: Fsck) -> None:
+        put(saved, "other", {"w": b"w"})
+        state.save(saved, "other")
+        call(saved, "other", "another")
+        assert state.active(saved) == "initial"
+        assert state.names(saved) == ["another", "initial"]
+        fsck(saved.directory)
+
+    def test_of_one_that_is_only_on_disk_or_only_saved(self, saved: Model) -> None:
+        put(saved, "disk", {"w": b"w"})
+        call(saved, "disk", "there")
+        assert (saved.states / "there" / "w").read_bytes() == b"w"
+        shutil.rmtree(saved.states / "initial")
+        call(saved, "initial", "kept")
+        assert state.names(saved) == ["kept", "there"]
+        assert os.listdir(saved.states) == ["there"]
+
+    def test_over_an_empty_directory(self, saved: Model) -> None:
+        (saved.states / "new").mkdir()
+        call(saved, "initial", "new")
+        assert os.listdir(saved.states) == ["new"]
+
+    def test_a_snapshot_after_it_has_the_same_state(self, saved: Model) -> None:
+        first = take(saved, "v1")
+        call(saved, "initial", "best")
+        second = take(saved, "v2")
+        assert (second.state, second.tag.trailers["State"]) == (first.state, "best")
+
+    def test_of_a_derived_model(self, saved: Model, fsck: Fsck) -> None:
+        dogs = derive.derive(take(saved, "v1"), "dogs", saved.directory.parent / "dogs").model
+        call(dogs, "initial", "best")
+        found = refs(saved.directory)
+        assert found["refs/states/dogs/HEAD"].endswith(" refs/states/dogs/best")
+        assert "refs/states/initial" in found
+        fsck(saved.directory)
+
+    def test_in_a_bare_repository(self, saved: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
+        git("clone", "--quiet", "--mirror", str(saved.directory), str(tmp_path / "b.git"), cwd=tmp_path)
+        bare = Model.open(tmp_path / "b.git")
+        call(bare, "initial", "best")
+        assert (state.names(bare), state.active(bare)) == (["best"], "best")
+        fsck(bare.directory)
+
+
+class TestWhatCannotBeRenamed:
+    @pytest.mark.parametrize(
+        ("old", "new", "kind", "message"),
+        [
+            ("none", "new", NoSuchState, "there is no state none"),
+            ("initial", "initial", GitstoreError, "the state is called initial already"),
+            ("initial", "other", StateExists, "there is a state other already"),
+            ("initial", "disk", StateExists, "there is a state disk already"),
+            ("disk", "other", StateExists, "there is a state other already"),
+            (
+                "initial",
+                "HEAD",
+                GitstoreError,
+                "'HEAD' cannot be the name of a state: it is a name that git keeps for itself",
+            ),
+            (
+                "initial",
+                "dogs",
+                GitstoreError,
+                "dogs is the name of a derived model, so no state can have it",
+            ),
+        ],
+    )
+    def test_changes_nothing(
+        self, saved: Model, old: str, new: str, kind: type[GitstoreError], message: str
+    ) -> None:
+        derive.derive(take(saved, "v1"), "dogs", saved.directory.parent / "dogs")
+        path = put(saved, "other", {"w": b"w"})
+        state.save(saved, "other")
+        shutil.rmtree(path)
+        put(saved, "disk", {"w": b"d"})
+        before, named = picture(saved.directory), refs(saved.directory)
+        with fails(message, kind):
+            call(saved, old, new)
+        assert (picture(saved.directory), refs(saved.directory)) == (before, named)
+
+    def test_the_active_one_before_it_is_saved(self, model: Model) -> None:
+        with fails(
+            "the active state initial is not saved, and under another name it could not stay active",
+            hint="gitstore state save initial",
+        ):
+            call(model, "initial", "best")
+        assert os.listdir(model.states) == ["initial"]
+
+    def test_while_another_command_is_at_it(self, saved: Model) -> None:
+        with (
+            lock.state_names(saved.repository.private),
+            fails("another gitstore command is renaming or removing states", Locked),
+        ):
+            call(saved, "initial", "best")
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_killed_after_any_step_a_repeat_finishes(
+    saved: Model, monkeypatch: pytest.MonkeyPatch, fsck: Fsck, after: int
+) -> None:
+    """The steps: the new ref, the directory, the symbolic ref, the old ref."""
+    steps = 0
+
+    class Killed(BaseException):
+        pass
+
+    def counted(do: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **options: Any) -> Any:
+            nonlocal steps
+            if steps == after:
+                raise Killed
+            steps += 1
+            return do(*arguments, **options)
+
+        return step
+
+    put(saved, "initial", {"weights": b"unsaved"})
+    oid = saved.repository.refs.get("refs/states/initial")
+    model = Model.open(saved.directory)
+    with monkeypatch.context() as patch:
+        patch.setattr(Refs, "change", counted(Refs.change))
+        patch.setattr(Refs, "point", counted(Refs.point))
+        patch.setattr(Path, "rename", counted(Path.rename))
+        with pytest.raises(Killed):
+            rename(model, "initial", "best")
+    fsck(saved.directory)
+    assert state.active(saved) in state.names(saved)
+    assert b"unsaved" in [path.read_bytes() for path in saved.states.glob("*/weights")]
+    call(saved, "initial", "best")
+    assert state.names(saved) == ["best"]
+    assert (saved.states / "best" / "weights").read_bytes() == b"unsaved"
+    assert saved.repository.refs.get("refs/states/best") == oid
+    assert state.active(saved) == "best"
+    fsck(saved.directory)
+
+
+def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    use = state.use
+
+    def meanwhile(model: Model, name: str) -> None:
+        put(saved, "initial", {"weights": b"late"})
+        state.save(saved, "initial")
+        use(model, name)
+
+    monkeypatch.setattr(state, "use", meanwhile)
+    with pytest.raises(GitstoreError, match=r"^refs/states/initial has changed$"):
+        call(saved, "initial", "best")
+    assert state.names(saved) == ["best", "initial"]
+
+
+def test_deleting_a_symbolic_ref_leaves_its_goal(saved: Model) -> None:
+    oid = saved.repository.refs.get("refs/states/initial")
+    saved.repository.refs.change([Change("refs/states/HEAD", oid, None)], "test")
+    found = refs(saved.directory)
+    assert "refs/states/HEAD" not in found
+    assert "refs/states/initial" in found
+
+
+def test_the_command(saved: Model, gitstore: Gitstore) -> None:
+    here = saved.directory / "code"
+    assert gitstore("state", "rename", "initial", "best", cwd=here) == Outcome(
+        0, "", "The state initial is called best now\n"
+    )
+    assert gitstore("state", "rename", "initial", "best", cwd=here) == Outcome(
+        1, "", "error: there is no state initial\nhint: gitstore state list shows those there are\n"
+    )
+    assert gitstore("state", "rename", "best", cwd=here).code == 2
