@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from gitstore import settings, snapshot
+from gitstore import models, snapshot
 from gitstore.errors import BadSettings
-from gitstore.model import SETTINGS, committed_file
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
-from gitstore.settings import BasedOn
 from gitstore.snapshot import UnreadableSnapshots
-
-_BRANCHES = "refs/heads/"
 
 
 @dataclass(frozen=True)
@@ -30,23 +26,12 @@ def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
     They go by the commit, which no removal and no renaming of the tag can take from them.
     """
     wanted = {str(commit) for commit in commits}
-    models = [name for name, base in _derived(repository) if base.commit in wanted]
-    return Dependents(tuple(models), tuple(_snapshots(repository, wanted)))
-
-
-def _derived(repository: Repository) -> Iterator[tuple[str, BasedOn]]:
-    """The derived models that have a branch and no code of their own, and what each is based on."""
-    for ref, tip in repository.refs.below(_BRANCHES):
-        content = committed_file(repository, tip, SETTINGS)
-        if content is None or b"based_on" not in content:
-            continue  # reading YAML takes its time
-        try:
-            found = settings.parse(content)
-        except BadSettings:
-            continue
-        name, base = ref.removeprefix(_BRANCHES), found.based_on
-        if found.name == name and base is not None and base.url is None and not base.detached:
-            yield name, base
+    pinned = [
+        name
+        for name, base in models.bases(repository, repository.refs.below("refs/heads/")).items()
+        if base.commit in wanted and not base.detached
+    ]
+    return Dependents(tuple(pinned), tuple(_snapshots(repository, wanted)))
 
 
 def _snapshots(repository: Repository, commits: Collection[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ Every ref is looked at once, and every branch's settings are read once, however 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class _Survey:
         for each in taken:
             snapshots[each.prefix].append(each)
         worktrees = {branch: path for path, branch in repository.worktrees() if branch and path.is_dir()}
-        return cls(repository, refs, snapshots, _bases(repository, refs), worktrees)
+        return cls(repository, refs, snapshots, bases(repository, refs.items()), worktrees)
 
     def prefixes(self) -> list[str]:
         """Those of derived models: with a branch that says so, or with snapshots or states."""
@@ -142,13 +143,13 @@ class _Survey:
         return Listed(name, prefix, base, snapshots, state, tree, directory)
 
 
-def _bases(repository: Repository, refs: dict[str, Oid]) -> dict[str, BasedOn]:
-    """What the derived models that have a branch are based on, by their names."""
+def bases(repository: Repository, refs: Iterable[tuple[str, Oid]]) -> dict[str, BasedOn]:
+    """What the derived models that have a branch among the refs are based on, by their names."""
     found = {}
-    for ref, tip in refs.items():
+    for ref, tip in refs:
         content = committed_file(repository, tip, SETTINGS) if ref.startswith(_HEADS) else None
         if content is None or b"based_on" not in content:
-            continue
+            continue  # reading YAML takes its time
         said, name = _said(content), ref.removeprefix(_HEADS)
         if said is not None and said.name == name and said.based_on is not None and said.based_on.url is None:
             found[name] = said.based_on
