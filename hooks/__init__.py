@@ -1,1 +1,1 @@
-"""Hook scripts that gitstore installs into repositories."""
+"""The place of the hook scripts that gitstore installs into repositories. There are none yet."""
