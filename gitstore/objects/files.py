@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import parts, stored, tree
@@ -23,6 +23,8 @@ from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
 from gitstore.objects.stored import DEEPEST, StoredFile
 from gitstore.objects.tree import Mode, TreeEntry
+
+T = TypeVar("T")
 
 Progress = Callable[[int], None]
 """Called with the number of bytes dealt with since the last call."""
@@ -121,21 +123,14 @@ def add_files(
     Files that the cache knows are not read. Raises `GitstoreError` if a file changes while it is
     being read; the caller then abandons the write.
     """
-    reads: dict[Path, _Read] = {}
-    entries: dict[Path, tuple[Mode, Oid]] = {}
-    for file in listing.walk():
-        known = _known(file, writer, cache)
-        if known is None:
-            reads[file.path] = _read(file.path, writer, progress)
-        else:
-            entries[file.path] = known
-            progress(file.stamp.size)
-    writer.settle()
-    for path, read in reads.items():
-        entries[path] = read.finish(writer)
-        if read.settled:
-            cache.put(read.stamp, entries[path][1])
-    return entries
+    return _sift(
+        listing,
+        writer,
+        cache,
+        progress,
+        known=lambda file: _known(file, writer, cache),
+        of=lambda _, entry: entry,
+    )
 
 
 class Identified(NamedTuple):
@@ -153,20 +148,38 @@ def identify(
 
     Files that the cache knows, and the repository has, are not read. Raises like `store`.
     """
-    found: dict[Path, Identified] = {}
+    return _sift(
+        listing, hasher, cache, progress,
+        known=lambda file: _identity(file, hasher.database, cache),
+        of=lambda read, _: Identified(read.stamp, tuple(read.blobs), tuple(read.sizes)),
+    )  # fmt: skip
+
+
+def _sift(
+    listing: Listing,
+    writer: ObjectHasher,
+    cache: StatCache,
+    progress: Progress,
+    *,
+    known: Callable[[SourceFile], T | None],
+    of: Callable[[_Read, tuple[Mode, Oid]], T],
+) -> dict[Path, T]:
+    """What is to be said of each file: what is `known` without reading it, else what follows `of` a read."""
+    found: dict[Path, T] = {}
     reads: dict[Path, _Read] = {}
     for file in listing.walk():
-        known = _identity(file, hasher.database, cache)
-        if known is None:
-            reads[file.path] = _read(file.path, hasher, progress)
+        answer = known(file)
+        if answer is None:
+            reads[file.path] = _read(file.path, writer, progress)
         else:
-            found[file.path] = known
+            found[file.path] = answer
             progress(file.stamp.size)
-    hasher.settle()
+    writer.settle()
     for path, read in reads.items():
-        found[path] = Identified(read.stamp, tuple(read.blobs), tuple(read.sizes))
+        entry = read.finish(writer)
+        found[path] = of(read, entry)
         if read.settled:
-            cache.put(read.stamp, read.finish(hasher)[1])
+            cache.put(read.stamp, entry[1])
     return found
 
 
