@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from gitstore.cli.main import main
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
 from tests.support import commands, models, real_home
@@ -97,6 +98,22 @@ def repository(tmp_path: Path) -> Repository:
 def model(tmp_path: Path) -> Model:
     """A small model in `tmp_path`/digits, with weights in states/initial/ and no snapshot yet."""
     return models.make(tmp_path / "digits")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> commands.Run:
+    """The entry point itself, in this process: `run("list", cwd=directory)`."""
+
+    def run(*arguments: str, cwd: Path) -> commands.Outcome:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["gitstore", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capfd.readouterr()
+        assert isinstance(stop.value.code, int)
+        return commands.Outcome(stop.value.code, out, err)
+
+    return run
 
 
 @pytest.fixture

@@ -9,41 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gitstore.cli.main import COMMANDS, main
+from gitstore.cli.main import COMMANDS
 from gitstore.model import Model
-from tests.support.commands import Fsck, Git, Outcome, gitstore
+from tests.support.commands import Fsck, Git, Outcome, Run, gitstore
 from tests.support.models import MODEL, SETTINGS, make, noise, picture, put, refs, take
 
 GITSTORE = Path(sys.executable).with_name("gitstore")
-Run = Callable[..., Outcome]
 
 MODEL_FILES = [
     {"path": "settings.yaml", "size": len(SETTINGS.format(name="digits")), "parts": 1},
     {"path": "code/model.py", "size": len(MODEL), "parts": 1},
     {"path": "state/weights", "size": 8, "parts": 1},
 ]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """The entry point itself, in this process: `run("list", cwd=directory)`."""
-
-    def run(*arguments: str, cwd: Path) -> Outcome:
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["gitstore", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capfd.readouterr()
-        assert isinstance(stop.value.code, int)
-        return Outcome(stop.value.code, out, err)
-
-    return run
 
 
 @pytest.fixture

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from gitstore import creation, derive, diff, settings, settings_diff, state
-from gitstore.cli.main import main
 from gitstore.code_diff import CodeChange
 from gitstore.diff import Diff
 from gitstore.errors import BadSettings
@@ -26,30 +23,13 @@ from gitstore.settings_diff import KeyChange
 from gitstore.snapshot import Snapshot
 from gitstore.state_diff import FileChange
 from gitstore.tensor_diff import TensorDiff
-from tests.support.commands import Fsck, Git, Outcome
+from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.commands import git as run_git
 from tests.support.failing import fails
 from tests.support.models import git_state, make, noise, picture, put, refs, take
 from tests.support.tensors import safetensors, with_header
 
 MIB = 1024**2
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """The entry point itself, in this process: `run("diff", "v1", cwd=directory)`."""
-
-    def run(*arguments: str, cwd: Path) -> Outcome:
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["gitstore", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capfd.readouterr()
-        assert isinstance(stop.value.code, int)
-        return Outcome(stop.value.code, out, err)
-
-    return run
 
 
 @pytest.fixture

@@ -22,6 +22,10 @@ class Outcome(NamedTuple):
     stderr: str
 
 
+Run = Callable[..., Outcome]
+"""The entry point in this process: `run("list", cwd=directory)`."""
+
+
 class Git(Protocol):
     def __call__(self, *arguments: str, cwd: Path, stdin: bytes = b"") -> str: ...
 
