@@ -26,7 +26,7 @@ from gitstore.model import (
     check_name,
     committed_file,
 )
-from gitstore.objects import commit, tree
+from gitstore.objects import commit, lock, tree
 from gitstore.objects.git import GitFailed
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -71,6 +71,15 @@ def derive(base: Snapshot, name: str, directory: Path, *, copy_state: bool = Tru
     repository = base.repository
     check_name(name, "model")
     target = directory.absolute()
+    with lock.derivation(repository.private):
+        pack = _derive(base, name, target, copy_state=copy_state)
+    repository.maintain()
+    return Derived(Model.open(target), base, pack)
+
+
+def _derive(base: Snapshot, name: str, target: Path, *, copy_state: bool) -> Written | None:
+    """Make the model, and its worktree; only the latter if an earlier call got no further."""
+    repository = base.repository
     _clear_interrupted(repository, name, target)
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise GitstoreError(
@@ -81,8 +90,7 @@ def derive(base: Snapshot, name: str, directory: Path, *, copy_state: bool = Tru
         _check_vacant(base, name)
         pack = _write(base, name, copy_state=copy_state)
     _add_worktree(repository, name, target)
-    repository.maintain()
-    return Derived(Model.open(target), base, pack)
+    return pack
 
 
 def _clear_interrupted(repository: Repository, name: str, target: Path) -> None:

@@ -43,12 +43,9 @@ def held() -> tuple[int, ...]:
 @contextmanager
 def shared(private: Path) -> Iterator[None]:
     """Hold the lock of a repository with other writes. Raises `Locked` if gc runs on for `PATIENCE`."""
-    deadline = time.monotonic() + PATIENCE
     with _open(_file(private)) as descriptor:
-        while not _take(descriptor, fcntl.LOCK_SH):
-            if time.monotonic() > deadline:
-                raise Locked(f"gitstore gc is running in {private.parent}", _LATER)
-            time.sleep(_PAUSE)
+        if not _wait_for(descriptor, fcntl.LOCK_SH):
+            raise Locked(f"gitstore gc is running in {private.parent}", _LATER)
         yield
 
 
@@ -81,6 +78,18 @@ def working_copy(git_directory: Path) -> Iterator[None]:
 
 
 @contextmanager
+def derivation(private: Path) -> Iterator[None]:
+    """Derive alone: a model whose worktree is not there yet would look interrupted to another process.
+
+    Raises `Locked` if another process derives for longer than `PATIENCE`.
+    """
+    with _open(private / "derive.lock") as descriptor:
+        if not _wait_for(descriptor, fcntl.LOCK_EX):
+            raise Locked("another gitstore derive is running", _LATER)
+        yield
+
+
+@contextmanager
 def state_names(private: Path) -> Iterator[None]:
     """Hold the names of a repository's states alone. Raises `Locked` at once if another process does."""
     with _open(private / "states.lock") as descriptor:
@@ -104,6 +113,16 @@ def _open(path: Path) -> Iterator[int]:
     finally:
         _held.descriptors.remove(descriptor)
         os.close(descriptor)
+
+
+def _wait_for(descriptor: int, operation: int) -> bool:
+    """Take a lock within `PATIENCE`; whether that was possible."""
+    deadline = time.monotonic() + PATIENCE
+    while not _take(descriptor, operation):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE)
+    return True
 
 
 def _take(descriptor: int, operation: int) -> bool:
