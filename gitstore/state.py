@@ -15,12 +15,13 @@ from pathlib import Path
 from gitstore.errors import GitstoreError
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
-from gitstore.objects import commit, extract, files, stored
-from gitstore.objects.files import Listing, Progress
+from gitstore.objects import commit, extract, files, sources, stored
+from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
 from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.sources import Listing
 
 
 class NoSuchState(GitstoreError):
@@ -91,7 +92,7 @@ def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
     for name in names(model):
         tree, path = saved_tree(model, name), directory(model, name)
         if path is not None:
-            listing = files.scan(path)
+            listing = sources.scan(path)
             modified = tree is not None and _digest(model, listing, progress) != tree
             yield State(name, name == current, tree, True, modified, listing.size)
         elif tree is not None:
@@ -123,7 +124,7 @@ def add(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> Oi
 
 def add_directory(model: Model, path: Path, writer: ObjectWriter, progress: Progress) -> Oid:
     """Add a directory of files to a write, and return its tree."""
-    return add_files(model, files.scan(path), writer, progress)
+    return add_files(model, sources.scan(path), writer, progress)
 
 
 def add_files(model: Model, listing: Listing, writer: ObjectWriter, progress: Progress) -> Oid:
@@ -143,7 +144,7 @@ def save(model: Model, name: str, *, progress: Progress = lambda _: None) -> Sav
     path = directory(model, name)
     if path is None:
         raise NoSuchState(f"there is no state {name} on disk", _way_in(model, name))
-    return save_files(model, name, files.scan(path), progress=progress)
+    return save_files(model, name, sources.scan(path), progress=progress)
 
 
 def save_files(model: Model, name: str, listing: Listing, *, progress: Progress = lambda _: None) -> Saved:
@@ -154,7 +155,7 @@ def save_files(model: Model, name: str, listing: Listing, *, progress: Progress 
 def save_new(model: Model, name: str, path: Path) -> Saved:
     """Save the files of any directory as a state that is not there yet. Raises `StateExists`."""
     try:
-        return _save(model, name, files.scan(path), None, lambda _: None)
+        return _save(model, name, sources.scan(path), None, lambda _: None)
     except RefChanged as error:
         raise StateExists(f"there is a state {name} already", "choose another name") from error
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from gitstore import state, tensor_diff
 from gitstore.model import Model
-from gitstore.objects import files, stored
+from gitstore.objects import files, sources, stored
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
 from gitstore.objects.joined import Content, Joined, OnDisk, same_bytes
@@ -94,7 +94,7 @@ def of_snapshot(snapshot: Snapshot) -> Side:
 def of_model(model: Model, progress: Progress = lambda _: None) -> Side:
     """A model's active state as a snapshot would take it: on disk, else saved; without files if neither.
 
-    `progress` hears of bytes on disk. Raises `GitstoreError` like `files.scan` and `files.identify`.
+    `progress` hears of bytes on disk. Raises `GitstoreError` like `sources.scan` and `files.identify`.
     """
     name = state.active(model)
     path, tree = state.directory(model, name), state.saved_tree(model, name)
@@ -130,7 +130,7 @@ def _stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]
 def _on_disk(model: Model, directory: Path, progress: Progress) -> dict[PurePosixPath, Content]:
     cache = model.repository.stat_cache()
     with ObjectHasher(model.repository.objects) as hasher:
-        found = files.identify(files.scan(directory), hasher, cache, progress)
+        found = files.identify(sources.scan(directory), hasher, cache, progress)
     cache.save()
     return {PurePosixPath(path.relative_to(directory)): OnDisk(path, each) for path, each in found.items()}
 

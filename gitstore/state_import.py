@@ -9,8 +9,9 @@ from pathlib import Path
 from gitstore import state, working_state
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
-from gitstore.objects import copying, files
-from gitstore.objects.files import Listing, Progress
+from gitstore.objects import copying, sources
+from gitstore.objects.files import Progress
+from gitstore.objects.sources import Listing
 from gitstore.state import Saved, StateExists
 
 
@@ -65,7 +66,7 @@ def size(paths: Sequence[Path]) -> int:
 def _listing(paths: Sequence[Path]) -> Listing:
     """The files to import. Raises `GitstoreError` for what a state cannot hold, and if there are none."""
     alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
-    listing = files.scan(alone) if alone is not None else files.scan_each(paths)
+    listing = sources.scan(alone) if alone is not None else sources.scan_each(paths)
     if next(listing.walk(), None) is None:
         raise GitstoreError(f"{', '.join(map(str, paths))}: there are no files to import")
     return listing

@@ -12,11 +12,12 @@ from gitstore import state
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings
 from gitstore.model import STATES, Model
-from gitstore.objects import files, lock
-from gitstore.objects.files import Listing, Progress
+from gitstore.objects import files, lock, sources
+from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Oid
 from gitstore.objects.replacement import Replacement, mend, replacement
+from gitstore.objects.sources import Listing
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class WorkingState:
 
     def is_current(self) -> bool:
         """Whether the files still are as they were found."""
-        return files.scan(self.path) == self.listing
+        return sources.scan(self.path) == self.listing
 
 
 def read(model: Model, name: str, progress: Progress = lambda _: None) -> WorkingState | None:
@@ -44,7 +45,7 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
     path = state.directory(model, name)
     if path is None:
         return None
-    listing, cache = files.scan(path), model.repository.stat_cache()
+    listing, cache = sources.scan(path), model.repository.stat_cache()
     with ObjectHasher(model.repository.objects) as hasher:
         found = files.add_files(listing, hasher, cache, progress)
         tree = files.add_trees(listing, found, hasher)

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
-from gitstore.objects.files import Listing, Progress, SourceFile
+from gitstore.objects.files import Progress
+from gitstore.objects.sources import Listing, SourceFile
 from gitstore.objects.stat_cache import Stamp
 
 _AT_ONCE = 64 * 1024 * 1024

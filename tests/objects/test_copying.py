@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import copying, files
+from gitstore.objects import copying, sources
 from tests.support.content import MIB, noise
 from tests.support.files import make, read
 
@@ -34,13 +34,13 @@ def test_a_copy_is_the_same(source: Path, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(os, "copy_file_range", other)
     (tmp_path / "copy").mkdir()
     heard: list[int] = []
-    copying.copy(files.scan(source), tmp_path / "copy", heard.append)
+    copying.copy(sources.scan(source), tmp_path / "copy", heard.append)
     assert read(tmp_path / "copy") == read(source)
     assert sum(heard) == 3 * MIB + 1
 
 
 def test_a_file_that_changed_is_noticed(source: Path, tmp_path: Path) -> None:
-    listing = files.scan(source)
+    listing = sources.scan(source)
     (source / "large").write_bytes(b"other")
     (tmp_path / "copy").mkdir()
     with pytest.raises(GitstoreError) as caught:
@@ -49,7 +49,7 @@ def test_a_file_that_changed_is_noticed(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_named(source: Path, tmp_path: Path) -> None:
-    listing = files.scan(source)
+    listing = sources.scan(source)
     (source / "large").unlink()
     (tmp_path / "copy").mkdir()
     with pytest.raises(GitstoreError) as caught:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from gitstore.objects import stored
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.files import identify, scan
+from gitstore.objects.files import identify
 from gitstore.objects.joined import Content, Joined, OnDisk, Piece, same_bytes
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.objects.sources import scan
 from tests.support.content import MIB, noise
 from tests.support.failing import fails
 from tests.support.files import make, store

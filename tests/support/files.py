@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from gitstore.objects import files
+from gitstore.objects import files, sources
 from gitstore.objects.extract import extract, staging
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
@@ -59,7 +59,7 @@ def read(directory: Path) -> Tree:
 def store(repository: Repository, directory: Path, cache: StatCache | None = None) -> Oid:
     """Store a directory with one write, and return its tree."""
     with repository.writer() as writer:
-        oid = files.store(files.scan(directory), writer, cache or repository.stat_cache())
+        oid = files.store(sources.scan(directory), writer, cache or repository.stat_cache())
         writer.finish()
     return oid
 

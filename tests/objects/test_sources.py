@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitstore.errors import GitstoreError
+from gitstore.objects import stored
+from gitstore.objects.sources import scan
+from tests.support.failing import fails
+from tests.support.files import make
+
+
+def test_a_dangling_link(tmp_path: Path) -> None:
+    (tmp_path / "model").symlink_to("gone")
+    hint = "mend or remove the link"
+    with fails(f"{tmp_path}/model is a link to gone, which is not there", hint=hint):
+        scan(tmp_path)
+
+
+def test_a_directory_loop(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "up").symlink_to("..")
+    with fails(f"{tmp_path}/a/up leads back to a directory it lies in", hint="remove the link"):
+        scan(tmp_path)
+
+
+def test_a_link_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("a")
+    with fails(f"{tmp_path}/a: Too many levels of symbolic links"):
+        scan(tmp_path)
+
+
+def test_two_links_to_one_directory_are_no_loop(tmp_path: Path) -> None:
+    make(tmp_path / "state", {b"a": {b"f": b"x"}})
+    (tmp_path / "state" / "b").symlink_to("a")
+    assert len(list(scan(tmp_path / "state").walk())) == 2
+
+
+def test_directories_nested_without_end(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * 300)
+    deep.mkdir(parents=True)
+    too_deep = tmp_path.joinpath(*["d"] * (stored.DEEPEST + 1))
+    with fails(f"{too_deep} lies more than 256 directories deep", hint="move it up"):
+        scan(tmp_path)
+
+
+def _socket(path: Path) -> None:
+    os.chdir(path.parent)  # the path of a socket has 108 bytes
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path.name)
+
+
+def _device(path: Path) -> None:
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root may make a device")
+
+
+@pytest.mark.parametrize(
+    ("special", "what"),
+    [(os.mkfifo, "a named pipe"), (_socket, "a socket"), (_device, "a device")],
+    ids=["pipe", "socket", "device"],
+)
+def test_what_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, special: Callable[[Path], None], what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "thing"
+    special(path)
+    with fails(f"{path} is {what}; a state holds plain files", hint="move it away"):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT", "git~1", ".git ", ".g\u200cit", "x\\.git", ".git:x"])
+@pytest.mark.parametrize("directory", [False, True])
+def test_names_that_git_keeps(tmp_path: Path, name: str, directory: bool) -> None:
+    path = tmp_path / name
+    path.mkdir() if directory else path.touch()
+    with fails(f"{path}: {name!r} is a name that git keeps for itself", hint="rename or remove it"):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", [".gitmodules", ".GitModules", "gitmod~1", "GITMOD~4", "gi7eba~1", "~1000000"]
+)
+def test_names_that_git_gives_a_meaning(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with fails(f"{tmp_path / name}: {name!r} is a name that git gives a meaning to (submodules)"):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x.parts", ".parts", "...parts"])
+def test_names_that_we_keep(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    message = f"{tmp_path / name}: names that end in .parts are reserved for the parts of large files"
+    with fails(message, hint="rename it"):
+        scan(tmp_path)
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    with fails(f"{tmp_path}/state: there is no such file or directory"):
+        scan(tmp_path / "state")
+
+
+def test_a_file_for_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    with fails(f"{tmp_path}/state: Not a directory"):
+        scan(tmp_path / "state")
+
+
+def test_an_error_is_a_gitstore_error_whatever_the_name(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff\n.parts")).touch()
+    with pytest.raises(GitstoreError, match="reserved"):
+        scan(tmp_path)
