@@ -15,7 +15,7 @@ from gitstore.model import Model
 from gitstore.run import operations
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.failing import fails
-from tests.support.models import git_state, picture, put, refs, take
+from tests.support.models import again, git_state, picture, put, refs, take
 
 
 @pytest.fixture
@@ -27,10 +27,6 @@ def dogs(model: Model, tmp_path: Path) -> Model:
 def edit(model: Model) -> None:
     path = model.directory / "code" / "model.py"
     path.write_text(path.read_text().replace("RATE = 2.0", "RATE = 5.0"))
-
-
-def again(model: Model) -> Model:
-    return Model.open(model.directory)
 
 
 class TestWhatItDoes:

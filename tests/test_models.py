@@ -12,7 +12,7 @@ from gitstore.model import Model
 from gitstore.objects.oid import Oid
 from gitstore.objects.refs import Change, Refs
 from tests.support.commands import Git, Gitstore, Outcome
-from tests.support.models import put, take
+from tests.support.models import again, put, take
 
 
 @pytest.fixture
@@ -20,10 +20,6 @@ def dogs(model: Model, tmp_path: Path) -> Model:
     """dogs, based on digits@v1, in `tmp_path`/dogs."""
     state.save(model, "initial")
     return derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
-
-
-def again(model: Model) -> Model:
-    return Model.open(model.directory)
 
 
 def found(model: Model) -> list[models.Listed]:

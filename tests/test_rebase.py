@@ -17,7 +17,7 @@ from gitstore.run import operations
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.failing import fails
-from tests.support.models import git_state, make, picture, put, refs, take
+from tests.support.models import again, git_state, make, picture, put, refs, take
 
 
 def change(model: Model, git: Git, *, old: str = "RATE = 2.0", new: str = "RATE = 3.0") -> None:
@@ -49,10 +49,6 @@ def v2(dogs: Model, model: Model, git: Git) -> Snapshot:
     (model.directory / "code" / "sub" / "größer name.py").write_text("new\n")
     change(model, git)
     return take(model, "v2")
-
-
-def again(model: Model) -> Model:
-    return Model.open(model.directory)
 
 
 class TestWhatItDoes:

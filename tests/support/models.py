@@ -89,9 +89,29 @@ def put(model: Model, state: str, contents: dict[str, bytes]) -> Path:
     return directory
 
 
+def write(model: Model, name: str, content: str) -> None:
+    """Write a text file of the working copy."""
+    path = model.directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def edit(model: Model, old: str, new: str) -> None:
+    """Replace some text in the settings."""
+    path = model.directory / "settings.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
 def take(model: Model, name: str, message: str | None = None) -> Snapshot:
     """A snapshot, as a fresh process would take it."""
-    return capture.take(Model.open(model.directory), name, message=message).snapshot
+    return capture.take(again(model), name, message=message).snapshot
+
+
+def again(model: Model) -> Model:
+    """The model as a fresh process would see it."""
+    return Model.open(model.directory)
 
 
 def noise(size: int, seed: int = 0) -> bytes:
