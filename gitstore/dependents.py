@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from gitstore import models, snapshot
@@ -26,26 +26,32 @@ def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
     They go by the commit, which no removal and no renaming of the tag can take from them.
     """
     wanted = {str(commit) for commit in commits}
+    refs = dict(repository.refs.all())
     pinned = [
         name
-        for name, base in models.bases(repository, repository.refs.below("refs/heads/")).items()
+        for name, base in models.bases(repository, refs.items(), [each.encode() for each in wanted]).items()
         if base.commit in wanted and not base.detached
     ]
-    return Dependents(tuple(pinned), tuple(_snapshots(repository, wanted)))
+    # Those of the root model, which are most, are based on nothing.
+    tags = [(ref, oid) for ref, oid in refs.items() if ref.startswith("refs/tags/") and ref.count("/") > 2]
+    return Dependents(tuple(pinned), tuple(_snapshots(repository, tags, wanted)))
 
 
-def _snapshots(repository: Repository, commits: Collection[str]) -> Iterator[str]:
+def _snapshots(
+    repository: Repository, tags: Iterable[tuple[str, Oid]], commits: Collection[str]
+) -> Iterator[str]:
     try:
-        found = snapshot.every(repository)
+        found = snapshot.among(repository, tags)
     except UnreadableSnapshots as error:
         found = list(error.others)
+    words = [each.encode() for each in commits]
     bases: dict[Oid, str | None] = {}  # thousands of snapshots have a few settings between them
     for each in found:
-        if "Based-On" in each.tag.trailers:
-            if each.settings_blob not in bases:
-                bases[each.settings_blob] = _base(each)
-            if bases[each.settings_blob] in commits:
-                yield each.full_name
+        if each.settings_blob not in bases:
+            mentioned = any(word in each.settings_content for word in words)
+            bases[each.settings_blob] = _base(each) if mentioned else None
+        if bases[each.settings_blob] in commits:
+            yield each.full_name
 
 
 def _base(found: snapshot.Snapshot) -> str | None:

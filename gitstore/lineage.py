@@ -6,7 +6,7 @@ when the tag is renamed; where the tag has been removed, a place without a snaps
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gitstore.models import Listed
@@ -47,10 +47,18 @@ class Lineage:
         self._above: dict[str, str] = {}
         self.roots = [line for line in self._lines.values() if not self._hang(line)]
 
+    def lines(self) -> Iterator[Line]:
+        """All models, each after what it is based on, and right before those that are based on it."""
+        waiting = [*reversed(self.roots)]
+        while waiting:
+            line = waiting.pop()
+            yield line
+            waiting += [each for place in reversed(line.places) for each in reversed(place.models)]
+
     def called(self, base: BasedOn) -> str:
         """What a base is called now, where it is, and whether it is still there."""
         if base.url is not None:
-            return f"{base.url}@{base.snapshot}"
+            return f"{base.model}@{base.snapshot} in {base.url}"
         if base.commit not in self._taken:
             return f"{base.model}@{base.snapshot} (removed)"
         line, place = self._taken[base.commit]
@@ -60,7 +68,10 @@ class Lineage:
         """Put a model below its base, if that is here; whether it is."""
         base, prefix = line.model.base, line.model.prefix
         above = self._base_line(base) if base is not None and base.url is None else None
-        if base is None or above is None or self._leads_to(above.model.prefix, prefix):
+        if base is None or above is None:
+            return False
+        # Only what has models below it can be above its own base.
+        if any(place.models for place in line.places) and self._leads_to(above.model.prefix, prefix):
             return False
         self._place(base, above).models.append(line)
         self._above[prefix] = above.model.prefix

@@ -6,14 +6,13 @@ Every ref is looked at once, and every branch's settings are read once, however 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import settings, snapshot
 from gitstore.errors import BadSettings
 from gitstore.model import FIRST_STATE, SETTINGS, Model, committed_file
-from gitstore.objects import stored
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 from gitstore.settings import BasedOn, Settings
@@ -65,30 +64,6 @@ def every(model: Model) -> Listing:
     return Listing((root, *(survey.derived(prefix) for prefix in survey.prefixes())), unreadable)
 
 
-class Sizes:
-    """Bytes of files as they are on disk; what several snapshots share is counted up once."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._objects = repository.objects
-        self._trees: dict[tuple[Oid, bool], int] = {}
-
-    def snapshot(self, found: Snapshot) -> int:
-        """The bytes of all files of a snapshot."""
-        single = (found.settings_blob, *((found.lock,) if found.lock is not None else ()))
-        files = self._tree(found.code, joined=False) + self._tree(found.state, joined=True)
-        return files + sum(self._objects.size(oid) for oid in single)
-
-    def state(self, tree: Oid) -> int:
-        """The bytes of all files of a state."""
-        return self._tree(tree, joined=True)
-
-    def _tree(self, tree: Oid, *, joined: bool) -> int:
-        if (tree, joined) not in self._trees:
-            files = stored.files(self._objects, tree, joined=joined)
-            self._trees[tree, joined] = sum(file.size(self._objects) for file in files)
-        return self._trees[tree, joined]
-
-
 @dataclass(frozen=True)
 class _Survey:
     """What there is, looked up once: refs, snapshots by prefix, bases and directories by branch."""
@@ -104,7 +79,11 @@ class _Survey:
         snapshots = defaultdict(list)
         for each in taken:
             snapshots[each.prefix].append(each)
-        worktrees = {branch: path for path, branch in repository.worktrees() if branch and path.is_dir()}
+        worktrees = {
+            each.branch: each.directory
+            for each in repository.worktrees()
+            if each.branch is not None and each.directory.is_dir()
+        }
         return cls(repository, refs, snapshots, bases(repository, refs.items()), worktrees)
 
     def prefixes(self) -> list[str]:
@@ -143,13 +122,18 @@ class _Survey:
         return Listed(name, prefix, base, snapshots, state, tree, directory)
 
 
-def bases(repository: Repository, refs: Iterable[tuple[str, Oid]]) -> dict[str, BasedOn]:
-    """What the derived models that have a branch among the refs are based on, by their names."""
+def bases(
+    repository: Repository, refs: Iterable[tuple[str, Oid]], words: Collection[bytes] = (b"based_on",)
+) -> dict[str, BasedOn]:
+    """What the derived models that have a branch among the refs are based on, by their names.
+
+    Settings that have none of the `words` are not parsed: reading YAML takes its time.
+    """
     found = {}
     for ref, tip in refs:
         content = committed_file(repository, tip, SETTINGS) if ref.startswith(_HEADS) else None
-        if content is None or b"based_on" not in content:
-            continue  # reading YAML takes its time
+        if content is None or not any(word in content for word in words):
+            continue
         said, name = _said(content), ref.removeprefix(_HEADS)
         if said is not None and said.name == name and said.based_on is not None and said.based_on.url is None:
             found[name] = said.based_on

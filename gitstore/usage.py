@@ -8,17 +8,16 @@ holder's *exclusive* bytes, which removing it frees; held by several, they are *
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from gitstore import export, snapshot
-from gitstore.objects import graph, pack_format, stored
+from gitstore import bill
+from gitstore.objects import graph, pack_format
 from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.graph import Node
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Pack, Packed
+from gitstore.objects.pack import Pack
 from gitstore.objects.repository import Repository
-from gitstore.snapshot import NotASnapshot
 
 _KINDS = {"refs/tags/": "snapshot", "refs/states/": "state", "refs/heads/": "branch"}
 
@@ -40,7 +39,8 @@ class Holder:
 class PackUse:
     """A pack file, explained to the byte: `size` is the sum of the other four.
 
-    `duplicate` are copies of objects that another pack is billed for; `frame` is header and checksum.
+    `duplicate` are copies of objects that another pack is billed for; `frame` is header and checksum. One
+    that `is_linked` is a file that another repository has, too: it takes its room on the disk once.
     """
 
     name: str
@@ -49,6 +49,7 @@ class PackUse:
     dead: int
     duplicate: int
     frame: int
+    is_linked: bool
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Usage:
         return self.loose_dead + sum(pack.dead + pack.duplicate for pack in self.packs)
 
     @property
+    def linked(self) -> int:
+        """Bytes of packs that another repository has, too. They are among those on disk."""
+        return sum(pack.size for pack in self.packs if pack.is_linked)
+
+    @property
     def disk(self) -> int:
         """Bytes of everything below objects/ that is pack, index or loose object."""
         return self.loose_live + self.loose_dead + self.index + sum(pack.size for pack in self.packs)
@@ -82,62 +88,52 @@ def measure(repository: Repository) -> Usage:
     objects = repository.objects
     objects.refresh()
     refs = [*repository.refs.all(), *_detached(repository)]
-    holding = _holding(objects, [oid for _, oid in refs])
-    places = _Places(objects, holding.keys())
-    exclusive, shared, charged = _bill(holding, places, len(refs))
+    nodes = graph.topological(objects, [oid for _, oid in refs])
+    places = _Places(objects, nodes.keys())
+    bills, sizes = bill.split(nodes, [oid for _, oid in refs], places.size), _logical(objects, nodes)
     holders = [
-        Holder(*_called(ref), ref, _logical(repository, ref, oid), exclusive[i], shared[i], charged[i])
-        for i, (ref, oid) in enumerate(refs)
+        Holder(*_called(ref), ref, sizes[oid], each.exclusive, each.shared, each.charged)
+        for (ref, oid), each in zip(refs, bills, strict=True)
     ]
-    packs = [places.use(pack) for pack in objects.own_packs]
-    return Usage(holders, packs, places.loose_live, places.loose_dead, _beside_packs(objects))
+    return Usage(holders, places.packs, places.loose_live, places.loose_dead, _beside_packs(objects))
 
 
-def exclusive(repository: Repository, refs: Collection[str]) -> dict[Oid, int]:
-    """The objects that only these refs hold, together, with the bytes of each: what removing them frees."""
+def exclusive(repository: Repository, refs: Collection[str], others: Collection[Oid]) -> dict[Oid, int]:
+    """What removing some refs frees, where all other refs hold `others`: objects, with the bytes of each."""
     objects = repository.objects
     objects.refresh()
-    held = [*repository.refs.all(), *_detached(repository)]
-    others = graph.topological(objects, [oid for ref, oid in held if ref not in refs])
-    theirs = graph.topological(objects, [oid for ref, oid in held if ref in refs])
-    return _Places(objects, theirs.keys() - others.keys()).size
+    roots = [oid for oid in map(repository.refs.get, refs) if oid is not None]
+    found = graph.walk(objects, roots, lambda oid: oid not in others)
+    return {oid: size for oid in found if (size := _disk_size(objects, oid)) is not None}
 
 
 def _detached(repository: Repository) -> Iterator[tuple[str, Oid]]:
     """The commits that working copies have checked out without a branch: they hold it like a ref."""
-    listing = repository.git("worktree", "list", "--porcelain", "-z").decode("utf-8", "surrogateescape")
-    for block in listing.split("\0\0"):
-        lines = dict(line.partition(" ")[::2] for line in block.split("\0") if line)
-        if "detached" in lines:
-            yield f"HEAD of {lines['worktree']}", Oid.parse(lines["HEAD"])
+    for each in repository.worktrees():
+        if each.detached is not None:
+            yield f"HEAD of {each.directory}", each.detached
 
 
-def _holding(objects: ObjectDatabase, roots: list[Oid]) -> dict[Oid, int]:
-    """For every live object the set of its holders, as bits of a number: bit i is the i-th root."""
-    order = graph.topological(objects, roots)
-    holding = dict.fromkeys(order, 0)
-    for i, root in enumerate(roots):
-        holding[root] |= 1 << i
-    for oid, children in order.items():
-        for child in children:
-            holding[child] |= holding[oid]
-    return holding
+def _logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> dict[Oid, int]:
+    """The bytes of the files that each object leads to, as they are on disk, but for a commit's parents."""
+    sizes: dict[Oid, int] = {}
+    for oid in reversed(list(nodes)):
+        kind, children = nodes[oid]
+        if kind is Kind.BLOB:
+            sizes[oid] = objects.size(oid)
+        else:
+            sizes[oid] = sum(sizes[child] for child in (children if kind is Kind.TREE else children[:1]))
+    return sizes
 
 
-def _bill(holding: dict[Oid, int], places: _Places, count: int) -> tuple[list[int], list[int], list[int]]:
-    """Exclusive, shared and charged bytes of each holder."""
-    together: dict[int, int] = defaultdict(int)
-    for oid, holders in holding.items():
-        together[holders] += places.size.get(oid, 0)
-    exclusive, shared, charged = [0] * count, [0] * count, [0] * count
-    for holders, size in together.items():
-        members = [i for i in range(count) if holders >> i & 1]
-        part, rest = divmod(size, len(members))
-        for place, i in enumerate(members):
-            # The bytes that do not divide go to the first ones, one each: the sum stays exact.
-            charged[i] += part + (place < rest)
-            (exclusive if len(members) == 1 else shared)[i] += size
-    return exclusive, shared, charged
+def _disk_size(objects: ObjectDatabase, oid: Oid) -> int | None:
+    """The bytes that an object takes on our own disk; `None` if an alternate has it."""
+    packed = objects.find(oid)
+    if packed is not None:
+        return packed.disk_size if packed.pack.path.parent == objects.directory / "pack" else None
+    path = objects.loose_path(oid)
+    own = path is not None and path.parent.parent == objects.directory
+    return path.stat().st_size if path is not None and own else None
 
 
 class _Places:
@@ -146,17 +142,10 @@ class _Places:
     What lies in an alternate costs nothing here, and has no size.
     """
 
-    def __init__(self, objects: ObjectDatabase, live: Collection[Oid]) -> None:
-        self.size: dict[Oid, int] = {}
+    def __init__(self, objects: ObjectDatabase, live: Collection[bytes]) -> None:
+        self.size: dict[bytes, int] = {}
+        self.packs = [self._use(pack, live) for pack in objects.own_packs]
         self.loose_live = self.loose_dead = 0
-        self._live = live
-        self._billed: dict[Oid, Pack] = {}
-        for pack in objects.own_packs:
-            for position in range(pack.index.count):
-                oid = pack.index.oid(position)
-                if oid in live and oid not in self._billed:
-                    self._billed[oid] = pack
-                    self.size[oid] = Packed(pack, position).disk_size
         for oid, path in objects.loose():
             if oid in live and oid not in self.size:
                 self.size[oid] = path.stat().st_size
@@ -164,19 +153,19 @@ class _Places:
             else:
                 self.loose_dead += path.stat().st_size
 
-    def use(self, pack: Pack) -> PackUse:
-        """What the bytes of one pack are for."""
-        live = dead = duplicate = 0
-        for position in range(pack.index.count):
-            oid, size = pack.index.oid(position), Packed(pack, position).disk_size
-            if oid not in self._live:
+    def _use(self, pack: Pack, live: Collection[bytes]) -> PackUse:
+        """What the bytes of one pack are for, those before it considered."""
+        alive = dead = duplicate = 0
+        for oid, size in pack.disk_sizes():
+            if oid not in live:
                 dead += size
-            elif self._billed[oid] is pack:
-                live += size
-            else:
+            elif oid in self.size:
                 duplicate += size
+            else:
+                self.size[oid] = size
+                alive += size
         frame = pack_format.PACK_HEADER_SIZE + pack_format.TRAILER_SIZE
-        return PackUse(pack.path.name, pack.size, live, dead, duplicate, frame)
+        return PackUse(pack.path.name, pack.size, alive, dead, duplicate, frame, pack.is_linked)
 
 
 def _called(ref: str) -> tuple[str, str]:
@@ -185,21 +174,6 @@ def _called(ref: str) -> tuple[str, str]:
         if ref.startswith(namespace):
             return kind, ref.removeprefix(namespace)
     return "ref", ref
-
-
-def _logical(repository: Repository, ref: str, oid: Oid) -> int:
-    """The bytes of a holder's files on disk; 0 for a ref that holds no files."""
-    objects = repository.objects
-    if ref.startswith("refs/tags/"):
-        try:
-            found = snapshot.read(repository, ref, oid)
-        except NotASnapshot:
-            return 0
-        return export.size(found) if found is not None else 0
-    if objects.read(oid)[0] is not Kind.COMMIT:
-        return 0
-    listed = stored.files(objects, repository.commit(oid).tree, joined=ref.startswith("refs/states/"))
-    return sum(file.size(objects) for file in listed)
 
 
 def _beside_packs(objects: ObjectDatabase) -> int:

@@ -11,6 +11,7 @@ from gitstore.lineage import Line, Lineage
 from gitstore.model import Model
 from gitstore.objects.oid import Oid
 from gitstore.objects.refs import Change, Refs
+from gitstore.sizes import Sizes
 from tests.support.commands import Git, Gitstore, Outcome
 from tests.support.models import again, put, take
 
@@ -67,13 +68,13 @@ class TestModels:
         root, derived = found(dogs)
         assert (root.state, derived.state) == ("initial", "other")
         assert derived.state_tree is not None
-        assert models.Sizes(dogs.repository).state(derived.state_tree) == 5
+        assert Sizes(dogs.repository.objects).tree(derived.state_tree) == 5
 
     def test_sizes_are_those_of_list(self, model: Model, dogs: Model, gitstore: Gitstore) -> None:
         (dogs.directory / "packages.lock").write_text("locked\n")
         take(dogs, "v1")
         listed = json.loads(gitstore("list", "--all", "--json", cwd=model.directory).stdout)
-        sizes = models.Sizes(model.repository)
+        sizes = Sizes(model.repository.objects)
         assert {each["ref"]: each["size"] for each in listed} == {
             each.ref: sizes.snapshot(each) for row in found(model) for each in row.snapshots
         }
@@ -221,20 +222,19 @@ class TestCommands:
                         "removed": False,
                         "tag": str(base.oid),
                         "date": "2023-11-14T22:13:20+00:00",
-                        "size": models.Sizes(model.repository).snapshot(base),
+                        "size": Sizes(model.repository.objects).snapshot(base),
                         "based_on": None,
-                        "models": [
-                            {
-                                "model": "dogs",
-                                "base": "digits@v1",
-                                "based_on": "digits@v1",
-                                "detached": False,
-                                "snapshots": [],
-                            }
-                        ],
+                        "models": ["dogs"],
                     }
                 ],
-            }
+            },
+            {
+                "model": "dogs",
+                "base": "digits@v1",
+                "based_on": "digits@v1",
+                "detached": False,
+                "snapshots": [],
+            },
         ]
 
     @pytest.mark.parametrize("command", ["models", "log"])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstore import derive, snapshot, state, usage
+from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
 from gitstore.usage import Usage
 from tests.support.commands import Git
@@ -116,7 +117,9 @@ def play(root: Path, actions: list[tuple[str, int]]) -> Model:
             case "derive":
                 base = take(model, f"base{step}")
                 models.append(
-                    derive.derive(base, f"m{step}", root / f"m{step}", copy_state=number != 0).model
+                    derive.derive(
+                        base, f"m{step}", root / f"m{step}", state=COPIED if number else ABSENT
+                    ).model
                 )
                 put(models[-1], "initial", {"own": noise(500, step)})
             case "branch":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -11,7 +11,8 @@ from gitstore.cli import output
 
 if TYPE_CHECKING:
     from gitstore.lineage import Line, Lineage, Place
-    from gitstore.models import Sizes
+    from gitstore.sizes import Sizes
+    from gitstore.snapshot import Snapshot
 
 
 @click.command()
@@ -22,7 +23,8 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
     Below a model are its snapshots, oldest first, with their date and the bytes of their files. Below
     a snapshot are the models that are based on it. A snapshot that a model took while it was based on
-    another one says so.
+    another one says so. --json prints the models in the order of the tree, each snapshot with the names of
+    the models based on it.
 
     \b
     Examples:
@@ -32,31 +34,31 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore import models
     from gitstore.lineage import Lineage
     from gitstore.model import Model
+    from gitstore.sizes import Sizes
 
     here = Model.open(ctx.obj)
     found = models.every(here)
-    lineage, sizes = Lineage(found.models), models.Sizes(here.repository)
-    roots = [_line(each, lineage, sizes) for each in lineage.roots]
+    lineage, sizes = Lineage(found.models), Sizes(here.repository.objects)
     if as_json:
-        output.data_json(roots)
+        output.data_json([_row(each, lineage, sizes) for each in lineage.lines()])
     else:
-        _draw(roots)
+        output.data("\n".join(_tree(lineage, sizes)))
     if found.unreadable is not None:
         raise found.unreadable
 
 
-def _line(line: Line, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
+def _row(line: Line, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     base = line.model.base
     return {
         "model": line.model.name,
         "base": lineage.called(base) if base is not None else None,
-        "based_on": f"{base.model}@{base.snapshot}" if base is not None else None,
-        "detached": bool(base is not None and base.detached),
-        "snapshots": [_place(each, lineage, sizes) for each in line.places],
+        "based_on": _based_on(line),
+        "detached": _is_detached(line),
+        "snapshots": [_place(each, sizes) for each in line.places],
     }
 
 
-def _place(place: Place, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
+def _place(place: Place, sizes: Sizes) -> dict[str, Any]:
     taken = place.snapshot
     return {
         "name": place.name,
@@ -64,46 +66,66 @@ def _place(place: Place, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
         "tag": str(taken.oid) if taken is not None else None,
         "date": taken.tag.date.isoformat() if taken is not None and taken.tag.date else None,
         "size": sizes.snapshot(taken) if taken is not None else None,
-        "based_on": taken.tag.trailers.get("Based-On", "").partition(" ")[0] or None if taken else None,
-        "models": [_line(each, lineage, sizes) for each in place.models],
+        "based_on": _was_based_on(taken) if taken is not None else None,
+        "models": [each.model.name for each in place.models],
     }
 
 
-def _draw(roots: list[dict[str, Any]]) -> None:
-    lines = [line for root in roots for line in _model(root, "", "", at_the_top=True)]
-    output.data("\n".join(lines))
+class _Branch(NamedTuple):
+    """A model, or a snapshot in it, that is to be drawn: what begins its line, and those below it."""
+
+    line: Line
+    place: Place | None
+    head: str
+    indent: str
 
 
-def _model(row: dict[str, Any], head: str, indent: str, *, at_the_top: bool = False) -> Iterator[str]:
-    """The lines of a model: the first begins with `head`, the others with `indent`."""
-    detached = " (detached)" if row["detached"] else ""
-    base = f" on {row['base']}" if at_the_top and row["base"] else ""
-    empty = "" if row["snapshots"] else "  no snapshots"
-    yield f"{head}{row['model']}{detached}{base}{empty}"
-    for each, below, last in _branches(row["snapshots"], indent):
-        yield f"{below}{_snapshot(each, row)}"
-        for model, head_below, last_below in _branches(each["models"], indent + _step(last=last)):
-            yield from _model(model, head_below, indent + _step(last=last) + _step(last=last_below))
+def _tree(lineage: Lineage, sizes: Sizes) -> Iterator[str]:
+    """The lines of the tree. The stack is our own: a chain of models can be longer than Python's is deep."""
+    waiting = [_Branch(line, None, "", "") for line in reversed(lineage.roots)]
+    while waiting:
+        line, place, head, indent = waiting.pop()
+        below: list[tuple[Line, Place | None]]
+        if place is None:
+            yield head + _model(line, lineage, at_the_top=not head)
+            below = [(line, each) for each in line.places]
+        else:
+            yield head + _snapshot(line, place, sizes)
+            below = [(each, None) for each in place.models]
+        for number, each in enumerate(reversed(below)):
+            corner, side = ("├─ ", "│  ") if number else ("└─ ", "   ")
+            waiting.append(_Branch(*each, indent + corner, indent + side))
 
 
-def _branches(rows: list[dict[str, Any]], indent: str) -> Iterator[tuple[dict[str, Any], str, bool]]:
-    """Each row with the start of its line, and whether it is the last."""
-    for number, row in enumerate(rows, start=1):
-        last = number == len(rows)
-        yield row, indent + ("└─ " if last else "├─ "), last
+def _model(line: Line, lineage: Lineage, *, at_the_top: bool) -> str:
+    base = line.model.base
+    detached = " (detached)" if _is_detached(line) else ""
+    on = f" on {lineage.called(base)}" if at_the_top and base is not None else ""
+    return f"{line.model.name}{detached}{on}{'' if line.places else '  no snapshots'}"
 
 
-def _step(*, last: bool) -> str:
-    return "   " if last else "│  "
-
-
-def _snapshot(row: dict[str, Any], model: dict[str, Any]) -> str:
-    from datetime import datetime
-
+def _snapshot(line: Line, place: Place, sizes: Sizes) -> str:
     from gitstore.units import format_size
 
-    if row["removed"]:
-        return f"{row['name']} (removed)"
-    date = f"  {datetime.fromisoformat(row['date']):%Y-%m-%d %H:%M}" if row["date"] else ""
-    other = f"  on {row['based_on']}" if row["based_on"] != model["based_on"] else ""
-    return f"{row['name']}{date}  {format_size(row['size'])}{other}"
+    taken = place.snapshot
+    if taken is None:
+        return f"{place.name} (removed)"
+    date = f"  {taken.tag.date:%Y-%m-%d %H:%M}" if taken.tag.date else ""
+    based_on = _was_based_on(taken)
+    other = f"  on {based_on}" if based_on != _based_on(line) else ""
+    return f"{place.name}{date}  {format_size(sizes.snapshot(taken))}{other}"
+
+
+def _based_on(line: Line) -> str | None:
+    """The base, as the model's settings call it."""
+    base = line.model.base
+    return f"{base.model}@{base.snapshot}" if base is not None else None
+
+
+def _was_based_on(taken: Snapshot) -> str | None:
+    """The base that the model had when it took a snapshot."""
+    return taken.tag.trailers.get("Based-On", "").partition(" ")[0] or None
+
+
+def _is_detached(line: Line) -> bool:
+    return line.model.base is not None and bool(line.model.base.detached)

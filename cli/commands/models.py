@@ -10,7 +10,8 @@ from gitstore.cli import output
 
 if TYPE_CHECKING:
     from gitstore.lineage import Lineage
-    from gitstore.models import Listed, Sizes
+    from gitstore.models import Listed
+    from gitstore.sizes import Sizes
 
 
 @click.command()
@@ -30,10 +31,11 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore import models
     from gitstore.lineage import Lineage
     from gitstore.model import Model
+    from gitstore.sizes import Sizes
 
     here = Model.open(ctx.obj)
     found = models.every(here)
-    lineage, sizes = Lineage(found.models), models.Sizes(here.repository)
+    lineage, sizes = Lineage(found.models), Sizes(here.repository.objects)
     rows = [_row(each, lineage, sizes) for each in found.models]
     if as_json:
         output.data_json(rows)
@@ -53,7 +55,7 @@ def _row(each: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
         "snapshots": len(each.snapshots),
         "size": sum(map(sizes.snapshot, each.snapshots)),
         "state": each.state,
-        "state_size": sizes.state(tree) if tree is not None else None,
+        "state_size": sizes.tree(tree) if tree is not None else None,
         "directory": str(each.directory) if each.directory is not None else None,
     }
 

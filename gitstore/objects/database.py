@@ -11,6 +11,7 @@ from pathlib import Path
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack, Packed
+from gitstore.objects.pack_set import PackSet
 
 Fallback = Callable[[Oid], tuple[Kind, bytes]]
 
@@ -45,6 +46,7 @@ class ObjectDatabase:
         self.directory = directory
         self._fallback = fallback
         self._known: dict[Path, Pack] = {}
+        self._packs = PackSet(())
         self._freshened: set[Path] = set()
         self.directories: list[Path] = []
         self.refresh()
@@ -68,6 +70,8 @@ class ObjectDatabase:
                 pack = self._known.get(path) or _open(path)
                 if pack is not None:
                     known[path] = pack
+        if known != self._known:
+            self._packs = PackSet(known.values())
         self._known = known
         self._freshened = set()
 
@@ -76,11 +80,7 @@ class ObjectDatabase:
 
     def find(self, oid: Oid) -> Packed | None:
         """Where an object lies in a pack, if it does."""
-        for pack in self._known.values():
-            position = pack.index.find(oid)
-            if position is not None:
-                return Packed(pack, position)
-        return None
+        return self._packs.find(oid)
 
     def loose_path(self, oid: Oid) -> Path | None:
         """The file of a loose object, if it is one."""

@@ -18,25 +18,39 @@ class Reference(NamedTuple):
 
     oid: Oid
     is_leaf: bool
-    name: str
+    name: bytes
+
+
+class Node(NamedTuple):
+    """An object, and those that it refers to, as often as it does: of a commit first the tree."""
+
+    kind: Kind
+    children: tuple[Oid, ...]
+
+
+LEAF = Node(Kind.BLOB, ())
 
 
 def references(database: ObjectDatabase, oid: Oid) -> list[Reference]:
     """What a tag, commit or tree refers to; submodules are not ours. Raises `Corrupt`."""
     kind, content = database.read(oid)
+    return _references(oid, kind, content)
+
+
+def _references(oid: Oid, kind: Kind, content: bytes) -> list[Reference]:
     try:
         if kind is Kind.TREE:
             return [
-                Reference(entry.oid, not entry.is_tree, entry.name.decode("utf-8", "replace"))
+                Reference(entry.oid, not entry.is_tree, entry.name)
                 for entry in tree.parse(content)
                 if entry.mode != Mode.GITLINK
             ]
         if kind is Kind.COMMIT:
             found = commit.parse(content)
-            return [Reference(each, False, "") for each in (found.tree, *found.parents)]
+            return [Reference(each, False, b"") for each in (found.tree, *found.parents)]
         if kind is Kind.TAG:
-            target = tag.parse(content)
-            return [Reference(target.target, target.target_kind == "blob", "")]
+            target, word = tag.target(content)
+            return [Reference(target, word == "blob", b"")]
     except ValueError as error:
         raise BrokenObject(oid, f"it is malformed: {error}") from error
     return []
@@ -60,13 +74,13 @@ def walk(database: ObjectDatabase, roots: Iterable[Oid], is_wanted: Callable[[Oi
                 stack += [(each.oid, each.is_leaf) for each in references(database, oid)]
 
 
-def topological(database: ObjectDatabase, roots: Iterable[Oid]) -> dict[Oid, tuple[Oid, ...]]:
-    """Every object that can be reached from `roots`, with what it refers to: an object comes before those.
+def topological(database: ObjectDatabase, roots: Iterable[Oid]) -> dict[Oid, Node]:
+    """Every object that can be reached from `roots`: an object comes before those that it refers to.
 
     Raises `Corrupt` if one is missing or broken.
     """
     order: list[Oid] = []
-    children: dict[Oid, tuple[Oid, ...]] = {}
+    nodes: dict[Oid, Node] = {}
     for root in roots:
         # Depth first, with a stack of our own: histories are deeper than Python's.
         stack: list[tuple[Oid, bool]] = [(root, False)]
@@ -74,14 +88,17 @@ def topological(database: ObjectDatabase, roots: Iterable[Oid]) -> dict[Oid, tup
             oid, done = stack.pop()
             if done:
                 order.append(oid)
-            elif oid not in children:
-                found = references(database, oid)
-                children[oid] = tuple(reference.oid for reference in found)
+            elif oid not in nodes:
+                kind, content = database.read(oid)
+                found = _references(oid, kind, content)
+                nodes[oid] = Node(kind, tuple([each.oid for each in found]))
                 stack.append((oid, True))
-                for reference in found:
-                    if reference.is_leaf and reference.oid not in children:
-                        children[reference.oid] = ()
-                        order.append(reference.oid)
-                    elif reference.oid not in children:
-                        stack.append((reference.oid, False))
-    return {oid: children[oid] for oid in reversed(order)}
+                for child, is_leaf, _ in found:
+                    if child in nodes:
+                        continue
+                    if is_leaf:
+                        nodes[child] = LEAF
+                        order.append(child)
+                    else:
+                        stack.append((child, False))
+    return {oid: nodes[oid] for oid in reversed(order)}

@@ -18,12 +18,15 @@ class Kind(IntEnum):
     @property
     def word(self) -> bytes:
         """The kind as object headers and `git cat-file -t` spell it."""
-        return self.name.lower().encode()
+        return _WORDS[self]
 
     @classmethod
     def of_word(cls, word: bytes) -> Kind:
         """The kind that an object header names; KeyError for any other word."""
         return cls[word.decode("ascii", "replace").upper()]
+
+
+_WORDS = {kind: kind.name.lower().encode() for kind in Kind}
 
 
 class Oid(bytes):
@@ -44,7 +47,7 @@ class Oid(bytes):
     @classmethod
     def of(cls, kind: Kind, *content: bytes | memoryview) -> Self:
         """The id git gives to an object with this content, in one piece or several."""
-        digest = hashlib.sha1(b"%s %d\0" % (kind.word, sum(len(piece) for piece in content)))
+        digest = hashlib.sha1(b"%s %d\0" % (_WORDS[kind], sum(map(len, content))))
         for piece in content:
             digest.update(piece)
         return cls(digest.digest())

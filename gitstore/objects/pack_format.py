@@ -68,16 +68,13 @@ def entry_header(kind: Kind, size: int) -> bytes:
 
 def parse_entry_header(data: bytes) -> EntryHeader:
     """The header at the start of `data`; `ValueError` if it does not end there."""
-    size = 0
-    shift = 4
+    shift, size = 4, data[0] & 0x0F if data else 0
     for length, byte in enumerate(data[:ENTRY_HEADER_MAX], start=1):
-        if length == 1:
-            kind, size = byte >> 4 & 7, byte & 0x0F
-        else:
+        if length > 1:
             size |= (byte & 0x7F) << shift
             shift += 7
-        if not byte & 0x80:
-            return EntryHeader(kind, size, length)
+        if byte < 0x80:
+            return EntryHeader(data[0] >> 4 & 7, size, length)
     raise ValueError("entry header does not end")
 
 

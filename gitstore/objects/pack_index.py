@@ -75,7 +75,12 @@ class PackIndex:
 
     def oids(self) -> Iterator[Oid]:
         """All objects, in the order of their ids."""
-        return (self.oid(position) for position in range(self.count))
+        return map(Oid, self.raw_oids())
+
+    def raw_oids(self) -> list[bytes]:
+        """The bytes of all ids, in order: thousands of `Oid` take their time."""
+        table = self._map[self._oids : self._crcs]
+        return [table[at : at + _OID] for at in range(0, len(table), _OID)]
 
     def crc32(self, position: int) -> int:
         """The CRC-32 of an entry's bytes in the pack."""
@@ -86,12 +91,21 @@ class PackIndex:
         """Where in the pack the entry at a position begins."""
         return self._all_offsets[position]
 
-    def end(self, offset: int, pack_size: int) -> int:
-        """Where the entry that begins at `offset` ends: the next one's start, or the pack's trailer."""
-        after = bisect_right(self._ordered_offsets, offset)
+    def span(self, position: int, pack_size: int) -> tuple[int, int]:
+        """Where the entry at a position begins, and where it ends: at the next one, or the pack's trailer."""
+        start = self._all_offsets[position]
+        after = bisect_right(self._ordered_offsets, start)
         if after < self.count:
-            return self._ordered_offsets[after]
-        return pack_size - pack_format.TRAILER_SIZE
+            return start, self._ordered_offsets[after]
+        return start, pack_size - pack_format.TRAILER_SIZE
+
+    def sizes(self, pack_size: int) -> list[int]:
+        """The bytes of all entries in a pack of this size, in the order of their ids. Raises `Corrupt`."""
+        ordered, last = self._ordered_offsets, pack_size - pack_format.TRAILER_SIZE
+        if ordered and (ordered[0] < pack_format.PACK_HEADER_SIZE or ordered[-1] >= last):
+            raise Corrupt(f"{self.path}: an object lies outside the pack")
+        ends = dict(zip(ordered, [*ordered[1:], last], strict=True)) if ordered else {}
+        return [ends[offset] - offset for offset in self._all_offsets]
 
     @cached_property
     def _all_offsets(self) -> array[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,15 +66,33 @@ class Refs:
 
     def below(self, prefix: str) -> Iterator[tuple[str, Oid]]:
         """All refs below a prefix such as `refs/tags/`, by name, symbolic ones left out."""
-        found = {each.name: each.raw_target for each in self._repository.references.iterator()}
+        found = self._listed()
         for name in sorted(name for name in found if name.startswith(prefix)):
             target = found[name]
             if not isinstance(target, bytes):
                 yield name, Oid(target.raw)
 
+    def any_below(self, *prefixes: str) -> bool:
+        """Whether there is any ref below one of some prefixes such as `refs/tags/dogs/`.
+
+        Unlike `below`, it does not look at all refs. Symbolic ones are left out.
+        """
+        # Loose refs first: git packs a ref before it removes the loose one.
+        if any(_has_refs(self._common / prefix) for prefix in prefixes):
+            return True
+        try:
+            packed = (self._common / "packed-refs").read_bytes()
+        except FileNotFoundError:
+            return False
+        return any(b" " + os.fsencode(prefix) in packed for prefix in prefixes)
+
     def all(self) -> Iterator[tuple[str, Oid]]:
         """Every ref of the repository, by name, symbolic ones left out."""
         return self.below("refs/")
+
+    def _listed(self) -> dict[str, bytes | pygit2.Oid]:
+        """All refs with what they hold, in no order."""
+        return {each.name: each.raw_target for each in self._repository.references.iterator()}
 
     def change(self, changes: list[Change], reason: str) -> None:
         """Make all changes or none, if every ref still is what `old` says.
@@ -129,6 +149,16 @@ class Refs:
             f"{ref} is locked by another git process",
             f"if none is running, a crash left the lock: remove {lock}",
         )
+
+
+def _has_refs(directory: Path) -> bool:
+    """Whether there are loose refs below a directory, but for symbolic ones and locks."""
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with suppress(FileNotFoundError):
+                if not name.endswith(".lock") and not Path(folder, name).read_bytes().startswith(b"ref:"):
+                    return True
+    return False
 
 
 def _command(change: Change) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
@@ -10,7 +12,7 @@ from pathlib import Path
 import pygit2
 
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
-from gitstore.objects import commit, git, lock
+from gitstore.objects import commit, git, lock, worktrees
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.merge import merge_small_packs
@@ -18,9 +20,14 @@ from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.refs import Refs
 from gitstore.objects.stat_cache import StatCache
+from gitstore.objects.worktrees import Worktree
 
 BIG_FILE_THRESHOLD = "256k"
 """`core.bigFileThreshold` of our repositories: git never searches deltas between parts."""
+
+
+_FOREIGN = re.compile("repository path '(.*)' is not owned by current user")
+"""What libgit2 says of what git calls dubious ownership."""
 
 
 class Repository:
@@ -101,6 +108,10 @@ class Repository:
         """Share the repository's lock with other writes, so that no gc runs. Raises `Locked` if one does."""
         return lock.shared(self.private)
 
+    def reading(self) -> AbstractContextManager[None]:
+        """Like `writing`, for a repository that somebody else may own, and that is only read."""
+        return lock.reading(self.private)
+
     def collecting(self) -> AbstractContextManager[None]:
         """Hold the repository's lock alone. Raises `Locked` if another gitstore command writes."""
         return lock.exclusive(self.private)
@@ -136,14 +147,11 @@ class Repository:
         """
         return git.identity(self.directory)
 
-    def worktrees(self) -> Iterator[tuple[Path, str | None]]:
-        """All working copies: their directory, and the branch they are on, if any."""
-        listing = self.git("worktree", "list", "--porcelain", "-z").decode("utf-8", "surrogateescape")
-        for block in listing.split("\0\0"):
-            lines = dict(line.partition(" ")[::2] for line in block.split("\0") if line)
-            if "worktree" in lines and "bare" not in lines:
-                branch = lines.get("branch")
-                yield Path(lines["worktree"]), branch.removeprefix("refs/heads/") if branch else None
+    def worktrees(self) -> list[Worktree]:
+        """All working copies, that of the repository itself first unless it is bare."""
+        own = self if self.git_directory == self.common else Repository(self.common)
+        first = [] if own.is_bare else [worktrees.main(own.directory, self.common)]
+        return first + worktrees.linked(self.common)
 
     def config(self, key: str) -> str | None:
         """A value of git's configuration, from all its files."""
@@ -175,6 +183,12 @@ def _read_delta(repository: pygit2.Repository, oid: Oid) -> tuple[Kind, bytes]:
 
 def _refused(path: Path, error: pygit2.GitError) -> GitstoreError:
     """Why libgit2 does not open a repository."""
+    foreign = _FOREIGN.search(str(error))
+    if foreign is not None:
+        return GitstoreError(
+            f"{foreign[1]} belongs to somebody else, and git is not told to trust it",
+            f"if you trust it: git config --global --add safe.directory {shlex.quote(foreign[1])}",
+        )
     try:
         if git.line("rev-parse", "--show-object-format", cwd=path) == "sha256":
             return GitstoreError(

@@ -18,6 +18,10 @@ _IGNORED_BY_HFS = dict.fromkeys(
 _GITMODULES = re.compile(r"\.gitmodules|gitmod~[1-4]|(?=.{8}$)(gi7eba|gi7eb|gi7e|gi7|gi|g|)~[1-9]\d*")
 
 
+_REST = len(b" \0") + 20
+_ENTRY = re.compile(rb"([0-7]+) ([^\0]*)\0(.{20})", re.DOTALL)
+
+
 class Mode(IntEnum):
     """The modes that git writes into trees."""
 
@@ -52,14 +56,11 @@ def encode(entries: Iterable[TreeEntry]) -> bytes:
 
 def parse(content: bytes) -> list[TreeEntry]:
     """The entries of a tree object; `ValueError` if it is malformed."""
-    entries = []
-    at = 0
-    while at < len(content):
-        end = content.index(b"\0", at)
-        mode, name = content[at:end].split(b" ", 1)
-        entries.append(TreeEntry(int(mode, 8), name, Oid(content[end + 1 : end + 21])))
-        at = end + 21
-    return entries
+    found = _ENTRY.findall(content)
+    # What stands between two entries, or after the last, is in none.
+    if sum(len(mode) + len(name) + _REST for mode, name, _ in found) != len(content):
+        raise ValueError("not all of it is entries")
+    return [TreeEntry(int(mode, 8), name, Oid(oid)) for mode, name, oid in found]
 
 
 def name_problem(name: bytes) -> str | None:

@@ -51,6 +51,15 @@ class Peak:
         return max(self.resident, self.anonymous)
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds until a command returned, seconds of a core in all its processes, bytes of the largest."""
+
+    seconds: float
+    cpu: float
+    resident: int
+
+
 def timed(action: Callable[[], None]) -> Timing:
     """Time `action` on a disk with nothing left to write."""
     os.sync()
@@ -87,6 +96,22 @@ def run_watched(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]
             errors.seek(0)
             raise _failure(argv, process.returncode, errors.read())
     return Peak(usage.ru_maxrss << 10, anonymous)
+
+
+def cost(argv: Sequence[str | Path], *, cwd: Path) -> Cost:
+    """Run a command to its end, its output thrown away; CommandFailed when it fails."""
+    with tempfile.TemporaryFile("w+") as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            raise _failure(argv, process.returncode, errors.read())
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10)
 
 
 def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -51,12 +51,12 @@ def markdown(run: Run) -> str:
     return "\n".join(_lines(run)).rstrip() + "\n"
 
 
-def write_section(path: Path, text: str) -> None:
-    """Put `text` between the markers of `path`; what a person wrote around them stays."""
-    section = f"{BEGIN}\n{text}{END}\n"
+def write_section(path: Path, text: str, begin_mark: str = BEGIN, end_mark: str = END) -> None:
+    """Put `text` between two marks of `path`; what a person wrote around them stays."""
+    section = f"{begin_mark}\n{text}{end_mark}\n"
     old = path.read_text() if path.exists() else ""
-    before, begin, rest = old.partition(f"{BEGIN}\n")
-    _, end, after = rest.partition(f"{END}\n")
+    before, begin, rest = old.partition(f"{begin_mark}\n")
+    _, end, after = rest.partition(f"{end_mark}\n")
     if old and not (begin and end):
         before, after = f"{old.rstrip()}\n\n", ""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -36,8 +36,9 @@ def test_an_index_of_nothing(tmp_path: Path) -> None:
 
 def test_an_entry_ends_where_the_next_one_begins(tmp_path: Path) -> None:
     found = index(tmp_path / "p.idx", pack_format.index([*ENTRIES, LARGE], bytes(20)))
-    ends = [found.end(entry.offset, 6 << 32) for entry in [*ENTRIES, LARGE]]
-    assert ends == [712, 11212, 25512, 5 << 32, (6 << 32) - 20]
+    spans = sorted(found.span(position, 6 << 32) for position in range(found.count))
+    starts = [entry.offset for entry in [*ENTRIES, LARGE]]
+    assert spans == list(zip(starts, [712, 11212, 25512, 5 << 32, (6 << 32) - 20], strict=True))
 
 
 @pytest.mark.parametrize(

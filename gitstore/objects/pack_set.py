@@ -1,0 +1,48 @@
+"""Several packs, searched as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gitstore.objects.oid import Oid
+from gitstore.objects.pack import Pack, Packed
+
+_COST = 8
+"""A look into the index of one pack costs as much as to put so many objects into a table."""
+
+
+class PackSet:
+    """Finds objects in packs, however many these are. Safe to use from many threads.
+
+    Who asks for a few objects asks one pack after the other. As soon as looking in vain has cost as much
+    as a table of all objects would have, there is one: about 150 bytes of memory for each object.
+    """
+
+    def __init__(self, packs: Iterable[Pack]) -> None:
+        self._packs = tuple(packs)
+        self._patience = sum(pack.index.count for pack in self._packs) // _COST
+        self._table: dict[bytes, Pack] | None = None
+
+    def find(self, oid: Oid) -> Packed | None:
+        """Where an object lies, in the first pack that has it."""
+        if self._table is None and self._patience < 0:
+            self._table = self._tabulated()
+        if self._table is None:
+            return self._search(oid)
+        pack = self._table.get(oid)
+        position = pack.index.find(oid) if pack is not None else None
+        return Packed(pack, position) if pack is not None and position is not None else None
+
+    def _search(self, oid: Oid) -> Packed | None:
+        for pack in self._packs:
+            position = pack.index.find(oid)
+            if position is not None:
+                return Packed(pack, position)
+            self._patience -= 1
+        return None
+
+    def _tabulated(self) -> dict[bytes, Pack]:
+        table: dict[bytes, Pack] = {}
+        for pack in reversed(self._packs):
+            table.update(dict.fromkeys(pack.index.raw_oids(), pack))
+        return table

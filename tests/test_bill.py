@@ -1,0 +1,77 @@
+"""Splitting bytes among holders, against the plain way: a set of holders for each object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitstore import bill
+from gitstore.objects.graph import Node
+from gitstore.objects.oid import Kind, Oid
+
+
+def oid(number: int) -> Oid:
+    return Oid(number.to_bytes(20, "big"))
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[Oid, Node]:
+    """Tags, commits, trees and blobs in the order that `topological` gives: what refers to others first."""
+    blobs = [oid(100 + i) for i in range(draw(st.integers(1, 4)))]
+    trees = {
+        oid(200 + i): Node(Kind.TREE, tuple(draw(st.lists(st.sampled_from(blobs), max_size=3))))
+        for i in range(draw(st.integers(1, 4)))
+    }
+    commits: dict[Oid, Node] = {}
+    for i in range(draw(st.integers(1, 8))):
+        parents = draw(st.lists(st.sampled_from(sorted(commits)), unique=True, max_size=2)) if commits else []
+        commits[oid(300 + i)] = Node(Kind.COMMIT, (draw(st.sampled_from(sorted(trees))), *parents))
+    tags = {
+        oid(400 + i): Node(Kind.TAG, (draw(st.sampled_from(sorted(commits))),))
+        for i in range(draw(st.integers(0, 4)))
+    }
+    leaves = {blob: Node(Kind.BLOB, ()) for blob in blobs}
+    return {**tags, **dict(reversed(commits.items())), **trees, **leaves}
+
+
+def reached(nodes: Mapping[Oid, Node], root: Oid) -> set[Oid]:
+    return {root}.union(*(reached(nodes, child) for child in nodes[root].children))
+
+
+@given(st.data())
+def test_every_bill_is_what_plain_sets_say(data: st.DataObject) -> None:
+    nodes = data.draw(graphs())
+    roots = data.draw(st.lists(st.sampled_from(sorted(nodes)), min_size=1, max_size=8))
+    sizes: dict[bytes, int] = {each: data.draw(st.integers(0, 1000)) for each in nodes}
+    reach = [reached(nodes, root) for root in roots]
+    alive = set().union(*reach)
+    nodes = {each: node for each, node in nodes.items() if each in alive}
+
+    bills = bill.split(nodes, roots, sizes)
+
+    holders = {each: sum(each in found for found in reach) for each in alive}
+    for found, has in zip(bills, reach, strict=True):
+        assert found.exclusive == sum(sizes[each] for each in has if holders[each] == 1)
+        assert found.shared == sum(sizes[each] for each in has if holders[each] > 1)
+        fair = sum(sizes[each] / holders[each] for each in has)
+        assert abs(found.charged - fair) <= len(alive)
+    assert sum(each.charged for each in bills) == sum(sizes[each] for each in alive)
+
+
+def test_the_first_ones_pay_what_does_not_divide() -> None:
+    """First are those of the oldest commit."""
+    nodes = {
+        oid(2): Node(Kind.COMMIT, (oid(3), oid(1))),
+        oid(1): Node(Kind.COMMIT, (oid(3),)),
+        oid(3): Node(Kind.TREE, ()),
+    }
+    bills = bill.split(nodes, [oid(2), oid(1), oid(1)], {oid(3): 11})
+    assert [each.charged for each in bills] == [3, 4, 4]
+    assert [each.exclusive for each in bills] == [0, 0, 0]
+    assert [each.shared for each in bills] == [11, 11, 11]
+
+
+def test_nobody_holds_anything() -> None:
+    assert bill.split({}, [], {}) == []

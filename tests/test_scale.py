@@ -1,0 +1,128 @@
+"""Thousands of snapshots and models: what a command does grows with what it shows, and not faster.
+
+Counted, not timed: objects read, lists of all refs, git processes, and calls of functions at all.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from types import CodeType, FrameType
+
+import pytest
+
+from gitstore.model import Model
+from gitstore.objects import git as stock_git
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.refs import Refs
+from tests.support import large
+from tests.support.amounts import Amounts
+from tests.support.commands import Fsck, Run
+from tests.support.models import put
+
+SMALL = Amounts(snapshots=60, models=12, states=12, packs=6, chained=6, worktrees=12, chain=3)
+LARGE = Amounts(snapshots=240, models=48, states=48, packs=6, chained=24, worktrees=48, chain=3)
+TIMES = 4
+
+WATCHED: dict[CodeType, str] = {
+    ObjectDatabase.read.__code__: "read",
+    Refs._listed.__code__: "refs",
+    stock_git.attempt.__code__: "git",
+}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A repository of some size, and one that is four times as large."""
+    with pytest.MonkeyPatch.context() as patch:
+        for who in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{who}_NAME", "Ada Lovelace")
+            patch.setenv(f"GIT_{who}_EMAIL", "ada@example.org")
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        return {
+            name: large.make(tmp_path_factory.mktemp(name) / "digits", amounts).directory
+            for name, amounts in {"small": SMALL, "large": LARGE}.items()
+        }
+
+
+def work(run: Run, directory: Path, *arguments: str) -> Counter[str]:
+    """What a command does, as its second run: the first one imports."""
+    found: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            found["calls"] += 1
+            found[WATCHED.get(frame.f_code, "other")] += 1
+
+    sys.setprofile(note)
+    try:
+        done = run(*arguments, cwd=directory)
+    finally:
+        sys.setprofile(None)
+    assert done.code == 0, done.stderr
+    return found
+
+
+def both(run: Run, places: dict[str, Path], *arguments: str) -> tuple[Counter[str], Counter[str]]:
+    run(*arguments, "--help", cwd=places["small"])
+    return work(run, places["small"], *arguments), work(run, places["large"], *arguments)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("list",),
+        ("list", "--all"),
+        ("models",),
+        ("log",),
+        ("usage",),
+        ("gc", "--dry-run"),
+        ("rm", "-n", "v00007"),
+    ],
+    ids=" ".join,
+)
+def test_it_grows_as_what_there_is(run: Run, places: dict[str, Path], command: tuple[str, ...]) -> None:
+    small, large = both(run, places, *command)
+    assert large["git"] == small["git"] <= 3
+    assert large["refs"] == small["refs"] <= 4
+    assert small["read"] <= large["read"] <= TIMES * small["read"]
+    assert large["calls"] <= TIMES * small["calls"]
+
+
+@pytest.mark.parametrize("command", ["snapshot", "derive", "state save", "show", "diff"])
+def test_it_does_not_grow(run: Run, places: dict[str, Path], command: str) -> None:
+    """But for the packs, which are as many here."""
+    arguments = {
+        "snapshot": ("snapshot", "new"),
+        "derive": ("derive", "v00007", "dogs"),
+        "state save": ("state", "save", "initial"),
+        "show": ("show", "v00007"),
+        "diff": ("diff", "v00007", "v00042"),
+    }[command]
+    for place in places.values():
+        put(Model.open(place), "initial", {"weights": command.encode()})
+    small, large = both(run, places, *arguments)
+    assert (large["git"], large["refs"], large["read"]) == (small["git"], 0, small["read"])
+    assert large["calls"] <= 1.2 * small["calls"]
+
+
+def test_a_chain_of_two_thousand_models(tmp_path: Path, run: Run) -> None:
+    """Deeper than Python's own stack."""
+    amounts = Amounts(snapshots=1, models=2_000, states=1, packs=1, chained=2_000, worktrees=0, chain=2_000)
+    place = large.make(tmp_path / "digits", amounts).directory
+    drawn = run("log", cwd=place).stdout.splitlines()
+    assert len(drawn) == 2 + 2 * 2_000
+    assert drawn[-2].endswith("└─ model1999")
+    rows = json.loads(run("log", "--json", cwd=place).stdout)
+    assert [row["model"] for row in rows] == ["digits", *(f"model{number:04}" for number in range(2_000))]
+    assert rows[1]["snapshots"][0]["models"] == ["model0001"]
+    assert len(run("models", cwd=place).stdout.splitlines()) == 2 + 2_000
+    done = run("derive", "model1999@v1", "last", "--json", cwd=place)
+    assert (done.code, done.stderr) == (0, "")
+
+
+def test_what_is_built_here_is_what_gitstore_writes(places: dict[str, Path], run: Run, fsck: Fsck) -> None:
+    fsck(places["small"])
+    assert run("verify", "--all", cwd=places["small"]).code == 0
