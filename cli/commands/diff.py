@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gitstore.cli import differences, options, output
+from gitstore.cli import candidates, differences, options, output
 
 
 @click.command()
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="[B]", required=False)
+@click.argument("a", metavar="A", shell_complete=candidates.snapshots)
+@click.argument("b", metavar="[B]", required=False, shell_complete=candidates.snapshots)
 @click.option("-p", "--patch", is_flag=True, help="Show the code's changes line by line.")
 @click.option("--exit-code", "tell", is_flag=True, help="Exit with 1 if anything differs, as git diff does.")
 @options.progress_option

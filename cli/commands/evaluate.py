@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import candidates, options, output
 
 
 @click.command()
-@click.argument("reference", metavar="[REF]", required=False)
+@click.argument("reference", metavar="[REF]", required=False, shell_complete=candidates.snapshots)
 @options.input_option
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write each output to DIR/NAME.npy."

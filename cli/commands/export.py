@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import candidates, options, output
 
 
 @click.command()
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="REF", shell_complete=candidates.snapshots)
 @click.argument("directory", type=click.Path(path_type=Path))
 @options.progress_option
 @output.json_option

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import candidates, output
 
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path), default=Path())
 @click.option("--name", metavar="NAME", help="What the model is called; the directory's name by default.")
-@click.option("--example", metavar="EXAMPLE", help="Start from an example: digits.")
+@click.option(
+    "--example",
+    metavar="EXAMPLE",
+    help="Start from an example: digits.",
+    shell_complete=candidates.examples,
+)
 @click.option("--code", metavar="SUBDIR", help="Where an adopted repository has its code, if not in code/.")
 @output.json_option
 @click.pass_context

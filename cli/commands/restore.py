@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import candidates, options, output
 
 
 @click.command()
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="REF", shell_complete=candidates.own_snapshots)
 @click.option("--code", is_flag=True, help="Restore the code.")
 @click.option("--state", is_flag=True, help="Restore the files of the active state.")
 @click.option("--settings", is_flag=True, help="Restore settings.yaml and packages.lock.")

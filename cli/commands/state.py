@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import candidates, options, output
 from gitstore.cli.commands import state_files
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=candidates.states)
 @options.progress_option
 @output.json_option
 @click.pass_context
@@ -100,7 +100,7 @@ def save(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.states)
 @click.pass_context
 def use(ctx: click.Context, name: str) -> None:
     """Make a saved state the active one. No file is touched.
@@ -117,7 +117,7 @@ def use(ctx: click.Context, name: str) -> None:
 
 
 @command.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=candidates.states)
 @options.progress_option
 @click.pass_context
 def path(ctx: click.Context, name: str | None, *, show_progress: bool | None) -> None:
@@ -139,9 +139,17 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None) ->
 @command.command()
 @click.argument("name", required=False)
 @options.input_option
+@options.progress_option
 @output.json_option
 @click.pass_context
-def create(ctx: click.Context, name: str | None, inputs: tuple[str, ...], *, as_json: bool) -> None:
+def create(
+    ctx: click.Context,
+    name: str | None,
+    inputs: tuple[str, ...],
+    *,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
     """Have the model's code create a state: the active one, if it is not there yet, or NAME.
 
     \b
@@ -153,7 +161,8 @@ def create(ctx: click.Context, name: str | None, inputs: tuple[str, ...], *, as_
     from gitstore.model import Model
     from gitstore.run import operations
 
-    result = operations.create_state(Model.open(ctx.obj), inputs, directory=ctx.obj, name=name)
+    with options.waiting("create state", wanted=show_progress):
+        result = operations.create_state(Model.open(ctx.obj), inputs, directory=ctx.obj, name=name)
     results.show_state(result, "Created", as_json=as_json)
 
 

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import candidates, options, output
 
 
 @click.command("import")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--name", metavar="NAME", help="The state to make; the active one by default.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="The state to make; the active one by default.",
+    shell_complete=candidates.states,
+)
 @click.option("--force", is_flag=True, help="Replace a state that is there, whether it is saved or not.")
 @click.option("--save/--no-save", default=True, help="Save the state, or only put its files on disk.")
 @options.progress_option
@@ -58,7 +63,7 @@ def import_(
 
 
 @click.command("export")
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.states)
 @click.argument("directory", type=click.Path(path_type=Path))
 @options.progress_option
 @output.json_option
@@ -89,7 +94,7 @@ def export_(
 
 
 @click.command()
-@click.argument("old")
+@click.argument("old", shell_complete=candidates.states)
 @click.argument("new")
 @click.pass_context
 def rename(ctx: click.Context, old: str, new: str) -> None:
@@ -109,7 +114,7 @@ def rename(ctx: click.Context, old: str, new: str) -> None:
 
 
 @click.command()
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=candidates.states)
 @click.option("--force", is_flag=True, help="Remove the active state too, and files that are not saved.")
 @options.progress_option
 @output.json_option

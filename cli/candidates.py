@@ -1,0 +1,124 @@
+"""What a shell can suggest for an argument or an option: the names of snapshots, states, inputs, examples.
+
+A name is read off its ref, so that ten thousand tags need not be read to be listed. What goes wrong
+here is nobody's concern who presses Tab: `completion` suggests nothing then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from gitstore.model import Model
+    from gitstore.settings import Parameter
+
+_TAGS = "refs/tags/"
+
+
+def snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """For a REF: own snapshots by name, those of other models as MODEL@SNAPSHOT, or of PATH@."""
+    from gitstore.model import Model
+
+    here = _directory(ctx)
+    where = incomplete.rpartition("@")[0]
+    model = Model.open(here)
+    found = [*_own(model), *_others(model)]
+    if where:
+        found += [f"{model.name}@{name}" for name in _own(model)]
+        if (here / where).is_dir() and not any(each.startswith(f"{where}@") for each in found):
+            found = [f"{where}@{name}" for name in _own(Model.open(here / where))]
+    return _matching(found, incomplete)
+
+
+def own_snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """For a snapshot of the model itself, by its name alone."""
+    from gitstore.model import Model
+
+    return _matching(list(_own(Model.open(_directory(ctx)))), incomplete)
+
+
+def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """For a state of the model, saved or on disk."""
+    from gitstore import state
+    from gitstore.model import Model
+
+    return _matching(state.names(Model.open(_directory(ctx))), incomplete)
+
+
+def first_states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """For the first state of a derived model."""
+    words = ["copy", "none", "create"]
+    return _matching(words, incomplete) or list(_files(_directory(ctx), incomplete))
+
+
+def inputs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """For NAME=VALUE: what the operation takes by the model's settings, then files after NAME=@."""
+    from gitstore.model import Model
+
+    name, at, path = incomplete.partition("=@")
+    if at:
+        # Not left to the shells: none of them takes what is after the @ for a path.
+        return [f"{name}{at}{found}" for found in _files(_directory(ctx), path)]
+    types = Model.open(_directory(ctx)).settings.types
+    operations: dict[str | None, tuple[Parameter, ...]] = {
+        "create": types.create_state,
+        "derive": types.create_state,
+        "train": types.train,
+        "evaluate": types.evaluate.inputs,
+    }
+    names = [f"{parameter.name}=" for parameter in operations.get(ctx.info_name, ())]
+    return _matching(names, incomplete)
+
+
+def examples(_ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """For what a model can start from."""
+    from gitstore.examples import names
+
+    return _matching(names(), incomplete)
+
+
+def _directory(ctx: click.Context) -> Path:
+    """Where the command would act. Raises `LookupError` if -C names no directory."""
+    root = ctx.find_root()
+    directory: Path | None = root.params.get("directory")
+    if directory is None and root.get_parameter_source("directory") is ParameterSource.COMMANDLINE:
+        raise LookupError
+    return directory or Path()
+
+
+def _files(here: Path, incomplete: str) -> Iterator[str]:
+    """The files that a path from a directory may lead to, and directories with a slash."""
+    folder, slash, start = incomplete.rpartition("/")
+    for path in sorted((here / f"{folder}{slash}").iterdir()):
+        if path.name.startswith(start) and (start or not path.name.startswith(".")):
+            yield f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}"
+
+
+def _own(model: Model) -> Iterator[str]:
+    space = model.tag_ref("")
+    names = (ref.removeprefix(space) for ref, _ in model.repository.refs.below(space))
+    return (name for name in names if _is_name(name))
+
+
+def _others(model: Model) -> Iterator[str]:
+    root = model.root_name()
+    for ref, _ in model.repository.refs.below(_TAGS):
+        prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")
+        if f"{prefix}/" != (model.prefix or "/") and _is_name(name) and "/" not in prefix:
+            yield f"{prefix or root}@{name}"
+
+
+def _is_name(name: str) -> bool:
+    """Whether a snapshot can be called so; stock git makes other tags too, with anything in their names."""
+    from gitstore.names import name_problem
+
+    return name_problem(name) is None
+
+
+def _matching(names: list[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

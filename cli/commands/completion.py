@@ -1,0 +1,24 @@
+"""`gitstore completion`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstore.cli import completion, output
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(completion.SHELLS))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
+    """Print what makes a shell complete commands, options, and names of snapshots, states and inputs.
+
+    bash must be 4.4 or newer. `git gitstore` is completed too, where git's own completion is loaded.
+
+    \b
+    Examples:
+      echo 'eval "$(gitstore completion bash)"' >> ~/.bashrc
+      echo 'eval "$(gitstore completion zsh)"' >> ~/.zshrc     # after compinit
+      gitstore completion fish > ~/.config/fish/completions/gitstore.fish
+    """
+    output.data(completion.script(ctx.find_root().command, shell).rstrip("\n"))

@@ -1,0 +1,98 @@
+"""`gitstore lock`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import options, output
+
+if TYPE_CHECKING:
+    from gitstore.model import Model
+    from gitstore.run.resolution import Resolution
+
+
+@click.command()
+@click.option("--upgrade", is_flag=True, help="Take the newest versions that fit, whatever the file has.")
+@click.option(
+    "--upgrade-package",
+    "upgraded",
+    metavar="NAME",
+    multiple=True,
+    help="Take the newest version of one package that others need. Can be given several times.",
+)
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 unless the file is up to date.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    upgrade: bool,
+    upgraded: tuple[str, ...],
+    check: bool,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Resolve the packages of settings.yaml into packages.lock: what they need in turn, with hashes.
+
+    The file is for every platform, and pip and uv install from it. Git tracks it, and snapshots hold it.
+    Versions that it has already stay while they fit. uv resolves, by your configuration of uv.
+
+    \b
+    Examples:
+      gitstore lock
+      gitstore lock --upgrade-package scipy
+      gitstore lock --check
+      uv pip install --require-hashes -r packages.lock
+    """
+    from gitstore.model import Model
+    from gitstore.run import resolution
+
+    if check and (upgrade or upgraded):
+        raise click.UsageError("--check changes nothing, so it cannot upgrade", ctx)
+    model = Model.open(ctx.obj)
+    if check:
+        _check(ctx, model, as_json=as_json)
+        return
+    with options.waiting("resolve packages", wanted=show_progress):
+        made = resolution.make(model, upgrade=upgrade, upgraded=upgraded)
+    if as_json:
+        output.data_json(
+            {
+                "path": str(made.path) if made.pins or made.changed else None,
+                "python": made.python,
+                "changed": made.changed,
+                "packages": list(made.pins),
+                "added": list(made.added),
+                "removed": list(made.removed),
+            }
+        )
+        return
+    output.message(_told(made))
+
+
+def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:
+    """Tell whether packages.lock is up to date, and exit with 1 if it is not."""
+    from gitstore import packages
+    from gitstore.model import LOCK
+
+    found = packages.status(model.settings.packages, model.top_file(LOCK))
+    problem = packages.problem(found)
+    if as_json:
+        output.data_json({"ok": problem is None, "status": found.value})
+        ctx.exit(problem.exit_code if problem is not None else 0)
+    if problem is not None:
+        raise problem
+    output.message(f"{LOCK} is up to date")
+
+
+def _told(made: Resolution) -> str:
+    """What happened, for a person."""
+    name = made.path.name
+    if not made.changed:
+        return f"{name} is up to date" if made.pins else "settings.yaml has no packages.requirements to lock"
+    count = f"{len(made.pins)} package{'' if len(made.pins) == 1 else 's'}"
+    said = f"Wrote {name}: {count} for Python {made.python}"
+    return "\n".join([said, *(f"- {pin}" for pin in made.removed), *(f"+ {pin}" for pin in made.added)])

@@ -1,0 +1,102 @@
+"""packages.lock: which packages, exactly, the requirements in settings.yaml stand for.
+
+The file has requirements with hashes, as pip and uv install them. Three lines of comment precede them:
+what made the file, a digest of what follows, and one of what was resolved. By these it is told, without
+a network, whether the file is up to date. Only text is dealt with here; `run.resolution` makes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from enum import StrEnum
+
+from gitstore.errors import GitstoreError
+from gitstore.model import LOCK, SETTINGS
+from gitstore.settings import Packages
+
+OLDEST_PYTHON = "3.11"
+"""What is resolved for if the settings name no Python: the oldest that gitstore runs with."""
+
+_MADE_BY = "# Made by gitstore lock"
+_TITLE = f"{_MADE_BY} from packages in {SETTINGS}. Do not edit."
+_OURS = re.compile(
+    rf"{_MADE_BY} [^\n]*\n# content: sha256 ([0-9a-f]{{64}})\n"
+    r"(# resolved from: sha256 ([0-9a-f]{64})\n.*)".encode(),
+    re.DOTALL,
+)
+
+
+class Status(StrEnum):
+    """How a packages.lock stands to the settings beside it."""
+
+    CURRENT = "current"
+    MISSING = "missing"
+    STALE = "stale"
+    EDITED = "edited"
+    FOREIGN = "foreign"
+
+
+class NotCurrent(GitstoreError):
+    """packages.lock is not what the settings ask for, or nobody can tell."""
+
+    kind = "not_current"
+
+
+_PROBLEMS = {
+    Status.MISSING: (f"{LOCK} is missing, and {SETTINGS} has packages.requirements", "makes it"),
+    Status.STALE: (f"{LOCK} is stale: packages in {SETTINGS} changed after it was made", "makes it anew"),
+    Status.EDITED: (f"{LOCK} was edited after gitstore made it", "makes it anew"),
+    Status.FOREIGN: (
+        f"{LOCK} was not made by gitstore, so nobody can tell whether it fits {SETTINGS}",
+        "makes one when that is out of the way",
+    ),
+}
+
+
+def python(wanted: Packages) -> str:
+    """The version of Python that packages are resolved for."""
+    return wanted.python or OLDEST_PYTHON
+
+
+def status(wanted: Packages, content: bytes | None) -> Status:
+    """How `content` of packages.lock, `None` if there is none, stands to what the settings want.
+
+    Settings without requirements need no file.
+    """
+    if content is None:
+        return Status.MISSING if wanted.requirements else Status.CURRENT
+    found = _OURS.fullmatch(content)
+    if found is None:
+        # A merge that met a conflict leaves our first line.
+        return Status.EDITED if content.startswith(_MADE_BY.encode()) else Status.FOREIGN
+    if hashlib.sha256(found[2]).hexdigest() != found[1].decode():
+        return Status.EDITED
+    return Status.CURRENT if found[3].decode() == _digest(wanted) else Status.STALE
+
+
+def problem(found: Status) -> NotCurrent | None:
+    """What is wrong with a packages.lock of this status, and what mends it; `None` if nothing is."""
+    if found is Status.CURRENT:
+        return None
+    message, does = _PROBLEMS[found]
+    return NotCurrent(message, f"gitstore lock {does}")
+
+
+def render(wanted: Packages, requirements: str) -> bytes:
+    """The content of packages.lock for what was resolved from the settings. The same for the same."""
+    signed = f"# resolved from: sha256 {_digest(wanted)}\n{requirements}".encode()
+    return f"{_TITLE}\n# content: sha256 {hashlib.sha256(signed).hexdigest()}\n".encode() + signed
+
+
+def pins(content: bytes) -> list[str]:
+    """The packages that a packages.lock names, with version and marker: `numpy==2.4.6`."""
+    lines = content.decode(errors="replace").splitlines()
+    return [line.rstrip("\\ ") for line in lines if line and line[0] not in "# \t"]
+
+
+def _digest(wanted: Packages) -> str:
+    """What a resolution depends on, of the settings. The order of requirements is not part of it."""
+    asked = [python(wanted), sorted(wanted.requirements)]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

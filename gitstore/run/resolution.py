@@ -1,0 +1,105 @@
+"""Making packages.lock: the packages of settings.yaml resolved, and written into the working copy."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore import packages
+from gitstore.errors import GitstoreError
+from gitstore.model import LOCK, Model
+from gitstore.objects import lock
+from gitstore.objects.pack_writer import sync_directory
+from gitstore.packages import Status
+from gitstore.run import uv
+
+_SCRATCH = f".{LOCK}.tmp"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What packages.lock holds now, and how that differs from before. Pins are like `numpy==2.4.6`.
+
+    `python` is the version that it was resolved for.
+    """
+
+    path: Path
+    python: str
+    pins: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: bool
+
+
+def make(model: Model, *, upgrade: bool = False, upgraded: Sequence[str] = ()) -> Resolution:
+    """Bring packages.lock up to date with the settings, durably; a current one stays as it is.
+
+    Versions that it has are kept while they fit, but with `upgrade`, or for the packages `upgraded`.
+    The file is replaced at one instant or not at all. Raises `uv.Unresolved`, and `GitstoreError` for a bare
+    repository, a file that gitstore did not make, or a package in `upgraded` that nothing needs.
+    """
+    if model.repository.is_bare:
+        raise GitstoreError(
+            f"a bare repository has no working copy, so {LOCK} cannot be made in it",
+            "make and commit it in a clone; gitstore lock --check works here",
+        )
+    wanted, before = model.settings.packages, model.top_file(LOCK)
+    found = packages.status(wanted, before)
+    if found is Status.FOREIGN:
+        raise GitstoreError(
+            f"{model.directory / LOCK} was not made by gitstore, and would be overwritten", "move it away"
+        )
+    after = before
+    if upgrade or upgraded or found is not Status.CURRENT:
+        # What was edited may hold anything, a conflict of a merge or a forged hash: nothing of it counts.
+        kept = b"" if upgrade or before is None or found is Status.EDITED else before
+        after = packages.render(wanted, _resolve(model, kept, upgraded))
+    if after is not None and after != before:
+        _replace(model, before, after)
+    old, new = (packages.pins(content or b"") for content in (before, after))
+    return Resolution(
+        path=model.directory / LOCK,
+        python=packages.python(wanted),
+        pins=tuple(new),
+        added=tuple(pin for pin in new if pin not in old),
+        removed=tuple(pin for pin in old if pin not in new),
+        changed=after != before,
+    )
+
+
+def _resolve(model: Model, kept: bytes, upgraded: Sequence[str]) -> str:
+    wanted = model.settings.packages
+    found = uv.resolve(
+        wanted.requirements, packages.python(wanted),
+        directory=model.directory, preferred=kept, upgraded=upgraded,
+    )  # fmt: skip
+    needed = {_normal(pin.partition("==")[0]) for pin in packages.pins(found.encode())}
+    for name in upgraded:
+        if _normal(name) not in needed:
+            raise GitstoreError(f"there is no package {name} to upgrade: nothing in settings.yaml needs it")
+    return found
+
+
+def _normal(name: str) -> str:
+    """A package's name as it is compared, PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _replace(model: Model, before: bytes | None, after: bytes) -> None:
+    """Let a new file take the place of packages.lock. Raises if somebody changed that meanwhile."""
+    scratch = model.directory / _SCRATCH
+    with lock.working_copy(model.repository.git_directory):
+        if model.top_file(LOCK) != before:
+            raise GitstoreError(f"{model.directory / LOCK} changed meanwhile", "say gitstore lock again")
+        try:
+            with scratch.open("wb") as file:
+                file.write(after)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(model.directory / LOCK)
+        finally:
+            scratch.unlink(missing_ok=True)
+        sync_directory(model.directory)

@@ -1,0 +1,95 @@
+"""A package index on the loopback interface, with the smallest wheels there can be."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_EPOCH = (2020, 1, 1, 0, 0, 0)
+
+
+def wheel(name: str, version: str, needs: Sequence[str] = ()) -> bytes:
+    """A wheel with one module, which says its version; the same bytes each time."""
+    info = f"{name}-{version}.dist-info"
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    contents = {
+        f"{name}.py": f"VERSION = {version!r}\n",
+        f"{info}/METADATA": "\n".join([*metadata, *(f"Requires-Dist: {need}" for need in needs), ""]),
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},,\n" for path in [*contents, f"{info}/RECORD"])
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for path, text in {**contents, f"{info}/RECORD": record}.items():
+            archive.writestr(zipfile.ZipInfo(path, _EPOCH), text)
+    return file.getvalue()
+
+
+class Index:
+    """An index as PEP 503 has it, whose packages can change. While `held` it leaves requests unanswered."""
+
+    def __init__(self) -> None:
+        self.wheels: dict[str, dict[str, bytes]] = {}
+        self.asked = threading.Event()
+        self.free = threading.Event()
+        self.free.set()
+        self.url = ""
+
+    def add(self, name: str, version: str, needs: Sequence[str] = ()) -> None:
+        """Offer a package."""
+        file = f"{name}-{version}-py3-none-any.whl"
+        self.wheels.setdefault(name, {})[file] = wheel(name, version, needs)
+
+    def get(self, path: str) -> bytes | None:
+        """The page of a package, or a file of one."""
+        steps = path.strip("/").split("/")
+        if steps[0] == "files" and len(steps) == 2:
+            return self.wheels[steps[1].partition("-")[0]].get(steps[1])
+        found = self.wheels.get(steps[-1])
+        if steps[0] != "simple" or found is None:
+            return None
+        links = (
+            f'<a href="/files/{file}#sha256={hashlib.sha256(content).hexdigest()}">{file}</a>'
+            for file, content in sorted(found.items())
+        )
+        return f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>".encode()
+
+
+@contextmanager
+def serving(index: Index) -> Iterator[Index]:
+    """Serve an index on a free port while the block runs."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            index.asked.set()
+            index.free.wait(30)
+            content = index.get(self.path)
+            self.send_response(200 if content is not None else 404)
+            self.send_header("Content-Type", "text/html" if "/simple/" in self.path else "application/zip")
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content or b"")
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        index.url = f"http://127.0.0.1:{server.server_address[1]}/simple/"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield index
+        finally:
+            index.free.set()
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,76 @@
+"""What holds for all commands: help on each option, JSON for what is printed, bars for what takes time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from inspect import cleandoc
+
+import click
+import pytest
+
+from gitstore.cli.main import COMMANDS, cli
+
+
+def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by its name without `gitstore`."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
+LEAVES = dict(leaves(cli))
+
+WITHOUT_JSON = {
+    "completion": "prints a script for a shell",
+    "demo": "tells a story",
+    "evaluate": "prints JSON in any case",
+    "hooks run": "is for git's hooks, which hear an exit code",
+    "settings schema": "prints JSON in any case",
+    "state path": "prints a path for a shell",
+    "state rename": "prints nothing",
+    "state use": "prints nothing",
+}
+
+SLOW = {
+    "diff", "evaluate", "export", "gc", "lock", "restore", "snapshot", "state create", "state export",
+    "state import", "state path", "state rm", "state save", "train", "verify",
+}  # fmt: skip
+"""What reads or writes weights, runs a model's code, or asks a network."""
+
+
+def options(command: click.Command) -> set[str]:
+    return {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_what_is_printed_can_be_had_as_json(name: str) -> None:
+    assert ("--json" in options(LEAVES[name])) is (name not in WITHOUT_JSON)
+
+
+@pytest.mark.parametrize("name", sorted(SLOW))
+def test_what_takes_time_shows_progress(name: str) -> None:
+    assert "--progress" in options(LEAVES[name])
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_option_has_help(name: str) -> None:
+    for parameter in LEAVES[name].params:
+        if isinstance(parameter, click.Option):
+            assert re.fullmatch(r"[A-Z].*\.(  \[.*\])?", parameter.help or ""), parameter.name
+
+
+@pytest.mark.parametrize("name", sorted({*LEAVES, *COMMANDS}))
+def test_every_help_begins_with_a_sentence_and_has_examples_that_are_meant(name: str) -> None:
+    command = LEAVES.get(name) or cli.get_command(click.Context(cli), name)
+    assert command is not None
+    text = cleandoc(command.help or "")
+    assert re.match(r"[A-Z][^\n]*[.,:]", text)
+    block = re.search(r"\x08\nExamples?:\n((?: +.*\n?)+)", text)
+    assert block is not None
+    assert any(re.search(rf"gitstore (-C \S+ )?{name}\b", line) for line in block[1].splitlines())

@@ -1,0 +1,331 @@
+"""`gitstore lock`, with the real uv and a package index on the loopback interface."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitstore.model import Model
+from gitstore.objects import lock
+from gitstore.settings import set_keys
+from tests.support import models
+from tests.support.commands import Fsck, Git, Run
+from tests.support.index import Index, serving
+
+GITSTORE = Path(sys.executable).with_name("gitstore")
+STALE = "packages.lock is stale: packages in settings.yaml changed after it was made"
+MISSING = "packages.lock is missing, and settings.yaml has packages.requirements"
+ANEW = "hint: gitstore lock makes it anew\n"
+
+
+@pytest.fixture
+def index(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """An index with three packages, the only one that uv knows of; `alpha` needs the other two."""
+    index = Index()
+    index.add("alpha", "1.0", ["beta>=1", "gamma; sys_platform == 'win32'"])
+    index.add("beta", "1.0")
+    index.add("gamma", "1.0")
+    with serving(index):
+        for name, value in {
+            "UV_DEFAULT_INDEX": index.url,
+            "UV_CACHE_DIR": str(home / "uv"),
+            "UV_NO_CONFIG": "1",
+            "UV_HTTP_RETRIES": "0",
+            "NO_PROXY": "127.0.0.1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield index
+
+
+@pytest.fixture
+def top(tmp_path: Path, index: Index) -> Path:
+    """A model that requires alpha, in a directory with a space and an umlaut."""
+    directory = models.make(tmp_path / "mödel 1", name="digits").directory
+    require(directory, "alpha==1.0")
+    return directory
+
+
+def require(directory: Path, *requirements: str, python: str = "3.11") -> None:
+    path = directory / "settings.yaml"
+    packages = {"python": python, "requirements": list(requirements)}
+    path.write_bytes(set_keys(path.read_bytes(), {"packages": packages}))
+
+
+def offer_newer(index: Index, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer beta, which uv sees at once."""
+    index.add("beta", "2.0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(home / "another"))
+
+
+def listing(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()}
+
+
+def test_it_pins_what_is_needed_in_turn_with_hashes(run: Run, top: Path) -> None:
+    done = run("lock", cwd=top)
+    pins = ["alpha==1.0", "beta==1.0", "gamma==1.0 ; sys_platform == 'win32'"]
+    told = "".join(f"+ {pin}\n" for pin in pins)
+    assert done == (0, "", f"Wrote packages.lock: 3 packages for Python 3.11\n{told}")
+    lines = (top / "packages.lock").read_text().splitlines()
+    assert [line.rstrip("\\ ") for line in lines if line[0] not in "# "] == pins
+    assert sum("--hash=sha256:" in line for line in lines) == 3
+    assert run("lock", "--check", cwd=top) == (0, "", "packages.lock is up to date\n")
+
+
+def test_it_names_no_index_no_path_and_no_time(run: Run, top: Path, index: Index, tmp_path: Path) -> None:
+    run("lock", cwd=top)
+    first = (top / "packages.lock").read_bytes()
+    assert b"127.0.0.1" not in first
+    assert str(tmp_path).encode() not in first
+    (top / "packages.lock").unlink()
+    assert run("lock", cwd=top).code == 0
+    assert (top / "packages.lock").read_bytes() == first
+
+
+def test_uv_installs_from_it(run: Run, top: Path, tmp_path: Path) -> None:
+    import uv
+
+    run("lock", cwd=top)
+    target = tmp_path / "installed"
+    options = ["--quiet", "--require-hashes", f"--python={sys.executable}", f"--target={target}"]
+    command = [uv.find_uv_bin(), "pip", "install", *options, "-r", "packages.lock"]
+    subprocess.run(command, cwd=top, check=True)
+    assert (target / "alpha.py").read_text() == "VERSION = '1.0'\n"
+    assert (target / "beta.py").exists()
+    assert not (target / "gamma.py").exists()
+
+
+def test_a_current_file_stays_without_a_network(run: Run, top: Path, index: Index) -> None:
+    run("lock", cwd=top)
+    index.asked.clear()
+    assert run("lock", cwd=top) == (0, "", "packages.lock is up to date\n")
+    assert not index.asked.is_set()
+
+
+def test_versions_stay_until_they_are_upgraded(
+    run: Run, top: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("lock", cwd=top)
+    offer_newer(index, home, monkeypatch)
+    require(top, "alpha==1.0", "gamma==1.0")
+    assert run("lock", cwd=top).stderr == (
+        "Wrote packages.lock: 3 packages for Python 3.11\n"
+        "- gamma==1.0 ; sys_platform == 'win32'\n"
+        "+ gamma==1.0\n"
+    )
+    told = "Wrote packages.lock: 3 packages for Python 3.11\n- beta==1.0\n+ beta==2.0\n"
+    assert run("lock", "--upgrade-package", "BETA", cwd=top).stderr == told
+    assert run("lock", "--upgrade-package", "beta", cwd=top).stderr == "packages.lock is up to date\n"
+
+
+def test_upgrade_takes_the_newest_of_all(
+    run: Run, top: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("lock", cwd=top)
+    offer_newer(index, home, monkeypatch)
+    done = run("lock", "--upgrade", "--json", cwd=top)
+    assert json.loads(done.stdout) == {
+        "path": str(top / "packages.lock"),
+        "python": "3.11",
+        "changed": True,
+        "packages": ["alpha==1.0", "beta==2.0", "gamma==1.0 ; sys_platform == 'win32'"],
+        "added": ["beta==2.0"],
+        "removed": ["beta==1.0"],
+    }
+
+
+def test_only_what_is_needed_can_be_upgraded(run: Run, top: Path) -> None:
+    done = run("lock", "--upgrade-package", "delta", cwd=top)
+    message = "error: there is no package delta to upgrade: nothing in settings.yaml needs it\n"
+    assert done == (1, "", message)
+    assert not (top / "packages.lock").exists()
+
+
+def test_check_and_upgrade_exclude_each_other(run: Run, top: Path) -> None:
+    done = run("lock", "--check", "--upgrade", cwd=top)
+    assert done.code == 2
+    assert done.stderr.endswith("error: --check changes nothing, so it cannot upgrade\n")
+
+
+@pytest.mark.parametrize("force", ["missing", "stale", "edited", "foreign"])
+def test_check_tells_what_is_not_right(run: Run, top: Path, force: str) -> None:
+    path = top / "packages.lock"
+    message, hint = MISSING, "hint: gitstore lock makes it\n"
+    if force != "missing":
+        run("lock", cwd=top)
+    if force == "stale":
+        require(top, "beta==1.0")
+        message, hint = STALE, ANEW
+    elif force == "edited":
+        path.write_text(path.read_text().replace("beta==1.0", "beta==1.1"))
+        message, hint = "packages.lock was edited after gitstore made it", ANEW
+    elif force == "foreign":
+        path.write_text("alpha==1.0\n")
+        message = "packages.lock was not made by gitstore, so nobody can tell whether it fits settings.yaml"
+        hint = "hint: gitstore lock makes one when that is out of the way\n"
+    assert run("lock", "--check", cwd=top) == (1, "", f"error: {message}\n{hint}")
+    done = run("lock", "--check", "--json", cwd=top)
+    assert (done.code, json.loads(done.stdout)) == (1, {"ok": False, "status": force})
+
+
+def test_a_model_without_requirements_needs_none(run: Run, top: Path) -> None:
+    require(top)
+    assert run("lock", "--check", cwd=top).code == 0
+    done = run("lock", "--json", cwd=top)
+    assert json.loads(done.stdout)["path"] is None
+    said = "settings.yaml has no packages.requirements to lock\n"
+    assert run("lock", cwd=top) == (0, "", said)
+    assert not (top / "packages.lock").exists()
+
+
+def test_requirements_that_go_leave_a_file_without_packages(run: Run, top: Path) -> None:
+    run("lock", cwd=top)
+    require(top)
+    assert run("lock", "--check", cwd=top).code == 1
+    assert run("lock", cwd=top).stderr.startswith("Wrote packages.lock: 0 packages for Python 3.11\n- alpha")
+    assert run("lock", "--check", cwd=top).code == 0
+
+
+def test_an_edited_file_is_made_anew_and_nothing_of_it_counts(run: Run, top: Path) -> None:
+    run("lock", cwd=top)
+    path = top / "packages.lock"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"--hash=sha256:", b"--hash=sha256:0", 1) + b"<<<<<<< ours\n")
+    assert run("lock", cwd=top).code == 0
+    assert path.read_bytes() == before
+
+
+def test_what_somebody_else_made_is_not_overwritten(run: Run, top: Path) -> None:
+    path = top / "packages.lock"
+    path.write_text("alpha==0.9\n")
+    message = f"error: {path} was not made by gitstore, and would be overwritten\nhint: move it away\n"
+    assert run("lock", cwd=top) == (1, "", message)
+    assert path.read_text() == "alpha==0.9\n"
+
+
+@pytest.mark.parametrize(
+    ("requirements", "cause"),
+    [
+        (["nosuch==1.0"], "nosuch was not found in the package registry and you require nosuch==1.0"),
+        (["alpha==9"], "there is no version of alpha==9 and you require alpha==9"),
+    ],
+)
+def test_a_failed_lock_leaves_the_old_file(run: Run, top: Path, requirements: list[str], cause: str) -> None:
+    run("lock", cwd=top)
+    before, files = (top / "packages.lock").read_bytes(), listing(top)
+    require(top, *requirements)
+    done = run("lock", cwd=top)
+    assert done == (
+        1,
+        "",
+        f"error: packages cannot be resolved: {cause}\n"
+        "hint: mend packages in settings.yaml; uv's configuration says which index is asked\n",
+    )
+    assert (top / "packages.lock").read_bytes() == before
+    assert listing(top) == files
+
+
+def test_an_index_out_of_reach_is_named(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    done = run("lock", cwd=top)
+    error, hint = done.stderr.splitlines()
+    assert (done.code, done.stdout) == (1, "")
+    assert error.startswith("error: packages cannot be resolved: ")
+    assert "http://127.0.0.1:9/simple/alpha/" in error
+    assert hint == "hint: uv needs a package index: its configuration (UV_DEFAULT_INDEX, uv.toml) says which"
+
+
+def test_without_uv_it_says_so(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uv", None)
+    message = "error: uv, which resolves packages, is not installed\nhint: pip install uv\n"
+    assert run("lock", cwd=top) == (1, "", message)
+
+
+def test_a_bare_repository_can_be_checked_and_not_locked(
+    run: Run, git: Git, top: Path, tmp_path: Path
+) -> None:
+    run("lock", cwd=top)
+    git("add", "--all", cwd=top)
+    git("commit", "--quiet", "-m", "Lock", cwd=top)
+    git("clone", "--quiet", "--bare", str(top), str(tmp_path / "bare.git"), cwd=tmp_path)
+    assert run("lock", "--check", cwd=tmp_path / "bare.git").code == 0
+    assert run("lock", cwd=tmp_path / "bare.git") == (
+        1,
+        "",
+        "error: a bare repository has no working copy, so packages.lock cannot be made in it\n"
+        "hint: make and commit it in a clone; gitstore lock --check works here\n",
+    )
+
+
+def test_a_derived_model_takes_over_the_lock_and_has_its_own_from_then_on(
+    run: Run, top: Path, fsck: Fsck
+) -> None:
+    run("lock", cwd=top)
+    models.take(Model.open(top), "v1")
+    assert run("derive", "v1", "even", cwd=top).code == 0
+    even = top.parent / "even"
+    assert run("lock", "--check", cwd=even).code == 0
+    require(even, "beta==1.0")
+    assert run("lock", "--check", cwd=even / "code").stderr == f"error: {STALE}\n{ANEW}"
+    assert run("lock", cwd=even / "code").code == 0
+    assert run("lock", "--check", cwd=even).code == 0
+    assert run("lock", "--check", cwd=top).code == 0
+    fsck(top)
+
+
+def test_a_snapshot_warns_of_a_lock_that_does_not_fit(run: Run, top: Path) -> None:
+    assert run("snapshot", "v1", cwd=top).stderr.endswith(f"\nwarning: {MISSING}; gitstore lock makes it\n")
+    run("lock", cwd=top)
+    assert "warning" not in run("snapshot", "v2", cwd=top).stderr
+    require(top, "beta==1.0")
+    done = run("snapshot", "v3", "--json", cwd=top)
+    assert json.loads(done.stdout)["warnings"] == [f"{STALE}; gitstore lock makes it anew"]
+    require(top)
+    assert json.loads(run("snapshot", "v4", "--json", cwd=top).stdout)["warnings"] == []
+
+
+def test_who_replaces_files_there_goes_first(run: Run, top: Path) -> None:
+    with lock.working_copy(Model.open(top).repository.git_directory):
+        done = run("lock", cwd=top)
+    assert done.code == 11
+    assert not (top / "packages.lock").exists()
+
+
+def test_killed_while_it_resolves_it_leaves_nothing(
+    run: Run, top: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(home))
+    run("lock", cwd=top)
+    before, files = (top / "packages.lock").read_bytes(), listing(top)
+    require(top, "gamma==1.0")
+    index.asked.clear()
+    index.free.clear()
+    process = subprocess.Popen([GITSTORE, "lock", "--upgrade"], cwd=top, start_new_session=True)
+    assert index.asked.wait(20)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    index.free.set()
+    assert (top / "packages.lock").read_bytes() == before
+    assert listing(top) == files
+    assert run("lock", cwd=top).code == 0
+
+
+def test_a_file_that_changes_meanwhile_is_kept(run: Run, top: Path, index: Index) -> None:
+    index.free.clear()
+    process = subprocess.Popen([GITSTORE, "lock"], cwd=top, stderr=subprocess.PIPE, text=True)
+    assert index.asked.wait(20)
+    (top / "packages.lock").write_text("mine\n")
+    index.free.set()
+    _, said = process.communicate()
+    path = top / "packages.lock"
+    assert (process.returncode, said) == (
+        1,
+        f"error: {path} changed meanwhile\nhint: say gitstore lock again\n",
+    )
+    assert path.read_text() == "mine\n"
