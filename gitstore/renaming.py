@@ -10,6 +10,7 @@ from gitstore.model import Model
 from gitstore.objects import tag
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.signing import Signer
 from gitstore.snapshot import RENAMED_FROM, Snapshot
 
 
@@ -21,23 +22,27 @@ class Renamed:
     models: tuple[str, ...]
 
 
-def rename(found: Snapshot, name: str, *, force: bool = False) -> Renamed:
+def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer | None = None) -> Renamed:
     """Give a snapshot another name among those of its model. Atomic and durable.
 
     Commit, tagger, date and message stay; what is based on the snapshot goes by its commit, and
-    stays valid. Raises `GitstoreError` for a name that cannot be used, and for a signed tag unless
+    stays valid. The new tag is signed if there is a `signer`. Raises `GitstoreError` for a name that
+    cannot be used, for a signature that fails, and for a signed tag without a `signer` unless
     `force`d: what was signed is the old name, too.
     """
     repository = found.repository
     capture.check_vacant(Model(repository, found.model, found.prefix), name)
     with repository.writer() as writer:
         content = repository.objects.read_as(Kind.TAG, found.oid)
-        if tag.is_signed(content) and not force:
+        if found.tag.signed and signer is None and not force:
             raise GitstoreError(
                 f"the snapshot {found.full_name} is signed, and the signature is for that name",
-                "--force renames it and drops the signature",
+                "--sign signs the new name, --force drops the signature",
             )
-        oid = writer.add(Kind.TAG, _content(found, content, name))
+        content = _content(found, content, name)
+        if signer is not None:
+            content = signer.sign(repository, content, repository.objects.read_as(Kind.COMMIT, found.commit))
+        oid = writer.add(Kind.TAG, content)
         writer.finish()
         _move(found, name, oid)
     renamed = snapshot.read(repository, f"refs/tags/{found.prefix}{name}", oid)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from gitstore import export, snapshot
+from gitstore import export, signatures, snapshot
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.model import CODE, SETTINGS
 from gitstore.objects import graph
@@ -17,6 +17,7 @@ from gitstore.objects.object_writer import core_count
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack
 from gitstore.objects.repository import Repository
+from gitstore.objects.signature import Signature, Verdict
 from gitstore.objects.stored import read_tree
 from gitstore.snapshot import Snapshot
 
@@ -37,11 +38,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What was checked, and what was found."""
+    """What was checked, and what was found. `signatures` has the snapshots whose tag is sound."""
 
     snapshots: tuple[str, ...]
     objects: int
     problems: tuple[Problem, ...]
+    signatures: Mapping[str, Signature | None]
 
 
 Tagged = tuple[str, Oid]
@@ -71,7 +73,8 @@ def verify(repository: Repository, tags: Iterable[Tagged], progress: Progress = 
     """Check snapshots by their tags: their objects, shape and settings, and what their tags say of them.
 
     Reads every object once, on all cores, and writes nothing. What is broken is in the report, with
-    every snapshot of the repository that it hits. `progress` hears of objects.
+    every snapshot of the repository that it hits; so is a bad signature, but not one of an unknown
+    signer. `progress` hears of objects.
     """
     tags = list(tags)
     inner: dict[Oid, str] = {}
@@ -85,7 +88,14 @@ def verify(repository: Repository, tags: Iterable[Tagged], progress: Progress = 
     for ref, oid in tags:
         if not contents[ref].paths.keys() & broken.keys():
             problems += [Problem(message, (_name(ref),)) for message in _disagreements(repository, ref, oid)]
-    return Report(tuple(_name(ref) for ref, _ in tags), len(paths), tuple(problems))
+    signed = signatures.of(repository, [oid for _, oid in tags if oid not in broken])
+    found = {_name(ref): signed[oid] for ref, oid in tags if oid in signed}
+    problems += [
+        Problem(signatures.told(each), (name,))
+        for name, each in found.items()
+        if each is not None and each.verdict is Verdict.BAD
+    ]
+    return Report(tuple(_name(ref) for ref, _ in tags), len(paths), tuple(problems), found)
 
 
 def verify_packs(packs: Iterable[Pack]) -> list[str]:
@@ -128,7 +138,7 @@ class _Contents:
                 references = references[:1]  # the tree; the rest are parents
             for each in references:
                 if each.oid not in found.paths:
-                    found.paths[each.oid] = _path(found.paths[oid], each.name)
+                    found.paths[each.oid] = _path(found.paths[oid], each.name.decode("utf-8", "replace"))
                     if not each.is_leaf:
                         stack.append(each.oid)
         return found

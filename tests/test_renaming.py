@@ -125,7 +125,7 @@ def signed(model: Model, v1: Snapshot, tmp_path: Path, git: Git) -> Snapshot:
 def test_a_signature_is_for_the_old_name(signed: Snapshot) -> None:
     with fails(
         "the snapshot v1 is signed, and the signature is for that name",
-        hint="--force renames it and drops the signature",
+        hint="--sign signs the new name, --force drops the signature",
     ):
         renaming.rename(signed, "v2")
     found = renaming.rename(signed, "v2", force=True).snapshot

@@ -26,8 +26,9 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
       gitstore list
       gitstore list --all --json
     """
-    from gitstore import export, snapshot
+    from gitstore import snapshot
     from gitstore.model import Model
+    from gitstore.sizes import Sizes
 
     model = Model.open(ctx.obj)
     unreadable: Corrupt | None = None
@@ -35,7 +36,8 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
         found: Sequence[Snapshot] = snapshot.every(model.repository) if all_models else snapshot.below(model)
     except snapshot.UnreadableSnapshots as error:
         unreadable, found = error, error.others
-    rows = [(each, export.size(each)) for each in found]
+    sizes = Sizes(model.repository.objects)
+    rows = [(each, sizes.snapshot(each)) for each in found]
     if as_json:
         output.data_json([_row(each, size) for each, size in rows])
     elif rows:
@@ -73,6 +75,7 @@ def _row(each: Snapshot, size: int) -> dict[str, Any]:
         "tag": str(each.oid),
         "date": each.tag.date.isoformat() if each.tag.date else None,
         "state": each.tag.trailers.get("State"),
+        "signed": each.tag.signed,
         "size": size,
         "message": each.tag.message,
     }

@@ -4,36 +4,45 @@ from __future__ import annotations
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import candidates, options, output
 
 
 @click.command()
-@click.argument("old")
+@click.argument("old", shell_complete=candidates.own_snapshots)
 @click.argument("new")
 @click.option("--force", is_flag=True, help="Rename a signed snapshot too; it loses the signature.")
+@click.option("-s", "--sign", is_flag=True, help="Sign the new tag, as git tag --sign does.")
+@options.key_option
 @output.json_option
 @click.pass_context
-def command(ctx: click.Context, old: str, new: str, *, force: bool, as_json: bool) -> None:
+def command(
+    ctx: click.Context, old: str, new: str, *, force: bool, sign: bool, key: str | None, as_json: bool
+) -> None:
     """Call the snapshot OLD of the model NEW from now on.
 
     What it holds, its date and its message stay. The new tag says what the snapshot was called and
-    which tag it had. Models based on it stay valid: they go by its commit.
+    which tag it had. Models based on it stay valid: they go by its commit. A signature is for the old
+    name, so that a signed snapshot must be signed anew.
 
     \b
     Examples:
       gitstore rename v1 baseline
       gitstore rename dogs@v2 first-good-one
+      gitstore rename v3 released --sign
     """
     from gitstore import reference, renaming
+    from gitstore.objects.signing import Signer
 
     found = reference.resolve(old, ctx.obj)
-    renamed = renaming.rename(found, new, force=force)
+    signer = Signer(wanted=True, key=key) if sign or key is not None else None
+    renamed = renaming.rename(found, new, force=force, signer=signer)
     if as_json:
         output.data_json(
             {
                 "name": renamed.snapshot.name,
                 "ref": renamed.snapshot.ref,
                 "tag": str(renamed.snapshot.oid),
+                "signed": renamed.snapshot.tag.signed,
                 "renamed_from": {"name": found.name, "ref": found.ref, "tag": str(found.oid)},
                 "models": list(renamed.models),
             }

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import candidates, output
 
 if TYPE_CHECKING:
     from gitstore.objects.stored import StoredFile
+    from gitstore.settings import BasedOn
     from gitstore.snapshot import Snapshot
 
 
 @click.command()
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="REF", shell_complete=candidates.snapshots)
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
@@ -61,10 +62,16 @@ def _head(found: Snapshot) -> dict[str, Any]:
         "commit": str(found.commit),
         "tagger": found.tag.tagger,
         "date": found.tag.date.isoformat() if found.tag.date else None,
+        "signed": found.tag.signed,
         "state": found.tag.trailers.get("State"),
-        "based_on": f"{base.model}@{base.snapshot}" if base is not None else None,
+        "based_on": _called(base) if base is not None else None,
         "message": found.tag.message,
     }
+
+
+def _called(base: BasedOn) -> str:
+    where = f" in {base.url}" if base.url is not None else ""
+    return f"{base.model}@{base.snapshot}{where}"
 
 
 def _file(file: StoredFile, size: int) -> dict[str, Any]:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import candidates, options, output
 from gitstore.errors import Corrupt
+
+if TYPE_CHECKING:
+    from gitstore.objects.signature import Signature
 
 
 @click.command()
-@click.argument("references", metavar="[REF]...", nargs=-1)
+@click.argument("references", metavar="[REF]...", nargs=-1, shell_complete=candidates.snapshots)
 @click.option(
     "--all", "everything", is_flag=True, help="Every snapshot of every model, and all packs' checksums."
+)
+@click.option(
+    "--require-signature",
+    "required",
+    is_flag=True,
+    help="Fail if a snapshot lacks a good signature of a known signer, as git verify-tag tells.",
 )
 @options.progress_option
 @output.json_option
@@ -23,6 +34,7 @@ def command(
     references: tuple[str, ...],
     *,
     everything: bool,
+    required: bool,
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
@@ -30,13 +42,18 @@ def command(
 
     Without REF, the snapshots of the model. Exits with 12 if anything is wrong.
 
+    Signatures are checked by stock git, with the keys that it knows: those of the keyring, trusted as
+    much as gpg.minTrustLevel asks, and SSH keys in gpg.ssh.allowedSignersFile. A bad signature is wrong;
+    none, or one of an unknown signer, an expired or a revoked key, only with --require-signature (1).
+
     \b
     Examples:
       gitstore verify
       gitstore verify v1 dogs@v2
       gitstore verify --all --json
+      gitstore verify v1 --require-signature
     """
-    from gitstore import reference, verify
+    from gitstore import reference, signatures, verify
     from gitstore.objects.repository import Repository
 
     if references and everything:
@@ -53,10 +70,11 @@ def command(
         report = verify.verify(repository, tags, progress)
         packs = verify.verify_packs(repository.objects.own_packs) if everything else []
     problems = [str(problem) for problem in report.problems] + packs
+    lacking = signatures.lacking(report.signatures) if required else {}
     if as_json:
         output.data_json(
             {
-                "ok": not problems,
+                "ok": not problems and not lacking,
                 "snapshots": report.snapshots,
                 "objects": report.objects,
                 "problems": [
@@ -64,16 +82,47 @@ def command(
                      "oid": str(each.oid) if each.oid else None}
                     for each in report.problems
                 ] + [{"message": each, "snapshots": [], "path": None, "oid": None} for each in packs],
+                "signatures": [_signature(name, each) for name, each in report.signatures.items()],
             }
         )  # fmt: skip
-        ctx.exit(Corrupt.exit_code if problems else 0)
+        ctx.exit(Corrupt.exit_code if problems else signatures.NotSigned.exit_code if lacking else 0)
+    if any(report.signatures.values()):
+        errors = {} if problems else lacking
+        _show({name: each for name, each in report.signatures.items() if name not in errors})
     if problems:
         raise Corrupt(
             "\n".join(problems), "a clone or a backup may still have the object; git fetch brings it back"
         )
+    if lacking:
+        raise signatures.NotSigned(lacking)
     output.message(
         f"Verified {', '.join(report.snapshots) or 'no snapshots'}: {report.objects} objects are sound"
     )
+
+
+def _show(found: Mapping[str, Signature | None]) -> None:
+    """A line for each snapshot, but for bad signatures, which are told as problems."""
+    from gitstore import signatures
+    from gitstore.objects.signature import Verdict
+
+    for name, each in found.items():
+        if each is None or each.verdict is not Verdict.BAD:
+            output.message(f"{name}: {signatures.told(each)}")
+    hint = signatures.hint(each for each in found.values() if each is not None)
+    if hint is not None:
+        output.message(f"hint: {hint}")
+
+
+def _signature(name: str, each: Signature | None) -> dict[str, Any]:
+    return {
+        "snapshot": name,
+        "status": each.verdict if each else "none",
+        "accepted": each.accepted if each else False,
+        "signed": each.scheme if each else None,
+        "signer": each.signer if each else None,
+        "key": each.key if each else None,
+        "trust": each.trust if each else None,
+    }
 
 
 def _namespace(directory: Path) -> str | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gitstore.objects.oid import Oid
 
+_TARGET = re.compile(rb"object ([0-9a-f]{40})\ntype ([a-z]+)\n")
 _TRAILER = re.compile(r"([A-Za-z0-9-]+): (.*)")
 _TAGGER = re.compile(r"(.*) (\d+) ([+-])(\d\d)(\d\d)")
 _SIGNATURE = re.compile(  # at the very end; a message may quote one
@@ -17,9 +18,20 @@ _SIGNATURE = re.compile(  # at the very end; a message may quote one
     re.MULTILINE | re.DOTALL,
 )
 
+_SCHEMES = {  # as git's gpg.format calls them
+    "PGP SIGNATURE": "openpgp",
+    "PGP MESSAGE": "openpgp",
+    "SIGNED MESSAGE": "x509",
+    "SSH SIGNATURE": "ssh",
+}
+
 
 class Tag(NamedTuple):
-    """An annotated tag. `message` is without the trailers and without a signature."""
+    """An annotated tag. `message` is without the trailers and without a signature.
+
+    `signed` is what kind of signature there is, in the words of git's `gpg.format`; whether it is
+    good is another question.
+    """
 
     target: Oid
     target_kind: str
@@ -28,6 +40,7 @@ class Tag(NamedTuple):
     date: datetime | None
     message: str
     trailers: Mapping[str, str]
+    signed: str | None = None
 
 
 def encode(target: Oid, name: str, identity: str, message: str, trailers: Mapping[str, str]) -> bytes:
@@ -43,9 +56,12 @@ def identity(content: bytes) -> str:
     return next((line[7:] for line in head.split("\n") if line.startswith("tagger ")), "")
 
 
-def is_signed(content: bytes) -> bool:
-    """Whether a signature ends a tag's message."""
-    return _SIGNATURE.search(content.decode("utf-8", "surrogateescape")) is not None
+def target(content: bytes) -> tuple[Oid, str]:
+    """What a tag is on, and of which kind that is; `ValueError` if it is malformed."""
+    match = _TARGET.match(content)
+    if match is None:
+        raise ValueError("it does not begin with an object and its type")
+    return Oid.parse(match[1].decode()), match[2].decode()
 
 
 def parse(content: bytes) -> Tag:
@@ -57,8 +73,10 @@ def parse(content: bytes) -> Tag:
     except KeyError as error:
         raise ValueError(f"it has no {error.args[0]}") from error
     tagger, date = _tagger(header.get("tagger", ""))
-    message, trailers = _split(body)
-    return Tag(target, kind, name, tagger, date, message, trailers)
+    signature = _SIGNATURE.search(body)
+    message, trailers = _split(body[: signature.start()] if signature else body)
+    signed = _SCHEMES[signature[1]] if signature else None
+    return Tag(target, kind, name, tagger, date, message, trailers, signed)
 
 
 def _tagger(line: str) -> tuple[str, datetime | None]:
@@ -73,9 +91,9 @@ def _tagger(line: str) -> tuple[str, datetime | None]:
         return who, None
 
 
-def _split(body: str) -> tuple[str, dict[str, str]]:
+def _split(text: str) -> tuple[str, dict[str, str]]:
     """The message proper, and the trailers of its last paragraph, as git-interpret-trailers(1) finds them."""
-    text = _SIGNATURE.sub("", body).rstrip()
+    text = text.rstrip()
     message, blank, last = text.rpartition("\n\n")
     found = [_TRAILER.fullmatch(line) for line in last.split("\n")]
     trailers = {match[1]: match[2] for match in found if match}
