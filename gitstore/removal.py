@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitstore import dependents, usage
+from gitstore import dependents, hook, usage
 from gitstore.dependents import Dependents
 from gitstore.errors import GitstoreError
-from gitstore.objects.reachable import reachable
+from gitstore.event import PreRm
+from gitstore.objects.reachable import held, kept
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot
@@ -42,8 +43,9 @@ def examine(snapshots: Sequence[Snapshot]) -> Removal:
     """Find out what removing snapshots of one repository would free, and who depends on them."""
     repository = snapshots[0].repository
     refs = {each.ref for each in snapshots}
-    sizes = usage.exclusive(repository, refs)
-    withheld = sizes.keys() & reachable(repository, without=refs)
+    others = held(repository, without=refs)
+    sizes = usage.exclusive(repository, refs, others)
+    withheld = sizes.keys() & kept(repository, others)
     return Removal(
         repository,
         tuple({each.ref: each for each in snapshots}.values()),
@@ -65,10 +67,24 @@ def check(removal: Removal) -> None:
         )
 
 
-def remove(removal: Removal) -> None:
+def remove(removal: Removal, *, ask_hook: bool = True) -> None:
     """Delete the tags, all or none. The disk gets free with the next gc.
 
-    Raises `RefChanged` if one was changed or removed meanwhile; nothing is removed then.
+    The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `hook.Refused`,
+    and `RefChanged` if a tag was changed or removed meanwhile; nothing is removed then.
     """
+    for each in removal.snapshots if ask_hook else ():
+        hook.ask(removal.repository, _intended(removal, each))
     changes = [Change(each.ref, each.oid, None) for each in removal.snapshots]
     removal.repository.refs.change(changes, f"remove {removal.names}")
+
+
+def _intended(removal: Removal, found: Snapshot) -> PreRm:
+    return PreRm(
+        model=found.model,
+        snapshot=found.name,
+        ref=found.ref,
+        tag=str(found.oid),
+        commit=str(found.commit),
+        snapshots=[each.full_name for each in removal.snapshots],
+    )

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from gitstore import state, usage, working_state
+from gitstore import hook, state, usage, working_state
 from gitstore.errors import GitstoreError
+from gitstore.event import PostState
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import STATES, Model, check_name
 from gitstore.objects import lock
 from gitstore.objects.files import Progress
+from gitstore.objects.reachable import held
 from gitstore.objects.refs import Change
 from gitstore.objects.replacement import absence
 from gitstore.state import NoSuchState
@@ -33,9 +35,16 @@ def remove(
 
     Killed before that, their files on disk may be gone, but only those that git holds or `force` gave
     up. Raises `NoSuchState`; and, unless `force`, `GitstoreError` for the active state and `WouldLose`
-    for files on disk that neither a saved state nor a snapshot holds. Nothing is removed then.
+    for files on disk that neither a saved state nor a snapshot holds. Nothing is removed then. The hook
+    post-state runs for each when all are gone.
     """
-    chosen = tuple(dict.fromkeys(names))
+    removed = _remove(model, tuple(dict.fromkeys(names)), force=force, progress=progress)
+    for name in removed.names:
+        hook.tell(model.repository, PostState(model=model.name, change="removed", state=name))
+    return removed
+
+
+def _remove(model: Model, chosen: tuple[str, ...], *, force: bool, progress: Progress) -> Removed:
     refs = model.repository.refs
     with lock.state_names(model.repository.private), working_state.alone(model):
         for name in chosen:
@@ -45,7 +54,8 @@ def remove(
             _check_losses(model, chosen, progress)
         changes = list(_changes(model, chosen))
         doomed = {model.state_ref(name) for name in chosen}
-        exclusive = sum(usage.exclusive(model.repository, doomed).values())
+        others = held(model.repository, without=doomed)
+        exclusive = sum(usage.exclusive(model.repository, doomed, others).values())
         with _away(model, chosen):
             if changes:
                 refs.change(changes, f"remove state {', '.join(chosen)}")

@@ -7,8 +7,9 @@ same commit. That is how a repeat knows a renaming that was killed, and finishes
 
 from __future__ import annotations
 
-from gitstore import state, working_state
+from gitstore import hook, state, working_state
 from gitstore.errors import GitstoreError
+from gitstore.event import PostState
 from gitstore.model import Model, check_name
 from gitstore.objects import lock
 from gitstore.objects.refs import Change
@@ -19,8 +20,22 @@ def rename(model: Model, old: str, new: str) -> None:
     """Call a state otherwise, saved, on disk or both. If it is the active one, it stays that.
 
     Raises `NoSuchState`, `StateExists` and `Locked`, and `GitstoreError` for an active state that is
-    not saved: only a saved one can have the symbolic ref. Nothing is changed then.
+    not saved: only a saved one can have the symbolic ref. Nothing is changed then. The hook post-state
+    runs when all is done.
     """
+    _rename(model, old, new)
+    tree = state.saved_tree(model, new)
+    event = PostState(
+        model=model.name,
+        change="renamed",
+        state=new,
+        renamed_from=old,
+        tree=str(tree) if tree is not None else None,
+    )
+    hook.tell(model.repository, event)
+
+
+def _rename(model: Model, old: str, new: str) -> None:
     check_name(old, "state")
     state.check_vacant(model, new)
     if old == new:

@@ -1,1 +1,1 @@
-"""The place of the hook scripts that gitstore installs into repositories. There are none yet."""
+"""The scripts that `gitstore hooks install` fills in and puts where git runs them; `hook_stubs` says how."""

@@ -20,7 +20,7 @@ from gitstore.objects import parts
 
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-HAND_WRITTEN = [ROOT / "README.md", ROOT / "docs" / "format.md"]
+HAND_WRITTEN = [ROOT / "README.md", ROOT / "docs" / "format.md", ROOT / "docs" / "hooks.md"]
 
 
 # Commands whose point is that they have nothing to say; others may, where no output is shown for them.

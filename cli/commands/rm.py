@@ -7,21 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import candidates, options, output
 
 if TYPE_CHECKING:
     from gitstore.removal import Removal
 
 
 @click.command()
-@click.argument("references", metavar="REF...", nargs=-1, required=True)
+@click.argument("references", metavar="REF...", nargs=-1, required=True, shell_complete=candidates.snapshots)
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free, and what depends on it.")
 @click.option("--force", is_flag=True, help="Remove a snapshot too that a derived model is based on.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@options.no_verify_option
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, references: tuple[str, ...], *, dry_run: bool, force: bool, yes: bool, as_json: bool
+    ctx: click.Context,
+    references: tuple[str, ...],
+    *,
+    dry_run: bool,
+    force: bool,
+    yes: bool,
+    ask_hook: bool,
+    as_json: bool,
 ) -> None:
     """Remove snapshots. Says first what that frees, and which models are based on them; asks on a terminal.
 
@@ -47,7 +55,7 @@ def command(
             removal.check(examined)
         if not yes and sys.stdin.isatty():
             click.confirm(f"Remove {examined.names}?", abort=True, err=True)
-        removal.remove(examined)
+        removal.remove(examined, ask_hook=ask_hook)
     if as_json:
         output.data_json(_json(examined, removed=not dry_run))
     elif not dry_run:

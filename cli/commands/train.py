@@ -29,7 +29,6 @@ def command(
       gitstore train -p images=@data/digits.npz:train_images -p labels=@data/digits.npz:train_labels --use
       gitstore train -p images=@images.npy -p labels=@labels.csv --save-as night-shift
     """
-    from gitstore import state
     from gitstore.cli import results
     from gitstore.model import Model
     from gitstore.run import operations
@@ -38,9 +37,7 @@ def command(
     model = Model.open(ctx.obj)
     with options.share_progress("train", wanted=show_progress) as progress:
         observers = Observers(on_progress=progress)
-        result = operations.train(model, inputs, directory=ctx.obj, name=name, observers=observers)
-    if use:
-        state.use(model, result.saved.name)
+        result = operations.train(model, inputs, directory=ctx.obj, name=name, use=use, observers=observers)
     results.show_state(result, "Trained", as_json=as_json)
     if use:
         output.message(f"The active state is {result.saved.name}")

@@ -1,0 +1,188 @@
+"""`gitstore hooks`: the user's hooks, and the guard that keeps stock git from changing snapshots."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import output
+
+if TYPE_CHECKING:
+    from gitstore.hook_listing import Hook
+
+GUARD = "reference-transaction"
+
+
+@click.group()
+def command() -> None:
+    """Hooks: programs of yours that run before and after what gitstore does, in git's hooks directory.
+
+    pre-snapshot and pre-rm can refuse; post-snapshot, post-state, post-train, post-evaluate and
+    post-derive are told what happened, as JSON on standard input. docs/hooks.md describes each.
+
+    Installed hooks keep stock git from moving or removing a snapshot.
+
+    \b
+    Examples:
+      gitstore hooks install
+      gitstore hooks list
+      gitstore hooks run post-snapshot
+    """
+
+
+@command.command()
+@output.json_option
+@click.pass_context
+def install(ctx: click.Context, *, as_json: bool) -> None:
+    """Protect snapshots from stock git: git tag -f, git tag -d, git fetch --prune-tags and others then fail.
+
+    Hooks of yours go on running. If core.hooksPath leads out of the repository, as it does for husky,
+    nothing is written there: git gets a directory whose hooks run all of those. Saying it again
+    is how to mend it, after Python or the repository have moved.
+
+    \b
+    Examples:
+      gitstore hooks install
+      gitstore -C digits hooks install --json
+    """
+    from gitstore import hook_installation
+    from gitstore.objects.repository import Repository
+
+    done = hook_installation.install(Repository.discover(ctx.obj))
+    if as_json:
+        following = str(done.following) if done.following is not None else None
+        output.data_json({"path": str(done.path), "following": following})
+        return
+    output.message(f"Stock git can no longer move or remove snapshots: {done.path}")
+    if done.following is not None:
+        output.message(f"After it runs what ran before: {done.following}")
+
+
+@command.command()
+@output.json_option
+@click.pass_context
+def uninstall(ctx: click.Context, *, as_json: bool) -> None:
+    """Take away what install added, and leave hooks and configuration as they were.
+
+    A file that was changed since then stays where it is; then the exit code is 1.
+
+    \b
+    Example:
+      gitstore hooks uninstall
+    """
+    from gitstore import hook_installation
+    from gitstore.objects.repository import Repository
+
+    done = hook_installation.uninstall(Repository.discover(ctx.obj))
+    if as_json:
+        output.data_json({"restored": list(map(str, done.restored)), "left": list(map(str, done.left))})
+    elif done.restored:
+        output.message("Hooks are as they were before gitstore hooks install")
+    elif not done.left:
+        output.message("There is nothing to uninstall")
+    for path in done.left:
+        output.message(
+            f"warning: {path} stays: it is not as gitstore wrote it; remove it, or keep it as yours"
+        )
+    if done.left:
+        ctx.exit(1)
+
+
+@command.command("list")
+@output.json_option
+@click.pass_context
+def list_(ctx: click.Context, *, as_json: bool) -> None:
+    """List the hooks there are, git's and gitstore's: whose each is, whether it runs, and where it is.
+
+    \b
+    Examples:
+      gitstore hooks list
+      gitstore hooks list --json
+    """
+    from gitstore import hook_listing
+    from gitstore.objects.repository import Repository
+
+    found = hook_listing.listing(Repository.discover(ctx.obj))
+    if as_json:
+        hooks = [_json(each) for each in found.hooks]
+        output.data_json({"directory": str(found.directory), "protected": found.is_protected, "hooks": hooks})
+        return
+    if found.hooks:
+        rows = [[each.name, each.of, each.whose, _how(each), str(each.path)] for each in found.hooks]
+        output.table(["HOOK", "OF", "WHOSE", "RUNS", "PATH"], rows)
+    if found.is_protected:
+        output.message("Stock git cannot move or remove snapshots")
+    else:
+        output.message("Stock git can move and remove snapshots; gitstore hooks install prevents that")
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="What the hook reads, from FILE or standard input (-); by default, an example.",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Only print what the hook would read.")
+@click.pass_context
+def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) -> None:
+    """Run the hook NAME of gitstore's by hand, with an example made of the last snapshot.
+
+    Nothing happens but what the hook does. The installed git hook reference-transaction runs this, too:
+    there, NAME is reference-transaction, and what it reads is what git gives to that.
+
+    \b
+    Examples:
+      gitstore hooks run post-snapshot
+      gitstore hooks run post-train --dry-run
+      gitstore hooks run pre-snapshot --input event.json
+    """
+    if name == GUARD:
+        _guard(ctx)
+        return
+    from gitstore import hook_trial
+    from gitstore.model import Model
+
+    model = Model.open(ctx.obj)
+    content = hook_trial.sample(model, name) if source is None else _read(ctx, source)
+    if dry_run:
+        output.data(content.decode().rstrip("\n"))
+    else:
+        hook_trial.run(model, name, content)
+
+
+def _guard(ctx: click.Context) -> None:
+    """Let a transaction of git pass, or fail."""
+    from gitstore import guard
+    from gitstore.objects.repository import Repository
+
+    guard.check(Repository.discover(ctx.obj), sys.stdin.read().splitlines())
+
+
+def _read(ctx: click.Context, source: Path) -> bytes:
+    return sys.stdin.buffer.read() if str(source) == "-" else Path(ctx.obj, source).read_bytes()
+
+
+def _how(hook: Hook) -> str:
+    if not hook.is_executable:
+        return "no: not executable"
+    if not hook.runs:
+        return "no: nothing runs it"
+    return "yes" if hook.is_current is not False else "yes, outdated: gitstore hooks install renews it"
+
+
+def _json(hook: Hook) -> dict[str, object]:
+    return {
+        "name": hook.name,
+        "path": str(hook.path),
+        "of": hook.of,
+        "whose": hook.whose,
+        "executable": hook.is_executable,
+        "runs": hook.runs,
+        "current": hook.is_current,
+    }

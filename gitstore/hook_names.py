@@ -1,0 +1,40 @@
+"""The names that hooks have."""
+
+from __future__ import annotations
+
+from gitstore.event import EVENTS
+
+GITSTORE = tuple(EVENTS)
+
+QUIET = ("push-to-checkout", "proc-receive")
+"""Hooks of git whose mere presence changes what git does, githooks(5)."""
+
+GIT = (
+    "applypatch-msg",
+    "commit-msg",
+    "p4-changelist",
+    "p4-post-changelist",
+    "p4-pre-submit",
+    "p4-prepare-changelist",
+    "post-applypatch",
+    "post-checkout",
+    "post-commit",
+    "post-index-change",
+    "post-merge",
+    "post-receive",
+    "post-rewrite",
+    "post-update",
+    "pre-applypatch",
+    "pre-auto-gc",
+    "pre-commit",
+    "pre-merge-commit",
+    "pre-push",
+    "pre-rebase",
+    "pre-receive",
+    "prepare-commit-msg",
+    "reference-transaction",
+    "sendemail-validate",
+    "update",
+    *QUIET,
+)
+"""Those of git 2.39 to 2.50 that it looks for in its hooks directory."""
