@@ -20,6 +20,7 @@ from gitstore.errors import GitstoreError, ModelException
 COMMANDS = {
     "init": "init",
     "settings": "settings",
+    "lock": "lock",
     "state": "state",
     "train": "train",
     "snapshot": "snapshot",
@@ -39,12 +40,17 @@ COMMANDS = {
     "log": "log",
     "usage": "usage",
     "gc": "gc",
+    "hooks": "hooks",
     "demo": "demo",
+    "completion": "completion",
 }
 
 INTERRUPTED = 130
 BUG = 255
 BROKEN_PIPE = 141
+
+COMPLETING = "_GITSTORE_COMPLETE"
+"""Set by a shell that wants to know what could come next; see `completion`."""
 
 # What git sets for its hooks and aliases. -C and the current directory say which repository is
 # meant; these would silently point our git processes at another one.
@@ -123,6 +129,7 @@ def cli(ctx: click.Context, directory: Path | None) -> None:
       gitstore -C digits snapshot v1 -m "first that works"
       gitstore -C digits evaluate v1 -p images=@data/digits.npz:test_images
     """
+    output.listen()
     ctx.obj = directory or Path()
 
 
@@ -132,6 +139,11 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 20)
     for name in GIT_LOCAL_VARIABLES:
         os.environ.pop(name, None)
+    if COMPLETING in os.environ:
+        from gitstore.cli import completion
+
+        completion.answer(cli)
+        sys.exit(0)
     try:
         code = cli.main(standalone_mode=False, prog_name="gitstore")
         sys.stdout.flush()

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from gitstore.cli import candidates
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -22,6 +24,16 @@ def progress_option(function: F) -> F:
     )(function)
 
 
+def no_verify_option(function: F) -> F:
+    """Add --no-verify, spelled as in git: the pre-hook is not asked."""
+    return click.option(
+        "--verify/--no-verify",
+        "ask_hook",
+        default=True,
+        help="Ask the hook that can refuse, or go past it; see gitstore hooks.",
+    )(function)
+
+
 def input_option(function: F) -> F:
     """Add --input, once for each value that an operation takes."""
     return click.option(
@@ -30,7 +42,19 @@ def input_option(function: F) -> F:
         "inputs",
         multiple=True,
         metavar="NAME=VALUE",
+        shell_complete=candidates.inputs,
         help="A value in JSON, or NAME=@FILE (.npy, .npz:key, .csv, .json). Once for each input.",
+    )(function)
+
+
+def key_option(function: F) -> F:
+    """Add --local-user, the key to sign with, as git tag has it."""
+    return click.option(
+        "-u",
+        "--local-user",
+        "key",
+        metavar="KEY",
+        help="Sign, and with this key instead of user.signingKey.",
     )(function)
 
 
@@ -55,8 +79,10 @@ def byte_progress(label: str, total: int | None, *, wanted: bool | None) -> Iter
 
 
 @contextmanager
-def share_progress(label: str, *, wanted: bool | None) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr from 0 to 1 while the block runs."""
+def share_progress(
+    label: str, *, wanted: bool | None, at_once: bool = True
+) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr from 0 to 1 while the block runs; unless `at_once`, from the first news on."""
     if not _wanted(wanted):
         yield lambda _: None
         return
@@ -64,9 +90,31 @@ def share_progress(label: str, *, wanted: bool | None) -> Iterator[Callable[[flo
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task(label, total=1.0)
+
+    def show(share: float) -> None:
+        bar.start()
+        bar.update(task, completed=share)
+
+    try:
+        if at_once:
+            bar.start()
+        yield show
+    finally:
+        bar.stop()
+
+
+@contextmanager
+def waiting(label: str, *, wanted: bool | None) -> Iterator[None]:
+    """A sign of life on stderr while the block runs, for what cannot tell how far it is."""
+    if not _wanted(wanted):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(label):
+        yield
 
 
 def _wanted(choice: bool | None) -> bool:

@@ -24,6 +24,20 @@ def message(text: str) -> None:
     click.echo(text, err=True)
 
 
+def listen() -> None:
+    """Show the person what the library logs while it works: warnings, and what hooks say."""
+    import logging
+
+    class Messages(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            prefix = "warning: " if record.levelno >= logging.WARNING else ""
+            message(prefix + record.getMessage())
+
+    log = logging.getLogger("gitstore")
+    log.handlers = [Messages()]
+    log.setLevel(logging.INFO)
+
+
 def data(text: str) -> None:
     """Print a line of data, on stdout. What was not UTF-8 in a file's name goes out as it came in."""
     click.echo(text if _is_utf8(text) else os.fsencode(text))
@@ -59,6 +73,8 @@ def in_colour() -> bool:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
     """Print columns, aligned; those numbered in `right` to the right. No trailing spaces."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = []
     for row in [header, *rows]:
         cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
-        data("  ".join(cells).rstrip())
+        lines.append("  ".join(cells).rstrip())
+    data("\n".join(lines))  # at once: to print ten thousand lines one by one takes a while

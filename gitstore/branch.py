@@ -94,17 +94,19 @@ class Branch:
         writer: ObjectWriter,
         *,
         merged: tuple[Oid, ...] = (),
+        refs: Sequence[Change] = (),
     ) -> Oid:
         """Put a commit with changed paths on the branch; durable on return. `merged` are more parents.
 
-        Neither index nor files follow yet. Raises `RefChanged` if the branch has moved.
+        `refs` change with the branch, before it. Neither index nor files follow yet. Raises `RefChanged`
+        if the branch has moved.
         """
         root = _edited(writer, self.model.repository.commit(self.tip).tree, changes)
         identity = self.model.repository.identity()
         parents = (self.tip, *merged)
         oid = writer.add(Kind.COMMIT, commit.encode(root, parents, identity, message))
         writer.finish()
-        self.model.repository.refs.change([Change(self.ref, self.tip, oid)], message)
+        self.model.repository.refs.change([*refs, Change(self.ref, self.tip, oid)], message)
         return oid
 
     def follow(self, paths: Sequence[PurePosixPath]) -> None:

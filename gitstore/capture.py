@@ -7,12 +7,14 @@ comes last, so that a snapshot is there whole or not at all.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
-from gitstore import settings, snapshot, state
+from gitstore import hook, packages, settings, snapshot, state
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
+from gitstore.event import PostSnapshot, PreSnapshot
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name, is_derived
 from gitstore.objects import commit, stored, tag, tree
 from gitstore.objects.files import Progress
@@ -20,6 +22,7 @@ from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
 from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.signing import AS_CONFIGURED, Signer
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.settings import BasedOn, Settings
@@ -29,38 +32,82 @@ from gitstore.units import format_size
 
 @dataclass(frozen=True)
 class Taken:
-    """A new snapshot, the name of the state in it, and the pack it added (`None`: every object was there)."""
+    """A new snapshot, the name of the state in it, and the pack it added (`None`: every object was there).
+
+    `warnings` say what may be amiss with it: packages.lock does not fit the settings.
+    """
 
     snapshot: Snapshot
     state: str
     pack: Written | None
+    warnings: tuple[GitstoreError, ...] = ()
 
 
 def take(
-    model: Model, name: str, *, message: str | None = None, progress: Progress = lambda _: None
+    model: Model,
+    name: str,
+    *,
+    message: str | None = None,
+    signer: Signer = AS_CONFIGURED,
+    ask_hook: bool = True,
+    progress: Progress = lambda _: None,
 ) -> Taken:
     """Take a snapshot of a model. Atomic and durable.
 
     `progress` hears of the state's bytes. Raises `GitstoreError` for a name that cannot be used, for
     code that a snapshot cannot hold or that is not the base's, and for a state that is not there or
-    changes while it is read; `BadSettings` with every problem of the settings. Nothing is recorded then.
+    changes while it is read; `BadSettings` with every problem of the settings; `SigningFailed`.
+    Nothing is recorded then. The hook pre-snapshot can refuse, with `hook.Refused`, unless not asked.
     """
     check_vacant(model, name)
     _check_message(message or "")
-    content = model.settings_content()
-    found = settings.parse(content)
-    _check_identity(model, found)
+    if ask_hook:
+        hook.ask(model.repository, _intended(model, name, message))
+    taken = _take(model, name, message=message, signer=signer, progress=progress)
+    model.repository.maintain()
+    hook.tell(model.repository, _done(taken))
+    return taken
+
+
+def _take(model: Model, name: str, *, message: str | None, signer: Signer, progress: Progress) -> Taken:
+    content, found = _settings(model)
     active = state.active(model)
     with model.repository.writer() as writer:
         code = _code(model, found, writer)
         top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
         blobs = {key: writer.add(Kind.BLOB, value) for key, value in top.items() if value is not None}
         weights = state.add(model, active, writer, progress)
-        oid = _write(model, name, message, writer, _Pieces(code, weights, active, blobs))
+        pieces = _Pieces(code, weights, active, blobs)
+        oid = _write(model, name, writer, pieces, message=message, signer=signer)
         pack = writer.finish()
-        taken = Taken(_record(model, name, oid), active, pack)
-    model.repository.maintain()
-    return taken
+        return Taken(_record(model, name, oid), active, pack, tuple(_warnings(found, top[LOCK])))
+
+
+def _intended(model: Model, name: str, message: str | None) -> PreSnapshot:
+    """What is known of a snapshot before it is taken. The hook can still change files, settings too."""
+    return PreSnapshot(
+        model=model.name,
+        snapshot=name,
+        ref=model.tag_ref(name),
+        message=message,
+        state=state.active(model),
+        settings=settings.to_builtins(_settings(model)[1]),
+    )
+
+
+def _done(taken: Taken) -> PostSnapshot:
+    found = taken.snapshot
+    return PostSnapshot(
+        model=found.model,
+        snapshot=found.name,
+        ref=found.ref,
+        tag=str(found.oid),
+        commit=str(found.commit),
+        message=found.tag.message,
+        state=taken.state,
+        added_bytes=taken.pack.size if taken.pack is not None else 0,
+        added_objects=taken.pack.objects if taken.pack is not None else 0,
+    )
 
 
 def check_vacant(model: Model, name: str) -> None:
@@ -95,6 +142,14 @@ class _Pieces:
     weights: Oid
     state: str
     blobs: dict[str, Oid]
+
+
+def _settings(model: Model) -> tuple[bytes, Settings]:
+    """The settings as they are on disk now, checked."""
+    content = model.settings_content()
+    found = settings.parse(content)
+    _check_identity(model, found)
+    return content, found
 
 
 def _check_identity(model: Model, found: Settings) -> None:
@@ -173,7 +228,16 @@ def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
     )
 
 
-def _write(model: Model, name: str, message: str | None, writer: ObjectWriter, pieces: _Pieces) -> Oid:
+def _warnings(found: Settings, lock: bytes | None) -> Iterator[GitstoreError]:
+    """What is amiss with packages.lock, if the settings have requirements."""
+    problem = packages.problem(packages.status(found.packages, lock))
+    if problem is not None and found.packages.requirements:
+        yield problem
+
+
+def _write(
+    model: Model, name: str, writer: ObjectWriter, pieces: _Pieces, *, message: str | None, signer: Signer
+) -> Oid:
     """Add tree, commit and tag to the write; returns the tag."""
     entries = [
         TreeEntry(Mode.TREE, CODE.encode(), pieces.code),
@@ -183,7 +247,17 @@ def _write(model: Model, name: str, message: str | None, writer: ObjectWriter, p
     tree_oid = writer.add(Kind.TREE, tree.encode(entries))
     identity = model.repository.identity()
     text = f"Snapshot {name} of {model.name}"
-    commit_oid = writer.add(Kind.COMMIT, commit.encode(tree_oid, _parents(model), identity, text))
+    tagged = commit.encode(tree_oid, _parents(model), identity, text)
+    commit_oid = writer.add(Kind.COMMIT, tagged)
+    said = (message or "").strip() or text
+    content = tag.encode(commit_oid, f"{model.prefix}{name}", identity, said, _trailers(model, pieces))
+    if signer.signs(model.repository):
+        content = signer.sign(model.repository, content, tagged)
+    return writer.add_apart(Kind.TAG, content)
+
+
+def _trailers(model: Model, pieces: _Pieces) -> dict[str, str]:
+    """What the tag says of the snapshot, docs/format.md."""
     trailers = {
         "Model": model.name,
         "State": pieces.state,
@@ -194,8 +268,7 @@ def _write(model: Model, name: str, message: str | None, writer: ObjectWriter, p
     if model.base is not None:
         trailers["Based-On"] = f"{model.base.model}@{model.base.snapshot} {model.base.tag}"
     trailers["Gitstore-Format"] = FORMAT
-    said = (message or "").strip() or text
-    return writer.add(Kind.TAG, tag.encode(commit_oid, f"{model.prefix}{name}", identity, said, trailers))
+    return trailers
 
 
 def _parents(model: Model) -> tuple[Oid, ...]:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import examples, settings
 from gitstore.errors import GitstoreError, NotAModel
-from gitstore.model import CODE, FIRST_STATE, IGNORE, IGNORE_FILE, SETTINGS, STATES, Model
+from gitstore.model import (
+    CODE,
+    FIRST_STATE,
+    IGNORE,
+    IGNORE_FILE,
+    SETTINGS,
+    STATES,
+    Model,
+    committed_file,
+)
 from gitstore.names import name_problem
 from gitstore.objects import extract, git
 from gitstore.objects.repository import Repository
@@ -93,6 +103,7 @@ def _new(directory: Path, name: str, example: str) -> Created:
 
 def _adopt(repository: Repository, name: str, example: str, code: str | None) -> Created:
     directory = repository.directory
+    _clear_interrupted(repository, name, example, code or CODE)
     _check_no_model(directory)
     if code is not None and not (directory / code).is_dir():
         raise GitstoreError(
@@ -101,6 +112,25 @@ def _adopt(repository: Repository, name: str, example: str, code: str | None) ->
     repository.identity()
     added = _make(repository, name, example, code or CODE)
     return Created(Model.open(directory), adopted=True, files=tuple(added))
+
+
+def _clear_interrupted(repository: Repository, name: str, example: str, code: str) -> None:
+    """Take back what the same call has written that was killed before its commit.
+
+    A file that a commit has, or that was changed since, stays; of one cut short the beginning goes.
+    """
+    top, head = repository.directory, repository.refs.get("HEAD")
+    contents = _contents(name, example, code)
+    listed = ("ls-tree", "--name-only", "-z", "HEAD", "--", *contents)
+    known = os.fsdecode(repository.git(*listed)).split("\0") if head is not None else []
+    for path in contents.keys() - set(known):
+        found = (top / path).read_bytes() if (top / path).is_file() else b""
+        if found and contents[path].startswith(found):
+            _remove([path], top)
+    rules = committed_file(repository, head, IGNORE_FILE) if head is not None else None
+    ignore = top / IGNORE_FILE
+    if ignore.is_file() and not _has_rule(rules) and ignore.read_bytes() == _with_rule(rules):
+        _put_back(ignore, rules)
 
 
 def _check_identity(directory: Path) -> None:
@@ -119,41 +149,43 @@ def _make(repository: Repository, name: str, example: str, code: str) -> list[st
     top = repository.directory
     ignore = top / IGNORE_FILE
     rules = ignore.read_bytes() if ignore.exists() else None
-    missing = _missing(top, example, code)
+    contents = _contents(name, example, code)
+    missing = _missing(top, contents, code)
     try:
-        _copy(example, missing, top)
-        changes = {"name": name, "code": code if code != CODE else None}
-        (top / SETTINGS).write_bytes(settings.set_keys((top / SETTINGS).read_bytes(), changes))
-        added = [*missing, IGNORE_FILE] if _ignore_states(ignore, rules or b"") else missing
+        for path in missing:
+            (top / path).parent.mkdir(parents=True, exist_ok=True)
+            (top / path).write_bytes(contents[path])
+        if not _has_rule(rules):
+            ignore.write_bytes(_with_rule(rules))
+        added = missing if _has_rule(rules) else [*missing, IGNORE_FILE]
         _commit(repository, added, name)
     except BaseException:
         _remove(missing, top)
-        if rules is None:
-            ignore.unlink(missing_ok=True)
-        else:
-            ignore.write_bytes(rules)
+        _put_back(ignore, rules)
         raise
     (top / STATES / FIRST_STATE).mkdir(parents=True, exist_ok=True)
     return added
 
 
-def _missing(top: Path, example: str, code: str) -> list[str]:
-    """The example's files that are not there; none of its code if there is some."""
-    source, has_code = examples.path(example), (top / code).exists()
+def _contents(name: str, example: str, code: str) -> dict[str, bytes]:
+    """The files of an example, as they are to be in a model of this name, by path."""
+    source = examples.path(example)
     found = sorted(each.relative_to(source) for each in source.rglob("*") if each.is_file())
+    contents = {
+        each.as_posix(): (source / each).read_bytes() for each in found if "__pycache__" not in each.parts
+    }
+    changes = {"name": name, "code": code if code != CODE else None}
+    return contents | {SETTINGS: settings.set_keys(contents[SETTINGS], changes)}
+
+
+def _missing(top: Path, paths: Iterable[str], code: str) -> list[str]:
+    """Those of the example's files that are not there; none of its code if there is some."""
+    has_code = (top / code).exists()
     return [
-        relative.as_posix()
-        for relative in found
-        if "__pycache__" not in relative.parts
-        and not (has_code and relative.parts[0] == CODE)
-        and not os.path.lexists(top / relative)
+        path
+        for path in paths
+        if not (has_code and path.startswith(f"{CODE}/")) and not os.path.lexists(top / path)
     ]
-
-
-def _copy(example: str, names: list[str], top: Path) -> None:
-    for name in names:
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(examples.path(example) / name, top / name)
 
 
 def _remove(names: list[str], top: Path) -> None:
@@ -165,12 +197,21 @@ def _remove(names: list[str], top: Path) -> None:
                 (top / folder).rmdir()
 
 
-def _ignore_states(path: Path, rules: bytes) -> bool:
-    """Add the rule to .gitignore, which has these; whether it was missing."""
-    if IGNORE.strip().encode() in rules.splitlines():
-        return False
-    path.write_bytes(rules + (b"" if rules.endswith(b"\n") or not rules else b"\n") + IGNORE.encode())
-    return True
+def _has_rule(rules: bytes | None) -> bool:
+    """Whether a .gitignore, if there is one, keeps everyday git from the weights."""
+    return IGNORE.strip().encode() in (rules or b"").splitlines()
+
+
+def _with_rule(rules: bytes | None) -> bytes:
+    rules = rules or b""
+    return rules + (b"" if rules.endswith(b"\n") or not rules else b"\n") + IGNORE.encode()
+
+
+def _put_back(ignore: Path, rules: bytes | None) -> None:
+    if rules is None:
+        ignore.unlink(missing_ok=True)
+    else:
+        ignore.write_bytes(rules)
 
 
 def _commit(repository: Repository, added: list[str], name: str) -> None:

@@ -1,53 +1,56 @@
 """Models based on a snapshot: linked to its code, with settings and a state of their own.
 
-The worktree form: a branch called like the model, in a linked git worktree, tags and states under
-the model's prefix. The branch's first commit has the snapshot's commit for parent, so that ordinary
-git reachability keeps the base whatever becomes of its tag.
+Here in the worktree form: a branch called like the model, in a linked git worktree of the base's
+repository, tags and states under the model's prefix.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import settings
+from gitstore import first_state, hook, inheritance
 from gitstore.branch import set_writable
 from gitstore.errors import GitstoreError
-from gitstore.model import (
-    CODE,
-    FIRST_STATE,
-    IGNORE,
-    IGNORE_FILE,
-    LOCK,
-    SETTINGS,
-    STATES,
-    Model,
-    check_name,
-    committed_file,
-)
-from gitstore.objects import commit, lock, tree
+from gitstore.event import PostDerive
+from gitstore.first_state import COPIED, Content, FirstState
+from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
+from gitstore.objects import lock
+from gitstore.objects.files import Progress
 from gitstore.objects.git import GitFailed
-from gitstore.objects.object_writer import ObjectWriter
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_writer import Written
+from gitstore.objects.linking import NOTHING, Brought
+from gitstore.objects.oid import Oid
+from gitstore.objects.pack_writer import Written, durable_file, sync_directory
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
-from gitstore.objects.tree import Mode, TreeEntry
-from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot
 
 _UNFINISHED = "gitstore derive is making it"
 """Why a new worktree is locked until all of it is there."""
 
+_BEGUN = "derive.begun"
+"""The file that has a new model's first state, while there is no branch yet: its ref and its commit."""
+
 
 @dataclass(frozen=True)
 class Derived:
-    """A new derived model, and the pack that it added."""
+    """A new derived model, and the pack that its own objects are.
+
+    With `url`, the base is in another repository, and `brought` are bytes of packs that came from there.
+    """
 
     model: Model
     base: Snapshot
     pack: Written | None
+    url: str | None = None
+    brought: Brought = NOTHING
+
+    @property
+    def added(self) -> int:
+        """Bytes of packs that were written."""
+        return self.brought.copied + (self.pack.size if self.pack is not None else 0)
 
 
 def beside(repository: Repository, name: str) -> Path:
@@ -60,46 +63,79 @@ def beside(repository: Repository, name: str) -> Path:
     return top.parent / name
 
 
-def derive(base: Snapshot, name: str, directory: Path, *, copy_state: bool = True) -> Derived:
+def derive(
+    base: Snapshot,
+    name: str,
+    directory: Path,
+    *,
+    state: FirstState = COPIED,
+    progress: Progress = lambda _: None,
+) -> Derived:
     """Make a model called `name`, based on a snapshot of the same repository, in a worktree at `directory`.
 
-    Its initial state is the snapshot's (the same object, no bytes) or none. Costs a commit and the
-    settings. The model is there, durably, when its branch is; if making the worktree is interrupted
-    after that, the same call again finishes it. Raises `GitstoreError` if the name or the directory
-    is taken.
+    Costs a commit and the settings, and what `state` adds; `progress` hears of its bytes. The model is
+    there, durably, when its branch is; if making the worktree is interrupted after that, the same call
+    again finishes it. Raises `GitstoreError` if the name or the directory is taken.
     """
     repository = base.repository
     check_name(name, "model")
     target = directory.absolute()
     with lock.derivation(repository.private):
-        pack = _derive(base, name, target, copy_state=copy_state)
+        is_made = _prepare(base, name, target)
+    # Making a state can take long: others derive meanwhile.
+    with nullcontext() if is_made else state.ready(base) as content, lock.derivation(repository.private):
+        pack = None if _prepare(base, name, target) else _write(base, name, content, progress)
+        _activate(repository, name)
+        _add_worktree(repository, name, target)
     repository.maintain()
-    return Derived(Model.open(target), base, pack)
+    return announced(Derived(Model.open(target), base, pack))
 
 
-def _derive(base: Snapshot, name: str, target: Path, *, copy_state: bool) -> Written | None:
-    """Make the model, and its worktree; only the latter if an earlier call got no further."""
-    repository = base.repository
-    _clear_interrupted(repository, name, target)
+def announced(made: Derived) -> Derived:
+    """Run the hook post-derive, in the repository of the new model, and hand the same back."""
+    base = made.base
+    event = PostDerive(
+        model=made.model.name,
+        base={
+            "model": base.model,
+            "snapshot": base.name,
+            "tag": str(base.oid),
+            "commit": str(base.commit),
+            "url": made.url,
+        },
+        added_bytes=made.added,
+    )
+    hook.tell(made.model.repository, event)
+    return made
+
+
+def _prepare(base: Snapshot, name: str, target: Path) -> bool:
+    """Make sure that model and worktree can be made; whether an earlier call has made all but the latter."""
+    _remove_begun(base.repository)
+    _clear_interrupted(base.repository, name, target)
+    check_free(target)
+    if _was_interrupted(base, name):
+        return True
+    _check_vacant(base, name)
+    return False
+
+
+def check_free(target: Path) -> None:
+    """Raise `GitstoreError` unless a directory is new or empty."""
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise GitstoreError(
             f"{target} exists already", "name another directory: gitstore derive SNAPSHOT NAME DIR"
         )
-    pack = None
-    if not _was_interrupted(base, name):
-        _check_vacant(base, name)
-        pack = _write(base, name, copy_state=copy_state)
-    _add_worktree(repository, name, target)
-    return pack
 
 
 def _clear_interrupted(repository: Repository, name: str, target: Path) -> None:
     """Remove the half-made worktree of an earlier call that was killed: it is still locked."""
-    listing = repository.git("worktree", "list", "--porcelain", "-z").decode("utf-8", "surrogateescape")
-    for block in listing.split("\0\0"):
-        lines = block.split("\0")
-        if {f"worktree {target}", f"branch refs/heads/{name}", f"locked {_UNFINISHED}"} <= set(lines):
-            repository.git("worktree", "remove", "--force", "--force", "--", str(target))
+    if repository.refs.get(f"refs/heads/{name}") is None:
+        return
+    # Killed at its very beginning, git has made it without a branch.
+    begun = [(target, branch, _UNFINISHED) for branch in (name, None)]
+    if any((each.directory, each.branch, each.locked) in begun for each in repository.worktrees()):
+        repository.git("worktree", "remove", "--force", "--force", "--", str(target))
 
 
 def _was_interrupted(base: Snapshot, name: str) -> bool:
@@ -107,7 +143,7 @@ def _was_interrupted(base: Snapshot, name: str) -> bool:
     tip = base.repository.refs.get(f"refs/heads/{name}")
     if tip is None or base.repository.commit(tip).parents != (base.commit,):
         return False
-    return all(branch != name for _, branch in base.repository.worktrees())
+    return all(each.branch != name for each in base.repository.worktrees())
 
 
 def _check_vacant(base: Snapshot, name: str) -> None:
@@ -119,8 +155,8 @@ def _check_vacant(base: Snapshot, name: str) -> None:
         if refs.get(namespace + name) is not None:
             raise GitstoreError(f"there is a {what} called {name}, so no model can be", "choose another name")
     spaces = tuple(f"refs/{space}/{name}/" for space in ("heads", "tags", "states"))
-    for ref, oid in refs.all():
-        if ref.startswith(spaces) and not _is_leftover(base, name, ref, oid):
+    for ref, _ in refs.all() if refs.any_below(*spaces) else ():
+        if ref.startswith(spaces):
             raise GitstoreError(
                 f"{ref} is there already, so no model can be called {name}", "choose another name"
             )
@@ -133,71 +169,54 @@ def _line(base: Snapshot) -> set[str]:
     return {base.model, root}
 
 
-def _is_leftover(base: Snapshot, name: str, ref: str, oid: Oid) -> bool:
-    """Whether a ref is the state that an earlier call made just before it was killed."""
-    return ref == f"refs/states/{name}/{FIRST_STATE}" and base.repository.commit(oid).tree == base.state
-
-
-def _write(base: Snapshot, name: str, *, copy_state: bool) -> Written | None:
+def _write(base: Snapshot, name: str, content: Content, progress: Progress) -> Written | None:
     """Write the branch's first commit and the state, then the refs, the branch last."""
     repository = base.repository
     identity = repository.identity()
     with repository.writer() as writer:
-        check_there(base)
-        parent, tip = base.commit, _first_tree(base, name, writer)
-        message = f"Derive {name} from {base.model}@{base.name}"
-        head = writer.add(Kind.COMMIT, commit.encode(tip, (parent,), identity, message))
-        saved = None
-        if copy_state:
-            text = f"State {FIRST_STATE} of {name}"
-            saved = writer.add(Kind.COMMIT, commit.encode(base.state, (), identity, text))
+        inheritance.check_there(base)
+        head = inheritance.add_first_commit(base, name, identity, writer)
+        saved = first_state.add(repository, name, content, writer, progress)
         pack = writer.finish()
         _point(repository, name, head, saved)
     return pack
 
 
-def check_there(base: Snapshot) -> None:
-    """Raise `GitstoreError` if the base was removed since it was found: its objects may be gone, too."""
-    if base.repository.refs.get(base.ref) != base.oid:
-        raise GitstoreError(
-            f"the snapshot {base.full_name} is gone: somebody removed it meanwhile",
-            "gitstore list shows the snapshots",
-        )
-
-
-def _first_tree(base: Snapshot, name: str, writer: ObjectWriter) -> Oid:
-    """The tree of the first commit: the base's code, settings with `based_on`, and the ignore rules."""
-    based_on = BasedOn(model=base.model, snapshot=base.name, tag=str(base.oid), commit=str(base.commit))
-    content = settings.set_keys(base.settings_content, {"name": name, "code": None, "based_on": based_on})
-    entries = [
-        TreeEntry(Mode.TREE, CODE.encode(), base.code),
-        TreeEntry(Mode.FILE, SETTINGS.encode(), writer.add(Kind.BLOB, content)),
-        TreeEntry(Mode.FILE, IGNORE_FILE.encode(), writer.add(Kind.BLOB, _ignore_rules(base))),
-    ]
-    if base.lock is not None:
-        entries.append(TreeEntry(Mode.FILE, LOCK.encode(), base.lock))
-    return writer.add(Kind.TREE, tree.encode(entries))
-
-
-def _ignore_rules(base: Snapshot) -> bytes:
-    """Those of the branch that the base was taken from: what is no code there is none here either."""
-    for branch_head in base.repository.commit(base.commit).parents:
-        content = committed_file(base.repository, branch_head, IGNORE_FILE)
-        if content is not None and IGNORE.strip().encode() in content.splitlines():
-            return content
-    return IGNORE.encode()
-
-
 def _point(repository: Repository, name: str, head: Oid, saved: Oid | None) -> None:
-    """Create the model's refs, all or none."""
+    """Create the model's refs, the branch last. If that is interrupted, the next call removes the state."""
     refs, ref = repository.refs, f"refs/states/{name}/{FIRST_STATE}"
-    before = refs.get(ref)
     changes = [Change(f"refs/heads/{name}", None, head)]
-    if before != saved:
-        changes.insert(0, Change(ref, before, saved))
-    refs.change(changes, f"derive {name}")
     if saved is not None:
+        changes.insert(0, Change(ref, None, saved))
+        _note_begun(repository, ref, saved)
+    refs.change(changes, f"derive {name}")
+
+
+def _activate(repository: Repository, name: str) -> None:
+    """Make the first state the active one, if it is saved: an earlier call may have got no further."""
+    refs, ref = repository.refs, f"refs/states/{name}/{FIRST_STATE}"
+    if refs.get(ref) is not None:
         refs.point(f"refs/states/{name}/HEAD", ref, f"derive {name}")
+    (repository.private / _BEGUN).unlink(missing_ok=True)
+
+
+def _note_begun(repository: Repository, ref: str, saved: Oid) -> None:
+    with durable_file(repository.private, f"{ref} {saved}\n".encode(), suffix="begun") as file:
+        file.rename(repository.private / _BEGUN)
+    sync_directory(repository.private)
+
+
+def _remove_begun(repository: Repository) -> None:
+    """Remove the state of a model that an earlier call began, and was killed before there was the branch."""
+    begun = repository.private / _BEGUN
+    try:
+        ref, saved = begun.read_text().split()
+    except FileNotFoundError:
+        return
+    name = ref.removeprefix("refs/states/").removesuffix(f"/{FIRST_STATE}")
+    if repository.refs.get(f"refs/heads/{name}") is None and str(repository.refs.get(ref)) == saved:
+        repository.refs.change([Change(ref, Oid.parse(saved), None)], f"derive {name} was interrupted")
+    begun.unlink()
 
 
 def _add_worktree(repository: Repository, name: str, target: Path) -> None:

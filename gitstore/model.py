@@ -169,11 +169,12 @@ class Model:
 
 def is_derived(repository: Repository, name: str) -> bool:
     """Whether a repository has a derived model of this name: a branch that says so, or its tags or states."""
+    if name_problem(name) is not None:
+        return False  # a path, which would lead somewhere else among the files of refs
     found = on_branch(repository, name)
     if found is not None and found.based_on is not None and found.based_on.url is None:
         return found.name == name
-    spaces = (f"refs/tags/{name}/", f"refs/states/{name}/")
-    return any(ref.startswith(spaces) for ref, _ in repository.refs.all())
+    return repository.refs.any_below(f"refs/tags/{name}/", f"refs/states/{name}/")
 
 
 def check_name(name: str, what: str) -> None:
@@ -223,10 +224,13 @@ def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | No
 
 
 def on_branch(repository: Repository, name: str) -> Settings | None:
-    """The settings that the branch of a derived model has, or any branch called so."""
+    """What the branch of a derived model, or any branch called so, says in `name` and `based_on`.
+
+    Other keys have their defaults: a line of bases can be long.
+    """
     tip = repository.refs.get(f"refs/heads/{name}")
     content = committed_file(repository, tip, SETTINGS) if tip is not None else None
     try:
-        return settings.parse(content) if content is not None else None
+        return settings.parse_identity(content) if content is not None else None
     except BadSettings:
         return None

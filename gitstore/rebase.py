@@ -2,24 +2,30 @@
 
 One commit on the model's branch does it. Its second parent is the new base's commit, so that ordinary
 ancestry keeps the new base whatever becomes of its tag, as it keeps the old one. The model's states,
-its snapshots and their refs stay as they are.
+its snapshots and their refs stay as they are. What the base of a reference model needs is brought
+from its repository first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gitstore import branch, compatibility, settings
+from gitstore import base_repository, branch, compatibility, inheritance, settings, snapshot
+from gitstore.base_repository import Reached
 from gitstore.branch import Branch, Content
 from gitstore.compatibility import Misfit
-from gitstore.derive import check_there
 from gitstore.errors import GitstoreError
+from gitstore.inheritance import check_there
 from gitstore.model import LOCK, SETTINGS, Model, committed_file, is_derived, on_branch
 from gitstore.objects import stored
+from gitstore.objects.fetching import shown
+from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.tree import Mode
-from gitstore.settings import BasedOn, Settings
+from gitstore.reference import Elsewhere
+from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot
 
 
@@ -29,6 +35,7 @@ class Rebased:
 
     `commit` is the new one; `None` if the model was based on the snapshot already. `misfits` are those
     that came with the new base; `other_packages` says that it asks for packages that the model does not.
+    With `url`, the base is in another repository, and `brought` are bytes of packs that came from there.
     """
 
     model: Model
@@ -37,6 +44,8 @@ class Rebased:
     commit: Oid | None
     misfits: tuple[Misfit, ...] = ()
     other_packages: bool = False
+    url: str | None = None
+    brought: Brought = NOTHING
 
 
 class Incompatible(GitstoreError):
@@ -50,31 +59,60 @@ class Incompatible(GitstoreError):
         self.misfits = misfits
 
 
-def rebase(model: Model, base: Snapshot, *, force: bool = False) -> Rebased:
-    """Move a derived model to another base, whose objects its repository has.
+def rebase(
+    model: Model,
+    source: Snapshot | Elsewhere,
+    *,
+    force: bool = False,
+    fetched: Callable[[float], None] = lambda _: None,
+) -> Rebased:
+    """Move a derived model to another base: of its repository, or for a reference model of any other.
 
     Atomic: the model is moved, durably, when its branch is; if the files are interrupted after that, the
-    same call again lets them follow. Raises `GitstoreError` for a model that has no base, for a base
-    that depends on the model, and for uncommitted changes; unless `force` is set, for a snapshot of a
-    model that is not the base's, `Incompatible` for types that no longer fit, and for changes to the
-    code that were committed.
+    same call again lets them follow. `fetched` hears how much has come from a URL, from 0 to 1. Raises
+    `GitstoreError` for a model that has no base, for a base that depends on the model, and for
+    uncommitted changes; unless `force` is set, for a snapshot of a model that is not the base's,
+    `Incompatible` for types that no longer fit, and for changes to the code that were committed.
     """
     before = _before(model)
+    if before.url is None:
+        return _rebase(model, before, _in_repository(model, source), force=force)
+    with base_repository.reach(source, model.repository, fetched) as reached:
+        return _rebase(model, before, reached.base, reached, force=force)
+
+
+def _in_repository(model: Model, source: Snapshot | Elsewhere) -> Snapshot:
+    """The new base of a model with a worktree. Raises `GitstoreError` if it is in another repository."""
+    if isinstance(source, Snapshot) and source.repository.common == model.repository.common:
+        return source
+    called = _called(source) if isinstance(source, Snapshot) else f"{source.names[0]} in {shown(source.url)}"
+    raise GitstoreError(
+        f"{called} is in another repository, and a worktree cannot leave its own",
+        "gitstore list --all shows the snapshots of this one; gitstore derive makes a new model of that",
+    )
+
+
+def _rebase(
+    model: Model, before: BasedOn, base: Snapshot, reached: Reached | None = None, *, force: bool
+) -> Rebased:
     _check_related(model, before, base, force=force)
-    here = Branch.of(model)
-    if (before.commit, before.tag) == (str(base.commit), str(base.oid)):
+    here, url = Branch.of(model), reached.url if reached is not None else None
+    if (before.commit, before.tag, before.url) == (str(base.commit), str(base.oid), url):
         _follow_again(here)
-        return Rebased(Model.open(model.directory), base, before, None)
-    misfits = _misfits(here.settings, before, base)
+        if url is not None:
+            base_repository.remember(model.repository, url)
+        return Rebased(Model.open(model.directory), base, before, None, url=url)
+    misfits = _misfits(here, before, base)
     if misfits and not force:
         raise Incompatible(model, base, misfits)
     if not force:
         _check_own_commits(here, before)
-    commit = _move(here, before, base)
+    commit, brought = _move(here, before, base, reached)
     branch.set_writable(model.directory / here.code, writable=False)
     model.repository.maintain()
     other_packages = base.settings.packages != here.settings.packages
-    return Rebased(Model.open(model.directory), base, before, commit, misfits, other_packages)
+    now = Model.open(model.directory)
+    return Rebased(now, base, before, commit, misfits, other_packages, url, brought)
 
 
 def _before(model: Model) -> BasedOn:
@@ -94,22 +132,18 @@ def _before(model: Model) -> BasedOn:
 def _check_related(model: Model, before: BasedOn, base: Snapshot, *, force: bool) -> None:
     """Raise `GitstoreError` for a base that depends on the model, or unless forced is of another line."""
     same = base.repository.common == model.repository.common
-    if not same and (before.url is None or base.commit not in model.repository.objects):
-        raise GitstoreError(
-            f"{_called(base)} is in another repository, and a worktree cannot leave its own",
-            "gitstore list --all shows the snapshots of this one",
-        )
-    if base.prefix == model.prefix:
+    if same and base.prefix == model.prefix:
         raise GitstoreError(
             f"{_called(base)} is a snapshot of {model.name} itself", f"name one of {before.model}"
         )
-    if _depends_on(base, model):
+    if _depends_on(base, model) if same else _descends_from(base, model):
         raise GitstoreError(
             f"{_called(base)} is based on {model.name}, which cannot be based on it in turn",
             f"name a snapshot of {before.model}",
         )
     above = f"{before.model}/" if is_derived(model.repository, before.model) else ""
-    if base.prefix != above and not force:
+    is_of_another = base.prefix != above if same else base.model != before.model
+    if is_of_another and not force:
         raise GitstoreError(
             f"{_called(base)} is no snapshot of {before.model}, which {model.name} is based on",
             "--force moves it there all the same",
@@ -124,9 +158,17 @@ def _depends_on(base: Snapshot, model: Model) -> bool:
     return any(model.name in line for line in lines)
 
 
-def _misfits(own: Settings, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
+def _descends_from(base: Snapshot, model: Model) -> bool:
+    """Whether a snapshot in another repository has a snapshot of the model in its history."""
+    own = {each.commit for each in snapshot.below(model)}
+    objects = base.repository.objects
+    return any(each in objects and base.repository.is_ancestor(each, base.commit) for each in own)
+
+
+def _misfits(here: Branch, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
     """The misfits that the old base did not have."""
-    content = committed_file(base.repository, Oid.parse(before.commit), SETTINGS)
+    own = here.settings
+    content = committed_file(here.model.repository, Oid.parse(before.commit), SETTINGS)
     known = compatibility.misfits(own.types, settings.parse(content).types) if content is not None else []
     found = compatibility.misfits(own.types, base.settings.types)
     return tuple(each for each in found if each not in known)
@@ -141,28 +183,33 @@ def _check_own_commits(here: Branch, before: BasedOn) -> None:
         )
 
 
-def _move(here: Branch, before: BasedOn, base: Snapshot) -> Oid:
-    """Make the commit, once nothing would be lost by it, and let the files follow."""
+def _move(here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None) -> tuple[Oid, Brought]:
+    """Make the commit, once nothing would be lost by it, and let the files follow.
+
+    The base of a reference model is brought first, by the same write.
+    """
     repository = here.model.repository
     lock = _lock(here, before, base)
     paths = [here.code, PurePosixPath(SETTINGS), *lock]
     here.check_clean(paths)
     _check_room(here, base)
-    based_on = BasedOn(
-        model=base.model, snapshot=base.name, tag=str(base.oid), commit=str(base.commit), url=before.url
-    )
+    based_on = inheritance.based_on(base, reached.url if reached is not None else None)
     content = settings.set_keys(here.settings_content, {"based_on": based_on})
     with repository.writer() as writer:
         check_there(base)
+        brought = base_repository.bring(repository, reached) if reached is not None else NOTHING
         changes: dict[PurePosixPath, Content | None] = {
             here.code: (Mode.TREE, base.code),
             PurePosixPath(SETTINGS): (Mode.FILE, writer.add(Kind.BLOB, content)),
             **lock,
         }
         message = f"Rebase {here.model.name} on {_called(base)}"
-        commit = here.add(changes, message, writer, merged=(base.commit,))
+        refs = base_repository.changes(repository, base) if reached is not None else []
+        commit = here.add(changes, message, writer, merged=(base.commit,), refs=refs)
+        if reached is not None:
+            base_repository.remember(repository, reached.url)
         here.follow(paths)
-    return commit
+    return commit, brought
 
 
 def _lock(here: Branch, before: BasedOn, base: Snapshot) -> dict[PurePosixPath, Content | None]:

@@ -1,4 +1,7 @@
-"""From what people write to the snapshot they mean: SNAPSHOT, MODEL@SNAPSHOT, PATH@SNAPSHOT."""
+"""From what people write to the snapshot they mean: SNAPSHOT, MODEL@SNAPSHOT, PATH@SNAPSHOT, URL@SNAPSHOT.
+
+After PATH@ and URL@ a snapshot of a derived model there is MODEL/SNAPSHOT.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore import snapshot
-from gitstore.errors import GitstoreError, NotAModel
+from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.model import Model, is_derived
-from gitstore.objects.oid import Oid
+from gitstore.names import name_problem
+from gitstore.objects import tag
+from gitstore.objects.fetching import shown
+from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.quoting import quoted
+from gitstore.settings import BasedOn, rules
 from gitstore.snapshot import Snapshot
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:")
@@ -29,13 +37,73 @@ class Place(NamedTuple):
     oid: Oid
 
 
+class Elsewhere(NamedTuple):
+    """A snapshot behind a URL: the first of these names, as git has them below refs/tags/, that is there."""
+
+    url: str
+    names: tuple[str, ...]
+
+
+def find(reference: str, directory: Path) -> Snapshot | Elsewhere:
+    """What `reference` means, where a repository behind a URL will do, too. Raises like `resolve`."""
+    where, _, name = reference.rpartition("@")
+    return _behind(where, name) if _is_url(where, directory) else resolve(reference, directory)
+
+
+def is_here(found: Snapshot | Elsewhere, directory: Path) -> bool:
+    """Whether a snapshot is in the repository of the model that `directory` is of."""
+    if isinstance(found, Elsewhere):
+        return False
+    try:
+        return Model.open(directory).repository.common == found.repository.common
+    except NotAModel:
+        return False
+
+
 def resolve(reference: str, directory: Path) -> Snapshot:
     """The snapshot that `reference` means to a person in `directory`.
 
     A bare name is of the directory's own model; `MODEL/SNAPSHOT` is accepted too, because git lists
     a derived model's tags so. Raises `NoSuchSnapshot`, with the nearest name there is, or `NotAModel`.
     """
-    place = locate(reference, directory)
+    return _read(locate(reference, directory))
+
+
+def find_base(reference: str, model: Model, directory: Path) -> Snapshot | Elsewhere:
+    """What `reference` means for a new base of a model. Raises like `resolve`.
+
+    A bare name, or one of the base's model, is of the repository that the base is in.
+    """
+    where, _, name = reference.rpartition("@")
+    if not where and "/" in name:
+        where, _, name = name.rpartition("/")
+    base = model.base
+    if base is None or base.url is None or where not in ("", base.model):
+        return find(reference, directory)
+    if _is_url(base.url, directory):
+        prefix = _prefix_of_base(model.repository, base)
+        names = (f"{base.model}/{name}", name) if prefix is None else (f"{prefix}{name}",)
+        return _behind(base.url, *names)
+    if not Path(base.url).is_dir():
+        raise GitstoreError(
+            f"the base's repository is not in {base.url} any more",
+            f"gitstore rebase PATH@{name} says where it is now",
+        )
+    there = Model.open(Path(base.url)).repository
+    prefix = f"{base.model}/" if is_derived(there, base.model) else ""
+    return _read(_in_model(Model(there, base.model, prefix), name, reference))
+
+
+def _prefix_of_base(repository: Repository, base: BasedOn) -> str | None:
+    """The prefix of the base's model in its repository, by the base's tag; `None` if that is not here."""
+    try:
+        name = tag.parse(repository.objects.read_as(Kind.TAG, Oid.parse(base.tag))).name
+    except (Corrupt, ValueError):
+        return None
+    return name[: name.rfind("/") + 1]
+
+
+def _read(place: Place) -> Snapshot:
     found = snapshot.read(place.repository, place.ref, place.oid)
     if found is None:
         raise NoSuchSnapshot(f"{place.ref} is a tag, but no snapshot", "gitstore list shows the snapshots")
@@ -45,17 +113,40 @@ def resolve(reference: str, directory: Path) -> Snapshot:
 def locate(reference: str, directory: Path) -> Place:
     """Like `resolve`, without reading the tag: it may be broken, or no snapshot at all."""
     where, _, name = reference.rpartition("@")
-    elsewhere = (directory / where).is_dir() if where else False
-    if not elsewhere and _URL.match(where):
+    if _is_url(where, directory):
         raise GitstoreError(
             f"{reference}: snapshots are read from a local repository", f"git clone {where} first"
         )
-    if elsewhere and not _is_model_name(where, directory):
-        return _in_model(Model.open(directory / where), name, reference)
-    model = Model.open(directory)
+    if where and (directory / where).is_dir() and not _is_model_name(where, directory):
+        return _named(Model.open(directory / where), "", name, reference)
+    return _named(Model.open(directory), where, name, reference)
+
+
+def _named(model: Model, where: str, name: str, reference: str) -> Place:
+    """A snapshot by its name and its model's, which may stand before the name as git has it."""
     if not where and "/" in name:
         where, _, name = name.rpartition("/")
     return _in_model(_called(model, where, reference), name, reference)
+
+
+def _is_url(where: str, directory: Path) -> bool:
+    """Whether what stands before the last @ is a URL; a directory that is there goes before."""
+    return bool(where and not (directory / where).is_dir() and _URL.match(where))
+
+
+def _behind(url: str, *names: str) -> Elsewhere:
+    """Snapshots behind a URL. Raises `GitstoreError` for what git must not be given."""
+    problem = rules.url_problem(url)
+    if problem is not None:
+        raise GitstoreError(f"{quoted(url)} {problem}", "name a repository by https, ssh, git or file")
+    for name in names:
+        for step in name.split("/"):
+            if name_problem(step) is not None or name.count("/") > 1:
+                raise NoSuchSnapshot(
+                    f"there is no snapshot {quoted(name)} in {shown(url)}",
+                    f"git ls-remote --tags {shown(url)} shows what there is",
+                )
+    return Elsewhere(url, names)
 
 
 def _called(model: Model, name: str, reference: str) -> Model:

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitstore import hook
 from gitstore.errors import GitstoreError
+from gitstore.event import PostState
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, sources, stored
@@ -138,13 +140,17 @@ def add_files(model: Model, listing: Listing, writer: ObjectWriter, progress: Pr
 def save(model: Model, name: str, *, progress: Progress = lambda _: None) -> Saved:
     """Save a state as it is on disk. Saving what is saved already changes nothing.
 
-    Atomic and durable: afterwards the state is saved whole, or it is as it was.
+    Atomic and durable: afterwards the state is saved whole, or it is as it was. Runs the hook post-state
+    if anything was saved, which the functions below leave to their callers.
     """
     check_name(name, "state")
     path = directory(model, name)
     if path is None:
         raise NoSuchState(f"there is no state {name} on disk", _way_in(model, name))
-    return save_files(model, name, sources.scan(path), progress=progress)
+    saved = save_files(model, name, sources.scan(path), progress=progress)
+    if not saved.was_saved:
+        announce(model, "saved", saved)
+    return saved
 
 
 def save_files(model: Model, name: str, listing: Listing, *, progress: Progress = lambda _: None) -> Saved:
@@ -169,13 +175,28 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
         if before is not None and saved_tree(model, name) == tree:
             return Saved(name, tree, tree_size(model, tree), None, was_saved=True)
         content = commit.encode(tree, (), model.repository.identity(), f"State {name} of {model.name}")
-        oid = writer.add(Kind.COMMIT, content)
+        oid = writer.add_apart(Kind.COMMIT, content)
         pack = writer.finish()
         refs.change([Change(ref, before, oid)], f"save state {name}")
         if active(model) == name:
             _point(model, name)
     model.repository.maintain()
     return Saved(name, tree, tree_size(model, tree), pack, was_saved=False)
+
+
+def announce(model: Model, change: str, saved: Saved) -> None:
+    """Run the hook post-state for a state that was saved; `change` says by what."""
+    hook.tell(
+        model.repository,
+        PostState(
+            model=model.name,
+            change=change,
+            state=saved.name,
+            tree=str(saved.tree),
+            size=saved.size,
+            added_bytes=saved.pack.size if saved.pack is not None else 0,
+        ),
+    )
 
 
 def use(model: Model, name: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import state, working_state
+from gitstore import hook, state, working_state
 from gitstore.errors import GitstoreError
+from gitstore.event import PostState
 from gitstore.model import Model
 from gitstore.objects import copying, sources
 from gitstore.objects.files import Progress
@@ -39,37 +40,49 @@ def import_files(
     A single directory is the state; of several paths each keeps its name in it. The state's directory
     is there whole or not at all. In a bare repository, which has none, the files are saved from where
     they are. Raises `StateExists` for a state that is on disk or saved, unless `force` replaces it.
+    The hook post-state runs when all is done.
     """
+    done = _import(model, name, paths, force=force, save=save, progress=progress)
+    if done.saved is not None:
+        state.announce(model, "imported", done.saved)
+    else:
+        event = PostState(model=model.name, change="imported", state=name, size=done.size)
+        hook.tell(model.repository, event)
+    return done
+
+
+def _import(
+    model: Model, name: str, paths: Sequence[Path], *, force: bool, save: bool, progress: Progress
+) -> Imported:
     state.check_vacant(model, name)
-    listing = _listing(paths)
+    found = listing(paths)
     if model.repository.is_bare and not save:
         raise GitstoreError("a bare repository has no states on disk", "leave out --no-save")
     with working_state.alone(model):
         _check_new(model, name, force=force)
         if model.repository.is_bare:
-            saved = state.save_files(model, name, listing, progress=progress)
-            return Imported(name, listing.size, None, saved)
+            saved = state.save_files(model, name, found, progress=progress)
+            return Imported(name, found.size, None, saved)
         with working_state.place(model, name) as new:
-            copying.copy(listing, new.directory, progress)
+            copying.copy(found, new.directory, progress)
             new.put()
         path = model.states / name
-        return Imported(
-            name, listing.size, path, state.save(model, name, progress=progress) if save else None
-        )
+        kept = state.save_files(model, name, sources.scan(path), progress=progress) if save else None
+        return Imported(name, found.size, path, kept)
 
 
 def size(paths: Sequence[Path]) -> int:
     """The bytes of the files that would be imported."""
-    return _listing(paths).size
+    return listing(paths).size
 
 
-def _listing(paths: Sequence[Path]) -> Listing:
+def listing(paths: Sequence[Path]) -> Listing:
     """The files to import. Raises `GitstoreError` for what a state cannot hold, and if there are none."""
     alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
-    listing = sources.scan(alone) if alone is not None else sources.scan_each(paths)
-    if next(listing.walk(), None) is None:
+    found = sources.scan(alone) if alone is not None else sources.scan_each(paths)
+    if next(found.walk(), None) is None:
         raise GitstoreError(f"{', '.join(map(str, paths))}: there are no files to import")
-    return listing
+    return found
 
 
 def _check_new(model: Model, name: str, *, force: bool) -> None:

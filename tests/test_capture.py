@@ -7,6 +7,7 @@ import pytest
 
 from gitstore import capture, derive, state
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked
+from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
 from gitstore.state import NoSuchState
 from tests.support.commands import Fsck, Git
@@ -323,7 +324,9 @@ class TestNames:
 
     @pytest.mark.parametrize("copy_state", [True, False])
     def test_one_that_a_derived_model_has(self, model: Model, *, copy_state: bool) -> None:
-        derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs", copy_state=copy_state)
+        derive.derive(
+            take(model, "v1"), "dogs", model.directory.parent / "dogs", state=COPIED if copy_state else ABSENT
+        )
         error = refused(model, "dogs")
         assert error.message == "dogs is the name of a derived model, so no snapshot can have it"
 

@@ -13,6 +13,7 @@ import pytest
 from gitstore import derive, settings, snapshot, state, verify
 from gitstore.derive import Derived
 from gitstore.errors import GitstoreError
+from gitstore.first_state import ABSENT
 from gitstore.model import Model
 from gitstore.run import operations
 from tests.support.commands import Fsck, Git
@@ -91,7 +92,7 @@ class TestWhatItMakes:
         assert (state.materialise(dogs, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
 
     def test_or_none(self, model: Model, tmp_path: Path) -> None:
-        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats", copy_state=False).model
+        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats", state=ABSENT).model
         assert not [ref for ref in refs(model.directory) if ref.startswith("refs/states/cats")]
         assert state.active(cats) == "initial"
         assert list((cats.directory / "states" / "initial").iterdir()) == []
@@ -425,6 +426,30 @@ class TestInterrupted:
         assert (state.materialise(made.model, "initial") / "weights").exists()
         assert git("rev-list", "--count", "v1..dogs", cwd=model.directory) == "1\n"
         take(made.model, "v1")
+        fsck(model.directory)
+
+    @pytest.mark.parametrize("name", ["dogs", "cats"])
+    def test_a_state_without_a_branch_is_removed(
+        self, model: Model, tmp_path: Path, git: Git, fsck: Fsck, name: str
+    ) -> None:
+        """Whatever the next model is called, and begins with."""
+        take(model, "v1")
+        script = (
+            "import os, signal, sys; from pathlib import Path; from gitstore import derive, reference;"
+            "from gitstore.first_state import Imported; from gitstore.objects.refs import Refs;"
+            "change = Refs.change;"
+            "end = lambda: os.kill(os.getpid(), signal.SIGKILL);"
+            "Refs.change = lambda refs, changes, reason: (change(refs, changes[:1], reason), end());"
+            "here, there = map(Path, sys.argv[1:]);"
+            "base, state = reference.resolve('v1', here), Imported([here / 'code']);"
+            "derive.derive(base, 'dogs', there, state=state)"
+        )
+        command = [sys.executable, "-c", script, model.directory, tmp_path / "dogs"]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        states = ("for-each-ref", "--format=%(refname)", "refs/states/dogs")
+        assert git(*states, cwd=model.directory) == "refs/states/dogs/initial\n"
+        derive.derive(take(model, "v2"), name, tmp_path / name, state=ABSENT)
+        assert git(*states, cwd=model.directory) == ""
         fsck(model.directory)
 
     def test_a_directory_that_cannot_be_made(self, model: Model, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from gitstore import derive, reference
 from gitstore.errors import GitstoreError, NotAModel
+from gitstore.first_state import ABSENT
 from gitstore.model import Model
 from gitstore.reference import NoSuchSnapshot
 from tests.support.commands import Git
@@ -67,7 +68,7 @@ def test_a_model_s_name_goes_before_a_directory_s(family: tuple[Model, Model, Mo
 
 
 def test_a_derived_model_without_snapshots_is_known(model: Model) -> None:
-    derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs", copy_state=False)
+    derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs", state=ABSENT)
     with pytest.raises(NoSuchSnapshot) as caught:
         reference.resolve("dogs@v1", model.directory)
     assert caught.value.message == "there is no snapshot dogs@v1"

@@ -7,6 +7,7 @@ import pytest
 
 from gitstore import derive, state
 from gitstore.errors import GitstoreError, Locked
+from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
 from gitstore.objects.refs import RefChanged
 from gitstore.state import NoSuchState, State
@@ -124,7 +125,9 @@ class TestSaving:
 
     @pytest.mark.parametrize("copy_state", [True, False])
     def test_under_the_name_of_a_derived_model_is_refused(self, model: Model, *, copy_state: bool) -> None:
-        derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs", copy_state=copy_state)
+        derive.derive(
+            take(model, "v1"), "dogs", model.directory.parent / "dogs", state=COPIED if copy_state else ABSENT
+        )
         put(model, "dogs", {"w": b"w"})
         with pytest.raises(GitstoreError) as caught:
             state.save(model, "dogs")

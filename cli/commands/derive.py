@@ -3,63 +3,137 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import candidates, options, output
+
+if TYPE_CHECKING:
+    from gitstore.derive import Derived
+    from gitstore.first_state import FirstState
+    from gitstore.reference import Elsewhere
+    from gitstore.snapshot import Snapshot
 
 
 @click.command()
-@click.argument("source", metavar="SNAPSHOT")
+@click.argument("source", metavar="SNAPSHOT", shell_complete=candidates.snapshots)
 @click.argument("name")
 @click.argument("directory", type=click.Path(path_type=Path), required=False)
 @click.option(
+    "--reference",
+    "as_reference",
+    is_flag=True,
+    help="Make a repository of its own, even if the snapshot is of this one.",
+)
+@click.option(
     "--state",
-    type=click.Choice(["copy", "none"]),
+    metavar="copy|none|create|PATH",
     default="copy",
     show_default=True,
-    help="The new model's first state: the snapshot's, which adds no bytes, or none.",
+    help="The first state: the snapshot's, which adds no bytes; none; what the snapshot's code creates;"
+    " or a directory or a file.",
+    shell_complete=candidates.first_states,
 )
+@options.input_option
+@options.progress_option
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, source: str, name: str, directory: Path | None, state: str, *, as_json: bool
+    ctx: click.Context,
+    source: str,
+    name: str,
+    directory: Path | None,
+    state: str,
+    inputs: tuple[str, ...],
+    *,
+    as_reference: bool,
+    show_progress: bool | None,
+    as_json: bool,
 ) -> None:
-    """Make a model called NAME, based on a SNAPSHOT of this repository: linked to its code.
+    """Make a model called NAME, based on a SNAPSHOT: linked to its code, which is read-only.
 
-    The new model has a worktree of its own, in DIRECTORY or else beside this one. It takes over the
-    settings, and has its own states and snapshots. Its code is the snapshot's, and read-only.
+    The new model takes over the settings, and has its own states and snapshots. If the snapshot is of
+    this repository, the model gets a worktree, in DIRECTORY or else beside the root model.
+
+    PATH@SNAPSHOT and URL@SNAPSHOT are snapshots of another repository, PATH@MODEL/SNAPSHOT those of a
+    derived model in it. The new model is then a repository of its own. From a PATH on the same file
+    system it shares the packs, and costs next to nothing; a URL is fetched. The other repository may
+    go afterwards. A password in a URL is used, and recorded nowhere.
+
+    With --state create, -p gives values as for state create. A path called copy is ./copy.
 
     \b
     Examples:
       gitstore derive v1 dogs
-      gitstore derive v1 vehicles ../vehicles --state none
+      gitstore derive v1 vehicles ../vehicles --state create -p seed=7
+      gitstore derive ../digits@v1 even --state none
+      gitstore derive https://example.org/models/digits.git@v1 odd --state weights.safetensors
     """
+    from gitstore import derive, reference, reference_form
+
+    first = _first_state(state, inputs, ctx.obj)
+    base = reference.find(source, ctx.obj)
+    target = _target(base, name, directory, ctx.obj)
+    if isinstance(base, reference.Elsewhere):
+        with options.share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
+            made = reference_form.derive(base, name, target, state=first, fetched=fetched)
+    elif as_reference or not reference.is_here(base, ctx.obj):
+        with options.byte_progress("save initial", None, wanted=show_progress) as progress:
+            made = reference_form.derive(base, name, target, state=first, progress=progress)
+    else:
+        with options.byte_progress("save initial", None, wanted=show_progress) as progress:
+            made = derive.derive(base, name, target, state=first, progress=progress)
+    _show(made, as_json=as_json)
+
+
+def _first_state(state: str, inputs: tuple[str, ...], directory: Path) -> FirstState:
+    from gitstore import first_state
+
+    if state == "create":
+        from gitstore.run.operations import CreatedState
+
+        return CreatedState(inputs, directory)
+    if inputs:
+        raise click.UsageError("-p gives values to --state create, and to nothing else")
+    words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}
+    return words.get(state) or first_state.Imported([Path(directory, state)])
+
+
+def _target(base: Snapshot | Elsewhere, name: str, directory: Path | None, here: Path) -> Path:
     from gitstore import derive, reference
-    from gitstore.errors import GitstoreError
-    from gitstore.model import Model
+
+    if directory is not None:
+        return Path(here, directory).resolve()
+    if isinstance(base, reference.Elsewhere):
+        return Path(here, name).resolve()
+    return derive.beside(base.repository, name).resolve()
+
+
+def _show(made: Derived, *, as_json: bool) -> None:
     from gitstore.units import format_size
 
-    base = reference.resolve(source, ctx.obj)
-    here = Model.open(ctx.obj).repository
-    if base.repository.common != here.common:
-        raise GitstoreError(
-            f"{source} is in another repository, and a worktree cannot leave its own",
-            f"gitstore -C {base.repository.directory} derive {base.name} {name}",
-        )
-    target = Path(ctx.obj, directory) if directory is not None else derive.beside(here, name)
-    made = derive.derive(base, name, target.resolve(), copy_state=state == "copy")
-    added = made.pack.size if made.pack is not None else 0
+    name, base = made.model.name, made.base
     if as_json:
         output.data_json(
             {
                 "name": name,
                 "directory": str(made.model.directory),
-                "base": {"model": base.model, "snapshot": base.name, "tag": str(base.oid)},
-                "added_bytes": added,
+                "form": "worktree" if made.url is None else "reference",
+                "base": {
+                    "model": base.model,
+                    "snapshot": base.name,
+                    "tag": str(base.oid),
+                    "commit": str(base.commit),
+                    "url": made.url,
+                },
+                "added_bytes": made.added,
+                "linked_bytes": made.brought.linked,
             }
         )
         return
+    linked = f", linked {format_size(made.brought.linked)}" if made.brought.linked else ""
     output.message(
-        f"Derived {name} from {base.model}@{base.name} in {made.model.directory}: added {format_size(added)}"
+        f"Derived {name} from {base.model}@{base.name} in {made.model.directory}:"
+        f" added {format_size(made.added)}{linked}"
     )

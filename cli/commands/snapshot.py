@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 from gitstore.cli import options, output
@@ -10,29 +12,58 @@ from gitstore.cli import options, output
 @click.command()
 @click.argument("name")
 @click.option("-m", "--message", metavar="TEXT", help="What the snapshot is; several lines are fine.")
+@click.option(
+    "-s",
+    "--sign/--no-sign",
+    default=None,
+    help="Sign the tag as git tag --sign does, or not; by default as tag.gpgSign says.",
+)
+@options.key_option
+@options.no_verify_option
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, name: str, message: str | None, *, show_progress: bool | None, as_json: bool
+    ctx: click.Context,
+    name: str,
+    message: str | None,
+    *,
+    sign: bool | None,
+    key: str | None,
+    ask_hook: bool,
+    show_progress: bool | None,
+    as_json: bool,
 ) -> None:
     """Take a snapshot of the model: its code, its active state and its settings, as they are on disk.
 
     It is an annotated tag that never changes. Neither the branch nor the index nor any file is touched.
 
+    Git's own configuration says how to sign: gpg.format (OpenPGP, X.509 or SSH), user.signingKey, and the
+    programs. If signing fails, no snapshot is taken.
+
     \b
     Examples:
       gitstore snapshot v1 -m "First that works"
       gitstore snapshot v2 --json
+      gitstore snapshot v3 --sign -u ~/.ssh/id_ed25519.pub
     """
     from gitstore import capture
     from gitstore.model import Model
+    from gitstore.objects.signing import Signer
     from gitstore.units import format_size
 
+    if key is not None and sign is False:
+        raise click.UsageError("give --local-user, or --no-sign", ctx)
     model = Model.open(ctx.obj)
-    with options.byte_progress(f"snapshot {name}", None, wanted=show_progress) as progress:
-        taken = capture.take(model, name, message=message, progress=progress)
+    with ExitStack() as bar:
+        progress = bar.enter_context(options.byte_progress(f"snapshot {name}", None, wanted=show_progress))
+        # The bar is gone before somebody is asked for a passphrase.
+        signer = Signer(sign, key, before=bar.close)
+        taken = capture.take(
+            model, name, message=message, signer=signer, ask_hook=ask_hook, progress=progress
+        )
     added = taken.pack.size if taken.pack is not None else 0
+    warnings = [f"{each.message}; {each.hint}" for each in taken.warnings]
     if as_json:
         output.data_json(
             {
@@ -41,11 +72,15 @@ def command(
                 "tag": str(taken.snapshot.oid),
                 "commit": str(taken.snapshot.commit),
                 "state": taken.state,
+                "signed": taken.snapshot.tag.signed,
                 "added_bytes": added,
                 "added_objects": taken.pack.objects if taken.pack is not None else 0,
+                "warnings": warnings,
             }
         )
         return
     output.message(
         f"Took snapshot {name} of {model.name} with state {taken.state}: added {format_size(added)}"
     )
+    for warning in warnings:
+        output.message(f"warning: {warning}")

@@ -37,7 +37,7 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
 
     found = usage.measure(Model.open(ctx.obj).repository)
     if as_json:
-        totals = {"live": found.live, "dead": found.dead, "disk": found.disk}
+        totals = {"live": found.live, "dead": found.dead, "disk": found.disk, "linked": found.linked}
         output.data_json(asdict(found) | {"totals": totals})
         return
     _holders(found)
@@ -63,9 +63,13 @@ def _holders(found: Usage) -> None:
 
 def _packs(found: Usage) -> None:
     output.table(
-        ["PACK", "SIZE", "LIVE", "DEAD", "DUPLICATE", "FRAME"],
+        ["PACK", "SIZE", "LIVE", "DEAD", "DUPLICATE", "FRAME", "LINKED"],
         [
-            [each.name, *map(_bytes, (each.size, each.live, each.dead, each.duplicate, each.frame))]
+            [
+                each.name,
+                *map(_bytes, (each.size, each.live, each.dead, each.duplicate, each.frame)),
+                "yes" if each.is_linked else "",
+            ]
             for each in found.packs
         ],
         right=[1, 2, 3, 4, 5],
@@ -77,10 +81,12 @@ def _totals(found: Usage) -> None:
     lines = {
         "live objects": found.live,
         "dead and duplicate objects": found.dead,
-        f"headers and checksums of {len(found.packs)} packs": frame,
+        "headers and checksums of packs": frame,
         "indexes beside the packs": found.index,
         "on disk": found.disk,
     }
+    if found.linked:
+        lines["of that, packs that another repository has, too"] = found.linked
     width = max(map(len, lines))
     for label, value in lines.items():
         output.data(f"{label:<{width}}  {_bytes(value):>16}")

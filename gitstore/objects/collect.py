@@ -17,8 +17,8 @@ from pathlib import Path
 
 from gitstore.objects import pack_format
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.merge import LARGE_PACK, remove_packs
-from gitstore.objects.oid import Oid
+from gitstore.objects.merge import LARGE_PACK, LINKED_PACK, remove_packs
+from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack, Packed
 from gitstore.objects.pack_writer import PackWriter
 
@@ -43,6 +43,10 @@ class Change:
     dropped: tuple[int, ...]
     size_after: int
     freed: int
+
+    @property
+    def drops_commits(self) -> bool:
+        return any(self.pack.header(position).type == Kind.COMMIT for position in self.dropped)
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,20 @@ def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
             else:
                 dropped.append(position)
         dead = pack.size - size
-        if kept and dead and pack.size >= LARGE_PACK and dead * MOST_DEAD <= pack.size:
+        if kept and dead and _stays(pack, dead):
             left += dead
         elif dropped:
             changes.append(_change(pack, kept, dropped, size))
     return Plan(tuple(changes), left)
+
+
+def _stays(pack: Pack, dead: int) -> bool:
+    """Whether a pack with dead bytes is left as it is: one with deltas, or a large one with few of them.
+
+    To rewrite one that another repository has, too, would cost bytes and free none.
+    """
+    large = pack.size >= (LINKED_PACK if pack.is_linked else LARGE_PACK)
+    return not pack.is_plain or (large and dead * MOST_DEAD <= pack.size)
 
 
 def _change(pack: Pack, kept: list[int], dropped: list[int], size: int) -> Change:
@@ -104,6 +117,8 @@ def carry_out(
     is needed is there then, too.
     """
     done, written = [], set()
+    if any(change.drops_commits for change in wanted.changes):
+        _forget_commit_graph(database.directory)
     for change in sorted(wanted.changes, key=lambda change: len(change.kept) > 0):
         if change.kept:
             written.add(_rewrite(database, change))
@@ -123,6 +138,16 @@ def _rewrite(database: ObjectDatabase, change: Change) -> Path | None:
             writer.append(pack.index.oid(position), pack.checked_entry(position))
         written = writer.finish()
     return written.path if written is not None else None
+
+
+def _forget_commit_graph(directory: Path) -> None:
+    """Remove what `git gc` wrote of the commits there were: fsck misses those that go.
+
+    git does without, and writes it anew when it collects next; the chain names the files beside it.
+    """
+    graphs = directory / "info" / "commit-graphs"
+    for path in (directory / "info" / "commit-graph", graphs / "commit-graph-chain", *graphs.glob("*.graph")):
+        path.unlink(missing_ok=True)
 
 
 def _is_untouched(pack: Pack, stamp: int) -> bool:

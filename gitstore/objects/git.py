@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import lock
@@ -13,6 +16,8 @@ MINIMUM = (2, 39)
 
 # The user's hooks are for the user's git commands; what git does on our behalf must not depend on them.
 _WITHOUT_HOOKS = ("-c", "core.hooksPath=/dev/null")
+
+_PROGRESS = re.compile(r"(remote: )?[A-Z][\w ]+: +\d+% |remote: |From ")
 
 
 class GitFailed(GitstoreError):
@@ -26,6 +31,14 @@ class GitFailed(GitstoreError):
         self.stderr = stderr
 
 
+class Ended(NamedTuple):
+    """How a git process ended, and what it printed."""
+
+    returncode: int
+    stdout: bytes
+    stderr: str
+
+
 def run(
     *arguments: str,
     cwd: Path,
@@ -37,25 +50,82 @@ def run(
     `variables` are added to the environment git inherits. Raises `GitFailed` with git's message if
     it exits with anything but 0, and `GitstoreError` if there is no git.
     """
+    done = attempt(*arguments, cwd=cwd, stdin=stdin, variables=variables)
+    if done.returncode:
+        raise GitFailed(arguments, done.returncode, done.stderr)
+    return done.stdout
+
+
+def attempt(
+    *arguments: str,
+    cwd: Path,
+    stdin: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+    at_terminal: bool = False,
+) -> Ended:
+    """Run git like `run`, for which an exit code other than 0 is an answer.
+
+    `at_terminal`, its standard input is ours, so that what it starts can ask the person; that may
+    live on (an agent that remembers passphrases), and holds no lock of ours.
+    """
     # env(1) adds variables without this room having to read the environment.
     prefix = ["env", *(f"{name}={value}" for name, value in (variables or {}).items())] if variables else []
     command = [*prefix, "git", *_WITHOUT_HOOKS, *arguments]
-    try:
+    with _explained(cwd):
         done = subprocess.run(
-            command, cwd=cwd, input=stdin, capture_output=True, check=False, pass_fds=lock.held()
+            command,
+            cwd=cwd,
+            input=None if at_terminal else stdin,
+            capture_output=True,
+            check=False,
+            pass_fds=() if at_terminal else lock.held(),
         )
-    except FileNotFoundError as error:
-        if not cwd.is_dir():
-            raise GitstoreError(f"{cwd}: there is no such directory") from error
-        raise GitstoreError("git is not installed, or not on PATH", "install git 2.39 or newer") from error
-    if done.returncode:
-        raise GitFailed(arguments, done.returncode, done.stderr.decode(errors="replace"))
-    return done.stdout
+    return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+def watch(*arguments: str, cwd: Path, hear: Callable[[str], None]) -> None:
+    """Run git in `cwd` like `run`, and hand each piece of its progress to `hear` as it comes.
+
+    It may ask the user, on the terminal, for a password. What it starts may live on (ssh, an agent that
+    remembers passwords), and holds no lock of ours. Raises like `run`.
+    """
+    # Its messages as we know them, and nothing else of the locale.
+    command = ["env", "LANGUAGE=en", "git", *_WITHOUT_HOOKS, *arguments]
+    said = []
+    with _explained(cwd):
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+    with process:
+        for piece in process.stderr or ():  # "\r" ends a line, too
+            if _PROGRESS.match(piece):
+                hear(piece)
+            else:
+                said.append(piece)
+    if process.returncode:
+        raise GitFailed(arguments, process.returncode, "".join(said))
 
 
 def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> str:
     """The one line that a git command prints, without its end."""
     return run(*arguments, cwd=cwd, variables=variables).decode(errors="surrogateescape").rstrip("\n")
+
+
+@contextmanager
+def _explained(cwd: Path) -> Iterator[None]:
+    """Say why git could not be started at all."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if not cwd.is_dir():
+            raise GitstoreError(f"{cwd}: there is no such directory") from error
+        raise GitstoreError("git is not installed, or not on PATH", "install git 2.39 or newer") from error
 
 
 def identity(cwd: Path) -> str:

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gitstore.errors import Locked
@@ -22,6 +22,7 @@ PATIENCE = 10.0
 """Seconds that a write waits for a gc to end."""
 
 _PAUSE = 0.05
+_WRITABLE = os.O_RDWR | os.O_CREAT
 _LATER = "let it finish, then say the same again"
 
 
@@ -45,6 +46,24 @@ def shared(private: Path) -> Iterator[None]:
     """Hold the lock of a repository with other writes. Raises `Locked` if gc runs on for `PATIENCE`."""
     with _open(_file(private)) as descriptor:
         if not _wait_for(descriptor, fcntl.LOCK_SH):
+            raise Locked(f"gitstore gc is running in {private.parent}", _LATER)
+        yield
+
+
+@contextmanager
+def reading(private: Path) -> Iterator[None]:
+    """Hold the lock of a repository that is only read with its writes, so that no gc runs.
+
+    Where we may not even open the lock, of somebody else or on a read-only disk, nothing is held.
+    Raises `Locked` like `shared`.
+    """
+    with ExitStack() as stack:
+        descriptor = None
+        for flags in (_WRITABLE, os.O_RDONLY):
+            if descriptor is None:
+                with suppress(OSError):
+                    descriptor = stack.enter_context(_open(_file(private), flags))
+        if descriptor is not None and not _wait_for(descriptor, fcntl.LOCK_SH):
             raise Locked(f"gitstore gc is running in {private.parent}", _LATER)
         yield
 
@@ -90,6 +109,22 @@ def derivation(private: Path) -> Iterator[None]:
 
 
 @contextmanager
+def construction(directory: Path) -> Iterator[bool]:
+    """Hold a directory that is being built; whether nobody else does. Nothing is waited for."""
+    with _open(directory, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        yield _take(descriptor, fcntl.LOCK_EX)
+
+
+@contextmanager
+def hooks(private: Path) -> Iterator[None]:
+    """Install or uninstall hooks alone. Raises `Locked` at once if another process does."""
+    with _open(private / "hooks.lock") as descriptor:
+        if not _take(descriptor, fcntl.LOCK_EX):
+            raise Locked("another gitstore command is installing hooks", _LATER)
+        yield
+
+
+@contextmanager
 def state_names(private: Path) -> Iterator[None]:
     """Hold the names of a repository's states alone. Raises `Locked` at once if another process does."""
     with _open(private / "states.lock") as descriptor:
@@ -103,10 +138,10 @@ def _file(private: Path) -> Path:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[int]:
+def _open(path: Path, flags: int = _WRITABLE) -> Iterator[int]:
     """A lock's file, and the lock gone with the block unless a child process still has it open."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
     _held.descriptors.append(descriptor)
     try:
         yield descriptor

@@ -3,6 +3,7 @@
 Every write makes a pack. Small ones of ours are merged so that each that stays is at least twice as
 large as all smaller ones together: their number grows with the logarithm of their bytes, and an
 object is copied as often. Packs of 64 MiB and more stay as they are, as do those of git and of people.
+So do those from 1 MiB on that another repository has, too: a copy would cost what sharing saves.
 
 Entries are copied as they stand, for ours are never deltas. A merged pack is complete and durable
 before the first of those it replaces goes, so that a crash leaves objects twice, never not at all.
@@ -19,6 +20,10 @@ from gitstore.objects.pack import SUFFIXES, Pack
 from gitstore.objects.pack_writer import PackWriter, sync_directory
 
 LARGE_PACK = 64 * 1024 * 1024
+
+LINKED_PACK = 1024 * 1024
+"""Bytes from which a pack that another repository has, too, is left as it is."""
+
 FACTOR = 2
 
 
@@ -31,7 +36,7 @@ def merge_small_packs(database: ObjectDatabase, private: Path) -> list[Pack]:
         if not free:
             return []
         database.refresh()
-        due = _due([pack for pack in database.own_packs if pack.is_ours])
+        due = _due([pack for pack in database.own_packs if pack.is_plain])
         if not due:
             return []
         merged = _copy(database, due)
@@ -52,13 +57,18 @@ def remove_packs(database: ObjectDatabase, packs: Iterable[Pack]) -> None:
 
 def _due(packs: list[Pack]) -> list[Pack]:
     """The smallest packs, up to the last that is under twice the size of all those before it."""
-    small = sorted((pack for pack in packs if pack.size < LARGE_PACK), key=lambda pack: pack.size)
+    small = sorted((pack for pack in packs if not _stays(pack)), key=lambda pack: pack.size)
     due, below = 0, 0
     for number, pack in enumerate(small):
         if number and pack.size < FACTOR * below:
             due = number + 1
         below += pack.size
     return small[:due]
+
+
+def _stays(pack: Pack) -> bool:
+    """Whether a pack is never merged."""
+    return pack.size >= LARGE_PACK or (pack.size >= LINKED_PACK and pack.is_linked)
 
 
 def _copy(database: ObjectDatabase, packs: list[Pack]) -> Path | None:

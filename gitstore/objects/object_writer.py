@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Self
 
 from gitstore.objects import stored
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.deflate import deflate
+from gitstore.objects.merge import LARGE_PACK
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_format import entry_header
 from gitstore.objects.pack_writer import PackWriter, Written
@@ -107,6 +108,7 @@ class ObjectWriter(ObjectHasher):
     def __init__(self, database: ObjectDatabase) -> None:
         super().__init__(database)
         self._pack = PackWriter(database.directory / "pack")
+        self._apart: dict[Oid, bytes] = {}
         self._added: set[Oid] = set()
 
     def has(self, oid: Oid) -> bool:
@@ -119,10 +121,26 @@ class ObjectWriter(ObjectHasher):
             return True  # after what it names
         return self.has(oid) and all(self.has(entry.oid) for entry in stored.read_tree(self.database, oid))
 
+    def add_apart(self, kind: Kind, content: bytes) -> Oid:
+        """Add one object that a large pack shall not have, so that others may need all of that pack.
+
+        It stands for something that they do not need: a state's name, a snapshot's.
+        """
+        encoded = self._encode(kind, content)
+        if encoded.entry is not None and encoded.oid not in self._added:
+            self._apart[encoded.oid] = encoded.entry
+            self._added.add(encoded.oid)
+        return encoded.oid
+
     def finish(self) -> Written | None:
         """Make the new objects part of the repository, durably; `None` if it had them all."""
         self.settle()
-        written = self._pack.finish()
+        large = self._pack.finish() if self._apart and self._pack.size >= LARGE_PACK else None
+        if large is None:
+            written = _finish(self._pack, self._apart)
+        else:
+            with PackWriter(self.database.directory / "pack") as small:
+                written = _with(large, _finish(small, self._apart))
         if written is not None:
             self.database.refresh()
         return written
@@ -142,6 +160,19 @@ class ObjectWriter(ObjectHasher):
         if encoded.entry is not None and encoded.oid not in self._added:
             self._pack.append(encoded.oid, encoded.entry)
             self._added.add(encoded.oid)
+
+
+def _finish(pack: PackWriter, last: Mapping[Oid, bytes]) -> Written | None:
+    for oid, entry in last.items():
+        pack.append(oid, entry)
+    return pack.finish()
+
+
+def _with(large: Written, small: Written | None) -> Written:
+    """Two packs of one write, as if they were one."""
+    if small is None:
+        return large
+    return Written(large.path, large.size + small.size, large.objects + small.objects)
 
 
 def core_count() -> int:

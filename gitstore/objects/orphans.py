@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitstore.objects.extract import remove_tree
 from gitstore.objects.pack import SUFFIXES
-from gitstore.objects.pack_writer import KEEP_MARK, TEMPORARY
+from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK, TEMPORARY
 from gitstore.objects.repository import Repository
 
 SAFE_AGE = 24 * 60 * 60
@@ -23,7 +23,7 @@ SAFE_AGE = 24 * 60 * 60
 def orphans(repository: Repository) -> list[Path]:
     """Files and directories that crashes left, by path."""
     packs = repository.common / "objects" / "pack"
-    found = [*packs.glob(f"{TEMPORARY}*"), *_without_index(packs)]
+    found = [*packs.glob(f"{TEMPORARY}*"), *repository.private.glob(f"{TEMPORARY}*"), *_without_index(packs)]
     unlocked = (*repository.private.glob("tmp_*"), *repository.private.glob("cache/.*"))
     found += (path for path in unlocked if _is_old(path))
     return sorted(found)
@@ -65,7 +65,7 @@ def _without_index(packs: Path) -> Iterator[Path]:
 
 def _is_mark(path: Path) -> bool:
     try:
-        return path.read_bytes() == KEEP_MARK
+        return path.read_bytes() in (KEEP_MARK, GIT_MARK)
     except OSError:
         return False
 

@@ -15,7 +15,7 @@ from gitstore.objects import pack_format
 from gitstore.objects.deflate import inflate
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_index import PackIndex
-from gitstore.objects.pack_writer import KEEP_MARK
+from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
 
 SUFFIXES = (".idx", ".rev", ".bitmap", ".pack", ".keep")
 """How the files of a pack end, in the order in which they go."""
@@ -61,11 +61,18 @@ class Pack:
 
     @property
     def is_ours(self) -> bool:
-        """Whether gitstore wrote the pack and still marks it as its own, so that nobody else removes it."""
-        try:
-            return self.keep_path.read_bytes() == KEEP_MARK
-        except OSError:
-            return False
+        """Whether gitstore has the pack and still marks it as its own, so that nobody else removes it."""
+        return self._mark in (KEEP_MARK, GIT_MARK)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the pack is ours, and has no deltas: its entries can stand in other packs."""
+        return self._mark == KEEP_MARK
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether another repository has the same file: then it costs nothing to have it here."""
+        return self.path.stat().st_nlink > 1
 
     @property
     def disk_size(self) -> int:
@@ -75,11 +82,14 @@ class Pack:
 
     def span(self, position: int) -> tuple[int, int]:
         """The bytes of the pack that hold the entry: from, to. Raises `Corrupt` if it has none there."""
-        start = self.index.offset(position)
-        end = self.index.end(start, self.size)
+        start, end = self.index.span(position, self.size)
         if not pack_format.PACK_HEADER_SIZE <= start < end <= self.size - pack_format.TRAILER_SIZE:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)} lies outside the pack")
         return start, end
+
+    def disk_sizes(self) -> Iterator[tuple[bytes, int]]:
+        """The id of every object, and the bytes that it takes in the pack. Raises `Corrupt`."""
+        return zip(self.index.raw_oids(), self.index.sizes(self.size), strict=True)
 
     def entry_bytes(self, position: int) -> bytes:
         """The entry as it stands in the pack, header and all. Raises `Corrupt` if the pack is too short."""
@@ -117,10 +127,10 @@ class Pack:
         Raises `Corrupt` if the entry cannot be read.
         """
         data = self.entry_bytes(position)
-        header = self._parse(data, position)
-        if header.is_delta:
-            return None
         try:
+            header = pack_format.parse_entry_header(data)
+            if header.is_delta:
+                return None
             return Kind(header.type), inflate(memoryview(data)[header.length :], header.size)
         except ValueError as error:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
@@ -133,8 +143,18 @@ class Pack:
             offset += len(data)
 
     @property
+    def _mark(self) -> bytes:
+        """What says to whom the pack belongs; nothing if nothing does."""
+        try:
+            return self.keep_path.read_bytes()
+        except OSError:
+            return b""
+
+    @property
     def _fd(self) -> int:
         # Kept open: a pack that another process merges away stays readable while we hold it.
+        if self._descriptor is not None:
+            return self._descriptor
         with self._opening:
             if self._descriptor is None:
                 self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)

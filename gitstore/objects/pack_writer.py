@@ -30,6 +30,9 @@ TEMPORARY = "gitstore-tmp-"
 KEEP_MARK = b"gitstore\n"
 """What our `.keep` files say, to tell them from those of git and of people."""
 
+GIT_MARK = b"gitstore: packed by git\n"
+"""What they say beside a pack that git wrote for us, in which there may be deltas."""
+
 _FLUSH_EVERY = 32 * 1024 * 1024
 _BLOCK = 4 * 1024 * 1024
 
@@ -128,8 +131,8 @@ class PackWriter:
         path = self.directory / f"pack-{checksum.hex()}.pack"
         content = pack_format.index(self._entries, checksum)
         with (
-            _durable_file(self.directory, KEEP_MARK, suffix="keep") as keep,
-            _durable_file(self.directory, content, suffix="idx") as index,
+            durable_file(self.directory, KEEP_MARK, suffix="keep") as keep,
+            durable_file(self.directory, content, suffix="idx") as index,
         ):
             # What has its name is not taken back, whatever fails then: another process may have
             # written the same objects, so that the name and the bytes are those of its pack too.
@@ -156,7 +159,7 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def _durable_file(directory: Path, content: bytes, *, suffix: str) -> Iterator[Path]:
+def durable_file(directory: Path, content: bytes, *, suffix: str) -> Iterator[Path]:
     """A file in `directory` with this content, synced; it goes with the block unless that renames it."""
     descriptor, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{suffix}-", dir=directory)
     try:

@@ -6,6 +6,7 @@ of train or create-state becomes a state when the model has written all of it, o
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import state
+from gitstore import hook, state
 from gitstore.errors import GitstoreError
+from gitstore.event import PostEvaluate, PostTrain
+from gitstore.first_state import Content
 from gitstore.model import Model
+from gitstore.objects import sources
 from gitstore.objects.files import Progress
 from gitstore.run import cache, supervisor
 from gitstore.run.inputs import read_inputs
@@ -41,19 +45,39 @@ def evaluate_snapshot(
     Raises `InvalidInput` before anything runs, and `OperationFailed` for the model's own faults.
     """
     inputs = read_inputs(assignments, found.settings.types.evaluate.inputs, directory=directory)
-    return supervisor.evaluate(
+    done = supervisor.evaluate(
         code=cache.code(found.repository, found.code),
         state=cache.state(found.repository, found.state, progress),
         settings=found.settings,
         inputs=inputs,
     )
+    hook.tell(found.repository, _evaluated(found.model, found.tag.trailers.get("State", ""), done, found))
+    return done
 
 
 def evaluate_working_copy(model: Model, assignments: Sequence[str], *, directory: Path) -> Evaluation:
     """Evaluate the code and the active state of a working copy, as they are on disk."""
     inputs = read_inputs(assignments, model.settings.types.evaluate.inputs, directory=directory)
     with _active_state(model) as weights:
-        return supervisor.evaluate(code=_code(model), state=weights, settings=model.settings, inputs=inputs)
+        code = _code(model)
+        done = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=inputs)
+    hook.tell(model.repository, _evaluated(model.name, state.active(model), done, None))
+    return done
+
+
+def _evaluated(model: str, active: str, done: Evaluation, found: Snapshot | None) -> PostEvaluate:
+    return PostEvaluate(
+        model=model,
+        snapshot=found.name if found is not None else None,
+        ref=found.ref if found is not None else None,
+        tag=str(found.oid) if found is not None else None,
+        state=active,
+        outputs={
+            name: {"dtype": array.dtype.name, "shape": list(array.shape)}
+            for name, array in done.outputs.items()
+        },
+        durations=done.durations,
+    )
 
 
 def train(
@@ -62,12 +86,15 @@ def train(
     *,
     directory: Path,
     name: str | None = None,
+    use: bool = False,
     observers: Observers | None = None,
 ) -> Result:
     """Train a working copy's code from its active state; the result is a new state, called `name`.
 
-    It is on disk and saved, and not made active. Raises like `evaluate_snapshot`, and `Cancelled`.
+    It is on disk and saved, and active if the caller means to `use` it. The hooks post-state and
+    post-train run after that. Raises like `evaluate_snapshot`, and `Cancelled`.
     """
+    base = state.active(model)
     inputs = read_inputs(assignments, model.settings.types.train, directory=directory)
     if name is not None:
         _check_new(model, name)
@@ -81,13 +108,43 @@ def train(
             observers=observers,
         )
         saved = _keep(model, name, out)
-    return Result(saved, training.metrics, training.durations)
+    if use:
+        state.use(model, saved.name)
+    result = Result(saved, training.metrics, training.durations)
+    state.announce(model, "trained", saved)
+    hook.tell(model.repository, _trained(model, base, result))
+    return result
+
+
+def _trained(model: Model, base: str, result: Result) -> PostTrain:
+    saved = result.saved
+    return PostTrain(
+        model=model.name,
+        state=saved.name,
+        base_state=base,
+        is_active=state.active(model) == saved.name,
+        tree=str(saved.tree),
+        size=saved.size,
+        added_bytes=saved.pack.size if saved.pack is not None else 0,
+        metrics=[
+            {
+                "seconds": each.seconds,
+                "name": each.name,
+                "value": each.value if math.isfinite(each.value) else None,  # JSON knows no NaN
+            }
+            for each in result.metrics
+        ],
+        durations=dict(result.durations),
+    )
 
 
 def create_state(
     model: Model, assignments: Sequence[str], *, directory: Path, name: str | None = None
 ) -> Result:
-    """Have a working copy's code create a state called `name`: the active one, if that is not there yet."""
+    """Have a working copy's code create a state called `name`: the active one, if that is not there yet.
+
+    The hook post-state runs when it is saved.
+    """
     params = read_inputs(assignments, model.settings.types.create_state, directory=directory)
     name = name or state.active(model)
     code = _code(model)
@@ -95,7 +152,30 @@ def create_state(
     with _new_state(model) as out:
         creation = supervisor.create_state(code=code, settings=model.settings, params=params, out=out)
         saved = _keep(model, name, out)
+    state.announce(model, "created", saved)
     return Result(saved, (), creation.durations)
+
+
+@dataclass(frozen=True)
+class CreatedState:
+    """A derived model's first state that the code of its base creates. Files are relative to `directory`.
+
+    Raises `InvalidInput` before anything runs, and `OperationFailed` for the code's own faults.
+    """
+
+    assignments: Sequence[str]
+    directory: Path
+
+    @contextmanager
+    def ready(self, base: Snapshot) -> Iterator[Content]:
+        definitions = base.settings.types.create_state
+        params = read_inputs(self.assignments, definitions, directory=self.directory)
+        private = base.repository.private
+        private.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="tmp_state_", dir=private) as out:
+            code = cache.code(base.repository, base.code)
+            supervisor.create_state(code=code, settings=base.settings, params=params, out=Path(out))
+            yield sources.scan(Path(out))
 
 
 def _code(model: Model) -> Path:

@@ -1,0 +1,90 @@
+"""What a derived model begins with as its state `initial`: its base's state, none, or files.
+
+All of it is found out before there is anything of the model, and is stored by the write that makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gitstore import state_import
+from gitstore.model import FIRST_STATE
+from gitstore.objects import commit, files
+from gitstore.objects.files import Progress
+from gitstore.objects.object_writer import ObjectWriter
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.sources import Listing
+from gitstore.snapshot import Snapshot
+
+Content = Oid | Listing | None
+"""A tree that the base's repository has, files to store, or nothing."""
+
+
+class FirstState(Protocol):
+    """A way to the first state of a model."""
+
+    def ready(self, base: Snapshot) -> AbstractContextManager[Content]:
+        """The state's content, for as long as the block runs. May write into the base's repository."""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """The base's own state: the same object, no bytes."""
+
+    @contextmanager
+    def ready(self, base: Snapshot) -> Iterator[Content]:
+        yield base.state
+
+
+@dataclass(frozen=True)
+class Absent:
+    """No state."""
+
+    @contextmanager
+    def ready(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - others need it
+        yield None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Files from elsewhere, by the rules of `state_import`."""
+
+    paths: Sequence[Path]
+
+    @contextmanager
+    def ready(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - others need it
+        yield state_import.listing(self.paths)
+
+
+COPIED = Copied()
+ABSENT = Absent()
+
+
+def add(
+    repository: Repository,
+    name: str,
+    content: Content,
+    writer: ObjectWriter,
+    progress: Progress = lambda _: None,
+) -> Oid | None:
+    """Add a model's first state to a write; returns its commit, if there is to be one.
+
+    `progress` hears of bytes. Raises `GitstoreError` if a file changes while it is being read.
+    """
+    if content is None:
+        return None
+    tree = content if isinstance(content, Oid) else _store(repository, content, writer, progress)
+    text = f"State {FIRST_STATE} of {name}"
+    return writer.add_apart(Kind.COMMIT, commit.encode(tree, (), repository.identity(), text))
+
+
+def _store(repository: Repository, listing: Listing, writer: ObjectWriter, progress: Progress) -> Oid:
+    cache = repository.stat_cache()
+    tree = files.store(listing, writer, cache, progress)
+    cache.save()
+    return tree

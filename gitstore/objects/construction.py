@@ -1,0 +1,100 @@
+"""A new directory that is built out of sight, beside its place, and appears whole and durable.
+
+Who builds it holds a lock on it, which goes with the process. What a kill leaves behind is therefore
+told from what another process is still building, and the next that builds at the place removes it.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gitstore.errors import GitstoreError
+from gitstore.objects import lock
+from gitstore.objects.extract import open_up, remove_tree
+from gitstore.objects.pack_writer import sync_directory
+
+
+@contextmanager
+def construction(place: Path) -> Iterator[Path]:
+    """A directory to fill, which gets the name `place` when the block ends well, and else is gone.
+
+    `place` may be an empty directory, and must not exist otherwise: `GitstoreError`. All that is in
+    the new directory is on disk before it has its name.
+    """
+    missing = [each for each in place.parents if not each.exists()]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for path in place.parent.glob(f"{glob.escape(_prefix(place))}*"):
+        _remove_abandoned(path)
+    with _begun(place) as directory:
+        try:
+            yield directory
+            open_up(directory)
+            _sync(directory)
+            _appear(directory, place)
+        except BaseException:
+            remove_tree(directory)
+            for each in missing:
+                with suppress(OSError):  # others use it meanwhile
+                    each.rmdir()
+            raise
+
+
+@contextmanager
+def _begun(place: Path) -> Iterator[Path]:
+    """A directory that is ours: another process may take it for abandoned just before we hold it."""
+    while True:
+        try:
+            directory = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
+        except OSError as error:
+            raise _refused(place, error) from error
+        with lock.construction(directory) as free:
+            if free and directory.exists():
+                yield directory
+                return
+
+
+def _remove_abandoned(directory: Path) -> None:
+    try:
+        with lock.construction(directory) as free:
+            if free:
+                remove_tree(directory)
+    except FileNotFoundError:
+        return  # it has its name meanwhile, or another process was faster
+
+
+def _appear(directory: Path, place: Path) -> None:
+    try:
+        directory.rename(place)
+    except OSError as error:
+        raise _refused(place, error) from error
+    sync_directory(place.parent)
+
+
+def _refused(place: Path, error: OSError) -> GitstoreError:
+    return GitstoreError(f"{place} cannot be made: {error.strerror}", "name another directory")
+
+
+def _sync(directory: Path) -> None:
+    """Write a directory to disk, with all that is in it."""
+    for folder, _, names in os.walk(directory):
+        for path in (Path(folder, name) for name in names):
+            if not path.is_symlink():
+                _sync_file(path)
+        sync_directory(Path(folder))
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _prefix(place: Path) -> str:
+    return f".{place.name}~new-"

@@ -1,0 +1,92 @@
+"""Derived models in a repository of their own: the reference form.
+
+The repository begins at the base's commit, has all that the base needs, and nothing else of the
+repository that the base is in. It never needs that again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gitstore import base_repository, first_state, inheritance, snapshot
+from gitstore.branch import set_writable
+from gitstore.derive import Derived, announced, check_free
+from gitstore.errors import Corrupt
+from gitstore.first_state import COPIED, FirstState
+from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
+from gitstore.objects import git
+from gitstore.objects.construction import construction
+from gitstore.objects.files import Progress
+from gitstore.objects.pack_writer import Written
+from gitstore.objects.refs import Change
+from gitstore.objects.repository import Repository
+from gitstore.reference import Elsewhere
+from gitstore.snapshot import Snapshot
+
+
+def derive(
+    source: Snapshot | Elsewhere,
+    name: str,
+    directory: Path,
+    *,
+    state: FirstState = COPIED,
+    fetched: Callable[[float], None] = lambda _: None,
+    progress: Progress = lambda _: None,
+) -> Derived:
+    """Make a model called `name`, based on a snapshot of any repository, in a new one at `directory`.
+
+    The directory appears whole and durable, or not at all. `fetched` hears how much has come from a
+    URL, from 0 to 1, `progress` of the bytes of a state that is stored. Raises `GitstoreError` if the
+    directory is taken, and like `base_repository.reach`.
+    """
+    check_name(name, "model")
+    target = directory.absolute()
+    check_free(target)
+    git.identity(next(parent for parent in target.parents if parent.is_dir()))
+    with construction(target) as hidden:
+        repository = Repository.create(hidden)
+        with base_repository.reach(source, repository, fetched) as reached:
+            brought = base_repository.bring(repository, reached)
+        base = _here(repository, reached.base)
+        pack = _write(repository, base, name, reached.url, state, progress)
+        base_repository.remember(repository, reached.url)
+        _check_out(repository)
+    found = Model.open(target)
+    found.repository.maintain()
+    return announced(Derived(found, _here(found.repository, base), pack, reached.url, brought))
+
+
+def _write(
+    repository: Repository, base: Snapshot, name: str, url: str, state: FirstState, progress: Progress
+) -> Written | None:
+    """Write the branch's first commit and the state, and the refs."""
+    with state.ready(base) as content, repository.writer() as writer:
+        identity = repository.identity()
+        head = inheritance.add_first_commit(base, name, identity, writer, url=url)
+        saved = first_state.add(repository, name, content, writer, progress)
+        pack = writer.finish()
+        ref = f"refs/states/{FIRST_STATE}"
+        changes = [Change(f"refs/heads/{repository.head()}", None, head)]
+        changes += base_repository.changes(repository, base)
+        if saved is not None:
+            changes.append(Change(ref, None, saved))
+        repository.refs.change(changes, f"derive {name}")
+        if saved is not None:
+            repository.refs.point("refs/states/HEAD", ref, f"derive {name}")
+    return pack
+
+
+def _here(repository: Repository, base: Snapshot) -> Snapshot:
+    """The base as it is read from the repository that it was brought to."""
+    found = snapshot.read(repository, base.ref, base.oid)
+    if found is None:
+        raise Corrupt(f"{base.ref} is not the snapshot that it was")
+    return found
+
+
+def _check_out(repository: Repository) -> None:
+    """Put the branch's files on disk, the code read-only."""
+    repository.git("reset", "--quiet", "--hard")
+    set_writable(repository.directory / CODE, writable=False)
+    (repository.directory / STATES / FIRST_STATE).mkdir(parents=True)

@@ -1,0 +1,32 @@
+"""What git notes of commits to be faster: it must not go on to name those that gc has dropped."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitstore import gc, removal
+from gitstore.model import Model
+from gitstore.objects.repository import Repository
+from tests.support.commands import Fsck, Git
+from tests.support.models import take
+
+
+@pytest.mark.parametrize("form", ["gc", "commit-graph write --reachable --split"])
+def test_after_a_snapshot_is_gone(model: Model, git: Git, fsck: Fsck, form: str) -> None:
+    take(model, "v1")
+    gone = take(model, "v2")
+    git(*form.split(), cwd=model.directory)
+    graphs = model.repository.common / "objects" / "info"
+    assert list(graphs.glob("commit-graph*"))
+    removal.remove(removal.examine([gone]))
+    gc.gc(Repository.discover(model.directory))
+    fsck(model.directory)
+    assert not [path for path in graphs.rglob("*graph*") if path.is_file()]
+
+
+def test_stays_where_no_commit_goes(model: Model, git: Git, fsck: Fsck) -> None:
+    take(model, "v1")
+    git("gc", cwd=model.directory)
+    gc.gc(Repository.discover(model.directory))
+    assert (model.repository.common / "objects" / "info" / "commit-graph").exists()
+    fsck(model.directory)

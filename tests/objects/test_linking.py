@@ -1,0 +1,274 @@
+"""What a commit needs comes along, linked where it can be, and nothing else does."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitstore import gc, state
+from gitstore.errors import Corrupt, Locked
+from gitstore.model import Model
+from gitstore.objects import linking, lock, merge
+from gitstore.objects.linking import Brought
+from gitstore.objects.oid import Oid
+from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
+from gitstore.objects.refs import Change
+from gitstore.objects.repository import Repository
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Fsck, Git
+from tests.support.failing import fails
+from tests.support.models import noise, put, take
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Repository:
+    return Repository.create(tmp_path / 'größer als "zuvor": new')
+
+
+@pytest.fixture
+def base(model: Model, git: Git) -> Snapshot:
+    """v1, whose objects are in one pack of git's and in one of ours; beside it lie v0, v2 and a state."""
+    git("repack", "-adq", cwd=model.directory)
+    put(model, "initial", {"old": noise(100_000, 1)})
+    take(model, "v0")
+    (model.states / "initial" / "old").unlink()
+    put(model, "initial", {"large": noise(2_000_000)})
+    found = take(model, "v1")
+    put(model, "initial", {"other": noise(300_000, 2)})
+    take(model, "v2")
+    state.save(model, "initial")
+    return found
+
+
+def listed(repository: Repository) -> set[str]:
+    """Every object that a repository has, needed or not."""
+    command = ("cat-file", "--batch-all-objects", "--batch-check=%(objectname)", "--unordered")
+    return set(repository.git(*command).decode().split())
+
+
+def needed(base: Snapshot) -> set[str]:
+    """What stock git finds from a snapshot's tag."""
+    command = ("rev-list", "--objects", "--no-object-names", str(base.oid))
+    return set(base.repository.git(*command).decode().split())
+
+
+def bring(new: Repository, base: Snapshot) -> Brought:
+    """Bring a snapshot, with a ref to it; nothing else has come, and git has nothing to say."""
+    done = linking.bring(new, base.repository, linking.closure(new, base.repository, base.oid))
+    assert listed(new) == needed(base)
+    new.refs.change([Change("refs/heads/main", None, base.commit), Change(base.ref, None, base.oid)], "test")
+    return done
+
+
+def packs(repository: Repository) -> dict[int, tuple[bytes, int]]:
+    """The packs by their sizes: what marks them, and how many names they have."""
+    found = {}
+    for path in (repository.common / "objects" / "pack").glob("*.pack"):
+        keep = path.with_suffix(".keep")
+        found[path.stat().st_size] = keep.read_bytes() if keep.exists() else b"", path.stat().st_nlink
+    return found
+
+
+class TestWhatComes:
+    def test_packs_that_are_needed_whole_are_linked(
+        self, base: Snapshot, new: Repository, fsck: Fsck
+    ) -> None:
+        done = bring(new, base)
+        (large,) = [size for size in packs(new) if size > 1_900_000]
+        assert packs(new)[large] == (KEEP_MARK, 2)
+        assert GIT_MARK in [mark for mark, _ in packs(new).values()]
+        assert done.linked >= large
+        assert done.linked + done.copied == sum(packs(new))
+        fsck(new)
+
+    def test_others_give_what_is_needed_of_them(
+        self, model: Model, base: Snapshot, new: Repository, fsck: Fsck
+    ) -> None:
+        put(model, "initial", {"more": noise(1_500_000, 3)})
+        take(model, "v3")  # whose pack is merged with that of v1
+        assert max(packs(base.repository)) > 3_500_000
+        done = bring(new, base)
+        assert 2_000_000 < done.copied < 2_100_000
+        fsck(new)
+
+    @pytest.mark.parametrize("how", ["loose", "delta", "packed by git"])
+    def test_in_whatever_form(self, model: Model, new: Repository, git: Git, fsck: Fsck, how: str) -> None:
+        lines = [f"line {number}\n" for number in range(2000)]
+        for number in range(5):
+            lines[number] = "changed\n"
+            (model.directory / "code" / "long.py").write_text("".join(lines))
+            git("add", "code", cwd=model.directory)
+            git("commit", "-qm", "more", cwd=model.directory)
+        base = take(model, "v1")
+        git("commit", "-q", "--allow-empty", "-m", "later", cwd=model.directory)
+        if how == "delta":
+            git("repack", "-adq", "--no-keep-unreachable", cwd=model.directory)
+        if how == "packed by git":
+            for path in (model.repository.common / "objects" / "pack").glob("*.keep"):
+                path.unlink()
+            git("repack", "-adqf", cwd=model.directory)
+        done = bring(new, Snapshot(**{**vars(base), "repository": Repository(model.repository.common)}))
+        assert done.copied > 0
+        if how != "loose":  # the deltas stay: five versions of a file are hardly larger than one
+            assert done.copied + done.linked < 20_000
+        fsck(new)
+
+    def test_from_alternates(self, base: Snapshot, new: Repository, git: Git, tmp_path: Path) -> None:
+        git("clone", "-q", "--shared", "--mirror", str(base.repository.directory), "m", cwd=tmp_path)
+        borrowing = Snapshot(**{**vars(base), "repository": Repository(tmp_path / "m")})
+        assert bring(new, borrowing).linked > 1_900_000
+
+    def test_no_more_than_what_is_missing(self, base: Snapshot, new: Repository) -> None:
+        bring(new, base)
+        wanted = linking.closure(new, base.repository, base.oid)
+        assert linking.bring(new, base.repository, wanted) == linking.NOTHING
+
+    def test_replacements_and_grafts_of_the_source_have_no_say(
+        self, base: Snapshot, new: Repository, git: Git, fsck: Fsck
+    ) -> None:
+        git("replace", "v1^{commit}", "v2^{commit}", cwd=base.repository.directory)
+        linking.bring(new, base.repository, linking.closure(new, base.repository, base.oid))
+        assert str(base.state) in listed(new)
+
+    def test_a_missing_object_is_told(self, base: Snapshot, new: Repository) -> None:
+        lost = next(file for file in base.state_files() if file.path.name == "large").blobs[0]
+        packed = base.repository.objects.find(lost)
+        assert packed is not None
+        packed.pack.path.unlink()
+        packed.pack.index.path.unlink()
+        with pytest.raises(Corrupt) as caught:
+            linking.closure(new, Repository(base.repository.common), base.oid)
+        assert caught.value.message.startswith(f"{base.repository.common} lacks something that is needed: ")
+
+
+class TestWhereNothingCanBeLinked:
+    @pytest.fixture(params=[errno.EXDEV, errno.EPERM, errno.EMLINK], ids=errno.errorcode.get)
+    def unlinkable(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        def link(*_: object) -> None:
+            raise OSError(request.param, os.strerror(request.param))
+
+        monkeypatch.setattr(os, "link", link)
+
+    @pytest.mark.usefixtures("unlinkable")
+    def test_it_is_copied(self, base: Snapshot, new: Repository, fsck: Fsck) -> None:
+        done = bring(new, base)
+        assert done.linked == 0
+        assert done.copied == sum(packs(new))
+        assert {links for _, links in packs(new).values()} == {1}
+        modes = {path.stat().st_mode & 0o777 for path in (new.common / "objects" / "pack").iterdir()}
+        assert modes == {0o444}
+        fsck(new)
+
+    def test_another_file_system(self, base: Snapshot, fsck: Fsck) -> None:
+        memory = Path("/dev/shm")
+        if not memory.is_dir() or memory.stat().st_dev == base.repository.common.stat().st_dev:
+            pytest.skip("there is no other file system in /dev/shm")
+        place = memory / f"gitstore-test-{os.getpid()}"
+        try:
+            assert bring(Repository.create(place), base).linked == 0
+            fsck(place)
+        finally:
+            shutil.rmtree(place)
+
+
+class TestWhileOthersWork:
+    def test_git_repacks_the_source(
+        self, base: Snapshot, new: Repository, git: Git, monkeypatch: pytest.MonkeyPatch, fsck: Fsck
+    ) -> None:
+        wanted = linking.closure(new, base.repository, base.oid)
+        link, there = os.link, base.repository.directory
+
+        def repacked(source: Path, target: Path) -> None:
+            monkeypatch.setattr(os, "link", link)
+            for path in (base.repository.common / "objects" / "pack").glob("*.keep"):
+                path.unlink()
+            git("repack", "-adq", cwd=there)
+            link(source, target)
+
+        monkeypatch.setattr(os, "link", repacked)
+        linking.bring(new, base.repository, wanted)
+        assert {str(oid) for oid in wanted} <= listed(new)
+
+    def test_gc_of_the_source_has_to_wait(self, base: Snapshot) -> None:
+        with (
+            base.repository.reading(),
+            fails(
+                f"another gitstore command is writing in {base.repository.common}",
+                Locked,
+            ),
+        ):
+            gc.gc(Repository(base.repository.common))
+
+    def test_a_lock_that_we_may_not_open(self, base: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = os.open
+
+        def refused(path: str | Path, flags: int, *rest: int) -> int:
+            if flags & os.O_RDWR:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return real(path, flags, *rest)
+
+        monkeypatch.setattr(os, "open", refused)
+        with base.repository.reading():
+            monkeypatch.setattr(os, "open", real)
+            with pytest.raises(Locked), base.repository.collecting():
+                pass
+        shutil.rmtree(base.repository.private)
+        monkeypatch.setattr(Path, "mkdir", lambda *_, **__: os.open("/nowhere", os.O_RDWR))
+        with lock.reading(base.repository.private):
+            pass
+
+
+@pytest.fixture
+def kept(base: Snapshot, new: Repository) -> Iterator[Repository]:
+    """A repository that shares packs, in which v1 is a branch."""
+    bring(new, base)
+    yield new
+
+
+class TestAfterwards:
+    def test_large_linked_packs_are_not_merged(self, kept: Repository, base: Snapshot) -> None:
+        for repository in (kept, base.repository):
+            before = {size for size, (_, links) in packs(repository).items() if size > 1024**2 and links > 1}
+            assert before
+            merge.merge_small_packs(repository.objects, repository.private)
+            assert before <= packs(repository).keys()
+
+    def test_nor_rewritten_for_little(self, kept: Repository) -> None:
+        """The tag alone dies here: 200 bytes, for which 2 MB would be written."""
+        before = packs(kept)
+        kept.refs.change([Change("refs/tags/v1", kept.refs.get("refs/tags/v1"), None)], "test")
+        done = gc.gc(kept)
+        assert {size for size in packs(kept) if size > 1024**2} == {size for size in before if size > 1024**2}
+        assert 0 < done.left < 400
+
+    def test_what_nothing_needs_goes_from_here_alone(
+        self, kept: Repository, base: Snapshot, git: Git, fsck: Fsck
+    ) -> None:
+        before = packs(base.repository)
+        for ref, oid in list(kept.refs.all()):
+            kept.refs.change([Change(ref, oid, None)], "test")
+        git("reflog", "expire", "--expire=now", "--all", cwd=kept.directory)
+        gc.gc(kept)
+        assert packs(kept) == {}
+        assert packs(base.repository).keys() == before.keys()
+        assert {links for _, links in packs(base.repository).values()} == {1}
+        fsck(base.repository)
+
+    def test_git_s_own_gc_leaves_them(self, kept: Repository, git: Git, fsck: Fsck) -> None:
+        before = packs(kept)
+        git("gc", "-q", "--prune=now", cwd=kept.directory)
+        assert packs(kept) == before
+        fsck(kept)
+
+    def test_a_time_set_here_is_set_there(self, kept: Repository, base: Snapshot) -> None:
+        """One file, one time: gc there takes the pack for one that is relied on, and leaves it for now."""
+        pack = next(pack for pack in kept.objects.packs if pack.size > 1024**2)
+        there = base.repository.common / "objects" / "pack" / pack.path.name
+        os.utime(there, (0, 0))
+        assert kept.objects.freshen(Oid(pack.index.oid(0)))
+        assert there.stat().st_mtime > 0

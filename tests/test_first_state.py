@@ -1,0 +1,178 @@
+"""`derive --state`: copied, none, created, or files, in both forms; never a model without its state."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, reference_form, state
+from gitstore.derive import Derived
+from gitstore.errors import GitstoreError, InvalidInput, OperationFailed
+from gitstore.first_state import ABSENT, COPIED, FirstState, Imported
+from gitstore.model import Model
+from gitstore.run.operations import CreatedState
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Fsck, Git, Gitstore
+from tests.support.models import noise, picture, put, refs, take
+
+Derive = Callable[[FirstState], Derived]
+
+
+@pytest.fixture
+def base(model: Model) -> Snapshot:
+    return take(model, "v1")
+
+
+@pytest.fixture(params=["worktree", "reference"])
+def made(request: pytest.FixtureRequest, base: Snapshot, tmp_path: Path) -> Derive:
+    """Derives dogs, with a first state."""
+    form = derive.derive if request.param == "worktree" else reference_form.derive
+    return lambda first: form(base, "dogs", tmp_path / "dogs", state=first)
+
+
+def content(model: Model) -> dict[str, bytes]:
+    """The files of the first state, as they are saved."""
+    directory = state.materialise(model, "initial")
+    found = [path for path in directory.rglob("*") if path.is_file()]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in found}
+
+
+def test_copied_or_none(made: Derive, base: Snapshot) -> None:
+    dogs = made(COPIED).model
+    assert state.saved_tree(dogs, "initial") == base.state
+    assert content(dogs) == {"weights": b"\0\1\2\3\4\5\6\7"}
+
+
+def test_none(made: Derive) -> None:
+    dogs = made(ABSENT).model
+    assert state.names(dogs) == ["initial"]
+    assert state.saved_tree(dogs, "initial") is None
+
+
+def test_files_from_elsewhere(made: Derive, tmp_path: Path, fsck: Fsck) -> None:
+    source = tmp_path / "größe"
+    (source / "sub").mkdir(parents=True)
+    (source / "large").write_bytes(noise(5_000_000))
+    (source / "sub" / "small").symlink_to(source / "large")
+    dogs = made(Imported([source])).model
+    assert content(dogs) == {"large": noise(5_000_000), "sub/small": noise(5_000_000)}
+    take(dogs, "v1")
+    fsck(dogs.directory)
+
+
+def test_a_single_file(made: Derive, tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(b"weights")
+    assert content(made(Imported([tmp_path / "weights.bin"])).model) == {"weights.bin": b"weights"}
+
+
+def test_what_the_code_creates(made: Derive, tmp_path: Path, fsck: Fsck) -> None:
+    dogs = made(CreatedState(["factor=3"], tmp_path)).model
+    assert content(dogs) == {"factor.json": b"3.0"}
+    assert [path for path in dogs.repository.private.iterdir() if path.name.startswith("tmp_")] == []
+    fsck(dogs.directory)
+
+
+class TestRefusals:
+    """Whatever is wrong is told before there is anything of the model."""
+
+    def refused(self, made: Derive, first: FirstState, model: Model) -> GitstoreError:
+        before = refs(model.directory), picture(model.directory.parent)
+        with pytest.raises(GitstoreError) as caught:
+            made(first)
+        assert (refs(model.directory), picture(model.directory.parent)) == before
+        return caught.value
+
+    def test_no_such_file(self, made: Derive, model: Model, tmp_path: Path) -> None:
+        error = self.refused(made, Imported([tmp_path / "nothing"]), model)
+        assert error.message == f"{tmp_path / 'nothing'}: there is no such file or directory"
+
+    def test_a_dangling_link(self, made: Derive, model: Model, tmp_path: Path) -> None:
+        (tmp_path / "files").mkdir()
+        (tmp_path / "files" / "link").symlink_to("nowhere")
+        error = self.refused(made, Imported([tmp_path / "files"]), model)
+        assert error.message == f"{tmp_path / 'files' / 'link'} is a link to nowhere, which is not there"
+
+    def test_a_wrong_value(self, made: Derive, model: Model, tmp_path: Path) -> None:
+        error = self.refused(made, CreatedState(["factor=x", "other=1"], tmp_path), model)
+        assert isinstance(error, InvalidInput)
+        assert len(error.problems) == 2
+
+    def test_code_that_fails(self, made: Derive, model: Model, tmp_path: Path, base: Snapshot) -> None:
+        class Broken(CreatedState):
+            pass
+
+        path = model.directory / "code" / "model.py"
+        path.write_text(path.read_text().replace("save(out, 1.0", "raise RuntimeError  # "))
+        broken = take(model, "broken")
+        before = refs(model.directory), picture(tmp_path)
+        for form in (derive.derive, reference_form.derive):
+            with pytest.raises(OperationFailed):
+                form(broken, "dogs", tmp_path / "dogs", state=Broken([], tmp_path))
+            assert (refs(model.directory), picture(tmp_path)) == before
+
+    def test_a_name_that_is_taken_before_the_code_runs(self, model: Model, base: Snapshot) -> None:
+        with pytest.raises(GitstoreError, match=r"^there is a model or branch called main already$"):
+            derive.derive(base, "main", model.directory.parent / "x", state=CreatedState(["no"], Path()))
+
+
+@pytest.mark.parametrize("form", ["", "--reference"])
+class TestCommand:
+    def derive(self, gitstore: Gitstore, model: Model, form: str, *options: str) -> tuple[int, str]:
+        options = (*options, "--json", *([form] if form else []))
+        done = gitstore("derive", "v1", "dogs", *options, cwd=model.directory)
+        if done.code == 0:
+            assert json.loads(done.stdout)["form"] == ("reference" if form else "worktree")
+        return done.code, done.stderr
+
+    def test_create(self, gitstore: Gitstore, model: Model, base: Snapshot, form: str) -> None:
+        (model.directory / "f.json").write_text("2.5")
+        options = ("--state", "create", "-p", "factor=@f.json")
+        assert self.derive(gitstore, model, form, *options) == (0, "")
+        assert content(Model.open(model.directory.parent / "dogs")) == {"factor.json": b"2.5"}
+
+    def test_a_path_called_like_a_word(
+        self, gitstore: Gitstore, model: Model, base: Snapshot, form: str
+    ) -> None:
+        (model.directory / "copy").write_bytes(b"its own")
+        assert self.derive(gitstore, model, form, "--state", "./copy") == (0, "")
+        assert content(Model.open(model.directory.parent / "dogs")) == {"copy": b"its own"}
+
+    @pytest.mark.parametrize("word", ["copy", "none", "."])
+    def test_values_for_nothing(
+        self, gitstore: Gitstore, model: Model, base: Snapshot, form: str, word: str
+    ) -> None:
+        code, said = self.derive(gitstore, model, form, "--state", word, "-p", "factor=1")
+        assert code == 2
+        assert said.endswith("error: -p gives values to --state create, and to nothing else\n")
+
+
+@pytest.mark.parametrize("step", ["first_state.add", "base_repository.changes", "derive._point"])
+def test_killed_before_the_refs(base: Snapshot, tmp_path: Path, git: Git, step: str, fsck: Fsck) -> None:
+    put(Model.open(base.repository.directory), "initial", {"weights": b"other"})
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from gitstore import base_repository, derive, first_state, reference, reference_form\n"
+        "def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"{step} = kill\n"
+        "base = reference.resolve('v1', Path(sys.argv[1]))\n"
+        "form = reference_form if sys.argv[3] == 'reference' else derive\n"
+        "form.derive(base, 'dogs', Path(sys.argv[2]), state=first_state.Imported([Path(sys.argv[4])]))"
+    )
+    form = "reference" if step.startswith("base") else "worktree"
+    files = base.repository.directory / "states" / "initial"
+    places = [str(base.repository.directory), str(tmp_path / "dogs"), form, str(files)]
+    command = [sys.executable, "-c", script, *places]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert "dogs" not in os.listdir(tmp_path)
+    assert not [ref for ref in refs(base.repository.directory) if "dogs" in ref]
+    module = reference_form if form == "reference" else derive
+    made = module.derive(base, "dogs", tmp_path / "dogs", state=Imported([files]))
+    assert content(made.model) == {"weights": b"other"}
+    fsck(made.model.directory)

@@ -1,0 +1,378 @@
+"""Models in a repository of their own, based on a snapshot of another: whole, alone, and costing nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, gc, models, reference, reference_form, removal, settings, state, usage, verify
+from gitstore.derive import Derived
+from gitstore.errors import GitstoreError
+from gitstore.lineage import Lineage
+from gitstore.model import Model
+from gitstore.objects.repository import Repository
+from gitstore.run import operations
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Fsck, Git, Gitstore
+from tests.support.failing import fails
+from tests.support.models import make, noise, picture, put, refs, take
+
+
+@pytest.fixture
+def base(model: Model) -> Snapshot:
+    """digits@v1, with 2 MB of weights."""
+    put(model, "initial", {"large": noise(2_000_000)})
+    return take(model, "v1")
+
+
+@pytest.fixture
+def made(base: Snapshot, tmp_path: Path) -> Derived:
+    """dogs, in a repository of its own."""
+    return reference_form.derive(base, "dogs", tmp_path / "dogs")
+
+
+@pytest.fixture
+def dogs(made: Derived) -> Model:
+    return made.model
+
+
+def again(model: Model) -> Model:
+    return Model.open(model.directory)
+
+
+def sound(dogs: Model, fsck: Fsck) -> None:
+    """It can take a snapshot, of which all is there."""
+    found = take(again(dogs), "sound")
+    assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
+    fsck(dogs.directory)
+
+
+def lives(dogs: Model, fsck: Fsck) -> None:
+    """Everything works on: verifying, evaluating, training, taking snapshots, deriving, collecting."""
+    here = again(dogs)
+    first = take(here, "first")
+    tags = verify.snapshots(here.repository, "refs/tags/", below=True)
+    assert verify.verify(here.repository, tags).problems == ()
+    done = operations.evaluate_snapshot(first, ["values=[1, 2]"], directory=here.directory)
+    assert done.outputs["products"].tolist() == [2.0, 4.0]
+    operations.train(here, ["values=[1.0]"], directory=here.directory, name="better")
+    state.use(here, "better")
+    second = take(here, "second")
+    done = operations.evaluate_snapshot(second, ["values=[1]"], directory=here.directory)
+    assert done.outputs["products"].tolist() == [4.0]
+    assert (state.materialise(here, "initial") / "large").read_bytes() == noise(2_000_000)
+    gc.gc(here.repository)
+    fsck(here.directory)
+
+
+class TestWhatItMakes:
+    def test_a_repository_that_begins_at_the_base(
+        self, dogs: Model, base: Snapshot, git: Git, fsck: Fsck
+    ) -> None:
+        assert git("log", "--format=%s", cwd=dogs.directory).splitlines() == [
+            "Derive dogs from digits@v1",
+            "Snapshot v1 of digits",
+            "A model that multiplies",
+            "Make digits a gitstore model",
+        ]
+        assert (dogs.name, dogs.prefix, dogs.repository.head()) == ("dogs", "", "main")
+        assert git("rev-parse", "main:code", cwd=dogs.directory).strip() == str(base.code)
+        assert git("status", "--porcelain", cwd=dogs.directory) == ""
+        assert git("tag", cwd=dogs.directory) == ""
+        assert git("config", "core.bigFileThreshold", cwd=dogs.directory) == "256k\n"
+        fsck(dogs.directory)
+
+    def test_nothing_else_of_the_base_s_repository(
+        self, model: Model, base: Snapshot, git: Git, tmp_path: Path
+    ) -> None:
+        put(model, "initial", {"secret": noise(50_000, 7)})
+        take(model, "v2")
+        git("stash", "push", "--quiet", "--all", cwd=model.directory)
+        git("config", "user.secret", "x", cwd=model.directory)
+        (model.repository.common / "hooks" / "post-commit").write_text("exit 1\n")
+        dogs = reference_form.derive(base, "dogs", tmp_path / "dogs").model
+        command = ("cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
+        has = set(git(*command, cwd=dogs.directory).split())
+        wanted = set(
+            git("rev-list", "--objects", "--no-object-names", str(base.oid), cwd=model.directory).split()
+        )
+        since = ("main", "refs/states/initial", f"^{base.commit}")
+        own = set(git("rev-list", "--objects", "--no-object-names", *since, cwd=dogs.directory).split())
+        assert has == wanted | own
+        assert "secret" not in git("config", "--list", "--local", cwd=dogs.directory)
+        assert not (dogs.repository.common / "hooks" / "post-commit").exists()
+
+    def test_settings_that_say_where_the_base_is(self, dogs: Model, base: Snapshot) -> None:
+        assert dogs.settings.based_on == settings.BasedOn(
+            model="digits",
+            snapshot="v1",
+            tag=str(base.oid),
+            commit=str(base.commit),
+            url=str(base.repository.directory).rstrip("/"),
+        )
+
+    def test_read_only_code_and_no_state_on_disk(self, dogs: Model) -> None:
+        modes = [path.stat().st_mode & 0o777 for path in (dogs.directory / "code").iterdir()]
+        assert modes == [0o444]
+        assert list((dogs.directory / "states" / "initial").iterdir()) == []
+        assert state.active(dogs) == "initial"
+
+    def test_a_snapshot_says_what_it_is_based_on(self, dogs: Model, base: Snapshot) -> None:
+        found = take(dogs, "v1")
+        assert (found.ref, found.tag.trailers["Based-On"]) == ("refs/tags/v1", f"digits@v1 {base.oid}")
+
+    def test_its_code_is_the_base_s(self, dogs: Model) -> None:
+        path = dogs.directory / "code" / "model.py"
+        path.chmod(0o644)
+        path.write_text("other\n")
+        with pytest.raises(
+            GitstoreError, match=r"^code/model.py differs from the base digits@v1; dogs has no code"
+        ):
+            take(again(dogs), "v1")
+
+    def test_what_the_models_table_says(self, dogs: Model, base: Snapshot) -> None:
+        listed = models.every(dogs).models
+        assert [(each.name, each.prefix) for each in listed] == [("dogs", "")]
+        assert dogs.base is not None
+        place = str(base.repository.directory).rstrip("/")
+        assert Lineage(listed).called(dogs.base) == f"digits@v1 in {place}"
+
+    def test_usage_tells_what_is_linked(self, made: Derived, base: Snapshot) -> None:
+        for repository in (made.model.repository, base.repository):
+            found = usage.measure(repository)
+            assert found.linked >= made.brought.linked > 1_900_000
+            assert all(
+                each.size == each.live + each.dead + each.duplicate + each.frame for each in found.packs
+            )
+            assert sum(each.charged for each in found.holders) == found.live
+        assert made.added < 10_000
+
+    def test_of_a_derived_model_and_of_another_reference_model(
+        self, base: Snapshot, dogs: Model, tmp_path: Path, fsck: Fsck
+    ) -> None:
+        cats = derive.derive(base, "cats", tmp_path / "cats").model
+        kittens = reference_form.derive(take(cats, "v7"), "kittens", tmp_path / "kittens").model
+        pugs = reference_form.derive(take(dogs, "v1"), "pugs", tmp_path / "pugs").model
+        for directory in (base.repository.directory, dogs.directory):
+            shutil.rmtree(directory)
+        assert kittens.base is not None
+        assert (kittens.base.model, kittens.base.snapshot) == ("cats", "v7")
+        for each in (kittens, pugs):
+            sound(each, fsck)
+
+    def test_of_a_bare_repository_and_at_strange_places(
+        self, base: Snapshot, git: Git, tmp_path: Path, fsck: Fsck
+    ) -> None:
+        place = tmp_path / "größe: \"1\" 'x' \\n"
+        git("clone", "-q", "--mirror", str(base.repository.directory), str(place / "b.git"), cwd=tmp_path)
+        bare = reference.resolve("v1", place / "b.git")
+        assert derive.beside(bare.repository, "cats") == place / "cats"
+        cats = reference_form.derive(bare, "cats", place / "cats").model
+        assert git("ls-remote", "base", "refs/tags/v1", cwd=cats.directory).split()[0] == str(base.oid)
+        shutil.rmtree(place / "b.git")
+        sound(cats, fsck)
+
+
+class TestTheRemote:
+    def test_shows_what_there_is_and_brings_none_of_it(
+        self, model: Model, dogs: Model, base: Snapshot, git: Git
+    ) -> None:
+        take(model, "v2")
+        before = refs(dogs.directory)
+        assert "refs/tags/v2" in git("ls-remote", "base", cwd=dogs.directory)
+        for command in (["base"], ["--all"], ["--tags", "base"], ["--prune", "base"], []):
+            git("fetch", "--quiet", *command, cwd=dogs.directory)
+        git("remote", "update", cwd=dogs.directory)
+        assert refs(dogs.directory) == before
+        assert git("rev-parse", "base/digits/v1^{commit}", cwd=dogs.directory).strip() == str(base.commit)
+
+    def test_takes_nothing(self, model: Model, dogs: Model) -> None:
+        take(dogs, "v9")
+        before = refs(model.directory)
+        for command in ([], ["base"], ["base", "main"], ["--all", "base"], ["--tags", "base"]):
+            push = ["git", "push", *command]
+            done = subprocess.run(push, cwd=dogs.directory, capture_output=True, check=False)
+            assert done.returncode != 0
+        assert refs(model.directory) == before
+
+
+class TestWithoutItsBase:
+    def test_deleted(self, dogs: Model, base: Snapshot, fsck: Fsck) -> None:
+        shutil.rmtree(base.repository.directory)
+        lives(dogs, fsck)
+
+    def test_collected(self, dogs: Model, model: Model, base: Snapshot, git: Git, fsck: Fsck) -> None:
+        removal.remove(removal.examine([base]))
+        git("checkout", "-q", "--orphan", "empty", cwd=model.directory)
+        git("commit", "-qm", "nothing of before", cwd=model.directory)
+        git("branch", "-qD", "main", cwd=model.directory)
+        git("reflog", "expire", "--expire=now", "--all", cwd=model.directory)
+        gc.gc(Repository(model.repository.common))
+        for path in (model.repository.common / "objects" / "pack").glob("*.keep"):
+            path.unlink()
+        git("gc", "-q", "--prune=now", cwd=model.directory)
+        assert base.oid not in Repository(model.repository.common).objects
+        lives(dogs, fsck)
+        fsck(model.directory)
+
+    def test_rewritten(self, dogs: Model, model: Model, base: Snapshot, git: Git, fsck: Fsck) -> None:
+        git("commit", "-q", "--amend", "-m", "another history", cwd=model.directory)
+        git("tag", "--force", "-a", "-m", "moved", "v1", "HEAD", cwd=model.directory)
+        git("repack", "-adfq", cwd=model.directory)
+        lives(dogs, fsck)
+
+    def test_and_it_harms_nobody(
+        self, dogs: Model, model: Model, base: Snapshot, git: Git, fsck: Fsck
+    ) -> None:
+        """What is linked is removed here, and never written."""
+        packs = model.repository.common / "objects" / "pack"
+        before = {path.name: path.read_bytes() for path in packs.iterdir()}
+        sound(dogs, fsck)
+        gc.gc(dogs.repository)
+        for path in (dogs.repository.common / "objects" / "pack").glob("*.keep"):
+            path.unlink()
+        git("update-ref", "-d", "refs/heads/main", cwd=dogs.directory)
+        git("repack", "-adfq", cwd=dogs.directory)
+        git("prune", "--expire=now", cwd=dogs.directory)
+        shutil.rmtree(dogs.directory)
+        assert {path.name: path.read_bytes() for path in packs.iterdir()} == before
+        fsck(model.directory)
+
+
+class TestRefusals:
+    def test_a_directory_that_is_taken(self, base: Snapshot, tmp_path: Path) -> None:
+        (tmp_path / "dogs").mkdir()
+        (tmp_path / "dogs" / "file").touch()
+        before = picture(tmp_path)
+        with fails(
+            f"{tmp_path / 'dogs'} exists already",
+            hint="name another directory: gitstore derive SNAPSHOT NAME DIR",
+        ):
+            reference_form.derive(base, "dogs", tmp_path / "dogs")
+        assert picture(tmp_path) == before
+
+    def test_a_name_that_none_can_have(self, base: Snapshot, tmp_path: Path) -> None:
+        with fails("'a b' cannot be the name of a model: it has a space in it"):
+            reference_form.derive(base, "a b", tmp_path / "x")
+
+    def test_a_shallow_and_a_partial_clone(self, base: Snapshot, git: Git, tmp_path: Path) -> None:
+        origin = f"file://{base.repository.directory}"
+        git("clone", "-q", "--depth=1", "--branch=v1", origin, "shallow", cwd=tmp_path)
+        git("config", "uploadpack.allowFilter", "true", cwd=base.repository.directory)
+        git("clone", "-q", "--filter=blob:none", origin, "partial", cwd=tmp_path)
+        before = picture(tmp_path)
+        for name, what in {
+            "shallow": "a shallow clone: it lacks a part of the base's history",
+            "partial": "a partial clone: it may lack some of the base's files",
+        }.items():
+            with fails(f"{tmp_path / name} is {what}"):
+                reference_form.derive(reference.resolve("v1", tmp_path / name), "dogs", tmp_path / "dogs")
+        assert picture(tmp_path) == before
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+    def test_a_repository_of_somebody_else(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
+        place = tmp_path / "digits"
+        os.chown(place, 65534, -1)
+        done = gitstore("derive", "./digits@v1", "dogs", cwd=tmp_path)
+        assert (done.code, done.stderr) == (
+            1,
+            f"error: {place} belongs to somebody else, and git is not told to trust it\n"
+            f"hint: if you trust it: git config --global --add safe.directory {place}\n",
+        )
+
+    def test_a_base_that_is_gone_meanwhile(self, base: Snapshot, git: Git, tmp_path: Path) -> None:
+        git("tag", "--delete", "v1", cwd=base.repository.directory)
+        with fails("the snapshot v1 is gone: somebody removed it meanwhile"):
+            reference_form.derive(base, "dogs", tmp_path / "dogs")
+        assert not (tmp_path / "dogs").exists()
+
+
+class TestInterrupted:
+    @pytest.mark.parametrize(
+        "step",
+        [
+            "linking._pack_rest = kill",
+            "base_repository.remember = kill",
+            "reference_form.set_writable = kill",
+            "construction._appear = kill",
+        ],
+    )
+    def test_nothing_is_there_and_the_same_again_works(
+        self, base: Snapshot, tmp_path: Path, fsck: Fsck, step: str
+    ) -> None:
+        script = (
+            "import os, signal, sys; from pathlib import Path\n"
+            "from gitstore import base_repository, reference, reference_form\n"
+            "from gitstore.objects import construction, linking\n"
+            "def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
+            f"{step}\n"
+            "reference_form.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
+        )
+        place = tmp_path / "new" / "dogs"
+        done = subprocess.run([sys.executable, "-c", script, base.repository.directory, place], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert not place.exists()
+        fsck(base.repository)
+        made = reference_form.derive(base, "dogs", place)
+        assert os.listdir(place.parent) == ["dogs"]
+        sound(made.model, fsck)
+
+    def test_two_at_once(self, base: Snapshot, tmp_path: Path, fsck: Fsck) -> None:
+        command = [
+            str(Path(sys.executable).with_name("gitstore")),
+            "derive",
+            "./digits@v1",
+            "dogs",
+            "--reference",
+        ]
+        both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        said = [process.communicate()[1] for process in both]
+        codes = sorted(process.returncode for process in both)
+        assert codes == [0, 1], said
+        assert sorted(os.listdir(tmp_path)) == ["digits", "dogs"]
+        sound(Model.open(tmp_path / "dogs"), fsck)
+
+
+class TestCommand:
+    def test_from_anywhere(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
+        done = gitstore("derive", "digits@v1", "dogs", cwd=tmp_path)
+        assert done.code == 0, done.stderr
+        assert done.stderr.startswith(f"Derived dogs from digits@v1 in {tmp_path / 'dogs'}: added ")
+        assert ", linked 1.9 MiB\n" in done.stderr
+
+    def test_from_another_model(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
+        other = make(tmp_path / "elsewhere" / "other", "other")
+        done = gitstore("derive", "../../../digits@v1", "dogs", "--json", cwd=other.directory / "code")
+        assert done.code == 0, done.stderr
+        found = json.loads(done.stdout)
+        place = str(base.repository.directory).rstrip("/")
+        assert (found["form"], found["base"]["url"]) == ("reference", place)
+        assert found["directory"].rstrip("/") == str(tmp_path / "dogs")
+        assert found["linked_bytes"] > 1_900_000 > found["added_bytes"] > 0
+
+    def test_of_the_same_repository(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
+        here = base.repository.directory / "code"
+        worktree = json.loads(gitstore("derive", "v1", "cats", "--json", cwd=here).stdout)
+        assert (worktree["form"], worktree["base"]["url"]) == ("worktree", None)
+        assert gitstore("derive", "../../cats@v1", "x", cwd=here).code == 1
+        take(Model.open(tmp_path / "cats"), "v3")
+        done = gitstore("derive", "cats@v3", "dogs", "my dogs", "--reference", cwd=here)
+        assert done.code == 0, done.stderr
+        assert Model.open(here / "my dogs").name == "dogs"
+
+    def test_of_a_derived_model_by_its_path(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
+        take(derive.derive(base, "cats", tmp_path / "sub" / "cats").model, "v3")
+        for number, source in enumerate(["./digits@cats/v3", "sub/cats@v3"]):
+            done = gitstore("derive", source, "kittens", f"k{number}", cwd=tmp_path)
+            assert done.code == 0, done.stderr
+        assert gitstore("derive", "./digits@nobody/v3", "kittens", "k", cwd=tmp_path).stderr == (
+            "error: there is no snapshot ./digits@nobody/v3: nobody is neither a model of this repository"
+            " nor a directory\nhint: gitstore list --all shows the snapshots of all its models\n"
+        )

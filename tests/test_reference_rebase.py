@@ -1,0 +1,143 @@
+"""Moving a reference model to another snapshot, of a base that may have moved itself."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gitstore import reference, reference_form, state, verify
+from gitstore.errors import GitstoreError
+from gitstore.model import Model
+from gitstore.rebase import Incompatible, Rebased, rebase
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Fsck, Git, Gitstore
+from tests.support.failing import fails
+from tests.support.models import make, noise, picture, put, refs, take
+
+
+@pytest.fixture
+def dogs(model: Model, tmp_path: Path) -> Model:
+    """A reference model on digits@v1, when digits has a v2 with 2 MB more, and other code."""
+    made = reference_form.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    path = model.directory / "code" / "model.py"
+    path.write_text(path.read_text().replace("RATE = 2.0", "RATE = 5.0"))
+    put(model, "initial", {"large": noise(2_000_000)})
+    take(model, "v2")
+    return made
+
+
+def moved(dogs: Model, to: str, *, force: bool = False) -> Rebased:
+    here = Model.open(dogs.directory)
+    return rebase(here, reference.find_base(to, here, here.directory), force=force)
+
+
+@pytest.mark.parametrize("to", ["v2", "digits@v2", "../digits@v2"])
+def test_to_another_snapshot(dogs: Model, model: Model, to: str, git: Git, fsck: Fsck) -> None:
+    before = state.saved_tree(dogs, "initial")
+    done = moved(dogs, to)
+    assert done.commit is not None
+    assert done.brought.linked > 1_900_000
+    assert done.brought.copied < 1000
+    assert done.model.base is not None
+    assert (done.model.base.snapshot, done.model.base.url) == ("v2", done.url)
+    assert done.url == str(model.directory).rstrip("/")
+    path = dogs.directory / "code" / "model.py"
+    assert ("RATE = 5.0" in path.read_text(), path.stat().st_mode & 0o777) == (True, 0o444)
+    assert git("status", "--porcelain", cwd=dogs.directory) == ""
+    assert git("tag", cwd=dogs.directory) == ""
+    assert state.saved_tree(done.model, "initial") == before
+    assert moved(dogs, to).commit is None
+    shutil.rmtree(model.directory)
+    found = take(done.model, "own")
+    assert found.tag.trailers["Based-On"].startswith("digits@v2 ")
+    assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
+    fsck(dogs.directory)
+
+
+def test_a_base_that_has_moved(dogs: Model, model: Model, git: Git, tmp_path: Path) -> None:
+    place = tmp_path / "größer  als"
+    model.directory.rename(place)
+    with fails(
+        f"the base's repository is not in {str(model.directory).rstrip('/')} any more",
+        hint="gitstore rebase PATH@v1 says where it is now",
+    ):
+        moved(dogs, "v1")
+    done = moved(dogs, f"{place}@v1")  # the same snapshot: only its place is news
+    assert done.commit is not None
+    assert done.model.base is not None
+    assert done.model.base.url == str(place)
+    assert git("config", "remote.base.url", cwd=dogs.directory) == f"{place}\n"
+    assert "refs/tags/v2" in git("ls-remote", "base", cwd=dogs.directory)
+    assert moved(dogs, "v2").commit is not None
+
+
+def test_by_url_only_what_is_missing(dogs: Model, model: Model) -> None:
+    done = moved(dogs, f"file://{model.directory}@v2")
+    assert done.brought.linked == 0
+    assert 2_000_000 < done.brought.copied < 2_010_000
+    put(model, "initial", {"more": noise(50_000, 3)})
+    take(model, "v3")
+    assert 50_000 < moved(dogs, "v3").brought.copied < 60_000
+    private = dogs.repository.private
+    assert not list(private.glob("tmp_*"))
+
+
+class TestRefusals:
+    def refused(self, dogs: Model, to: str, *, force: bool = False) -> GitstoreError:
+        before = refs(dogs.directory), picture(dogs.directory)
+        with pytest.raises(GitstoreError) as caught:
+            moved(dogs, to, force=force)
+        assert (refs(dogs.directory), picture(dogs.directory)) == before
+        return caught.value
+
+    def test_no_such_snapshot(self, dogs: Model, model: Model) -> None:
+        assert self.refused(dogs, "v9").message == "there is no snapshot v9"
+        url = f"file://{model.directory}"
+        assert self.refused(dogs, f"{url}@v9").message == f"there is no snapshot v9 in {url}"
+
+    def test_types_that_no_longer_fit(self, dogs: Model, model: Model) -> None:
+        path = model.directory / "settings.yaml"
+        path.write_text(path.read_text().replace("[f64], shape: [-1]", "[f32], shape: [-1]"))
+        take(model, "v3")
+        error = self.refused(dogs, "v3")
+        assert isinstance(error, Incompatible)
+        assert "digits@v3 does not take f64" in error.message
+        assert moved(dogs, "v3", force=True).misfits == error.misfits
+
+    def test_of_another_model(self, dogs: Model, tmp_path: Path) -> None:
+        take(make(tmp_path / "other", "other"), "v1")
+        error = self.refused(dogs, "../other@v1")
+        assert error.message == "other@v1 is no snapshot of digits, which dogs is based on"
+        assert moved(dogs, "../other@v1", force=True).commit is not None
+
+    def test_its_own_and_what_is_based_on_it(self, dogs: Model, tmp_path: Path) -> None:
+        own = take(dogs, "own")
+        assert self.refused(dogs, "dogs@own").message == "dogs@own is a snapshot of dogs itself"
+        pugs = reference_form.derive(own, "pugs", tmp_path / "pugs").model
+        take(pugs, "v1")
+        error = self.refused(dogs, "../pugs@v1", force=True)
+        assert error.message == "pugs@v1 is based on dogs, which cannot be based on it in turn"
+
+    def test_a_worktree_stays_in_its_repository(self, dogs: Model, model: Model, tmp_path: Path) -> None:
+        from gitstore import derive
+
+        base: Snapshot = reference.resolve("v1", model.directory)
+        cats = derive.derive(base, "cats", tmp_path / "cats").model
+        take(make(tmp_path / "other", "other"), "v1")
+        for to, called in {
+            "../other@v1": "other@v1",
+            "file:///nowhere@v1": "v1 in file:///nowhere",
+        }.items():
+            assert self.refused(cats, to).message == (
+                f"{called} is in another repository, and a worktree cannot leave its own"
+            )
+
+
+def test_command(dogs: Model, gitstore: Gitstore) -> None:
+    done = gitstore("rebase", "v2", cwd=dogs.directory / "code")
+    assert done.code == 0
+    assert done.stderr.startswith("Rebased dogs from digits@v1 on digits@v2: "), done.stderr
+    assert done.stderr.endswith("linked 1.9 MiB\n")
+    assert gitstore("rebase", "v2", cwd=dogs.directory).stderr == "dogs is based on digits@v2 already\n"

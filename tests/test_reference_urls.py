@@ -1,0 +1,205 @@
+"""Models based on snapshots behind a URL: fetched by stock git, or not a trace of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, reference, reference_form, verify
+from gitstore.errors import GitstoreError
+from gitstore.model import Model
+from gitstore.objects.fetching import shown
+from gitstore.reference import Elsewhere, NoSuchSnapshot
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Fsck, Git, Gitstore
+from tests.support.failing import fails
+from tests.support.models import noise, picture, put, refs, take
+
+SECRET, TOKEN = "ada:secret@", "token@"
+
+
+@pytest.fixture
+def base(model: Model) -> Snapshot:
+    put(model, "initial", {"large": noise(2_000_000)})
+    found = take(model, "v1")
+    put(model, "initial", {"later": noise(100_000, 1)})
+    take(model, "v2")
+    return found
+
+
+@pytest.fixture
+def url(base: Snapshot) -> str:
+    return f"file://{base.repository.directory}".rstrip("/")
+
+
+@pytest.fixture
+def daemon(base: Snapshot) -> Iterator[str]:
+    """The URL of the base's repository, served on a loopback port by git daemon."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    root = base.repository.directory.parent
+    command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", f"--base-path={root}", "--export-all",
+               "--reuseaddr", str(root)]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        for _ in range(500):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if process.poll() is not None:
+                pytest.skip("git daemon is not installed, or cannot listen")
+            time.sleep(0.01)
+        yield f"git://127.0.0.1:{port}/digits"
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()
+
+
+def sound(model: Model, fsck: Fsck) -> None:
+    found = take(Model.open(model.directory), "own")
+    assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
+    fsck(model.directory)
+
+
+class TestFetched:
+    def test_the_snapshot_and_nothing_else(
+        self, base: Snapshot, url: str, tmp_path: Path, git: Git, fsck: Fsck
+    ) -> None:
+        shares: list[float] = []
+        there = tmp_path / "größe dogs"
+        made = reference_form.derive(Elsewhere(url, ("v1",)), "dogs", there, fetched=shares.append)
+        assert shares[-1] == 1.0
+        assert made.brought.linked == 0
+        assert 2_000_000 < made.added < 2_100_000
+        command = ("cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
+        wanted = git("rev-list", "--objects", "--no-object-names", "v1", cwd=base.repository.directory)
+        since = ("main", "refs/states/initial", f"^{base.commit}")
+        own = git("rev-list", "--objects", "--no-object-names", *since, cwd=there)
+        assert set(git(*command, cwd=there).split()) == {*wanted.split(), *own.split()}
+        assert made.model.base is not None
+        assert made.model.base.url == url
+        assert git("config", "remote.base.url", cwd=there).strip() == url
+        assert set(refs(there)) == {
+            "refs/heads/main", "refs/remotes/base/digits/v1", "refs/states/HEAD", "refs/states/initial",
+            "worktrees",
+        }  # fmt: skip
+        assert [path.name for path in (there / ".git" / "gitstore").glob("tmp_*")] == []
+        marks = [path.read_text() for path in (there / ".git" / "objects" / "pack").glob("*.keep")]
+        assert sorted(marks) == ["gitstore\n", "gitstore: packed by git\n"]
+        shutil.rmtree(base.repository.directory)
+        sound(made.model, fsck)
+
+    def test_from_a_daemon(self, daemon: str, tmp_path: Path, gitstore: Gitstore, fsck: Fsck) -> None:
+        done = gitstore("derive", f"{daemon}@v1", "dogs", cwd=tmp_path)
+        assert done.code == 0, done.stderr
+        assert done.stderr == f"Derived dogs from digits@v1 in {tmp_path / 'dogs'}: added 1.9 MiB\n"
+        dogs = Model.open(tmp_path / "dogs")
+        done = gitstore("rebase", "v2", cwd=dogs.directory)
+        assert done.stderr.startswith("Rebased dogs from digits@v1 on digits@v2: added 98"), done.stderr
+        sound(dogs, fsck)
+
+    def test_a_derived_model_s(self, base: Snapshot, url: str, tmp_path: Path, gitstore: Gitstore) -> None:
+        cats = derive.derive(base, "cats", tmp_path / "cats").model
+        take(cats, "v3")
+        done = gitstore("derive", f"{url}@cats/v3", "kittens", "k", cwd=tmp_path)
+        assert done.code == 0, done.stderr
+        take(cats, "v4")
+        done = gitstore("rebase", "v4", cwd=tmp_path / "k")
+        assert done.stderr.startswith("Rebased kittens from cats@v3 on cats@v4"), done.stderr
+
+    def test_here_unless_told_otherwise(self, url: str, model: Model, gitstore: Gitstore) -> None:
+        assert gitstore("derive", f"{url}@v1", "dogs", cwd=model.directory / "states").code == 0
+        assert Model.open(model.directory / "states" / "dogs").name == "dogs"
+
+
+class TestNotFetched:
+    def refused(self, source: Elsewhere, directory: Path) -> GitstoreError:
+        before = picture(directory)
+        with pytest.raises(GitstoreError) as caught:
+            reference_form.derive(source, "dogs", directory / "new" / "dogs")
+        assert picture(directory) == before
+        assert "\n" not in caught.value.message
+        assert caught.value.exit_code == 1
+        return caught.value
+
+    def test_a_missing_tag(self, url: str, tmp_path: Path) -> None:
+        error = self.refused(Elsewhere(url, ("v9",)), tmp_path)
+        assert (type(error), error.message) == (NoSuchSnapshot, f"there is no snapshot v9 in {url}")
+        assert error.hint == f"git ls-remote --tags {url} shows what there is"
+
+    def test_a_missing_repository(self, url: str, tmp_path: Path) -> None:
+        error = self.refused(Elsewhere(f"{url}s", ("v1",)), tmp_path)
+        assert error.message.startswith(f"{url}s cannot be read: ")
+
+    def test_a_host_that_does_not_answer(self, tmp_path: Path) -> None:
+        with socket.socket() as taken:  # bound, and not listening
+            taken.bind(("127.0.0.1", 0))
+            address = f"git://127.0.0.1:{taken.getsockname()[1]}/m"
+            error = self.refused(Elsewhere(address, ("v1",)), tmp_path)
+        assert error.message.startswith(f"{address} cannot be read: ")
+
+    @pytest.mark.parametrize("options", [[], ["-a", "-m", "a tag"]], ids=["light", "annotated"])
+    def test_a_tag_that_is_no_snapshot(
+        self, url: str, model: Model, tmp_path: Path, git: Git, options: list[str]
+    ) -> None:
+        git("tag", *options, "release", cwd=model.directory)
+        error = self.refused(Elsewhere(url, ("release",)), tmp_path)
+        assert error.message == f"refs/tags/release in {url} is a tag, but no snapshot"
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("ext::sh -c true@v1", "'ext::sh -c true' names a remote helper, which git would run"),
+            (
+                "https://example.org/m.git@v 1",
+                "there is no snapshot 'v 1' in https://example.org/m.git",
+            ),
+            (
+                f"https://{SECRET}example.org/m@x/y/z",
+                "there is no snapshot 'x/y/z' in https://example.org/m",
+            ),
+        ],
+    )
+    def test_what_git_is_not_asked_for(self, tmp_path: Path, text: str, message: str) -> None:
+        with pytest.raises(GitstoreError) as caught:
+            reference.find(text, tmp_path)
+        assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("url", "recorded"),
+    [
+        ("https://example.org/m.git", "https://example.org/m.git"),
+        (f"https://{SECRET}example.org:8443/m.git", "https://example.org:8443/m.git"),
+        (f"https://{TOKEN}example.org/m.git", "https://example.org/m.git"),
+        ("ssh://ada:secret@example.org/m", "ssh://ada@example.org/m"),
+        ("ssh://git@example.org:22/m", "ssh://git@example.org:22/m"),
+        ("git@example.org:m/größe.git", "git@example.org:m/größe.git"),
+        ("file:///srv/a@b/m", "file:///srv/a@b/m"),
+    ],
+)
+def test_no_password_is_shown_or_recorded(url: str, recorded: str) -> None:
+    assert shown(url) == recorded
+
+
+def test_nor_said_when_it_fails(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}/m"
+        with pytest.raises(GitstoreError) as caught:
+            reference_form.derive(Elsewhere(f"http://{SECRET}{place}", ("v1",)), "dogs", tmp_path / "dogs")
+    assert caught.value.message.startswith(f"http://{place} cannot be read: ")
+    assert "secret" not in f"{caught.value.message}{caught.value.hint}"
+
+
+def test_other_commands_read_local_repositories(url: str, tmp_path: Path) -> None:
+    with fails(f"{url}@v1: snapshots are read from a local repository", hint=f"git clone {url} first"):
+        reference.resolve(f"{url}@v1", tmp_path)
