@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gitstore.objects.repository import Repository
+
+GITSTORE = Path(sys.executable).with_name("gitstore")
+"""The installed program."""
 
 # What git fsck says of a repository that has no commit yet.
 _NOTICES = ("notice: HEAD points to an unborn branch", "notice: No default references")
@@ -56,8 +61,23 @@ def fsck(repository: Repository | Path) -> None:
 
 def gitstore(*arguments: str, cwd: Path, stdin: str = "") -> Outcome:
     """Run the installed gitstore."""
-    command = Path(sys.executable).with_name("gitstore")
     done = subprocess.run(
-        [command, *arguments], cwd=cwd, input=stdin, capture_output=True, text=True, check=False
+        [GITSTORE, *arguments], cwd=cwd, input=stdin, capture_output=True, text=True, check=False
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def said(*lines: str, code: int = 0) -> Outcome:
+    """Nothing on stdout, and these lines on stderr."""
+    return Outcome(code, "", "".join(f"{line}\n" for line in lines))
+
+
+def parsed(outcome: Outcome) -> Any:
+    """The JSON of a command that succeeded and had nothing else to say."""
+    assert (outcome.code, outcome.stderr) == (0, "")
+    return json.loads(outcome.stdout)
+
+
+def bytes_hidden(text: str) -> str:
+    """Sizes in a pack depend on the version of the compressor; everything else is exact."""
+    return re.sub(r"added \d[\d.]* (B|KiB|MiB)", "added SIZE", text)
