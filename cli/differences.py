@@ -11,13 +11,13 @@ from gitstore.cli import output
 from gitstore.quoting import quoted
 
 if TYPE_CHECKING:
-    from gitstore.diff import Diff
+    from gitstore.diffing.diff import Diff
+    from gitstore.diffing.safetensors import Tensor
+    from gitstore.diffing.settings_diff import KeyChange, SettingsDiff
+    from gitstore.diffing.state_diff import FileChange, StateDiff
+    from gitstore.diffing.tensor_diff import TensorChange, TensorDiff
     from gitstore.model import Model
-    from gitstore.safetensors import Tensor
-    from gitstore.settings_diff import KeyChange, SettingsDiff
     from gitstore.snapshot import Snapshot
-    from gitstore.state_diff import FileChange, StateDiff
-    from gitstore.tensor_diff import TensorChange, TensorDiff
 
 
 def show(found: Diff) -> None:

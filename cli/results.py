@@ -15,14 +15,13 @@ def show_state(result: Result, verb: str, *, as_json: bool) -> None:
     from gitstore.units import format_duration, format_size
 
     saved = result.saved
-    added = saved.pack.size if saved.pack is not None else 0
     if as_json:
         output.data_json(
             {
                 "state": saved.name,
                 "tree": str(saved.tree),
                 "size": saved.size,
-                "added_bytes": added,
+                "added_bytes": saved.added,
                 "durations": dict(result.durations),
                 "metrics": [{"seconds": m.seconds, "name": m.name, "value": m.value} for m in result.metrics],
             }

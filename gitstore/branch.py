@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from gitstore import settings
 from gitstore.errors import GitstoreError, Locked
@@ -23,11 +23,9 @@ from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.refs import Change
 from gitstore.objects.staging import listing
+from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import TreeEntry
 from gitstore.settings import Settings
-
-Content = tuple[int, Oid]
-"""The mode and id of a tree's entry."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,10 @@ class Branch:
         """Where the code is."""
         return PurePosixPath(self.settings.code)
 
-    def entry(self, path: PurePosixPath, at: Oid | None = None) -> Content | None:
+    def entry(self, path: PurePosixPath, at: Oid | None = None) -> FileEntry | None:
         """What the branch's head, or another commit, has at a path; `None` if nothing is there."""
         objects = self.model.repository.objects
-        found: Content | None = (tree.Mode.TREE, self.model.repository.commit(at or self.tip).tree)
+        found: FileEntry | None = (tree.Mode.TREE, self.model.repository.commit(at or self.tip).tree)
         for step in path.parts:
             if found is None or found[0] != tree.Mode.TREE:
                 return None
@@ -89,7 +87,7 @@ class Branch:
 
     def add(
         self,
-        changes: Mapping[PurePosixPath, Content | None],
+        changes: Mapping[PurePosixPath, FileEntry | None],
         message: str,
         writer: ObjectWriter,
         *,
@@ -169,15 +167,15 @@ class Branch:
             if not wanted.startswith((self.model.directory / each).read_bytes()):
                 yield each
 
-    def _files(self, path: PurePosixPath, at: Oid) -> dict[PurePosixPath, Content]:
+    def _files(self, path: PurePosixPath, at: Oid) -> dict[PurePosixPath, FileEntry]:
         """The files that a commit has at or below a path."""
         found = self.entry(path, at)
         if found is None or found[0] != tree.Mode.TREE:
             return {path: found} if found is not None else {}
-        listed = stored.files(self.model.repository.objects, found[1], joined=False)
-        return {path / file.path: (file.mode, file.entry) for file in listed}
+        listed = stored.file_entries(self.model.repository.objects, found[1])
+        return {path / each: entry for each, entry in listed.items()}
 
-    def _on_disk(self, path: PurePosixPath) -> dict[PurePosixPath, Content]:
+    def _on_disk(self, path: PurePosixPath) -> dict[PurePosixPath, FileEntry]:
         """The files on disk at or below a path, as git would commit them."""
         there = self.model.directory / path
         if there.is_file():
@@ -194,35 +192,11 @@ class Branch:
             )
 
 
-def in_the_way(directory: Path, old: Collection[PurePosixPath], new: Collection[PurePosixPath]) -> list[str]:
-    """Files below a directory that `old` has not, where `new` needs the place: checking it out drops them."""
-    found = set()
-    for path in set(new) - set(old):
-        for each in (path, *path.parents[:-1]):
-            there = directory / each
-            if (there.is_file() or there.is_symlink()) and each not in old:
-                found.add(str(each))
-        if (directory / path).is_dir() and not (directory / path).is_symlink():
-            inside = (each for each in (directory / path).rglob("*") if not each.is_dir())
-            below = (PurePosixPath(each.relative_to(directory)) for each in inside)
-            found.update(str(each) for each in below if each not in old)
-    return sorted(found)
-
-
-def set_writable(directory: Path, *, writable: bool) -> None:
-    """Let the files below a directory be written by their owner, or by nobody."""
-    for folder, _, names in os.walk(directory):
-        for path in (Path(folder, each) for each in names):
-            if not path.is_symlink():
-                mode = path.stat().st_mode
-                path.chmod(mode | 0o200 if writable else mode & ~0o222)
-
-
-def _edited(writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPath, Content | None]) -> Oid:
+def _edited(writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPath, FileEntry | None]) -> Oid:
     """Add a tree with some paths changed, or removed where the change is `None`; returns it."""
     listed = stored.read_tree(writer.database, root) if root is not None else []
     entries = {entry.name: entry for entry in listed}
-    below: dict[bytes, dict[PurePosixPath, Content | None]] = defaultdict(dict)
+    below: dict[bytes, dict[PurePosixPath, FileEntry | None]] = defaultdict(dict)
     for path, content in changes.items():
         name = os.fsencode(path.parts[0])
         if len(path.parts) > 1:

@@ -64,7 +64,7 @@ def create(
 
 def _surrounding(directory: Path) -> Repository | None:
     """The repository that `directory` is the top of, if it is one's."""
-    existing = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
+    existing = git.nearest(directory)
     try:
         repository = Repository.discover(existing)
     except NotAModel:
@@ -86,7 +86,7 @@ def _surrounding(directory: Path) -> Repository | None:
 
 def _new(directory: Path, name: str, example: str) -> Created:
     """A model in a new repository. A directory that did not exist appears whole or not at all."""
-    _check_identity(directory)
+    git.identity(git.nearest(directory))  # fail before anything is made if git does not know who makes it
     if directory.exists():
         # It stays the directory it is, for a shell may stand in it.
         _check_no_model(directory)
@@ -131,12 +131,6 @@ def _clear_interrupted(repository: Repository, name: str, example: str, code: st
     ignore = top / IGNORE_FILE
     if ignore.is_file() and not _has_rule(rules) and ignore.read_bytes() == _with_rule(rules):
         _put_back(ignore, rules)
-
-
-def _check_identity(directory: Path) -> None:
-    """Fail before anything is made if git would not know who makes it."""
-    existing = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
-    git.identity(existing)
 
 
 def _check_no_model(directory: Path) -> None:

@@ -6,26 +6,30 @@ repository, tags and states under the model's prefix.
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import first_state, hook, inheritance
-from gitstore.branch import set_writable
+from gitstore import first_state, inheritance
 from gitstore.errors import GitstoreError
-from gitstore.event import PostDerive
 from gitstore.first_state import COPIED, Content, FirstState
+from gitstore.hooking import hook
+from gitstore.hooking.event import PostDerive
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
-from gitstore.objects import lock
+from gitstore.objects import extract, lock
+from gitstore.objects.durability import durable_file, sync_directory
 from gitstore.objects.files import Progress
 from gitstore.objects.git import GitFailed
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Oid
-from gitstore.objects.pack_writer import Written, durable_file, sync_directory
+from gitstore.objects.pack_writer import Written
+from gitstore.objects.permissions import set_writable
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot
+
+OTHER_PLACE = "name another directory: gitstore derive SNAPSHOT NAME DIR"
+"""What to do if the directory of a new model is taken."""
 
 _UNFINISHED = "gitstore derive is making it"
 """Why a new worktree is locked until all of it is there."""
@@ -93,17 +97,8 @@ def derive(
 
 def announced(made: Derived) -> Derived:
     """Run the hook post-derive, in the repository of the new model, and hand the same back."""
-    base = made.base
     event = PostDerive(
-        model=made.model.name,
-        base={
-            "model": base.model,
-            "snapshot": base.name,
-            "tag": str(base.oid),
-            "commit": str(base.commit),
-            "url": made.url,
-        },
-        added_bytes=made.added,
+        model=made.model.name, base=inheritance.facts(made.base, made.url), added_bytes=made.added
     )
     hook.tell(made.model.repository, event)
     return made
@@ -113,19 +108,11 @@ def _prepare(base: Snapshot, name: str, target: Path) -> bool:
     """Make sure that model and worktree can be made; whether an earlier call has made all but the latter."""
     _remove_begun(base.repository)
     _clear_interrupted(base.repository, name, target)
-    check_free(target)
+    extract.check_free(target, OTHER_PLACE)
     if _was_interrupted(base, name):
         return True
     _check_vacant(base, name)
     return False
-
-
-def check_free(target: Path) -> None:
-    """Raise `GitstoreError` unless a directory is new or empty."""
-    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
-        raise GitstoreError(
-            f"{target} exists already", "name another directory: gitstore derive SNAPSHOT NAME DIR"
-        )
 
 
 def _clear_interrupted(repository: Repository, name: str, target: Path) -> None:

@@ -12,11 +12,12 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from gitstore import branch, settings
+from gitstore import settings
 from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
 from gitstore.model import SETTINGS, Model
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.permissions import set_writable
 from gitstore.objects.tree import Mode
 from gitstore.settings import BasedOn
 
@@ -47,7 +48,7 @@ def detach(model: Model) -> Detached:
     else:
         here.check_clean([path])
         commit = _commit(here, base, path)
-    branch.set_writable(model.directory / here.code, writable=True)
+    set_writable(model.directory / here.code, writable=True)
     model.repository.maintain()
     return Detached(Model.open(model.directory), base, commit)
 
@@ -57,7 +58,7 @@ def _commit(here: Branch, base: BasedOn, path: PurePosixPath) -> Oid:
     content = settings.set_keys(here.settings_content, {"based_on": detached})
     with here.model.repository.writer() as writer:
         changes = {path: (int(Mode.FILE), writer.add(Kind.BLOB, content))}
-        message = f"Detach {here.model.name} from {base.model}@{base.snapshot}"
+        message = f"Detach {here.model.name} from {base.called}"
         commit = here.add(changes, message, writer)
         here.follow([path])
     return commit

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from gitstore import state
-from gitstore.errors import GitstoreError
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.objects import extract, stored
 from gitstore.objects.files import Progress
@@ -40,7 +38,7 @@ def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: N
     empty one stays empty until all files are written; then they move in, settings.yaml last.
     Raises `GitstoreError` if it holds something already, `Corrupt` for an object that is not right.
     """
-    _check_vacant(target)
+    extract.check_free(target, "export into a new directory")
     found = files(snapshot)
     with _filled(target) if target.exists() else extract.staging(target) as staging:
         for name in (CODE, STATE):
@@ -58,17 +56,12 @@ def export_state(model: Model, name: str, target: Path, *, progress: Progress = 
     tree = state.saved_tree(model, name)
     if tree is None:
         raise state.not_saved(model, name)
-    _check_vacant(target)
+    extract.check_free(target, "export into a new directory")
     objects = model.repository.objects
     found = list(stored.files(objects, tree, joined=True))
     with _filled(target) if target.exists() else extract.staging(target) as staging:
         extract.extract(objects, found, staging, progress)
     return sum(file.size(objects) for file in found)
-
-
-def _check_vacant(target: Path) -> None:
-    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
-        raise GitstoreError(f"{target} exists already", "export into a new directory")
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gitstore import state_import
+from gitstore import state, state_import
 from gitstore.model import FIRST_STATE
-from gitstore.objects import commit, files
+from gitstore.objects import commit
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -78,13 +78,6 @@ def add(
     """
     if content is None:
         return None
-    tree = content if isinstance(content, Oid) else _store(repository, content, writer, progress)
+    tree = content if isinstance(content, Oid) else state.add_files(repository, content, writer, progress)
     text = f"State {FIRST_STATE} of {name}"
     return writer.add_apart(Kind.COMMIT, commit.encode(tree, (), repository.identity(), text))
-
-
-def _store(repository: Repository, listing: Listing, writer: ObjectWriter, progress: Progress) -> Oid:
-    cache = repository.stat_cache()
-    tree = files.store(listing, writer, cache, progress)
-    cache.save()
-    return tree

@@ -16,10 +16,8 @@ from gitstore.errors import GitstoreError
 from gitstore.model import LOCK, Model, committed_file
 from gitstore.objects import stored
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.stored import FileEntry
 from gitstore.snapshot import Snapshot, UnreadableSnapshots
-
-CodeFile = tuple[int, Oid]
-"""The mode and id of a file's entry."""
 
 _SHOWN = 5
 """Names in a message; the others are counted."""
@@ -58,9 +56,13 @@ class Holdings:
 
     @cached_property
     def _states(self) -> set[Oid]:
-        saved = self._model.repository.refs.below(self._model.state_ref(""))
+        space = self._model.state_ref("")
+        below = self._model.repository.refs.below(space)
+        saved = (
+            oid for ref, oid in below if "/" not in ref.removeprefix(space)
+        )  # the rest is derived models'
         return {
-            *(self._model.repository.commit(oid).tree for _, oid in saved),
+            *(self._model.repository.commit(oid).tree for oid in saved),
             *(each.state for each in self._snapshots),
         }
 
@@ -76,23 +78,20 @@ class Holdings:
         return left
 
     def unheld_code(
-        self, files: dict[PurePosixPath, CodeFile], at: PurePosixPath
-    ) -> dict[PurePosixPath, CodeFile]:
+        self, files: dict[PurePosixPath, FileEntry], at: PurePosixPath
+    ) -> dict[PurePosixPath, FileEntry]:
         """Those files of the code directory `at` that neither the branch head nor a snapshot has there."""
         left = dict(files)
         for tree in self._code_trees(at):
             if not left:
                 break
-            listed = stored.files(self._objects, tree, joined=False)
-            held = {file.path: (file.mode, file.entry) for file in listed}
+            held = stored.file_entries(self._objects, tree)
             left = {path: entry for path, entry in left.items() if held.get(path) != entry}
         return left
 
     def _code_trees(self, at: PurePosixPath) -> list[Oid]:
         """The code trees of the branch head and the snapshots, the likeliest first."""
-        head = self._model.head
-        top = self._model.repository.commit(head).tree if head is not None else None
-        here = stored.subtree(self._objects, top, at) if top is not None else None
+        here = self._model.committed_code(at)
         found = [here] if here is not None else []
         return list(dict.fromkeys([*found, *(each.code for each in reversed(self._snapshots))]))
 

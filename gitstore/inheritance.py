@@ -22,6 +22,17 @@ def based_on(base: Snapshot, url: str | None = None) -> BasedOn:
     return BasedOn(model=base.model, snapshot=base.name, tag=str(base.oid), commit=str(base.commit), url=url)
 
 
+def facts(base: Snapshot, url: str | None = None) -> dict[str, str | None]:
+    """The same for programs, as hooks and --json tell it; `url` is null in the model's own repository."""
+    return {
+        "model": base.model,
+        "snapshot": base.name,
+        "tag": str(base.oid),
+        "commit": str(base.commit),
+        "url": url,
+    }
+
+
 def add_first_commit(
     base: Snapshot, name: str, identity: str, writer: ObjectWriter, *, url: str | None = None
 ) -> Oid:

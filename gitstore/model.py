@@ -17,7 +17,7 @@ from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import read_tree
+from gitstore.objects.stored import read_tree, subtree
 from gitstore.settings import BasedOn, Settings
 
 SETTINGS = "settings.yaml"
@@ -121,11 +121,16 @@ class Model:
 
     def base_code(self, base: BasedOn) -> Oid:
         """The tree of the base's code, which the model's own history keeps. Raises `Corrupt`."""
-        objects = self.repository.objects
-        for entry in read_tree(objects, self.repository.commit(Oid.parse(base.commit)).tree):
-            if entry.name == CODE.encode() and entry.is_tree:
-                return entry.oid
-        raise Corrupt(f"{base.commit}, which {self.name} is based on, is no snapshot: it has no {CODE}/")
+        top = self.repository.commit(Oid.parse(base.commit)).tree
+        found = subtree(self.repository.objects, top, PurePosixPath(CODE))
+        if found is None:
+            raise Corrupt(f"{base.commit}, which {self.name} is based on, is no snapshot: it has no {CODE}/")
+        return found
+
+    def committed_code(self, at: PurePosixPath) -> Oid | None:
+        """The tree of a code directory in the commit that is checked out, if it is there."""
+        top = self.repository.commit(self.head).tree if self.head is not None else None
+        return subtree(self.repository.objects, top, at) if top is not None else None
 
     def _claim(self) -> None:
         """Make sure that states/ here are this model's.

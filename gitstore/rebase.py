@@ -12,21 +12,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gitstore import base_repository, branch, compatibility, inheritance, settings, snapshot
+from gitstore import base_repository, compatibility, inheritance, kinship, settings
 from gitstore.base_repository import Reached
-from gitstore.branch import Branch, Content
+from gitstore.branch import Branch
 from gitstore.compatibility import Misfit
 from gitstore.errors import GitstoreError
 from gitstore.inheritance import check_there
-from gitstore.model import LOCK, SETTINGS, Model, committed_file, is_derived, on_branch
+from gitstore.kinship import called
+from gitstore.model import LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import stored
-from gitstore.objects.fetching import shown
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.permissions import set_writable
+from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.reference import Elsewhere
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot
+from gitstore.working_code import in_the_way
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Incompatible(GitstoreError):
     """What the new base takes and gives is not what the model's settings promise."""
 
     def __init__(self, model: Model, base: Snapshot, misfits: tuple[Misfit, ...]) -> None:
-        lines = (f"{each.path}: {_called(base)} {each.problem}" for each in misfits)
+        lines = (f"{each.path}: {called(base)} {each.problem}" for each in misfits)
         super().__init__(
             "\n".join(lines), f"--force moves {model.name} all the same; then mend types in its {SETTINGS}"
         )
@@ -74,28 +77,17 @@ def rebase(
     uncommitted changes; unless `force` is set, for a snapshot of a model that is not the base's,
     `Incompatible` for types that no longer fit, and for changes to the code that were committed.
     """
-    before = _before(model)
+    before = kinship.base_of(model)
     if before.url is None:
-        return _rebase(model, before, _in_repository(model, source), force=force)
+        return _rebase(model, before, kinship.in_same_repository(model, source), force=force)
     with base_repository.reach(source, model.repository, fetched) as reached:
         return _rebase(model, before, reached.base, reached, force=force)
-
-
-def _in_repository(model: Model, source: Snapshot | Elsewhere) -> Snapshot:
-    """The new base of a model with a worktree. Raises `GitstoreError` if it is in another repository."""
-    if isinstance(source, Snapshot) and source.repository.common == model.repository.common:
-        return source
-    called = _called(source) if isinstance(source, Snapshot) else f"{source.names[0]} in {shown(source.url)}"
-    raise GitstoreError(
-        f"{called} is in another repository, and a worktree cannot leave its own",
-        "gitstore list --all shows the snapshots of this one; gitstore derive makes a new model of that",
-    )
 
 
 def _rebase(
     model: Model, before: BasedOn, base: Snapshot, reached: Reached | None = None, *, force: bool
 ) -> Rebased:
-    _check_related(model, before, base, force=force)
+    kinship.check(model, before, base, force=force)
     here, url = Branch.of(model), reached.url if reached is not None else None
     if (before.commit, before.tag, before.url) == (str(base.commit), str(base.oid), url):
         _follow_again(here)
@@ -108,61 +100,11 @@ def _rebase(
     if not force:
         _check_own_commits(here, before)
     commit, brought = _move(here, before, base, reached)
-    branch.set_writable(model.directory / here.code, writable=False)
+    set_writable(model.directory / here.code, writable=False)
     model.repository.maintain()
     other_packages = base.settings.packages != here.settings.packages
     now = Model.open(model.directory)
     return Rebased(now, base, before, commit, misfits, other_packages, url, brought)
-
-
-def _before(model: Model) -> BasedOn:
-    if model.base is None:
-        raise GitstoreError(
-            f"{model.name} is not based on a snapshot, so it cannot move to another",
-            "gitstore derive makes a model that is",
-        )
-    if model.base.detached:
-        raise GitstoreError(
-            f"{model.name} is detached: its code is its own",
-            "git merge brings another snapshot's code in; gitstore derive makes a new model of it",
-        )
-    return model.base
-
-
-def _check_related(model: Model, before: BasedOn, base: Snapshot, *, force: bool) -> None:
-    """Raise `GitstoreError` for a base that depends on the model, or unless forced is of another line."""
-    same = base.repository.common == model.repository.common
-    if same and base.prefix == model.prefix:
-        raise GitstoreError(
-            f"{_called(base)} is a snapshot of {model.name} itself", f"name one of {before.model}"
-        )
-    if _depends_on(base, model) if same else _descends_from(base, model):
-        raise GitstoreError(
-            f"{_called(base)} is based on {model.name}, which cannot be based on it in turn",
-            f"name a snapshot of {before.model}",
-        )
-    above = f"{before.model}/" if is_derived(model.repository, before.model) else ""
-    is_of_another = base.prefix != above if same else base.model != before.model
-    if is_of_another and not force:
-        raise GitstoreError(
-            f"{_called(base)} is no snapshot of {before.model}, which {model.name} is based on",
-            "--force moves it there all the same",
-        )
-
-
-def _depends_on(base: Snapshot, model: Model) -> bool:
-    """Whether a snapshot is based on a model, as it was taken or as its own model is now."""
-    now = on_branch(base.repository, base.model) if base.prefix else None
-    above = (base.settings.based_on, now.based_on if now is not None else None)
-    lines = (Model(base.repository, base.model, base.prefix, each).line() for each in above)
-    return any(model.name in line for line in lines)
-
-
-def _descends_from(base: Snapshot, model: Model) -> bool:
-    """Whether a snapshot in another repository has a snapshot of the model in its history."""
-    own = {each.commit for each in snapshot.below(model)}
-    objects = base.repository.objects
-    return any(each in objects and base.repository.is_ancestor(each, base.commit) for each in own)
 
 
 def _misfits(here: Branch, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
@@ -177,7 +119,7 @@ def _misfits(here: Branch, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...
 def _check_own_commits(here: Branch, before: BasedOn) -> None:
     if here.entry(here.code) != (Mode.TREE, here.model.base_code(before)):
         raise GitstoreError(
-            f"{here.code}/ on the branch {here.model.name} is not that of {before.model}@{before.snapshot}:"
+            f"{here.code}/ on the branch {here.model.name} is not that of {before.called}:"
             " a commit changed it",
             "gitstore detach makes it the model's own; --force gives it up, but for the branch's history",
         )
@@ -198,12 +140,12 @@ def _move(here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None
     with repository.writer() as writer:
         check_there(base)
         brought = base_repository.bring(repository, reached) if reached is not None else NOTHING
-        changes: dict[PurePosixPath, Content | None] = {
+        changes: dict[PurePosixPath, FileEntry | None] = {
             here.code: (Mode.TREE, base.code),
             PurePosixPath(SETTINGS): (Mode.FILE, writer.add(Kind.BLOB, content)),
             **lock,
         }
-        message = f"Rebase {here.model.name} on {_called(base)}"
+        message = f"Rebase {here.model.name} on {called(base)}"
         refs = base_repository.changes(repository, base) if reached is not None else []
         commit = here.add(changes, message, writer, merged=(base.commit,), refs=refs)
         if reached is not None:
@@ -212,7 +154,7 @@ def _move(here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None
     return commit, brought
 
 
-def _lock(here: Branch, before: BasedOn, base: Snapshot) -> dict[PurePosixPath, Content | None]:
+def _lock(here: Branch, before: BasedOn, base: Snapshot) -> dict[PurePosixPath, FileEntry | None]:
     """The change of packages.lock: none where the model has one of its own, or asks for other packages."""
     path = PurePosixPath(LOCK)
     own, old = here.entry(path), here.entry(path, Oid.parse(before.commit))
@@ -225,21 +167,16 @@ def _lock(here: Branch, before: BasedOn, base: Snapshot) -> dict[PurePosixPath, 
 def _check_room(here: Branch, base: Snapshot) -> None:
     """Raise `GitstoreError` for files that git ignores where the new code has files of its own."""
     objects, now = here.model.repository.objects, here.entry(here.code)
-    old = [file.path for file in stored.files(objects, now[1], joined=False)] if now is not None else []
-    taken = branch.in_the_way(
-        here.model.directory / here.code, old, [file.path for file in base.code_files()]
-    )
+    old = stored.file_entries(objects, now[1]) if now is not None else {}
+    directory = here.model.directory / here.code
+    taken = in_the_way(directory, old, [file.path for file in base.code_files()])
     if taken:
         more = f", and {len(taken) - 1} more, are" if len(taken) > 1 else " is"
         raise GitstoreError(
-            f"{here.code / taken[0]}{more} in the way: {_called(base)} has a file there", "move it away"
+            f"{here.code / taken[0]}{more} in the way: {called(base)} has a file there", "move it away"
         )
 
 
 def _follow_again(here: Branch) -> None:
     here.resume([here.code, PurePosixPath(SETTINGS), PurePosixPath(LOCK)])
-    branch.set_writable(here.model.directory / here.code, writable=False)
-
-
-def _called(base: Snapshot) -> str:
-    return f"{base.model}@{base.name}"
+    set_writable(here.model.directory / here.code, writable=False)

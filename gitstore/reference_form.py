@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gitstore import base_repository, first_state, inheritance, snapshot
-from gitstore.branch import set_writable
-from gitstore.derive import Derived, announced, check_free
+from gitstore.derive import OTHER_PLACE, Derived, announced
 from gitstore.errors import Corrupt
 from gitstore.first_state import COPIED, FirstState
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
-from gitstore.objects import git
+from gitstore.objects import extract, git
 from gitstore.objects.construction import construction
 from gitstore.objects.files import Progress
 from gitstore.objects.pack_writer import Written
+from gitstore.objects.permissions import set_writable
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
 from gitstore.reference import Elsewhere
@@ -42,8 +42,8 @@ def derive(
     """
     check_name(name, "model")
     target = directory.absolute()
-    check_free(target)
-    git.identity(next(parent for parent in target.parents if parent.is_dir()))
+    extract.check_free(target, OTHER_PLACE)
+    git.identity(git.nearest(target.parent))
     with construction(target) as hidden:
         repository = Repository.create(hidden)
         with base_repository.reach(source, repository, fetched) as reached:

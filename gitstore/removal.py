@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitstore import dependents, hook, usage
+from gitstore import dependents, usage
 from gitstore.dependents import Dependents
 from gitstore.errors import GitstoreError
-from gitstore.event import PreRm
+from gitstore.hooking import hook
+from gitstore.hooking.event import PreRm
 from gitstore.objects.reachable import held, kept
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
@@ -74,17 +75,18 @@ def remove(removal: Removal, *, ask_hook: bool = True) -> None:
     and `RefChanged` if a tag was changed or removed meanwhile; nothing is removed then.
     """
     for each in removal.snapshots if ask_hook else ():
-        hook.ask(removal.repository, _intended(removal, each))
+        hook.ask(removal.repository, intention(each, removal.snapshots))
     changes = [Change(each.ref, each.oid, None) for each in removal.snapshots]
     removal.repository.refs.change(changes, f"remove {removal.names}")
 
 
-def _intended(removal: Removal, found: Snapshot) -> PreRm:
+def intention(found: Snapshot, together: Sequence[Snapshot]) -> PreRm:
+    """What the hook pre-rm is told of a snapshot that goes with others."""
     return PreRm(
         model=found.model,
         snapshot=found.name,
         ref=found.ref,
         tag=str(found.oid),
         commit=str(found.commit),
-        snapshots=[each.full_name for each in removal.snapshots],
+        snapshots=[each.full_name for each in together],
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitstore import capture, dependents, snapshot
-from gitstore.errors import Corrupt, GitstoreError
+from gitstore import dependents, recording
+from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.objects import tag
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.oid import Kind
+from gitstore.objects.refs import Change
 from gitstore.objects.signing import Signer
 from gitstore.snapshot import RENAMED_FROM, Snapshot
 
@@ -31,7 +31,8 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer | 
     `force`d: what was signed is the old name, too.
     """
     repository = found.repository
-    capture.check_vacant(Model(repository, found.model, found.prefix), name)
+    model = Model(repository, found.model, found.prefix)
+    recording.check_vacant(model, name)
     with repository.writer() as writer:
         content = repository.objects.read_as(Kind.TAG, found.oid)
         if found.tag.signed and signer is None and not force:
@@ -44,10 +45,8 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer | 
             content = signer.sign(repository, content, repository.objects.read_as(Kind.COMMIT, found.commit))
         oid = writer.add(Kind.TAG, content)
         writer.finish()
-        _move(found, name, oid)
-    renamed = snapshot.read(repository, f"refs/tags/{found.prefix}{name}", oid)
-    if renamed is None:
-        raise Corrupt(f"the tag of {name} was written, but cannot be read back")
+        removal, reason = Change(found.ref, found.oid, None), f"rename {found.full_name} to {name}"
+        renamed = recording.record(repository, model.tag_ref(name), oid, reason, instead_of=[removal])
     repository.maintain()
     return Renamed(renamed, dependents.of(repository, {found.commit}).models)
 
@@ -59,17 +58,3 @@ def _content(found: Snapshot, old: bytes, name: str) -> bytes:
     trailers[RENAMED_FROM] = f"{found.name} {found.oid}"
     trailers["Gitstore-Format"] = written_by
     return tag.encode(found.commit, f"{found.prefix}{name}", tag.identity(old), found.tag.message, trailers)
-
-
-def _move(found: Snapshot, name: str, oid: Oid) -> None:
-    """Delete the old ref and make the new one, both or none."""
-    ref = f"refs/tags/{found.prefix}{name}"
-    changes = [Change(found.ref, found.oid, None), Change(ref, None, oid)]
-    try:
-        found.repository.refs.change(changes, f"rename {found.full_name} to {name}")
-    except RefChanged as error:
-        if error.ref != ref:
-            raise
-        raise GitstoreError(
-            f"the snapshot {name} exists already: somebody took it meanwhile", "choose another name"
-        ) from error

@@ -132,7 +132,7 @@ def _no_longer_fits(model: Model, snapshot: Snapshot, what: str) -> GitstoreErro
 
 
 def _based(base: BasedOn | None) -> str:
-    return f"based on {base.model}@{base.snapshot}" if base is not None else "based on nothing"
+    return f"based on {base.called}" if base is not None else "based on nothing"
 
 
 def _steps(

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import hook
 from gitstore.errors import GitstoreError
-from gitstore.event import PostState
+from gitstore.hooking import hook
+from gitstore.hooking.event import PostState
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, sources, stored
@@ -23,6 +23,7 @@ from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
 from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.repository import Repository
 from gitstore.objects.sources import Listing
 
 
@@ -56,6 +57,11 @@ class Saved:
     pack: Written | None
     was_saved: bool
 
+    @property
+    def added(self) -> int:
+        """Bytes of the new pack."""
+        return self.pack.size if self.pack is not None else 0
+
 
 def active(model: Model) -> str:
     """The name of the active state, which need not exist yet."""
@@ -88,6 +94,12 @@ def directory(model: Model, name: str) -> Path | None:
     return path
 
 
+def has_files(model: Model, name: str) -> bool:
+    """Whether a state has files on disk. An empty directory has nothing to lose."""
+    path = directory(model, name)
+    return path is not None and any(path.iterdir())
+
+
 def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
     """All states, by name. Files on disk that may have changed are read to find out."""
     current = active(model)
@@ -114,7 +126,7 @@ def add(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> Oi
     """
     path = directory(model, name)
     if path is not None:
-        return add_directory(model, path, writer, progress)
+        return add_files(model.repository, sources.scan(path), writer, progress)
     tree = saved_tree(model, name)
     if tree is None:
         raise NoSuchState(
@@ -124,14 +136,12 @@ def add(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> Oi
     return tree
 
 
-def add_directory(model: Model, path: Path, writer: ObjectWriter, progress: Progress) -> Oid:
-    """Add a directory of files to a write, and return its tree."""
-    return add_files(model, sources.scan(path), writer, progress)
+def add_files(repository: Repository, listing: Listing, writer: ObjectHasher, progress: Progress) -> Oid:
+    """Add the files of a listing to a write, and return their tree; with a mere hasher, find that out.
 
-
-def add_files(model: Model, listing: Listing, writer: ObjectWriter, progress: Progress) -> Oid:
-    """Add the files of a listing to a write, and return their tree."""
-    cache = model.repository.stat_cache()
+    Raises `GitstoreError` if a file changes while it is being read.
+    """
+    cache = repository.stat_cache()
     tree = files.store(listing, writer, cache, progress)
     cache.save()
     return tree
@@ -163,7 +173,7 @@ def save_new(model: Model, name: str, path: Path) -> Saved:
     try:
         return _save(model, name, sources.scan(path), None, lambda _: None)
     except RefChanged as error:
-        raise StateExists(f"there is a state {name} already", "choose another name") from error
+        raise taken(name) from error
 
 
 def _save(model: Model, name: str, listing: Listing, before: Oid | None, progress: Progress) -> Saved:
@@ -171,7 +181,7 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
     check_vacant(model, name)
     refs, ref = model.repository.refs, model.state_ref(name)
     with model.repository.writer() as writer:
-        tree = add_files(model, listing, writer, progress)
+        tree = add_files(model.repository, listing, writer, progress)
         if before is not None and saved_tree(model, name) == tree:
             return Saved(name, tree, tree_size(model, tree), None, was_saved=True)
         content = commit.encode(tree, (), model.repository.identity(), f"State {name} of {model.name}")
@@ -186,16 +196,18 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
 
 def announce(model: Model, change: str, saved: Saved) -> None:
     """Run the hook post-state for a state that was saved; `change` says by what."""
-    hook.tell(
-        model.repository,
-        PostState(
-            model=model.name,
-            change=change,
-            state=saved.name,
-            tree=str(saved.tree),
-            size=saved.size,
-            added_bytes=saved.pack.size if saved.pack is not None else 0,
-        ),
+    hook.tell(model.repository, announcement(model.name, change, saved))
+
+
+def announcement(model: str, change: str, saved: Saved) -> PostState:
+    """What the hook post-state is told of a state that was saved."""
+    return PostState(
+        model=model,
+        change=change,
+        state=saved.name,
+        tree=str(saved.tree),
+        size=saved.size,
+        added_bytes=saved.added,
     )
 
 
@@ -211,7 +223,17 @@ def not_saved(model: Model, name: str) -> NoSuchState:
     """What to say of a state that is not saved, and may not be there at all."""
     if directory(model, name) is not None:
         return NoSuchState(f"the state {name} is not saved", f"gitstore state save {name}")
+    return missing(name)
+
+
+def missing(name: str) -> NoSuchState:
+    """What to say of a state that is neither on disk nor saved."""
     return NoSuchState(f"there is no state {name}", "gitstore state list shows those there are")
+
+
+def taken(name: str, hint: str = "choose another name") -> StateExists:
+    """What to say of a state that is there, where a new one was to be."""
+    return StateExists(f"there is a state {name} already", hint)
 
 
 def materialise(model: Model, name: str, *, progress: Progress = lambda _: None) -> Path:
@@ -222,7 +244,7 @@ def materialise(model: Model, name: str, *, progress: Progress = lambda _: None)
         return path
     tree = saved_tree(model, name)
     if tree is None:
-        raise NoSuchState(f"there is no state {name}", "gitstore state list shows those there are")
+        raise missing(name)
     if model.repository.is_bare:
         raise GitstoreError(
             "a bare repository has no states on disk", "clone it, or gitstore export a snapshot"
@@ -266,8 +288,5 @@ def _point(model: Model, name: str) -> None:
 
 def _digest(model: Model, listing: Listing, progress: Progress) -> Oid:
     """The tree that a directory would be saved as."""
-    cache = model.repository.stat_cache()
     with ObjectHasher(model.repository.objects) as hasher:
-        tree = files.store(listing, hasher, cache, progress)
-    cache.save()
-    return tree
+        return add_files(model.repository, listing, hasher, progress)

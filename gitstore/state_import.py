@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import hook, state, working_state
+from gitstore import state, working_state
 from gitstore.errors import GitstoreError
-from gitstore.event import PostState
+from gitstore.hooking import hook
+from gitstore.hooking.event import PostState
 from gitstore.model import Model
 from gitstore.objects import copying, sources
 from gitstore.objects.files import Progress
 from gitstore.objects.sources import Listing
-from gitstore.state import Saved, StateExists
+from gitstore.state import Saved
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,5 @@ def listing(paths: Sequence[Path]) -> Listing:
 
 def _check_new(model: Model, name: str, *, force: bool) -> None:
     """Raise `StateExists` if a state has the name. An empty directory is none yet."""
-    path = state.directory(model, name)
-    on_disk = path is not None and any(path.iterdir())
-    if not force and (on_disk or state.saved_tree(model, name) is not None):
-        raise StateExists(
-            f"there is a state {name} already", "--name gives this another name; --force replaces that one"
-        )
+    if not force and (state.has_files(model, name) or state.saved_tree(model, name) is not None):
+        raise state.taken(name, "--name gives this another name; --force replaces that one")

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from gitstore import hook, state, usage, working_state
+from gitstore import state, usage, working_state
 from gitstore.errors import GitstoreError
-from gitstore.event import PostState
 from gitstore.holdings import Holdings, WouldLose
+from gitstore.hooking import hook
+from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name
 from gitstore.objects import lock
 from gitstore.objects.files import Progress
 from gitstore.objects.reachable import held
 from gitstore.objects.refs import Change
 from gitstore.objects.replacement import absence
-from gitstore.state import NoSuchState
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _remove(model: Model, chosen: tuple[str, ...], *, force: bool, progress: Pro
 def _check_there(model: Model, name: str) -> None:
     check_name(name, "state")
     if state.saved_tree(model, name) is None and state.directory(model, name) is None:
-        raise NoSuchState(f"there is no state {name}", "gitstore state list shows those there are")
+        raise state.missing(name)
 
 
 def _check_inactive(model: Model, names: Sequence[str]) -> None:

@@ -7,13 +7,13 @@ same commit. That is how a repeat knows a renaming that was killed, and finishes
 
 from __future__ import annotations
 
-from gitstore import hook, state, working_state
+from gitstore import state, working_state
 from gitstore.errors import GitstoreError
-from gitstore.event import PostState
+from gitstore.hooking import hook
+from gitstore.hooking.event import PostState
 from gitstore.model import Model, check_name
 from gitstore.objects import lock
 from gitstore.objects.refs import Change
-from gitstore.state import NoSuchState, StateExists
 
 
 def rename(model: Model, old: str, new: str) -> None:
@@ -44,7 +44,7 @@ def _rename(model: Model, old: str, new: str) -> None:
     # Sharing the repository's lock: a gc that lists refs meanwhile might see neither of the two.
     with repository.writing(), lock.state_names(repository.private), working_state.alone(model):
         oid, is_active = refs.get(model.state_ref(old)), state.active(model) == old
-        on_disk = _is_on_disk(model, old)
+        on_disk = state.has_files(model, old)
         _check(model, old, new)
         if oid is not None and refs.get(model.state_ref(new)) is None:
             refs.change([Change(model.state_ref(new), None, oid)], f"rename state {old} to {new}")
@@ -59,20 +59,14 @@ def _rename(model: Model, old: str, new: str) -> None:
 def _check(model: Model, old: str, new: str) -> None:
     refs = model.repository.refs
     before, after = refs.get(model.state_ref(old)), refs.get(model.state_ref(new))
-    was_there, is_there = _is_on_disk(model, old), _is_on_disk(model, new)
+    was_there, is_there = state.has_files(model, old), state.has_files(model, new)
     if before is None and not was_there:
-        raise NoSuchState(f"there is no state {old}", "gitstore state list shows those there are")
+        raise state.missing(old)
     begun = before is not None and before == after
     if (not begun and (after is not None or is_there)) or (was_there and is_there):
-        raise StateExists(f"there is a state {new} already", "choose another name")
+        raise state.taken(new)
     if before is None and state.active(model) == old:
         raise GitstoreError(
             f"the active state {old} is not saved, and under another name it could not stay active",
             f"gitstore state save {old}",
         )
-
-
-def _is_on_disk(model: Model, name: str) -> bool:
-    """Whether there are files. An empty directory has nothing to lose."""
-    path = state.directory(model, name)
-    return path is not None and any(path.iterdir())

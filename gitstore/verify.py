@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from gitstore import export, signatures, snapshot
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
@@ -18,7 +19,7 @@ from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import Signature, Verdict
-from gitstore.objects.stored import read_tree
+from gitstore.objects.stored import subtree
 from gitstore.snapshot import Snapshot
 
 
@@ -208,14 +209,14 @@ def _wrong_trailers(found: Snapshot) -> list[str]:
 def _wrong_base(found: Snapshot) -> list[str]:
     base = found.settings.based_on
     said = found.tag.trailers.get("Based-On")
-    expected = f"{base.model}@{base.snapshot} {base.tag}" if base is not None else None
+    expected = f"{base.called} {base.tag}" if base is not None else None
     if said != expected:
         return [f"its tag says Based-On: {said}, but {SETTINGS} says {expected}"]
     if base is None or base.detached:
         return []
-    top = read_tree(found.repository.objects, found.repository.commit(Oid.parse(base.commit)).tree)
-    code = next((entry.oid for entry in top if entry.name == CODE.encode()), None)
-    return [] if code == found.code else [f"its {CODE}/ is not that of its base {base.model}@{base.snapshot}"]
+    top = found.repository.commit(Oid.parse(base.commit)).tree
+    code = subtree(found.repository.objects, top, PurePosixPath(CODE))
+    return [] if code == found.code else [f"its {CODE}/ is not that of its base {base.called}"]
 
 
 def _name(ref: str) -> str:

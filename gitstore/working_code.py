@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gitstore.errors import GitstoreError
-from gitstore.holdings import CodeFile, Holdings
+from gitstore.holdings import Holdings
 from gitstore.model import Model
 from gitstore.objects import staging, stored
 from gitstore.objects.checkout import check_out
 from gitstore.objects.oid import Oid
+from gitstore.objects.permissions import set_writable
+from gitstore.objects.stored import FileEntry
 
-Files = dict[PurePosixPath, CodeFile]
+Files = dict[PurePosixPath, FileEntry]
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,7 @@ class CodeChange:
     @classmethod
     def plan(cls, model: Model, at: PurePosixPath, tree: Oid) -> CodeChange:
         """Raises `GitstoreError` for what cannot make room: a nested repository, ignored directories."""
-        listed = stored.files(model.repository.objects, tree, joined=False)
-        wanted: Files = {file.path: (file.mode, file.entry) for file in listed}
+        wanted = stored.file_entries(model.repository.objects, tree)
         before = _listing(model, at, wanted)
         return cls(
             model, at, tree, before,
@@ -60,9 +61,7 @@ class CodeChange:
         """Write the new files below a directory of ours; returns where. A derived model's are read-only."""
         ready = check_out(self.model.repository, self.tree, self.at, self.written, scratch)
         if self.model.pinned is not None:
-            for path in (ready / written for written in self.written):
-                if not path.is_symlink():
-                    path.chmod(path.stat().st_mode & ~0o222)
+            set_writable(ready, writable=False)
         return ready
 
     def is_current(self) -> bool:
@@ -84,8 +83,23 @@ class CodeChange:
     def ignored(self) -> list[PurePosixPath]:
         """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
         now = staging.listing(self.model.repository, self.at)
-        listed = stored.files(self.model.repository.objects, self.tree, joined=False)
-        return sorted(self.at / file.path for file in listed if file.path not in now)
+        wanted = stored.file_entries(self.model.repository.objects, self.tree)
+        return sorted(self.at / path for path in wanted if path not in now)
+
+
+def in_the_way(directory: Path, old: Collection[PurePosixPath], new: Collection[PurePosixPath]) -> list[str]:
+    """Files below a directory that `old` has not, where `new` needs the place: checking it out drops them."""
+    found = set()
+    for path in set(new) - set(old):
+        for each in (path, *path.parents[:-1]):
+            there = directory / each
+            if (there.is_file() or there.is_symlink()) and each not in old:
+                found.add(str(each))
+        if (directory / path).is_dir() and not (directory / path).is_symlink():
+            inside = (each for each in (directory / path).rglob("*") if not each.is_dir())
+            below = (PurePosixPath(each.relative_to(directory)) for each in inside)
+            found.update(str(each) for each in below if each not in old)
+    return sorted(found)
 
 
 def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> Files:

@@ -1,1 +1,1 @@
-"""The scripts that `gitstore hooks install` fills in and puts where git runs them; `hook_stubs` says how."""
+"""The scripts that `gitstore hooks install` fills in and puts where git runs them: see `hooking.stubs`."""

@@ -444,7 +444,7 @@ class TestInterrupted:
             "base, state = reference.resolve('v1', here), Imported([here / 'code']);"
             "derive.derive(base, 'dogs', there, state=state)"
         )
-        command = [sys.executable, "-c", script, model.directory, tmp_path / "dogs"]
+        command: list[str | Path] = [sys.executable, "-c", script, model.directory, tmp_path / "dogs"]
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
         states = ("for-each-ref", "--format=%(refname)", "refs/states/dogs")
         assert git(*states, cwd=model.directory) == "refs/states/dogs/initial\n"

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from gitstore import creation, derive, diff, settings, settings_diff, state
-from gitstore.code_diff import CodeChange
+from gitstore import creation, derive, settings, state
+from gitstore.diffing import diff, settings_diff
+from gitstore.diffing.code_diff import CodeChange
+from gitstore.diffing.settings_diff import KeyChange
 from gitstore.errors import BadSettings
 from gitstore.model import Model
-from gitstore.settings_diff import KeyChange
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails

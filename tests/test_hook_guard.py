@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from gitstore import derive, guard, hook_installation, state
-from gitstore.guard import Protected
+from gitstore import derive, state
+from gitstore.hooking import guard, installation
+from gitstore.hooking.guard import Protected
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
 from tests.support.commands import Fsck, Git, Gitstore
@@ -53,7 +54,7 @@ def here(template: Path, tmp_path: Path, git: Git) -> Path:
         state.save(model, "initial")
         git("tag", "plain", cwd=template)
         git("commit", "--quiet", "--allow-empty", "-m", "More", cwd=template)
-        hook_installation.install(model.repository)
+        installation.install(model.repository)
     return shutil.copytree(template, tmp_path / template.name, symlinks=True)
 
 
@@ -189,7 +190,7 @@ def test_from_elsewhere(here: Path, git: Git, tmp_path: Path, where: str) -> Non
     else:
         repository = directory = tmp_path / "bare.git"
         git("clone", "--quiet", "--mirror", str(here), str(directory), cwd=tmp_path)
-        hook_installation.install(Repository.discover(directory))
+        installation.install(Repository.discover(directory))
     before = refs(repository)
     code, stderr = attempt(*prefix, "tag", "--delete", name, cwd=directory)
     assert (code, refs(repository)) == (128, before)

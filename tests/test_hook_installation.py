@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import hook_installation, hook_listing, hook_stubs
 from gitstore.errors import GitstoreError
-from gitstore.hook_installation import install, uninstall
+from gitstore.hooking import installation, listing, stubs
+from gitstore.hooking.installation import install, uninstall
 from gitstore.objects.repository import Repository
 from tests.support.commands import Git, Outcome, Run
 from tests.support.failing import fails
@@ -86,7 +86,7 @@ class TestWithinTheRepository:
         assert guarded(here)
         assert uninstall(opened(here)).left == ()
         assert inside(here) == before
-        assert uninstall(opened(here)) == hook_installation.Uninstalled((), ())
+        assert uninstall(opened(here)) == installation.Uninstalled((), ())
 
     @pytest.mark.parametrize("kind", ["file", "link", "not executable"])
     def test_the_user_s_hook_runs_after_it_and_comes_back(
@@ -228,7 +228,7 @@ class TestElsewhere:
     def test_the_list(self, here: Path, company: Path) -> None:
         install(opened(here))
         write(company / "pre-push", "#!/bin/sh\n", 0o644)
-        found = hook_listing.listing(opened(here))
+        found = listing.listing(opened(here))
         assert found.is_protected
         assert {(each.name, str(each.whose), each.runs, each.path.name) for each in found.hooks} == {
             ("post-commit", "chained", True, "post-commit"),
@@ -257,7 +257,7 @@ def test_when_the_path_changes_in_between(here: Path, git: Git) -> None:
     before = inside(here)
     install(opened(here))
     git("config", "core.hooksPath", ".husky", cwd=here)
-    assert not hook_listing.listing(opened(here)).is_protected
+    assert not listing.listing(opened(here)).is_protected
     assert install(opened(here)).path.parent.name == "gitstore-hooks"
     assert guarded(here)
     git("config", "--unset", "--fixed-value", "core.hooksPath", ".husky", cwd=here)
@@ -309,7 +309,7 @@ def _other_version() -> bytes:
     """The guard as another installation of gitstore wrote it."""
     before, sys.executable = sys.executable, "/other/python"
     try:
-        return hook_stubs.guard()
+        return stubs.guard()
     finally:
         sys.executable = before
 
@@ -339,6 +339,6 @@ def test_kill_at_random_instants(
                 (directory / ".git" / "config.lock").unlink()  # of a git that was killed
             again = outcome(start("hooks", command, cwd=directory))
             assert again.code == 0, again
-            assert hook_listing.listing(opened(directory)).is_protected == (command == "install")
+            assert listing.listing(opened(directory)).is_protected == (command == "install")
         now = {name.replace(str(directory), str(here)): text for name, text in inside(directory).items()}
         assert now == before

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.event import EVENTS
+from gitstore.hooking.event import EVENTS
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import make, refs
 from tests.test_hooks import RECORD, hook, records

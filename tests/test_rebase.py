@@ -434,7 +434,7 @@ class TestInterrupted:
         assert (refs(dogs.directory), picture(dogs.directory), git_state(dogs.directory)) == before
         assert self.finish(dogs, v2, fsck, git).commit is not None
 
-    @pytest.mark.parametrize("step", ["branch.Branch.follow = die", "branch.set_writable = die"])
+    @pytest.mark.parametrize("step", ["branch.Branch.follow = die", "rebase.set_writable = die"])
     def test_after_it_the_same_again_finishes(
         self, dogs: Model, v2: Snapshot, fsck: Fsck, git: Git, step: str
     ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, renaming, snapshot, verify
+from gitstore import derive, recording, renaming, snapshot, verify
 from gitstore.model import Model
 from gitstore.objects import git as stock
 from gitstore.objects.refs import RefChanged
@@ -95,7 +95,7 @@ def test_names_that_cannot_be(model: Model, v1: Snapshot, tmp_path: Path, name: 
 def test_a_name_that_somebody_takes_meanwhile(
     model: Model, v1: Snapshot, monkeypatch: pytest.MonkeyPatch, git: Git
 ) -> None:
-    monkeypatch.setattr(capture, "check_vacant", lambda *_: None)
+    monkeypatch.setattr(recording, "check_vacant", lambda *_: None)
     take(model, "v2")
     before = refs(model.directory)
     with fails("the snapshot v2 exists already: somebody took it meanwhile", hint="choose another name"):

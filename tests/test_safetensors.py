@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.safetensors import MAX_HEADER, Header, Tensor, read_header
+from gitstore.diffing.safetensors import MAX_HEADER, Header, Tensor, read_header
 from tests.support.tensors import Values, safetensors, with_header
 
 

@@ -8,17 +8,18 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from gitstore import diff, state
-from gitstore.diff import Diff
+from gitstore import state
+from gitstore.diffing import diff
+from gitstore.diffing.diff import Diff
+from gitstore.diffing.settings_diff import KeyChange
+from gitstore.diffing.state_diff import FileChange
+from gitstore.diffing.tensor_diff import TensorDiff
 from gitstore.model import Model
 from gitstore.objects import parts
 from gitstore.objects.database import BrokenObject
 from gitstore.objects.oid import Kind
 from gitstore.objects.tree import Mode, TreeEntry, encode
-from gitstore.settings_diff import KeyChange
 from gitstore.snapshot import Snapshot
-from gitstore.state_diff import FileChange
-from gitstore.tensor_diff import TensorDiff
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
 from tests.support.failing import fails

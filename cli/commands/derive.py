@@ -111,6 +111,7 @@ def _target(base: Snapshot | Elsewhere, name: str, directory: Path | None, here:
 
 
 def _show(made: Derived, *, as_json: bool) -> None:
+    from gitstore import inheritance
     from gitstore.units import format_size
 
     name, base = made.model.name, made.base
@@ -120,13 +121,7 @@ def _show(made: Derived, *, as_json: bool) -> None:
                 "name": name,
                 "directory": str(made.model.directory),
                 "form": "worktree" if made.url is None else "reference",
-                "base": {
-                    "model": base.model,
-                    "snapshot": base.name,
-                    "tag": str(base.oid),
-                    "commit": str(base.commit),
-                    "url": made.url,
-                },
+                "base": inheritance.facts(base, made.url),
                 "added_bytes": made.added,
                 "linked_bytes": made.brought.linked,
             }

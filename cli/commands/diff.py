@@ -41,7 +41,8 @@ def command(
       gitstore diff digits@v1 even@v1
       gitstore diff ../other@v3 v2 --json
     """
-    from gitstore import diff, reference
+    from gitstore import reference
+    from gitstore.diffing import diff
     from gitstore.model import Model
 
     before = reference.resolve(a, ctx.obj)

@@ -11,9 +11,7 @@ import click
 from gitstore.cli import output
 
 if TYPE_CHECKING:
-    from gitstore.hook_listing import Hook
-
-GUARD = "reference-transaction"
+    from gitstore.hooking.listing import Hook
 
 
 @click.group()
@@ -48,10 +46,10 @@ def install(ctx: click.Context, *, as_json: bool) -> None:
       gitstore hooks install
       gitstore -C digits hooks install --json
     """
-    from gitstore import hook_installation
+    from gitstore.hooking import installation
     from gitstore.objects.repository import Repository
 
-    done = hook_installation.install(Repository.discover(ctx.obj))
+    done = installation.install(Repository.discover(ctx.obj))
     if as_json:
         following = str(done.following) if done.following is not None else None
         output.data_json({"path": str(done.path), "following": following})
@@ -73,10 +71,10 @@ def uninstall(ctx: click.Context, *, as_json: bool) -> None:
     Example:
       gitstore hooks uninstall
     """
-    from gitstore import hook_installation
+    from gitstore.hooking import installation
     from gitstore.objects.repository import Repository
 
-    done = hook_installation.uninstall(Repository.discover(ctx.obj))
+    done = installation.uninstall(Repository.discover(ctx.obj))
     if as_json:
         output.data_json({"restored": list(map(str, done.restored)), "left": list(map(str, done.left))})
     elif done.restored:
@@ -102,10 +100,10 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
       gitstore hooks list
       gitstore hooks list --json
     """
-    from gitstore import hook_listing
+    from gitstore.hooking import listing
     from gitstore.objects.repository import Repository
 
-    found = hook_listing.listing(Repository.discover(ctx.obj))
+    found = listing.listing(Repository.discover(ctx.obj))
     if as_json:
         hooks = [_json(each) for each in found.hooks]
         output.data_json({"directory": str(found.directory), "protected": found.is_protected, "hooks": hooks})
@@ -142,23 +140,25 @@ def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) ->
       gitstore hooks run post-train --dry-run
       gitstore hooks run pre-snapshot --input event.json
     """
+    from gitstore.hooking.names import GUARD
+
     if name == GUARD:
         _guard(ctx)
         return
-    from gitstore import hook_trial
+    from gitstore.hooking import trial
     from gitstore.model import Model
 
     model = Model.open(ctx.obj)
-    content = hook_trial.sample(model, name) if source is None else _read(ctx, source)
+    content = trial.sample(model, name) if source is None else _read(ctx, source)
     if dry_run:
         output.data(content.decode().rstrip("\n"))
     else:
-        hook_trial.run(model, name, content)
+        trial.run(model, name, content)
 
 
 def _guard(ctx: click.Context) -> None:
     """Let a transaction of git pass, or fail."""
-    from gitstore import guard
+    from gitstore.hooking import guard
     from gitstore.objects.repository import Repository
 
     guard.check(Repository.discover(ctx.obj), sys.stdin.read().splitlines())

@@ -38,7 +38,7 @@ def command(
       gitstore rebase v2
       gitstore rebase ../moved/digits@v2
     """
-    from gitstore import rebase, reference
+    from gitstore import inheritance, kinship, rebase, reference
     from gitstore.model import Model
     from gitstore.units import format_size
 
@@ -46,19 +46,12 @@ def command(
     new = reference.find_base(source, model, ctx.obj)
     with options.share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
         done = rebase.rebase(model, new, force=force, fetched=fetched)
-    base, before = done.base, f"{done.before.model}@{done.before.snapshot}"
-    called = f"{base.model}@{base.name}"
+    base, before, called = done.base, done.before.called, kinship.called(done.base)
     if as_json:
         output.data_json(
             {
                 "name": model.name,
-                "base": {
-                    "model": base.model,
-                    "snapshot": base.name,
-                    "tag": str(base.oid),
-                    "commit": str(base.commit),
-                    "url": done.url,
-                },
+                "base": inheritance.facts(base, done.url),
                 "before": before,
                 "commit": str(done.commit) if done.commit is not None else None,
                 "misfits": [each._asdict() for each in done.misfits],

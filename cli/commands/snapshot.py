@@ -62,7 +62,6 @@ def command(
         taken = capture.take(
             model, name, message=message, signer=signer, ask_hook=ask_hook, progress=progress
         )
-    added = taken.pack.size if taken.pack is not None else 0
     warnings = [f"{each.message}; {each.hint}" for each in taken.warnings]
     if as_json:
         output.data_json(
@@ -73,14 +72,14 @@ def command(
                 "commit": str(taken.snapshot.commit),
                 "state": taken.state,
                 "signed": taken.snapshot.tag.signed,
-                "added_bytes": added,
+                "added_bytes": taken.added,
                 "added_objects": taken.pack.objects if taken.pack is not None else 0,
                 "warnings": warnings,
             }
         )
         return
     output.message(
-        f"Took snapshot {name} of {model.name} with state {taken.state}: added {format_size(added)}"
+        f"Took snapshot {name} of {model.name} with state {taken.state}: added {format_size(taken.added)}"
     )
     for warning in warnings:
         output.message(f"warning: {warning}")

@@ -90,13 +90,14 @@ def save(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
     name = name or state.active(model)
     with options.byte_progress(f"save {name}", None, wanted=show_progress) as progress:
         saved = state.save(model, name, progress=progress)
-    added = saved.pack.size if saved.pack is not None else 0
     if as_json:
-        output.data_json({"name": name, "tree": str(saved.tree), "size": saved.size, "added_bytes": added})
+        output.data_json(
+            {"name": name, "tree": str(saved.tree), "size": saved.size, "added_bytes": saved.added}
+        )
     elif saved.was_saved:
         output.message(f"The state {name} is saved as it is")
     else:
-        output.message(f"Saved state {name}: {format_size(saved.size)}, added {format_size(added)}")
+        output.message(f"Saved state {name}: {format_size(saved.size)}, added {format_size(saved.added)}")
 
 
 @command.command()

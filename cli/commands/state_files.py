@@ -52,7 +52,7 @@ def import_(
     sources = [Path(ctx.obj, path) for path in paths]
     with options.byte_progress(f"import {name}", None, wanted=show_progress) as progress:
         done = state_import.import_files(model, name, sources, force=force, save=save, progress=progress)
-    added = done.saved.pack.size if done.saved is not None and done.saved.pack is not None else 0
+    added = done.saved.added if done.saved is not None else 0
     if as_json:
         tree = str(done.saved.tree) if done.saved is not None else None
         where = str(done.path) if done.path is not None else None

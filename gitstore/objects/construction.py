@@ -15,8 +15,9 @@ from pathlib import Path
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import lock
-from gitstore.objects.extract import open_up, remove_tree
-from gitstore.objects.pack_writer import sync_directory
+from gitstore.objects.durability import sync_directory, sync_file
+from gitstore.objects.extract import remove_tree
+from gitstore.objects.permissions import open_up
 
 
 @contextmanager
@@ -84,16 +85,8 @@ def _sync(directory: Path) -> None:
     for folder, _, names in os.walk(directory):
         for path in (Path(folder, name) for name in names):
             if not path.is_symlink():
-                _sync_file(path)
+                sync_file(path)
         sync_directory(Path(folder))
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _prefix(place: Path) -> str:

@@ -16,6 +16,7 @@ from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import core_count
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.permissions import open_up
 from gitstore.objects.stored import StoredFile, link_goal
 from gitstore.objects.tree import Mode
 
@@ -47,6 +48,12 @@ def extract(
             pool.shutdown(cancel_futures=True)
 
 
+def check_free(target: Path, hint: str) -> None:
+    """Raise `GitstoreError` unless a directory is new or empty."""
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
+        raise GitstoreError(f"{target} exists already", hint)
+
+
 @contextmanager
 def staging(target: Path) -> Iterator[Path]:
     """A new directory beside `target` that takes its place, whole, when the block ends well.
@@ -62,11 +69,6 @@ def staging(target: Path) -> Iterator[Path]:
     except BaseException:
         remove_tree(directory)
         raise
-
-
-def open_up(directory: Path) -> None:
-    """Give a temporary directory, which only we may read, the mode of any new one."""
-    directory.chmod(0o777 & ~_umask())
 
 
 def remove_tree(directory: Path) -> None:
@@ -125,10 +127,3 @@ class _Join:
             written = os.pwrite(self._output.descriptor, view, offset)
             view, offset = view[written:], offset + written
         return len(content)
-
-
-def _umask() -> int:
-    """The process's umask, which can be read only by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

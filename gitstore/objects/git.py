@@ -12,8 +12,6 @@ from typing import NamedTuple
 from gitstore.errors import GitstoreError
 from gitstore.objects import lock
 
-MINIMUM = (2, 39)
-
 # The user's hooks are for the user's git commands; what git does on our behalf must not depend on them.
 _WITHOUT_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
@@ -126,6 +124,11 @@ def _explained(cwd: Path) -> Iterator[None]:
         if not cwd.is_dir():
             raise GitstoreError(f"{cwd}: there is no such directory") from error
         raise GitstoreError("git is not installed, or not on PATH", "install git 2.39 or newer") from error
+
+
+def nearest(directory: Path) -> Path:
+    """Where to ask git about a directory that may not be there yet: in it, or the nearest one above."""
+    return next(each for each in (directory, *directory.parents) if each.is_dir())
 
 
 def identity(cwd: Path) -> str:

@@ -19,18 +19,12 @@ from gitstore.errors import Corrupt, GitstoreError
 from gitstore.objects import copying
 from gitstore.objects.collect import MOST_DEAD
 from gitstore.objects.deflate import deflate
+from gitstore.objects.durability import TEMPORARY, durable_file, sync_directory, sync_file
 from gitstore.objects.git import GitFailed
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack import Pack, Packed
 from gitstore.objects.pack_format import entry_header
-from gitstore.objects.pack_writer import (
-    GIT_MARK,
-    KEEP_MARK,
-    TEMPORARY,
-    PackWriter,
-    durable_file,
-    sync_directory,
-)
+from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK, PackWriter
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.objects.sources import Listing, SourceFile
 from gitstore.objects.staging import borrowing
@@ -142,9 +136,8 @@ def _copy(source: Path, directory: Path) -> None:
         file = SourceFile(source, Stamp.of(source.stat()))
         copying.copy(Listing({os.fsencode(source.name): file}, {}), Path(staging))
         copied = Path(staging, source.name)
-        with copied.open("rb") as content:
-            copied.chmod(0o444)
-            os.fsync(content.fileno())
+        copied.chmod(0o444)
+        sync_file(copied)
         copied.rename(directory / source.name)
 
 

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gitstore.errors import Locked
@@ -68,13 +68,9 @@ def reading(private: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def exclusive(private: Path) -> Iterator[None]:
+def exclusive(private: Path) -> AbstractContextManager[None]:
     """Hold the lock of a repository alone. Raises `Locked` at once if another process holds it."""
-    with _open(_file(private)) as descriptor:
-        if not _take(descriptor, fcntl.LOCK_EX):
-            raise Locked(f"another gitstore command is writing in {private.parent}", _LATER)
-        yield
+    return _alone(_file(private), f"another gitstore command is writing in {private.parent}")
 
 
 @contextmanager
@@ -87,13 +83,10 @@ def upkeep(private: Path) -> Iterator[bool]:
         yield _take(merging, fcntl.LOCK_EX) and _take(writing, fcntl.LOCK_SH)
 
 
-@contextmanager
-def working_copy(git_directory: Path) -> Iterator[None]:
+def working_copy(git_directory: Path) -> AbstractContextManager[None]:
     """Hold a working copy alone, for replacing files in it. Raises `Locked` at once if another does."""
-    with _open(git_directory / "gitstore-files.lock") as descriptor:
-        if not _take(descriptor, fcntl.LOCK_EX):
-            raise Locked("another gitstore command is replacing files in this working copy", _LATER)
-        yield
+    path = git_directory / "gitstore-files.lock"
+    return _alone(path, "another gitstore command is replacing files in this working copy")
 
 
 @contextmanager
@@ -115,26 +108,27 @@ def construction(directory: Path) -> Iterator[bool]:
         yield _take(descriptor, fcntl.LOCK_EX)
 
 
-@contextmanager
-def hooks(private: Path) -> Iterator[None]:
+def hooks(private: Path) -> AbstractContextManager[None]:
     """Install or uninstall hooks alone. Raises `Locked` at once if another process does."""
-    with _open(private / "hooks.lock") as descriptor:
-        if not _take(descriptor, fcntl.LOCK_EX):
-            raise Locked("another gitstore command is installing hooks", _LATER)
-        yield
+    return _alone(private / "hooks.lock", "another gitstore command is installing hooks")
 
 
-@contextmanager
-def state_names(private: Path) -> Iterator[None]:
+def state_names(private: Path) -> AbstractContextManager[None]:
     """Hold the names of a repository's states alone. Raises `Locked` at once if another process does."""
-    with _open(private / "states.lock") as descriptor:
-        if not _take(descriptor, fcntl.LOCK_EX):
-            raise Locked("another gitstore command is renaming or removing states", _LATER)
-        yield
+    return _alone(private / "states.lock", "another gitstore command is renaming or removing states")
 
 
 def _file(private: Path) -> Path:
     return private / "lock"
+
+
+@contextmanager
+def _alone(path: Path, refusal: str) -> Iterator[None]:
+    """Hold a lock alone, or fail at once with what the other process does."""
+    with _open(path) as descriptor:
+        if not _take(descriptor, fcntl.LOCK_EX):
+            raise Locked(refusal, _LATER)
+        yield
 
 
 @contextmanager

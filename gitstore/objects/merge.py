@@ -16,8 +16,9 @@ from pathlib import Path
 
 from gitstore.objects import lock
 from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.durability import sync_directory
 from gitstore.objects.pack import SUFFIXES, Pack
-from gitstore.objects.pack_writer import PackWriter, sync_directory
+from gitstore.objects.pack_writer import PackWriter
 
 LARGE_PACK = 64 * 1024 * 1024
 

@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from gitstore.objects.durability import TEMPORARY
 from gitstore.objects.extract import remove_tree
 from gitstore.objects.pack import SUFFIXES
-from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK, TEMPORARY
+from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
 from gitstore.objects.repository import Repository
 
 SAFE_AGE = 24 * 60 * 60

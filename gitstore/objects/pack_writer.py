@@ -12,8 +12,6 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -21,11 +19,9 @@ from isal import isal_zlib
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import pack_format
+from gitstore.objects.durability import TEMPORARY, durable_file, sync_directory
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack_format import Entry
-
-TEMPORARY = "gitstore-tmp-"
-"""How files begin that become a pack. `git gc --prune=now` beside us would delete what is called `tmp_*`."""
 
 KEEP_MARK = b"gitstore\n"
 """What our `.keep` files say, to tell them from those of git and of people."""
@@ -147,30 +143,6 @@ class PackWriter:
             f"cannot write a pack in {self.directory}: {error.strerror}",
             "nothing was recorded; make room or mend the directory's permissions, then try again",
         )
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def durable_file(directory: Path, content: bytes, *, suffix: str) -> Iterator[Path]:
-    """A file in `directory` with this content, synced; it goes with the block unless that renames it."""
-    descriptor, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{suffix}-", dir=directory)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(descriptor, 0o444)
-            os.fsync(descriptor)
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 class _Flusher:

@@ -12,8 +12,8 @@ import pygit2
 
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git
+from gitstore.objects.durability import sync_directory
 from gitstore.objects.oid import Oid
-from gitstore.objects.pack_writer import sync_directory
 
 _ABSENT = "0" * 40  # how git update-ref spells it; here it is None
 _SYNCED = ("-c", "core.fsync=reference")  # which git does not do unless told

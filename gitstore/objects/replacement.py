@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.objects.extract import open_up, remove_tree
+from gitstore.objects.extract import remove_tree
+from gitstore.objects.permissions import open_up
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2

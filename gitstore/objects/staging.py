@@ -22,7 +22,7 @@ from gitstore.objects.git import GitFailed
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import DEEPEST, leads_out, link_goal, read_tree
+from gitstore.objects.stored import DEEPEST, FileEntry, leads_out, link_goal, read_tree
 
 # What git writes is read once and gone: loose objects, uncompressed; an index of its own, in one piece.
 _PASSING = (
@@ -39,7 +39,7 @@ class Staged(NamedTuple):
 
     tree: Oid
     size: int
-    files: dict[PurePosixPath, tuple[int, Oid]]
+    files: dict[PurePosixPath, FileEntry]
 
 
 def stage(
@@ -73,7 +73,7 @@ def stage(
 
 def listing(
     repository: Repository, code: PurePosixPath, ignored: Iterable[PurePosixPath] = ()
-) -> dict[PurePosixPath, tuple[int, Oid]]:
+) -> dict[PurePosixPath, FileEntry]:
     """The mode and id that each file of the code directory has, as `stage` would find them; adds nothing.
 
     Those `ignored` are told too, if they are there. Raises `GitstoreError` for a nested repository.
@@ -88,7 +88,7 @@ def listing(
             repository.git(*_PASSING, "--literal-pathspecs", *force, stdin=forced, variables=variables)
         command = ("--literal-pathspecs", "ls-files", "--stage", "-z", "--", str(code))
         lines = repository.git(*command, variables=variables).decode("utf-8", "surrogateescape")
-    found: dict[PurePosixPath, tuple[int, Oid]] = {}
+    found: dict[PurePosixPath, FileEntry] = {}
     for line in lines.split("\0")[:-1]:
         entry, _, name = line.partition("\t")
         mode, oid, _ = entry.split(" ")
@@ -175,7 +175,7 @@ class _Moving:
 
     def __init__(self, quarantine: ObjectDatabase, writer: ObjectWriter, code: PurePosixPath) -> None:
         self.size = 0
-        self.files: dict[PurePosixPath, tuple[int, Oid]] = {}
+        self.files: dict[PurePosixPath, FileEntry] = {}
         self._quarantine = quarantine
         self._writer = writer
         self._code = code

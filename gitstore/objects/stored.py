@@ -18,6 +18,9 @@ DEEPEST = 256
 
 _SUFFIX = parts.SUFFIX.encode()
 
+FileEntry = tuple[int, Oid]
+"""The mode and id of a file's entry."""
+
 
 class StoredFile(NamedTuple):
     """A file in a tree: its path there, its mode, its entry's id, and its blobs in order.
@@ -45,6 +48,11 @@ def files(database: ObjectDatabase, root: Oid, *, joined: bool) -> Iterator[Stor
     submodule.
     """
     return _files(database, root, PurePosixPath(), joined=joined)
+
+
+def file_entries(database: ObjectDatabase, root: Oid) -> dict[PurePosixPath, FileEntry]:
+    """The files of a code tree, as `staging.listing` tells those of a working copy. Raises `Corrupt`."""
+    return {file.path: (file.mode, file.entry) for file in files(database, root, joined=False)}
 
 
 def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: bool) -> Iterator[StoredFile]:

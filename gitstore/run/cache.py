@@ -13,6 +13,7 @@ from pathlib import Path
 from gitstore.objects import extract, stored
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
+from gitstore.objects.permissions import set_writable
 from gitstore.objects.repository import Repository
 
 
@@ -38,16 +39,9 @@ def _directory(
     try:
         with extract.staging(target) as staging:
             extract.extract(repository.objects, found, staging, progress)
-            _protect(staging)
+            # Directories stay writable, so that they can be deleted.
+            set_writable(staging, writable=False)
     except OSError:
         if not target.is_dir():  # else another process was faster, with the same
             raise
     return target
-
-
-def _protect(directory: Path) -> None:
-    """Make all files below a directory read-only; directories stay writable, so that they can be deleted."""
-    for folder, _, names in os.walk(directory):
-        for path in (Path(folder, name) for name in names):
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode & ~0o222)

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import hook, state
+from gitstore import state
 from gitstore.errors import GitstoreError
-from gitstore.event import PostEvaluate, PostTrain
 from gitstore.first_state import Content
+from gitstore.hooking import hook
+from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
 from gitstore.objects import sources
 from gitstore.objects.files import Progress
@@ -125,7 +126,7 @@ def _trained(model: Model, base: str, result: Result) -> PostTrain:
         is_active=state.active(model) == saved.name,
         tree=str(saved.tree),
         size=saved.size,
-        added_bytes=saved.pack.size if saved.pack is not None else 0,
+        added_bytes=saved.added,
         metrics=[
             {
                 "seconds": each.seconds,
@@ -227,9 +228,8 @@ def _keep(model: Model, name: str | None, out: Path) -> Saved:
 def _check_new(model: Model, name: str) -> None:
     """Raise `GitstoreError` if a state of that name is there: an operation never writes over one."""
     state.check_vacant(model, name)
-    path = model.states / name
-    if state.saved_tree(model, name) is not None or (path.is_dir() and any(path.iterdir())):
-        raise StateExists(f"there is a state {name} already", "choose another name")
+    if state.saved_tree(model, name) is not None or state.has_files(model, name):
+        raise state.taken(name)
 
 
 def _next_name(model: Model) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from gitstore import packages
 from gitstore.errors import GitstoreError
 from gitstore.model import LOCK, Model
 from gitstore.objects import lock
-from gitstore.objects.pack_writer import sync_directory
+from gitstore.objects.durability import replace_file
 from gitstore.packages import Status
 from gitstore.run import uv
 
@@ -90,16 +89,8 @@ def _normal(name: str) -> str:
 
 def _replace(model: Model, before: bytes | None, after: bytes) -> None:
     """Let a new file take the place of packages.lock. Raises if somebody changed that meanwhile."""
-    scratch = model.directory / _SCRATCH
+    path = model.directory / LOCK
     with lock.working_copy(model.repository.git_directory):
         if model.top_file(LOCK) != before:
-            raise GitstoreError(f"{model.directory / LOCK} changed meanwhile", "say gitstore lock again")
-        try:
-            with scratch.open("wb") as file:
-                file.write(after)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(model.directory / LOCK)
-        finally:
-            scratch.unlink(missing_ok=True)
-        sync_directory(model.directory)
+            raise GitstoreError(f"{path} changed meanwhile", "say gitstore lock again")
+        replace_file(path, after, scratch=model.directory / _SCRATCH)

@@ -221,6 +221,11 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
         | None
     ) = None
 
+    @property
+    def called(self) -> str:
+        """The base as people write it: MODEL@SNAPSHOT."""
+        return f"{self.model}@{self.snapshot}"
+
 
 class Settings(_Keys, frozen=True, kw_only=True):
     """The settings of a gitstore model."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gitstore import hook_installation
+from gitstore.hooking import installation
 from gitstore.objects.repository import Repository
 
 ROUNDS = 7
@@ -32,7 +32,7 @@ def main() -> None:
         empty = copies[1] / ".git" / "hooks" / "reference-transaction"
         empty.write_text("#!/bin/sh\nexit 0\n")
         empty.chmod(0o755)
-        hook_installation.install(Repository.discover(copies[2]))
+        installation.install(Repository.discover(copies[2]))
         for what, case in CASES.items():
             times = [[case(copy, number) * 1000 for copy in copies] for number in range(ROUNDS)]
             plain, *others = map(statistics.median, zip(*times, strict=True))

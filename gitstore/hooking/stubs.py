@@ -13,8 +13,7 @@ import shlex
 import sys
 from pathlib import Path
 
-GUARD = "reference-transaction"
-"""The git hook that keeps stock git from changing snapshots, githooks(5)."""
+from gitstore.hooking.names import GUARD
 
 KEPT = ".user"
 """What is added to the name of a hook of the user's, beside which the guard runs."""

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from gitstore import state, tensor_diff
+from gitstore import state
+from gitstore.diffing import change, tensor_diff
+from gitstore.diffing.safetensors import SUFFIX
+from gitstore.diffing.tensor_diff import TensorDiff
 from gitstore.model import Model
 from gitstore.objects import files, sources, stored
 from gitstore.objects.database import ObjectDatabase
@@ -19,9 +22,7 @@ from gitstore.objects.files import Progress
 from gitstore.objects.joined import Content, Joined, OnDisk, same_bytes
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Oid
-from gitstore.safetensors import SUFFIX
 from gitstore.snapshot import Snapshot
-from gitstore.tensor_diff import TensorDiff
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ class FileChange:
     @property
     def kind(self) -> str:
         """`added`, `removed` or `changed`."""
-        if self.before is None:
-            return "added"
-        return "removed" if self.after is None else "changed"
+        return change.kind(self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def compare(before: Side, after: Side, progress: Progress = lambda _: None) -> S
             tensors, note = _by_tensor(path, old[path], new[path], progress)
             shares = _shares(new[path], before)
             found.append(FileChange(path, old[path].size, new[path].size, *shares, tensors, note))
-    found.sort(key=lambda change: change.path)
+    found.sort(key=lambda each: each.path)
     unchanged = len(old.keys() | new.keys()) - len(found)
     return StateDiff(before.name, after.name, before.size, after.size, tuple(found), unchanged)
 

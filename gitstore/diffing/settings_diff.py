@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gitstore.diffing import change
 from gitstore.settings import Settings
 from gitstore.settings.rendering import literals
 
@@ -24,9 +25,7 @@ class KeyChange:
     @property
     def kind(self) -> str:
         """`added`, `removed` or `changed`."""
-        if self.before is None:
-            return "added"
-        return "removed" if self.after is None else "changed"
+        return change.kind(self.before, self.after)
 
 
 @dataclass(frozen=True)

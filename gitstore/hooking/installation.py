@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import hook_stubs
 from gitstore.errors import GitstoreError
-from gitstore.hook_names import GIT, QUIET
-from gitstore.hook_stubs import GUARD, KEPT
+from gitstore.hooking import stubs
+from gitstore.hooking.names import GIT, GUARD, QUIET
+from gitstore.hooking.stubs import KEPT
 from gitstore.objects import hook_paths, lock
+from gitstore.objects.durability import replace_file
 from gitstore.objects.repository import Repository
 
 
@@ -78,17 +79,17 @@ def _install_within(directory: Path) -> Installed:
     """Put the guard into a directory, and the hook that has its name beside it."""
     path, kept = directory / GUARD, directory / (GUARD + KEPT)
     directory.mkdir(exist_ok=True)
-    if os.path.lexists(path) and not hook_stubs.is_ours(path):
+    if os.path.lexists(path) and not stubs.is_ours(path):
         _check_vacant(path, kept)
         if not os.path.lexists(kept):
             # A second name first: the hook has its own until the guard takes it, in one step.
             os.link(path, kept, follow_symlinks=False)
-    _put(path, hook_stubs.guard())
+    _put(path, stubs.guard())
     return Installed(path, kept if os.path.lexists(kept) else None)
 
 
 def _check_vacant(path: Path, kept: Path) -> None:
-    if hook_stubs.is_edited(path):
+    if stubs.is_edited(path):
         raise GitstoreError(
             f"{path} was changed since gitstore wrote it",
             f"move what you added into {kept}, which runs after it, remove it, and say the same again",
@@ -104,13 +105,13 @@ def _install_apart(repository: Repository, directory: Path, configured: str) -> 
     """Fill gitstore's own directory, then have git look there."""
     own = repository.common / hook_paths.OWN
     wanted = {
-        name: hook_stubs.passing_on(configured, name)
+        name: stubs.passing_on(configured, name)
         for name in GIT
         if name not in QUIET or os.access(directory / name, os.X_OK)
     }
     for name in wanted:
         path = own / name
-        if os.path.lexists(path) and not hook_stubs.is_ours(path):
+        if os.path.lexists(path) and not stubs.is_ours(path):
             raise GitstoreError(
                 f"{path} is in the way: gitstore did not write it, or somebody changed it",
                 f"move it to {directory / name}, from where it is run, and say the same again",
@@ -147,7 +148,7 @@ def _remove_within(directory: Path, restored: list[Path], left: list[Path]) -> N
     """Give the user's hook its name back, or remove the guard alone."""
     path, kept = directory / GUARD, directory / (GUARD + KEPT)
     _new(path).unlink(missing_ok=True)
-    if hook_stubs.is_ours(path):
+    if stubs.is_ours(path):
         restored.append(path)
         if os.path.lexists(kept):
             kept.replace(path)
@@ -156,22 +157,17 @@ def _remove_within(directory: Path, restored: list[Path], left: list[Path]) -> N
     elif os.path.lexists(kept) and _is_same(path, kept):
         kept.unlink()  # an installation was stopped before the guard was there
         restored.append(path)
-    elif hook_stubs.is_edited(path) or os.path.lexists(kept):
+    elif stubs.is_edited(path) or os.path.lexists(kept):
         left += [each for each in (path, kept) if os.path.lexists(each)]
 
 
 def _ours(directory: Path) -> Iterator[Path]:
-    return (directory / name for name in GIT if hook_stubs.is_ours(directory / name))
+    return (directory / name for name in GIT if stubs.is_ours(directory / name))
 
 
 def _put(path: Path, content: bytes) -> None:
     """Write a script, whole and executable, to its place, over what is there."""
-    new = _new(path)
-    new.write_bytes(content)
-    new.chmod(0o755)
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
-    new.replace(path)
+    replace_file(path, content, scratch=_new(path), mode=0o755)
 
 
 def _new(path: Path) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import to_builtins
 
 from gitstore.errors import GitstoreError
-from gitstore.event import Event
+from gitstore.hooking.event import Event
 from gitstore.objects import hook_paths, hook_process
 from gitstore.objects.hook_process import CannotStart
 from gitstore.objects.repository import Repository

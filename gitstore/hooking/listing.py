@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from gitstore import hook_stubs
-from gitstore.hook_names import GIT, GITSTORE
-from gitstore.hook_stubs import GUARD, KEPT
+from gitstore.hooking import stubs
+from gitstore.hooking.names import GIT, GITSTORE, GUARD
+from gitstore.hooking.stubs import KEPT
 from gitstore.objects import hook_paths
 from gitstore.objects.repository import Repository
 
@@ -64,10 +64,10 @@ def listing(repository: Repository) -> Listing:
 def _within(directory: Path) -> Iterator[Hook]:
     """The hooks where git looks in the repository's own directory, and the one that the guard runs."""
     path, kept = directory / GUARD, directory / (GUARD + KEPT)
-    is_guarded = hook_stubs.is_ours(path)
+    is_guarded = stubs.is_ours(path)
     for name in (*GIT, *GITSTORE):
         if name == GUARD and is_guarded:
-            yield _hook(path, Whose.GITSTORE, is_current=hook_stubs.read(path) == hook_stubs.guard())
+            yield _hook(path, Whose.GITSTORE, is_current=stubs.read(path) == stubs.guard())
         elif (directory / name).exists():
             yield _hook(directory / name, Whose.USER)
     if kept.exists():
@@ -78,10 +78,10 @@ def _own(directory: Path, configured: str) -> Iterator[Hook]:
     """What gitstore's own directory has beside scripts that pass on: the guard, and hooks put there since."""
     for name in (*GIT, *GITSTORE):
         path = directory / name
-        if name == GUARD and hook_stubs.is_ours(path):
-            is_current = hook_stubs.read(path) == hook_stubs.passing_on(configured, name)
+        if name == GUARD and stubs.is_ours(path):
+            is_current = stubs.read(path) == stubs.passing_on(configured, name)
             yield _hook(path, Whose.GITSTORE, is_current=is_current)
-        elif path.exists() and not hook_stubs.is_ours(path):
+        elif path.exists() and not stubs.is_ours(path):
             yield _hook(path, Whose.USER)
 
 

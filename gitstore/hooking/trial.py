@@ -6,9 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from gitstore import hook, settings, snapshot
+from gitstore import capture, inheritance, removal, settings, snapshot, state
+from gitstore.capture import Taken
 from gitstore.errors import GitstoreError
-from gitstore.event import (
+from gitstore.hooking import hook
+from gitstore.hooking.event import (
     EVENTS,
     Event,
     PostDerive,
@@ -19,11 +21,16 @@ from gitstore.event import (
     PreRm,
     PreSnapshot,
 )
-from gitstore.hook_names import GIT
+from gitstore.hooking.names import GIT
 from gitstore.model import Model
 from gitstore.objects import hook_paths, hook_process
 from gitstore.objects.hook_process import CannotStart
+from gitstore.objects.pack_writer import Written
 from gitstore.snapshot import Snapshot
+from gitstore.state import Saved
+
+_PACK = Written(Path("pack"), size=1024, objects=4)
+"""What the write of an example adds."""
 
 
 class HookFailed(GitstoreError):
@@ -83,39 +90,16 @@ def _pre_snapshot(found: Snapshot) -> Event:
 
 
 def _post_snapshot(found: Snapshot) -> Event:
-    return PostSnapshot(
-        model=found.model,
-        snapshot=found.name,
-        ref=found.ref,
-        tag=str(found.oid),
-        commit=str(found.commit),
-        message=found.tag.message,
-        state=_state(found),
-        added_bytes=1024,
-        added_objects=4,
-    )
+    return capture.announcement(Taken(found, _state(found), _PACK))
 
 
 def _pre_rm(found: Snapshot) -> Event:
-    return PreRm(
-        model=found.model,
-        snapshot=found.name,
-        ref=found.ref,
-        tag=str(found.oid),
-        commit=str(found.commit),
-        snapshots=[found.full_name],
-    )
+    return removal.intention(found, [found])
 
 
 def _post_state(found: Snapshot) -> Event:
-    return PostState(
-        model=found.model,
-        change="saved",
-        state=_state(found),
-        tree=str(found.state),
-        size=1024,
-        added_bytes=1024,
-    )
+    saved = Saved(_state(found), found.state, _PACK.size, _PACK, was_saved=False)
+    return state.announcement(found.model, "saved", saved)
 
 
 def _post_train(found: Snapshot) -> Event:
@@ -125,8 +109,8 @@ def _post_train(found: Snapshot) -> Event:
         base_state=_state(found),
         is_active=True,
         tree=str(found.state),
-        size=1024,
-        added_bytes=1024,
+        size=_PACK.size,
+        added_bytes=_PACK.size,
         metrics=[{"seconds": 0.5, "name": "loss", "value": 0.25}],
         durations={"total": 1.0},
     )
@@ -146,14 +130,7 @@ def _post_evaluate(found: Snapshot) -> Event:
 
 
 def _post_derive(found: Snapshot) -> Event:
-    base = {
-        "model": found.model,
-        "snapshot": found.name,
-        "tag": str(found.oid),
-        "commit": str(found.commit),
-        "url": None,
-    }
-    return PostDerive(model="example", base=base, added_bytes=1024)
+    return PostDerive(model="example", base=inheritance.facts(found), added_bytes=_PACK.size)
 
 
 def _state(found: Snapshot) -> str:

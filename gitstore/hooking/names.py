@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from gitstore.event import EVENTS
+from gitstore.hooking.event import EVENTS
 
 GITSTORE = tuple(EVENTS)
+
+GUARD = "reference-transaction"
+"""The git hook that keeps stock git from changing snapshots, githooks(5)."""
 
 QUIET = ("push-to-checkout", "proc-receive")
 """Hooks of git whose mere presence changes what git does, githooks(5)."""

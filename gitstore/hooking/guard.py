@@ -1,6 +1,6 @@
 """What stock git may not do to refs: move or remove a snapshot, or remove a saved state.
 
-The reference-transaction hook that `hook_installation` installs asks this. gitstore's own git runs without
+The reference-transaction hook that `installation` puts there asks this. gitstore's own git runs without
 hooks.
 """
 

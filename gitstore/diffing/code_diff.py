@@ -15,7 +15,6 @@ from gitstore.model import CODE, LOCK, Model
 from gitstore.objects import staging
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import subtree
 from gitstore.snapshot import Snapshot
 
 _KINDS = {"A": "added", "D": "removed"}
@@ -94,11 +93,9 @@ def _tree(model: Model, variables: Mapping[str, str]) -> Oid:
 
 def _code(model: Model, variables: Mapping[str, str]) -> Oid | None:
     """The tree of a model's code as it is on disk, or committed in a bare repository; `None` without any."""
-    repository, code = model.repository, model.code
-    if repository.is_bare:
-        top = repository.commit(model.head).tree if model.head is not None else None
-        return subtree(repository.objects, top, code) if top is not None else None
-    return staging.code_tree(repository, code, variables)
+    if model.repository.is_bare:
+        return model.committed_code(model.code)
+    return staging.code_tree(model.repository, model.code, variables)
 
 
 def _files(listed: bytes) -> Iterator[CodeChange]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gitstore.diffing import change
+from gitstore.diffing.safetensors import Header, Tensor, read_header
+from gitstore.diffing.settings_diff import KeyChange, changes
 from gitstore.objects.files import Progress
 from gitstore.objects.joined import Content, same_bytes
-from gitstore.safetensors import Header, Tensor, read_header
-from gitstore.settings_diff import KeyChange, changes
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,8 @@ class TensorChange:
     @property
     def kind(self) -> str:
         """`added`, `removed`, or the first of `dtype`, `shape` and `values` that differs."""
-        if self.before is None:
-            return "added"
-        if self.after is None:
-            return "removed"
+        if self.before is None or self.after is None:
+            return change.kind(self.before, self.after)
         if self.before.dtype != self.after.dtype:
             return "dtype"
         return "shape" if self.before.shape != self.after.shape else "values"
@@ -50,10 +49,10 @@ def compare(before: Content, after: Content, progress: Progress = lambda _: None
     # In the order of the bytes, so that each part is read once.
     names = old.tensors | new.tensors
     for name in names:
-        change = TensorChange(name, old.tensors.get(name), new.tensors.get(name))
-        if change.kind != "values" or not _same_values(change, before, after, progress):
-            found.append(change)
-    found.sort(key=lambda change: change.name)
+        each = TensorChange(name, old.tensors.get(name), new.tensors.get(name))
+        if each.kind != "values" or not _same_values(each, before, after, progress):
+            found.append(each)
+    found.sort(key=lambda each: each.name)
     return TensorDiff(tuple(found), len(names) - len(found), changes(old.metadata, new.metadata))
 
 
@@ -64,8 +63,8 @@ def _header(which: str, content: Content) -> Header:
         raise ValueError(f"the {which} file is malformed: {error}") from error
 
 
-def _same_values(change: TensorChange, before: Content, after: Content, progress: Progress) -> bool:
-    old, new = change.before, change.after
+def _same_values(found: TensorChange, before: Content, after: Content, progress: Progress) -> bool:
+    old, new = found.before, found.after
     if old is None or new is None or old.end - old.start != new.end - new.start:
         return False
     return same_bytes(before, old.start, after, new.start, old.end - old.start, progress)

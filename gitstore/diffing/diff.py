@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitstore import code_diff, settings_diff, state_diff
-from gitstore.code_diff import CodeDiff
+from gitstore.diffing import code_diff, settings_diff, state_diff
+from gitstore.diffing.code_diff import CodeDiff
+from gitstore.diffing.settings_diff import SettingsDiff
+from gitstore.diffing.state_diff import StateDiff
 from gitstore.model import Model
 from gitstore.objects.files import Progress
-from gitstore.settings_diff import SettingsDiff
 from gitstore.snapshot import Snapshot
-from gitstore.state_diff import StateDiff
 
 
 @dataclass(frozen=True)

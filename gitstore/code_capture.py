@@ -1,0 +1,76 @@
+"""The code of a snapshot that is taken: as it is on disk, or as it is committed in a bare repository."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import PurePosixPath
+
+from gitstore.errors import GitstoreError
+from gitstore.model import CODE, SETTINGS, Model
+from gitstore.objects import stored
+from gitstore.objects.object_writer import ObjectWriter
+from gitstore.objects.oid import Oid
+from gitstore.objects.staging import Staged, stage
+from gitstore.settings import BasedOn, Settings
+from gitstore.units import format_size
+
+
+def add(model: Model, found: Settings, writer: ObjectWriter) -> Oid:
+    """Add a model's code to a write; returns its tree.
+
+    `found` are the settings of the snapshot that it is for. Raises `GitstoreError` for code that is not
+    there, or that a snapshot cannot hold: too large, not the base's, nested repositories, links out of it.
+    """
+    if model.repository.is_bare:
+        committed = _committed(model, found)
+        _check_staged(model, found, committed)
+        return committed.tree
+    check = partial(_check_staged, model, found)
+    return stage(model.repository, writer, model.code, check=check).tree
+
+
+def _check_staged(model: Model, found: Settings, staged: Staged) -> None:
+    """Raise `GitstoreError` for code that is not the base's, or larger than the settings allow."""
+    if model.pinned is not None:
+        _check_code(model, model.pinned, staged)
+    if staged.size > found.filesystem_size:
+        raise GitstoreError(
+            f"{found.code}/ has {format_size(staged.size)}, more than filesystem_size in {SETTINGS} allows"
+            f" ({format_size(found.filesystem_size)})",
+            "raise filesystem_size, or make git ignore what is not code; weights belong into states/",
+        )
+
+
+def _committed(model: Model, found: Settings) -> Staged:
+    """The code of the branch head, in a bare repository."""
+    here = model.committed_code(PurePosixPath(found.code))
+    if here is None:
+        raise GitstoreError(f"the branch head has no {found.code}/, so there is no code to take")
+    objects = model.repository.objects
+    files = stored.file_entries(objects, here)
+    return Staged(here, sum(objects.size(oid) for _, oid in files.values()), files)
+
+
+def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
+    """A derived model's code is its base's, by object id."""
+    tree_oid = model.base_code(base)
+    if staged.tree == tree_oid:
+        return
+    wanted = stored.file_entries(model.repository.objects, tree_oid)
+    different = {
+        path for path in wanted.keys() | staged.files.keys() if wanted.get(path) != staged.files.get(path)
+    }
+    first = min(different)
+    if first not in wanted:
+        how, mend = "is not in", f"rm {shlex.quote(f'{CODE}/{first}')} removes it"
+    else:
+        how = "differs from" if first in staged.files else "is missing, but is in"
+        mend = f"git checkout {base.commit[:12]} -- {shlex.quote(f'{CODE}/{first}')} brings it back"
+    more = f", and {len(different) - 1} more" if len(different) > 1 else ""
+    where = f"the base {base.called}{more}"
+    raise GitstoreError(
+        f"{CODE}/{first} {how} {where}; {model.name} has no code of its own",
+        f"{mend}; to change the code, change it in {base.model}, take a snapshot there and rebase on that,"
+        " or make it the model's own with gitstore detach",
+    )

@@ -1,0 +1,27 @@
+"""Who may read and write the files that we make."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def open_up(directory: Path) -> None:
+    """Give a temporary directory, which only we may read, the mode of any new one."""
+    directory.chmod(0o777 & ~_umask())
+
+
+def set_writable(directory: Path, *, writable: bool) -> None:
+    """Let the files below a directory be written by their owner, or by nobody."""
+    for folder, _, names in os.walk(directory):
+        for path in (Path(folder, each) for each in names):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o200 if writable else mode & ~0o222)
+
+
+def _umask() -> int:
+    """The process's umask, which can be read only by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

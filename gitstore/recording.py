@@ -1,0 +1,50 @@
+"""Giving a snapshot its name: from the moment its tag has the ref, the snapshot is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitstore import snapshot
+from gitstore.errors import Corrupt, GitstoreError
+from gitstore.model import Model, check_name, is_derived
+from gitstore.objects.oid import Oid
+from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.repository import Repository
+from gitstore.snapshot import Snapshot
+
+
+def check_vacant(model: Model, name: str) -> None:
+    """Raise `GitstoreError` unless `name` can become a snapshot of the model."""
+    check_name(name, "snapshot")
+    refs = model.repository.refs
+    if refs.get(model.tag_ref(name)) is not None:
+        raise GitstoreError(
+            f"the snapshot {name} exists already, and a snapshot never changes", "choose another name"
+        )
+    if not model.prefix and is_derived(model.repository, name):
+        raise GitstoreError(
+            f"{name} is the name of a derived model, so no snapshot can have it", "choose another name"
+        )
+
+
+def record(
+    repository: Repository, ref: str, oid: Oid, reason: str, *, instead_of: Sequence[Change] = ()
+) -> Snapshot:
+    """Point a new ref at a snapshot's tag, and make the changes `instead_of` which it is, all or none.
+
+    Durable on return. Raises `GitstoreError` if the name was taken meanwhile, and `RefChanged` if another
+    ref was changed.
+    """
+    name = ref.rpartition("/")[2]
+    try:
+        repository.refs.change([*instead_of, Change(ref, None, oid)], reason)
+    except RefChanged as error:
+        if error.ref != ref:
+            raise
+        raise GitstoreError(
+            f"the snapshot {name} exists already: somebody took it meanwhile", "choose another name"
+        ) from error
+    found = snapshot.read(repository, ref, oid)
+    if found is None:
+        raise Corrupt(f"{ref} was written, but cannot be read back")
+    return found
