@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+LIVES ?= 300
 
-.PHONY: help setup demo test check lint types format docs bench kill clean
+.PHONY: help setup demo test check lint types format docs bench kill life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -50,8 +51,12 @@ docs: $(READY)  ## write docs/cli.md from the commands
 bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installed
 	$(BIN)/python -m tests.bench
 
-kill: $(READY)  ## kill -9 at random instants, 100 times
-	$(PYTEST) tests/test_crash.py --kills 100
+kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
+	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/test_restore.py \
+		-k "kill or instant"
+
+life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer
+	$(PYTEST) tests/life --lives $(LIVES)
 
 clean:           ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,8 +18,8 @@ from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.failing import fails
 from tests.support.models import git_state, noise, picture, put, refs, take
+from tests.support.processes import kill, start
 
-GITSTORE = Path(sys.executable).with_name("gitstore")
 KEEP = "gitstore snapshot NAME keeps all of it; with --force it is lost"
 
 
@@ -515,16 +512,9 @@ class TestKilled:
         duration = time.monotonic() - began
         for number in range(kills):
             goal = "v2" if number % 2 == 0 else "v1"
-            process = subprocess.Popen(
-                [GITSTORE, "restore", goal],
-                cwd=here,
-                start_new_session=True,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            process = start("restore", goal, cwd=here)
             time.sleep(duration * (0.3 + 0.7 * (number + 0.5) / kills))
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            kill(process, group=True)
             for path in (here / "code").glob("part-*.py"):
                 assert path.read_text() in allowed
             found = working_state.read(Model.open(here), "initial")

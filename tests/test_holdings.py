@@ -1,0 +1,22 @@
+"""What counts as held of a model: what its own refs have, and nobody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, state, state_removal
+from gitstore.holdings import WouldLose
+from gitstore.model import Model
+from tests.support.models import put, take
+
+
+def test_a_derived_models_state_holds_nothing_of_the_root_models(model: Model, tmp_path: Path) -> None:
+    dogs = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    put(dogs, "initial", {"weights": b"the same"})
+    state.save(dogs, "initial")
+    put(model, "b", {"weights": b"the same"})
+    with pytest.raises(WouldLose):
+        state_removal.remove(model, ["b"])
+    assert (model.directory / "states" / "b" / "weights").read_bytes() == b"the same"

@@ -1,0 +1,101 @@
+"""What a command leaves that was killed in one certain instant, which no random one would hit every time."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitstore import creation, derive, gc, usage
+from gitstore.model import Model
+from gitstore.objects.repository import Repository
+from tests.support.commands import Fsck, Git
+from tests.support.failing import fails
+from tests.support.models import refs, take
+
+
+def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
+    """Zeros stand in its HEAD then, which git fsck itself complains of until the worktree is gone."""
+    base, target = take(model, "v1"), tmp_path / "dogs"
+    made = derive.derive(base, "dogs", target).model
+    git("worktree", "lock", "--reason", "gitstore derive is making it", str(target), cwd=model.directory)
+    (made.repository.git_directory / "HEAD").write_text("0" * 40 + "\n")
+    repository = Repository.discover(model.directory)
+    assert "HEAD" not in {each.name for each in usage.measure(repository).holders}
+    assert derive.derive(base, "dogs", target).model.name == "dogs"
+    gc.gc(repository)
+    fsck(model.directory)
+
+
+def test_a_derived_model_whose_active_state_was_not_named_yet(model: Model, tmp_path: Path) -> None:
+    base = take(model, "v1")
+    script = (
+        "import os, signal, sys; from pathlib import Path; from gitstore import derive, reference;"
+        "from gitstore.objects.refs import Refs;"
+        "Refs.point = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+        "derive.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, str(model.directory), str(tmp_path / "dogs")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert "refs/heads/dogs" in refs(model.directory)
+    derive.derive(base, "dogs", tmp_path / "dogs")
+    assert refs(model.directory)["refs/states/dogs/HEAD"].endswith(" refs/states/dogs/initial")
+
+
+class TestInit:
+    """In a repository that is there, the files come one by one, and then the commit."""
+
+    @pytest.fixture
+    def here(self, tmp_path: Path, git: Git) -> Path:
+        here = tmp_path / "meine zahlen"
+        (here / "src").mkdir(parents=True)
+        (here / "src" / "model.py").write_text("class Model: pass\n")
+        (here / ".gitignore").write_text("*.log\n")
+        git("init", "--quiet", cwd=here)
+        git("add", "--all", cwd=here)
+        git("commit", "--quiet", "-m", "mine", cwd=here)
+        return here
+
+    def uncommitted(self, here: Path, git: Git) -> None:
+        """As it is when the commit was about to be made."""
+        creation.create(here, name="m", code="src")
+        git("reset", "--quiet", "HEAD~", cwd=here)
+
+    @pytest.mark.parametrize("staged", [False, True])
+    def test_before_the_commit(self, here: Path, git: Git, *, staged: bool) -> None:
+        self.uncommitted(here, git)
+        if staged:
+            git("add", "--all", cwd=here)
+        made = creation.create(here, name="m", code="src")
+        assert (made.model.name, made.adopted) == ("m", True)
+        assert git("status", "--porcelain", cwd=here) == ""
+        assert git("ls-files", cwd=here).split() == [".gitignore", "settings.yaml", "src/model.py"]
+        assert (here / ".gitignore").read_text() == "*.log\n/states/\n"
+
+    def test_in_the_midst_of_a_file(self, here: Path, git: Git) -> None:
+        self.uncommitted(here, git)
+        path = here / "settings.yaml"
+        path.write_bytes(path.read_bytes()[:20])
+        git("checkout", "--", ".gitignore", cwd=here)
+        creation.create(here, name="m", code="src")
+        assert git("status", "--porcelain", cwd=here) == ""
+
+    def test_what_was_edited_since_stays(self, here: Path, git: Git) -> None:
+        self.uncommitted(here, git)
+        path = here / "settings.yaml"
+        path.write_text("name: mine\n")
+        with fails(f"{here} is a model already: it has a settings.yaml"):
+            creation.create(here, name="m", code="src")
+        assert path.read_text() == "name: mine\n"
+
+    def test_of_a_new_model_in_a_directory_that_was_there(self, tmp_path: Path, git: Git) -> None:
+        here = tmp_path / "m"
+        here.mkdir()
+        creation.create(here)
+        git("update-ref", "-d", "HEAD", cwd=here)
+        creation.create(here)
+        assert git("status", "--porcelain", cwd=here) == ""
+        assert git("ls-files", cwd=here).split() == [".gitignore", "code/model.py", "settings.yaml"]

@@ -1,0 +1,101 @@
+"""Two commands at once both succeed, or one fails cleanly; the repository is sound either way.
+
+Snapshots, saves and rebases beside their like are in test_crash and test_rebase, derived repositories in
+test_reference_form, all that writes beside a `git gc` in test_crash.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gitstore import gc, snapshot, state, usage
+from gitstore.model import Model
+from gitstore.objects.repository import Repository
+from tests.support.commands import Outcome
+from tests.support.kills import DERIVED, ROOT, fresh, is_sound, scene
+from tests.support.processes import outcome, start
+
+CLEAN = re.compile(r"(?!.*Traceback)(.+\n)*error: [^\n]+\n(hint: [^\n]+\n)?")
+
+BOTH = [
+    ("snapshot v3", "snapshot v1", ROOT, DERIVED),
+    ("derive v1 cats ../cats", "derive v2 mice ../mice", ROOT, ROOT),
+    ("restore v1", "snapshot v1", ROOT, DERIVED),
+]
+ONE = [
+    ("rename v2 größer", "rename v2 kleiner", ROOT, ROOT),
+    ("state rename b c", "state rename b d", ROOT, ROOT),
+    ("state import ../source --name new", "state import ../source --name new", ROOT, ROOT),
+    ("rm v2", "rename v2 größer", ROOT, ROOT),
+    ("init new", "init new", ".", "."),
+]
+ANY = [
+    ("snapshot v3", "gc", ROOT, ROOT),
+    ("rm v2", "gc", ROOT, DERIVED),
+    ("derive v1 cats ../cats", "gc", ROOT, ROOT),
+    ("rm v2", "derive v2 cats ../cats", ROOT, ROOT),
+    ("rm v2", "derive v2 cats ../cats --reference", ROOT, ROOT),
+    ("rm v2", "rebase digits@v2", ROOT, DERIVED),
+    ("rm v2", "rm v2", ROOT, ROOT),
+    ("state rename b c", "state rm b", ROOT, ROOT),
+    ("state save b", "state rm b --force", ROOT, ROOT),
+    ("detach", "snapshot v1", DERIVED, DERIVED),
+    ("detach", "rebase digits@v2", DERIVED, DERIVED),
+    ("detach", "detach", DERIVED, DERIVED),
+    ("restore v1", "restore v2", ROOT, ROOT),
+    ("restore v1", "snapshot v3", ROOT, ROOT),
+]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("template") / "scene"
+
+
+@pytest.fixture
+def top(template: Path, tmp_path: Path) -> Path:
+    """A scene of its own for each test."""
+    if not template.exists():
+        scene(template)
+    return fresh(template, tmp_path / "scene")
+
+
+def at_once(top: Path, commands: tuple[str, str, str, str]) -> list[Outcome]:
+    """Start both, wait for both, and look whether all is in order."""
+    one, other, here, there = commands
+    processes = [start(*command.split(), cwd=top / where) for command, where in ((one, here), (other, there))]
+    done = [outcome(each) for each in processes]
+    for failed in (each for each in done if each.code):
+        assert failed.code in (1, 11), failed
+        assert failed.stdout == "" and CLEAN.fullmatch(failed.stderr), failed
+    is_sound(top)
+    repository = Repository.discover(top / ROOT)
+    gc.gc(repository)
+    is_sound(top)
+    found = usage.measure(repository)
+    assert sum(holder.charged for holder in found.holders) == found.live
+    for where in (ROOT, DERIVED):
+        model = Model.open(top / where)
+        assert len(list(state.each(model))) >= 1
+        snapshot.below(model)
+    return done
+
+
+@pytest.mark.parametrize("commands", BOTH, ids=lambda commands: f"{commands[0]}, {commands[1]}")
+def test_both_succeed(top: Path, commands: tuple[str, str, str, str]) -> None:
+    assert [each.code for each in at_once(top, commands)] == [0, 0]
+
+
+@pytest.mark.parametrize("commands", ONE, ids=lambda commands: f"{commands[0]}, {commands[1]}")
+def test_one_of_them_succeeds(top: Path, commands: tuple[str, str, str, str]) -> None:
+    done = at_once(top, commands)
+    assert [each.code for each in done].count(0) == 1, done
+
+
+@pytest.mark.parametrize("commands", ANY, ids=lambda commands: f"{commands[0]}, {commands[1]}")
+def test_at_least_one_succeeds(top: Path, commands: tuple[str, str, str, str]) -> None:
+    done = at_once(top, commands)
+    assert 0 in [each.code for each in done], done
