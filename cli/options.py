@@ -47,15 +47,29 @@ def input_option(function: F) -> F:
     )(function)
 
 
-def key_option(function: F) -> F:
-    """Add --local-user, the key to sign with, as git tag has it."""
-    return click.option(
+def signing_options(function: F) -> F:
+    """Add --sign, --no-sign and --local-user, the key to sign with, as git tag has them."""
+    with_key = click.option(
         "-u",
         "--local-user",
         "key",
         metavar="KEY",
+        callback=_check_key,
         help="Sign, and with this key instead of user.signingKey.",
     )(function)
+    return click.option(
+        "-s",
+        "--sign/--no-sign",
+        default=None,
+        is_eager=True,
+        help="Sign the tag as git tag --sign does, or not; by default as tag.gpgSign says.",
+    )(with_key)
+
+
+def _check_key(ctx: click.Context, _: click.Parameter, key: str | None) -> str | None:
+    if key is not None and ctx.params["sign"] is False:
+        raise click.UsageError("give --local-user, or --no-sign", ctx)
+    return key
 
 
 @contextmanager
@@ -65,14 +79,11 @@ def byte_progress(label: str, total: int | None, *, wanted: bool | None) -> Iter
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-    )
+    from gitstore.cli import bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), bars.Amount(), bars.Speed())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda done: bar.advance(task, done)

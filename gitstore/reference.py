@@ -72,14 +72,16 @@ def resolve(reference: str, directory: Path) -> Snapshot:
 def find_base(reference: str, model: Model, directory: Path) -> Snapshot | Elsewhere:
     """What `reference` means for a new base of a model. Raises like `resolve`.
 
-    A bare name, or one of the base's model, is of the repository that the base is in.
+    A bare name is of the base's model; that is looked for in the repository that the base is in.
     """
     where, _, name = reference.rpartition("@")
     if not where and "/" in name:
         where, _, name = name.rpartition("/")
     base = model.base
-    if base is None or base.url is None or where not in ("", base.model):
+    if base is None or where not in ("", base.model):
         return find(reference, directory)
+    if base.url is None:
+        return find(f"{base.model}@{name}", directory)
     if _is_url(base.url, directory):
         prefix = _prefix_of_base(model.repository, base)
         names = (f"{base.model}/{name}", name) if prefix is None else (f"{prefix}{name}",)

@@ -10,7 +10,7 @@ from gitstore.model import Model
 from gitstore.objects import tag
 from gitstore.objects.oid import Kind
 from gitstore.objects.refs import Change
-from gitstore.objects.signing import Signer
+from gitstore.objects.signing import AS_CONFIGURED, Signer
 from gitstore.snapshot import RENAMED_FROM, Snapshot
 
 
@@ -22,26 +22,26 @@ class Renamed:
     models: tuple[str, ...]
 
 
-def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer | None = None) -> Renamed:
+def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = AS_CONFIGURED) -> Renamed:
     """Give a snapshot another name among those of its model. Atomic and durable.
 
     Commit, tagger, date and message stay; what is based on the snapshot goes by its commit, and
-    stays valid. The new tag is signed if there is a `signer`. Raises `GitstoreError` for a name that
-    cannot be used, for a signature that fails, and for a signed tag without a `signer` unless
-    `force`d: what was signed is the old name, too.
+    stays valid. Raises `GitstoreError` for a name that cannot be used, for a signature that fails, and
+    unless `force`d for a signed tag where the new one would not be: what was signed is the old name, too.
     """
     repository = found.repository
     model = Model(repository, found.model, found.prefix)
     recording.check_vacant(model, name)
     with repository.writer() as writer:
         content = repository.objects.read_as(Kind.TAG, found.oid)
-        if found.tag.signed and signer is None and not force:
+        signs = signer.signs(repository)
+        if found.tag.signed and not signs and not force:
             raise GitstoreError(
                 f"the snapshot {found.full_name} is signed, and the signature is for that name",
                 "--sign signs the new name, --force drops the signature",
             )
         content = _content(found, content, name)
-        if signer is not None:
+        if signs:
             content = signer.sign(repository, content, repository.objects.read_as(Kind.COMMIT, found.commit))
         oid = writer.add(Kind.TAG, content)
         writer.finish()

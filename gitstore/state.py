@@ -8,6 +8,7 @@ while that is absent it is `initial`. (A symbolic ref to a state that is not sav
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,19 +86,27 @@ def saved_tree(model: Model, name: str) -> Oid | None:
 
 
 def directory(model: Model, name: str) -> Path | None:
-    """Where a state is on disk, if it is. An empty directory hides no saved state, as git would have it."""
+    """Where a state is on disk, if it is. Directories without a file hide no saved state, as git has it."""
     if model.repository.is_bare:
         return None
     path = model.states / name
-    if not path.is_dir() or (saved_tree(model, name) is not None and not any(path.iterdir())):
+    if not path.is_dir() or (saved_tree(model, name) is not None and not _any_file(path)):
         return None
     return path
 
 
 def has_files(model: Model, name: str) -> bool:
-    """Whether a state has files on disk. An empty directory has nothing to lose."""
+    """Whether a state has files on disk. Directories alone are nothing to lose."""
     path = directory(model, name)
-    return path is not None and any(path.iterdir())
+    return path is not None and _any_file(path)
+
+
+def _any_file(path: Path) -> bool:
+    """Whether there is anything below a directory but directories."""
+    return any(
+        files or any(Path(folder, each).is_symlink() for each in folders)
+        for folder, folders, files in os.walk(path)
+    )
 
 
 def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:

@@ -144,6 +144,11 @@ class TestCommand:
         assert self.derive(gitstore, model, form, "--state", "./copy") == (0, "")
         assert content(Model.open(model.directory.parent / "dogs")) == {"copy": b"its own"}
 
+    def test_no_word_at_all(self, gitstore: Gitstore, model: Model, base: Snapshot, form: str) -> None:
+        code, said = self.derive(gitstore, model, form, "--state", "")
+        assert code == 2
+        assert said.endswith("error: --state is copy, none, create, or a path\n")
+
     @pytest.mark.parametrize("word", ["copy", "none", "."])
     def test_values_for_nothing(
         self, gitstore: Gitstore, model: Model, base: Snapshot, form: str, word: str

@@ -519,6 +519,17 @@ class TestCommand:
     def test_no_such_snapshot(self, dogs: Model, gitstore: Gitstore) -> None:
         assert gitstore("rebase", "digits@v9", cwd=dogs.directory).code == 1
 
+    def test_a_name_alone_is_of_the_base(
+        self, dogs: Model, model: Model, v2: Snapshot, gitstore: Gitstore
+    ) -> None:
+        assert (
+            gitstore("rebase", "v2", cwd=dogs.directory).stderr
+            == "Rebased dogs from digits@v1 on digits@v2\n"
+        )
+        assert gitstore("rebase", "v9", cwd=dogs.directory).stderr.startswith(
+            "error: there is no snapshot digits@v9\n"
+        )
+
     def test_two_at_once(self, dogs: Model, v2: Snapshot, fsck: Fsck, git: Git) -> None:
         command = [str(Path(sys.executable).with_name("gitstore")), "rebase", "digits@v2"]
         both = [subprocess.Popen(command, cwd=dogs.directory, stderr=subprocess.PIPE) for _ in range(2)]

@@ -354,7 +354,7 @@ class TestCommand:
         found = json.loads(done.stdout)
         place = str(base.repository.directory).rstrip("/")
         assert (found["form"], found["base"]["url"]) == ("reference", place)
-        assert found["directory"].rstrip("/") == str(tmp_path / "dogs")
+        assert found["directory"].rstrip("/") == str(tmp_path / "elsewhere" / "dogs")
         assert found["linked_bytes"] > 1_900_000 > found["added_bytes"] > 0
 
     def test_of_the_same_repository(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:

@@ -115,9 +115,14 @@ class TestFetched:
         done = gitstore("rebase", "v4", cwd=tmp_path / "k")
         assert done.stderr.startswith("Rebased kittens from cats@v3 on cats@v4"), done.stderr
 
-    def test_here_unless_told_otherwise(self, url: str, model: Model, gitstore: Gitstore) -> None:
+    def test_beside_the_model_one_is_in(
+        self, url: str, model: Model, tmp_path: Path, gitstore: Gitstore
+    ) -> None:
         assert gitstore("derive", f"{url}@v1", "dogs", cwd=model.directory / "states").code == 0
-        assert Model.open(model.directory / "states" / "dogs").name == "dogs"
+        assert Model.open(model.directory.parent / "dogs").name == "dogs"
+        (tmp_path / "nowhere").mkdir()
+        assert gitstore("derive", f"{url}@v1", "cats", cwd=tmp_path / "nowhere").code == 0
+        assert Model.open(tmp_path / "nowhere" / "cats").name == "cats"
 
 
 class TestNotFetched:
@@ -145,6 +150,11 @@ class TestNotFetched:
             address = f"git://127.0.0.1:{taken.getsockname()[1]}/m"
             error = self.refused(Elsewhere(address, ("v1",)), tmp_path)
         assert error.message.startswith(f"{address} cannot be read: ")
+
+    def test_a_password_that_git_repeats(self, tmp_path: Path) -> None:
+        error = self.refused(Elsewhere("git://ada:geheim@127.0.0.1:9/m", ("v1",)), tmp_path)
+        assert error.message.startswith("git://ada@127.0.0.1:9/m cannot be read: ")
+        assert "geheim" not in error.message
 
     @pytest.mark.parametrize("options", [[], ["-a", "-m", "a tag"]], ids=["light", "annotated"])
     def test_a_tag_that_is_no_snapshot(

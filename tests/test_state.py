@@ -206,8 +206,10 @@ class TestListing:
     def test_an_empty_directory_hides_no_saved_state(self, model: Model) -> None:
         state.save(model, "initial")
         (model.directory / "states" / "initial" / "weights").unlink()
+        (model.directory / "states" / "initial" / "deep" / "er").mkdir(parents=True)
         found = states(model)["initial"]
         assert (found.on_disk, found.is_modified, found.size) == (False, False, 8)
+        assert take(model, "v1").state == found.tree
 
     def test_a_directory_that_no_state_can_be_called_is_none(self, model: Model) -> None:
         for name in ("my weights", "HEAD", ".hidden", "x.lock"):

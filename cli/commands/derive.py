@@ -12,8 +12,6 @@ from gitstore.cli import candidates, options, output
 if TYPE_CHECKING:
     from gitstore.derive import Derived
     from gitstore.first_state import FirstState
-    from gitstore.reference import Elsewhere
-    from gitstore.snapshot import Snapshot
 
 
 @click.command()
@@ -54,7 +52,10 @@ def command(
     """Make a model called NAME, based on a SNAPSHOT: linked to its code, which is read-only.
 
     The new model takes over the settings, and has its own states and snapshots. If the snapshot is of
-    this repository, the model gets a worktree, in DIRECTORY or else beside the root model.
+    this repository, the model gets a worktree.
+
+    DIRECTORY is beside the root model of the repository that you are in, unless you name another, and
+    outside of any in the current directory.
 
     PATH@SNAPSHOT and URL@SNAPSHOT are snapshots of another repository, PATH@MODEL/SNAPSHOT those of a
     derived model in it. The new model is then a repository of its own. From a PATH on the same file
@@ -74,7 +75,7 @@ def command(
 
     first = _first_state(state, inputs, ctx.obj)
     base = reference.find(source, ctx.obj)
-    target = _target(base, name, directory, ctx.obj)
+    target = _target(name, directory, ctx.obj)
     if isinstance(base, reference.Elsewhere):
         with options.share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
             made = reference_form.derive(base, name, target, state=first, fetched=fetched)
@@ -90,6 +91,8 @@ def command(
 def _first_state(state: str, inputs: tuple[str, ...], directory: Path) -> FirstState:
     from gitstore import first_state
 
+    if not state:
+        raise click.UsageError("--state is copy, none, create, or a path")
     if state == "create":
         from gitstore.run.operations import CreatedState
 
@@ -100,14 +103,17 @@ def _first_state(state: str, inputs: tuple[str, ...], directory: Path) -> FirstS
     return words.get(state) or first_state.Imported([Path(directory, state)])
 
 
-def _target(base: Snapshot | Elsewhere, name: str, directory: Path | None, here: Path) -> Path:
-    from gitstore import derive, reference
+def _target(name: str, directory: Path | None, here: Path) -> Path:
+    from gitstore import derive
+    from gitstore.errors import NotAModel
+    from gitstore.model import Model
 
     if directory is not None:
         return Path(here, directory).resolve()
-    if isinstance(base, reference.Elsewhere):
+    try:
+        return derive.beside(Model.open(here).repository, name).resolve()
+    except NotAModel:
         return Path(here, name).resolve()
-    return derive.beside(base.repository, name).resolve()
 
 
 def _show(made: Derived, *, as_json: bool) -> None:

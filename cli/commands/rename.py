@@ -10,13 +10,12 @@ from gitstore.cli import candidates, options, output
 @click.command()
 @click.argument("old", shell_complete=candidates.own_snapshots)
 @click.argument("new")
-@click.option("--force", is_flag=True, help="Rename a signed snapshot too; it loses the signature.")
-@click.option("-s", "--sign", is_flag=True, help="Sign the new tag, as git tag --sign does.")
-@options.key_option
+@click.option("--force", is_flag=True, help="Rename a signed snapshot, though it loses the signature.")
+@options.signing_options
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, old: str, new: str, *, force: bool, sign: bool, key: str | None, as_json: bool
+    ctx: click.Context, old: str, new: str, *, force: bool, sign: bool | None, key: str | None, as_json: bool
 ) -> None:
     """Call the snapshot OLD of the model NEW from now on.
 
@@ -34,8 +33,7 @@ def command(
     from gitstore.objects.signing import Signer
 
     found = reference.resolve(old, ctx.obj)
-    signer = Signer(wanted=True, key=key) if sign or key is not None else None
-    renamed = renaming.rename(found, new, force=force, signer=signer)
+    renamed = renaming.rename(found, new, force=force, signer=Signer(sign, key))
     if as_json:
         output.data_json(
             {

@@ -12,13 +12,7 @@ from gitstore.cli import options, output
 @click.command()
 @click.argument("name")
 @click.option("-m", "--message", metavar="TEXT", help="What the snapshot is; several lines are fine.")
-@click.option(
-    "-s",
-    "--sign/--no-sign",
-    default=None,
-    help="Sign the tag as git tag --sign does, or not; by default as tag.gpgSign says.",
-)
-@options.key_option
+@options.signing_options
 @options.no_verify_option
 @options.progress_option
 @output.json_option
@@ -52,8 +46,6 @@ def command(
     from gitstore.objects.signing import Signer
     from gitstore.units import format_size
 
-    if key is not None and sign is False:
-        raise click.UsageError("give --local-user, or --no-sign", ctx)
     model = Model.open(ctx.obj)
     with ExitStack() as bar:
         progress = bar.enter_context(options.byte_progress(f"snapshot {name}", None, wanted=show_progress))

@@ -110,7 +110,12 @@ def _fetch(url: str, ref: str, room: Path, progress: Callable[[float], None]) ->
     except GitFailed as error:
         if _MISSING in error.stderr:
             return False
-        raise GitstoreError(
-            f"{shown(url)} cannot be read: {error.message.removeprefix('git fetch: ')}"
-        ) from error
+        said = error.message.removeprefix("git fetch: ")
+        raise GitstoreError(f"{shown(url)} cannot be read: {_without_password(said, url)}") from error
     return True
+
+
+def _without_password(said: str, url: str) -> str:
+    """What git says, which repeats the URL in some cases, as it may be shown."""
+    password = urlsplit(url).password if "://" in url else None
+    return said.replace(f":{password}", "") if password else said

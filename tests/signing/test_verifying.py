@@ -259,6 +259,13 @@ class TestRename:
         assert [each["status"] for each in signatures(run, here)] == ["none"]
         fsck(here)
 
+    def test_as_configured(self, run: Run, here: Path, git: Git, ssh: str) -> None:
+        run("snapshot", "v1", "--sign", cwd=here)
+        git("config", "tag.gpgSign", "true", cwd=here)
+        assert run("rename", "v1", "v2", cwd=here).code == 0
+        git("verify-tag", "v2", cwd=here)
+        assert run("rename", "v2", "v3", "--no-sign", cwd=here).code == 1
+
     def test_a_signature_that_fails_renames_nothing(self, run: Run, here: Path, ssh: str) -> None:
         run("snapshot", "v1", cwd=here)
         before = refs(here)

@@ -1,0 +1,24 @@
+"""Columns of progress bars, in the units that everything else is said in."""
+
+from __future__ import annotations
+
+from rich.progress import ProgressColumn, Task
+from rich.text import Text
+
+from gitstore.units import format_size
+
+
+class Amount(ProgressColumn):
+    """How many bytes are done, and of how many if that is known."""
+
+    def render(self, task: Task) -> Text:
+        done = format_size(int(task.completed))
+        return Text(done if task.total is None else f"{done} / {format_size(int(task.total))}")
+
+
+class Speed(ProgressColumn):
+    """Bytes per second; nothing until there is something to tell."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{format_size(int(speed))}/s")
