@@ -1,0 +1,179 @@
+"""`gitstore status`: how a model stands, wherever it is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore import state
+from gitstore.model import Model
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Git, Outcome, Run, parsed
+from tests.support.models import again, edit, git_state, put, take, write
+
+NEW = """\
+model:     digits
+directory: {directory}
+branch:    main
+state:     initial, on disk
+  (gitstore state save keeps it)
+snapshot:  none yet
+  (gitstore snapshot NAME takes one)
+"""
+
+CHANGED = """\
+model:     digits
+directory: {directory}
+branch:    main
+state:     initial, modified
+  (gitstore state save keeps the changes)
+snapshot:  v1, 2023-11-14 22:13
+differs from v1:
+  settings: 1 key: filesystem_size
+  code:     4 files: code/a ä.py, code/b.py, code/c.py, …
+  state:    2 files: new, weights
+  (gitstore snapshot NAME takes another)
+not committed: 5 files: code/a ä.py, code/b.py, code/c.py, …
+"""
+
+
+@pytest.fixture
+def v1(model: Model) -> Snapshot:
+    return take(model, "v1")
+
+
+def test_without_a_snapshot(run: Run, model: Model) -> None:
+    expected = Outcome(0, NEW.format(directory=model.directory), "")
+    assert run("status", cwd=model.directory) == expected
+    assert run("status", cwd=model.directory / "code") == expected
+
+
+def test_what_differs(run: Run, model: Model, v1: Snapshot) -> None:
+    state.save(again(model), "initial")
+    edit(model, "filesystem_size: 1MiB", "filesystem_size: 2MiB")
+    for name in ("a ä.py", "b.py", "c.py"):
+        write(model, f"code/{name}", "x\n")
+    (model.directory / "code" / "model.py").unlink()
+    put(model, "initial", {"weights": b"other", "new": b"n"})
+    before = git_state(model.directory)
+    assert run("status", cwd=model.directory) == Outcome(0, CHANGED.format(directory=model.directory), "")
+    assert git_state(model.directory) == before
+
+
+def test_json(run: Run, model: Model, v1: Snapshot) -> None:
+    write(model, "code/new.py", "x\n")
+    assert parsed(run("status", "--json", cwd=model.directory)) == {
+        "model": "digits",
+        "directory": str(model.directory),
+        "bare": False,
+        "branch": "main",
+        "commit": str(model.head),
+        "tags": [],
+        "base": None,
+        "state": {"name": "initial", "form": "on disk"},
+        "snapshot": {
+            "name": "v1",
+            "ref": "refs/tags/v1",
+            "tag": str(v1.oid),
+            "date": "2023-11-14T22:13:20+00:00",
+        },
+        "differs": True,
+        "settings": {"changes": [], "is_other_text": False},
+        "code": [{"path": "code/new.py", "kind": "added"}],
+        "state_files": [],
+        "uncommitted": [{"path": "code/new.py", "kind": "added"}],
+        "lock": None,
+        "problems": [],
+    }
+
+
+def test_broken_settings_hide_only_what_they_say(run: Run, model: Model, v1: Snapshot) -> None:
+    edit(model, "filesystem_size: 1MiB", "filesystem_size: big")
+    found = parsed(run("status", "--json", cwd=model.directory))
+    assert (found["differs"], found["settings"], found["code"], found["state_files"]) == (
+        None,
+        None,
+        None,
+        [],
+    )
+    assert found["uncommitted"] == [{"path": "settings.yaml", "kind": "changed"}]
+    (problem,) = found["problems"]
+    assert problem["kind"] == "bad_settings"
+    assert "\nproblem: settings.yaml:3: filesystem_size: " in run("status", cwd=model.directory).stdout
+
+
+def test_a_state_that_cannot_be_read(run: Run, model: Model, v1: Snapshot) -> None:
+    link = model.directory / "states" / "initial" / "link"
+    link.symlink_to("nowhere")
+    outcome = run("status", cwd=model.directory)
+    assert (outcome.code, outcome.stderr) == (0, "")
+    assert f"\nproblem: {link}" in outcome.stdout
+
+
+def test_at_a_snapshot_detached(run: Run, model: Model, v1: Snapshot, git: Git) -> None:
+    git("checkout", "--quiet", "v1", cwd=model.directory)
+    lines = run("status", cwd=model.directory).stdout.splitlines()
+    assert lines[2] == "branch:    none, HEAD is detached at v1"
+    assert lines[-1] == "nothing differs from v1"
+
+
+def test_the_last_is_the_newest_by_date_then_by_name(
+    run: Run, model: Model, v1: Snapshot, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(model, "v2")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "1600000000 +0000")
+    take(model, "v3")
+    git("tag", "zzz", cwd=model.directory)
+    git("tag", "-m", "no snapshot", "zzzz", cwd=model.directory)
+    assert parsed(run("status", "--json", cwd=model.directory))["snapshot"]["name"] == "v2"
+
+
+def test_a_derived_model_and_a_bare_repository(
+    run: Run, model: Model, v1: Snapshot, git: Git, tmp_path: Path
+) -> None:
+    assert run("derive", "v1", "dogs", "../größere Hunde", cwd=model.directory).code == 0
+    lines = run("status", cwd=tmp_path / "größere Hunde").stdout.splitlines()
+    assert lines[2:6] == [
+        "branch:    dogs",
+        "base:      digits@v1",
+        "state:     initial, saved",
+        "snapshot:  none yet",
+    ]
+    git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
+    found = parsed(run("status", "--json", cwd=tmp_path / "b.git"))
+    assert (found["bare"], found["snapshot"]["name"], found["code"]) == (True, "v1", [])
+    assert (found["state"]["form"], found["uncommitted"]) == ("unborn", [])
+
+
+def test_a_state_that_is_gone(run: Run, model: Model, git: Git) -> None:
+    put(model, "other", {"w": b"w"})
+    state.save(again(model), "other")
+    state.use(again(model), "other")
+    git("update-ref", "-d", "refs/states/other", cwd=model.directory)
+    (model.directory / "states" / "other" / "w").unlink()
+    assert "state:     other, nowhere\n" in run("status", cwd=model.directory).stdout
+
+
+def test_no_model(run: Run, tmp_path: Path) -> None:
+    assert run("status", cwd=tmp_path).code == 10
+
+
+def test_no_snapshot_is_advised_without_a_state(run: Run, model: Model, v1: Snapshot, git: Git) -> None:
+    side = model.directory.parent / "linked"
+    git("worktree", "add", "--quiet", "-b", "side", str(side), cwd=model.directory)
+    assert run("status", cwd=side).stdout.splitlines()[2:] == [
+        "branch:    side",
+        "state:     initial, unborn",
+        "  (put files into states/initial/, or gitstore state create)",
+        "snapshot:  v1, 2023-11-14 22:13",
+        "differs from v1:",
+        "  state:    1 file: weights",
+    ]
+
+
+def test_a_missing_lock(run: Run, model: Model) -> None:
+    edit(model, "filesystem_size: 1MiB", "packages: {requirements: [numpy==2.4.6]}\nfilesystem_size: 1MiB")
+    assert run("status", cwd=model.directory).stdout.endswith(
+        "packages.lock is missing, and settings.yaml has packages.requirements\n  (gitstore lock makes it)\n"
+    )
