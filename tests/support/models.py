@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gitstore import capture, creation
 from gitstore.model import Model
@@ -68,7 +71,30 @@ types:
 
 
 def make(directory: Path, name: str = "digits") -> Model:
-    """A model in a new repository: code that multiplies, and `states/initial/weights` of 8 bytes."""
+    """A model in a new repository: code that multiplies, and `states/initial/weights` of 8 bytes.
+
+    Where there is nothing yet, it is a copy: each process makes such a model once for all its tests.
+    """
+    configuration = os.environ.get("GIT_CONFIG_GLOBAL")
+    if directory.exists() or configuration is None:
+        return _make(directory, name)
+    variables = ((key, os.environ[key]) for key in sorted(os.environ) if key.startswith("GIT_"))
+    own = tuple(each for each in variables if each[0] != "GIT_CONFIG_GLOBAL")
+    template = _template(name, own, Path(configuration).read_text())
+    shutil.copytree(Path(template.name, name), directory, symlinks=True)
+    git("update-index", "-q", "--refresh", cwd=directory)  # the index knows files by their inodes
+    return Model.open(directory)
+
+
+@cache
+def _template(name: str, variables: object, configuration: str) -> TemporaryDirectory[str]:
+    """What `make` copies, if all that git goes by is the same."""
+    template = TemporaryDirectory(prefix="gitstore-template-")
+    _make(Path(template.name, name), name)
+    return template
+
+
+def _make(directory: Path, name: str) -> Model:
     (directory / "code").mkdir(parents=True)
     (directory / "code" / "model.py").write_text(MODEL)
     model = creation.create(directory, name=name).model
