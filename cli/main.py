@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import NoReturn
 import click
 
 from gitstore import __version__
-from gitstore.cli import output
+from gitstore.cli import output, streams, surroundings
 from gitstore.errors import GitstoreError, ModelException
 
 # In the order of a model's life, which is the order of --help.
@@ -23,6 +24,7 @@ COMMANDS = {
     "lock": "lock",
     "state": "state",
     "train": "train",
+    "status": "status",
     "snapshot": "snapshot",
     "list": "list_",
     "show": "show",
@@ -52,35 +54,9 @@ BROKEN_PIPE = 141
 COMPLETING = "_GITSTORE_COMPLETE"
 """Set by a shell that wants to know what could come next; see `completion`."""
 
-# What git sets for its hooks and aliases. -C and the current directory say which repository is
-# meant; these would silently point our git processes at another one.
-GIT_LOCAL_VARIABLES = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-)
-
-
-class ReaderGone(Exception):
-    """Nobody reads our output any more. Not a BrokenPipeError, which click would make exit code 1 of."""
-
 
 class LazyGroup(click.Group):
     """A group that imports a command's module only when the command is asked for."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise ReaderGone from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -130,6 +106,7 @@ def cli(ctx: click.Context, directory: Path | None) -> None:
       gitstore -C digits evaluate v1 -p images=@data/digits.npz:test_images
     """
     output.listen()
+    surroundings.check(ctx.obj or {}, directory or Path())
     ctx.obj = directory or Path()
 
 
@@ -137,48 +114,84 @@ def main() -> NoReturn:
     """Run the command line and exit with the code that its outcome asks for."""
     # A command makes many small objects and few circles of them: looking for these took a fifth of its time.
     gc.set_threshold(50_000, 20, 20)
-    for name in GIT_LOCAL_VARIABLES:
-        os.environ.pop(name, None)
-    if COMPLETING in os.environ:
-        from gitstore.cli import completion
-
-        completion.answer(cli)
-        sys.exit(0)
+    streams.prepare()
     try:
-        code = cli.main(standalone_mode=False, prog_name="gitstore")
+        code = _run(surroundings.forget())
         sys.stdout.flush()
+    except streams.OutputLost as lost:
+        streams.abandon_stdout()
+        code = _report_lost(lost)
+    sys.exit(code)
+
+
+def _run(told: dict[str, str]) -> int:
+    """Run the command line, report what went wrong, and return the exit code."""
+    try:
+        return _invoke(told)
+    except streams.OutputLost:
+        raise
     except click.ClickException as error:
         _report_usage(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        output.message("interrupted")
-        sys.exit(INTERRUPTED)
+        output.message("\ninterrupted")  # below the ^C of the terminal
+        return INTERRUPTED
     except GitstoreError as error:
         _report(error)
-        sys.exit(error.exit_code)
-    except (BrokenPipeError, ReaderGone):
-        # The reader has gone (`gitstore list | head -1`): stop like git does, without a word.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(BROKEN_PIPE)
+        return error.exit_code
     except OSError as error:
-        # The file system said no: a full disk, a missing permission.
-        where = f"{error.filename}: " if error.filename else ""
-        output.message(f"error: {where}{error.strerror or error}")
-        sys.exit(1)
+        _report_refused(error)
+        return 1
     except Exception:
         traceback.print_exc()
         output.message(
             f"bug: gitstore {__version__} failed in a way it should not. Please report the lines above,"
             " with the command, on the project's issue tracker."
         )
-        sys.exit(BUG)
-    sys.exit(code if isinstance(code, int) else 0)
+        return BUG
+
+
+def _invoke(told: dict[str, str]) -> int:
+    """What click's own main does, which makes a silent exit of every broken pipe, whosever it is."""
+    if COMPLETING in os.environ:
+        from gitstore.cli import completion
+
+        completion.answer(cli)
+        return 0
+    try:
+        with cli.make_context("gitstore", sys.argv[1:], obj=told) as ctx:
+            code = cli.invoke(ctx)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _report_lost(lost: streams.OutputLost) -> int:
+    if lost.reader_gone:
+        return BROKEN_PIPE  # stop like git does, without a word
+    output.message(f"error: standard output: {lost.error.strerror}")
+    return 1
 
 
 def _report_usage(error: click.ClickException) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        output.message(error.format_message())
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         output.message(error.ctx.get_usage())
-    output.message(f"error: {error.format_message()}")
+    # click lists the choices of an argument on lines of their own.
+    message = re.sub(r"\s*\n\s*", " ", error.format_message())
+    output.message(f"error: {message}")
+
+
+def _report_refused(error: OSError) -> None:
+    """The file system said no: a full disk, a missing permission, a current directory that was removed."""
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        output.message("error: the current directory is gone")
+        output.message("hint: cd into one that is there")
+        return
+    where = f"{error.filename}: " if error.filename else ""
+    output.message(f"error: {where}{error.strerror or error}")
 
 
 def _report(error: GitstoreError) -> None:
@@ -188,3 +201,11 @@ def _report(error: GitstoreError) -> None:
         output.message(f"error: {line}")
     if error.hint:
         output.message(f"hint: {error.hint}")
+
+
+def _is_nowhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gitstore.quoting import quoted
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +71,11 @@ def shown(text: str) -> str:
 def in_colour() -> bool:
     """Whether to print in colour: on a terminal, unless NO_COLOR says otherwise."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def minute(date: datetime) -> str:
+    """A date and time as tables show it, to the minute."""
+    return date.isoformat(" ", "minutes")[:16]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:

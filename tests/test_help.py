@@ -29,12 +29,7 @@ LEAVES = dict(leaves(cli))
 WITHOUT_JSON = {
     "completion": "prints a script for a shell",
     "demo": "tells a story",
-    "evaluate": "prints JSON in any case",
     "hooks run": "is for git's hooks, which hear an exit code",
-    "settings schema": "prints JSON in any case",
-    "state path": "prints a path for a shell",
-    "state rename": "prints nothing",
-    "state use": "prints nothing",
 }
 
 SLOW = {

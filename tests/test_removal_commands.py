@@ -131,7 +131,7 @@ class TestRm:
         )
         assert "refs/tags/v1" in refs(here)
 
-    @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130), ("", 130)])
+    @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("", 1)])
     def test_on_a_terminal_it_asks(self, here: Path, answer: str, code: int) -> None:
         mine, theirs = pty.openpty()
         os.write(mine, f"{answer}\n".encode())

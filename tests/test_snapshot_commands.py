@@ -308,7 +308,7 @@ class TestExport:
     def test_json(self, run: Run, v1: Path) -> None:
         assert parsed(run("export", "v1", "out", "--json", cwd=v1)) == {
             "snapshot": "v1",
-            "directory": "out",
+            "directory": f"{v1}/out",
             "size": sum(file["size"] for file in MODEL_FILES),  # type: ignore[misc]
         }
 

@@ -16,6 +16,7 @@ from gitstore.cli import candidates, options, output
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write each output to DIR/NAME.npy."
 )
 @options.progress_option
+@output.json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -24,8 +25,11 @@ def command(
     out: Path | None,
     *,
     show_progress: bool | None,
+    as_json: bool,
 ) -> None:
     """Evaluate a snapshot, or without REF the working copy. Prints the outputs as JSON.
+
+    With --out, prints the path of each file that it wrote, and those as JSON only with --json.
 
     A snapshot gives the same results for ever: it runs the code, state and settings it was taken with.
 
@@ -48,5 +52,9 @@ def command(
     if out is None:
         output.data_json(outputs.to_json(done.outputs))
         return
-    for path in outputs.write(done.outputs, Path(ctx.obj, out)):
+    paths = outputs.write(done.outputs, Path(ctx.obj, out))
+    if as_json:
+        output.data_json({"files": [str(path.resolve()) for path in paths]})
+        return
+    for path in paths:
         output.data(str(path))

@@ -36,6 +36,6 @@ def command(
     with options.byte_progress(f"export {reference}", export.size(found), wanted=show_progress) as progress:
         size = export.export(found, target, progress=progress)
     if as_json:
-        output.data_json({"snapshot": found.name, "directory": str(target), "size": size})
+        output.data_json({"snapshot": found.name, "directory": str(target.resolve()), "size": size})
         return
     output.message(f"Exported {reference} to {target}: {format_size(size)}")

@@ -76,8 +76,9 @@ def show(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @command.command()
-def schema() -> None:
-    """Print the JSON Schema of settings.yaml, for editors.
+@output.json_option
+def schema(*, as_json: bool) -> None:  # noqa: ARG001
+    """Print the JSON Schema of settings.yaml, for editors. It is JSON with and without --json.
 
     \b
     Examples:

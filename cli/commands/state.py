@@ -102,8 +102,9 @@ def save(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
 
 @command.command()
 @click.argument("name", shell_complete=candidates.states)
+@output.json_option
 @click.pass_context
-def use(ctx: click.Context, name: str) -> None:
+def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """Make a saved state the active one. No file is touched.
 
     \b
@@ -114,14 +115,18 @@ def use(ctx: click.Context, name: str) -> None:
     from gitstore.model import Model
 
     state.use(Model.open(ctx.obj), name)
+    if as_json:
+        output.data_json({"active": name})
+        return
     output.message(f"The active state is {name}")
 
 
 @command.command()
 @click.argument("name", required=False, shell_complete=candidates.states)
 @options.progress_option
+@output.json_option
 @click.pass_context
-def path(ctx: click.Context, name: str | None, *, show_progress: bool | None) -> None:
+def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as_json: bool) -> None:
     """Print where a state's files are, the active one's by default; write them out if they are not on disk.
 
     \b
@@ -134,7 +139,11 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None) ->
     model = Model.open(ctx.obj)
     name = name or state.active(model)
     with options.byte_progress(f"write {name}", None, wanted=show_progress) as progress:
-        output.data(str(state.materialise(model, name, progress=progress)))
+        directory = state.materialise(model, name, progress=progress)
+    if as_json:
+        output.data_json({"name": name, "path": str(directory)})
+    else:
+        output.data(str(directory))
 
 
 @command.command()

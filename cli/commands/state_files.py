@@ -88,7 +88,7 @@ def export_(
     with options.byte_progress(f"export {name}", None, wanted=show_progress) as progress:
         size = export.export_state(Model.open(ctx.obj), name, target, progress=progress)
     if as_json:
-        output.data_json({"name": name, "directory": str(target), "size": size})
+        output.data_json({"name": name, "directory": str(target.resolve()), "size": size})
         return
     output.message(f"Exported state {name} to {target}: {format_size(size)}")
 
@@ -96,8 +96,9 @@ def export_(
 @click.command()
 @click.argument("old", shell_complete=candidates.states)
 @click.argument("new")
+@output.json_option
 @click.pass_context
-def rename(ctx: click.Context, old: str, new: str) -> None:
+def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
     """Call the state OLD by the name NEW: what is saved of it, and its directory on disk.
 
     The active state stays active. Snapshots that were taken with it keep the name they recorded.
@@ -110,6 +111,9 @@ def rename(ctx: click.Context, old: str, new: str) -> None:
     from gitstore.model import Model
 
     state_renaming.rename(Model.open(ctx.obj), old, new)
+    if as_json:
+        output.data_json({"name": new, "renamed_from": old})
+        return
     output.message(f"The state {old} is called {new} now")
 
 

@@ -1,0 +1,80 @@
+"""What git tells the programs it starts, in variables: which repository and working copy it acts on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from gitstore.errors import GitstoreError, NotAModel
+
+# What git sets for its hooks and aliases. -C and the current directory say which repository is
+# meant; these would silently point our git processes at another one.
+GIT_LOCAL_VARIABLES = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+
+
+class Elsewhere(GitstoreError):
+    """git was told of another repository or working copy than the one that gitstore would act on."""
+
+    exit_code = 2
+    kind = "usage"
+
+
+def forget() -> dict[str, str]:
+    """Take git's variables out of the environment, and return those that there were."""
+    return {name: os.environ.pop(name) for name in GIT_LOCAL_VARIABLES if name in os.environ}
+
+
+def check(told: Mapping[str, str], directory: Path) -> None:
+    """Refuse `git --git-dir=OTHER gitstore`: raise `Elsewhere` unless `told` agrees with the directory.
+
+    Only of `git gitstore`, whose git might have been told so by the person. A hook that calls gitstore
+    for another directory has these variables from git, and means the directory.
+    """
+    if Path(sys.argv[0]).name != "git-gitstore" or not told.keys() & {"GIT_DIR", "GIT_WORK_TREE"}:
+        return
+    from gitstore.objects.repository import Repository
+
+    try:
+        here = Repository.discover(directory)
+    except NotAModel:
+        here = None
+    git_directory, work_tree = told.get("GIT_DIR"), told.get("GIT_WORK_TREE")
+    if git_directory and not _is(_git_directory(Path(git_directory)), here.git_directory if here else None):
+        raise _elsewhere("GIT_DIR", git_directory, "repository", directory)
+    if work_tree and not _is(Path(work_tree), here.directory if here else None):
+        raise _elsewhere("GIT_WORK_TREE", work_tree, "working copy", directory)
+
+
+def _is(named: Path | None, ours: Path | None) -> bool:
+    return named is not None and ours is not None and named.resolve() == ours.resolve()
+
+
+def _elsewhere(name: str, value: str, what: str, directory: Path) -> Elsewhere:
+    return Elsewhere(
+        f"{name} is {value}, another {what} than that of {directory.absolute()}",
+        "git -C DIR gitstore acts on the model in DIR",
+    )
+
+
+def _git_directory(path: Path) -> Path | None:
+    """The git directory that GIT_DIR names, which may be a file that leads there; `None` if there is none."""
+    from gitstore.objects.repository import Repository
+
+    try:
+        return Repository(path.absolute()).git_directory
+    except GitstoreError:
+        return None
