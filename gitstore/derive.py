@@ -6,6 +6,7 @@ repository, tags and states under the model's prefix.
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,8 +145,10 @@ def _check_vacant(base: Snapshot, name: str) -> None:
     spaces = tuple(f"refs/{space}/{name}/" for space in ("heads", "tags", "states"))
     for ref, _ in refs.all() if refs.any_below(*spaces) else ():
         if ref.startswith(spaces):
+            unneeded = f", or git update-ref -d {shlex.quote(ref)} if nobody needs it"
             raise GitstoreError(
-                f"{ref} is there already, so no model can be called {name}", "choose another name"
+                f"{ref} is there already, so no model can be called {name}",
+                "choose another name" + (unneeded if ref.startswith("refs/states/") else ""),
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from gitstore import dependents, usage
@@ -10,6 +10,8 @@ from gitstore.dependents import Dependents
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PreRm
+from gitstore.objects import collect
+from gitstore.objects.oid import Oid
 from gitstore.objects.reachable import held, kept
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
@@ -24,15 +26,22 @@ class Depended(GitstoreError):
 class Removal:
     """What removing some snapshots of a repository would do.
 
-    `exclusive` counts the bytes that they hold alone, together; `withheld` are those of them that
-    reflogs, indexes or unfinished operations of git still need, so that gc leaves them for now.
+    `exclusive` counts the bytes that they hold alone, together. gc leaves some of them for now:
+    `needed` by reflogs, indexes or unfinished operations of git; and `lasting`, in packs of which too
+    little is dead to write them anew, or that are git's to collect.
     """
 
     repository: Repository
     snapshots: tuple[Snapshot, ...]
     exclusive: int
-    withheld: int
+    needed: int
+    lasting: int
     dependents: Dependents
+
+    @property
+    def withheld(self) -> int:
+        """Bytes that the next gc leaves."""
+        return self.needed + self.lasting
 
     @property
     def names(self) -> str:
@@ -46,14 +55,26 @@ def examine(snapshots: Sequence[Snapshot]) -> Removal:
     refs = {each.ref for each in snapshots}
     others = held(repository, without=refs)
     sizes = usage.exclusive(repository, refs, others)
-    withheld = sizes.keys() & kept(repository, others)
+    needed = kept(repository, others)
+    dead = sizes.keys() - needed
     return Removal(
         repository,
         tuple({each.ref: each for each in snapshots}.values()),
-        sum(sizes.values()),
-        sum(sizes[oid] for oid in withheld),
-        dependents.of(repository, {each.commit for each in snapshots}),
+        exclusive=sum(sizes.values()),
+        needed=sum(sizes[oid] for oid in sizes.keys() & needed),
+        lasting=sum(sizes[oid] for oid in _lasting(repository, dead, others | needed)),
+        dependents=dependents.of(repository, {each.commit for each in snapshots}),
     )
+
+
+def _lasting(repository: Repository, dead: Set[Oid], live: Set[Oid]) -> Iterator[Oid]:
+    """Those of the dead objects that lie where gc would leave them."""
+    objects = repository.objects
+    collected = collect.plan(collect.survey(objects), live).packs
+    for oid in dead:
+        packed = objects.find(oid)
+        if packed is None or packed.pack.path not in collected:
+            yield oid
 
 
 def check(removal: Removal) -> None:

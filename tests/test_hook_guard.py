@@ -58,7 +58,7 @@ def here(template: Path, tmp_path: Path, git: Git) -> Path:
     return shutil.copytree(template, tmp_path / template.name, symlinks=True)
 
 
-STATE = "error: the state initial can only be removed by gitstore\nhint: gitstore state rm\n"
+STATE = "error: the state initial can only be removed by gitstore\nhint: gitstore state rm initial\n"
 
 REFUSED = {
     "tag --force v1": MOVES,

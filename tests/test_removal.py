@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, removal, usage
+from gitstore import derive, gc, removal, usage
 from gitstore.dependents import Dependents
 from gitstore.model import Model
+from gitstore.objects import collect
 from gitstore.objects.refs import RefChanged
 from gitstore.removal import Depended
 from gitstore.snapshot import Snapshot
-from tests.support.commands import Git
+from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
 from tests.support.models import noise, picture, put, refs, take
 from tests.test_usage import Counted, holder
@@ -43,6 +44,22 @@ def test_several_share_what_they_have_together(model: Model, v1: Snapshot, v2: S
     assert together.snapshots == (v1, v2)
     removal.remove(together)
     assert before - Counted.of(model.directory).live == together.exclusive
+
+
+def test_what_gc_leaves_is_not_promised(model: Model, monkeypatch: pytest.MonkeyPatch, fsck: Fsck) -> None:
+    """A large pack that is mostly needed stays as it is."""
+    monkeypatch.setattr(collect, "LARGE_PACK", 100_000)
+    put(model, "initial", {"base": noise(200_000), "small": b"one"})
+    v1 = take(model, "v1")
+    put(model, "initial", {"small": b"two"})
+    take(model, "v2")
+    examined = removal.examine([v1])
+    assert 0 < examined.exclusive == examined.lasting == examined.withheld
+    removal.remove(examined)
+    before = usage.measure(model.repository).disk
+    done = gc.gc(model.repository)
+    assert (done.left, usage.measure(model.repository).disk) == (examined.lasting, before)
+    fsck(model.directory)
 
 
 def test_only_the_tag_goes(model: Model, v1: Snapshot) -> None:

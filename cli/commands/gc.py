@@ -56,7 +56,9 @@ def _show(done: Collected, verb: str) -> None:
     for item in done.snapshots:
         output.message(f"  snapshot {item.name}: {format_size(item.size)}")
     if done.left:
-        output.message(f"{format_size(done.left)} more are dead, in large packs that are mostly needed")
+        output.message(
+            f"{format_size(done.left)} more are dead, in large or linked packs that are mostly needed"
+        )
     if done.foreign:
         output.message(
             f"{format_size(done.foreign)} more are dead, in what git stored; git gc frees them in its time"

@@ -54,7 +54,7 @@ def command(
         if not force:
             removal.check(examined)
         if not yes and sys.stdin.isatty():
-            click.confirm(f"Remove {examined.names}?", abort=True, err=True)
+            _confirm(ctx, examined)
         removal.remove(examined, ask_hook=ask_hook)
     if as_json:
         output.data_json(_json(examined, removed=not dry_run))
@@ -62,12 +62,21 @@ def command(
         output.message(f"Removed {examined.names}; gitstore gc frees the disk")
 
 
+def _confirm(ctx: click.Context, examined: Removal) -> None:
+    if not click.confirm(f"Remove {examined.names}?", err=True):
+        output.message("nothing removed")
+        ctx.exit(1)
+
+
 def _explain(examined: Removal) -> None:
     from gitstore.units import format_size
 
     frees = f"Removing {examined.names} frees {format_size(examined.exclusive)}"
-    if examined.withheld:
-        frees += f", {format_size(examined.withheld)} of it only when git's reflogs and indexes forget it"
+    if examined.needed:
+        frees += f", {format_size(examined.needed)} of it only when git's reflogs and indexes forget it"
+    if examined.lasting:
+        frees += f", {format_size(examined.lasting)} of it not yet: it lies in packs that are mostly needed"
+        frees += ", or that git gc collects"
     output.message(frees)
     based = [*examined.dependents.models, *examined.dependents.snapshots]
     if based:

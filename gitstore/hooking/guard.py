@@ -26,7 +26,8 @@ class Protected(GitstoreError):
 def check(repository: Repository, lines: Iterable[str]) -> None:
     """Raise `Protected` for the first ref that may not change so; `lines` are those of githooks(5).
 
-    New refs are free, and so are tags that are no snapshots. A state can be moved, but not removed.
+    New refs are free, and so are tags that are no snapshots. A state can be moved, but not removed
+    while its model is there.
     """
     for line in lines:
         _, new, ref = line.rstrip("\n").split(" ", 2)
@@ -47,9 +48,16 @@ def _check(repository: Repository, ref: str, new: str | None) -> None:
             f"gitstore rename {name} gives it another name, rm removes it",
         )
     if ref.startswith(_STATES) and new is None and repository.refs.symbolic(ref) is None:
-        raise Protected(
-            f"the state {ref.removeprefix(_STATES)} can only be removed by gitstore", "gitstore state rm"
-        )
+        _check_state(repository, ref.removeprefix(_STATES))
+
+
+def _check_state(repository: Repository, state: str) -> None:
+    """Raise `Protected` for a state that is to go, unless it is left of a derived model without a branch."""
+    model, _, name = state.rpartition("/")
+    if model and repository.refs.get(f"refs/heads/{model}") is None:
+        return  # no working copy is left to say gitstore state rm in
+    where = f", in the working copy of {model}" if model else ""
+    raise Protected(f"the state {state} can only be removed by gitstore", f"gitstore state rm {name}{where}")
 
 
 def _is_snapshot(repository: Repository, ref: str, oid: Oid) -> bool:

@@ -46,7 +46,7 @@ class Change:
 
     @property
     def drops_commits(self) -> bool:
-        return any(self.pack.header(position).type == Kind.COMMIT for position in self.dropped)
+        return any(self.pack.header(position).kind is Kind.COMMIT for position in self.dropped)
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class Plan:
     @property
     def freed(self) -> int:
         return sum(change.freed for change in self.changes)
+
+    @property
+    def packs(self) -> set[Path]:
+        """The files of the packs that lose all that is dead in them."""
+        return {change.pack.path for change in self.changes}
 
 
 def survey(database: ObjectDatabase) -> Survey:
