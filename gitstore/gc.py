@@ -140,7 +140,7 @@ def _tags(objects: ObjectDatabase, plan: Plan, dead: Collection[Oid]) -> set[tup
     for change in plan.changes:
         for position in change.dropped:
             oid = change.pack.index.oid(position)
-            if oid in dead and change.pack.header(position).type == Kind.TAG:
+            if oid in dead and change.pack.header(position).kind is Kind.TAG:
                 read = _read_tag(objects, oid)
                 if read is not None:
                     found.add(((read.date.timestamp() if read.date else 0.0, read.name), oid))

@@ -29,6 +29,10 @@ RENAMED_FROM = "Renamed-From"
 
 _TAGS = "refs/tags/"
 
+# What stands at the top of a snapshot's tree, and whether it is a directory.
+_SHAPE = {CODE: True, STATE: True, SETTINGS: False}
+_SHAPES = (_SHAPE, {**_SHAPE, LOCK: False})
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -144,14 +148,15 @@ def among(repository: Repository, tags: Iterable[tuple[str, Oid]]) -> list[Snaps
 
 def shape_problem(top: Iterable[TreeEntry]) -> str | None:
     """Why a tree with these entries is no snapshot's; `None` if it is shaped like one."""
-    entries = {entry.name.decode("utf-8", "replace"): entry for entry in top}
-    for name in (CODE, STATE, SETTINGS):
-        if name not in entries or entries[name].is_tree is (name == SETTINGS):
+    trees = {entry.name.decode("utf-8", "replace"): entry.is_tree for entry in top}
+    if trees in _SHAPES:
+        return None
+    for name, is_tree in _SHAPE.items():
+        if trees.get(name) is not is_tree:
             return f"its tree has no {name}"
-    if LOCK in entries and entries[LOCK].is_tree:
+    if trees.get(LOCK):
         return f"its {LOCK} is a directory"
-    extra = entries.keys() - {CODE, STATE, SETTINGS, LOCK}
-    return f"its tree has {min(extra)}, which no snapshot has" if extra else None
+    return f"its tree has {min(trees.keys() - {*_SHAPE, LOCK})}, which no snapshot has"
 
 
 def _read_tree(repository: Repository, ref: str, oid: Oid, found: Tag) -> Snapshot:
@@ -160,7 +165,7 @@ def _read_tree(repository: Repository, ref: str, oid: Oid, found: Tag) -> Snapsh
     problem = shape_problem(top)
     if problem is not None:
         raise NotASnapshot(f"{ref} is no snapshot: {problem}")
-    entries = {entry.name.decode(): entry for entry in top}
+    entries = {entry.name.decode(): entry.oid for entry in top}
     prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")
     return Snapshot(
         repository=repository,
@@ -170,8 +175,8 @@ def _read_tree(repository: Repository, ref: str, oid: Oid, found: Tag) -> Snapsh
         tag=found,
         commit=found.target,
         tree=tree_oid,
-        code=entries[CODE].oid,
-        state=entries[STATE].oid,
-        settings_blob=entries[SETTINGS].oid,
-        lock=entries[LOCK].oid if LOCK in entries else None,
+        code=entries[CODE],
+        state=entries[STATE],
+        settings_blob=entries[SETTINGS],
+        lock=entries.get(LOCK),
     )

@@ -122,7 +122,8 @@ def _logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> dict[Oid, in
         if kind is Kind.BLOB:
             sizes[oid] = objects.size(oid)
         else:
-            sizes[oid] = sum(sizes[child] for child in (children if kind is Kind.TREE else children[:1]))
+            counted = children if kind is Kind.TREE else children[:1]
+            sizes[oid] = sum(map(sizes.__getitem__, counted))
     return sizes
 
 

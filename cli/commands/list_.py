@@ -56,7 +56,7 @@ def _table(rows: Sequence[tuple[Snapshot, int]], *, full_names: bool) -> None:
         [
             [
                 each.full_name if full_names else each.name,
-                f"{each.tag.date:%Y-%m-%d %H:%M}" if each.tag.date else "",
+                output.minute(each.tag.date) if each.tag.date else "",
                 format_size(size),
                 each.tag.trailers.get("State", ""),
                 each.tag.message.partition("\n")[0],

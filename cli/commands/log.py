@@ -110,7 +110,7 @@ def _snapshot(line: Line, place: Place, sizes: Sizes) -> str:
     taken = place.snapshot
     if taken is None:
         return f"{place.name} (removed)"
-    date = f"  {taken.tag.date:%Y-%m-%d %H:%M}" if taken.tag.date else ""
+    date = f"  {output.minute(taken.tag.date)}" if taken.tag.date else ""
     based_on = _was_based_on(taken)
     other = f"  on {based_on}" if based_on != _based_on(line) else ""
     return f"{place.name}{date}  {format_size(sizes.snapshot(taken))}{other}"

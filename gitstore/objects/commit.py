@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitstore.objects.oid import Oid
+
+# As git reads it: first the tree, then all parents. What looks like more of these further down is text.
+_HEAD = re.compile(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*+)(?!parent )")
 
 
 class Commit(NamedTuple):
@@ -24,14 +28,8 @@ def encode(tree: Oid, parents: Sequence[Oid], identity: str, message: str) -> by
 
 def parse(content: bytes) -> Commit:
     """A commit's tree and parents; `ValueError` if it is malformed."""
-    tree: Oid | None = None
-    parents = []
-    for line in content.partition(b"\n\n")[0].split(b"\n"):
-        key, _, value = line.partition(b" ")
-        if key == b"tree":
-            tree = Oid.parse(value.decode("ascii", "replace"))
-        elif key == b"parent":
-            parents.append(Oid.parse(value.decode("ascii", "replace")))
-    if tree is None:
-        raise ValueError("it has no tree")
-    return Commit(tree, tuple(parents))
+    match = _HEAD.match(content)
+    if match is None:
+        raise ValueError("it does not begin with a tree and its parents")
+    tree, parents = match.groups()
+    return Commit(Oid.parse(tree), tuple(map(Oid.parse, parents.split()[1::2])))

@@ -151,7 +151,7 @@ class ObjectDatabase:
         try:
             if packed is not None:
                 header = packed.pack.header(packed.position)
-                if not header.is_delta:
+                if header.kind is not None:
                     return header.size
             elif path is not None:
                 return loose_size(path)

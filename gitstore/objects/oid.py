@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from binascii import unhexlify
 from enum import IntEnum
 from typing import Self
 
@@ -30,26 +31,26 @@ _WORDS = {kind: kind.name.lower().encode() for kind in Kind}
 
 
 class Oid(bytes):
-    """A SHA-1 object id: 20 bytes, shown as 40 hexadecimal digits."""
+    """A SHA-1 object id: 20 bytes, shown as 40 hexadecimal digits.
+
+    Made of bytes that are known to be so many: what may be anything is for `parse`.
+    """
 
     __slots__ = ()
 
-    def __new__(cls, raw: bytes) -> Self:
+    @classmethod
+    def parse(cls, digits: str | bytes) -> Self:
+        """The id written as 40 hexadecimal digits; ValueError if it is not."""
+        raw = unhexlify(digits)
         if len(raw) != 20:
             raise ValueError(f"an object id has 20 bytes, not {len(raw)}")
-        return super().__new__(cls, raw)
+        return cls(raw)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """The id written as 40 hexadecimal digits; ValueError if it is not."""
-        return cls(bytes.fromhex(text))
-
-    @classmethod
-    def of(cls, kind: Kind, *content: bytes | memoryview) -> Self:
-        """The id git gives to an object with this content, in one piece or several."""
-        digest = hashlib.sha1(b"%s %d\0" % (_WORDS[kind], sum(map(len, content))))
-        for piece in content:
-            digest.update(piece)
+    def of(cls, kind: Kind, content: bytes | memoryview) -> Self:
+        """The id git gives to an object with this content."""
+        digest = hashlib.sha1(b"%s %d\0" % (_WORDS[kind], len(content)))
+        digest.update(content)
         return cls(digest.digest())
 
     def __str__(self) -> str:

@@ -108,7 +108,7 @@ class Pack:
         data = self.entry_bytes(position)
         if isal_zlib.crc32(data) != self.index.crc32(position):
             raise Corrupt(f"{self.path}: object {self.index.oid(position)} is corrupt: its checksum is wrong")
-        if self._parse(data, position).is_delta:
+        if self._parse(data, position).kind is None:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)} is a delta, in a pack of ours")
         return data
 
@@ -117,7 +117,7 @@ class Pack:
         return sorted(range(self.index.count), key=self.index.offset)
 
     def header(self, position: int) -> pack_format.EntryHeader:
-        """The entry's type and inflated size, without inflating it. Raises `Corrupt`."""
+        """The entry's kind and inflated size, without inflating it. Raises `Corrupt`."""
         start, _ = self.span(position)
         return self._parse(os.pread(self._fd, pack_format.ENTRY_HEADER_MAX, start), position)
 
@@ -128,10 +128,10 @@ class Pack:
         """
         data = self.entry_bytes(position)
         try:
-            header = pack_format.parse_entry_header(data)
-            if header.is_delta:
+            kind, size, length = pack_format.parse_entry_header(data)
+            if kind is None:
                 return None
-            return Kind(header.type), inflate(memoryview(data)[header.length :], header.size)
+            return kind, inflate(memoryview(data)[length:], size)
         except ValueError as error:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
 

@@ -21,7 +21,11 @@ INDEX_ENTRY_SIZE = 20 + 4 + 4
 ENTRY_HEADER_MAX = 9
 """Bytes of an entry's header, at the most: they hold a size of 60 bits."""
 
-_DELTAS = (6, 7)  # OBJ_OFS_DELTA, OBJ_REF_DELTA
+_TYPES: dict[int, Kind | None] = {
+    **{kind.value: kind for kind in Kind},
+    6: None,  # OBJ_OFS_DELTA
+    7: None,  # OBJ_REF_DELTA
+}
 
 _PACK_VERSION = 2
 _INDEX_SIGNATURE = b"\xfftOc\x00\x00\x00\x02"
@@ -37,15 +41,14 @@ class Entry(NamedTuple):
 
 
 class EntryHeader(NamedTuple):
-    """The start of a pack entry: its type number, the inflated size, and its own length in bytes."""
+    """The start of a pack entry: which kind the object is of, the inflated size, and its own length in bytes.
 
-    type: int
+    A delta does not say what it is: its kind is `None`.
+    """
+
+    kind: Kind | None
     size: int
     length: int
-
-    @property
-    def is_delta(self) -> bool:
-        return self.type in _DELTAS
 
 
 def pack_header(count: int) -> bytes:
@@ -67,15 +70,21 @@ def entry_header(kind: Kind, size: int) -> bytes:
 
 
 def parse_entry_header(data: bytes) -> EntryHeader:
-    """The header at the start of `data`; `ValueError` if it does not end there."""
-    shift, size = 4, data[0] & 0x0F if data else 0
-    for length, byte in enumerate(data[:ENTRY_HEADER_MAX], start=1):
-        if length > 1:
+    """The header at the start of `data`; `ValueError` if it does not end there, or is of no type of entry."""
+    start = data[:ENTRY_HEADER_MAX]
+    try:
+        byte = start[0]
+        size, shift, length = byte & 0x0F, 4, 1
+        while byte >= 0x80:
+            byte = start[length]
             size |= (byte & 0x7F) << shift
-            shift += 7
-        if byte < 0x80:
-            return EntryHeader(data[0] >> 4 & 7, size, length)
-    raise ValueError("entry header does not end")
+            shift, length = shift + 7, length + 1
+    except IndexError:
+        raise ValueError("entry header does not end") from None
+    number = start[0] >> 4 & 7
+    if number not in _TYPES:
+        raise ValueError(f"{number} is not a type of entry")
+    return EntryHeader(_TYPES[number], size, length)
 
 
 def index(entries: Iterable[Entry], pack_checksum: bytes) -> bytes:

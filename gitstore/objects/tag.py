@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import NamedTuple
 
 from gitstore.objects.oid import Oid
 
 _TARGET = re.compile(rb"object ([0-9a-f]{40})\ntype ([a-z]+)\n")
-_TRAILER = re.compile(r"([A-Za-z0-9-]+): (.*)")
+_HEADER = re.compile(r"^([a-z]+) (.*)$", re.MULTILINE)
+_TRAILER = re.compile(r"^([A-Za-z0-9-]+): (.*)$", re.MULTILINE)
 _TAGGER = re.compile(r"(.*) (\d+) ([+-])(\d\d)(\d\d)")
 _SIGNATURE = re.compile(  # at the very end; a message may quote one
     r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----\n"
@@ -61,19 +63,20 @@ def target(content: bytes) -> tuple[Oid, str]:
     match = _TARGET.match(content)
     if match is None:
         raise ValueError("it does not begin with an object and its type")
-    return Oid.parse(match[1].decode()), match[2].decode()
+    return Oid.parse(match[1]), match[2].decode()
 
 
 def parse(content: bytes) -> Tag:
     """A tag from its content; `ValueError` if it is malformed."""
     head, _, body = content.decode("utf-8", "surrogateescape").partition("\n\n")
-    header = dict(line.partition(" ")[::2] for line in head.split("\n"))
+    header = dict(_HEADER.findall(head))
     try:
         target, kind, name = Oid.parse(header["object"]), header["type"], header["tag"]
     except KeyError as error:
         raise ValueError(f"it has no {error.args[0]}") from error
     tagger, date = _tagger(header.get("tagger", ""))
-    signature = _SIGNATURE.search(body)
+    # Asked first, because that is cheap, and few tags are signed.
+    signature = _SIGNATURE.search(body) if "-----BEGIN " in body else None
     message, trailers = _split(body[: signature.start()] if signature else body)
     signed = _SCHEMES[signature[1]] if signature else None
     return Tag(target, kind, name, tagger, date, message, trailers, signed)
@@ -84,19 +87,23 @@ def _tagger(line: str) -> tuple[str, datetime | None]:
     if match is None:
         return line, None
     who, seconds, sign, hours, minutes = match.groups()
-    offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
     try:
-        return who, datetime.fromtimestamp(int(seconds), timezone(offset))
+        return who, datetime.fromtimestamp(int(seconds), _zone(sign, hours, minutes))
     except (ValueError, OverflowError, OSError):
         return who, None
+
+
+@cache
+def _zone(sign: str, hours: str, minutes: str) -> timezone:
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-offset if sign == "-" else offset)
 
 
 def _split(text: str) -> tuple[str, dict[str, str]]:
     """The message proper, and the trailers of its last paragraph, as git-interpret-trailers(1) finds them."""
     text = text.rstrip()
     message, blank, last = text.rpartition("\n\n")
-    found = [_TRAILER.fullmatch(line) for line in last.split("\n")]
-    trailers = {match[1]: match[2] for match in found if match}
-    if not blank or len(trailers) < len(found):
+    trailers = dict(_TRAILER.findall(last))
+    if not blank or len(trailers) <= last.count("\n"):
         return text, {}
     return message.strip(), trailers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import IntEnum
+from itertools import chain
 from typing import NamedTuple
 
 from gitstore.objects.oid import Oid
@@ -18,7 +19,6 @@ _IGNORED_BY_HFS = dict.fromkeys(
 _GITMODULES = re.compile(r"\.gitmodules|gitmod~[1-4]|(?=.{8}$)(gi7eba|gi7eb|gi7e|gi7|gi|g|)~[1-9]\d*")
 
 
-_REST = len(b" \0") + 20
 _ENTRY = re.compile(rb"([0-7]+) ([^\0]*)\0(.{20})", re.DOTALL)
 
 
@@ -58,7 +58,7 @@ def parse(content: bytes) -> list[TreeEntry]:
     """The entries of a tree object; `ValueError` if it is malformed."""
     found = _ENTRY.findall(content)
     # What stands between two entries, or after the last, is in none.
-    if sum(len(mode) + len(name) + _REST for mode, name, _ in found) != len(content):
+    if sum(map(len, chain.from_iterable(found))) + len(b" \0") * len(found) != len(content):
         raise ValueError("not all of it is entries")
     return [TreeEntry(int(mode, 8), name, Oid(oid)) for mode, name, oid in found]
 

@@ -47,7 +47,7 @@ def _linked(administration: Path) -> Worktree | None:
 
 def _head(directory: Path) -> tuple[str | None, Oid | None]:
     """The branch, or the commit, that HEAD says."""
-    head = _line(directory / "HEAD") or ""
+    head = (_line(directory / "HEAD") or "").strip()  # git takes it with spaces after it, too
     if head.startswith("ref:"):
         ref = head.removeprefix("ref:").strip()
         return (ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None), None

@@ -37,16 +37,18 @@ def test_only_the_header_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "problem"),
+    "content",
     [
-        (b"", "it has no tree"),
-        (b"parent " + str(TREE).encode(), "it has no tree"),
-        (b"tree 123", "non-hexadecimal number found"),
-        (b"tree 1234", "an object id has 20 bytes, not 2"),
-        (b"tree \xff", "non-hexadecimal number found"),
-        (f"tree {TREE}\nparent x".encode(), "non-hexadecimal number found"),
+        b"",
+        b"tree 123\n",
+        b"tree 1234\n",
+        b"tree \xff\n",
+        f"tree {TREE}".encode(),
+        f"parent {TREE}\ntree {TREE}\n".encode(),
+        f"tree {TREE}\nparent x\n".encode(),
+        f"tree {TREE}\nparent {TREE}\nparent {TREE}x\n".encode(),
     ],
 )
-def test_a_malformed_commit(content: bytes, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
+def test_a_malformed_commit(content: bytes) -> None:
+    with pytest.raises(ValueError, match="it does not begin with a tree and its parents"):
         commit.parse(content)

@@ -176,7 +176,7 @@ def test_a_commit_that_is_malformed(repository: Repository) -> None:
     with repository.writer() as writer:
         oid = writer.add(Kind.COMMIT, b"no commit")
         writer.finish()
-    with fails(f"commit {oid} is malformed: it has no tree", Corrupt):
+    with fails(f"commit {oid} is malformed: it does not begin with a tree and its parents", Corrupt):
         repository.commit(oid)
 
 

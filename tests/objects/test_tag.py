@@ -102,6 +102,10 @@ def test_a_tag_without_trailers(repository: Repository, body: str, message: str)
         ("A <a@b> 0 +0000", ("A <a@b>", datetime(1970, 1, 1, tzinfo=UTC))),
         ("A <a@b> 99999999999999999999 +0000", ("A <a@b>", None)),
         ("A <a@b> 0 +9999", ("A <a@b>", None)),
+        (
+            "A <a@b> 0 -0330",
+            ("A <a@b>", datetime(1969, 12, 31, 20, 30, tzinfo=timezone(-timedelta(hours=3.5)))),
+        ),
         ("A <a@b>", ("A <a@b>", None)),
         ("", ("", None)),
     ],
@@ -115,7 +119,7 @@ def test_a_tagger_that_git_would_not_write(tagger: str, expected: tuple[str, dat
     ("content", "problem"),
     [
         (b"", "it has no object"),
-        (b"object x\ntype commit\ntag v1\n\n", "non-hexadecimal number found"),
+        (b"object x\ntype commit\ntag v1\n\n", "Odd-length string"),
         (f"object {TARGET}\ntag v1\n\n".encode(), "it has no type"),
         (f"object {TARGET}\ntype commit\n\n".encode(), "it has no tag"),
     ],

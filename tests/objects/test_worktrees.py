@@ -61,6 +61,9 @@ def test_every_kind(here: Path, tmp_path: Path, git: Git) -> None:
 def test_a_detached_main_working_copy(here: Path, git: Git) -> None:
     git("checkout", "--quiet", "--detach", cwd=here)
     assert Repository.discover(here).worktrees() == by_git(here, git)
+    head = here / ".git" / "HEAD"
+    head.write_text(head.read_text().replace("\n", " \r\n"))
+    assert Repository.discover(here).worktrees() == by_git(here, git)
 
 
 def test_of_a_bare_repository(here: Path, tmp_path: Path, git: Git) -> None:
