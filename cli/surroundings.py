@@ -1,8 +1,9 @@
-"""What git tells the programs it starts, in variables: which repository and working copy it acts on."""
+"""Variables of the environment: what git tells the programs that it starts, and what uv may be told."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,15 @@ GIT_LOCAL_VARIABLES = (
     "GIT_WORK_TREE",
 )
 
+# What says which index uv asks, and how. No other UV_* reaches it: some name files and projects of the
+# current directory, others change the result, which is to be the same for everybody.
+_UV_INDEX = re.compile(
+    r"UV_(DEFAULT_INDEX|INDEX(_.+)?|EXTRA_INDEX_URL|NO_INDEX|FIND_LINKS|CONFIG_FILE|NO_CONFIG|CACHE_DIR|NO_CACHE"
+    r"|OFFLINE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|KEYRING_PROVIDER|CREDENTIALS_DIR|HTTP_.+|REQUEST_TIMEOUT"
+    r"|CONCURRENT_.+|EXCLUDE_NEWER|PRERELEASE|LOCK_TIMEOUT)"
+)
+_UV_PATHS = ("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR")
+
 
 class Elsewhere(GitstoreError):
     """git was told of another repository or working copy than the one that gitstore would act on."""
@@ -36,6 +46,25 @@ class Elsewhere(GitstoreError):
 def forget() -> dict[str, str]:
     """Take git's variables out of the environment, and return those that there were."""
     return {name: os.environ.pop(name) for name in GIT_LOCAL_VARIABLES if name in os.environ}
+
+
+def for_uv() -> dict[str, str]:
+    """The variables that uv gets: all but its own, and of those what says which index it asks, and how.
+
+    uv runs in another directory than we do, so paths become absolute.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+    own |= {name: value for name, value in os.environ.items() if _UV_INDEX.fullmatch(name)}
+    for name in _UV_PATHS:
+        if own.get(name):
+            own[name] = str(Path(own[name]).absolute())
+    if "UV_FIND_LINKS" in own:
+        own["UV_FIND_LINKS"] = ",".join(map(_absolute_link, own["UV_FIND_LINKS"].split(",")))
+    return own
+
+
+def _absolute_link(link: str) -> str:
+    return link if not link or "://" in link else str(Path(link).absolute())
 
 
 def check(told: Mapping[str, str], directory: Path) -> None:

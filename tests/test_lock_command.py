@@ -16,7 +16,7 @@ from gitstore.objects import lock
 from gitstore.settings import set_keys
 from tests.support import models
 from tests.support.commands import Fsck, Git, Run
-from tests.support.index import Index, serving
+from tests.support.index import Index, sdist, serving
 
 GITSTORE = Path(sys.executable).with_name("gitstore")
 STALE = "packages.lock is stale: packages in settings.yaml changed after it was made"
@@ -225,7 +225,7 @@ def test_a_failed_lock_leaves_the_old_file(run: Run, top: Path, requirements: li
         1,
         "",
         f"error: packages cannot be resolved: {cause}\n"
-        "hint: mend packages in settings.yaml; uv's configuration says which index is asked\n",
+        "hint: fix packages in settings.yaml; uv's configuration says which index is asked\n",
     )
     assert (top / "packages.lock").read_bytes() == before
     assert listing(top) == files
@@ -326,6 +326,76 @@ def test_a_file_that_changes_meanwhile_is_kept(run: Run, top: Path, index: Index
     path = top / "packages.lock"
     assert (process.returncode, said) == (
         1,
-        f"error: {path} changed meanwhile\nhint: say gitstore lock again\n",
+        f"error: {path} changed meanwhile\nhint: run gitstore lock again\n",
     )
     assert path.read_text() == "mine\n"
+
+
+class TestAStrangersRepository:
+    """A clone names, beside its settings, a package that leaves a file when it is built."""
+
+    @pytest.fixture
+    def mark(self, top: Path, tmp_path: Path) -> Path:
+        mark = tmp_path / "built"
+        wheels = top / "wheels"
+        wheels.mkdir()
+        (wheels / "evil-1.0.tar.gz").write_bytes(sdist("evil", "1.0", mark))
+        (top / "uv.toml").write_text('no-index = true\nfind-links = ["wheels"]\n')
+        require(top, "evil==1.0")
+        return mark
+
+    @pytest.fixture(autouse=True)
+    def configured(self, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("UV_NO_CONFIG")
+
+    def test_nothing_of_it_is_read_or_built(self, run: Run, top: Path, mark: Path, index: Index) -> None:
+        done = run("lock", cwd=top)
+        assert (done.code, mark.exists()) == (1, False)
+        assert "evil was not found in the package registry" in done.stderr
+        hint = f"hint: {top}/uv.toml was not used; if you trust it, gitstore lock --config uv.toml uses it"
+        assert done.stderr.splitlines()[-1] == hint
+        assert index.asked.is_set()
+
+    def test_pyproject_toml_is_not_read_either(self, run: Run, top: Path, mark: Path) -> None:
+        (top / "uv.toml").unlink()
+        (top / "pyproject.toml").write_text('[tool.uv]\nno-index = true\nfind-links = ["wheels"]\n')
+        assert "evil was not found in the package registry" in run("lock", cwd=top).stderr
+        assert not mark.exists()
+
+    def test_variables_that_name_the_repository_do_not_count(
+        self, run: Run, top: Path, mark: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in {"UV_PROJECT": top, "UV_WORKING_DIR": top, "UV_NO_BUILD": "0"}.items():
+            monkeypatch.setenv(name, str(value))
+        assert "evil was not found in the package registry" in run("lock", cwd=top).stderr
+        assert not mark.exists()
+
+    def test_a_file_that_the_user_names_counts_and_still_builds_nothing(
+        self, run: Run, top: Path, mark: Path
+    ) -> None:
+        done = run("-C", str(top), "lock", "--config", "uv.toml", cwd=top.parent)
+        assert (done.code, mark.exists()) == (1, False)
+        assert done.stderr == (
+            "error: packages cannot be resolved: evil==1.0 has no usable wheels and you require evil==1.0\n"
+            "hint: gitstore lock --allow-builds builds packages from source, which runs their code\n"
+        )
+
+    def test_a_build_that_the_user_allows_is_done(self, run: Run, top: Path, mark: Path) -> None:
+        assert run("lock", "--config", "uv.toml", "--allow-builds", cwd=top).code == 0
+        assert mark.exists()
+
+    def test_what_is_in_the_users_own_variables_counts_from_where_the_user_is(
+        self, run: Run, top: Path, mark: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("UV_FIND_LINKS", "wheels")
+        monkeypatch.setenv("UV_CACHE_DIR", "packages")
+        assert "evil==1.0 has no usable wheels" in run("lock", cwd=top).stderr
+        assert (top / "packages").is_dir()
+        assert not mark.exists()
+
+    def test_a_configuration_file_that_is_not_there(self, run: Run, top: Path) -> None:
+        done = run("lock", "--config", "nowhere.toml", cwd=top)
+        assert (done.code, done.stderr.splitlines()[-1]) == (
+            2,
+            "error: --config: nowhere.toml is not a file",
+        )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import options, output, surroundings
 
 if TYPE_CHECKING:
     from gitstore.model import Model
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
     multiple=True,
     help="Take the newest version of one package that others need. Can be given several times.",
 )
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Go by this uv.toml, and by no other configuration file of uv.",
+)
+@click.option(
+    "--allow-builds",
+    is_flag=True,
+    help="Build packages that offer no wheel, which runs their code on this machine.",
+)
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 unless the file is up to date.")
 @options.progress_option
 @output.json_option
@@ -31,6 +43,8 @@ def command(
     *,
     upgrade: bool,
     upgraded: tuple[str, ...],
+    config: Path | None,
+    allow_builds: bool,
     check: bool,
     show_progress: bool | None,
     as_json: bool,
@@ -38,7 +52,8 @@ def command(
     """Resolve the packages of settings.yaml into packages.lock: what they need in turn, with hashes.
 
     The file is for every platform, and pip and uv install from it. Git tracks it, and snapshots hold it.
-    Versions that it has already stay while they fit. uv resolves, by your configuration of uv.
+    Versions that it has already stay while they fit. uv resolves, by your configuration of uv: a uv.toml
+    or pyproject.toml in the repository counts only if --config names it.
 
     \b
     Examples:
@@ -49,6 +64,7 @@ def command(
     """
     from gitstore.model import Model
     from gitstore.run import resolution
+    from gitstore.run.uv import Permissions
 
     if check and (upgrade or upgraded):
         raise click.UsageError("--check changes nothing, so it cannot upgrade", ctx)
@@ -57,7 +73,12 @@ def command(
         _check(ctx, model, as_json=as_json)
         return
     with options.waiting("resolve packages", wanted=show_progress):
-        made = resolution.make(model, upgrade=upgrade, upgraded=upgraded)
+        permissions = Permissions(
+            config=_file(ctx, config) if config is not None else None,
+            builds=allow_builds,
+            environment=surroundings.for_uv(),
+        )
+        made = resolution.make(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
     if as_json:
         output.data_json(
             {
@@ -71,6 +92,13 @@ def command(
         )
         return
     output.message(_told(made))
+
+
+def _file(ctx: click.Context, config: Path) -> Path:
+    path = Path(ctx.obj, config).absolute()
+    if not path.is_file():
+        raise click.UsageError(f"--config: {config} is not a file", ctx)
+    return path
 
 
 def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:

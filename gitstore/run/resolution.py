@@ -14,7 +14,9 @@ from gitstore.objects import lock
 from gitstore.objects.durability import replace_file
 from gitstore.packages import Status
 from gitstore.run import uv
+from gitstore.run.uv import Permissions
 
+_CONFIG = "uv.toml"
 _SCRATCH = f".{LOCK}.tmp"
 
 
@@ -33,10 +35,17 @@ class Resolution:
     changed: bool
 
 
-def make(model: Model, *, upgrade: bool = False, upgraded: Sequence[str] = ()) -> Resolution:
+def make(
+    model: Model,
+    *,
+    upgrade: bool = False,
+    upgraded: Sequence[str] = (),
+    permissions: Permissions | None = None,
+) -> Resolution:
     """Bring packages.lock up to date with the settings, durably; a current one stays as it is.
 
     Versions that it has are kept while they fit, but with `upgrade`, or for the packages `upgraded`.
+    Nothing in the repository but the settings and that file has a say, unless `permissions` name it.
     The file is replaced at one instant or not at all. Raises `uv.Unresolved`, and `GitstoreError` for a bare
     repository, a file that gitstore did not make, or a package in `upgraded` that nothing needs.
     """
@@ -55,7 +64,7 @@ def make(model: Model, *, upgrade: bool = False, upgraded: Sequence[str] = ()) -
     if upgrade or upgraded or found is not Status.CURRENT:
         # What was edited may hold anything, a conflict of a merge or a forged hash: nothing of it counts.
         kept = b"" if upgrade or before is None or found is Status.EDITED else before
-        after = packages.render(wanted, _resolve(model, kept, upgraded))
+        after = packages.render(wanted, _resolve(model, kept, upgraded, permissions or Permissions()))
     if after is not None and after != before:
         _replace(model, before, after)
     old, new = (packages.pins(content or b"") for content in (before, after))
@@ -69,12 +78,18 @@ def make(model: Model, *, upgrade: bool = False, upgraded: Sequence[str] = ()) -
     )
 
 
-def _resolve(model: Model, kept: bytes, upgraded: Sequence[str]) -> str:
+def _resolve(model: Model, kept: bytes, upgraded: Sequence[str], permissions: Permissions) -> str:
     wanted = model.settings.packages
-    found = uv.resolve(
-        wanted.requirements, packages.python(wanted),
-        directory=model.directory, preferred=kept, upgraded=upgraded,
-    )  # fmt: skip
+    try:
+        found = uv.resolve(
+            wanted.requirements, packages.python(wanted),
+            preferred=kept, upgraded=upgraded, permissions=permissions,
+        )  # fmt: skip
+    except uv.Unresolved as error:
+        own = model.directory / _CONFIG
+        if permissions.config is None and own.is_file():
+            error.hint = f"{own} was not used; if you trust it, gitstore lock --config {_CONFIG} uses it"
+        raise
     needed = {_normal(pin.partition("==")[0]) for pin in packages.pins(found.encode())}
     for name in upgraded:
         if _normal(name) not in needed:
@@ -92,5 +107,5 @@ def _replace(model: Model, before: bytes | None, after: bytes) -> None:
     path = model.directory / LOCK
     with lock.working_copy(model.repository.git_directory):
         if model.top_file(LOCK) != before:
-            raise GitstoreError(f"{path} changed meanwhile", "say gitstore lock again")
+            raise GitstoreError(f"{path} changed meanwhile", "run gitstore lock again")
         replace_file(path, after, scratch=model.directory / _SCRATCH)

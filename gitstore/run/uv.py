@@ -1,6 +1,8 @@
 """uv, which resolves packages: how it is found, what it is asked, and what it says when it fails.
 
-It goes by the user's own configuration (uv.toml, `UV_*`), which says what index is asked and how.
+The user's own configuration says which index is asked and how. The repository's says nothing, and nothing
+is built unless the user allows it: to build a package is to run its code, and a `uv.toml` in a repository
+can name any package of any directory.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
@@ -24,7 +27,12 @@ _OPTIONS = (
     "--no-python-downloads", "--quiet", "--color=never",
 )  # fmt: skip
 
+# uv reads the configuration of its current directory and of all above it, which may be a repository, or
+# /tmp. In the root directory only root can leave one; the user's own and the machine's still count.
+_DIRECTORY = Path("/")
+
 _UNSATISFIABLE = 1
+_NOT_BUILT = "no usable wheels"
 _FRAME = re.compile(r"^[\s×╰─▶├│]+")
 _PART = re.compile(r"^(?:error|cause|Caused by): *", re.IGNORECASE)
 _CONCLUSION = re.compile(r",? we can conclude that your requirements are unsatisfiable\.?$")
@@ -36,22 +44,37 @@ class Unresolved(GitstoreError):
     kind = "unresolved"
 
 
+@dataclass(frozen=True)
+class Permissions:
+    """What the user lets uv read and run.
+
+    `config` is the one file of configuration to go by, instead of the user's and the machine's. With
+    `builds`, packages without wheels are built, which runs their code. `environment` are the variables
+    that uv sees; `None` is those of this process.
+    """
+
+    config: Path | None = None
+    builds: bool = False
+    environment: Mapping[str, str] | None = None
+
+
 def resolve(
     requirements: Sequence[str],
     python: str,
     *,
-    directory: Path,
     preferred: bytes = b"",
     upgraded: Sequence[str] = (),
+    permissions: Permissions | None = None,
 ) -> str:
     """The requirements with all that they need in turn, pinned and with hashes, in the format of pip.
 
     For `python` and what is newer, on every platform: with markers where those differ. Versions that
-    `preferred` has, in the same format, are kept while they fit, but for the packages `upgraded`. uv looks
-    for its configuration from `directory` upward. Raises `Unresolved`.
+    `preferred` has, in the same format, are kept while they fit, but for the packages `upgraded`.
+    Raises `Unresolved`.
     """
+    permissions = permissions or Permissions()
     with tempfile.TemporaryDirectory(prefix="gitstore-") as scratch:
-        output = Path(scratch, "requirements.txt")
+        output = Path(scratch, "requirements.txt").absolute()
         output.write_bytes(preferred)
         command = [
             _binary(), "pip", "compile", "-", *_OPTIONS,
@@ -59,11 +82,19 @@ def resolve(
             f"--python-version={python}",
             f"--python={sys.executable}",
             *(f"--upgrade-package={name}" for name in upgraded),
+            *([] if permissions.builds else ["--no-build"]),
+            *([f"--config-file={permissions.config.absolute()}"] if permissions.config else []),
         ]  # fmt: skip
-        asked = "".join(f"{requirement}\n" for requirement in requirements)
-        done = subprocess.run(command, cwd=directory, input=asked.encode(), capture_output=True, check=False)
-        if done.returncode:
-            raise _failure(done.returncode, done.stderr.decode(errors="replace"))
+        process = subprocess.run(
+            command,
+            cwd=_DIRECTORY,
+            env=permissions.environment,
+            input="".join(f"{requirement}\n" for requirement in requirements).encode(),
+            capture_output=True,
+            check=False,
+        )
+        if process.returncode:
+            raise _failure(process.returncode, process.stderr.decode(errors="replace"))
         return output.read_text(encoding="utf-8")
 
 
@@ -78,11 +109,14 @@ def _binary() -> str:
 
 
 def _failure(returncode: int, said: str) -> Unresolved:
-    if returncode == _UNSATISFIABLE:
-        hint = "mend packages in settings.yaml; uv's configuration says which index is asked"
+    reason = cause(said)
+    if _NOT_BUILT in reason:
+        hint = "gitstore lock --allow-builds builds packages from source, which runs their code"
+    elif returncode == _UNSATISFIABLE:
+        hint = "fix packages in settings.yaml; uv's configuration says which index is asked"
     else:
         hint = "uv needs a package index: its configuration (UV_DEFAULT_INDEX, uv.toml) says which"
-    return Unresolved(f"packages cannot be resolved: {cause(said) or f'uv exited with {returncode}'}", hint)
+    return Unresolved(f"packages cannot be resolved: {reason or f'uv exited with {returncode}'}", hint)
 
 
 def cause(said: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
@@ -27,6 +29,34 @@ def wheel(name: str, version: str, needs: Sequence[str] = ()) -> bytes:
     with zipfile.ZipFile(file, "w") as archive:
         for path, text in {**contents, f"{info}/RECORD": record}.items():
             archive.writestr(zipfile.ZipInfo(path, _EPOCH), text)
+    return file.getvalue()
+
+
+def sdist(name: str, version: str, mark: Path) -> bytes:
+    """A source distribution without dependencies, which writes the file `mark` when anybody builds it."""
+    backend = f"""\
+from pathlib import Path
+
+Path({str(mark)!r}).write_text("built")
+
+
+def prepare_metadata_for_build_wheel(directory, *_):
+    info = Path(directory, "{name}-{version}.dist-info")
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+    return info.name
+"""
+    contents = {
+        "backend.py": backend,
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    }
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for path, text in contents.items():
+            entry = tarfile.TarInfo(f"{name}-{version}/{path}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
     return file.getvalue()
 
 
