@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 LIVES ?= 300
+FAULTS ?= 0
 
-.PHONY: help setup demo test check lint types format docs bench kill life clean
+.PHONY: help setup demo test check lint types format docs bench kill faults life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -54,6 +55,9 @@ bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installe
 kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
 	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/test_restore.py \
 		-k "kill or instant"
+
+faults: $(READY) ## let each system call of each writing command fail, or be its last; hours; make faults FAULTS=20 for so many of each
+	$(PYTEST) -n auto tests/test_faults.py --faults $(FAULTS)
 
 life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer
 	$(PYTEST) tests/life --lives $(LIVES)

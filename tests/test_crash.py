@@ -17,16 +17,11 @@ import pytest
 from gitstore import snapshot, state, verify
 from gitstore.model import Model
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support.kills import copied
 from tests.support.models import make, noise, picture, put, refs, take
 from tests.support.processes import GITSTORE, alive, kill, outcome, start
 
 SIZE = 30_000_000
-
-
-def fresh(template: Path, directory: Path) -> Path:
-    """A copy of a prepared model, times and all."""
-    shutil.copytree(template, directory, symlinks=True)
-    return directory
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +64,14 @@ def test_kill_at_random_instants(
     kills = request.config.getoption("--kills")
     ref = "refs/tags/v1" if command.startswith("snapshot") else "refs/states/initial"
     began = time.monotonic()
-    assert gitstore(*command.split(), cwd=fresh(template, tmp_path / "whole")).code == 0
+    assert gitstore(*command.split(), cwd=copied(template, tmp_path / "whole")).code == 0
     duration = time.monotonic() - began
     shutil.rmtree(tmp_path / "whole")
     # One of each equal slice of the run, so that every phase is hit; a little beyond its end too.
     draw = random.Random(f"{command} {group}")
     instants = [(number + draw.random()) / kills * duration * 1.05 for number in range(kills)]
     for number, instant in enumerate(instants):
-        directory = fresh(template, tmp_path / str(number))
+        directory = copied(template, tmp_path / str(number))
         before = refs(directory)
         process = start(*command.split(), cwd=directory)
         time.sleep(instant)

@@ -19,9 +19,9 @@ from gitstore.hooking.installation import install, uninstall
 from gitstore.objects.repository import Repository
 from tests.support.commands import Git, Outcome, Run
 from tests.support.failing import fails
+from tests.support.kills import copied
 from tests.support.models import make, take
 from tests.support.processes import kill, outcome, start
-from tests.test_crash import fresh
 
 NAME = "reference-transaction"
 NOTE = '#!/bin/sh\necho "$(basename "$0") $*" >> "{log}"\ncat >> "{log}"\n'
@@ -327,7 +327,7 @@ def test_kill_at_random_instants(
     kills = max(2, request.config.getoption("--kills") // 3)
     draw = random.Random(f"hooks {apart}")
     for number in range(kills):
-        directory = fresh(here, here.parent / str(number))
+        directory = copied(here, here.parent / str(number))
         for command in ("install", "uninstall"):
             process = start("hooks", command, cwd=directory)
             time.sleep(0.1 + 0.25 * (number + draw.random()) / kills)

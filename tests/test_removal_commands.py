@@ -18,9 +18,10 @@ from gitstore import gc, removal, snapshot, state
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, said
+from tests.support.kills import copied
 from tests.support.models import make, noise, put, refs, take
 from tests.support.processes import GITSTORE, kill, outcome, start
-from tests.test_crash import fresh, leftovers, sound
+from tests.test_crash import leftovers, sound
 
 
 def sizes_hidden(found: Outcome) -> Outcome:
@@ -229,12 +230,12 @@ def test_gc_killed_at_random_instants(
     """It loses nothing, and the next one leaves nothing."""
     kills = request.config.getoption("--kills")
     began = time.monotonic()
-    assert gitstore("gc", cwd=fresh(template, tmp_path / "whole")).code == 0
+    assert gitstore("gc", cwd=copied(template, tmp_path / "whole")).code == 0
     duration = time.monotonic() - began
     shutil.rmtree(tmp_path / "whole")
     draw = random.Random("gc")
     for number in range(kills):
-        directory = fresh(template, tmp_path / str(number))
+        directory = copied(template, tmp_path / str(number))
         before = tags(directory)
         process = start("gc", cwd=directory)
         time.sleep((number + draw.random()) / kills * duration * 1.05)

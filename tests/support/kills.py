@@ -64,12 +64,23 @@ def scene(top: Path) -> Path:
     return top
 
 
+def copied(template: Path, top: Path) -> Path:
+    """A copy of a directory, times and all. Packs are linked: they are never written in place."""
+    shutil.copytree(template, top, symlinks=True, copy_function=_link_or_copy)
+    return top
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    is_pack = Path(source).parent.name == "pack" and source.endswith((".pack", ".idx"))
+    (os.link if is_pack else shutil.copy2)(source, target)
+
+
 def fresh(template: Path, top: Path) -> Path:
-    """A copy of a scene, times and all, whose two working copies know each other.
+    """A copy of a scene whose two working copies know each other.
 
     (git worktree repair would follow the copy's link to the repository that it is a copy of.)
     """
-    shutil.copytree(template, top, symlinks=True)
+    copied(template, top)
     administration = top / ROOT / ".git" / "worktrees" / DERIVED
     (top / DERIVED / ".git").write_text(f"gitdir: {administration}\n")
     (administration / "gitdir").write_text(f"{top / DERIVED / '.git'}\n")
@@ -110,15 +121,20 @@ def kill_often(deed: Deed, template: Path, tmp_path: Path, kills: int) -> None:
         process = start(*deed.command.split(), cwd=top / deed.where)
         time.sleep((0.15 + 0.85 * (number + draw.random()) / kills) * duration)
         kill(process, group=number % 2 == 0)
-        _is_between(look(top), before, after, deed)
-        is_sound(top)
-        _repeat(deed, top)
-        now = look(top)
-        different = [name for name in now.keys() | after.keys() if now.get(name) != after.get(name)]
-        assert not different, different
-        assert not _is_begun(top / ROOT)
-        is_sound(top)
+        check_after_failure(deed, top, before, after)
         shutil.rmtree(top)
+
+
+def check_after_failure(deed: Deed, top: Path, before: Look, after: Look) -> None:
+    """All is as before or as after, and sound; the same command again brings it to its end."""
+    _is_between(look(top), before, after, deed)
+    is_sound(top)
+    _repeat(deed, top)
+    now = look(top)
+    different = [name for name in now.keys() | after.keys() if now.get(name) != after.get(name)]
+    assert not different, different
+    assert not _is_begun(top / ROOT)
+    is_sound(top)
 
 
 def _is_between(found: Look, before: Look, after: Look, deed: Deed) -> None:

@@ -1,0 +1,37 @@
+"""The commands that write, for tests that kill them or let their system calls fail."""
+
+from __future__ import annotations
+
+from tests.support.kills import DERIVED, Deed
+
+MADE = "(there is a model or branch called .*|.* exists) already\n"
+MODEL = ".* is a model already: it has a settings.yaml\n"
+GONE = "there is no state b\n"
+WORKTREE = "^cats/"
+
+DEEDS = [
+    Deed("init new", where="source/..", done=MODEL),
+    Deed("init --code src", where="adopted", done=MODEL, unsettled="^adopted/"),
+    # Whole on disk, it may not be saved yet, so that a plain repeat finds it there.
+    Deed("state import ../source --name new", again="state import ../source --name new --force"),
+    Deed("state rename initial best", done="there is no state initial\n"),
+    Deed("state rm b", done=GONE),
+    Deed("state create fresh", done="there is a state fresh already\n"),
+    Deed("rename v2 größer", done="there is no snapshot v2"),
+    Deed("rm v1 v2 --force", done="there is no snapshot v1"),
+    Deed("derive v2 cats ../cats", done=MADE, unsettled=WORKTREE),
+    Deed("derive v2 cats ../cats --state none", done=MADE, unsettled=WORKTREE),
+    Deed("derive v2 cats ../cats --state ../source", done=MADE, unsettled=WORKTREE),
+    Deed("derive v2 cats ../cats --reference", done=".* exists already\n"),
+    Deed("rebase digits@v2", where=DERIVED, unsettled="^dogs/(code|settings.yaml)"),
+    Deed("detach", where=DERIVED, unsettled="^dogs/settings.yaml"),
+]
+
+SIMPLE = [
+    Deed("snapshot v3", done="the snapshot v3 exists already"),
+    Deed("state save c"),
+    Deed("restore v1 --force"),
+    Deed("train -p values=[1,2] --name trained", done="there is a state trained already\n"),
+    Deed("gc"),
+]
+"""Those that are killed at random instants elsewhere, with larger files."""
