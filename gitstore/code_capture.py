@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, SETTINGS, Model
-from gitstore.objects import stored
+from gitstore.objects import staging, stored
 from gitstore.objects.object_writer import ObjectWriter
-from gitstore.objects.oid import Oid
+from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.staging import Staged, stage
+from gitstore.objects.tree import Mode
 from gitstore.settings import BasedOn, Settings
 from gitstore.units import format_size
 
@@ -23,7 +24,7 @@ def add(model: Model, found: Settings, writer: ObjectWriter) -> Oid:
     there, or that a snapshot cannot hold: too large, not the base's, nested repositories, links out of it.
     """
     if model.repository.is_bare:
-        committed = _committed(model, found)
+        committed = _committed(model, found, writer)
         _check_staged(model, found, committed)
         return committed.tree
     check = partial(_check_staged, model, found)
@@ -42,13 +43,21 @@ def _check_staged(model: Model, found: Settings, staged: Staged) -> None:
         )
 
 
-def _committed(model: Model, found: Settings) -> Staged:
+def _committed(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
     """The code of the branch head, in a bare repository."""
-    here = model.committed_code(PurePosixPath(found.code))
-    if here is None:
+    at = PurePosixPath(found.code)
+    here, whole = model.committed_code(at, partial(writer.add, Kind.TREE)), model.committed_code(at)
+    if here is None or whole is None:
         raise GitstoreError(f"the branch head has no {found.code}/, so there is no code to take")
     objects = model.repository.objects
-    files = stored.file_entries(objects, here)
+    files = {
+        path: entry
+        for path, entry in stored.file_entries(objects, whole).items()
+        if not staging.is_beside(at, path)
+    }
+    for path, (mode, oid) in files.items():
+        if mode == Mode.LINK:
+            staging.check_link(at, path, stored.link_goal(objects, oid))
     return Staged(here, sum(objects.size(oid) for _, oid in files.values()), files)
 
 

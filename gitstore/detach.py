@@ -17,9 +17,9 @@ from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
 from gitstore.model import SETTINGS, Model
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.permissions import set_writable
 from gitstore.objects.tree import Mode
 from gitstore.settings import BasedOn
+from gitstore.working_code import make_writable
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def detach(model: Model) -> Detached:
     else:
         here.check_clean([path])
         commit = _commit(here, base, path)
-    set_writable(model.directory / here.code, writable=True)
+    make_writable(model, here.code)
     model.repository.maintain()
     return Detached(Model.open(model.directory), base, commit)
 

@@ -8,22 +8,21 @@ repository have `based_on` without a `url`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from gitstore import settings
+from gitstore import layout, settings
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
+from gitstore.objects import tree
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import read_tree, subtree
+from gitstore.objects.stored import read_tree, subtree, without
 from gitstore.settings import BasedOn, Settings
 
-SETTINGS = "settings.yaml"
-LOCK = "packages.lock"
-STATES = "states"
-CODE = "code"
+SETTINGS, LOCK, STATES, CODE = layout.SETTINGS, layout.LOCK, layout.STATES, layout.CODE
 
 IGNORE_FILE = ".gitignore"
 IGNORE = f"/{STATES}/\n"
@@ -127,10 +126,19 @@ class Model:
             raise Corrupt(f"{base.commit}, which {self.name} is based on, is no snapshot: it has no {CODE}/")
         return found
 
-    def committed_code(self, at: PurePosixPath) -> Oid | None:
-        """The tree of a code directory in the commit that is checked out, if it is there."""
+    def committed_code(
+        self, at: PurePosixPath, write_tree: Callable[[bytes], Oid] | None = None
+    ) -> Oid | None:
+        """Return the tree of a code directory in the commit that is checked out; `None` if there is none.
+
+        Of the top, which holds more than code, `write_tree` stores the tree of the code alone. Without
+        it, the tree of all is returned.
+        """
         top = self.repository.commit(self.head).tree if self.head is not None else None
-        return subtree(self.repository.objects, top, at) if top is not None else None
+        if top is None or at != layout.TOP or write_tree is None:
+            return subtree(self.repository.objects, top, at) if top is not None else None
+        entries = without(read_tree(self.repository.objects, top), layout.BESIDE_CODE)
+        return write_tree(tree.encode(entries)) if entries else None
 
     def _claim(self) -> None:
         """Make sure that states/ here are this model's.

@@ -19,6 +19,7 @@ from gitstore.compatibility import Misfit
 from gitstore.errors import GitstoreError
 from gitstore.inheritance import check_there
 from gitstore.kinship import called
+from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import stored
 from gitstore.objects.linking import NOTHING, Brought
@@ -89,6 +90,11 @@ def _rebase(
 ) -> Rebased:
     kinship.check(model, before, base, force=force)
     here, url = Branch.of(model), reached.url if reached is not None else None
+    if here.code == TOP:
+        raise GitstoreError(
+            f"{model.name} has its code at the top of the repository, and a base's code cannot go there",
+            f"move the code into a directory, name that in {SETTINGS}, and commit both",
+        )
     if (before.commit, before.tag, before.url) == (str(base.commit), str(base.oid), url):
         _follow_again(here)
         if url is not None:

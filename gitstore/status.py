@@ -18,6 +18,7 @@ from gitstore import packages, settings, snapshot, state, working_state
 from gitstore.diffing import change, code_diff, settings_diff
 from gitstore.diffing.settings_diff import SettingsDiff
 from gitstore.errors import GitstoreError
+from gitstore.layout import STATES, TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import stored
 from gitstore.objects.files import Progress
@@ -177,11 +178,14 @@ def _uncommitted(model: Model) -> Iterator[FileChange]:
     """What of code, settings and packages.lock the branch has not, or has otherwise. A bare one has all."""
     if model.repository.is_bare:
         return
+    code = _code(model)
     listed = model.repository.git(
         "--no-optional-locks", "--literal-pathspecs", "status", "--porcelain=v1", "-z", "--no-renames",
-        "--untracked-files=all", "--", str(_code(model)), SETTINGS, LOCK,
+        "--untracked-files=all", "--", str(code), SETTINGS, LOCK,
     )  # fmt: skip
     for line in os.fsdecode(listed).split("\0")[:-1]:
+        if code == TOP and line[3:].startswith(f"{STATES}/"):
+            continue  # no code, even if nothing in .gitignore says so
         kinds = [_KINDS[mark] for mark in line[:2] if mark in _KINDS]
         # Of a new file that is gone again, the index still knows.
         yield FileChange(line[3:], kinds[-1] if kinds else "changed")

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings
-from gitstore.model import Model
+from gitstore.layout import TOP
+from gitstore.model import SETTINGS, Model
 from gitstore.objects import staging, stored
 from gitstore.objects.checkout import check_out
 from gitstore.objects.oid import Oid
@@ -39,6 +40,7 @@ class CodeChange:
     def plan(cls, model: Model, at: PurePosixPath, tree: Oid) -> CodeChange:
         """Raises `GitstoreError` for what cannot make room: a nested repository, ignored directories."""
         wanted = stored.file_entries(model.repository.objects, tree)
+        _check_beside(at, wanted)
         before = _listing(model, at, wanted)
         return cls(
             model, at, tree, before,
@@ -87,6 +89,17 @@ class CodeChange:
         return sorted(self.at / path for path in wanted if path not in now)
 
 
+def make_writable(model: Model, at: PurePosixPath) -> None:
+    """Let their owner write the files of the code directory; at the top, those that git knows."""
+    if at != TOP:
+        set_writable(model.directory / at, writable=True)
+        return
+    for path in staging.listing(model.repository, at):
+        file = model.directory / path
+        if file.is_file() and not file.is_symlink():
+            file.chmod(file.stat().st_mode | 0o200)
+
+
 def in_the_way(directory: Path, old: Collection[PurePosixPath], new: Collection[PurePosixPath]) -> list[str]:
     """Files below a directory that `old` has not, where `new` needs the place: checking it out drops them."""
     found = set()
@@ -105,7 +118,7 @@ def in_the_way(directory: Path, old: Collection[PurePosixPath], new: Collection[
 def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> Files:
     """The code directory as git sees it, and the ignored files that lie where others are to go."""
     top = model.directory / at
-    for folder in (at, *at.parents[:-1]):
+    for folder in (at, *at.parents)[:-1]:
         if (model.directory / folder).is_symlink():
             raise GitstoreError(f"{model.directory / folder} is a link, and code is not written through one")
     found = staging.listing(model.repository, at)
@@ -116,6 +129,16 @@ def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -
     for path in absent:
         _check_room(top, path, found)
     return found
+
+
+def _check_beside(at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> None:
+    """Raise `GitstoreError` for code that, at the top of the repository, would replace what is no code."""
+    beside = next((path for path in wanted if staging.is_beside(at, path)), None)
+    if beside is not None:
+        raise GitstoreError(
+            f"the code has a file {beside}, which cannot be at the top of the repository",
+            f"write code: code into {SETTINGS}, so that the code has a directory of its own",
+        )
 
 
 def _check_room(top: Path, path: PurePosixPath, found: Files) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(gitstore.__file__).parents[1]
 
 # From the bottom up: a module may import those of its own layer and of the layers before it.
 LAYERS = [
-    ("errors", "units", "names", "quoting"),
+    ("errors", "layout", "units", "names", "quoting"),
     ("settings", "objects", "examples"),
     ("domain",),
     ("run",),

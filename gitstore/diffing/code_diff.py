@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from gitstore.model import CODE, LOCK, Model
@@ -94,8 +95,14 @@ def _tree(model: Model, variables: Mapping[str, str]) -> Oid:
 def _code(model: Model, variables: Mapping[str, str]) -> Oid | None:
     """The tree of a model's code as it is on disk, or committed in a bare repository; `None` without any."""
     if model.repository.is_bare:
-        return model.committed_code(model.code)
+        return model.committed_code(model.code, partial(_write_tree, model.repository, variables))
     return staging.code_tree(model.repository, model.code, variables)
+
+
+def _write_tree(repository: Repository, variables: Mapping[str, str], content: bytes) -> Oid:
+    """Store a tree in a quarantine."""
+    write = ("hash-object", "-w", "-t", "tree", "--stdin")
+    return Oid.parse(repository.git(*write, stdin=content, variables=variables).decode().strip())
 
 
 def _files(listed: bytes) -> Iterator[CodeChange]:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from gitstore.layout import TOP
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 
@@ -31,7 +32,8 @@ def check_out(
         if attributes.is_file():
             shutil.copyfile(attributes, top / folder / _ATTRIBUTES)
     variables = {"GIT_INDEX_FILE": str((target / "index").absolute())}
-    repository.git("read-tree", f"--prefix={at}/", str(tree), variables=variables)
+    below = () if at == TOP else (f"--prefix={at}/",)
+    repository.git("read-tree", *below, str(tree), variables=variables)
     variables["GIT_WORK_TREE"] = str(top.absolute())
     names = "".join(f"{at / path}\0" for path in paths)
     repository.git(

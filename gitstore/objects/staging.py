@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
+from gitstore.layout import BESIDE_CODE, TOP
 from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.git import GitFailed
@@ -29,6 +30,12 @@ _PASSING = (
     "-c", "core.bigFileThreshold=2g", "-c", "core.looseCompression=0", "-c", "core.splitIndex=false",
     "-c", "advice.addEmbeddedRepo=false",
 )  # fmt: skip
+
+# Where the top is the code directory, this keeps what is no code out. The brackets are for git add, which
+# fails if an exclusion names an ignored file; it looks at the text before the first wildcard only.
+_BUT_NO_CODE = tuple(
+    f":(top,exclude,glob)[{name[0]}]{name[1:]}{below}" for name in BESIDE_CODE for below in ("", "/**")
+)
 
 # A nested repository without a commit is an error to git add; one with a commit is a submodule to it.
 _UNBORN = re.compile("'(.+)/' does not have a commit checked out")
@@ -51,6 +58,7 @@ def stage(
 ) -> Staged:
     """Add the code directory to a write, as it is on disk: uncommitted edits are in, ignored files are not.
 
+    At the top of the repository, code is all but settings.yaml, packages.lock and states/.
     `check` sees what was found before any file of it is read into memory, and may raise.
     Raises `GitstoreError` if there is no code, or for what a snapshot cannot hold: a nested
     repository, or a link that leads out of the directory.
@@ -108,6 +116,8 @@ def code_tree(repository: Repository, code: PurePosixPath, variables: Mapping[st
         return None
     _add(repository, code, variables)
     top = _write_tree(repository, variables)
+    if code == TOP:
+        return top if repository.git("ls-tree", str(top), variables=variables) else None
     listed = repository.git(
         "--literal-pathspecs", "ls-tree", "-z", str(top), "--", str(code), variables=variables
     )
@@ -116,8 +126,14 @@ def code_tree(repository: Repository, code: PurePosixPath, variables: Mapping[st
 
 
 def _add(repository: Repository, code: PurePosixPath, variables: Mapping[str, str]) -> None:
+    """Bring the copy of the index to what the code directory has; at the top, to that and nothing else."""
+    add: tuple[str, ...] = ("--literal-pathspecs", "add", "--all", "--", str(code))
+    if code == TOP:
+        remove = ("rm", "--cached", "-r", "--force", "--sparse", "--quiet", "--ignore-unmatch", "--")
+        repository.git(*_PASSING, "--literal-pathspecs", *remove, *BESIDE_CODE, variables=variables)
+        add = ("--no-literal-pathspecs", "add", "--all", "--", str(code), *_BUT_NO_CODE)
     try:
-        repository.git(*_PASSING, "--literal-pathspecs", "add", "--all", "--", str(code), variables=variables)
+        repository.git(*_PASSING, *add, variables=variables)
     except GitFailed as error:
         unborn = _UNBORN.search(error.stderr)
         raise (_nested(PurePosixPath(unborn[1])) if unborn else error) from error
@@ -125,6 +141,22 @@ def _add(repository: Repository, code: PurePosixPath, variables: Mapping[str, st
 
 def _write_tree(repository: Repository, variables: Mapping[str, str]) -> Oid:
     return Oid.parse(repository.git(*_PASSING, "write-tree", variables=variables).decode().strip())
+
+
+def is_beside(code: PurePosixPath, path: PurePosixPath) -> bool:
+    """Whether a path in the code directory is none of the code: settings.yaml at the top, for instance."""
+    return code == TOP and path.parts[:1] != () and path.parts[0] in BESIDE_CODE
+
+
+def check_link(code: PurePosixPath, path: PurePosixPath, goal: str) -> None:
+    """Raise `GitstoreError` for a link at `path` of the code directory whose target is no code."""
+    target = PurePosixPath(os.path.normpath(path.parent / goal))
+    if leads_out(path, goal) or is_beside(code, target):
+        where = "which is no code" if code == TOP else f"outside {code}/, which a snapshot cannot hold"
+        raise GitstoreError(
+            f"{code / path} is a link to {goal}, {where}",
+            "put a copy of the file in its place, or ignore it",
+        )
 
 
 def _nested(path: PurePosixPath) -> GitstoreError:
@@ -183,7 +215,7 @@ class _Moving:
 
     def subtree(self, top: Oid) -> Oid | None:
         """The tree of the code directory, if git has any files there."""
-        here: Oid | None = top
+        here: Oid | None = top if self._entries(top) else None
         for step in self._code.parts:
             entries = {entry.name: entry for entry in self._entries(here)} if here else {}
             entry = entries.get(os.fsencode(step))
@@ -222,12 +254,7 @@ class _Moving:
         if entry.mode == tree.Mode.GITLINK:
             raise _nested(shown)
         if entry.mode == tree.Mode.LINK:
-            goal = link_goal(self._where(entry.oid), entry.oid)
-            if leads_out(path, goal):
-                raise GitstoreError(
-                    f"{shown} is a link to {goal}, outside {self._code}/, which a snapshot cannot hold",
-                    "put a copy of the file in its place, or ignore it",
-                )
+            check_link(self._code, path, link_goal(self._where(entry.oid), entry.oid))
 
     def _entries(self, oid: Oid) -> list[tree.TreeEntry]:
         return read_tree(self._where(oid), oid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -96,6 +96,12 @@ def subtree(database: ObjectDatabase, root: Oid, path: PurePosixPath) -> Oid | N
         entry = entries.get(os.fsencode(step))
         here = entry.oid if entry is not None and entry.is_tree else None
     return here
+
+
+def without(entries: Iterable[TreeEntry], names: Collection[str]) -> list[TreeEntry]:
+    """Return the entries that have none of some names."""
+    unwanted = {os.fsencode(name) for name in names}
+    return [entry for entry in entries if entry.name not in unwanted]
 
 
 def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:

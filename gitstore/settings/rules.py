@@ -10,6 +10,8 @@ import keyword
 import re
 import unicodedata
 
+from gitstore.layout import BESIDE_CODE
+
 OBJECT_ID = "^[0-9a-f]{40}$"
 PYTHON = r"^3\.(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2}))?$"
 
@@ -29,9 +31,6 @@ REQUIREMENT = (
 # Tabs and line ends are text; what else moves the cursor or colours the terminal is not.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-# What a repository already has in these places.
-_TAKEN_PATHS = ("states", "settings.yaml", "packages.lock")
-
 
 def text_problem(text: str) -> str | None:
     """For text that people read."""
@@ -50,6 +49,8 @@ def parameter_problem(name: str) -> str | None:
 
 def code_problem(path: str) -> str | None:
     """For the directory that holds the code, relative to the repository."""
+    if path == ".":
+        return None  # the top of the repository
     parts = path.split("/")
     if text_problem(path) or "\\" in path or "\n" in path:
         return "has a character in it that a path in git should not have"
@@ -61,7 +62,7 @@ def code_problem(path: str) -> str | None:
         return "has an empty or '.' component"
     if any(part.lower() == ".git" for part in parts):
         return "is git's own directory"
-    if parts[0] in _TAKEN_PATHS:
+    if parts[0] in BESIDE_CODE:
         return "is where gitstore keeps something else"
     return None
 

@@ -242,7 +242,7 @@ class Settings(_Keys, frozen=True, kw_only=True):
             min_length=1,
             extra={
                 "problem": rules.code_problem,
-                "allowed": "write the path of a directory in the repository, like src",
+                "allowed": "write the path of a directory in the repository, like src, or . for its top",
             },
         ),
     ] = "code"

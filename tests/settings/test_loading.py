@@ -175,14 +175,14 @@ def test_parameters_are_keyword_arguments(operation: str, name: str, problem: st
     assert problem_of(text) == f"types.{operation}[0].name: {problem}"
 
 
-CODE = "write the path of a directory in the repository, like src"
+CODE = "write the path of a directory in the repository, like src, or . for its top"
 
 
 @pytest.mark.parametrize(
     ("code", "problem"),
     [
         ("", f"'' has an empty or '.' component; {CODE}"),
-        (".", f"'.' has an empty or '.' component; {CODE}"),
+        ("./src", f"'./src' has an empty or '.' component; {CODE}"),
         ("src/", f"'src/' has an empty or '.' component; {CODE}"),
         ("/src", f"'/src' is an absolute path; {CODE}"),
         ("../src", f"'../src' leads out of the directory it starts in; {CODE}"),
