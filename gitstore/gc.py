@@ -74,6 +74,7 @@ def gc(repository: Repository, *, dry_run: bool = False, progress: Progress = la
         objects = repository.objects
         before = collect.survey(objects)
         live = reachable(repository)
+        collect.check_known(objects, live)
         plan = collect.plan(before, live)
         snapshots = list(_snapshots(objects, plan, live))
         leftovers, cached = orphans.orphans(repository), list(_cache(repository, live))

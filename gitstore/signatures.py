@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import signature, tag
-from gitstore.objects.object_writer import core_count
+from gitstore.objects.cores import core_count
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import SIGNERS, Signature, Verdict

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitstore import bill
-from gitstore.objects import graph, pack_format
+from gitstore.objects import collect, graph, pack_format
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.graph import Node
 from gitstore.objects.oid import Kind, Oid
@@ -84,9 +84,13 @@ class Usage:
 
 
 def measure(repository: Repository) -> Usage:
-    """The usage of a repository, all its models together. Reads trees and commits, no weights."""
+    """The usage of a repository, all its models together. Reads trees and commits, no weights.
+
+    Raises `Corrupt` if an object is missing, or an index is damaged, which would make the sizes wrong.
+    """
     objects = repository.objects
     objects.refresh()
+    collect.check_indexes(objects)
     refs = [*repository.refs.all(), *_detached(repository)]
     nodes = graph.topological(objects, [oid for _, oid in refs])
     places = _Places(objects, nodes.keys())

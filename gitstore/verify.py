@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from gitstore import export, signatures, snapshot
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.model import CODE, SETTINGS
 from gitstore.objects import graph
+from gitstore.objects.cores import core_count
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.files import Progress
-from gitstore.objects.object_writer import core_count
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack
 from gitstore.objects.repository import Repository
@@ -102,17 +101,11 @@ def verify(repository: Repository, tags: Iterable[Tagged], progress: Progress = 
 def verify_packs(packs: Iterable[Pack]) -> list[str]:
     """Check each pack and index against its own checksum; returns what is wrong."""
     problems = []
-    for pack in packs:
-        digest, tail = hashlib.sha1(), b""
-        for block in pack.blocks(1 << 22):
-            data = tail + block
-            digest.update(memoryview(data)[:-20])
-            tail = data[-20:]
-        if digest.digest() != tail or tail != pack.index.pack_checksum:
-            problems.append(f"{pack.path}: its checksum is wrong")
-        index = pack.index.path.read_bytes()
-        if hashlib.sha1(index[:-20]).digest() != index[-20:]:
-            problems.append(f"{pack.index.path}: its checksum is wrong")
+    for check in (check for pack in packs for check in (pack.check_content, pack.index.check)):
+        try:
+            check()
+        except Corrupt as error:
+            problems.append(error.message)
     return problems
 
 

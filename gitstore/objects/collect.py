@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.objects import pack_format
-from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.carrying import carry_over
+from gitstore.objects.database import MissingObject, ObjectDatabase
 from gitstore.objects.merge import LARGE_PACK, LINKED_PACK, remove_packs
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack, Packed
@@ -35,7 +36,8 @@ Survey = dict[Pack, int]
 class Change:
     """What becomes of one pack: the positions that stay in file order, none if the pack goes.
 
-    `freed` counts bytes on disk, `dropped` the objects that go.
+    `freed` counts bytes on disk, `dropped` the objects that go, and `elsewhere` is where those of them
+    stay that are needed.
     """
 
     pack: Pack
@@ -43,6 +45,7 @@ class Change:
     dropped: tuple[int, ...]
     size_after: int
     freed: int
+    elsewhere: tuple[Packed, ...] = ()
 
     @property
     def drops_commits(self) -> bool:
@@ -67,9 +70,38 @@ class Plan:
 
 
 def survey(database: ObjectDatabase) -> Survey:
-    """Our packs as they are. To be called before it is found out which objects are needed."""
+    """Our packs as they are. To be called before it is found out which objects are needed.
+
+    Raises `Corrupt` if the index of one is damaged: what it says of objects cannot be relied on.
+    """
     database.refresh()
+    check_indexes(database)
     return {pack: pack.path.stat().st_mtime_ns for pack in database.own_packs if pack.is_ours}
+
+
+def check_indexes(database: ObjectDatabase) -> None:
+    """Raise `Corrupt` if the index of one of the repository's packs is damaged.
+
+    That takes a look at all of each index, 28 bytes for each object, and at nothing else.
+    """
+    for error in database.damaged:
+        raise error
+    for pack in database.own_packs:
+        pack.check_index()
+
+
+def check_known(database: ObjectDatabase, live: Collection[Oid]) -> None:
+    """Raise `Corrupt` unless every object that is needed is where we would find it.
+
+    If git finds one that we do not (by a multi-pack-index, say), it may be among those that look dead.
+    """
+    database.refresh()
+    missing = set(live)
+    for pack in database.packs:
+        missing.difference_update(pack.index.raw_oids())
+    for oid in sorted(missing):
+        if database.loose_path(oid) is None:
+            raise MissingObject(oid)
 
 
 def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
@@ -77,22 +109,23 @@ def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
 
     Of an object that is in several of them, the copy in the largest stays.
     """
-    changes, left, owned = [], 0, set[Oid]()
+    changes, left, owned = [], 0, dict[Oid, Packed]()
     for pack in sorted(packs, key=lambda pack: (-pack.size, pack.path)):
         kept, dropped, size = [], [], _FRAME
         for position in pack.in_file_order():
             oid = pack.index.oid(position)
             if oid in live and oid not in owned:
                 kept.append(position)
-                owned.add(oid)
-                size += Packed(pack, position).disk_size
+                owned[oid] = Packed(pack, position)
+                size += owned[oid].disk_size
             else:
                 dropped.append(position)
         dead = pack.size - size
         if kept and dead and _stays(pack, dead):
             left += dead
         elif dropped:
-            changes.append(_change(pack, kept, dropped, size))
+            twice = tuple(owned[oid] for oid in map(pack.index.oid, dropped) if oid in owned)
+            changes.append(_change(pack, kept, dropped, size, twice))
     return Plan(tuple(changes), left)
 
 
@@ -105,9 +138,9 @@ def _stays(pack: Pack, dead: int) -> bool:
     return not pack.is_plain or (large and dead * MOST_DEAD <= pack.size)
 
 
-def _change(pack: Pack, kept: list[int], dropped: list[int], size: int) -> Change:
+def _change(pack: Pack, kept: list[int], dropped: list[int], size: int, twice: tuple[Packed, ...]) -> Change:
     gone = pack.size - size + pack_format.INDEX_ENTRY_SIZE * len(dropped) if kept else pack.disk_size
-    return Change(pack, tuple(kept), tuple(dropped), size if kept else 0, gone)
+    return Change(pack, tuple(kept), tuple(dropped), size if kept else 0, gone, twice)
 
 
 def carry_out(
@@ -124,6 +157,7 @@ def carry_out(
     done, written = [], set()
     if any(change.drops_commits for change in wanted.changes):
         _forget_commit_graph(database.directory)
+    _check_copies(copy for change in wanted.changes for copy in change.elsewhere)
     for change in sorted(wanted.changes, key=lambda change: len(change.kept) > 0):
         if change.kept:
             written.add(_rewrite(database, change))
@@ -135,12 +169,23 @@ def carry_out(
     return done
 
 
+def _check_copies(copies: Iterable[Packed]) -> None:
+    """Raise `Corrupt` unless these are sound: the last sound copy of an object must not go."""
+    by_git = set()
+    for copy in copies:
+        if copy.pack.is_plain:
+            copy.pack.checked_entry(copy.position)
+        else:
+            by_git.add(copy.pack)  # a delta is as sound as all that it may build on
+    for pack in by_git:
+        pack.check_content()
+
+
 def _rewrite(database: ObjectDatabase, change: Change) -> Path | None:
     """Write the objects that stay into a pack of their own; returns its file."""
     pack = change.pack
     with PackWriter(database.directory / "pack") as writer:
-        for position in change.kept:
-            writer.append(pack.index.oid(position), pack.checked_entry(position))
+        carry_over((Packed(pack, position) for position in change.kept), writer)
         written = writer.finish()
     return written.path if written is not None else None
 

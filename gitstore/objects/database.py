@@ -22,8 +22,8 @@ _LOOSE_HEADER = 32  # inflated bytes that hold the kind and the size, whatever t
 class MissingObject(Corrupt):
     """An object that something refers to is not in the repository."""
 
-    def __init__(self, oid: Oid) -> None:
-        super().__init__(f"object {oid} is missing from the repository")
+    def __init__(self, oid: Oid, hint: str | None = None) -> None:
+        super().__init__(f"object {oid} is missing from the repository", hint)
         self.oid = oid
 
 
@@ -49,6 +49,8 @@ class ObjectDatabase:
         self._packs = PackSet(())
         self._freshened: set[Path] = set()
         self.directories: list[Path] = []
+        self.damaged: list[Corrupt] = []
+        """What is wrong with indexes that cannot be read at all. Their packs are done without, as in git."""
         self.refresh()
 
     @property
@@ -65,9 +67,10 @@ class ObjectDatabase:
         """See what other processes have added or removed since the packs were last listed."""
         self.directories = list(_with_alternates(self.directory))
         known: dict[Path, Pack] = {}
+        self.damaged = []
         for directory in self.directories:
             for path in sorted((directory / "pack").glob("pack-*.idx")):
-                pack = self._known.get(path) or _open(path)
+                pack = self._known.get(path) or self._open(path)
                 if pack is not None:
                     known[path] = pack
         if known != self._known:
@@ -128,7 +131,7 @@ class ObjectDatabase:
             self.refresh()  # another process may have packed it meanwhile
             found = self._read_own(oid)
         if found is None:
-            raise MissingObject(oid)
+            raise self._missing(oid)
         kind, content = found
         if Oid.of(kind, content) != oid:
             raise BrokenObject(oid, "its content does not hash to its id")
@@ -160,6 +163,20 @@ class ObjectDatabase:
         except Corrupt as error:
             raise BrokenObject(oid, error.message) from error
         return len(self.read(oid)[1])
+
+    def _open(self, index_path: Path) -> Pack | None:
+        try:
+            return Pack(index_path)
+        except FileNotFoundError:
+            return None  # merged away since the directory was listed
+        except Corrupt as error:
+            self.damaged.append(error)
+            return None
+
+    def _missing(self, oid: Oid) -> MissingObject:
+        """The object is not there; perhaps because an index is damaged."""
+        hints = (f"{error.message}; {error.hint}" for error in self.damaged)
+        return MissingObject(oid, next(hints, None))
 
     def _read_own(self, oid: Oid) -> tuple[Kind, bytes] | None:
         """The object as it is found in the packs that are known, or loose."""
@@ -199,13 +216,6 @@ def loose_size(path: Path) -> int:
         return int(start.partition(b"\0")[0].split(b" ")[1])
     except (zlib.error, ValueError, IndexError) as error:
         raise Corrupt(f"{path}: {error}") from error
-
-
-def _open(index_path: Path) -> Pack | None:
-    try:
-        return Pack(index_path)
-    except FileNotFoundError:
-        return None  # merged away since the directory was listed
 
 
 def _with_alternates(directory: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ usual 32 KiB, at 1.8 times the speed. The choice is made for each object, from a
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import cast
 
 from isal import isal_zlib
@@ -26,6 +27,8 @@ ENOUGH = 1.01
 _SAMPLE_PIECES = 4
 _SAMPLE_PIECE = 8 * 1024
 _SAMPLE = _SAMPLE_PIECES * _SAMPLE_PIECE
+_FEED = 64 * 1024  # what is left of it is copied for each piece
+_PIECE = 1024 * 1024
 _STORED_MAX = 0xFFFF  # a stored block's length has 16 bits, RFC 1951 section 3.2.4
 _ZLIB_HEADER = b"\x78\x01"
 _IsalError = cast("type[Exception]", isal_zlib.IsalError)  # its stub calls it an instance
@@ -71,6 +74,28 @@ def inflate(stream: bytes | memoryview, size: int) -> bytes:
     if len(content) != size or not engine.eof:
         raise ValueError(f"zlib stream does not hold the {size} bytes it should")
     return content
+
+
+def inflate_pieces(stream: bytes | memoryview, size: int) -> Iterator[bytes]:
+    """The same in pieces of 1 MiB, so that memory holds one. Raises `ValueError` like `inflate`."""
+    engine = isal_zlib.decompressobj()
+    view, total = memoryview(stream), 0
+    for start in range(0, len(view), _FEED):
+        data: bytes | memoryview = view[start : start + _FEED]
+        more = True
+        while more and not engine.eof:
+            try:
+                piece: bytes = engine.decompress(data, _PIECE)
+            except _IsalError as error:
+                raise ValueError(f"broken zlib stream: {error}") from error
+            total += len(piece)
+            if total > size:
+                break
+            yield piece
+            # What it holds back comes with the next call, which needs no further input for it.
+            data, more = engine.unconsumed_tail, len(piece) == _PIECE
+    if total != size or not engine.eof:
+        raise ValueError(f"zlib stream does not hold the {size} bytes it should")
 
 
 def _compress(content: bytes | memoryview, window: int) -> bytes:

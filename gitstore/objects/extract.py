@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
+from gitstore.objects.cores import core_count
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
-from gitstore.objects.object_writer import core_count
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.permissions import open_up
 from gitstore.objects.stored import StoredFile, link_goal

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.objects import copying
+from gitstore.objects.carrying import carry_over
 from gitstore.objects.collect import MOST_DEAD
 from gitstore.objects.deflate import deflate
 from gitstore.objects.durability import TEMPORARY, durable_file, sync_directory, sync_file
@@ -67,6 +68,7 @@ def closure(target: Repository, source: Repository, root: Oid) -> set[Oid]:
 def bring(target: Repository, source: Repository, needed: Collection[Oid]) -> Brought:
     """Bring objects, which refer to no others, into a repository that may have some of them.
 
+    A pack that is linked is as sound as its index; each entry that is copied is checked against its id.
     Durable on return, but nothing refers to them yet: the caller holds the target's lock until a ref
     does. Raises `Corrupt` for a damaged source, and `GitstoreError` if it changes all the time.
     """
@@ -90,6 +92,7 @@ def _bring(target: Repository, source: Repository, needed: frozenset[Oid]) -> Br
     for pack in sorted(source.objects.packs, key=lambda pack: (-pack.size, pack.path.name)):
         oids = set(pack.index.oids())
         if oids <= needed and _is_new(pack, oids - missing):
+            pack.check_index()
             if _take_over(pack, directory):
                 linked += pack.size
             else:
@@ -167,8 +170,8 @@ def _write(target: Repository, source: Repository, plain: dict[Pack, list[int]],
     """Write a pack of entries of our packs, in the order that they have there, and of loose objects."""
     with PackWriter(target.common / "objects" / "pack") as writer:
         for pack, positions in sorted(plain.items(), key=lambda item: item[0].path):
-            for position in sorted(positions, key=pack.index.offset):
-                writer.append(pack.index.oid(position), pack.checked_entry(position))
+            ordered = sorted(positions, key=pack.index.offset)
+            carry_over((Packed(pack, position) for position in ordered), writer)
         for oid in sorted(loose):
             kind, content = source.objects.read(oid)
             writer.append(oid, entry_header(kind, len(content)) + deflate(content))

@@ -5,8 +5,9 @@ large as all smaller ones together: their number grows with the logarithm of the
 object is copied as often. Packs of 64 MiB and more stay as they are, as do those of git and of people.
 So do those from 1 MiB on that another repository has, too: a copy would cost what sharing saves.
 
-Entries are copied as they stand, for ours are never deltas. A merged pack is complete and durable
-before the first of those it replaces goes, so that a crash leaves objects twice, never not at all.
+Entries are copied as they stand, for ours are never deltas, and each is checked against its id. A merged
+pack is complete and durable before the first of those it replaces goes, so that a crash leaves objects
+twice, never not at all.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from gitstore.errors import Corrupt
 from gitstore.objects import lock
+from gitstore.objects.carrying import carry_over
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.durability import sync_directory
-from gitstore.objects.pack import SUFFIXES, Pack
+from gitstore.objects.oid import Oid
+from gitstore.objects.pack import SUFFIXES, Pack, Packed
 from gitstore.objects.pack_writer import PackWriter
 
 LARGE_PACK = 64 * 1024 * 1024
@@ -37,7 +41,7 @@ def merge_small_packs(database: ObjectDatabase, private: Path) -> list[Pack]:
         if not free:
             return []
         database.refresh()
-        due = _due([pack for pack in database.own_packs if pack.is_plain])
+        due = _due([pack for pack in database.own_packs if pack.is_plain and _is_sound(pack)])
         if not due:
             return []
         merged = _copy(database, due)
@@ -67,6 +71,15 @@ def _due(packs: list[Pack]) -> list[Pack]:
     return small[:due]
 
 
+def _is_sound(pack: Pack) -> bool:
+    """Whether a pack's index can be relied on; one that cannot stays for `verify` to name."""
+    try:
+        pack.check_index()
+    except Corrupt:
+        return False
+    return True
+
+
 def _stays(pack: Pack) -> bool:
     """Whether a pack is never merged."""
     return pack.size >= LARGE_PACK or (pack.size >= LINKED_PACK and pack.is_linked)
@@ -74,14 +87,12 @@ def _stays(pack: Pack) -> bool:
 
 def _copy(database: ObjectDatabase, packs: list[Pack]) -> Path | None:
     """Write one pack with the objects of all; returns its file."""
-    seen = set()
+    entries: dict[Oid, Packed] = {}
+    for pack in packs:
+        for position in pack.in_file_order():
+            entries.setdefault(pack.index.oid(position), Packed(pack, position))
     with PackWriter(database.directory / "pack") as writer:
-        for pack in packs:
-            for position in pack.in_file_order():
-                oid = pack.index.oid(position)
-                if oid not in seen:
-                    seen.add(oid)
-                    writer.append(oid, pack.checked_entry(position))
+        carry_over(entries.values(), writer)
         written = writer.finish()
     return written.path if written is not None else None
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Self
 
 from gitstore.objects import stored
+from gitstore.objects.cores import core_count
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.deflate import deflate
 from gitstore.objects.merge import LARGE_PACK
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_format import entry_header
 from gitstore.objects.pack_writer import PackWriter, Written
-
-_CORES = 16
-"""More cores are not used: each holds an object while it works, and no disk is that fast."""
 
 _IN_FLIGHT = 64 * 1024 * 1024
 """Bytes of content that may wait for a core or for their turn in the pack: what bounds memory."""
@@ -173,9 +170,3 @@ def _with(large: Written, small: Written | None) -> Written:
     if small is None:
         return large
     return Written(large.path, large.size + small.size, large.objects + small.objects)
-
-
-def core_count() -> int:
-    """The cores to work on: those this process may use, within reason."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _CORES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from binascii import unhexlify
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Self
 
@@ -51,6 +52,14 @@ class Oid(bytes):
         """The id git gives to an object with this content."""
         digest = hashlib.sha1(b"%s %d\0" % (_WORDS[kind], len(content)))
         digest.update(content)
+        return cls(digest.digest())
+
+    @classmethod
+    def of_pieces(cls, kind: Kind, size: int, pieces: Iterable[bytes]) -> Self:
+        """The same for content of `size` bytes that comes in pieces."""
+        digest = hashlib.sha1(b"%s %d\0" % (_WORDS[kind], size))
+        for piece in pieces:
+            digest.update(piece)
         return cls(digest.digest())
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -12,13 +13,16 @@ from isal import isal_zlib
 
 from gitstore.errors import Corrupt
 from gitstore.objects import pack_format
-from gitstore.objects.deflate import inflate
+from gitstore.objects.deflate import inflate, inflate_pieces
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_index import PackIndex
+from gitstore.objects.pack_index import PackIndex, remedy
 from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
 
 SUFFIXES = (".idx", ".rev", ".bitmap", ".pack", ".keep")
 """How the files of a pack end, in the order in which they go."""
+
+
+_BLOCK = 4 * 1024 * 1024
 
 
 class Packed(NamedTuple):
@@ -99,17 +103,42 @@ class Pack:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)} is cut short")
         return data
 
+    def check_index(self) -> None:
+        """Raise `Corrupt` unless the index is as it was written, and is this pack's."""
+        self.index.check()
+        trailer = os.pread(self._fd, pack_format.TRAILER_SIZE, self.size - pack_format.TRAILER_SIZE)
+        if trailer != self.index.pack_checksum:
+            raise Corrupt(f"{self.index.path}: it is the index of another pack", remedy(self.index.path))
+
+    def check_content(self) -> None:
+        """Raise `Corrupt` unless the whole pack has the checksum that it was written with."""
+        digest, tail = hashlib.sha1(), b""
+        for block in self.blocks(_BLOCK):
+            data = tail + block
+            digest.update(memoryview(data)[: -pack_format.TRAILER_SIZE])
+            tail = data[-pack_format.TRAILER_SIZE :]
+        if digest.digest() != tail or tail != self.index.pack_checksum:
+            raise Corrupt(f"{self.path}: its checksum is wrong")
+
     def checked_entry(self, position: int) -> bytes:
         """The entry as it stands in the pack, to stand in another one.
 
-        Raises `Corrupt` if it is not what the index has the checksum of, or is a delta, which means
-        nothing elsewhere.
+        Raises `Corrupt` if it is not what the index has the checksum of, does not hash to its id, or is
+        a delta, which means nothing elsewhere. A copy gets a checksum that is right, whatever it holds.
         """
-        data = self.entry_bytes(position)
+        data, oid = self.entry_bytes(position), self.index.oid(position)
+        where = f"{self.path}: object {oid}"
         if isal_zlib.crc32(data) != self.index.crc32(position):
-            raise Corrupt(f"{self.path}: object {self.index.oid(position)} is corrupt: its checksum is wrong")
-        if self._parse(data, position).kind is None:
-            raise Corrupt(f"{self.path}: object {self.index.oid(position)} is a delta, in a pack of ours")
+            raise Corrupt(f"{where} is corrupt: its checksum is wrong")
+        kind, size, length = self._parse(data, position)
+        if kind is None:
+            raise Corrupt(f"{where} is a delta, in a pack of ours")
+        try:
+            content_id = Oid.of_pieces(kind, size, inflate_pieces(memoryview(data)[length:], size))
+        except ValueError as error:
+            raise Corrupt(f"{where}: {error}") from error
+        if content_id != oid:
+            raise Corrupt(f"{where} is corrupt: its content has the id {content_id}", remedy(self.index.path))
         return data
 
     def in_file_order(self) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
+import shlex
 import struct
 import sys
 from array import array
@@ -18,6 +20,12 @@ from gitstore.objects.oid import Oid
 _OID = 20
 
 
+def remedy(path: Path) -> str:
+    """How to get a sound index for a pack whose index is damaged."""
+    pack = shlex.quote(str(path.with_suffix(".pack")))
+    return f"if the pack is sound, git index-pack {pack} makes the index anew"
+
+
 class PackIndex:
     """A version 2 index, mapped into memory and searched in place. Safe to use from many threads."""
 
@@ -29,9 +37,9 @@ class PackIndex:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 pack_format.check_index_header(self._map[:8])
             except ValueError as error:
-                raise Corrupt(f"{path}: {error}") from error
+                raise Corrupt(f"{path}: {error}", remedy(path)) from error
         if len(self._map) < pack_format.INDEX_HEADER_SIZE + 2 * pack_format.TRAILER_SIZE:
-            raise Corrupt(f"{path}: cut short")
+            raise Corrupt(f"{path}: cut short", remedy(path))
         self._fanout = struct.unpack_from(">256I", self._map, 8)
         self.count: int = self._fanout[255]
         self._oids = pack_format.INDEX_HEADER_SIZE
@@ -40,7 +48,7 @@ class PackIndex:
         self._large = self._offsets + 4 * self.count
         large_end = len(self._map) - 2 * pack_format.TRAILER_SIZE
         if large_end < self._large or list(self._fanout) != sorted(self._fanout):
-            raise Corrupt(f"{path}: cut short, or its tables do not fit together")
+            raise Corrupt(f"{path}: cut short, or its tables do not fit together", remedy(path))
 
     @property
     def size(self) -> int:
@@ -51,6 +59,17 @@ class PackIndex:
     def pack_checksum(self) -> bytes:
         """The trailer that the pack must have."""
         return self._map[-40:-20]
+
+    def check(self) -> None:
+        """Raise `Corrupt` unless the index has the checksum that it was written with.
+
+        Without this look, a flipped bit in an id is a wrong name for an object that is sound.
+        """
+        end = len(self._map) - pack_format.TRAILER_SIZE
+        with memoryview(self._map) as view:
+            is_sound = hashlib.sha1(view[:end]).digest() == view[end:]
+        if not is_sound:
+            raise Corrupt(f"{self.path}: its checksum is wrong", remedy(self.path))
 
     def find(self, oid: Oid) -> int | None:
         """The position of an object in the index's own order, or `None`."""
@@ -103,7 +122,7 @@ class PackIndex:
         """The bytes of all entries in a pack of this size, in the order of their ids. Raises `Corrupt`."""
         ordered, last = self._ordered_offsets, pack_size - pack_format.TRAILER_SIZE
         if ordered and (ordered[0] < pack_format.PACK_HEADER_SIZE or ordered[-1] >= last):
-            raise Corrupt(f"{self.path}: an object lies outside the pack")
+            raise Corrupt(f"{self.path}: an object lies outside the pack", remedy(self.path))
         ends = dict(zip(ordered, [*ordered[1:], last], strict=True)) if ordered else {}
         return [ends[offset] - offset for offset in self._all_offsets]
 
@@ -117,7 +136,7 @@ class PackIndex:
             if value & 0x80000000:
                 at = self._large + 8 * (value & 0x7FFFFFFF)
                 if at + 8 > len(self._map) - 2 * pack_format.TRAILER_SIZE:
-                    raise Corrupt(f"{self.path}: an offset points outside the index")
+                    raise Corrupt(f"{self.path}: an offset points outside the index", remedy(self.path))
                 offsets[position] = struct.unpack_from(">Q", self._map, at)[0]
         return offsets
 

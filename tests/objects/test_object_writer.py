@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects import object_writer, tree
+from gitstore.objects import cores, object_writer, tree
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
@@ -175,4 +175,4 @@ def test_memory_stays_bounded_whatever_is_written(repository: Repository) -> Non
 
 
 def test_cores_are_those_of_this_process() -> None:
-    assert 1 <= object_writer.core_count() <= min(16, len(os.sched_getaffinity(0)))
+    assert 1 <= cores.core_count() <= min(16, len(os.sched_getaffinity(0)))
