@@ -1,12 +1,11 @@
 """Collecting garbage: what no ref, working copy or reflog needs stops costing.
 
-Our packs lose their dead objects, crashes their leftovers, and the cache the code and states that the
-repository no longer has. What git wrote is git's to collect, in its own time; it is only counted.
+Our packs lose their dead objects, and the leftovers of crashes go. What git wrote is git's to collect, in
+its own time; it is only counted.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,6 @@ from gitstore.objects.pack import Packed
 from gitstore.objects.reachable import reachable
 from gitstore.objects.repository import Repository
 from gitstore.objects.tag import Tag
-
-CACHE_AGE = 60 * 60
-"""Seconds since its last use for which an entry of the cache is left: an operation may run from it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,6 @@ class Collected:
     removed: list[Item]
     rewritten: list[Rewritten]
     leftovers: list[Item]
-    cache: list[Item]
     freed: int
     left: int
     foreign: int
@@ -77,12 +72,12 @@ def gc(repository: Repository, *, dry_run: bool = False, progress: Progress = la
         collect.check_known(objects, live)
         plan = collect.plan(before, live)
         snapshots = list(_snapshots(objects, plan, live))
-        leftovers, cached = orphans.orphans(repository), list(_cache(repository, live))
-        files = [[Item(path.name, orphans.size(path)) for path in paths] for paths in (leftovers, cached)]
+        paths = orphans.orphans(repository)
+        leftovers = [Item(path.name, orphans.size(path)) for path in paths]
         foreign = collect.dead_elsewhere(objects, live)
         changes: Collection[Change] = plan.changes
         if not dry_run:
-            for path in (*leftovers, *cached):
+            for path in paths:
                 orphans.remove(path)
             changes = collect.carry_out(objects, plan, before, progress)
     return Collected(
@@ -91,9 +86,8 @@ def gc(repository: Repository, *, dry_run: bool = False, progress: Progress = la
         rewritten=[
             Rewritten(each.pack.path.name, each.pack.size, each.size_after) for each in changes if each.kept
         ],
-        leftovers=files[0],
-        cache=files[1],
-        freed=sum(change.freed for change in changes) + sum(item.size for items in files for item in items),
+        leftovers=leftovers,
+        freed=sum(change.freed for change in changes) + sum(item.size for item in leftovers),
         left=plan.left,
         foreign=foreign,
         locks=orphans.stale_locks(repository),
@@ -107,17 +101,6 @@ def _check_wanted(repository: Repository) -> None:
             f"{repository.common} keeps all objects: extensions.preciousObjects is set",
             "somebody borrows its objects; git config --unset extensions.preciousObjects if nobody does",
         )
-
-
-def _cache(repository: Repository, live: Collection[Oid]) -> Iterator[Path]:
-    """The entries of the cache whose tree is not in the repository any more."""
-    for path in sorted(repository.private.glob("cache/*-*")):
-        try:
-            tree = Oid.parse(path.name.rpartition("-")[2])
-        except ValueError:
-            continue
-        if tree not in live and time.time() - path.stat().st_mtime > CACHE_AGE:
-            yield path
 
 
 def _snapshots(objects: ObjectDatabase, plan: Plan, live: Collection[Oid]) -> Iterator[Item]:

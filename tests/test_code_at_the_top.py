@@ -14,7 +14,7 @@ from gitstore.model import Model
 from gitstore.run import operations
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git
-from tests.support.models import MODEL, SETTINGS, git_state, picture, put, take
+from tests.support.models import MODEL, SETTINGS, git_state, picture, put, take, user_cache
 
 
 @pytest.fixture
@@ -139,7 +139,9 @@ def test_only_ignored_files_are_no_code_at_all(tmp_path: Path, git: Git) -> None
 def test_evaluate_runs_the_top(flat: Model) -> None:
     done = operations.evaluate_working_copy(flat, ["values=[1, 2]"], directory=flat.directory)
     assert done.outputs["products"].tolist() == [2.0, 4.0]
-    done = operations.evaluate_snapshot(take(flat, "v1"), ["values=[1, 2]"], directory=flat.directory)
+    done = operations.evaluate_snapshot(
+        take(flat, "v1"), ["values=[1, 2]"], directory=flat.directory, cache=user_cache()
+    )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
 
 

@@ -17,7 +17,7 @@ from gitstore.first_state import ABSENT
 from gitstore.model import Model
 from gitstore.run import operations
 from tests.support.commands import Fsck, Git
-from tests.support.models import make, noise, picture, put, refs, take
+from tests.support.models import make, noise, picture, put, refs, take, user_cache
 
 
 @pytest.fixture
@@ -343,7 +343,9 @@ class TestWithoutItsBase:
         found = take(again, "v1")
         report = verify.verify(found.repository, [(found.ref, found.oid)])
         assert (report.problems, report.objects > 5) == ((), True)
-        done = operations.evaluate_snapshot(found, ["values=[1, 2]"], directory=dogs.directory)
+        done = operations.evaluate_snapshot(
+            found, ["values=[1, 2]"], directory=dogs.directory, cache=user_cache()
+        )
         assert done.outputs["products"].tolist() == [2.0, 4.0]
         assert derive.derive(found, "pugs", model.directory.parent / "pugs").model.name == "pugs"
         fsck(model.directory)
@@ -371,7 +373,7 @@ class TestIsolation:
         state.use(here, trained.saved.name)
         operations.evaluate_working_copy(here, ["values=[1.0]"], directory=here.directory)
         found = take(here, "v1")
-        operations.evaluate_snapshot(found, ["values=[1.0]"], directory=here.directory)
+        operations.evaluate_snapshot(found, ["values=[1.0]"], directory=here.directory, cache=user_cache())
         put(here, "initial", {"weights": b"new"})
         state.save(here, "initial")
         assert others() == before

@@ -15,7 +15,7 @@ from gitstore.model import Model
 from gitstore.run import operations
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.failing import fails
-from tests.support.models import again, git_state, picture, put, refs, take
+from tests.support.models import again, git_state, picture, put, refs, take, user_cache
 
 
 @pytest.fixture
@@ -55,7 +55,9 @@ class TestWhatItDoes:
         edit(here)
         found = take(here, "v1")
         assert found.tag.trailers["Based-On"] == f"digits@v1 {here.base.tag if here.base else ''}"
-        done = operations.evaluate_snapshot(found, ["values=[1]"], directory=here.directory)
+        done = operations.evaluate_snapshot(
+            found, ["values=[1]"], directory=here.directory, cache=user_cache()
+        )
         assert done.outputs["products"].tolist() == [5.0]
         report = verify.verify(found.repository, [(found.ref, found.oid)])
         assert report.problems == ()

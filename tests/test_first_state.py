@@ -20,7 +20,7 @@ from gitstore.model import Model
 from gitstore.run.operations import CreatedState
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git, Gitstore
-from tests.support.models import noise, picture, put, refs, take
+from tests.support.models import noise, picture, put, refs, take, user_cache
 
 Derive = Callable[[FirstState], Derived]
 
@@ -73,7 +73,7 @@ def test_a_single_file(made: Derive, tmp_path: Path) -> None:
 
 
 def test_what_the_code_creates(made: Derive, tmp_path: Path, fsck: Fsck) -> None:
-    dogs = made(CreatedState(["factor=3"], tmp_path)).model
+    dogs = made(CreatedState(["factor=3"], tmp_path, user_cache())).model
     assert content(dogs) == {"factor.json": b"3.0"}
     assert [path for path in dogs.repository.private.iterdir() if path.name.startswith("tmp_")] == []
     fsck(dogs.directory)
@@ -100,7 +100,7 @@ class TestRefusals:
         assert error.message == f"{tmp_path / 'files' / 'link'} is a link to nowhere, which is not there"
 
     def test_a_wrong_value(self, made: Derive, model: Model, tmp_path: Path) -> None:
-        error = self.refused(made, CreatedState(["factor=x", "other=1"], tmp_path), model)
+        error = self.refused(made, CreatedState(["factor=x", "other=1"], tmp_path, user_cache()), model)
         assert isinstance(error, InvalidInput)
         assert len(error.problems) == 2
 
@@ -114,12 +114,14 @@ class TestRefusals:
         before = refs(model.directory), picture(tmp_path)
         for form in (derive.derive, reference_form.derive):
             with pytest.raises(OperationFailed):
-                form(broken, "dogs", tmp_path / "dogs", state=Broken([], tmp_path))
+                form(broken, "dogs", tmp_path / "dogs", state=Broken([], tmp_path, user_cache()))
             assert (refs(model.directory), picture(tmp_path)) == before
 
     def test_a_name_that_is_taken_before_the_code_runs(self, model: Model, base: Snapshot) -> None:
         with pytest.raises(GitstoreError, match=r"^there is a model or branch called main already$"):
-            derive.derive(base, "main", model.directory.parent / "x", state=CreatedState(["no"], Path()))
+            derive.derive(
+                base, "main", model.directory.parent / "x", state=CreatedState(["no"], Path(), user_cache())
+            )
 
 
 @pytest.mark.parametrize("form", ["", "--reference"])

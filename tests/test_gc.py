@@ -18,7 +18,6 @@ from gitstore.gc import Collected, Item
 from gitstore.model import Model
 from gitstore.objects import orphans
 from gitstore.objects.repository import Repository
-from gitstore.run import cache
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git, fsck
 from tests.support.commands import git as run_git
@@ -114,7 +113,7 @@ class TestWhatRmPromised:
 def test_nothing_to_do(here: Path) -> None:
     before = refs(here), picture(here), git_state(here)
     done = collected(here)
-    assert done == Collected([], [], [], [], [], 0, 0, 0, [])
+    assert done == Collected([], [], [], [], 0, 0, 0, [])
     assert (refs(here), picture(here), git_state(here)) == before
 
 
@@ -220,7 +219,7 @@ class TestLeftovers:
             path.write_bytes(b"fetch-pack 1 on host\n")
             self.old(path)
         fresh = [packs / f"pack-{'3' * 40}.pack", packs / f"pack-{'4' * 40}.pack"]
-        fresh += [here / ".git/gitstore/tmp_stat_x", here / ".git/gitstore/cache/.code-x.y"]
+        fresh += [here / ".git/gitstore/tmp_stat_x"]
         for path in fresh:
             path.parent.mkdir(exist_ok=True)
             path.touch()
@@ -229,15 +228,15 @@ class TestLeftovers:
 
     def test_what_is_old_goes(self, here: Path, packs: Path) -> None:
         private = here / ".git" / "gitstore"
-        for directory in (private / "tmp_stage_x", private / "cache" / ".state-1.x"):
-            directory.mkdir(parents=True)
-            (directory / "file").write_bytes(bytes(70))
-            (directory / "file").chmod(0o400)
-            self.old(directory)
+        directory = private / "tmp_stage_x"
+        directory.mkdir(parents=True)
+        (directory / "file").write_bytes(bytes(70))
+        (directory / "file").chmod(0o400)
+        self.old(directory)
         (packs / f"pack-{'4' * 40}.pack").touch()
         self.old(packs / f"pack-{'4' * 40}.pack")
         assert collected(here).leftovers == [
-            Item(".state-1.x", 70), Item("tmp_stage_x", 70), Item(f"pack-{'4' * 40}.pack", 0)
+            Item("tmp_stage_x", 70), Item(f"pack-{'4' * 40}.pack", 0)
         ]  # fmt: skip
 
     def test_locks_of_git_are_named_and_stay(self, here: Path, git: Git) -> None:
@@ -247,19 +246,6 @@ class TestLeftovers:
             (here / ".git" / name).touch()
         assert collected(here).locks == [here / ".git" / name for name in names]
         assert all((here / ".git" / name).exists() for name in names)
-
-    def test_the_cache_keeps_what_the_repository_has_or_somebody_uses(self, here: Path) -> None:
-        v1, v2 = find(here, "v1"), find(here, "v2")
-        entries = [cache.state(repository(here), each.state) for each in (v1, v2)]
-        code = cache.code(repository(here), v2.code)
-        rm(here, "v2")
-        for entry in (*entries, code):
-            self.old(entry)
-        cache.state(repository(here), v2.state)
-        assert collected(here).cache == []
-        self.old(entries[1])
-        assert collected(here).cache == [Item(entries[1].name, 500_008)]
-        assert [path.exists() for path in (*entries, code)] == [True, False, True]
 
 
 class TestSideBySide:

@@ -22,9 +22,9 @@ from gitstore.errors import (
     OperationFailed,
 )
 from gitstore.model import Model
-from gitstore.run import cache, operations
+from gitstore.run import operations
 from tests.support.commands import Fsck, Git
-from tests.support.models import make, picture, put, refs, take
+from tests.support.models import make, picture, put, refs, take, user_cache
 
 WAIT = """\
 import time
@@ -37,7 +37,9 @@ import time
 def evaluated(model: Model, name: str, *inputs: str) -> bytes:
     here = Model.open(model.directory)
     found = next(each for each in snapshot.below(here) if each.name == name)
-    done = operations.evaluate_snapshot(found, inputs or ["values=[1, 2, 3]"], directory=here.directory)
+    done = operations.evaluate_snapshot(
+        found, inputs or ["values=[1, 2, 3]"], directory=here.directory, cache=user_cache()
+    )
     return done.outputs["products"].tobytes()
 
 
@@ -70,38 +72,6 @@ class TestEvaluatingASnapshot:
             .replace("[f64], shape: [-1]", "[f32], shape: []")
         )
         assert evaluated(model, "v1") == first
-
-    def test_runs_from_files_that_were_checked_and_cannot_be_written(self, model: Model, git: Git) -> None:
-        take(model, "v1")
-        evaluated(model, "v1")
-        tree = git("rev-parse", "v1:code", cwd=model.directory).strip()
-        cached = model.repository.private / "cache" / f"code-{tree}"
-        assert (cached / "model.py").read_bytes() == (model.directory / "code" / "model.py").read_bytes()
-        # The directory stays its owner's to delete.
-        modes = [path.stat().st_mode & 0o777 for path in (cached, cached / "model.py")]
-        assert modes == [0o755, 0o444]
-
-    def test_makes_its_files_once(self, model: Model) -> None:
-        found = take(model, "v1")
-        made = cache.state(found.repository, found.state)
-        first = made.stat()
-        os.utime(made, (1, 1))
-        assert cache.state(found.repository, found.state).stat().st_ino == first.st_ino
-        assert made.stat().st_mtime >= first.st_mtime  # when it was last used, for gc
-
-    def test_by_two_at_once_makes_them_once(self, model: Model) -> None:
-        found = take(model, "v1")
-        made: list[Path] = []
-        threads = [
-            threading.Thread(target=lambda: made.append(cache.state(found.repository, found.state)))
-            for _ in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(made) == 8
-        assert {path.name for path in made[0].parent.iterdir()} == {f"state-{found.state}"}
 
     def test_touches_nothing_of_the_working_copy(self, model: Model) -> None:
         take(model, "v1")
@@ -326,7 +296,7 @@ def test_inputs_that_do_not_fit_run_nothing(model: Model, given: list[str], prob
     found = take(model, "v1")
     here = model.directory
     for run in (
-        lambda: operations.evaluate_snapshot(found, given, directory=here),
+        lambda: operations.evaluate_snapshot(found, given, directory=here, cache=user_cache()),
         lambda: operations.evaluate_working_copy(Model.open(here), given, directory=here),
         lambda: operations.train(Model.open(here), given, directory=here),
     ):

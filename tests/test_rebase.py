@@ -16,7 +16,7 @@ from gitstore.run import operations
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.failing import fails
-from tests.support.models import again, git_state, make, picture, put, refs, take
+from tests.support.models import again, git_state, make, picture, put, refs, take, user_cache
 
 
 def change(model: Model, git: Git, *, old: str = "RATE = 2.0", new: str = "RATE = 3.0") -> None:
@@ -105,7 +105,9 @@ class TestWhatItDoes:
         found = take(here, "v1")
         assert found.code == v2.code
         assert found.tag.trailers["Based-On"] == f"digits@v2 {v2.oid}"
-        done = operations.evaluate_snapshot(found, ["values=[1, 2]"], directory=dogs.directory)
+        done = operations.evaluate_snapshot(
+            found, ["values=[1, 2]"], directory=dogs.directory, cache=user_cache()
+        )
         assert done.outputs["products"].tolist() == [3.0, 6.0]
 
     def test_everything_still_verifies_and_adds_up(

@@ -22,7 +22,7 @@ from gitstore.run import operations
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.failing import fails
-from tests.support.models import make, noise, picture, put, refs, take
+from tests.support.models import make, noise, picture, put, refs, take, user_cache
 
 
 @pytest.fixture
@@ -60,12 +60,14 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     first = take(here, "first")
     tags = verify.snapshots(here.repository, "refs/tags/", below=True)
     assert verify.verify(here.repository, tags).problems == ()
-    done = operations.evaluate_snapshot(first, ["values=[1, 2]"], directory=here.directory)
+    done = operations.evaluate_snapshot(
+        first, ["values=[1, 2]"], directory=here.directory, cache=user_cache()
+    )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
     operations.train(here, ["values=[1.0]"], directory=here.directory, name="better")
     state.use(here, "better")
     second = take(here, "second")
-    done = operations.evaluate_snapshot(second, ["values=[1]"], directory=here.directory)
+    done = operations.evaluate_snapshot(second, ["values=[1]"], directory=here.directory, cache=user_cache())
     assert done.outputs["products"].tolist() == [4.0]
     assert (state.materialise(here, "initial") / "large").read_bytes() == noise(2_000_000)
     gc.gc(here.repository)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import candidates, options, output
+from gitstore.cli import candidates, options, output, surroundings
 
 if TYPE_CHECKING:
     from gitstore.derive import Derived
@@ -96,7 +96,7 @@ def _first_state(state: str, inputs: tuple[str, ...], directory: Path) -> FirstS
     if state == "create":
         from gitstore.run.operations import CreatedState
 
-        return CreatedState(inputs, directory)
+        return CreatedState(inputs, directory, surroundings.cache(directory))
     if inputs:
         raise click.UsageError("-p gives values to --state create, and to nothing else")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gitstore.cli import candidates, options, output
+from gitstore.cli import candidates, options, output, surroundings
 
 
 @click.command()
@@ -31,7 +31,8 @@ def command(
 
     With --out, prints the path of each file that it wrote, and those as JSON only with --json.
 
-    A snapshot gives the same results for ever: it runs the code, state and settings it was taken with.
+    A snapshot always runs the code, state and settings that it was taken with, from files in the user's
+    cache that are compared with the snapshot's before each use.
 
     \b
     Examples:
@@ -48,7 +49,9 @@ def command(
     else:
         found = references.resolve(reference, ctx.obj)
         with options.byte_progress("fetch state", None, wanted=show_progress) as progress:
-            done = operations.evaluate_snapshot(found, inputs, directory=ctx.obj, progress=progress)
+            done = operations.evaluate_snapshot(
+                found, inputs, directory=ctx.obj, cache=surroundings.cache(ctx.obj), progress=progress
+            )
     if out is None:
         output.data_json(outputs.to_json(done.outputs))
         return

@@ -6,49 +6,60 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import options, output, surroundings
 
 if TYPE_CHECKING:
     from gitstore.gc import Collected
+    from gitstore.run.cache import Cleared
 
 
 @click.command()
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free.")
+@click.option("--cache", "empty_cache", is_flag=True, help="Also empty the cache that snapshots run from.")
 @options.progress_option
 @output.json_option
 @click.pass_context
-def command(ctx: click.Context, *, dry_run: bool, show_progress: bool | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context, *, dry_run: bool, empty_cache: bool, show_progress: bool | None, as_json: bool
+) -> None:
     """Drop from gitstore's packs what no ref, working copy or reflog needs, and what crashes left.
 
     A pack of which nothing is needed goes. One with dead bytes is written anew without them, unless
     it has 64 MiB or more and no more than a fifth of it is dead. What git stored is left to git gc.
 
+    With --cache, also remove the code and states that gitstore wrote out to run snapshots from. That cache
+    is the user's, and holds those of all repositories. What an operation runs from just now stays.
+
     \b
     Examples:
       gitstore gc --dry-run
       gitstore gc
+      gitstore gc --cache
     """
     from gitstore import gc
     from gitstore.objects.repository import Repository
+    from gitstore.run.cache import NOTHING
 
     repository = Repository.discover(ctx.obj)
     with options.byte_progress("gc", None, wanted=show_progress) as progress:
         done = gc.gc(repository, dry_run=dry_run, progress=progress)
+    cleared = surroundings.cache(ctx.obj).clear(dry_run=dry_run) if empty_cache else NOTHING
     if as_json:
-        output.data_json(_json(done, dry_run=dry_run))
+        output.data_json(_json(done, cleared, dry_run=dry_run))
     else:
-        _show(done, "Would free" if dry_run else "Freed")
+        _show(done, cleared, "Would free" if dry_run else "Freed")
 
 
-def _show(done: Collected, verb: str) -> None:
+def _show(done: Collected, cleared: Cleared, verb: str) -> None:
     from gitstore.units import format_size
 
-    output.message(f"{verb} {format_size(done.freed)}")
+    output.message(f"{verb} {format_size(done.freed + cleared.freed)}")
     counts = {
         "packs removed": len(done.removed),
         "packs rewritten without their dead objects": len(done.rewritten),
         "leftovers of crashes removed": len(done.leftovers),
-        "entries of the cache removed": len(done.cache),
+        "entries of the cache removed": len(cleared.removed),
+        "entries of the cache in use, which stay": cleared.in_use,
     }
     for what, count in counts.items():
         if count:
@@ -67,7 +78,12 @@ def _show(done: Collected, verb: str) -> None:
         output.message(f"{lock} is a lock of git; if no git is running, a crash left it: remove it")
 
 
-def _json(done: Collected, *, dry_run: bool) -> dict[str, object]:
+def _json(done: Collected, cleared: Cleared, *, dry_run: bool) -> dict[str, object]:
     from dataclasses import asdict
 
-    return asdict(done) | {"locks": [str(path) for path in done.locks], "dry_run": dry_run}
+    return asdict(done) | {
+        "freed": done.freed + cleared.freed,
+        "cache": [item._asdict() for item in cleared.removed],
+        "locks": [str(path) for path in done.locks],
+        "dry_run": dry_run,
+    }

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import output, surroundings
 
 if TYPE_CHECKING:
+    from gitstore.run.cache import CacheUse
     from gitstore.usage import Usage
 
 
@@ -26,6 +27,9 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
     SHARED     in the packs for this holder and others
     CHARGED    exclusive, and an equal part of what is shared; all charges add up to the total
 
+    The cache is that of the user, for all repositories, and is charged to nobody: gitstore gc --cache
+    empties it.
+
     \b
     Examples:
       gitstore usage
@@ -35,17 +39,18 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
     from gitstore import usage
     from gitstore.model import Model
 
-    found = usage.measure(Model.open(ctx.obj).repository)
+    repository = Model.open(ctx.obj).repository
+    found, cached = usage.measure(repository), surroundings.cache(ctx.obj).use(repository)
     if as_json:
         totals = {"live": found.live, "dead": found.dead, "disk": found.disk, "linked": found.linked}
-        output.data_json(asdict(found) | {"totals": totals})
+        output.data_json(asdict(found) | {"totals": totals, "cache": cached._asdict()})
         return
     _holders(found)
     output.data("")
     if packs:
         _packs(found)
         output.data("")
-    _totals(found)
+    _totals(found, cached)
 
 
 def _holders(found: Usage) -> None:
@@ -76,7 +81,7 @@ def _packs(found: Usage) -> None:
     )
 
 
-def _totals(found: Usage) -> None:
+def _totals(found: Usage, cached: CacheUse) -> None:
     frame = sum(pack.frame for pack in found.packs)
     lines = {
         "live objects": found.live,
@@ -87,6 +92,8 @@ def _totals(found: Usage) -> None:
     }
     if found.linked:
         lines["of that, packs that another repository has, too"] = found.linked
+    lines["in the cache, of this repository"] = cached.repository
+    lines["in the cache, of all repositories"] = cached.total
     width = max(map(len, lines))
     for label, value in lines.items():
         output.data(f"{label:<{width}}  {_bytes(value):>16}")

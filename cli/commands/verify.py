@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitstore.cli import candidates, options, output
+from gitstore.cli import candidates, options, output, surroundings
 from gitstore.errors import Corrupt
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("references", metavar="[REF]...", nargs=-1, shell_complete=candidates.snapshots)
 @click.option(
-    "--all", "everything", is_flag=True, help="Every snapshot of every model, and all packs' checksums."
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Every snapshot of every model, all packs' checksums, and what the cache has of them.",
 )
 @click.option(
     "--require-signature",
@@ -55,6 +58,7 @@ def command(
     """
     from gitstore import reference, signatures, verify
     from gitstore.objects.repository import Repository
+    from gitstore.run import cache_check
 
     if references and everything:
         raise click.UsageError("give REF, or --all", ctx)
@@ -69,6 +73,7 @@ def command(
     with options.byte_progress("verify", None, wanted=show_progress) as progress:
         report = verify.verify(repository, tags, progress)
         packs = verify.verify_packs(repository.objects.own_packs) if everything else []
+        packs += cache_check.check(surroundings.cache(ctx.obj), repository) if everything else []
     problems = [str(problem) for problem in report.problems] + packs
     lacking = signatures.lacking(report.signatures) if required else {}
     if as_json:

@@ -35,7 +35,7 @@ def construction(place: Path) -> Iterator[Path]:
         try:
             yield directory
             open_up(directory)
-            _sync(directory)
+            sync_tree(directory)
             _appear(directory, place)
         except BaseException:
             remove_tree(directory)
@@ -53,19 +53,16 @@ def _begun(place: Path) -> Iterator[Path]:
             directory = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
         except OSError as error:
             raise _refused(place, error) from error
-        with lock.construction(directory) as free:
-            if free and directory.exists():
+        with lock.directory(directory) as ours:
+            if ours:
                 yield directory
                 return
 
 
 def _remove_abandoned(directory: Path) -> None:
-    try:
-        with lock.construction(directory) as free:
-            if free:
-                remove_tree(directory)
-    except FileNotFoundError:
-        return  # it has its name meanwhile, or another process was faster
+    with lock.directory(directory) as free:
+        if free:
+            remove_tree(directory)
 
 
 def _appear(directory: Path, place: Path) -> None:
@@ -80,7 +77,7 @@ def _refused(place: Path, error: OSError) -> GitstoreError:
     return GitstoreError(f"{place} cannot be made: {error.strerror}", "name another directory")
 
 
-def _sync(directory: Path) -> None:
+def sync_tree(directory: Path) -> None:
     """Write a directory to disk, with all that is in it."""
     for folder, _, names in os.walk(directory):
         for path in (Path(folder, name) for name in names):

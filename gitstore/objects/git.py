@@ -115,6 +115,20 @@ def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None)
     return run(*arguments, cwd=cwd, variables=variables).decode(errors="surrogateescape").rstrip("\n")
 
 
+def user_config(key: str, cwd: Path) -> str | None:
+    """A value of the user's own configuration; what a repository says in its files does not count.
+
+    A `~` at its start is the home directory. Raises `GitFailed` if git cannot read its configuration.
+    """
+    done = attempt("config", "--show-scope", "-z", "--type=path", "--get-all", key, cwd=cwd)
+    if done.returncode > 1:
+        raise GitFailed(("config", key), done.returncode, done.stderr)
+    fields = done.stdout.decode(errors="surrogateescape").split("\0")
+    values = [value for scope, value in zip(fields[::2], fields[1::2], strict=False)
+              if scope not in ("local", "worktree")]  # fmt: skip
+    return values[-1] if values else None
+
+
 @contextmanager
 def _explained(cwd: Path) -> Iterator[None]:
     """Say why git could not be started at all."""

@@ -102,10 +102,30 @@ def derivation(private: Path) -> Iterator[None]:
 
 
 @contextmanager
-def construction(directory: Path) -> Iterator[bool]:
-    """Hold a directory that is being built; whether nobody else does. Nothing is waited for."""
-    with _open(directory, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-        yield _take(descriptor, fcntl.LOCK_EX)
+def directory(path: Path, *, share: bool = False, wait: bool = False) -> Iterator[bool]:
+    """Hold a directory, alone or with others; whether that was possible, and it is there still.
+
+    It is whoever has the directory's name that is held: one that was removed or replaced meanwhile is not.
+    Nothing is waited for, unless the caller means to `wait`.
+    """
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(_open(path, os.O_RDONLY | os.O_DIRECTORY))
+        except (FileNotFoundError, NotADirectoryError):
+            yield False
+            return
+        kind = fcntl.LOCK_SH if share else fcntl.LOCK_EX
+        if wait:
+            fcntl.flock(descriptor, kind)
+        yield (wait or _take(descriptor, kind)) and _is_named(descriptor, path)
+
+
+def _is_named(descriptor: int, path: Path) -> bool:
+    """Whether a path leads to an open directory."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def hooks(private: Path) -> AbstractContextManager[None]:
@@ -134,7 +154,8 @@ def _alone(path: Path, refusal: str) -> Iterator[None]:
 @contextmanager
 def _open(path: Path, flags: int = _WRITABLE) -> Iterator[int]:
     """A lock's file, and the lock gone with the block unless a child process still has it open."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if flags & os.O_CREAT:
+        path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
     _held.descriptors.append(descriptor)
     try:

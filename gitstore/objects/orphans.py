@@ -25,8 +25,7 @@ def orphans(repository: Repository) -> list[Path]:
     """Files and directories that crashes left, by path."""
     packs = repository.common / "objects" / "pack"
     found = [*packs.glob(f"{TEMPORARY}*"), *repository.private.glob(f"{TEMPORARY}*"), *_without_index(packs)]
-    unlocked = (*repository.private.glob("tmp_*"), *repository.private.glob("cache/.*"))
-    found += (path for path in unlocked if _is_old(path))
+    found += (path for path in repository.private.glob("tmp_*") if _is_old(path))
     return sorted(found)
 
 

@@ -11,6 +11,15 @@ def open_up(directory: Path) -> None:
     directory.chmod(0o777 & ~_umask())
 
 
+def seal(directory: Path) -> None:
+    """Let nobody write a directory or anything below it, and everybody read it, whatever the umask."""
+    for folder, _, names in os.walk(directory):
+        for path in (Path(folder, each) for each in names):
+            if not path.is_symlink():
+                path.chmod(0o555 if path.stat().st_mode & 0o100 else 0o444)
+        Path(folder).chmod(0o555)
+
+
 def set_writable(directory: Path, *, writable: bool) -> None:
     """Let the files below a directory be written by their owner, or by nobody."""
     for folder, _, names in os.walk(directory):

@@ -9,6 +9,7 @@ an entry racy, see its Documentation/technical/racy-git.txt). Entries that do no
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from gitstore.objects.oid import Oid
 
 _VERSION = 1
 _MOST = 100_000
+_COARSE_CLOCK = 5  # CLOCK_REALTIME_COARSE of Linux, for which Python has no name
 _SECOND = 1_000_000_000
 
 
@@ -99,5 +101,4 @@ _Entry = tuple[int, int, int, int, bytes]
 
 def file_clock() -> int:
     """The clock that file systems stamp with, in nanoseconds: it ticks every few milliseconds."""
-    clock = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
-    return time.clock_gettime_ns(clock)
+    return time.clock_gettime_ns(_COARSE_CLOCK if sys.platform == "linux" else time.CLOCK_REALTIME)

@@ -1,47 +1,241 @@
-"""Trees written out once, for operations to run from: read-only files, named by what they hold.
+"""The user's cache: trees written out as files, for operations to run from.
 
-A directory here is complete and was checked object by object when it appeared, so that it can be
-used as it is ever after. It can be made again: deleting the cache only costs time.
+It lies outside of all repositories and is shared by them. A tree's id says what the files hold, and the
+kind how they are laid out, so both together are the key. A key is a directory of entries: usually one,
+more if one was found changed while somebody still ran from it.
+
+    state-TREE/NAME/files/     what a model sees; read-only, directories too
+    state-TREE/NAME/manifest   the stamps of all that
+
+An entry is complete and on disk when it gets its name, and is compared with its manifest before each
+use. One that was changed is never mended: another is made. Whoever runs from an entry holds a shared
+lock on its directory, and nothing removes it meanwhile. Deleting the cache only costs time.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from gitstore.objects import extract, stored
+from gitstore.errors import GitstoreError
+from gitstore.objects import extract, lock, orphans, stored
+from gitstore.objects.construction import construction, sync_tree
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import set_writable
+from gitstore.objects.permissions import seal
 from gitstore.objects.repository import Repository
+from gitstore.run import manifest
+
+DEFAULT_LIMIT = 20 * 2**30
+"""Bytes that the cache may have, unless git's configuration says otherwise."""
+
+_FILES = "files"
+_MANIFEST = "manifest"
 
 
-def code(repository: Repository, tree: Oid) -> Path:
-    """A directory with the files of a code tree."""
-    return _directory(repository, tree, "code", joined=False)
+class Item(NamedTuple):
+    """An entry of the cache that went, or would go: its key, and bytes."""
+
+    name: str
+    size: int
 
 
-def state(repository: Repository, tree: Oid, progress: Progress = lambda _: None) -> Path:
-    """A directory with the files of a state, joined from their parts."""
-    return _directory(repository, tree, "state", joined=True, progress=progress)
+class Cleared(NamedTuple):
+    """What emptying the cache did, or would do; `in_use` are entries that operations run from."""
+
+    removed: list[Item]
+    in_use: int
+
+    @property
+    def freed(self) -> int:
+        """Bytes of what was removed."""
+        return sum(item.size for item in self.removed)
 
 
-def _directory(
-    repository: Repository, tree: Oid, kind: str, *, joined: bool, progress: Progress = lambda _: None
-) -> Path:
-    target = repository.private / "cache" / f"{kind}-{tree}"
-    if target.is_dir():
-        with suppress(OSError):
-            os.utime(target)  # gc leaves alone what was used lately
-        return target
-    found = list(stored.files(repository.objects, tree, joined=joined))
+NOTHING = Cleared([], 0)
+
+
+class CacheUse(NamedTuple):
+    """Bytes of the cache: of one repository's trees, and of all."""
+
+    repository: int
+    total: int
+
+
+class Entry(NamedTuple):
+    """One entry: its directory, kind and tree."""
+
+    path: Path
+    kind: str
+    tree: Oid
+
+    @property
+    def files(self) -> Path:
+        """What a model sees."""
+        return self.path / _FILES
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        found = manifest.read(self.path / _MANIFEST)
+        return found.size if found is not None else orphans.size(self.path)
+
+    def is_sound(self) -> bool:
+        """Whether its files are as they were made, as far as stamps tell."""
+        found = manifest.read(self.path / _MANIFEST)
+        return found is not None and found.fits(self.files)
+
+    def last_use(self) -> float:
+        """When an operation last ran from it, in seconds since the epoch; 0 if it is gone."""
+        try:
+            return self.path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A directory with entries, of `limit` bytes at the most. Least recently used entries go first.
+
+    What is in use stays, and so does the newest entry, whatever the limit.
+    """
+
+    directory: Path
+    limit: int = DEFAULT_LIMIT
+
+    @contextmanager
+    def code(self, repository: Repository, tree: Oid) -> Iterator[Path]:
+        """A directory with the files of a code tree, which stays while the block runs.
+
+        The repository is only read. Raises `Corrupt`, and `GitstoreError` if the cache cannot be written.
+        """
+        with self._files(repository, tree, "code", lambda _: None) as files:
+            yield files
+
+    @contextmanager
+    def state(self, repository: Repository, tree: Oid, progress: Progress = lambda _: None) -> Iterator[Path]:
+        """The same with the files of a state, joined from their parts."""
+        with self._files(repository, tree, "state", progress) as files:
+            yield files
+
+    def entries(self) -> list[Entry]:
+        """All entries, least recently used first."""
+        found = []
+        for key in self._keys():
+            kind, _, tree = key.name.partition("-")
+            with suppress(ValueError, OSError):
+                oid = Oid.parse(tree)
+                found += [Entry(path, kind, oid) for path in key.iterdir() if not path.name.startswith(".")]
+        return sorted(found, key=Entry.last_use)
+
+    def use(self, repository: Repository) -> CacheUse:
+        """The bytes of the entries whose trees a repository has, and of all."""
+        sizes = [(entry.tree in repository.objects, entry.size) for entry in self.entries()]
+        return CacheUse(sum(size for ours, size in sizes if ours), sum(size for _, size in sizes))
+
+    def clear(self, *, dry_run: bool = False) -> Cleared:
+        """Remove all entries that no operation runs from; with `dry_run`, only tell which."""
+        removed, in_use = [], 0
+        for entry in self.entries():
+            item = Item(entry.path.parent.name, entry.size)
+            with lock.directory(entry.path) as free:
+                if free and not dry_run:
+                    extract.remove_tree(entry.path)
+            removed += [item] if free else []
+            in_use += not free
+        if not dry_run:
+            self._remove_empty_keys()
+        return Cleared(removed, in_use)
+
+    @contextmanager
+    def _files(self, repository: Repository, tree: Oid, kind: str, progress: Progress) -> Iterator[Path]:
+        key = self.directory / f"{kind}-{tree}"
+        with ExitStack() as stack:
+            entry = self._held(stack, key)
+            while entry is None:
+                with _refusals(self.directory), self._making(key):
+                    entry = self._held(stack, key)  # somebody else was faster
+                    if entry is None:
+                        _make(repository, Entry(key / secrets.token_hex(6), kind, tree), progress)
+                        entry = self._held(stack, key)
+                self._shrink()
+            with suppress(OSError):
+                os.utime(entry.path)
+            yield entry.files
+
+    def _held(self, stack: ExitStack, key: Path) -> Entry | None:
+        """A sound entry of a key, held until the stack ends. Others that nobody uses are removed."""
+        for entry in [each for each in self.entries() if each.path.parent == key]:
+            with ExitStack() as attempt:
+                if not attempt.enter_context(lock.directory(entry.path, share=True)):
+                    continue  # it is being removed
+                if entry.is_sound():
+                    stack.push(attempt.pop_all())
+                    return entry
+            with lock.directory(entry.path) as free:
+                if free:
+                    extract.remove_tree(entry.path)
+        return None
+
+    @contextmanager
+    def _making(self, key: Path) -> Iterator[None]:
+        """Hold a key, so that two processes do not make the same at once."""
+        while True:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            key.mkdir(mode=0o700, exist_ok=True)
+            with lock.directory(key, wait=True) as ours:
+                if ours:
+                    yield
+                    return
+
+    def _shrink(self) -> None:
+        """Remove what was not used for longest, until the limit is kept."""
+        sized = [(entry, entry.size) for entry in self.entries()]
+        total = sum(size for _, size in sized)
+        for entry, size in sized[:-1]:
+            if total <= self.limit:
+                break
+            with lock.directory(entry.path) as free:
+                if free:
+                    extract.remove_tree(entry.path)
+                    total -= size
+        self._remove_empty_keys()
+
+    def _remove_empty_keys(self) -> None:
+        for key in self._keys():
+            with suppress(OSError), lock.directory(key) as free:
+                if free:
+                    key.rmdir()
+
+    def _keys(self) -> list[Path]:
+        """The directories of keys."""
+        return sorted(path for path in self.directory.glob("*-*") if path.is_dir())
+
+
+def _make(repository: Repository, entry: Entry, progress: Progress) -> None:
+    """Make an entry. All of it is on disk before it has its name."""
+    found = list(stored.files(repository.objects, entry.tree, joined=entry.kind == "state"))
+    with construction(entry.path) as hidden:
+        files = hidden / _FILES
+        files.mkdir()
+        extract.extract(repository.objects, found, files, progress)
+        seal(files)
+        sync_tree(files)  # before the stamps are taken: a file system may set times when it writes
+        manifest.write(files, hidden / _MANIFEST)
+
+
+@contextmanager
+def _refusals(directory: Path) -> Iterator[None]:
+    """Say what can be done if the cache cannot be written."""
     try:
-        with extract.staging(target) as staging:
-            extract.extract(repository.objects, found, staging, progress)
-            # Directories stay writable, so that they can be deleted.
-            set_writable(staging, writable=False)
-    except OSError:
-        if not target.is_dir():  # else another process was faster, with the same
-            raise
-    return target
+        yield
+    except OSError as error:
+        raise GitstoreError(
+            f"the cache {directory} cannot be written: {error.strerror}",
+            "git config --global gitstore.cacheDir DIR puts it elsewhere; gitstore gc --cache empties it",
+        ) from error

@@ -1,6 +1,6 @@
 """Operations on models and snapshots: where code and state come from, and where results go.
 
-Snapshots run from the read-only cache, a working copy from its own `code/` and `states/`. A result
+Snapshots run from the user's cache, a working copy from its own `code/` and `states/`. A result
 of train or create-state becomes a state when the model has written all of it, or not at all.
 """
 
@@ -22,7 +22,8 @@ from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
 from gitstore.objects import sources
 from gitstore.objects.files import Progress
-from gitstore.run import cache, supervisor
+from gitstore.run import supervisor
+from gitstore.run.cache import Cache
 from gitstore.run.inputs import read_inputs
 from gitstore.run.supervisor import Evaluation, Metric, Observers
 from gitstore.snapshot import Snapshot
@@ -39,19 +40,24 @@ class Result:
 
 
 def evaluate_snapshot(
-    found: Snapshot, assignments: Sequence[str], *, directory: Path, progress: Progress = lambda _: None
+    found: Snapshot,
+    assignments: Sequence[str],
+    *,
+    directory: Path,
+    cache: Cache,
+    progress: Progress = lambda _: None,
 ) -> Evaluation:
-    """Evaluate a snapshot. Input files are relative to `directory`; `progress` hears of the state's bytes.
+    """Evaluate a snapshot from the user's cache. Nothing is written to its repository.
 
-    Raises `InvalidInput` before anything runs, and `OperationFailed` for the model's own faults.
+    Input files are relative to `directory`; `progress` is called with bytes of the state. Raises
+    `InvalidInput` before anything runs, and `OperationFailed` for the model's own faults.
     """
     inputs = read_inputs(assignments, found.settings.types.evaluate.inputs, directory=directory)
-    done = supervisor.evaluate(
-        code=cache.code(found.repository, found.code),
-        state=cache.state(found.repository, found.state, progress),
-        settings=found.settings,
-        inputs=inputs,
-    )
+    with (
+        cache.code(found.repository, found.code) as code,
+        cache.state(found.repository, found.state, progress) as weights,
+    ):
+        done = supervisor.evaluate(code=code, state=weights, settings=found.settings, inputs=inputs)
     hook.tell(found.repository, _evaluated(found.model, found.tag.trailers.get("State", ""), done, found))
     return done
 
@@ -166,6 +172,7 @@ class CreatedState:
 
     assignments: Sequence[str]
     directory: Path
+    cache: Cache
 
     @contextmanager
     def ready(self, base: Snapshot) -> Iterator[Content]:
@@ -174,8 +181,8 @@ class CreatedState:
         private = base.repository.private
         private.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="tmp_state_", dir=private) as out:
-            code = cache.code(base.repository, base.code)
-            supervisor.create_state(code=code, settings=base.settings, params=params, out=Path(out))
+            with self.cache.code(base.repository, base.code) as code:
+                supervisor.create_state(code=code, settings=base.settings, params=params, out=Path(out))
             yield sources.scan(Path(out))
 
 

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from gitstore import capture, creation
 from gitstore.model import Model
+from gitstore.run.cache import Cache
 from gitstore.snapshot import Snapshot
 from tests.support.commands import git
 
@@ -210,3 +211,8 @@ def joined(directory: Path) -> dict[str, bytes]:
         for path in (Path(folder, name) for name in names):
             found[str(path.relative_to(directory))] = path.read_bytes()
     return found
+
+
+def user_cache() -> Cache:
+    """The cache that the commands of this test use."""
+    return Cache(Path(os.environ["XDG_CACHE_HOME"]) / "gitstore")

@@ -1,0 +1,77 @@
+"""Reading the cache again, for `verify`: stamps do not show what a disk has done to a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from gitstore.errors import Corrupt
+from gitstore.objects import lock, stored
+from gitstore.objects.cores import core_count
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.files import Progress
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.stored import StoredFile
+from gitstore.objects.tree import Mode
+from gitstore.run.cache import Cache, Entry
+
+
+def check(cache: Cache, repository: Repository, progress: Progress = lambda _: None) -> list[str]:
+    """Hash what the cache has of a repository's trees; returns a line for each entry that is wrong.
+
+    An entry whose stamps do not fit is not wrong: it is made anew before it is used. `progress` is called
+    with bytes. Writes nothing.
+    """
+    problems = []
+    for entry in cache.entries():
+        with lock.directory(entry.path, share=True) as held:
+            if held and entry.tree in repository.objects and entry.is_sound():
+                problems += [
+                    f"{path}: {message}; gitstore gc --cache removes it, and it is made anew when needed"
+                    for path, message in _differences(repository.objects, entry, progress)
+                ]
+    return problems
+
+
+def _differences(objects: ObjectDatabase, entry: Entry, progress: Progress) -> Iterator[tuple[Path, str]]:
+    """The files of an entry that are not what its tree says, and those that should or should not be there."""
+    try:
+        expected = {
+            entry.files / file.path: file
+            for file in stored.files(objects, entry.tree, joined=entry.kind == "state")
+        }
+    except Corrupt:
+        return  # told of the repository already; there is nothing to compare with
+    there = {Path(folder, name) for folder, _, names in os.walk(entry.files) for name in names}
+    there |= {path for path in expected if path.is_symlink()}
+    for path in sorted(there ^ expected.keys()):
+        yield path, "is missing in the cache" if path in expected else "does not belong into the cache"
+    with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-cache") as pool:
+        paths = sorted(there & expected.keys())
+        for path, (is_same, size) in zip(
+            paths, pool.map(partial(_compare, objects), paths, map(expected.__getitem__, paths)), strict=True
+        ):
+            progress(size)
+            if not is_same:
+                yield path, "is damaged in the cache"
+
+
+def _compare(objects: ObjectDatabase, path: Path, file: StoredFile) -> tuple[bool, int]:
+    """Whether a file holds what is stored, and the bytes that were read for it."""
+    if file.mode == Mode.LINK:
+        return path.is_symlink() and os.fsencode(path.readlink()) == objects.read(file.entry)[1], 0
+    read = 0
+    try:
+        with path.open("rb") as content:
+            for blob in file.blobs:
+                data = content.read(objects.size(blob))
+                read += len(data)
+                if Oid.of(Kind.BLOB, data) != blob:
+                    return False, read
+            return not content.read(1), read
+    except OSError:
+        return False, read

@@ -1,0 +1,95 @@
+"""What an entry of the cache looked like when it was made, so that any change of it shows.
+
+The manifest has a stamp of every file, link and directory: inode, size, times and mode. It is written
+when the clock has passed all times in it, as in `objects.stat_cache`: any later change then shows in a
+stamp. It lies beside the files, not among them, and is never handed to a model.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from gitstore.objects.durability import replace_file
+from gitstore.objects.stat_cache import Stamp, file_clock
+
+_VERSION = 1
+_PATIENCE = 2.5
+"""Seconds to wait at the most for the clock to pass all times: a file system may stamp whole seconds."""
+
+
+class _Marked(NamedTuple):
+    """A stamp, and the type and permissions. The times of links count, too: a link cannot be changed."""
+
+    stamp: Stamp
+    mode: int
+
+
+_Marks = dict[bytes, tuple[int, int, int, int, int]]
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The stamps of all that is below a directory, by path, and the bytes of its files."""
+
+    version: int
+    size: int
+    marks: _Marks
+
+    def fits(self, directory: Path) -> bool:
+        """Whether a directory holds what it held, and nothing else."""
+        try:
+            return self.marks == {path: (*mark.stamp, mark.mode) for path, mark in _walk(directory)}
+        except OSError:
+            return False
+
+
+def write(directory: Path, path: Path) -> None:
+    """Write the manifest of a directory that nobody writes to any more, durably.
+
+    If the clock does not pass the times in it, nothing is written: nothing could be told from it.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        marks = dict(_walk(directory))
+        now = file_clock()
+        if all(mark.stamp.is_settled(now) for mark in marks.values()):
+            break
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.002)
+    size = sum(mark.stamp.size for mark in marks.values() if stat.S_ISREG(mark.mode))
+    found = Manifest(_VERSION, size, {name: (*mark.stamp, mark.mode) for name, mark in marks.items()})
+    replace_file(path, msgspec.msgpack.encode(found), scratch=path.with_suffix(".tmp"), mode=0o444)
+
+
+def read(path: Path) -> Manifest | None:
+    """A manifest; `None` if it is not there, damaged, or of another version."""
+    try:
+        found = msgspec.msgpack.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if found.version == _VERSION else None
+
+
+def _walk(directory: Path) -> Iterator[tuple[bytes, _Marked]]:
+    """The directory itself, as `b""`, and all that is below it. Raises `OSError`."""
+    yield b"", _mark(os.lstat(directory))
+    pending = [(os.fsencode(directory), b"")]
+    while pending:
+        folder, at = pending.pop()
+        with os.scandir(folder) as found:
+            for entry in found:
+                mark = _mark(entry.stat(follow_symlinks=False))
+                yield at + entry.name, mark
+                if stat.S_ISDIR(mark.mode):
+                    pending.append((entry.path, at + entry.name + b"/"))
+
+
+def _mark(status: os.stat_result) -> _Marked:
+    return _Marked(Stamp.of(status), status.st_mode)
