@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.diffing.safetensors import MAX_HEADER, Header, Tensor, read_header
+from gitstore.diffing.safetensors import MAX_HEADER, MAX_KEYS, Header, Tensor, read_header
 from tests.support.tensors import Values, safetensors, with_header
 
 
@@ -162,6 +163,30 @@ def test_what_is_refused(content: bytes, message: str) -> None:
 def test_a_tensor_that_is_not_described_properly(value: object) -> None:
     message = "its tensor 'a' is not described as the format wants it"
     assert refused(with_header({"a": value}, b"ab")) == message
+
+
+def test_a_large_header_is_refused_without_being_built_in_memory() -> None:
+    """Lists in lists, which take twenty times their bytes as objects."""
+    content = with_header(b'{"a": [' + b"[]," * 1_000_000 + b"0]}")
+    tracemalloc.start()
+    try:
+        assert refused(content) == "its tensor 'a' is not described as the format wants it"
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("item", [b'"a":{},', b'"":'])
+def test_a_header_of_too_many_keys(item: bytes) -> None:
+    content = with_header(b"{" + item * (MAX_KEYS + 1) + b"}")
+    assert refused(content) == "its header has more than 1,048,576 keys"
+
+
+def test_a_key_that_is_twice_in_a_large_header() -> None:
+    tensors = {str(number): entry("U8", [0], [0, 0]) for number in range(5000)}
+    twice = b'{"7": {"dtype":"U8","shape":[0],"data_offsets":[0,0]},' + json.dumps(tensors).encode()[1:]
+    assert refused(with_header(twice)) == "its header has a key twice"
+    assert len(read_header(Memory(with_header(tensors))).tensors) == 5000
 
 
 def test_a_name_in_a_message_is_harmless() -> None:

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
+
+import msgspec
 
 from gitstore.quoting import quoted
 
 SUFFIX = ".safetensors"
 
 MAX_HEADER = 16 * 1024 * 1024
-"""Bytes of a header that are read: some hundred thousand tensors. The format itself allows 100 MB."""
+"""Bytes of a header that are read. The format itself allows 100 MB."""
+
+MAX_KEYS = 1 << 20
+"""Keys of all objects in a header: four for each tensor. What is read of JSON takes many times its bytes."""
 
 MAX_DIMENSIONS = 64
 
+# Up to this size, a key that is there twice is named. The reader that can name it is slow.
+_SMALL = 1 << 18
+
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _PREFIX = 8
 _METADATA = "__metadata__"
 
@@ -30,6 +40,9 @@ _BITS = {
     "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
     "I64": 64, "U64": 64, "F64": 64, "C64": 64,
 }  # fmt: skip
+
+
+_Length = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Readable(Protocol):
@@ -70,24 +83,54 @@ def read_header(file: Readable) -> Header:
     start = _PREFIX + length
     if start > file.size:
         raise ValueError("its header ends behind the end of the file")
-    found = _parse(file.read(_PREFIX, length))
-    metadata = _metadata(found.pop(_METADATA, {}))
-    named = {name: _tensor(name, value, start, file.size) for name, value in found.items()}
+    entries, metadata = _parse(file.read(_PREFIX, length))
+    named = {name: _tensor(name, entry, start, file.size) for name, entry in entries.items()}
     tensors = dict(sorted(named.items(), key=lambda item: (item[1].start, item[1].end)))
     _check_places(tensors, start, file.size)
     return Header(tensors, metadata)
 
 
-def _parse(content: bytes) -> dict[str, Any]:
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    """A tensor as the header describes it."""
+
+    dtype: str
+    shape: Annotated[list[_Length], msgspec.Meta(max_length=MAX_DIMENSIONS)]
+    data_offsets: tuple[_Length, _Length]
+
+
+# An object's values stay bytes until each is read as what it must be, so that nothing else takes memory.
+_VALUES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TENSOR = msgspec.json.Decoder(_Entry)
+_TEXTS = msgspec.json.Decoder(dict[str, str])
+
+
+def _parse(content: bytes) -> tuple[dict[str, _Entry], dict[str, str]]:
+    """The tensors of a header by name, and its metadata."""
+    keys = _count_keys(content)
     try:
-        found = json.loads(content.decode(), object_pairs_hook=_object)
+        if len(content) <= _SMALL:
+            json.loads(content.decode(), object_pairs_hook=_check_twice)
+        values = _VALUES.decode(content)
     except _Twice as error:
         raise ValueError(f"its header has {quoted(error.key)} twice") from error
+    except msgspec.ValidationError as error:
+        raise ValueError("its header is not a JSON object") from error
     except (ValueError, RecursionError) as error:
         raise ValueError("its header is not JSON") from error
-    if not isinstance(found, dict):
-        raise ValueError("its header is not a JSON object")  # noqa: TRY004 - a fault of the file
-    return found
+    metadata = _metadata(values.pop(_METADATA, None))
+    tensors = {name: _entry(name, value) for name, value in values.items()}
+    if keys != len(values) + 3 * len(tensors) + (len(metadata) + 1 if metadata is not None else 0):
+        raise ValueError("its header has a key twice")
+    return tensors, metadata or {}
+
+
+def _count_keys(content: bytes) -> int:
+    """How many keys all objects of a JSON text have together. Raises ValueError if that is too many."""
+    if content.count(b'"') <= 8 * MAX_KEYS:
+        keys = _TEXT.sub(b"", content).count(b":")
+        if keys <= MAX_KEYS:
+            return keys
+    raise ValueError(f"its header has more than {MAX_KEYS:,} keys")
 
 
 class _Twice(Exception):
@@ -98,38 +141,41 @@ class _Twice(Exception):
         self.key = key
 
 
-def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
+def _check_twice(pairs: Sequence[tuple[str, Any]]) -> None:
+    keys = set()
+    for key, _ in pairs:
+        if key in keys:
             raise _Twice(key)
-        found[key] = value
-        for text in (key, value):
-            if isinstance(text, str):
-                text.encode()  # an escape can make half a character, which no output could show
-    return found
+        keys.add(key)
 
 
-def _metadata(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        raise ValueError(f"its {_METADATA} is not texts by name")
-    return value
+def _metadata(value: msgspec.Raw | None) -> dict[str, str] | None:
+    try:
+        return _TEXTS.decode(value) if value is not None else None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its {_METADATA} is not texts by name") from error
 
 
-def _tensor(name: str, value: Any, start: int, size: int) -> Tensor:
+def _entry(name: str, value: msgspec.Raw) -> _Entry:
+    try:
+        entry = _TENSOR.decode(value)
+    except (ValueError, RecursionError) as error:
+        raise _misdescribed(name) from error
+    if max(*entry.shape, *entry.data_offsets) >= 2**63:
+        raise _misdescribed(name)
+    return entry
+
+
+def _misdescribed(name: str) -> ValueError:
+    return ValueError(f"its tensor {quoted(name)} is not described as the format wants it")
+
+
+def _tensor(name: str, entry: _Entry, start: int, size: int) -> Tensor:
     """One entry of the header, where the tensors' bytes begin at `start` and the file ends at `size`."""
-    match value:
-        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [int(first), int(last)], **rest}:
-            lengths = all(_is_length(length) for length in (*shape, first, last))
-            if not rest and lengths and len(shape) <= MAX_DIMENSIONS:
-                tensor = Tensor(dtype, tuple(shape), start + first, start + last)
-                _check_size(name, tensor, size)
-                return tensor
-    raise ValueError(f"its tensor {quoted(name)} is not described as the format wants it")
-
-
-def _is_length(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**63
+    first, last = entry.data_offsets
+    tensor = Tensor(entry.dtype, tuple(entry.shape), start + first, start + last)
+    _check_size(name, tensor, size)
+    return tensor
 
 
 def _check_size(name: str, tensor: Tensor, size: int) -> None:

@@ -7,6 +7,7 @@ What cannot be read is a ValueError whose text begins with the file's name as it
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gitstore.quoting import quoted
-from gitstore.run import literals
+from gitstore.run import arrayfiles, bounded, literals
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter
@@ -36,12 +37,12 @@ def read(reference: str, definition: Parameter, directory: Path) -> Array:
     suffix = path.suffix.lower()
     try:
         if _wants_bytes(definition, suffix):
-            return np.array(path.read_bytes(), dtype=object)
+            return np.array(bounded.read(path, bounded.MAX_BYTES), dtype=object)
         match suffix:
             case ".npy":
-                return _npy(path)
+                return arrayfiles.read_npy(path)
             case ".npz":
-                return _npz(path, key)
+                return arrayfiles.read_npz(path, key)
             case ".csv":
                 return _csv(path, definition)
             case ".json":
@@ -60,30 +61,10 @@ def _wants_bytes(definition: Parameter, suffix: str) -> bool:
     return bool(binary) and (suffix not in KINDS or len(binary) == len(definition.types))
 
 
-def _npy(path: Path) -> Array:
-    with path.open("rb") as file:
-        return tensors.normalised(np.lib.format.read_array(file, allow_pickle=False))
-
-
-def _npz(path: Path, key: str | None) -> Array:
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise ValueError("it is not an .npz file")  # noqa: TRY004
-    with archive:
-        names = archive.files
-        if key is None and len(names) != 1:
-            raise ValueError(f"it holds {len(names)} arrays; name one behind a colon: {', '.join(names)}")
-        if key is not None and key not in names:
-            raise ValueError(f"it has no array {key}; it has {', '.join(names)}")
-        array = archive[names[0] if key is None else key]
-    if not isinstance(array, np.ndarray):
-        raise ValueError("what it holds there is no array")  # noqa: TRY004
-    return tensors.normalised(array)
-
-
 def _json(path: Path, definition: Parameter) -> Array:
+    content = bounded.read(path, bounded.MAX_TEXT)
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"it is not JSON: {error}") from error
     return literals.array_of(value, definition.types)
@@ -103,18 +84,18 @@ def _csv(path: Path, definition: Parameter) -> Array:
 def _rows(path: Path) -> list[list[float]]:
     """All rows, of one length. A first row without a single number is a header, and left out."""
     rows: list[list[float]] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = csv.reader(file, strict=True)
-        for cells in lines:
-            numbers = [number for number in map(_number, cells) if number is not None]
-            if not cells or (not numbers and lines.line_num == 1):
-                continue
-            if len(numbers) < len(cells):
-                wrong = next(cell for cell in cells if _number(cell) is None)
-                raise ValueError(f"line {lines.line_num}: {quoted(wrong)} is no number")
-            if rows and len(cells) != len(rows[0]):
-                raise ValueError(f"line {lines.line_num}: has {len(cells)} values, not {len(rows[0])}")
-            rows.append(numbers)
+    text = bounded.read(path, bounded.MAX_TEXT).decode("utf-8-sig")
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    for cells in lines:
+        numbers = [number for number in map(_number, cells) if number is not None]
+        if not cells or (not numbers and lines.line_num == 1):
+            continue
+        if len(numbers) < len(cells):
+            wrong = next(cell for cell in cells if _number(cell) is None)
+            raise ValueError(f"line {lines.line_num}: {quoted(wrong)} is no number")
+        if rows and len(cells) != len(rows[0]):
+            raise ValueError(f"line {lines.line_num}: has {len(cells)} values, not {len(rows[0])}")
+        rows.append(numbers)
     if not rows:
         raise ValueError("it holds no numbers")
     return rows

@@ -260,11 +260,11 @@ def test_files_that_cannot_be_read_are_one_line_with_their_name(tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("pickled.npy", "Object arrays cannot be loaded when allow_pickle=False"),
-        ("pickled.npz", "Object arrays cannot be loaded when allow_pickle=False"),
+        ("pickled.npy", "it holds Python objects, which are not read"),
+        ("pickled.npz", "it holds Python objects, which are not read"),
         ("complex.npy", "type is complex128, which gitstore does not have"),
         ("array.npz", "it is not an .npz file"),
-        ("raw.npz", "what it holds there is no array"),
+        ("raw.npz", "what it holds is not an array of numpy"),
         ("unknown.txt", "it is not a file of a kind that is read here: .npy, .npz, .csv, .json"),
         ("directory.npy", "Is a directory"),
     ],
