@@ -14,7 +14,7 @@ import stat
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple
+from typing import IO, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class _Header(NamedTuple):
     """What a file says of its array, whose bytes begin at `start`."""
 
     shape: tuple[int, ...]
-    fortran_order: bool
+    order: Literal["C", "F"]
     dtype: np.dtype[np.generic]
     start: int
 
@@ -64,9 +64,8 @@ def read_npy(path: Path) -> Array:
         header = _read_header(file, _check_regular(file))
         if header.size < MAP_FROM:
             return _array(header, _read(file, header))
-    order = "F" if header.fortran_order else "C"
     return _checked(
-        np.memmap(path, header.dtype, "r", offset=header.start, shape=header.shape, order=order)  # type: ignore[call-overload]
+        np.memmap(path, header.dtype, "r", offset=header.start, shape=header.shape, order=header.order)
     )
 
 
@@ -130,14 +129,15 @@ def _read_header(file: IO[bytes], size: int) -> _Header:
     length = int.from_bytes(file.read(length_size), "little")
     bounded.check(length, MAX_HEADER, "its header")
     shape, fortran_order, dtype = _parse_header(file.read(length), length)
-    header = _Header(shape, fortran_order, dtype, len(magic) + length_size + length)
+    header = _Header(shape, "F" if fortran_order else "C", dtype, len(magic) + length_size + length)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are not read")
-    if min(shape, default=0) < 0 or math.prod(shape) >= 2**63 or (dtype.itemsize == 0 and math.prod(shape)):
+    count = math.prod(iter(shape))
+    if min(shape, default=0) < 0 or count >= 2**63 or (dtype.itemsize == 0 and count):
         raise ValueError("no array has the shape and type that it claims")
     if header.start + header.size > size:
         raise ValueError(f"its array takes {format_size(header.size)}, and it ends before that")
-    if dtype.kind in "SU" and math.prod(shape) > MAX_ITEMS:
+    if dtype.kind in "SU" and count > MAX_ITEMS:
         raise ValueError(f"it holds more than {MAX_ITEMS:,} texts")
     return header
 
@@ -151,7 +151,7 @@ def _parse_header(content: bytes, length: int) -> tuple[tuple[int, ...], bool, n
 def _read(file: IO[bytes], header: _Header) -> Array:
     """The bytes behind a header, block by block: memory is taken as they come."""
     raw = np.empty(header.size, np.uint8)
-    view = memoryview(raw)
+    view = raw.data
     while len(view):
         block = file.read(min(len(view), _BLOCK))
         if not block:
@@ -162,8 +162,7 @@ def _read(file: IO[bytes], header: _Header) -> Array:
 
 
 def _array(header: _Header, raw: Array) -> Array:
-    order = "F" if header.fortran_order else "C"
-    return _checked(np.ndarray(header.shape, header.dtype, raw, order=order))  # type: ignore[call-overload]
+    return _checked(np.ndarray(header.shape, header.dtype, raw, order=header.order))
 
 
 def _checked(array: Array) -> Array:

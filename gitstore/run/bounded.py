@@ -22,7 +22,7 @@ _BLOCK = 1 << 20
 
 
 def read(path: Path, limit: int) -> bytes:
-    """All bytes of a file, if these are at most `limit`, and at most `MAX_STREAM` unless it is a regular file.
+    """All bytes of a file: at most `limit`, and at most `MAX_STREAM` unless it is a regular file.
 
     Raises ValueError, and OSError.
     """

@@ -124,7 +124,8 @@ def test_an_archive_with_a_huge_directory(tmp_path: Path) -> None:
         file.truncate(100 * MIB)
         file.seek(100 * MIB)
         file.write(struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, 100 * MIB, 0, 0))
-    assert refused("@x.npz", tmp_path) == "its list of arrays has 100.0 MiB, more than the 4.0 MiB that are read"
+    reason = "its list of arrays has 100.0 MiB, more than the 4.0 MiB that are read"
+    assert refused("@x.npz", tmp_path) == reason
 
 
 class TestWhatHasNoSize:
@@ -164,7 +165,9 @@ class TestWhatHasNoSize:
 
 
 @pytest.mark.usefixtures("little_memory")
-@pytest.mark.parametrize(("name", "limit"), [("x.json", "64.0 MiB"), ("x.csv", "64.0 MiB"), ("x.wav", "4.0 GiB")])
+@pytest.mark.parametrize(
+    ("name", "limit"), [("x.json", "64.0 MiB"), ("x.csv", "64.0 MiB"), ("x.wav", "4.0 GiB")]
+)
 def test_a_regular_file_that_is_too_large(tmp_path: Path, name: str, limit: str) -> None:
     with (tmp_path / name).open("wb") as file:
         file.truncate(5 << 30)
