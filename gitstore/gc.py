@@ -17,7 +17,8 @@ from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Packed
-from gitstore.objects.reachable import reachable
+from gitstore.objects.reachable import held, kept
+from gitstore.objects.ref_record import Vanished
 from gitstore.objects.repository import Repository
 from gitstore.objects.tag import Tag
 
@@ -45,6 +46,7 @@ class Collected:
 
     `snapshots` are removed ones, with what was in our packs for them alone. `left` is dead in large
     packs of ours that are mostly alive, `foreign` in packs and loose objects of git. `locks` are files.
+    `vanished` are refs that are gone without gitstore, and whose objects are kept for now.
     """
 
     snapshots: list[Item]
@@ -55,11 +57,19 @@ class Collected:
     left: int
     foreign: int
     locks: list[Path]
+    vanished: list[Vanished]
 
 
-def gc(repository: Repository, *, dry_run: bool = False, progress: Progress = lambda _: None) -> Collected:
+def gc(
+    repository: Repository,
+    *,
+    dry_run: bool = False,
+    prune_vanished: bool = False,
+    progress: Progress = lambda _: None,
+) -> Collected:
     """Drop what nothing needs; with `dry_run`, only find out what that is.
 
+    What refs held that vanished without gitstore is kept for `gc.pruneExpire`, unless `prune_vanished`.
     Whatever ends it, every object that is needed is there. `progress` hears of the bytes of packs.
     Raises `Locked` while another gitstore command writes, and `Corrupt` if an object is missing that
     something needs.
@@ -68,7 +78,9 @@ def gc(repository: Repository, *, dry_run: bool = False, progress: Progress = la
     with repository.collecting():
         objects = repository.objects
         before = collect.survey(objects)
-        live = reachable(repository)
+        found = held(repository)
+        vanished = [] if prune_vanished else [each for each in repository.vanished() if each.oid not in found]
+        live = found | kept(repository, found, also=[each.oid for each in vanished])
         collect.check_known(objects, live)
         plan = collect.plan(before, live)
         snapshots = list(_snapshots(objects, plan, live))
@@ -80,6 +92,7 @@ def gc(repository: Repository, *, dry_run: bool = False, progress: Progress = la
             for path in paths:
                 orphans.remove(path)
             changes = collect.carry_out(objects, plan, before, progress)
+            repository.ref_record.update(dict(repository.refs.all()), vanished)
     return Collected(
         snapshots=snapshots,
         removed=[Item(each.pack.path.name, each.freed) for each in changes if not each.kept],
@@ -91,6 +104,7 @@ def gc(repository: Repository, *, dry_run: bool = False, progress: Progress = la
         left=plan.left,
         foreign=foreign,
         locks=orphans.stale_locks(repository),
+        vanished=vanished,
     )
 
 

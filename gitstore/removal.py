@@ -27,8 +27,8 @@ class Removal:
     """What removing some snapshots of a repository would do.
 
     `exclusive` counts the bytes that they hold alone, together. gc leaves some of them for now:
-    `needed` by reflogs, indexes or unfinished operations of git; and `lasting`, in packs of which too
-    little is dead to write them anew, or that are git's to collect.
+    `needed` by reflogs, indexes or unfinished operations of git, or by refs that vanished lately; and
+    `lasting`, in packs of which too little is dead to write them anew, or that are git's to collect.
     """
 
     repository: Repository
@@ -55,7 +55,7 @@ def examine(snapshots: Sequence[Snapshot]) -> Removal:
     refs = {each.ref for each in snapshots}
     others = held(repository, without=refs)
     sizes = usage.exclusive(repository, refs, others)
-    needed = kept(repository, others)
+    needed = kept(repository, others, also=[each.oid for each in repository.vanished()])
     dead = sizes.keys() - needed
     return Removal(
         repository,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -13,19 +14,38 @@ if TYPE_CHECKING:
     from gitstore.run.cache import Cleared
 
 
+_NAMED = 5
+"""Refs that are named one by one."""
+
+
 @click.command()
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free.")
 @click.option("--cache", "empty_cache", is_flag=True, help="Also empty the cache that snapshots run from.")
+@click.option(
+    "--prune-vanished",
+    is_flag=True,
+    help="Also drop what refs held that vanished or were moved otherwise than by gitstore.",
+)
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, *, dry_run: bool, empty_cache: bool, show_progress: bool | None, as_json: bool
+    ctx: click.Context,
+    *,
+    dry_run: bool,
+    empty_cache: bool,
+    prune_vanished: bool,
+    show_progress: bool | None,
+    as_json: bool,
 ) -> None:
     """Drop from gitstore's packs what no ref, working copy or reflog needs, and what crashes left.
 
     A pack of which nothing is needed goes. One with dead bytes is written anew without them, unless
     it has 64 MiB or more and no more than a fifth of it is dead. What git stored is left to git gc.
+
+    What gitstore removed goes at once. If a snapshot, a state or a branch lost its ref in another way (git
+    tag -d, or a packed-refs file that a crash has cut), what it held is kept for two weeks after the first
+    gc that misses it, or as long as gc.pruneExpire says. Until then the ref can be made again.
 
     With --cache, also remove the code and states that gitstore wrote out to run snapshots from. That cache
     is the user's, and holds those of all repositories. What an operation runs from just now stays.
@@ -42,7 +62,7 @@ def command(
 
     repository = Repository.discover(ctx.obj)
     with options.byte_progress("gc", None, wanted=show_progress) as progress:
-        done = gc.gc(repository, dry_run=dry_run, progress=progress)
+        done = gc.gc(repository, dry_run=dry_run, prune_vanished=prune_vanished, progress=progress)
     cleared = surroundings.cache(ctx.obj).clear(dry_run=dry_run) if empty_cache else NOTHING
     if as_json:
         output.data_json(_json(done, cleared, dry_run=dry_run))
@@ -74,8 +94,24 @@ def _show(done: Collected, cleared: Cleared, verb: str) -> None:
         output.message(
             f"{format_size(done.foreign)} more are dead, in what git stored; git gc frees them in its time"
         )
+    _show_vanished(done)
     for lock in done.locks:
         output.message(f"{lock} is a lock of git; if no git is running, a crash left it: remove it")
+
+
+def _show_vanished(done: Collected) -> None:
+    from datetime import datetime
+
+    for each in done.vanished[:_NAMED]:
+        since = datetime.fromtimestamp(each.since).astimezone().isoformat(sep=" ", timespec="minutes")
+        repair = f"git update-ref {shlex.quote(each.ref)} {each.oid} brings it back"
+        output.message(
+            f"{each.ref} vanished or was moved, not by gitstore, seen {since}: what it held is kept; {repair}"
+        )
+    if len(done.vanished) > _NAMED:
+        output.message(f"… and {len(done.vanished) - _NAMED} more refs; --json lists them all")
+    if done.vanished:
+        output.message("gitstore gc --prune-vanished drops what they held")
 
 
 def _json(done: Collected, cleared: Cleared, *, dry_run: bool) -> dict[str, object]:
@@ -85,5 +121,8 @@ def _json(done: Collected, cleared: Cleared, *, dry_run: bool) -> dict[str, obje
         "freed": done.freed + cleared.freed,
         "cache": [item._asdict() for item in cleared.removed],
         "locks": [str(path) for path in done.locks],
+        "vanished": [
+            {"ref": each.ref, "oid": str(each.oid), "since": int(each.since)} for each in done.vanished
+        ],
         "dry_run": dry_run,
     }

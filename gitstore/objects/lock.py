@@ -128,6 +128,19 @@ def _is_named(descriptor: int, path: Path) -> bool:
         return False
 
 
+@contextmanager
+def record(private: Path) -> Iterator[None]:
+    """Write the record of refs alone; waits for the others, which take milliseconds.
+
+    Raises `Locked` if one of them takes longer than `PATIENCE`.
+    """
+    private.mkdir(parents=True, exist_ok=True)
+    with _open(private, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        if not _wait_for(descriptor, fcntl.LOCK_EX):
+            raise Locked(f"another process is writing in {private}", _LATER)
+        yield
+
+
 def hooks(private: Path) -> AbstractContextManager[None]:
     """Install or uninstall hooks alone. Raises `Locked` at once if another process does."""
     return _alone(private / "hooks.lock", "another gitstore command is installing hooks")

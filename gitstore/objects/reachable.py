@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,10 +52,13 @@ def held(repository: Repository, *, without: Collection[str] = ()) -> set[Oid]:
     return found | _beyond(repository.objects, tips, found)
 
 
-def kept(repository: Repository, found: Collection[Oid]) -> set[Oid]:
-    """What reflogs, indexes and unfinished operations need beyond what was `found`. Raises `Corrupt`."""
+def kept(repository: Repository, found: Collection[Oid], *, also: Iterable[Oid] = ()) -> set[Oid]:
+    """What reflogs, indexes, unfinished operations and some objects need beyond what was `found`.
+
+    Raises `Corrupt`.
+    """
     staged = _listed(repository, "--indexed-objects")
-    mentioned = {*staged, *_logged(repository.common), *_under_way(repository.common)}
+    mentioned = {*also, *staged, *_logged(repository.common), *_under_way(repository.common)}
     return _beyond(repository.objects, mentioned, found)
 
 

@@ -14,6 +14,7 @@ from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git
 from gitstore.objects.durability import sync_directory
 from gitstore.objects.oid import Oid
+from gitstore.objects.ref_record import RefRecord
 
 _ABSENT = "0" * 40  # how git update-ref spells it; here it is None
 _SYNCED = ("-c", "core.fsync=reference")  # which git does not do unless told
@@ -45,6 +46,7 @@ class Refs:
         self._repository = repository
         self._directory = directory
         self._common = common
+        self._record = RefRecord(common / "gitstore")
 
     def get(self, ref: str) -> Oid | None:
         """What a ref points to, through symbolic refs; `None` if there is none or it is unborn."""
@@ -109,6 +111,7 @@ class Refs:
         except git.GitFailed as error:
             raise self._explained(changes, error) from error
         self._sync_names(change.ref for change in changes)
+        self._record.note((change.ref, change.old, change.new) for change in changes)
 
     def point(self, ref: str, goal: str, reason: str) -> None:
         """Make `ref` a symbolic ref to `goal`, which need not exist yet. Raises `Locked` like `change`."""

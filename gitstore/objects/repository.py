@@ -18,6 +18,7 @@ from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabas
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.ref_record import RefRecord, Vanished
 from gitstore.objects.refs import Refs
 from gitstore.objects.stat_cache import StatCache
 from gitstore.objects.worktrees import Worktree
@@ -25,6 +26,9 @@ from gitstore.objects.worktrees import Worktree
 BIG_FILE_THRESHOLD = "256k"
 """`core.bigFileThreshold` of our repositories: git never searches deltas between parts."""
 
+
+_EXPIRE = "2.weeks.ago"
+"""git's own default for `gc.pruneExpire`."""
 
 _FOREIGN = re.compile("repository path '(.*)' is not owned by current user")
 """What libgit2 says of what git calls dubious ownership."""
@@ -82,6 +86,20 @@ class Repository:
     def refs(self) -> Refs:
         """The refs of the repository."""
         return Refs(self._pygit2, self.directory, self.common)
+
+    def vanished(self) -> list[Vanished]:
+        """What refs held that vanished, or were moved, without gitstore, and that gc keeps for now.
+
+        That is for as long as git keeps what nothing refers to, `gc.pruneExpire`: two weeks.
+        """
+        expire = int(self.git("config", "--type=expiry-date", f"--default={_EXPIRE}", "gc.pruneExpire"))
+        missed = self.ref_record.vanished(dict(self.refs.all()))
+        return [each for each in missed if each.since > expire and each.oid in self.objects]
+
+    @property
+    def ref_record(self) -> RefRecord:
+        """Which refs there were."""
+        return RefRecord(self.private)
 
     @property
     def private(self) -> Path:
