@@ -14,7 +14,7 @@ from hypothesis import settings
 from gitstore.cli.main import main
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
-from tests.support import commands, models, real_home
+from tests.support import commands, models, real_home, spawning
 
 GIT_CONFIG = """\
 [user]
@@ -132,5 +132,5 @@ def fsck() -> commands.Fsck:
 
 @pytest.fixture
 def gitstore() -> commands.Gitstore:
-    """The installed command: `gitstore("list", cwd=directory)` gives exit code, stdout and stderr."""
-    return commands.gitstore
+    """gitstore in a process of its own: `gitstore("list", cwd=directory)` gives code, stdout and stderr."""
+    return spawning.gitstore

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from gitstore import derive, state, verify
 from gitstore.objects.repository import Repository
-from tests.support.commands import Outcome, fsck, git, gitstore
+from tests.support.commands import Outcome, fsck, git
 from tests.support.models import MODEL, make, noise, put, take
 from tests.support.processes import kill, start
+from tests.support.spawning import gitstore
 
 ROOT, DERIVED = "große zahlen", "dogs"
 """The directories of the scene's two models."""

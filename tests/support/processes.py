@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from tests.support.commands import Outcome
+from tests.support.commands import GITSTORE, Outcome
+from tests.support.spawning import Process, start
 
-GITSTORE = Path(sys.executable).with_name("gitstore")
-
-
-def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """gitstore in a process group of its own."""
-    return subprocess.Popen(
-        [GITSTORE, *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+__all__ = ["GITSTORE", "alive", "kill", "outcome", "start"]
 
 
-def outcome(process: subprocess.Popen[str]) -> Outcome:
+def outcome(process: Process) -> Outcome:
     """How it ends, within a minute."""
     stdout, stderr = process.communicate(timeout=60)
-    return Outcome(process.returncode, stdout, stderr)
+    return Outcome(process.wait(), stdout, stderr)
 
 
 def alive(group: int) -> bool:
@@ -44,10 +32,11 @@ def alive(group: int) -> bool:
     return False
 
 
-def kill(process: subprocess.Popen[str], *, group: bool) -> None:
+def kill(process: Process, *, group: bool) -> None:
     """SIGKILL, and wait until nothing of it is left that could still write."""
     if group:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended
+            os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
     process.communicate()
