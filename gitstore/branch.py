@@ -111,9 +111,7 @@ class Branch:
         """Bring index and files at and below paths to the branch's head, by stock git."""
         known = [str(path) for path in paths if self._is_known(path)]
         try:
-            self.model.repository.git(
-                "--literal-pathspecs", "restore", "--source=HEAD", "--staged", "--worktree", "--", *known
-            )
+            self.model.repository.git("restore", "--source=HEAD", "--staged", "--worktree", "--", *known)
         except GitFailed as error:
             self._check_unlocked()
             raise GitstoreError(
@@ -147,7 +145,7 @@ class Branch:
     def _changed(self, paths: Sequence[PurePosixPath]) -> list[str]:
         """What git status lists at and below paths, files that git does not know included."""
         listed = self.model.repository.git(
-            "--no-optional-locks", "--literal-pathspecs", "status", "--porcelain=v1", "-z", "--no-renames",
+            "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames",
             "--untracked-files=all", "--", *map(str, paths),
         )  # fmt: skip
         return sorted(os.fsdecode(line[3:]) for line in listed.split(b"\0") if line)

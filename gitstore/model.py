@@ -50,8 +50,9 @@ class Model:
         repository = Repository.discover(directory)
         if not repository.directory.is_dir():
             raise GitstoreError(
-                f"{directory.absolute()} was moved: git still has it as {repository.directory}",
-                "git worktree repair, said there, tells git",
+                f"git's configuration says that the working copy is {repository.directory},"
+                " which is not there",
+                f"git config --file {repository.common}/config --unset core.worktree",
             )
         content = _identity(repository)
         if content is None:

@@ -180,7 +180,7 @@ def _uncommitted(model: Model) -> Iterator[FileChange]:
         return
     code = _code(model)
     listed = model.repository.git(
-        "--no-optional-locks", "--literal-pathspecs", "status", "--porcelain=v1", "-z", "--no-renames",
+        "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames",
         "--untracked-files=all", "--", str(code), SETTINGS, LOCK,
     )  # fmt: skip
     for line in os.fsdecode(listed).split("\0")[:-1]:

@@ -229,16 +229,18 @@ def test_a_commit_that_fails_leaves_everything_as_it_was(tmp_path: Path, git: Gi
         git("init", "--quiet", cwd=directory)
         git("add", ".gitignore", cwd=directory)
         git("commit", "--quiet", "--message", "before", cwd=directory)
-    git("config", "--global", "commit.gpgSign", "true", cwd=tmp_path)
-    git("config", "--global", "gpg.program", "false", cwd=tmp_path)
+    (tmp_path / "attributes").write_text("model.py filter=broken\n")
+    settings = {"core.attributesFile": str(tmp_path / "attributes"), "filter.broken.clean": "false"}
+    for key, value in {**settings, "filter.broken.required": "true"}.items():
+        git("config", "--global", key, value, cwd=tmp_path)
     before = picture(directory)
-    with pytest.raises(GitFailed, match=r"git commit: .*failed to sign the data"):
+    with pytest.raises(GitFailed, match=r"git add: .*clean filter 'broken' failed"):
         creation.create(directory)
     assert picture(directory) == before
     assert (directory / ".git").exists() is adopted
     if adopted:
         assert git("status", "--porcelain", cwd=directory) == ""
-    git("config", "--global", "--unset", "commit.gpgSign", cwd=tmp_path)
+    git("config", "--global", "--unset", "filter.broken.required", cwd=tmp_path)
     creation.create(directory)
     assert git("status", "--porcelain", cwd=directory) == ""
 

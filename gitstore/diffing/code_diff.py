@@ -48,7 +48,11 @@ def compare(
     """
     with _view(before, after) as view:
         files = tuple(_files(view.diff("--raw", "--numstat", "--no-renames", "-z")))
-        how = ("--patch" if patch else "--stat", f"--color={'always' if colour else 'never'}")
+        how = (
+            "--find-renames",
+            "--patch" if patch else "--stat",
+            f"--color={'always' if colour else 'never'}",
+        )
         return CodeDiff(files, view.diff(*how) if files else b"")
 
 
@@ -61,8 +65,9 @@ class _View(NamedTuple):
     after: Oid
 
     def diff(self, *options: str) -> bytes:
-        trees = (str(self.before), str(self.after))
-        return self.repository.git("diff", *options, *trees, "--", CODE, LOCK, variables=self.variables)
+        # The plumbing: git diff would run programs that the user's configuration names, and heed diff.*.
+        trees = ("-r", *options, str(self.before), str(self.after))
+        return self.repository.git("diff-tree", *trees, "--", CODE, LOCK, variables=self.variables)
 
 
 @contextmanager

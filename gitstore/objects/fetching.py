@@ -57,7 +57,7 @@ def fetched(
     """
     here.private.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tmp_fetch_", dir=here.private) as room:
-        git.run("init", "--quiet", "--bare", "--template=", room, cwd=here.private)
+        git.run("init", "--quiet", "--bare", *git.FORMAT, "--template=", room, cwd=here.private)
         Path(room, "objects", "info").mkdir(exist_ok=True)
         Path(room, "objects", "info", "alternates").write_bytes(b"%s\n" % bytes(here.common / "objects"))
         ref = _fetch_first(url, names, Path(room), progress)
@@ -106,6 +106,7 @@ def _fetch(url: str, ref: str, room: Path, progress: Callable[[float], None]) ->
         git.watch(
             *_ONE_PACK, "fetch", "--no-tags", "--no-write-fetch-head", "--progress",
             "--", url, f"{ref}:{ref}", cwd=room, hear=hear,
+            variables={"GIT_DIR": str(room)},
         )  # fmt: skip
     except GitFailed as error:
         if _MISSING in error.stderr:

@@ -13,9 +13,47 @@ from gitstore.errors import GitstoreError
 from gitstore.objects import lock
 
 # The user's hooks are for the user's git commands; what git does on our behalf must not depend on them.
-_WITHOUT_HOOKS = ("-c", "core.hooksPath=/dev/null")
+# Hooks in the configuration (git 2.54) have no path: git 2.56 disables those of an event by its name.
+_EVENTS = (
+    "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-checkout", "post-index-change",
+    "reference-transaction", "pre-auto-gc",
+)  # fmt: skip
+
+# Settings of the user that would change what git does for us. tests/compat/test_git_settings.py has all of
+# git-config(1), and why the others do no harm.
+_SETTINGS = {
+    "core.hooksPath": "/dev/null",
+    **{f"hook.{event}.enabled": "false" for event in _EVENTS},
+    "core.fsmonitor": "false",  # a program, which says what has changed
+    "gc.auto": "0",  # upkeep is for the user's commands, too
+    "maintenance.auto": "false",
+    "init.defaultRefFormat": "files",  # of git 2.45; earlier ones have no option for it
+    "submodule.recurse": "false",
+    "commit.gpgSign": "false",  # commits of gitstore are never signed, its tags are
+    "i18n.commitEncoding": "UTF-8",
+}
+_OPTIONS = tuple(word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}"))
+
+# Variables that lead git elsewhere, or change what it reads and writes (git(1), gitattributes(5)).
+_UNSET = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_ATTR_SOURCE", "GIT_COMMON_DIR", "GIT_DEFAULT_HASH",
+    "GIT_DEFAULT_REF_FORMAT", "GIT_DIFF_OPTS", "GIT_DIR", "GIT_EXTERNAL_DIFF", "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_INDEX_VERSION", "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS", "GIT_NO_LAZY_FETCH", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_QUARANTINE_PATH",
+    "GIT_REF_PARANOIA", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
+)  # fmt: skip
+_VARIABLES = {
+    "GIT_GRAFT_FILE": "/dev/null/none",  # of an empty one, git has advice to give
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",  # a snapshot is what its ids say; libgit2 sees no replacement either
+    "LANGUAGE": "en",  # messages as we know them, and nothing else of the locale
+}
 
 _PROGRESS = re.compile(r"(remote: )?[A-Z][\w ]+: +\d+% |remote: |From ")
+
+
+FORMAT = ("--object-format=sha1",)
+"""Options of git init, so that defaults of the user do not make a repository that we cannot read."""
 
 
 class GitFailed(GitstoreError):
@@ -45,7 +83,8 @@ def run(
 ) -> bytes:
     """Run git in `cwd`, without the user's hooks, and return its standard output.
 
-    `variables` are added to the environment git inherits. Raises `GitFailed` with git's message if
+    Pathspecs are literal. `variables` are added to the environment that git inherits, which is rid of
+    those that lead git elsewhere. Raises `GitFailed` with git's message if
     it exits with anything but 0, and `GitstoreError` if there is no git.
     """
     done = attempt(*arguments, cwd=cwd, stdin=stdin, variables=variables)
@@ -66,12 +105,9 @@ def attempt(
     `at_terminal`, its standard input is ours, so that what it starts can ask the person; that may
     live on (an agent that remembers passphrases), and holds no lock of ours.
     """
-    # env(1) adds variables without this room having to read the environment.
-    prefix = ["env", *(f"{name}={value}" for name, value in (variables or {}).items())] if variables else []
-    command = [*prefix, "git", *_WITHOUT_HOOKS, *arguments]
     with _explained(cwd):
         done = subprocess.run(
-            command,
+            _command(arguments, variables or {}),
             cwd=cwd,
             input=None if at_terminal else stdin,
             capture_output=True,
@@ -81,18 +117,18 @@ def attempt(
     return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
 
-def watch(*arguments: str, cwd: Path, hear: Callable[[str], None]) -> None:
+def watch(
+    *arguments: str, cwd: Path, hear: Callable[[str], None], variables: Mapping[str, str] | None = None
+) -> None:
     """Run git in `cwd` like `run`, and hand each piece of its progress to `hear` as it comes.
 
     It may ask the user, on the terminal, for a password. What it starts may live on (ssh, an agent that
     remembers passwords), and holds no lock of ours. Raises like `run`.
     """
-    # Its messages as we know them, and nothing else of the locale.
-    command = ["env", "LANGUAGE=en", "git", *_WITHOUT_HOOKS, *arguments]
     said = []
     with _explained(cwd):
         process = subprocess.Popen(
-            command,
+            _command(arguments, variables or {}),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -108,6 +144,13 @@ def watch(*arguments: str, cwd: Path, hear: Callable[[str], None]) -> None:
                 said.append(piece)
     if process.returncode:
         raise GitFailed(arguments, process.returncode, "".join(said))
+
+
+def _command(arguments: Sequence[str], variables: Mapping[str, str]) -> list[str]:
+    """Return what starts git: env(1) sets variables without this room having to read the environment."""
+    unset = (word for name in _UNSET for word in ("-u", name))
+    values = (f"{name}={value}" for name, value in {**_VARIABLES, **variables}.items())
+    return ["env", *unset, *values, "git", *_OPTIONS, *arguments]
 
 
 def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> str:
@@ -145,13 +188,13 @@ def nearest(directory: Path) -> Path:
     return next(each for each in (directory, *directory.parents) if each.is_dir())
 
 
-def identity(cwd: Path) -> str:
+def identity(cwd: Path, variables: Mapping[str, str] | None = None) -> str:
     """Who is at work in a directory, and when: name, mail, time and zone.
 
     Raises `GitstoreError` if git knows nobody.
     """
     try:
-        return line("var", "GIT_COMMITTER_IDENT", cwd=cwd)
+        return line("var", "GIT_COMMITTER_IDENT", cwd=cwd, variables=variables)
     except GitFailed as error:
         raise GitstoreError(
             "git does not know who you are",

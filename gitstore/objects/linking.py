@@ -54,7 +54,7 @@ def closure(target: Repository, source: Repository, root: Oid) -> set[Oid]:
     git asks in the target, so that no configuration, graft or replacement of the source has a say.
     Raises `Corrupt` if one is missing.
     """
-    command = ("--no-replace-objects", "rev-list", "--objects", "--no-object-names", str(root))
+    command = ("rev-list", "--objects", "--no-object-names", str(root))
     try:
         listed = target.git(*command, variables=borrowing(source))
     except GitFailed as error:

@@ -64,7 +64,7 @@ def kept(repository: Repository, found: Collection[Oid], *, also: Iterable[Oid] 
 
 def _listed(repository: Repository, *what: str) -> set[Oid]:
     try:
-        listed = repository.git("--no-replace-objects", "rev-list", *_BY_GIT, *what)
+        listed = repository.git("rev-list", *_BY_GIT, *what)
     except GitFailed as error:
         raise Corrupt(
             f"what is still needed cannot be told: {error.message}",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pygit2
 
@@ -18,6 +18,13 @@ from gitstore.objects.ref_record import RefRecord
 
 _ABSENT = "0" * 40  # how git update-ref spells it; here it is None
 _SYNCED = ("-c", "core.fsync=reference")  # which git does not do unless told
+
+
+class RunGit(Protocol):
+    """Runs stock git in a repository, like `Repository.git`."""
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Return its standard output. Raises `git.GitFailed`."""
 
 
 class RefChanged(GitstoreError):
@@ -42,9 +49,9 @@ class Change(NamedTuple):
 class Refs:
     """The refs of a repository, as one worktree sees them."""
 
-    def __init__(self, repository: pygit2.Repository, directory: Path, common: Path) -> None:
+    def __init__(self, repository: pygit2.Repository, run: RunGit, common: Path) -> None:
         self._repository = repository
-        self._directory = directory
+        self._run = run
         self._common = common
         self._record = RefRecord(common / "gitstore")
 
@@ -104,10 +111,9 @@ class Refs:
         """
         commands = "".join(_command(change) for change in changes)
         try:
-            git.run(
-                *_SYNCED, "update-ref", "--stdin", "-z", "-m", f"gitstore: {reason}",
-                cwd=self._directory, stdin=commands.encode(),
-            )  # fmt: skip
+            self._run(
+                *_SYNCED, "update-ref", "--stdin", "-z", "-m", f"gitstore: {reason}", stdin=commands.encode()
+            )
         except git.GitFailed as error:
             raise self._explained(changes, error) from error
         self._sync_names(change.ref for change in changes)
@@ -116,7 +122,7 @@ class Refs:
     def point(self, ref: str, goal: str, reason: str) -> None:
         """Make `ref` a symbolic ref to `goal`, which need not exist yet. Raises `Locked` like `change`."""
         try:
-            git.run(*_SYNCED, "symbolic-ref", "-m", f"gitstore: {reason}", ref, goal, cwd=self._directory)
+            self._run(*_SYNCED, "symbolic-ref", "-m", f"gitstore: {reason}", ref, goal)
         except git.GitFailed as error:
             raise self._locked(ref) or error from error
         self._sync_names([ref])

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import pygit2
 
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
-from gitstore.objects import commit, git, lock, worktrees
+from gitstore.objects import commit, discovery, git, lock, worktrees
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
+from gitstore.objects.git import Ended
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -34,6 +36,23 @@ _FOREIGN = re.compile("repository path '(.*)' is not owned by current user")
 """What libgit2 says of what git calls dubious ownership."""
 
 
+_TRUE = ("true", "yes", "on", "1")
+
+_FORMATS = (
+    (
+        "extensions.objectFormat", "sha1",
+        "has SHA-256 object ids, which gitstore does not write",
+        "make it anew with git init --object-format=sha1",
+    ),
+    (
+        "extensions.refStorage", "files",
+        "keeps its refs in a reftable, which gitstore does not read",
+        "git refs migrate --ref-format=files (git 2.46) makes them files",
+    ),
+)  # fmt: skip
+"""What a repository may be in another format: the key, our value, and what to say."""
+
+
 class Repository:
     """A repository as seen from one of its working copies, or bare.
 
@@ -41,40 +60,55 @@ class Repository:
     to this working copy, `common` to all of them.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the repository whose git directory is `path`. Raises `GitstoreError`."""
+    def __init__(self, path: Path, top: Path | None = None) -> None:
+        """Open the repository whose git directory is `path`, as its working copy `top` sees it.
+
+        Without `top`, that is the working copy that git has noted, if any. Raises `GitstoreError`.
+        """
+        _allow_extensions()
         try:
             self._pygit2 = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
         except pygit2.GitError as error:
             raise _refused(path, error) from error
         self.git_directory = Path(self._pygit2.path)
-        self.common = _common(self.git_directory)
-        self.is_bare = self._pygit2.is_bare
-        self.directory = self.git_directory if self.is_bare else Path(self._pygit2.workdir)
+        self.common = discovery.common_of(self.git_directory)
+        _check_format(self.common)
+        directory = self._working_copy(top)
+        self.is_bare = directory is None
+        self.directory = directory or self.git_directory
 
     @classmethod
     def discover(cls, directory: Path) -> Repository:
         """The repository that `directory` lies in. Raises `NotAModel` if it lies in none."""
-        try:
-            found = pygit2.discover_repository(str(directory.absolute()))
-        except (pygit2.GitError, KeyError):
-            found = None
-        if found is None:
+        place = discovery.find(directory.absolute())
+        if place is None:
             raise NotAModel(
                 f"{directory.absolute()} is not in a git repository", "gitstore init makes a model here"
             )
-        return cls(Path(found))
+        return cls(place.git_directory, place.top)
 
     @classmethod
     def create(cls, directory: Path, branch: str = "main") -> Repository:
         """A new repository in `directory`, on an unborn branch, with git's own defaults and templates."""
         directory.mkdir(parents=True, exist_ok=True)
-        git.run("init", "--quiet", f"--initial-branch={branch}", cwd=directory)
-        return cls(directory / ".git")
+        git.run("init", "--quiet", *git.FORMAT, f"--initial-branch={branch}", cwd=directory)
+        return cls(directory / ".git", directory)
 
     def git(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
         """Run stock git here, without hooks. Raises `git.GitFailed`."""
-        return git.run(*arguments, cwd=self.directory, stdin=stdin, variables=variables)
+        return git.run(
+            *arguments, cwd=self.directory, stdin=stdin, variables=self.variables | dict(variables or {})
+        )
+
+    def attempt(self, *arguments: str) -> Ended:
+        """Run stock git here like `git`, for which an exit code other than 0 is an answer."""
+        return git.attempt(*arguments, cwd=self.directory, variables=self.variables)
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """The environment in which git acts on this repository and working copy, wherever it is started."""
+        found = {"GIT_DIR": str(self.git_directory)}
+        return found if self.is_bare else found | {"GIT_WORK_TREE": str(self.directory)}
 
     @cached_property
     def objects(self) -> ObjectDatabase:
@@ -85,7 +119,7 @@ class Repository:
     @cached_property
     def refs(self) -> Refs:
         """The refs of the repository."""
-        return Refs(self._pygit2, self.directory, self.common)
+        return Refs(self._pygit2, self.git, self.common)
 
     def vanished(self) -> list[Vanished]:
         """What refs held that vanished, or were moved, without gitstore, and that gc keeps for now.
@@ -163,7 +197,7 @@ class Repository:
 
         By git's own rules, environment included. Raises `GitstoreError` if git knows no identity.
         """
-        return git.identity(self.directory)
+        return git.identity(self.directory, self.variables)
 
     def worktrees(self) -> list[Worktree]:
         """All working copies, that of the repository itself first unless it is bare."""
@@ -180,7 +214,31 @@ class Repository:
 
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""
-        git.run("config", "--local", key, value, cwd=self.directory)
+        self.git("config", "--local", key, value)
+
+    def _working_copy(self, top: Path | None) -> Path | None:
+        """Return where the files are; `None` if the repository is bare.
+
+        By git's rules: what is called `.git` has its working copy around it, unless the configuration
+        says otherwise.
+        """
+        if self.git_directory != self.common:
+            return top or worktrees.directory(self.git_directory)
+        elsewhere = self._own_config("core.worktree")
+        if elsewhere is not None:
+            return Path(os.path.normpath(self.git_directory / elsewhere))
+        if (self._own_config("core.bare") or "").lower() in _TRUE:
+            return None
+        return top or (self.git_directory.parent if self.git_directory.name == ".git" else None)
+
+    def _own_config(self, key: str) -> str | None:
+        """Return a value of what says where the working copy is, and is in no file of the user's."""
+        for path in (self.git_directory / "config.worktree", self.common / "config"):
+            try:
+                return pygit2.Config(str(path))[key]
+            except (KeyError, OSError, pygit2.GitError):
+                continue
+        return None
 
     def _prepare(self) -> None:
         """Configure what every repository that gitstore writes to needs, once."""
@@ -207,20 +265,22 @@ def _refused(path: Path, error: pygit2.GitError) -> GitstoreError:
             f"{foreign[1]} belongs to somebody else, and git is not told to trust it",
             f"if you trust it: git config --global --add safe.directory {shlex.quote(foreign[1])}",
         )
-    try:
-        if git.line("rev-parse", "--show-object-format", cwd=path) == "sha256":
-            return GitstoreError(
-                "this repository has SHA-256 object ids, which gitstore does not write",
-                "make it anew with git init --object-format=sha1",
-            )
-    except (GitstoreError, OSError):
-        pass  # git does not open it either
+    _check_format(discovery.common_of(path))
     return GitstoreError(f"{path}: {error}")
 
 
-def _common(git_directory: Path) -> Path:
-    """The directory that linked worktrees share, gitrepository-layout(5)."""
+def _check_format(common: Path) -> None:
+    """Raise `GitstoreError` for a repository whose format git may know, and gitstore does not."""
     try:
-        return (git_directory / (git_directory / "commondir").read_text().strip()).resolve()
-    except FileNotFoundError:
-        return git_directory
+        config = pygit2.Config(str(common / "config"))
+    except (OSError, pygit2.GitError):
+        return
+    for key, ours, what, remedy in _FORMATS:
+        if key in config and str(config[key]).lower() != ours:
+            raise GitstoreError(f"{common} {what}", remedy)
+
+
+@cache
+def _allow_extensions() -> None:
+    """Let libgit2 open repositories with extensions that do not concern what it does for us."""
+    pygit2.option(pygit2.enums.Option.SET_EXTENSIONS, ["partialclone", "refstorage"], 2)

@@ -11,15 +11,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitstore.objects import git
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 
 SIGNERS = "gpg.ssh.allowedSignersFile"
 
 _WITHOUT_SIGNERS = ("-c", f"{SIGNERS}=/dev/null")
-_ENGLISH = {"LANGUAGE": "en"}
-
 # What gpg and gpgsm say, GnuPG's doc/DETAILS; "exclusive" in git's gpg-interface.c, so only one may be said.
 _VERDICTS = {
     "GOODSIG": "good",
@@ -63,7 +60,8 @@ class Signature:
 
 def knows_signers(repository: Repository) -> bool:
     """Whether git is configured to know SSH keys."""
-    return git.attempt("config", "--get", SIGNERS, cwd=repository.directory).returncode == 0
+    done = repository.attempt("config", "--get", SIGNERS)
+    return done.returncode == 0
 
 
 def check(repository: Repository, oid: Oid, scheme: str, *, signers: bool = True) -> Signature:
@@ -71,13 +69,7 @@ def check(repository: Repository, oid: Oid, scheme: str, *, signers: bool = True
 
     Without known `signers` git would not look at SSH signatures; then all their keys are unknown.
     """
-    done = git.attempt(
-        "--no-replace-objects",
-        *(() if signers else _WITHOUT_SIGNERS),
-        *("verify-tag", "--raw", str(oid)),
-        cwd=repository.directory,
-        variables=_ENGLISH,
-    )
+    done = repository.attempt(*(() if signers else _WITHOUT_SIGNERS), "verify-tag", "--raw", str(oid))
     read = _of_ssh if scheme == "ssh" else _of_keyring
     return read(scheme, done.stderr, accepted=done.returncode == 0)
 

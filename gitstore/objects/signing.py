@@ -116,7 +116,7 @@ def _scratch(repository: Repository) -> Iterator[Path]:
 
 def _configuration(repository: Repository) -> dict[str, str | None]:
     """What the configuration says of keys and programs; a value that is `None` is a plain "yes"."""
-    listed = git.attempt("config", "-z", "--get-regexp", r"^(gpg|user)\.", cwd=repository.directory)
+    listed = repository.attempt("config", "-z", "--get-regexp", r"^(gpg|user)\.")
     found: dict[str, str | None] = {}
     for each in listed.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]:
         key, separator, value = each.partition("\n")

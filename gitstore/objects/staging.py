@@ -93,8 +93,8 @@ def listing(
         _add(repository, code, variables)
         if forced:
             force = ("add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul")
-            repository.git(*_PASSING, "--literal-pathspecs", *force, stdin=forced, variables=variables)
-        command = ("--literal-pathspecs", "ls-files", "--stage", "-z", "--", str(code))
+            repository.git(*_PASSING, *force, stdin=forced, variables=variables)
+        command = ("ls-files", "--stage", "-z", "--", str(code))
         lines = repository.git(*command, variables=variables).decode("utf-8", "surrogateescape")
     found: dict[PurePosixPath, FileEntry] = {}
     for line in lines.split("\0")[:-1]:
@@ -118,20 +118,19 @@ def code_tree(repository: Repository, code: PurePosixPath, variables: Mapping[st
     top = _write_tree(repository, variables)
     if code == TOP:
         return top if repository.git("ls-tree", str(top), variables=variables) else None
-    listed = repository.git(
-        "--literal-pathspecs", "ls-tree", "-z", str(top), "--", str(code), variables=variables
-    )
+    listed = repository.git("ls-tree", "-z", str(top), "--", str(code), variables=variables)
     words = listed.partition(b"\t")[0].split()
     return Oid.parse(words[2].decode()) if words[1:2] == [b"tree"] else None
 
 
 def _add(repository: Repository, code: PurePosixPath, variables: Mapping[str, str]) -> None:
     """Bring the copy of the index to what the code directory has; at the top, to that and nothing else."""
-    add: tuple[str, ...] = ("--literal-pathspecs", "add", "--all", "--", str(code))
+    add: tuple[str, ...] = ("add", "--all", "--", str(code))
     if code == TOP:
         remove = ("rm", "--cached", "-r", "--force", "--sparse", "--quiet", "--ignore-unmatch", "--")
-        repository.git(*_PASSING, "--literal-pathspecs", *remove, *BESIDE_CODE, variables=variables)
-        add = ("--no-literal-pathspecs", "add", "--all", "--", str(code), *_BUT_NO_CODE)
+        repository.git(*_PASSING, *remove, *BESIDE_CODE, variables=variables)
+        variables = {**variables, "GIT_LITERAL_PATHSPECS": "0"}
+        add = ("add", "--all", "--", str(code), *_BUT_NO_CODE)
     try:
         repository.git(*_PASSING, *add, variables=variables)
     except GitFailed as error:
@@ -185,7 +184,6 @@ def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Pa
                 "GIT_INDEX_FILE": str(index),
                 "GIT_OBJECT_DIRECTORY": str(objects),
                 **borrowing(repository, *others),
-                "LANGUAGE": "en",  # its messages as we know them, and nothing else of the locale
             },
         )
 

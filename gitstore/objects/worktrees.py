@@ -38,11 +38,16 @@ def linked(common: Path) -> list[Worktree]:
 
 
 def _linked(administration: Path) -> Worktree | None:
-    place = _line(administration / "gitdir")
-    if not place:
+    where = directory(administration)
+    if where is None:
         return None
-    directory = Path(os.path.normpath(administration / place)).parent
-    return Worktree(directory, *_head(administration), _line(administration / "locked"))
+    return Worktree(where, *_head(administration), _line(administration / "locked"))
+
+
+def directory(administration: Path) -> Path | None:
+    """Return where git has noted that a linked working copy is."""
+    place = _line(administration / "gitdir")
+    return Path(os.path.normpath(administration / place)).parent if place else None
 
 
 def _head(directory: Path) -> tuple[str | None, Oid | None]:

@@ -95,7 +95,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 def test_sha256_is_refused(tmp_path: Path) -> None:
     git("init", "--quiet", "--object-format=sha256", cwd=tmp_path)
     with fails(
-        "this repository has SHA-256 object ids, which gitstore does not write",
+        f"{tmp_path}/.git has SHA-256 object ids, which gitstore does not write",
         hint="make it anew with git init --object-format=sha1",
     ):
         Repository.discover(tmp_path)
