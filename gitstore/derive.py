@@ -7,8 +7,10 @@ repository, tags and states under the model's prefix.
 from __future__ import annotations
 
 import shlex
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from gitstore import first_state, inheritance
@@ -17,10 +19,10 @@ from gitstore.first_state import COPIED, Content, FirstState
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostDerive
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
-from gitstore.objects import extract, lock
+from gitstore.objects import extract, lock, worktree_building, worktrees
+from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import durable_file, sync_directory
 from gitstore.objects.files import Progress
-from gitstore.objects.git import GitFailed
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack_writer import Written
@@ -84,15 +86,20 @@ def derive(
     """
     repository = base.repository
     check_name(name, "model")
-    target = directory.absolute()
+    target = directory.parent.resolve() / directory.name
     with lock.derivation(repository.private):
-        is_made = _prepare(base, name, target)
-    # Making a state can take long: others derive meanwhile.
-    with nullcontext() if is_made else state.ready(base) as content, lock.derivation(repository.private):
-        pack = None if _prepare(base, name, target) else _write(base, name, content, progress)
-        _activate(repository, name)
-        _add_worktree(repository, name, target)
-    repository.maintain()
+        begun = _prepare(base, name, target)
+    pack = None
+    if begun is not _Begun.WHOLE:
+        # Making a state can take long: others derive meanwhile.
+        with (
+            nullcontext() if begun is _Begun.BRANCH else state.ready(base) as content,
+            lock.derivation(repository.private),
+        ):
+            begun = _prepare(base, name, target)
+            pack = _make(base, name, content, target, begun, progress)
+    with only_warn(f"the packs of {repository.common} are not merged"):
+        repository.maintain()
     return announced(Derived(Model.open(target), base, pack))
 
 
@@ -105,25 +112,43 @@ def announced(made: Derived) -> Derived:
     return made
 
 
-def _prepare(base: Snapshot, name: str, target: Path) -> bool:
-    """Make sure that model and worktree can be made; whether an earlier call has made all but the latter."""
-    _remove_begun(base.repository)
-    _clear_interrupted(base.repository, name, target)
+class _Begun(Enum):
+    """What an earlier call has made that was killed: nothing that counts, the model, or its directory too."""
+
+    NOTHING = 0
+    BRANCH = 1
+    WHOLE = 2
+
+
+def _prepare(base: Snapshot, name: str, target: Path) -> _Begun:
+    """Make sure that model and worktree can be made, and clear away what earlier calls have left."""
+    repository = base.repository
+    _remove_begun(repository)
+    if target in _settle_interrupted(repository):
+        return _Begun.WHOLE
     extract.check_free(target, OTHER_PLACE)
     if _was_interrupted(base, name):
-        return True
+        return _Begun.BRANCH
     _check_vacant(base, name)
-    return False
+    return _Begun.NOTHING
 
 
-def _clear_interrupted(repository: Repository, name: str, target: Path) -> None:
-    """Remove the half-made worktree of an earlier call that was killed: it is still locked."""
-    if repository.refs.get(f"refs/heads/{name}") is None:
-        return
-    # Killed at its very beginning, git has made it without a branch.
-    begun = [(target, branch, _UNFINISHED) for branch in (name, None)]
-    if any((each.directory, each.branch, each.locked) in begun for each in repository.worktrees()):
-        repository.git("worktree", "remove", "--force", "--force", "--", str(target))
+def _settle_interrupted(repository: Repository) -> list[Path]:
+    """Finish or remove the worktrees of earlier calls that were killed: they are locked still.
+
+    One whose directory is there is whole; these are returned. Of any other git has the administration
+    only, and nobody can have changed anything.
+    """
+    whole = []
+    for each in worktrees.administrations(repository.common):
+        if each.locked != _UNFINISHED:
+            continue
+        if each.directory is not None and worktree_building.is_whole(each.path, each.directory):
+            worktree_building.finish(each.path)
+            whole.append(each.directory)
+        else:
+            worktree_building.remove_administration(repository, each.path)
+    return whole
 
 
 def _was_interrupted(base: Snapshot, name: str) -> bool:
@@ -159,16 +184,23 @@ def _line(base: Snapshot) -> set[str]:
     return {base.model, root}
 
 
-def _write(base: Snapshot, name: str, content: Content, progress: Progress) -> Written | None:
-    """Write the branch's first commit and the state, then the refs, the branch last."""
-    repository = base.repository
-    identity = repository.identity()
+def _make(
+    base: Snapshot, name: str, content: Content, target: Path, begun: _Begun, progress: Progress
+) -> Written | None:
+    """Write the branch's first commit and the state, then the refs, while the directory is ready to appear."""
+    repository, refs = base.repository, base.repository.refs
     with repository.writer() as writer:
         inheritance.check_there(base)
-        head = inheritance.add_first_commit(base, name, identity, writer)
-        saved = first_state.add(repository, name, content, writer, progress)
+        head, saved = refs.get(f"refs/heads/{name}"), None
+        is_new = begun is _Begun.NOTHING or head is None
+        if is_new:
+            head = inheritance.add_first_commit(base, name, repository.identity(), writer)
+            saved = first_state.add(repository, name, content, writer, progress)
         pack = writer.finish()
-        _point(repository, name, head, saved)
+        with _worktree(repository, name, target, head):
+            if is_new:
+                _point(repository, name, head, saved)
+            _activate(repository, name)
     return pack
 
 
@@ -186,7 +218,7 @@ def _activate(repository: Repository, name: str) -> None:
     """Make the first state the active one, if it is saved: an earlier call may have got no further."""
     refs, ref = repository.refs, f"refs/states/{name}/{FIRST_STATE}"
     if refs.get(ref) is not None:
-        refs.point(f"refs/states/{name}/HEAD", ref, f"derive {name}")
+        refs.point(f"refs/states/{name}/HEAD", ref)
     (repository.private / _BEGUN).unlink(missing_ok=True)
 
 
@@ -209,16 +241,24 @@ def _remove_begun(repository: Repository) -> None:
     begun.unlink()
 
 
-def _add_worktree(repository: Repository, name: str, target: Path) -> None:
-    """Check the branch out in a linked worktree, the code read-only."""
-    locked = ("--lock", "--reason", _UNFINISHED)
+@contextmanager
+def _worktree(repository: Repository, name: str, target: Path, head: Oid) -> Iterator[None]:
+    """The model's directory, the code read-only, which appears when the block has made the branch."""
+
+    def complete(directory: Path) -> None:
+        set_writable(directory / CODE, writable=False)
+        (directory / STATES / FIRST_STATE).mkdir(parents=True)
+
     try:
-        repository.git("worktree", "add", "--quiet", *locked, "--", str(target), name)
-    except GitFailed as error:
+        with worktree_building.new_worktree(
+            repository, target, branch=name, commit=head, lock_reason=_UNFINISHED, complete=complete
+        ):
+            yield
+    except (GitstoreError, OSError) as error:
+        if repository.refs.get(f"refs/heads/{name}") != head:
+            raise
+        reason = error.message if isinstance(error, GitstoreError) else error.strerror
         raise GitstoreError(
-            f"the model {name} is made, but not its directory: {error.message}",
-            f"mend that, then say the same again, or git worktree add DIR {name}",
+            f"the model {name} is made, but not its directory: {reason}",
+            f"fix that, then run the same command again, or git worktree add DIR {name}",
         ) from error
-    set_writable(target / CODE, writable=False)
-    (target / STATES / FIRST_STATE).mkdir(parents=True)
-    repository.git("worktree", "unlock", "--", str(target))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.errors import Corrupt, GitstoreError
-from gitstore.objects import collect, graph, orphans, tag
+from gitstore.objects import collect, graph, orphans, tag, worktrees
 from gitstore.objects.collect import Change, Plan
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
@@ -45,7 +45,8 @@ class Collected:
     """What a collection did, or would do. All sizes are bytes.
 
     `snapshots` are removed ones, with what was in our packs for them alone. `left` is dead in large
-    packs of ours that are mostly alive, `foreign` in packs and loose objects of git. `locks` are files.
+    packs of ours that are mostly alive, `foreign` in packs and loose objects of git. `locks` are files,
+    `damaged` directories of working copies that a git which was killed has left half-made.
     `vanished` are refs that are gone without gitstore, and whose objects are kept for now.
     """
 
@@ -58,6 +59,7 @@ class Collected:
     foreign: int
     locks: list[Path]
     vanished: list[Vanished]
+    damaged: list[Path]
 
 
 def gc(
@@ -105,6 +107,7 @@ def gc(
         foreign=foreign,
         locks=orphans.stale_locks(repository),
         vanished=vanished,
+        damaged=[each.path for each in worktrees.damaged(repository.common)],
     )
 
 

@@ -14,7 +14,7 @@ from gitstore.derive import OTHER_PLACE, Derived, announced
 from gitstore.errors import Corrupt
 from gitstore.first_state import COPIED, FirstState
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
-from gitstore.objects import extract, git
+from gitstore.objects import checkout, extract, git
 from gitstore.objects.construction import construction
 from gitstore.objects.files import Progress
 from gitstore.objects.pack_writer import Written
@@ -73,7 +73,7 @@ def _write(
             changes.append(Change(ref, None, saved))
         repository.refs.change(changes, f"derive {name}")
         if saved is not None:
-            repository.refs.point("refs/states/HEAD", ref, f"derive {name}")
+            repository.refs.point("refs/states/HEAD", ref)
     return pack
 
 
@@ -86,7 +86,10 @@ def _here(repository: Repository, base: Snapshot) -> Snapshot:
 
 
 def _check_out(repository: Repository) -> None:
-    """Put the branch's files on disk, the code read-only."""
+    """Put the branch's files on disk, the code read-only. Raises `GitstoreError` if not all are there."""
     repository.git("reset", "--quiet", "--hard")
+    head = repository.refs.get("HEAD")
+    if head is not None:
+        checkout.check_complete(repository, repository.commit(head).tree, repository.directory)
     set_writable(repository.directory / CODE, writable=False)
     (repository.directory / STATES / FIRST_STATE).mkdir(parents=True)

@@ -292,7 +292,7 @@ def _way_in(model: Model, name: str) -> str:
 def _point(model: Model, name: str) -> None:
     goal = model.state_ref(name)
     if model.repository.refs.symbolic(model.state_ref("HEAD")) != goal:
-        model.repository.refs.point(model.state_ref("HEAD"), goal, f"use state {name}")
+        model.repository.refs.point(model.state_ref("HEAD"), goal)
 
 
 def _digest(model: Model, listing: Listing, progress: Progress) -> Oid:

@@ -15,6 +15,7 @@ from gitstore.derive import Derived
 from gitstore.errors import GitstoreError
 from gitstore.first_state import ABSENT
 from gitstore.model import Model
+from gitstore.objects import worktree_building
 from gitstore.run import operations
 from tests.support.commands import Fsck, Git
 from tests.support.models import make, noise, picture, put, refs, take, user_cache
@@ -396,6 +397,8 @@ class TestInterrupted:
             base = take(model, "v1")
             script = (
                 "import os, signal, sys; from pathlib import Path; from gitstore import derive, reference;"
+                "from gitstore.objects import construction, worktree_building;"
+                "end = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
                 f"{step};"
                 "derive.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
             )
@@ -410,12 +413,13 @@ class TestInterrupted:
     @pytest.mark.parametrize(
         "step",
         [
-            "derive._point = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
-            "derive._add_worktree = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
-            "Path.chmod = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
-            "os.walk = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
+            "Path.chmod = end",
+            "derive._point = end",
+            "worktree_building._appear = end",
+            "construction._appear = end",
+            "worktree_building.finish = end",
         ],
-        ids=["before the branch", "before the worktree", "before the files are read-only", "in the worktree"],
+        ids=["in the worktree", "no branch", "no administration", "no directory", "still locked"],
     )
     def test_the_same_again_finishes_it(
         self, killed: object, model: Model, git: Git, fsck: Fsck, step: str
@@ -457,12 +461,31 @@ class TestInterrupted:
     def test_a_directory_that_cannot_be_made(self, model: Model, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         base = take(model, "v1")
-        with pytest.raises(GitstoreError) as caught:
+        before = refs(model.directory)
+        with pytest.raises(GitstoreError, match=r"file/dogs cannot be made: File exists$"):
             derive.derive(base, "dogs", tmp_path / "file" / "dogs")
-        assert caught.value.message.startswith(
-            "the model dogs is made, but not its directory: git worktree: "
-        )
-        assert caught.value.hint == "mend that, then say the same again, or git worktree add DIR dogs"
+        assert refs(model.directory) == before
+        assert derive.derive(base, "dogs", tmp_path / "dogs").model.name == "dogs"
+
+    def test_a_directory_that_cannot_appear(
+        self, model: Model, tmp_path: Path, git: Git, fsck: Fsck, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The model is made by then, and what is said of it is true."""
+        base = take(model, "v1")
+        with monkeypatch.context() as patched:
+            # Nobody else looks into the directory: what appears in it is there in time.
+            appear = worktree_building._appear
+            taken = tmp_path / "dogs" / "somebody's"
+            patched.setattr(
+                worktree_building, "_appear", lambda *given: (taken.mkdir(parents=True), appear(*given))[1]
+            )
+            with pytest.raises(GitstoreError) as caught:
+                derive.derive(base, "dogs", tmp_path / "dogs")
+        assert caught.value.message.startswith("the model dogs is made, but not its directory: ")
+        assert caught.value.hint == "fix that, then run the same command again, or git worktree add DIR dogs"
+        assert git("worktree", "list", "--porcelain", cwd=model.directory).count("worktree ") == 1
+        fsck(model.directory)
+        taken.rmdir()
         assert derive.derive(base, "dogs", tmp_path / "dogs").model.name == "dogs"
 
     def test_a_finished_model_is_not_made_twice(self, dogs: Model, model: Model, tmp_path: Path) -> None:

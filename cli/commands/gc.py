@@ -97,6 +97,10 @@ def _show(done: Collected, cleared: Cleared, verb: str) -> None:
     _show_vanished(done)
     for lock in done.locks:
         output.message(f"{lock} is a lock of git; if no git is running, a crash left it: remove it")
+    for path in done.damaged:
+        output.message(
+            f"{path} is a half-made working copy of git; if no git is running, a crash left it: rm -r it"
+        )
 
 
 def _show_vanished(done: Collected) -> None:
@@ -124,5 +128,6 @@ def _json(done: Collected, cleared: Cleared, *, dry_run: bool) -> dict[str, obje
         "vanished": [
             {"ref": each.ref, "oid": str(each.oid), "since": int(each.since)} for each in done.vanished
         ],
+        "damaged": [str(path) for path in done.damaged],
         "dry_run": dry_run,
     }

@@ -7,7 +7,6 @@ told from what another process is still building, and the next that builds at th
 from __future__ import annotations
 
 import glob
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,8 @@ from pathlib import Path
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import lock
-from gitstore.objects.durability import sync_directory, sync_file
+from gitstore.objects.afterwards import only_warn
+from gitstore.objects.durability import sync_directory, sync_tree
 from gitstore.objects.extract import remove_tree
 from gitstore.objects.permissions import open_up
 
@@ -28,7 +28,10 @@ def construction(place: Path) -> Iterator[Path]:
     the new directory is on disk before it has its name.
     """
     missing = [each for each in place.parents if not each.exists()]
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(place, error) from error
     for path in place.parent.glob(f"{glob.escape(_prefix(place))}*"):
         _remove_abandoned(path)
     with _begun(place) as directory:
@@ -70,20 +73,12 @@ def _appear(directory: Path, place: Path) -> None:
         directory.rename(place)
     except OSError as error:
         raise _refused(place, error) from error
-    sync_directory(place.parent)
+    with only_warn(f"{place} may not survive a power failure"):
+        sync_directory(place.parent)
 
 
 def _refused(place: Path, error: OSError) -> GitstoreError:
     return GitstoreError(f"{place} cannot be made: {error.strerror}", "name another directory")
-
-
-def sync_tree(directory: Path) -> None:
-    """Write a directory to disk, with all that is in it."""
-    for folder, _, names in os.walk(directory):
-        for path in (Path(folder, name) for name in names):
-            if not path.is_symlink():
-                sync_file(path)
-        sync_directory(Path(folder))
 
 
 def _prefix(place: Path) -> str:

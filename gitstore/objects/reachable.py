@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitstore.errors import Corrupt
-from gitstore.objects import graph
+from gitstore.objects import graph, worktrees
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.git import GitFailed
 from gitstore.objects.oid import Oid
@@ -47,7 +47,9 @@ def held(repository: Repository, *, without: Collection[str] = ()) -> set[Oid]:
     tips = _tips(repository, without)
     # The active state's symbolic ref holds nothing that the ref it leads to does not.
     left_out = (*without, "refs/states/HEAD", "refs/states/*/HEAD") if without else ()
-    found = _listed(repository, *(f"--exclude={ref}" for ref in left_out), "--all")
+    # Not --all, which is all working copies' HEADs as well: it fails where one is half-made.
+    heads = {str(each.detached) for each in repository.worktrees() if each.detached is not None}
+    found = _listed(repository, *(f"--exclude={ref}" for ref in left_out), "--glob=refs/*", *heads)
     tips |= _tips(repository, without)
     return found | _beyond(repository.objects, tips, found)
 
@@ -57,20 +59,39 @@ def kept(repository: Repository, found: Collection[Oid], *, also: Iterable[Oid] 
 
     Raises `Corrupt`.
     """
-    staged = _listed(repository, "--indexed-objects")
-    mentioned = {*also, *staged, *_logged(repository.common), *_under_way(repository.common)}
+    mentioned = {*also, *_staged(repository), *_logged(repository.common), *_under_way(repository.common)}
     return _beyond(repository.objects, mentioned, found)
+
+
+def _staged(repository: Repository) -> set[Oid]:
+    """What the indexes of all working copies hold. Those of half-made ones are read one by one."""
+    if not worktrees.damaged(repository.common):
+        return _listed(repository, "--indexed-objects")
+    staged = set()
+    for directory in (repository.common, *repository.common.glob("worktrees/*")):
+        if (directory / "index").is_file():
+            variables = {"GIT_INDEX_FILE": str((directory / "index").absolute())}
+            try:
+                lines = repository.git("ls-files", "--stage", "-z", variables=variables).split(b"\0")[:-1]
+            except GitFailed as error:
+                raise _unknown(error) from error
+            staged |= {Oid.parse(line.split(b" ")[1]) for line in lines}
+    return staged
 
 
 def _listed(repository: Repository, *what: str) -> set[Oid]:
     try:
         listed = repository.git("rev-list", *_BY_GIT, *what)
     except GitFailed as error:
-        raise Corrupt(
-            f"what is still needed cannot be told: {error.message}",
-            "gitstore verify --all tells what is wrong",
-        ) from error
+        raise _unknown(error) from error
     return {Oid(bytes.fromhex(line)) for line in listed.decode("ascii").split()}
+
+
+def _unknown(error: GitFailed) -> Corrupt:
+    return Corrupt(
+        f"what is still needed cannot be told: {error.message}",
+        "gitstore verify --all tells what is wrong",
+    )
 
 
 def _beyond(objects: ObjectDatabase, roots: Collection[Oid], found: Collection[Oid]) -> set[Oid]:

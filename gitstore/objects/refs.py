@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -12,12 +12,15 @@ import pygit2
 
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git
+from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import sync_directory
 from gitstore.objects.oid import Oid
 from gitstore.objects.ref_record import RefRecord
 
 _ABSENT = "0" * 40  # how git update-ref spells it; here it is None
 _SYNCED = ("-c", "core.fsync=reference")  # which git does not do unless told
+
+_BEFORE_ANY = "cannot lock ref"  # git locks all refs before it changes any; it does not translate this
 
 
 class RunGit(Protocol):
@@ -103,29 +106,92 @@ class Refs:
         """All refs with what they hold, in no order."""
         return {each.name: each.raw_target for each in self._repository.references.iterator()}
 
-    def change(self, changes: list[Change], reason: str) -> None:
+    def change(self, changes: Sequence[Change], reason: str) -> None:
         """Make all changes or none, if every ref still is what `old` says.
 
         Durable on return. Raises `RefChanged` if a ref is not as expected and `Locked` if another git
-        process is changing it.
+        process is changing it. Killed, several deletions have happened all or none; of other changes
+        git may have made the first ones only: it renames a file for each new value, and deletes last.
         """
-        commands = "".join(_command(change) for change in changes)
+        if sum(change.new is None for change in changes) > 1:
+            self._pack(changes)
         try:
-            self._run(
-                *_SYNCED, "update-ref", "--stdin", "-z", "-m", f"gitstore: {reason}", stdin=commands.encode()
-            )
+            self._update(changes, reason)
         except git.GitFailed as error:
-            raise self._explained(changes, error) from error
+            # Git may fail after it has made changes: a full disk as it writes a log, a signal.
+            left = [change for change in changes if self._now(change) != change.new]
+            if len(left) == len(changes) or _BEFORE_ANY in error.stderr:
+                raise self._explained(changes, error) from error
+            if left:
+                self._finish(changes, left, reason)
         self._sync_names(change.ref for change in changes)
         self._record.note((change.ref, change.old, change.new) for change in changes)
 
-    def point(self, ref: str, goal: str, reason: str) -> None:
-        """Make `ref` a symbolic ref to `goal`, which need not exist yet. Raises `Locked` like `change`."""
+    def _update(self, changes: Iterable[Change], reason: str) -> None:
+        commands = "".join(_command(change) for change in changes)
+        self._run(
+            *_SYNCED, "update-ref", "--stdin", "-z", "-m", f"gitstore: {reason}", stdin=commands.encode()
+        )
+
+    def _finish(self, changes: Sequence[Change], left: Sequence[Change], reason: str) -> None:
+        """Make the changes that a git which failed has left; where that fails too, take back the others."""
         try:
-            self._run(*_SYNCED, "symbolic-ref", "-m", f"gitstore: {reason}", ref, goal)
+            self._update(left, reason)
         except git.GitFailed as error:
-            raise self._locked(ref) or error from error
+            made = [change for change in changes if change not in left and self._now(change) == change.new]
+            back = [Change(change.ref, change.new, change.old) for change in reversed(made)]
+            try:
+                self._update(back, f"{reason}, taken back")
+            except git.GitFailed:
+                names = ", ".join(change.ref for change in made)
+                raise GitstoreError(
+                    f"only a part of the refs was changed ({names}), and git cannot take that back:"
+                    f" {error.message}",
+                    "fix that, then run the same command again",
+                ) from error
+            raise self._explained(left, error) from error
+
+    def _pack(self, changes: Sequence[Change]) -> None:
+        """Let git pack refs that are to be deleted together: then they are gone at one instant, with one file.
+
+        Of loose refs git removes one file after the other.
+        """
+        deleted = [change.ref for change in changes if change.new is None]
+        if any((self._common / ref).is_file() and self.symbolic(ref) is None for ref in deleted):
+            try:
+                self._run(*_SYNCED, "pack-refs", "--all")
+            except git.GitFailed as error:
+                raise self._explained(changes, error) from error
+
+    def point(self, ref: str, target: str) -> None:
+        """Make `ref` a symbolic ref to `target`, which need not exist yet. Atomic and durable.
+
+        Git has no way to sync one, whatever `core.fsync` says, so that it is written here, by git's own
+        protocol for locks. Raises `Locked` like `change`.
+        """
+        path = self._common / ref
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f"{path.name}.lock")
+        try:
+            file = lock.open("xb")
+        except FileExistsError:
+            raise self._locked(ref) or Locked(f"{ref} is locked by another git process") from None
+        try:
+            with file:
+                file.write(f"ref: {target}\n".encode())
+                file.flush()
+                os.fsync(file.fileno())
+            lock.replace(path)
+        except BaseException:
+            lock.unlink(missing_ok=True)
+            raise
         self._sync_names([ref])
+
+    def _now(self, change: Change) -> Oid | None:
+        """What the ref of a change holds: of one to be deleted, that it is there, be it symbolic."""
+        if change.new is None and self.symbolic(change.ref) is not None:
+            return change.old
+        return self.get(change.ref)
 
     def _find(self, ref: str) -> pygit2.Reference | None:
         try:
@@ -138,26 +204,27 @@ class Refs:
     def _sync_names(self, refs: Iterable[str]) -> None:
         """Make the names of refs durable, which git leaves to the file system."""
         for directory in {directory for ref in refs for directory in Path(ref).parents}:
-            if (self._common / directory).is_dir():
+            with only_warn(f"{directory} may not survive a power failure"), suppress(FileNotFoundError):
                 sync_directory(self._common / directory)
 
-    def _explained(self, changes: list[Change], error: git.GitFailed) -> GitstoreError:
+    def _explained(self, changes: Sequence[Change], error: git.GitFailed) -> GitstoreError:
         for change in changes:
             now = self.get(change.ref)
             if now != change.old:
                 state = "exists already" if change.old is None else "has changed" if now else "is gone"
                 return RefChanged(change.ref, f"{change.ref} {state}")
         locked = (self._locked(ref) for ref in (*(change.ref for change in changes), "packed-refs"))
-        return next((found for found in locked if found is not None), error)
+        return next((lock for lock in locked if lock is not None), error)
 
     def _locked(self, ref: str) -> Locked | None:
-        lock = self._common / f"{ref}.lock"
-        if not lock.exists():
-            return None
-        return Locked(
-            f"{ref} is locked by another git process",
-            f"if none is running, a crash left the lock: remove {lock}",
-        )
+        for suffix in (".lock", ".new"):  # git writes packed-refs.new, which stops it likewise
+            lock = self._common / f"{ref}{suffix}"
+            if lock.exists() and (suffix == ".lock" or ref == "packed-refs"):
+                return Locked(
+                    f"{ref} is locked by another git process",
+                    f"if none is running, a crash left the lock: remove {lock}",
+                )
+        return None
 
 
 def _has_refs(directory: Path) -> bool:

@@ -21,6 +21,7 @@ from gitstore.objects.extract import remove_tree
 from gitstore.objects.permissions import open_up
 
 _AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
 _NOT_TO_BE_HAD = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
@@ -105,13 +106,30 @@ def _aside(place: Path) -> Path:
     return place.parent / f".{place.name}{_OLD}"
 
 
+def rename_to_new(directory: Path, place: Path) -> bool:
+    """Give a directory a name that nothing has yet, at one instant; False if something has it."""
+    try:
+        if _rename(directory, place, _RENAME_NOREPLACE):
+            return True
+        place.mkdir()  # which a rename can replace, as long as it is empty
+    except FileExistsError:
+        return False
+    directory.rename(place)
+    return True
+
+
 def _exchange(one: Path, other: Path) -> bool:
     """Exchange two names at one instant; False if the system cannot."""
+    return _rename(one, other, _RENAME_EXCHANGE)
+
+
+def _rename(one: Path, other: Path, flags: int) -> bool:
+    """renameat2(2); False if the system does not have that, or not with these flags."""
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         return False
     paths = [os.fsencode(path) for path in (one, other)]
-    if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
+    if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], flags) == 0:
         return True
     number = ctypes.get_errno()
     if number in _NOT_TO_BE_HAD:

@@ -7,6 +7,7 @@ second and 300 MB.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,23 +32,61 @@ def main(directory: Path, common: Path) -> Worktree:
     return Worktree(directory, *_head(common), None)
 
 
+class Administration(NamedTuple):
+    """What git has of a linked working copy, `worktrees/NAME` in the repository: whole or not.
+
+    `directory` is `None` if it does not say where the working copy is. `damage` is what is wrong with it,
+    for a person.
+    """
+
+    path: Path
+    directory: Path | None
+    locked: str | None
+    damage: str | None
+
+
 def linked(common: Path) -> list[Worktree]:
     """The linked working copies, by the names that git has for them; damaged ones are left out."""
-    found = (_linked(administration) for administration in sorted(common.glob("worktrees/*")))
-    return [each for each in found if each is not None]
+    return [
+        Worktree(each.directory, *_head(each.path), each.locked)
+        for each in administrations(common)
+        if each.directory is not None
+    ]
 
 
-def _linked(administration: Path) -> Worktree | None:
-    where = directory(administration)
-    if where is None:
-        return None
-    return Worktree(where, *_head(administration), _line(administration / "locked"))
+def administrations(common: Path) -> list[Administration]:
+    """What git has of linked working copies, by name. A `git worktree add` that was killed leaves damage."""
+    return [_administration(path) for path in sorted(common.glob("worktrees/*")) if path.is_dir()]
+
+
+def damaged(common: Path) -> list[Administration]:
+    """Those that git cannot use. Some of them stop git where it looks at all working copies."""
+    return [each for each in administrations(common) if each.damage is not None]
+
+
+def _administration(path: Path) -> Administration:
+    return Administration(path, directory(path), _line(path / "locked"), next(_damages(path), None))
 
 
 def directory(administration: Path) -> Path | None:
     """Return where git has noted that a linked working copy is."""
     place = _line(administration / "gitdir")
     return Path(os.path.normpath(administration / place)).parent if place else None
+
+
+def _damages(path: Path) -> Iterator[str]:
+    """What is wrong with a working copy's administration."""
+    for name in ("gitdir", "commondir", "HEAD"):
+        content = _line(path / name)
+        if content is None:
+            yield f"it has no {name}"
+        elif not content.strip():
+            yield f"its {name} is empty"
+    head = (_line(path / "HEAD") or "").strip()
+    if not head.strip("0"):
+        yield "its HEAD is of zeros, with which git begins"
+    elif _head(path) == (None, None) and not head.startswith("ref:"):
+        yield "its HEAD is no ref and no commit"
 
 
 def _head(directory: Path) -> tuple[str | None, Oid | None]:

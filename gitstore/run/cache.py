@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import extract, lock, orphans, stored
-from gitstore.objects.construction import construction, sync_tree
+from gitstore.objects.construction import construction
+from gitstore.objects.durability import sync_tree
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
 from gitstore.objects.permissions import seal

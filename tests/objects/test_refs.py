@@ -3,16 +3,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from gitstore.errors import Corrupt, Locked
+from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git as stock
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.refs import Change, RefChanged, Refs
 from gitstore.objects.repository import Repository
 from tests.support.commands import fsck, git
 from tests.support.failing import fails
+from tests.support.injection import git_under_strace
 from tests.support.tracing import system_calls
 
 REPEAT = "another command changed it meanwhile; look again, then repeat yours"
@@ -114,7 +117,7 @@ def test_a_lock_is_explained(repository: Repository, oids: list[Oid]) -> None:
     with fails("refs/states/x is locked by another git process", Locked, hint=hint):
         repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
     with fails("refs/states/x is locked by another git process", Locked, hint=hint):
-        repository.refs.point("refs/states/x", "refs/states/y", "point")
+        repository.refs.point("refs/states/x", "refs/states/y")
     lock.unlink()
     repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
 
@@ -145,7 +148,7 @@ def test_refs_below_a_prefix_come_by_name(repository: Repository, oids: list[Oid
     refs.change([Change(name, None, oids[0]) for name in names[:2]], "make")
     git("pack-refs", "--all", cwd=repository.directory)
     refs.change([Change(name, None, oids[1]) for name in names[2:]], "make")
-    refs.point("refs/states/HEAD", "refs/states/a", "point")
+    refs.point("refs/states/HEAD", "refs/states/a")
     assert list(refs.below("refs/states/")) == [
         ("refs/states/a", oids[0]), ("refs/states/b", oids[0]), ("refs/states/m/a", oids[1])
     ]  # fmt: skip
@@ -159,17 +162,17 @@ def test_symbolic_refs(repository: Repository, oids: list[Oid]) -> None:
     assert (refs.symbolic("HEAD"), refs.get("HEAD")) == ("refs/heads/main", None)
     assert refs.symbolic("refs/states/HEAD") is None
     refs.change([Change("refs/states/x", None, oids[0])], "make")
-    refs.point("refs/states/HEAD", "refs/states/x", "point")
+    refs.point("refs/states/HEAD", "refs/states/x")
     assert refs.symbolic("refs/states/HEAD") == "refs/states/x"
     assert refs.symbolic("refs/states/x") is None
     assert refs.get("refs/states/HEAD") == oids[0]
-    refs.point("refs/states/HEAD", "refs/states/unborn", "point")
+    refs.point("refs/states/HEAD", "refs/states/unborn")
     assert refs.get("refs/states/HEAD") is None
 
 
 def test_a_circle_of_symbolic_refs_leads_nowhere(repository: Repository) -> None:
-    repository.refs.point("refs/states/a", "refs/states/b", "point")
-    repository.refs.point("refs/states/b", "refs/states/a", "point")
+    repository.refs.point("refs/states/a", "refs/states/b")
+    repository.refs.point("refs/states/b", "refs/states/a")
     assert repository.refs.get("refs/states/a") is None
 
 
@@ -209,3 +212,55 @@ def test_a_change_is_on_disk_when_it_returns(repository: Repository, oids: list[
     assert sorted(steps[2:]) == [
         ("fsync", ""), ("fsync", "refs"), ("fsync", "refs/states"), ("fsync", "refs/states/m")
     ]  # fmt: skip
+
+
+def test_several_deletions_happen_at_one_instant(repository: Repository, oids: list[Oid], tmp_path: Path) -> None:
+    """A git that is killed as it removes files has removed all refs before that, or none."""
+    names = [f"refs/tags/{name}" for name in "abc"]
+    for call in ("rename:signal=SIGKILL:when=1", "unlink:signal=SIGKILL:when=1", "unlink:signal=SIGKILL:when=2"):
+        for name in names:
+            repository.refs.change([Change(name, None, oids[0])], "make")
+        with pytest.MonkeyPatch.context() as patched:
+            shim = git_under_strace(tmp_path / "shim", "update-ref", "-e", f"inject={call}")
+            patched.setenv("PATH", str(shim), prepend=":")
+            with suppress(GitstoreError):
+                repository.refs.change([Change(name, oids[0], None) for name in names], "remove")
+        left = [name for name, _ in Refs(repository._pygit2, repository.git, repository.common).all()]
+        assert left in ([], names), call
+        for lock in (*repository.common.rglob("*.lock"), repository.common / "packed-refs.new"):
+            lock.unlink(missing_ok=True)
+        for name in left:
+            repository.refs.change([Change(name, oids[0], None)], "remove")
+
+
+def test_a_git_that_fails_after_the_change_has_made_it(
+    repository: Repository, oids: list[Oid], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two changes the second fails: it is made nevertheless, by another git."""
+    changes = [Change("refs/tags/a", None, oids[0]), Change("refs/tags/b", None, oids[0])]
+    shim = git_under_strace(tmp_path / "shim", "update-ref", "-e", "inject=rename:error=ENOSPC:when=2")
+    monkeypatch.setenv("PATH", str(shim), prepend=":")
+    repository.refs.change(changes, "make")
+    assert [repository.refs.get(change.ref) for change in changes] == [oids[0], oids[0]]
+
+
+def test_what_cannot_be_finished_is_taken_back(
+    repository: Repository, oids: list[Oid], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository.common / "refs" / "tags" / "b" / "full").mkdir(parents=True)
+    (repository.common / "refs" / "tags" / "b" / "full" / "file.lock").touch()
+    changes = [Change("refs/tags/a", None, oids[0]), Change("refs/tags/b", None, oids[0])]
+    with pytest.raises(GitstoreError):
+        repository.refs.change(changes, "make")
+    assert list(repository.refs.all()) == []
+
+
+def test_a_symbolic_ref_is_synced_before_it_has_its_name(repository: Repository) -> None:
+    script = f"""
+        from pathlib import Path
+        from gitstore.objects.repository import Repository
+        Repository.discover(Path({str(repository.directory)!r})).refs.point("refs/states/HEAD", "refs/states/a")
+    """
+    calls = system_calls(script, "fsync", "rename", below=repository.common)
+    assert calls[:2] == [("fsync", "refs/states/HEAD.lock"), ("rename", "refs/states/HEAD")]
+    assert ("fsync", "refs/states") in calls[2:]

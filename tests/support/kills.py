@@ -134,7 +134,6 @@ def check_after_failure(deed: Deed, top: Path, before: Look, after: Look) -> Non
     now = look(top)
     different = [name for name in now.keys() | after.keys() if now.get(name) != after.get(name)]
     assert not different, different
-    assert not _is_begun(top / ROOT)
     is_sound(top)
 
 
@@ -152,15 +151,9 @@ def _is_between(found: Look, before: Look, after: Look, deed: Deed) -> None:
 def is_sound(top: Path) -> None:
     """Stock git finds nothing in any repository of a scene, and all snapshots of the first verify."""
     for directory in (path.parent for path in top.glob("[!.]*/.git") if path.is_dir()):
-        if not _is_begun(directory):
-            fsck(directory)
+        fsck(directory)
     repository = Repository.discover(top / ROOT)
     assert verify.verify(repository, verify.snapshots(repository, "refs/tags/", below=True)).problems == ()
-
-
-def _is_begun(directory: Path) -> bool:
-    """Whether git was killed as it began a worktree: it has zeros for HEAD then, of which fsck complains."""
-    return any(set(head.read_text().strip()) == {"0"} for head in directory.glob(".git/worktrees/*/HEAD"))
 
 
 def _repeat(deed: Deed, top: Path) -> None:

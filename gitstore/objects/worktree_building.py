@@ -1,0 +1,143 @@
+"""A new linked worktree: its administration and its files are built out of sight, and each appears whole.
+
+`git worktree add` writes the administration file by file, syncs none of it, and may end well although a
+file could not be written. What it leaves when it is killed stops other commands of git. So the files of
+gitrepository-layout(5) are written here; stock git only checks out what belongs in the directory, and
+that is compared with the tree.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gitstore.errors import GitstoreError
+from gitstore.names import name_problem
+from gitstore.objects import checkout, git
+from gitstore.objects.afterwards import only_warn
+from gitstore.objects.construction import construction
+from gitstore.objects.durability import sync_directory, sync_tree
+from gitstore.objects.extract import remove_tree
+from gitstore.objects.oid import Oid
+from gitstore.objects.permissions import open_up
+from gitstore.objects.replacement import rename_to_new
+from gitstore.objects.repository import Repository
+
+_WORKTREES = "worktrees"
+_LOCKED = "locked"
+_SCRATCH = "tmp_worktree_"
+
+
+@contextmanager
+def new_worktree(
+    repository: Repository,
+    place: Path,
+    *,
+    branch: str,
+    commit: Oid,
+    lock_reason: str,
+    complete: Callable[[Path], None],
+) -> Iterator[None]:
+    """A linked worktree at `place` for a branch, which appears when the block ends well, and else is gone.
+
+    Before the block, the files of `commit` are checked out, `complete` gets the directory to change and
+    add to, and all is synced: what can fail does so before. The block creates the branch. Then the
+    administration gets its name, locked with `lock_reason` (git-worktree(1)) until the directory has its
+    own. `place` may be an empty directory. Raises `GitstoreError`.
+    """
+    place = place.parent.resolve() / place.name  # as git writes it: through no link
+    named = None
+    try:
+        with construction(place) as directory, _scratch(repository) as administration:
+            _write_administration(administration, place, branch, lock_reason)
+            _check_out(repository, administration, directory, commit, complete)
+            sync_tree(administration)
+            sync_tree(directory)
+            yield
+            named = _appear(repository, administration, directory)
+    except BaseException:
+        if named is not None and not is_whole(named, place):
+            with suppress(OSError):  # left over, it is locked with the reason: the next command knows it
+                remove_administration(repository, named)
+        raise
+    finish(named)
+
+
+def is_whole(administration: Path, place: Path) -> bool:
+    """Whether the directory of a worktree is there: it gets its name last, with all that is in it."""
+    link = place / ".git"
+    return link.is_file() and link.read_text(errors="replace").strip() == f"gitdir: {administration.resolve()}"
+
+
+def finish(administration: Path) -> None:
+    """Unlock the administration of a worktree that is whole."""
+    with only_warn(f"{administration} stays locked"):
+        (administration / _LOCKED).unlink(missing_ok=True)
+        sync_directory(administration)
+
+
+def remove_administration(repository: Repository, administration: Path) -> None:
+    """Let git forget a worktree, at one instant. Its directory stays as it is."""
+    with _scratch(repository) as scratch:
+        administration.rename(scratch / administration.name)
+        sync_directory(administration.parent)
+
+
+@contextmanager
+def _scratch(repository: Repository) -> Iterator[Path]:
+    """A directory that is no worktree yet: as deep in the repository as those that are. Gone at the end."""
+    repository.private.mkdir(exist_ok=True)
+    path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=repository.private))
+    try:
+        yield path
+    finally:
+        if path.exists():
+            remove_tree(path)
+
+
+def _write_administration(administration: Path, place: Path, branch: str, lock_reason: str) -> None:
+    contents = {
+        "HEAD": f"ref: refs/heads/{branch}",
+        "commondir": "../..",
+        "gitdir": str(place / ".git"),
+        _LOCKED: lock_reason,
+    }
+    for name, content in contents.items():
+        (administration / name).write_bytes(f"{content}\n".encode("utf-8", "surrogateescape"))
+
+
+def _check_out(
+    repository: Repository,
+    administration: Path,
+    directory: Path,
+    commit: Oid,
+    complete: Callable[[Path], None],
+) -> None:
+    """Have git write the files of a commit, and its index of them. Sparse checkouts leave nothing out here."""
+    here = ("-c", "core.sparseCheckout=false", f"--git-dir={administration}", f"--work-tree={directory}")
+    git.run(*here, "read-tree", "--reset", "-u", str(commit), cwd=directory)
+    complete(directory)
+    # What was completed has new times; a file that git would not commit as it is there is no reason to fail.
+    git.attempt(*here, "update-index", "-q", "--refresh", cwd=directory)
+    checkout.check_complete(repository, repository.commit(commit).tree, directory, git_directory=administration)
+
+
+def _appear(repository: Repository, administration: Path, directory: Path) -> Path:
+    """Give an administration the first free name, which is git's own for the worktree; returns its path."""
+    top = repository.common.resolve() / _WORKTREES
+    top.mkdir(exist_ok=True)
+    open_up(administration)
+    place = Path((administration / "gitdir").read_text().rstrip("\n")).parent
+    branch = (administration / "HEAD").read_text().strip().rpartition("/")[2]
+    stem = place.name if name_problem(place.name) is None else branch
+    for number in range(10_000):
+        named = top / f"{stem}{number or ''}"
+        (directory / ".git").write_bytes(f"gitdir: {named}\n".encode("utf-8", "surrogateescape"))
+        if rename_to_new(administration, named):
+            sync_directory(top)
+            sync_directory(top.parent)
+            return named
+    raise GitstoreError(f"{top} has too many worktrees called {stem}", "name another directory")
+

@@ -1,0 +1,77 @@
+"""Where git, as it checks out a new derived model, is killed or cannot read or write a file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive
+from gitstore.errors import GitstoreError
+from gitstore.model import Model
+from gitstore.objects import reachable
+from gitstore.objects.repository import Repository
+from tests.support.commands import Fsck, Git, Run, parsed
+from tests.support.injection import git_under_strace
+from tests.support.models import refs, take
+
+HALF_MADE = {
+    "commondir is empty": {"commondir": "", "gitdir": "{place}", "HEAD": "ref: refs/heads/dogs\n"},
+    "HEAD of zeros": {"commondir": "../..\n", "gitdir": "{place}", "HEAD": "0" * 40 + "\n"},
+    "only locked": {"locked": "initializing"},
+}
+"""What a `git worktree add` leaves that is killed at one of its calls."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "inject=openat:error=EMFILE:when=50+",
+        "inject=write:error=ENOSPC:when=2+",
+        "inject=rename:error=EIO",
+        "inject=mkdir:signal=SIGKILL",
+    ],
+)
+def test_a_git_that_fails_leaves_nothing(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsck: Fsck, fault: str
+) -> None:
+    base, before = take(model, "v1"), refs(model.directory)
+    with monkeypatch.context() as patched:
+        shim = git_under_strace(tmp_path / "shim", "read-tree", "-e", fault)
+        patched.setenv("PATH", str(shim), prepend=":")
+        with pytest.raises(GitstoreError):
+            derive.derive(base, "dogs", tmp_path / "dogs")
+    assert refs(model.directory) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["digits", "shim"]
+    assert not list(model.repository.private.glob("tmp_worktree_*"))
+    fsck(model.directory)
+    made = derive.derive(base, "dogs", tmp_path / "dogs").model
+    assert (made.directory / "code" / "model.py").exists()
+
+
+@pytest.mark.parametrize("damage", HALF_MADE)
+def test_a_half_made_worktree_stops_nobody(
+    model: Model, tmp_path: Path, git: Git, run: Run, damage: str
+) -> None:
+    """gc names it; what only it could have needed is told by its index."""
+    take(model, "v1")
+    take(model, "v2")
+    administration = model.directory / ".git" / "worktrees" / "half"
+    administration.mkdir(parents=True)
+    for name, content in HALF_MADE[damage].items():
+        (administration / name).write_text(content.format(place=f"{tmp_path / 'half' / '.git'}\n"))
+    oid = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"staged").strip()
+    index = {"GIT_INDEX_FILE": str(administration / "index")}
+    repository = Repository.discover(model.directory)
+    repository.git("update-index", "--add", "--cacheinfo", f"100644,{oid},code/x.py", variables=index)
+    run("rm", "v2", cwd=model.directory)
+    collected = run("gc", cwd=model.directory)
+    assert collected.code == 0
+    assert f"{administration} is a half-made working copy of git" in collected.stderr
+    assert oid in map(str, reachable.reachable(repository))
+    for command in ("derive v1 dogs", "snapshot v3", "status", "usage", "models", "verify --all", "state save"):
+        assert run(*command.split(), cwd=model.directory).code == 0, command
+    shutil.rmtree(administration)
+    assert parsed(run("gc", "--json", cwd=model.directory))["damaged"] == []
+
