@@ -187,18 +187,17 @@ def _line(base: Snapshot) -> set[str]:
 def _make(
     base: Snapshot, name: str, content: Content, target: Path, begun: _Begun, progress: Progress
 ) -> Written | None:
-    """Write the branch's first commit and the state, then the refs, while the directory is ready to appear."""
+    """Write the first commit and the state, then the refs, while the directory is ready to appear."""
     repository, refs = base.repository, base.repository.refs
     with repository.writer() as writer:
         inheritance.check_there(base)
-        head, saved = refs.get(f"refs/heads/{name}"), None
-        is_new = begun is _Begun.NOTHING or head is None
-        if is_new:
-            head = inheritance.add_first_commit(base, name, repository.identity(), writer)
+        tip, saved = refs.get(f"refs/heads/{name}") if begun is _Begun.BRANCH else None, None
+        head = tip or inheritance.add_first_commit(base, name, repository.identity(), writer)
+        if tip is None:
             saved = first_state.add(repository, name, content, writer, progress)
         pack = writer.finish()
         with _worktree(repository, name, target, head):
-            if is_new:
+            if tip is None:
                 _point(repository, name, head, saved)
             _activate(repository, name)
     return pack

@@ -16,6 +16,7 @@ from gitstore.errors import GitstoreError
 from gitstore.first_state import ABSENT
 from gitstore.model import Model
 from gitstore.objects import worktree_building
+from gitstore.objects.repository import Repository
 from gitstore.run import operations
 from tests.support.commands import Fsck, Git
 from tests.support.models import make, noise, picture, put, refs, take, user_cache
@@ -476,9 +477,12 @@ class TestInterrupted:
             # Nobody else looks into the directory: what appears in it is there in time.
             appear = worktree_building._appear
             taken = tmp_path / "dogs" / "somebody's"
-            patched.setattr(
-                worktree_building, "_appear", lambda *given: (taken.mkdir(parents=True), appear(*given))[1]
-            )
+
+            def meanwhile(repository: Repository, administration: Path, directory: Path) -> Path:
+                taken.mkdir(parents=True)
+                return appear(repository, administration, directory)
+
+            patched.setattr(worktree_building, "_appear", meanwhile)
             with pytest.raises(GitstoreError) as caught:
                 derive.derive(base, "dogs", tmp_path / "dogs")
         assert caught.value.message.startswith("the model dogs is made, but not its directory: ")

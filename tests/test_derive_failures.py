@@ -70,8 +70,15 @@ def test_a_half_made_worktree_stops_nobody(
     assert collected.code == 0
     assert f"{administration} is a half-made working copy of git" in collected.stderr
     assert oid in map(str, reachable.reachable(repository))
-    for command in ("derive v1 dogs", "snapshot v3", "status", "usage", "models", "verify --all", "state save"):
+    for command in (
+        "derive v1 dogs",
+        "snapshot v3",
+        "status",
+        "usage",
+        "models",
+        "verify --all",
+        "state save",
+    ):
         assert run(*command.split(), cwd=model.directory).code == 0, command
     shutil.rmtree(administration)
     assert parsed(run("gc", "--json", cwd=model.directory))["damaged"] == []
-

@@ -54,7 +54,9 @@ def check_out(
     return top / at
 
 
-def check_complete(repository: Repository, tree: Oid, top: Path, *, git_directory: Path | None = None) -> None:
+def check_complete(
+    repository: Repository, tree: Oid, top: Path, *, git_directory: Path | None = None
+) -> None:
     """Compare a directory with the tree that git has checked out there; files beside those do not matter.
 
     Git may end well although it could not write a file, or read what says how to write it.

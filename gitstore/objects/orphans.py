@@ -32,7 +32,12 @@ def orphans(repository: Repository) -> list[Path]:
 def stale_locks(repository: Repository) -> list[Path]:
     """The locks of git that are there: those of a running git, or what one that was killed has left."""
     common = repository.common
-    places = (common.glob("*.lock"), common.glob("packed-refs.new"), common.glob("worktrees/*/*.lock"), common.glob("refs/**/*.lock"))
+    places = (
+        common.glob("*.lock"),
+        common.glob("packed-refs.new"),
+        common.glob("worktrees/*/*.lock"),
+        common.glob("refs/**/*.lock"),
+    )
     # Ours stay for good, and mean nothing when nobody holds them.
     return sorted(path for place in places for path in place if not path.name.startswith("gitstore-"))
 

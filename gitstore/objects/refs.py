@@ -152,7 +152,7 @@ class Refs:
             raise self._explained(left, error) from error
 
     def _pack(self, changes: Sequence[Change]) -> None:
-        """Let git pack refs that are to be deleted together: then they are gone at one instant, with one file.
+        """Let git pack refs that are to be deleted together: they are then gone at one instant, in one file.
 
         Of loose refs git removes one file after the other.
         """

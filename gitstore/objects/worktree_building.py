@@ -68,7 +68,9 @@ def new_worktree(
 def is_whole(administration: Path, place: Path) -> bool:
     """Whether the directory of a worktree is there: it gets its name last, with all that is in it."""
     link = place / ".git"
-    return link.is_file() and link.read_text(errors="replace").strip() == f"gitdir: {administration.resolve()}"
+    return (
+        link.is_file() and link.read_text(errors="replace").strip() == f"gitdir: {administration.resolve()}"
+    )
 
 
 def finish(administration: Path) -> None:
@@ -115,13 +117,15 @@ def _check_out(
     commit: Oid,
     complete: Callable[[Path], None],
 ) -> None:
-    """Have git write the files of a commit, and its index of them. Sparse checkouts leave nothing out here."""
+    """Have git write the files of a commit, and its index. A sparse checkout leaves nothing out here."""
     here = ("-c", "core.sparseCheckout=false", f"--git-dir={administration}", f"--work-tree={directory}")
     git.run(*here, "read-tree", "--reset", "-u", str(commit), cwd=directory)
     complete(directory)
     # What was completed has new times; a file that git would not commit as it is there is no reason to fail.
     git.attempt(*here, "update-index", "-q", "--refresh", cwd=directory)
-    checkout.check_complete(repository, repository.commit(commit).tree, directory, git_directory=administration)
+    checkout.check_complete(
+        repository, repository.commit(commit).tree, directory, git_directory=administration
+    )
 
 
 def _appear(repository: Repository, administration: Path, directory: Path) -> Path:
@@ -140,4 +144,3 @@ def _appear(repository: Repository, administration: Path, directory: Path) -> Pa
             sync_directory(top.parent)
             return named
     raise GitstoreError(f"{top} has too many worktrees called {stem}", "name another directory")
-

@@ -214,10 +214,16 @@ def test_a_change_is_on_disk_when_it_returns(repository: Repository, oids: list[
     ]  # fmt: skip
 
 
-def test_several_deletions_happen_at_one_instant(repository: Repository, oids: list[Oid], tmp_path: Path) -> None:
+def test_several_deletions_happen_at_one_instant(
+    repository: Repository, oids: list[Oid], tmp_path: Path
+) -> None:
     """A git that is killed as it removes files has removed all refs before that, or none."""
     names = [f"refs/tags/{name}" for name in "abc"]
-    for call in ("rename:signal=SIGKILL:when=1", "unlink:signal=SIGKILL:when=1", "unlink:signal=SIGKILL:when=2"):
+    for call in (
+        "rename:signal=SIGKILL:when=1",
+        "unlink:signal=SIGKILL:when=1",
+        "unlink:signal=SIGKILL:when=2",
+    ):
         for name in names:
             repository.refs.change([Change(name, None, oids[0])], "make")
         with pytest.MonkeyPatch.context() as patched:
@@ -259,7 +265,8 @@ def test_a_symbolic_ref_is_synced_before_it_has_its_name(repository: Repository)
     script = f"""
         from pathlib import Path
         from gitstore.objects.repository import Repository
-        Repository.discover(Path({str(repository.directory)!r})).refs.point("refs/states/HEAD", "refs/states/a")
+        refs = Repository.discover(Path({str(repository.directory)!r})).refs
+        refs.point("refs/states/HEAD", "refs/states/a")
     """
     calls = system_calls(script, "fsync", "rename", below=repository.common)
     assert calls[:2] == [("fsync", "refs/states/HEAD.lock"), ("rename", "refs/states/HEAD")]

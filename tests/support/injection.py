@@ -20,7 +20,9 @@ def git_under_strace(directory: Path, verb: str, *options: str) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "git").write_text(
         "#!/bin/sh\n"
-        f'case " $* " in *" {verb} "*) exec strace -qq -o /dev/null {shlex.join(options)} {stock} "$@" ;; esac\n'
+        f'case " $* " in *" {verb} "*)\n'
+        f'    exec strace -qq -o /dev/null {shlex.join(options)} {stock} "$@" ;;\n'
+        "esac\n"
         f'exec {stock} "$@"\n'
     )
     (directory / "git").chmod(0o755)
