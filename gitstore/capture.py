@@ -8,28 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from gitstore import code_capture, packages, recording, settings, snapshot, state
+from gitstore import code_capture, packages, recording, settings, snapshot, state, working_state
 from gitstore.errors import BadSettings, GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostSnapshot, PreSnapshot
-from gitstore.model import CODE, LOCK, SETTINGS, Model
+from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.objects import commit, stored, tag, tree
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
 from gitstore.objects.signing import AS_CONFIGURED, Signer
+from gitstore.objects.sources import FileChanged
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.settings import Settings
 from gitstore.snapshot import FORMAT, STATE, Snapshot
+
+_NO_FILES = Oid.of(Kind.TREE, b"")
 
 
 @dataclass(frozen=True)
 class Taken:
     """A new snapshot, the name of the state in it, and the pack it added (`None`: every object was there).
 
-    `warnings` say what may be amiss with it: packages.lock does not fit the settings.
+    `warnings` say what may be amiss with it: packages.lock does not fit the settings, the state is empty.
     """
 
     snapshot: Snapshot
@@ -48,50 +52,85 @@ def take(
     name: str,
     *,
     message: str | None = None,
+    of_state: str | None = None,
     signer: Signer = AS_CONFIGURED,
     ask_hook: bool = True,
     progress: Progress = lambda _: None,
 ) -> Taken:
-    """Take a snapshot of a model. Atomic and durable.
+    """Take a snapshot of a model, with its active state or another. Atomic and durable.
 
-    `progress` hears of the state's bytes. Raises `GitstoreError` for a name that cannot be used, for
-    code that a snapshot cannot hold or that is not the base's, and for a state that is not there or
-    changes while it is read; `BadSettings` with every problem of the settings; `SigningFailed`.
-    Nothing is recorded then. The hook pre-snapshot can refuse, with `hook.Refused`, unless not asked.
+    It holds what code, state and settings were at one time. `progress` hears of the state's bytes. Raises
+    `GitstoreError` for a name that cannot be used, for code that a snapshot cannot hold or that is not the
+    base's, and for a state that is not there; `FileChanged` if anything changes before all is read;
+    `BadSettings` with every problem of the settings; `Locked` while another command replaces files;
+    `SigningFailed`. Nothing is recorded then. The hook pre-snapshot can refuse, with `hook.Refused`,
+    unless not asked.
     """
     recording.check_vacant(model, name)
     _check_message(message or "")
+    if of_state is not None:
+        check_name(of_state, "state")
     if ask_hook:
-        hook.ask(model.repository, _intended(model, name, message))
-    taken = _take(model, name, message=message, signer=signer, progress=progress)
+        hook.ask(model.repository, _intended(model, name, of_state, message))
+    with working_state.shared(model):
+        # The hook, or whoever held the working copy until now, may have committed other settings.
+        model = _again(model)
+        taken = _take(model, name, of_state, message=message, signer=signer, progress=progress)
     model.repository.maintain()
     hook.tell(model.repository, announcement(taken))
     return taken
 
 
-def _take(model: Model, name: str, *, message: str | None, signer: Signer, progress: Progress) -> Taken:
-    content, found = _settings(model)
-    active = state.active(model)
+def _again(model: Model) -> Model:
+    """The model as it is now. Raises `GitstoreError` if the working copy has another one's branch by now."""
+    now = Model.open(model.directory)
+    if now.prefix != model.prefix:
+        raise GitstoreError(f"{model.directory} is a working copy of another model now: {now.name}")
+    return now
+
+
+def _take(
+    model: Model, name: str, of_state: str | None, *, message: str | None, signer: Signer, progress: Progress
+) -> Taken:
     with model.repository.writer() as writer:
-        code = code_capture.add(model, found, writer)
-        top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
-        blobs = {key: writer.add(Kind.BLOB, value) for key, value in top.items() if value is not None}
-        weights = state.add(model, active, writer, progress)
-        pieces = _Pieces(code, weights, active, blobs)
+        recording.check_vacant(model, name)
+        pieces = _read(model, of_state or state.active(model), writer, progress)
         oid = _write(model, name, writer, pieces, message=message, signer=signer)
         pack = writer.finish()
         taken = recording.record(model.repository, model.tag_ref(name), oid, f"snapshot {name}")
-        return Taken(taken, active, pack, tuple(_warnings(found, top[LOCK])))
+        return Taken(taken, pieces.state, pack, pieces.warnings)
 
 
-def _intended(model: Model, name: str, message: str | None) -> PreSnapshot:
+def _read(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> _Pieces:
+    """Add code, settings and a state to the write: what all of them were at one time.
+
+    Raises `FileChanged` if any of it is another than when it was read. What is read last is checked
+    first, so that all of it was there at once in between.
+    """
+    head = model.head
+    content, found = _settings(model)
+    top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
+    code = code_capture.add(model, found, writer)
+    weights = state.add(model, name, writer, progress)
+    code_capture.check_unchanged(model, PurePosixPath(found.code), code)
+    for key, value in top.items():
+        if model.top_file(key) != value:
+            raise FileChanged(model.directory / key)
+    if model.repository.is_bare and model.head != head:
+        raise GitstoreError(f"the branch of {model.directory} moved meanwhile", "run the same command again")
+    blobs = {key: writer.add(Kind.BLOB, value) for key, value in top.items() if value is not None}
+    warnings = tuple(_warnings(name, weights, found, top[LOCK]))
+    return _Pieces(code.tree, weights, name, blobs, warnings)
+
+
+def _intended(model: Model, name: str, of_state: str | None, message: str | None) -> PreSnapshot:
     """What is known of a snapshot before it is taken. The hook can still change files, settings too."""
     return PreSnapshot(
         model=model.name,
         snapshot=name,
         ref=model.tag_ref(name),
         message=message,
-        state=state.active(model),
+        state=of_state or state.active(model),
         settings=settings.to_builtins(_settings(model)[1]),
     )
 
@@ -130,6 +169,7 @@ class _Pieces:
     weights: Oid
     state: str
     blobs: dict[str, Oid]
+    warnings: tuple[GitstoreError, ...]
 
 
 def _settings(model: Model) -> tuple[bytes, Settings]:
@@ -154,8 +194,13 @@ def _check_identity(model: Model, found: Settings) -> None:
         )
 
 
-def _warnings(found: Settings, lock: bytes | None) -> Iterator[GitstoreError]:
-    """What is amiss with packages.lock, if the settings have requirements."""
+def _warnings(name: str, weights: Oid, found: Settings, lock: bytes | None) -> Iterator[GitstoreError]:
+    """What may be amiss: packages.lock, if the settings have requirements, and a state without files."""
+    if weights == _NO_FILES:
+        yield GitstoreError(
+            f"the state {name} has no files, so the snapshot holds no weights",
+            "gitstore state list shows the states; gitstore snapshot --state NAME takes another",
+        )
     problem = packages.problem(packages.status(found.packages, lock))
     if problem is not None and found.packages.requirements:
         yield problem

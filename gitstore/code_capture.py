@@ -10,15 +10,16 @@ from gitstore.errors import GitstoreError
 from gitstore.model import CODE, SETTINGS, Model
 from gitstore.objects import staging, stored
 from gitstore.objects.object_writer import ObjectWriter
-from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.oid import Kind
+from gitstore.objects.sources import FileChanged
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
 from gitstore.settings import BasedOn, Settings
 from gitstore.units import format_size
 
 
-def add(model: Model, found: Settings, writer: ObjectWriter) -> Oid:
-    """Add a model's code to a write; returns its tree.
+def add(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
+    """Add a model's code to a write; returns what it is.
 
     `found` are the settings of the snapshot that it is for. Raises `GitstoreError` for code that is not
     there, or that a snapshot cannot hold: too large, not the base's, nested repositories, links out of it.
@@ -26,9 +27,22 @@ def add(model: Model, found: Settings, writer: ObjectWriter) -> Oid:
     if model.repository.is_bare:
         committed = _committed(model, found, writer)
         _check_staged(model, found, committed)
-        return committed.tree
+        return committed
     check = partial(_check_staged, model, found)
-    return stage(model.repository, writer, model.code, check=check).tree
+    return stage(model.repository, writer, PurePosixPath(found.code), check=check)
+
+
+def check_unchanged(model: Model, code: PurePosixPath, staged: Staged) -> None:
+    """Raise `FileChanged` unless the code on disk still is what was added to a write.
+
+    Git looks again: a file that is new, gone or another, and that it does not ignore, is a change.
+    """
+    if model.repository.is_bare:
+        return
+    now = staging.listing(model.repository, code)
+    changed = {path for path in now.keys() | staged.files.keys() if now.get(path) != staged.files.get(path)}
+    if changed:
+        raise FileChanged(model.directory / code / min(changed))
 
 
 def _check_staged(model: Model, found: Settings, staged: Staged) -> None:

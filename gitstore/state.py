@@ -8,7 +8,6 @@ while that is absent it is `initial`. (A symbolic ref to a state that is not sav
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,37 +88,36 @@ def directory(model: Model, name: str) -> Path | None:
     """Where a state is on disk, if it is. Directories without a file hide no saved state, as git has it."""
     if model.repository.is_bare:
         return None
-    path = model.states / name
-    if not path.is_dir() or (saved_tree(model, name) is not None and not _any_file(path)):
-        return None
-    return path
+    return _on_disk(model.states / name, is_saved=saved_tree(model, name) is not None)
+
+
+def _on_disk(path: Path, *, is_saved: bool) -> Path | None:
+    """The directory of a state, if it is there and says what the state is."""
+    return path if path.is_dir() and (not is_saved or sources.has_file(path)) else None
 
 
 def has_files(model: Model, name: str) -> bool:
     """Whether a state has files on disk. Directories alone are nothing to lose."""
     path = directory(model, name)
-    return path is not None and _any_file(path)
-
-
-def _any_file(path: Path) -> bool:
-    """Whether there is anything below a directory but directories."""
-    return any(
-        files or any(Path(folder, each).is_symlink() for each in folders)
-        for folder, folders, files in os.walk(path)
-    )
+    return path is not None and sources.has_file(path)
 
 
 def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
     """All states, by name. Files on disk that may have changed are read to find out."""
-    current = active(model)
-    for name in names(model):
-        tree, path = saved_tree(model, name), directory(model, name)
-        if path is not None:
-            listing = sources.scan(path)
-            modified = tree is not None and _digest(model, listing, progress) != tree
-            yield State(name, name == current, tree, True, modified, listing.size)
-        elif tree is not None:
-            yield State(name, name == current, tree, False, False, tree_size(model, tree))
+    current, prefix, repository = active(model), model.state_ref(""), model.repository
+    saved = {ref.removeprefix(prefix): oid for ref, oid in repository.refs.below(prefix)}
+    states, cache = None if repository.is_bare else model.states, repository.stat_cache()
+    with ObjectHasher(repository.objects) as hasher:
+        for name in names(model):
+            tree = repository.commit(saved[name]).tree if name in saved else None
+            path = _on_disk(states / name, is_saved=name in saved) if states is not None else None
+            if path is not None:
+                listing = sources.scan(path)
+                modified = tree is not None and files.store(listing, hasher, cache, progress) != tree
+                yield State(name, name == current, tree, True, modified, listing.size)
+            elif tree is not None:
+                yield State(name, name == current, tree, False, False, tree_size(model, tree))
+    cache.save()
 
 
 def tree_size(model: Model, tree: Oid) -> int:
@@ -145,13 +143,14 @@ def add(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> Oi
     return tree
 
 
-def add_files(repository: Repository, listing: Listing, writer: ObjectHasher, progress: Progress) -> Oid:
-    """Add the files of a listing to a write, and return their tree; with a mere hasher, find that out.
+def add_files(repository: Repository, listing: Listing, writer: ObjectWriter, progress: Progress) -> Oid:
+    """Add the files of a listing to a write, and return their tree: what all of them held at one time.
 
-    Raises `GitstoreError` if a file changes while it is being read.
+    Raises `FileChanged` if any file has changed since it was listed, or one is new or gone.
     """
     cache = repository.stat_cache()
     tree = files.store(listing, writer, cache, progress)
+    sources.check_unchanged(listing)
     cache.save()
     return tree
 
@@ -293,9 +292,3 @@ def _point(model: Model, name: str) -> None:
     goal = model.state_ref(name)
     if model.repository.refs.symbolic(model.state_ref("HEAD")) != goal:
         model.repository.refs.point(model.state_ref("HEAD"), goal)
-
-
-def _digest(model: Model, listing: Listing, progress: Progress) -> Oid:
-    """The tree that a directory would be saved as."""
-    with ObjectHasher(model.repository.objects) as hasher:
-        return add_files(model.repository, listing, hasher, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -66,7 +66,7 @@ def place(model: Model, name: str) -> Iterator[Replacement]:
 
 @contextmanager
 def alone(model: Model) -> Iterator[None]:
-    """Hold the model's working copy alone, mended of what killed commands left; nothing if it is bare.
+    """Hold the model's working copy alone, repaired after killed commands; nothing if it is bare.
 
     Raises `Locked`.
     """
@@ -76,3 +76,10 @@ def alone(model: Model) -> Iterator[None]:
     with lock.working_copy(model.repository.git_directory):
         mend(model.states)
         yield
+
+
+def shared(model: Model) -> AbstractContextManager[None]:
+    """Hold the model's working copy with others that read it; nothing if it is bare. Raises `Locked`."""
+    if model.repository.is_bare:
+        return nullcontext()
+    return lock.reading_working_copy(model.repository.git_directory)

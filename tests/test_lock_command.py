@@ -290,7 +290,8 @@ def test_a_snapshot_warns_of_a_lock_that_does_not_fit(run: Run, top: Path) -> No
     assert json.loads(run("snapshot", "v4", "--json", cwd=top).stdout)["warnings"] == []
 
 
-def test_who_replaces_files_there_goes_first(run: Run, top: Path) -> None:
+def test_who_replaces_files_there_goes_first(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "PATIENCE", 0.1)
     with lock.working_copy(Model.open(top).repository.git_directory):
         done = run("lock", cwd=top)
     assert done.code == 11

@@ -417,11 +417,12 @@ class TestWhatDoesNotFit:
         assert (two / "settings.yaml").read_text().count("name: digits") == 1
         assert Model.open(two).name == "numbers"
 
-    def test_another_command_is_at_it(self, two: Path) -> None:
+    def test_another_command_is_at_it(self, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lock, "PATIENCE", 0.1)
         before = picture(two)
         with (
             lock.working_copy(Model.open(two).repository.git_directory),
-            fails("another gitstore command is replacing files in this working copy", Locked),
+            fails("another gitstore command is using this working copy", Locked),
         ):
             bring_back(two, "v1")
         assert picture(two) == before

@@ -234,6 +234,32 @@ class TestListing:
         assert state.names(model) == ["initial"]
         assert state.names(dogs) == ["initial", "special"]
 
+    def test_many_take_no_longer_for_each_than_few(
+        self, model: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """states/ is listed, and the stat cache read, as often for forty as for one."""
+        calls: list[str] = []
+        listdir, read = os.listdir, Path.read_bytes
+
+        def listed(path: Path) -> list[str]:
+            calls.append(Path(path).name)
+            return listdir(path)
+
+        def was_read(path: Path) -> bytes:
+            calls.append(path.name)
+            return read(path)
+
+        monkeypatch.setattr(os, "listdir", listed)
+        monkeypatch.setattr(Path, "read_bytes", was_read)
+        counts = []
+        for number in (1, 40):
+            for each in range(number):
+                put(model, f"s{each}", {"w": b"w"})
+            calls.clear()
+            assert len(states(model)) == number + 1
+            counts.append((calls.count("states"), calls.count("stat-cache")))
+        assert counts[0] == counts[1]
+
     def test_of_a_bare_repository_the_saved_ones(self, model: Model, git: Git, tmp_path: Path) -> None:
         state.save(model, "initial")
         git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)

@@ -157,10 +157,13 @@ class TestWhatCannotBeImported:
         with pytest.raises(GitstoreError, match=r"'\.git' is a name that git keeps for itself"):
             bring(model, "run", model.directory)
 
-    def test_while_another_command_is_at_it(self, model: Model, source: Path) -> None:
+    def test_while_another_command_is_at_it(
+        self, model: Model, source: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lock, "PATIENCE", 0.1)
         with (
             lock.working_copy(model.repository.git_directory),
-            pytest.raises(GitstoreError, match="another gitstore command is replacing files"),
+            pytest.raises(GitstoreError, match="another gitstore command is using this"),
         ):
             bring(model, "run", source)
         assert os.listdir(model.states) == ["initial"]

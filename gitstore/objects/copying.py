@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
-from gitstore.objects.files import Progress
-from gitstore.objects.sources import Listing, SourceFile
+from gitstore.objects import mapped_writes
+from gitstore.objects.files import Progress, settle
+from gitstore.objects.sources import FileChanged, Listing, SourceFile, check_unchanged
 from gitstore.objects.stat_cache import Stamp
 
 _AT_ONCE = 64 * 1024 * 1024
@@ -18,29 +19,36 @@ _CANNOT_SHARE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errn
 def copy(listing: Listing, target: Path, progress: Progress = lambda _: None) -> None:
     """Copy all files of a listing below `target`, a directory of ours; empty directories are left out.
 
-    Raises `GitstoreError` if a file has changed since it was listed, or there is no room.
+    The copies are what all the files held at one time. Raises `FileChanged` if any has changed since it
+    was listed, or one is new or gone, and `GitstoreError` if there is no room.
     """
+    _copy(listing, target, progress)
+    check_unchanged(listing)
+
+
+def _copy(listing: Listing, target: Path, progress: Progress) -> None:
     for name, file in listing.files.items():
         _copy_file(file, target / os.fsdecode(name), progress)
     for name, directory in listing.directories.items():
         if next(directory.walk(), None) is not None:
             inner = target / os.fsdecode(name)
             inner.mkdir()
-            copy(directory, inner, progress)
+            _copy(directory, inner, progress)
 
 
 def _copy_file(file: SourceFile, target: Path, progress: Progress) -> None:
     try:
         with file.path.open("rb", buffering=0) as source, target.open("xb", buffering=0) as copied:
+            settle(source.fileno())
+            mapped_writes.flush(source.fileno())
             size = _copy_bytes(source.fileno(), copied.fileno(), progress)
             now = Stamp.of(os.fstat(source.fileno()))
+    except FileNotFoundError as error:
+        raise FileChanged(file.path) from error
     except OSError as error:
         raise GitstoreError(f"cannot copy {file.path}: {error.strerror}") from error
     if now != file.stamp or size != file.stamp.size:
-        raise GitstoreError(
-            f"{file.path} changed while it was being copied",
-            "nothing was imported; try again when nothing writes to it",
-        )
+        raise FileChanged(file.path)
 
 
 def _copy_bytes(source: int, target: int, progress: Progress) -> int:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import parts, stored, tree
+from gitstore.objects import mapped_writes, parts, stored, tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.sources import Listing, SourceFile
+from gitstore.objects.sources import FileChanged, Listing, SourceFile
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode, TreeEntry
@@ -92,22 +93,26 @@ def _sift(
     of: Callable[[_Read, tuple[Mode, Oid]], T],
 ) -> dict[Path, T]:
     """What is to be said of each file: what is `known` without reading it, else what follows `of` a read."""
-    found: dict[Path, T] = {}
-    reads: dict[Path, _Read] = {}
+    values: dict[Path, T] = {}
+    unknown: list[SourceFile] = []
     for file in listing.walk():
-        answer = known(file)
-        if answer is None:
-            reads[file.path] = _read(file.path, writer, progress)
+        value = known(file)
+        if value is None:
+            unknown.append(file)
         else:
-            found[file.path] = answer
+            values[file.path] = value
             progress(file.stamp.size)
+    if len(unknown) > 1:
+        for file in unknown:
+            _begin_flush(file.path)
+    reads = [(file.path, _read(file, writer, cache, progress)) for file in unknown]
     writer.settle()
-    for path, read in reads.items():
+    for path, read in reads:
         entry = read.finish(writer)
-        found[path] = of(read, entry)
-        if read.settled:
+        values[path] = of(read, entry)
+        if read.trusted:
             cache.put(read.stamp, entry[1])
-    return found
+    return values
 
 
 def _identity(file: SourceFile, database: ObjectDatabase, cache: StatCache) -> Identified | None:
@@ -129,18 +134,19 @@ def remember(directory: Path, written: Iterable[StoredFile], cache: StatCache) -
     for file in written:
         if file.mode == Mode.LINK:
             continue
-        stamp, settled = _settle(directory / file.path)
-        # Others may have stored it otherwise than we would: then it is to be read.
-        in_parts = file.blobs != (file.entry,)
-        if settled and in_parts is (stamp.size >= parts.LARGE):
-            cache.put(stamp, file.entry)
+        with FileIO(directory / file.path) as written_file:
+            stamp, settled = settle(written_file.fileno())
+            # Others may have stored it otherwise than we would: then it is to be read.
+            in_parts = file.blobs != (file.entry,)
+            if settled and in_parts is (stamp.size >= parts.LARGE) and cache.trusts(written_file.fileno()):
+                cache.put(stamp, file.entry)
 
 
 class _Read(NamedTuple):
-    """A file that was read: its stamp, whether that can be trusted later, and its blobs in order."""
+    """A file that was read: its stamp, whether the cache may trust that, and its blobs in order."""
 
     stamp: Stamp
-    settled: bool
+    trusted: bool
     blobs: list[Oid]
     sizes: list[int]
 
@@ -152,24 +158,28 @@ class _Read(NamedTuple):
         return Mode.TREE, writer.add(Kind.TREE, tree.encode(named))
 
 
-def _read(path: Path, writer: ObjectHasher, progress: Progress) -> _Read:
+def _read(source: SourceFile, writer: ObjectHasher, cache: StatCache, progress: Progress) -> _Read:
+    path = source.path
     try:
         with FileIO(path) as file:
-            stamp, settled = _settle(file.fileno())
+            stamp, settled = settle(file.fileno())
+            mapped_writes.flush(file.fileno())  # a page that is written to from now on shows, too
             blobs: list[Oid] = []
             sizes: list[int] = []
-            for content in _contents(file, stamp.size):
-                writer.add_blob(content, blobs.append)
-                sizes.append(len(content))
-                progress(len(content))
-            if sum(sizes) != stamp.size or Stamp.of(os.fstat(file.fileno())) != stamp:
-                raise GitstoreError(
-                    f"{path} changed while it was being read",
-                    "nothing was recorded; try again when nothing writes to it",
-                )
+            # One that is not as it was listed belongs to another time than the files read before it.
+            if stamp == source.stamp:
+                for content in _contents(file, stamp.size):
+                    writer.add_blob(content, blobs.append)
+                    sizes.append(len(content))
+                    progress(len(content))
+            if sum(sizes) != stamp.size or Stamp.of(os.fstat(file.fileno())) != source.stamp:
+                raise FileChanged(path)
+            trusted = settled and cache.trusts(file.fileno())
+    except FileNotFoundError as error:
+        raise FileChanged(path) from error
     except OSError as error:
         raise GitstoreError(f"{path}: {error.strerror}") from error
-    return _Read(stamp, settled, blobs, sizes)
+    return _Read(stamp, trusted, blobs, sizes)
 
 
 def _contents(file: FileIO, size: int) -> Iterator[bytes]:
@@ -179,15 +189,24 @@ def _contents(file: FileIO, size: int) -> Iterator[bytes]:
     return iter([file.read(size + 1)])  # one more, so that a file that has grown shows
 
 
-def _settle(file: int | Path) -> tuple[Stamp, bool]:
-    """A file's stamp, once the clock has passed it, so that whatever is written from now on shows in it."""
+def settle(descriptor: int) -> tuple[Stamp, bool]:
+    """An open file's stamp, once the clock has passed it: whatever is written from now on shows in it.
+
+    False comes with a stamp that does not settle, of a file from the future.
+    """
     patience = time.monotonic() + _PATIENCE
     while True:
-        stamp = Stamp.of(os.stat(file))  # noqa: PTH116 - or of a descriptor
+        stamp = Stamp.of(os.fstat(descriptor))
         settled = stamp.is_settled(file_clock())
         if settled or time.monotonic() > patience:
-            return stamp, settled  # unsettled: a file from the future, which no wait can mend
+            return stamp, settled
         time.sleep(0.001)
+
+
+def _begin_flush(path: Path) -> None:
+    """Start writing a file's dirty pages to the disk, before the wait for those of another."""
+    with suppress(OSError), FileIO(path) as file:
+        mapped_writes.begin_flush(file.fileno())
 
 
 def _known(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> tuple[Mode, Oid] | None:

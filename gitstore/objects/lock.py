@@ -1,9 +1,12 @@
-"""The repository lock: every write shares it, and gc takes it alone.
+"""Locks of a repository, which every write shares and gc takes alone, of a working copy, and of single deeds.
 
 A write decides by what the repository has which objects it need not add. Between that look and its
-ref nothing may go, so a write holds the lock for all that time. It is an flock(2) on a file: it goes
-with the process that took it and the git processes that this started, however they end. (A git that
-outlives its killed parent may still set the ref.) Stock git knows nothing of it.
+ref nothing may go, so a write holds the repository's lock for all that time. Nor may files be replaced
+while they are read: who reads a working copy shares its lock, who replaces files in it takes it alone.
+
+A lock is an flock(2) on a file: it goes with the process that took it and the git processes that this
+started, however they end. (A git that outlives its killed parent may still set the ref.) Stock git
+knows nothing of it.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from pathlib import Path
 from gitstore.errors import Locked
 
 PATIENCE = 10.0
-"""Seconds that a write waits for a gc to end."""
+"""Seconds that a write waits for a gc to end, a restore for a snapshot, and a snapshot for a restore."""
 
 _PAUSE = 0.05
 _WRITABLE = os.O_RDWR | os.O_CREAT
@@ -83,10 +86,28 @@ def upkeep(private: Path) -> Iterator[bool]:
         yield _take(merging, fcntl.LOCK_EX) and _take(writing, fcntl.LOCK_SH)
 
 
-def working_copy(git_directory: Path) -> AbstractContextManager[None]:
-    """Hold a working copy alone, for replacing files in it. Raises `Locked` at once if another does."""
-    path = git_directory / "gitstore-files.lock"
-    return _alone(path, "another gitstore command is replacing files in this working copy")
+@contextmanager
+def working_copy(git_directory: Path) -> Iterator[None]:
+    """Hold a working copy alone, for replacing files in it.
+
+    Raises `Locked` if others hold it for longer than `PATIENCE`.
+    """
+    with _open(_working_copy(git_directory)) as descriptor:
+        if not _wait_for(descriptor, fcntl.LOCK_EX):
+            raise Locked("another gitstore command is using this working copy", _LATER)
+        yield
+
+
+@contextmanager
+def reading_working_copy(git_directory: Path) -> Iterator[None]:
+    """Hold a working copy with others that read its files, so that no gitstore command replaces any.
+
+    Raises `Locked` if one does for longer than `PATIENCE`.
+    """
+    with _open(_working_copy(git_directory)) as descriptor:
+        if not _wait_for(descriptor, fcntl.LOCK_SH):
+            raise Locked("another gitstore command is replacing files in this working copy", _LATER)
+        yield
 
 
 @contextmanager
@@ -149,6 +170,10 @@ def hooks(private: Path) -> AbstractContextManager[None]:
 def state_names(private: Path) -> AbstractContextManager[None]:
     """Hold the names of a repository's states alone. Raises `Locked` at once if another process does."""
     return _alone(private / "states.lock", "another gitstore command is renaming or removing states")
+
+
+def _working_copy(git_directory: Path) -> Path:
+    return git_directory / "gitstore-files.lock"
 
 
 def _file(private: Path) -> Path:

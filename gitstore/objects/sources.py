@@ -6,16 +6,41 @@ recorded.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import parts, tree
 from gitstore.objects.stat_cache import Stamp
 from gitstore.objects.stored import DEEPEST
+from gitstore.quoting import quoted
+
+T = TypeVar("T")
+
+_Identity = tuple[int, int]
+"""The device and inode number of a directory."""
+
+
+MOST_AGAIN = 10_000
+"""Files and directories listed again, at the most, because several links lead to their directory.
+
+Without a bound, twenty directories with two links each have a million paths.
+"""
+
+
+class FileChanged(GitstoreError):
+    """A file or directory is not what it was when a command began to read, so nothing was recorded."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} changed while it was being read",
+            "nothing was recorded; try again when nothing writes to it",
+        )
+        self.path = path
 
 
 class SourceFile(NamedTuple):
@@ -26,10 +51,14 @@ class SourceFile(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A directory as it was found: its files and directories by name."""
+    """A directory as it was found at `path`: its files and directories by name.
+
+    `path` is `None` if it is put together from several places.
+    """
 
     files: dict[bytes, SourceFile]
     directories: dict[bytes, Listing]
+    path: Path | None = None
 
     def walk(self) -> Iterator[SourceFile]:
         """All files below."""
@@ -43,51 +72,147 @@ class Listing(NamedTuple):
         return sum(file.stamp.size for file in self.walk())
 
 
-def scan(directory: Path, ancestors: tuple[tuple[int, int], ...] = ()) -> Listing:
+def scan(directory: Path) -> Listing:
     """List all files below a directory, following links.
 
     Raises `GitstoreError` that names the path of a dangling link, a directory loop, a socket, device
-    or pipe, a reserved name, or what cannot be read.
+    or pipe, a reserved name, what cannot be read, or too many links to the same directories.
     """
-    listing = Listing({}, {})
-    status = _status(directory)
-    identity = (status.st_dev, status.st_ino)
-    if identity in ancestors:
-        raise GitstoreError(f"{directory} leads back to a directory it lies in", "remove the link")
-    if len(ancestors) > DEEPEST:
-        raise GitstoreError(f"{directory} lies more than {DEEPEST} directories deep", "move it up")
-    try:
-        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
-    except OSError as error:
-        raise GitstoreError(f"{directory}: {error.strerror}") from error
-    for entry in entries:
-        _enter(listing, Path(entry.path), os.fsencode(entry.name), (*ancestors, identity))
-    return listing
+    return _Scan().directory(directory)
 
 
 def scan_each(paths: Iterable[Path]) -> Listing:
     """List files and directories as if they lay in one directory, by their names. Raises like `scan`."""
-    listing = Listing({}, {})
+    listing, current = Listing({}, {}), _Scan()
     for path in paths:
         name = os.fsencode(path.absolute().name)
         if name in listing.files or name in listing.directories:
             raise GitstoreError(f"{path}: there is another file or directory with this name", "rename one")
-        _enter(listing, path, name, ())
+        current.enter(listing, path, name)
     return listing
 
 
-def _enter(listing: Listing, path: Path, name: bytes, ancestors: tuple[tuple[int, int], ...]) -> None:
-    """Add what is at a path to a listing."""
-    _check_name(path, name)
-    status = _status(path)
-    if stat.S_ISDIR(status.st_mode):
-        listing.directories[name] = scan(path, ancestors)
-    elif stat.S_ISREG(status.st_mode):
-        listing.files[name] = SourceFile(path, Stamp.of(status))
-    else:
-        raise GitstoreError(
-            f"{path} is {_special(status.st_mode)}; a state holds plain files", "move it away"
-        )
+def check_unchanged(listing: Listing) -> None:
+    """Raise `FileChanged` unless a listing is what would be found now.
+
+    If each file was read at its settled stamp, then all of them had the content that was read at one time.
+    """
+    path = changed_path(listing, _scan_again(listing))
+    if path is not None:
+        raise FileChanged(path)
+
+
+def changed_path(before: Listing, now: Listing) -> Path | None:
+    """The path of the first file or directory that is in one of two listings, or differs, if any does.
+
+    Where the two were found does not count, so a directory may have been renamed.
+    """
+    for name in sorted(before.files.keys() | now.files.keys()):
+        old, new = before.files.get(name), now.files.get(name)
+        if old is None or new is None or old.stamp != new.stamp:
+            return _one(old, new).path
+    for name in sorted(before.directories.keys() | now.directories.keys()):
+        here, there = before.directories.get(name), now.directories.get(name)
+        if here is None or there is None:
+            return _one(here, there).path
+        path = changed_path(here, there)
+        if path is not None:
+            return path
+    return None
+
+
+def has_file(directory: Path) -> bool:
+    """Whether there is anything below a directory but directories.
+
+    Raises `GitstoreError` if a directory cannot be read.
+    """
+    try:
+        for folder, folders, names in os.walk(directory, onerror=_raise):
+            if names or any(Path(folder, each).is_symlink() for each in folders):
+                return True
+    except OSError as error:
+        raise _unreadable(str(error.filename), error) from error
+    return False
+
+
+class _Scan:
+    """One look at directories, which counts what it lists again because several links lead there."""
+
+    def __init__(self) -> None:
+        self._entries = 0
+        self._sizes: dict[_Identity, int] = {}
+        self._again = 0
+
+    def directory(self, path: Path, ancestors: tuple[_Identity, ...] = (), *, again: bool = False) -> Listing:
+        """List a directory that was found below `ancestors`, of which one was listed before if `again`."""
+        status = _status(path)
+        identity = (status.st_dev, status.st_ino)
+        if identity in ancestors:
+            raise GitstoreError(f"{path} leads back to a directory it lies in", "remove the link")
+        if len(ancestors) > DEEPEST:
+            raise GitstoreError(f"{path} lies more than {DEEPEST} directories deep", "move it up")
+        if identity in self._sizes and not again:
+            again = True
+            self._count_again(path, self._sizes[identity])
+        listing, before = Listing({}, {}, path), self._entries
+        for name in _names(path):
+            self.enter(listing, path / name, os.fsencode(name), (*ancestors, identity), again=again)
+        self._sizes[identity] = self._entries - before
+        return listing
+
+    def enter(
+        self,
+        listing: Listing,
+        path: Path,
+        name: bytes,
+        ancestors: tuple[_Identity, ...] = (),
+        *,
+        again: bool = False,
+    ) -> None:
+        """Add what is at a path to a listing."""
+        self._entries += 1
+        _check_name(path, name)
+        status = _status(path)
+        if stat.S_ISDIR(status.st_mode):
+            listing.directories[name] = self.directory(path, ancestors, again=again)
+        elif stat.S_ISREG(status.st_mode):
+            listing.files[name] = SourceFile(path, Stamp.of(status))
+        else:
+            raise GitstoreError(
+                f"{path} is {_special(status.st_mode)}; a state holds plain files", "move it away"
+            )
+
+    def _count_again(self, path: Path, entries: int) -> None:
+        """Raise `GitstoreError` before too much is listed again."""
+        self._again += entries
+        if self._again > MOST_AGAIN:
+            raise GitstoreError(
+                f"{path}: several links to the same directories lead to over {MOST_AGAIN} more files",
+                "remove the links that are not needed, or make copies of what they lead to",
+            )
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))  # noqa: PTH208 - names are all that is needed
+    except OSError as error:
+        raise _unreadable(str(directory), error) from error
+
+
+def _scan_again(listing: Listing) -> Listing:
+    """List again what a listing was made of."""
+    if listing.path is not None:
+        return scan(listing.path)
+    inner = (each.path for each in listing.directories.values() if each.path is not None)
+    return scan_each([*(file.path for file in listing.files.values()), *inner])
+
+
+def _one(old: T | None, new: T | None) -> T:
+    """The one of two that there is."""
+    found = old if old is not None else new
+    if found is None:
+        raise ValueError("neither is there")
+    return found
 
 
 def _check_name(path: Path, name: bytes) -> None:
@@ -110,7 +235,21 @@ def _status(path: Path) -> os.stat_result:
             ) from error
         raise GitstoreError(f"{path}: there is no such file or directory") from error
     except OSError as error:
-        raise GitstoreError(f"{path}: {error.strerror}") from error
+        raise _unreadable(str(path), error) from error
+
+
+def _unreadable(path: str, error: OSError) -> GitstoreError:
+    """Why a file or directory cannot be read."""
+    if error.errno == errno.ENAMETOOLONG:
+        return GitstoreError(
+            f"{quoted(path)}: this path has {len(os.fsencode(path))} bytes, which is too long for the system",
+            "rename its directories, or move it up",
+        )
+    return GitstoreError(f"{path}: {error.strerror}")
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _special(mode: int) -> str:

@@ -3,7 +3,8 @@
 A file is taken for unchanged when its inode number, size, modification and change time are what they
 were when it was last read. The times are trusted only if they lay in the past when the reading began:
 a file written to again within the same tick of the file system's clock looks the same (git calls such
-an entry racy, see its Documentation/technical/racy-git.txt). Entries that do not pass are not kept.
+an entry racy, see its Documentation/technical/racy-git.txt). Entries that do not pass are not kept, nor
+those of file systems whose times do not show every write (mapped_writes).
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from gitstore.objects import mapped_writes
 from gitstore.objects.oid import Oid
 
-_VERSION = 1
+_VERSION = 2
+"""Version 1 also had files that somebody could still write to through a map unseen."""
 _MOST = 100_000
 _COARSE_CLOCK = 5  # CLOCK_REALTIME_COARSE of Linux, for which Python has no name
 _SECOND = 1_000_000_000
@@ -50,6 +53,7 @@ class StatCache:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known: dict[Stamp, Oid] = {}
+        self._trusted: dict[int, bool] = {}
         self._dirty = False
         try:
             version, entries = msgspec.msgpack.decode(path.read_bytes(), type=tuple[int, list[_Entry]])
@@ -57,6 +61,13 @@ class StatCache:
             return
         if version == _VERSION:
             self._known = {Stamp(*entry[:4]): Oid(entry[4]) for entry in entries if len(entry[4]) == 20}
+
+    def trusts(self, descriptor: int) -> bool:
+        """Whether the file system of an open file shows every later write in a file's times."""
+        device = os.fstat(descriptor).st_dev
+        if device not in self._trusted:
+            self._trusted[device] = mapped_writes.are_shown(descriptor, self.path.parent)
+        return self._trusted[device]
 
     def get(self, stamp: Stamp) -> Oid | None:
         """What a file with this stamp held when it was last read."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.errors import GitstoreError
 from gitstore.objects import copying, sources
+from gitstore.objects.sources import FileChanged
 from tests.support.content import MIB, noise
 from tests.support.files import make, read
 
@@ -43,15 +43,28 @@ def test_a_file_that_changed_is_noticed(source: Path, tmp_path: Path) -> None:
     listing = sources.scan(source)
     (source / "large").write_bytes(b"other")
     (tmp_path / "copy").mkdir()
-    with pytest.raises(GitstoreError) as caught:
+    with pytest.raises(FileChanged) as caught:
         copying.copy(listing, tmp_path / "copy")
-    assert caught.value.message == f"{source}/large changed while it was being copied"
+    assert caught.value.path == source / "large"
+
+
+def test_files_that_change_once_they_are_copied(source: Path, tmp_path: Path) -> None:
+    (source / "z").write_bytes(bytes(MIB))
+    (tmp_path / "copy").mkdir()
+
+    def progress(_: int) -> None:
+        if (tmp_path / "copy" / "z").exists():
+            (source / "large").write_bytes(b"other")
+
+    with pytest.raises(FileChanged) as caught:
+        copying.copy(sources.scan(source), tmp_path / "copy", progress)
+    assert caught.value.path == source / "large"
 
 
 def test_a_file_that_is_gone_is_named(source: Path, tmp_path: Path) -> None:
     listing = sources.scan(source)
     (source / "large").unlink()
     (tmp_path / "copy").mkdir()
-    with pytest.raises(GitstoreError) as caught:
+    with pytest.raises(FileChanged) as caught:
         copying.copy(listing, tmp_path / "copy")
-    assert caught.value.message == f"cannot copy {source}/large: No such file or directory"
+    assert caught.value.path == source / "large"

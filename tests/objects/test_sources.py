@@ -5,14 +5,22 @@ import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import stored
-from gitstore.objects.sources import scan
+from gitstore.objects import sources, stored
+from gitstore.objects.sources import (
+    FileChanged,
+    changed_path,
+    check_unchanged,
+    has_file,
+    scan,
+    scan_each,
+)
 from tests.support.failing import fails
-from tests.support.files import make
+from tests.support.files import Tree, make
 
 
 def test_a_dangling_link(tmp_path: Path) -> None:
@@ -118,3 +126,84 @@ def test_an_error_is_a_gitstore_error_whatever_the_name(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff\n.parts")).touch()
     with pytest.raises(GitstoreError, match="reserved"):
         scan(tmp_path)
+
+
+def test_a_fan_of_links(tmp_path: Path) -> None:
+    """22 directories, two links to the next in each: four million paths, which nobody has time to list."""
+    (tmp_path / "22").mkdir()
+    for number in range(22):
+        (tmp_path / f"{number}").mkdir()
+        for name in "ab":
+            (tmp_path / f"{number}" / name).symlink_to(f"../{number + 1}")
+    problem = "several links to the same directories lead to over 10000 more files"
+    with pytest.raises(GitstoreError, match=problem):
+        scan(tmp_path / "0")
+
+
+def test_some_links_to_the_same_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_AGAIN", 20)
+    make(tmp_path / "state", {b"a": {b"sub": {b"w": b"x"}, **{b"%d" % number: b"x" for number in range(3)}}})
+    for number in range(4):
+        (tmp_path / "state" / f"link {number}").symlink_to("a")
+    assert len(list(scan(tmp_path / "state").walk())) == 20
+    (tmp_path / "state" / "one more").symlink_to("a/sub")
+    with pytest.raises(GitstoreError, match="one more: several links"):
+        scan(tmp_path / "state")
+
+
+@pytest.fixture
+def long_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a file whose path is longer than any that the system opens."""
+    (tmp_path / "state").mkdir()
+    monkeypatch.chdir(tmp_path / "state")
+    for _ in range(20):
+        os.mkdir("d" * 250)
+        os.chdir("d" * 250)
+    Path("weights").write_bytes(b"x")
+    return tmp_path / "state"
+
+
+@pytest.mark.parametrize("look", [scan, has_file])
+def test_a_path_that_is_too_long(long_path: Path, look: Callable[[Path], object]) -> None:
+    with pytest.raises(GitstoreError, match=r"bytes, which is too long for the system$") as caught:
+        look(long_path)
+    assert len(caught.value.message) < 200
+
+
+def test_a_directory_that_cannot_be_read_is_not_empty() -> None:
+    """As an ordinary user, which root becomes for a moment; pytest's own directories are closed to others."""
+    with TemporaryDirectory() as top:
+        make(Path(top), {b"closed": {b"w": b"x"}})
+        Path(top).chmod(0o755)
+        Path(top, "closed").chmod(0)
+        was = os.geteuid()
+        os.seteuid(65534 if was == 0 else was)
+        try:
+            with fails(f"{top}/closed: Permission denied"):
+                has_file(Path(top))
+        finally:
+            os.seteuid(was)
+            Path(top, "closed").chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(b"a", b"other"), (b"z", b"new"), (b"sub", {b"new": b"x"}), (b"empty", {})]
+)
+def test_a_listing_that_is_no_longer_true(tmp_path: Path, name: bytes, content: bytes | Tree) -> None:
+    make(tmp_path, {b"a": b"x", b"sub": {b"b": b"y"}})
+    listing = scan(tmp_path)
+    check_unchanged(listing)
+    make(tmp_path, {name: content})
+    with pytest.raises(FileChanged) as caught:
+        check_unchanged(listing)
+    assert caught.value.path == tmp_path / os.fsdecode(name) / ("new" if name == b"sub" else "")
+    assert changed_path(listing, listing) is None
+
+
+def test_a_listing_of_several_places(tmp_path: Path) -> None:
+    make(tmp_path, {b"a": b"x", b"sub": {b"b": b"y"}})
+    listing = scan_each([tmp_path / "a", tmp_path / "sub"])
+    check_unchanged(listing)
+    (tmp_path / "sub" / "b").write_bytes(b"other")
+    with pytest.raises(FileChanged):
+        check_unchanged(listing)

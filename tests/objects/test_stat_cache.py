@@ -51,11 +51,12 @@ def test_nothing_new_is_not_written(cache: StatCache) -> None:
         b"",
         b"garbage",
         bytes(1000),
-        msgspec.msgpack.encode((1, [(1, 2, 3)])),
-        msgspec.msgpack.encode((1, [("a", 2, 3, 4, b"o" * 20)])),
+        msgspec.msgpack.encode((2, [(1, 2, 3)])),
+        msgspec.msgpack.encode((2, [("a", 2, 3, 4, b"o" * 20)])),
         msgspec.msgpack.encode({"version": 1}),
-        msgspec.msgpack.encode((1, [(1, 10, 1_000_000_001, 1_000_000_001, b"short")])),
-        msgspec.msgpack.encode((2, [(*stamp(1), b"o" * 20)])),  # of a gitstore to come
+        msgspec.msgpack.encode((2, [(1, 10, 1_000_000_001, 1_000_000_001, b"short")])),
+        msgspec.msgpack.encode((1, [(*stamp(1), b"o" * 20)])),  # which trusted files that were mapped
+        msgspec.msgpack.encode((3, [(*stamp(1), b"o" * 20)])),  # of a gitstore to come
     ],
 )
 def test_a_damaged_or_foreign_cache_knows_nothing_and_is_replaced(cache: StatCache, content: bytes) -> None:
