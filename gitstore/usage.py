@@ -92,7 +92,9 @@ def measure(repository: Repository) -> Usage:
     objects.refresh()
     collect.check_indexes(objects)
     refs = [*repository.refs.all(), *_detached(repository)]
-    nodes = graph.topological(objects, [oid for _, oid in refs])
+    ends = {oid for parents in repository.shallow().values() for oid in parents}
+    absent = {oid for oid in ends if oid not in objects}
+    nodes = graph.topological(objects, [oid for _, oid in refs], absent=absent)
     places = _Places(objects, nodes.keys())
     bills, sizes = bill.split(nodes, [oid for _, oid in refs], places.size), _logical(objects, nodes)
     holders = [

@@ -250,3 +250,9 @@ def test_an_empty_repository(tmp_path: Path, git: Git) -> None:
     (tmp_path / "settings.yaml").write_text("name: m\n")
     found = measured(tmp_path)
     assert (found.holders, found.packs, found.live, found.disk) == ([], [], 0, 0)
+
+
+def test_a_shallow_clone(here: Path, git: Git, tmp_path: Path) -> None:
+    git("commit", "--quiet", "--allow-empty", "-m", "second", cwd=here)
+    git("clone", "--quiet", "--depth=1", f"file://{here}", "shallow", cwd=tmp_path)
+    agrees(tmp_path / "shallow")

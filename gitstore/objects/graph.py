@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -72,10 +72,12 @@ def walk(database: ObjectDatabase, roots: Iterable[Oid], is_wanted: Callable[[Oi
                 stack += [(child, is_leaf) for child, is_leaf, _ in found]
 
 
-def topological(database: ObjectDatabase, roots: Iterable[Oid]) -> dict[Oid, Node]:
+def topological(
+    database: ObjectDatabase, roots: Iterable[Oid], *, absent: Collection[Oid] = ()
+) -> dict[Oid, Node]:
     """Every object that can be reached from `roots`: an object comes before those that it refers to.
 
-    Raises `Corrupt` if one is missing or broken.
+    References to what is known to be `absent` are left out. Raises `Corrupt` if one is missing or broken.
     """
     order: list[Oid] = []
     nodes: dict[Oid, Node] = {}
@@ -89,6 +91,8 @@ def topological(database: ObjectDatabase, roots: Iterable[Oid]) -> dict[Oid, Nod
             elif oid not in nodes:
                 kind, content = database.read(oid)
                 found = _references(oid, kind, content)
+                if absent:
+                    found = [each for each in found if each[0] not in absent]
                 nodes[oid] = Node(kind, tuple([child for child, _, _ in found]))
                 stack.append((oid, True))
                 for child, is_leaf, _ in found:

@@ -107,6 +107,14 @@ def _remove(pack: Pack) -> None:
 
 
 def _forget_multi_pack_index(directory: Path) -> None:
-    """Remove an index over many packs, of somebody's `git maintenance`: it names packs that go."""
-    for path in directory.glob("multi-pack-index*"):
-        path.unlink(missing_ok=True)
+    """Remove an index over many packs, of somebody's `git maintenance`: it names packs that go.
+
+    From git 2.47 on it can be a chain of files, in a directory, which are read by way of one that names them.
+    """
+    chain = directory / "multi-pack-index.d"
+    (chain / "multi-pack-index-chain").unlink(missing_ok=True)
+    for path in (*directory.glob("multi-pack-index*"), *chain.glob("*")):
+        if path != chain:
+            path.unlink(missing_ok=True)
+    if chain.is_dir():
+        chain.rmdir()

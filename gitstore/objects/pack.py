@@ -14,6 +14,7 @@ from isal import isal_zlib
 from gitstore.errors import Corrupt
 from gitstore.objects import pack_format
 from gitstore.objects.deflate import inflate, inflate_pieces
+from gitstore.objects.descriptors import PACK_FILES
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_index import PackIndex, remedy
 from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
@@ -98,7 +99,7 @@ class Pack:
     def entry_bytes(self, position: int) -> bytes:
         """The entry as it stands in the pack, header and all. Raises `Corrupt` if the pack is too short."""
         start, end = self.span(position)
-        data = os.pread(self._fd, end - start, start)
+        data = self._pread(end - start, start)
         if len(data) != end - start:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)} is cut short")
         return data
@@ -106,7 +107,7 @@ class Pack:
     def check_index(self) -> None:
         """Raise `Corrupt` unless the index is as it was written, and is this pack's."""
         self.index.check()
-        trailer = os.pread(self._fd, pack_format.TRAILER_SIZE, self.size - pack_format.TRAILER_SIZE)
+        trailer = self._pread(pack_format.TRAILER_SIZE, self.size - pack_format.TRAILER_SIZE)
         if trailer != self.index.pack_checksum:
             raise Corrupt(f"{self.index.path}: it is the index of another pack", remedy(self.index.path))
 
@@ -148,7 +149,7 @@ class Pack:
     def header(self, position: int) -> pack_format.EntryHeader:
         """The entry's kind and inflated size, without inflating it. Raises `Corrupt`."""
         start, _ = self.span(position)
-        return self._parse(os.pread(self._fd, pack_format.ENTRY_HEADER_MAX, start), position)
+        return self._parse(self._pread(pack_format.ENTRY_HEADER_MAX, start), position)
 
     def read(self, position: int) -> tuple[Kind, bytes] | None:
         """The object, not yet checked against its id, or `None` if it is stored as a delta.
@@ -167,7 +168,7 @@ class Pack:
     def blocks(self, size: int) -> Iterator[bytes]:
         """The whole file from its start, in blocks."""
         offset = 0
-        while data := os.pread(self._fd, size, offset):
+        while data := self._pread(size, offset):
             yield data
             offset += len(data)
 
@@ -179,19 +180,27 @@ class Pack:
         except OSError:
             return b""
 
-    @property
-    def _fd(self) -> int:
-        # Kept open: a pack that another process merges away stays readable while we hold it.
-        if self._descriptor is not None:
-            return self._descriptor
+    def _pread(self, length: int, start: int) -> bytes:
+        if self._descriptor is not None or self._keep_open():
+            return os.pread(self._descriptor, length, start)  # type: ignore[arg-type]
+        with self.path.open("rb", buffering=0) as file:
+            return os.pread(file.fileno(), length, start)
+
+    def _keep_open(self) -> bool:
+        """Open the file for good, unless too many are: what another process merges away stays readable."""
         with self._opening:
-            if self._descriptor is None:
-                self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            return self._descriptor
+            if self._descriptor is None and PACK_FILES.take():
+                try:
+                    self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+                except OSError:
+                    PACK_FILES.give_back()
+                    raise
+            return self._descriptor is not None
 
     def __del__(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
+            PACK_FILES.give_back()
 
     def _parse(self, data: bytes, position: int) -> pack_format.EntryHeader:
         try:

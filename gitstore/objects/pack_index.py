@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import os
 import shlex
 import struct
 import sys
@@ -12,12 +13,15 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from gitstore.errors import Corrupt
 from gitstore.objects import pack_format
+from gitstore.objects.descriptors import PACK_FILES
 from gitstore.objects.oid import Oid
 
 _OID = 20
+_SMALL = 64 * 1024  # bytes up to which a copy costs no more than a mapping does
 
 
 def remedy(path: Path) -> str:
@@ -26,18 +30,29 @@ def remedy(path: Path) -> str:
     return f"if the pack is sound, git index-pack {pack} makes the index anew"
 
 
+def _content(file: BinaryIO) -> bytes | mmap.mmap:
+    """The bytes of an index. A mapped one keeps a descriptor open, so small ones are read."""
+    size = os.fstat(file.fileno()).st_size
+    if size <= _SMALL or not PACK_FILES.take():
+        return file.read()
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
 class PackIndex:
-    """A version 2 index, mapped into memory and searched in place. Safe to use from many threads."""
+    """A version 2 index, in memory and searched in place. Safe to use from many threads."""
 
     def __init__(self, path: Path) -> None:
-        """Map the index. Raises `Corrupt` if its shape is wrong, `FileNotFoundError` if it has gone."""
+        """Map the index, or read a small one.
+
+        Raises `Corrupt` if its shape is wrong, and `FileNotFoundError` if it has gone.
+        """
         self.path = path
         with path.open("rb") as file:
-            try:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                pack_format.check_index_header(self._map[:8])
-            except ValueError as error:
-                raise Corrupt(f"{path}: {error}", remedy(path)) from error
+            self._map = _content(file)
+        try:
+            pack_format.check_index_header(self._map[:8])
+        except ValueError as error:
+            raise Corrupt(f"{path}: {error}", remedy(path)) from error
         if len(self._map) < pack_format.INDEX_HEADER_SIZE + 2 * pack_format.TRAILER_SIZE:
             raise Corrupt(f"{path}: cut short", remedy(path))
         self._fanout = struct.unpack_from(">256I", self._map, 8)
@@ -49,6 +64,10 @@ class PackIndex:
         large_end = len(self._map) - 2 * pack_format.TRAILER_SIZE
         if large_end < self._large or list(self._fanout) != sorted(self._fanout):
             raise Corrupt(f"{path}: cut short, or its tables do not fit together", remedy(path))
+
+    def __del__(self) -> None:
+        if isinstance(getattr(self, "_map", None), mmap.mmap):
+            PACK_FILES.give_back()
 
     @property
     def size(self) -> int:

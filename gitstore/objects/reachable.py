@@ -51,6 +51,8 @@ def held(repository: Repository, *, without: Collection[str] = ()) -> set[Oid]:
     heads = {str(each.detached) for each in repository.worktrees() if each.detached is not None}
     found = _listed(repository, *(f"--exclude={ref}" for ref in left_out), "--glob=refs/*", *heads)
     tips |= _tips(repository, without)
+    # git does not look behind the commits that a fetch with --depth ended at, even if it has what is there.
+    tips |= {oid for ends in repository.shallow().values() for oid in ends}
     return found | _beyond(repository.objects, tips, found)
 
 

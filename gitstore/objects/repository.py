@@ -16,6 +16,7 @@ from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.objects import commit, discovery, git, lock, worktrees
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
+from gitstore.objects.descriptors import MOST
 from gitstore.objects.git import Ended
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
@@ -28,6 +29,8 @@ from gitstore.objects.worktrees import Worktree
 BIG_FILE_THRESHOLD = "256k"
 """`core.bigFileThreshold` of our repositories: git never searches deltas between parts."""
 
+
+pygit2.settings.mwindow_file_limit = MOST  # else libgit2 keeps every pack open that it has used
 
 _EXPIRE = "2.weeks.ago"
 """git's own default for `gc.pruneExpire`."""
@@ -187,6 +190,20 @@ class Repository:
             return commit.parse(self.objects.read_as(Kind.COMMIT, oid))
         except ValueError as error:
             raise Corrupt(f"commit {oid} is malformed: {error}") from error
+
+    def shallow(self) -> dict[Oid, tuple[Oid, ...]]:
+        """The commits at which a fetch with `--depth` ended, and their parents, which may be absent.
+
+        A commit that is named there and absent itself is left out. Raises `Corrupt` for a damaged file.
+        """
+        path = self.common / "shallow"
+        try:
+            oids = [Oid.parse(line) for line in path.read_bytes().split()]
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise Corrupt(f"{path} is damaged: {error}", "git fetch --unshallow makes it needless") from error
+        return {oid: self.commit(oid).parents for oid in oids if oid in self.objects}
 
     def is_ancestor(self, ancestor: Oid, descendant: Oid) -> bool:
         """Whether a commit is another's ancestor, or the same."""

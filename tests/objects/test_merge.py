@@ -135,6 +135,18 @@ def test_a_multi_pack_index_goes_with_the_packs_it_names(repository: Repository)
     fsck(repository)
 
 
+def test_a_multi_pack_index_in_a_chain_of_files(repository: Repository) -> None:
+    """As git 2.47 and later can write it."""
+    chain = repository.common / "objects" / "pack" / "multi-pack-index.d"
+    chain.mkdir(parents=True)
+    for name in ("multi-pack-index-chain", f"multi-pack-index-{'1' * 40}.midx"):
+        (chain / name).write_text("1" * 40)
+    for number in range(2):
+        add_blobs(repository.objects, b"%d" % number)
+    assert len(merged(repository)) == 2
+    assert not chain.exists()
+
+
 @pytest.mark.parametrize("call", range(1, 6))
 def test_an_interruption_loses_nothing(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, call: int

@@ -157,3 +157,23 @@ def test_a_missing_object(here: Path) -> None:
 def test_an_unfinished_merge_of_something_that_git_pruned(here: Path) -> None:
     (here / ".git" / "MERGE_HEAD").write_text(f"{'1' * 40}\n")
     assert blob(b"first\n") in reachable(Repository.discover(here))
+
+
+def test_what_a_graft_hides_is_needed(here: Path) -> None:
+    commit(here, WANTED, "hidden")
+    commit(here, b"third\n", "third")
+    head = git("rev-parse", "HEAD", cwd=here).strip()
+    git("reflog", "expire", "--expire=now", "--all", cwd=here)
+    (here / ".git" / "info" / "grafts").write_text(f"{head}\n")
+    assert blob() in reachable(Repository.discover(here))
+
+
+def test_what_lies_behind_a_shallow_commit_is_needed_if_it_is_there(here: Path, tmp_path: Path) -> None:
+    commit(here, WANTED, "hidden")
+    commit(here, b"third\n", "third")
+    head = git("rev-parse", "HEAD", cwd=here).strip()
+    git("reflog", "expire", "--expire=now", "--all", cwd=here)
+    (here / ".git" / "shallow").write_text(f"{head}\n")
+    assert blob() in reachable(Repository.discover(here))
+    git("clone", "--quiet", "--depth=1", f"file://{here}", "shallow", cwd=tmp_path)
+    assert blob(b"third\n") in reachable(Repository.discover(tmp_path / "shallow"))
