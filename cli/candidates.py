@@ -101,13 +101,13 @@ def _files(here: Path, incomplete: str) -> Iterator[str]:
 
 def _own(model: Model) -> Iterator[str]:
     space = model.tag_ref("")
-    names = (ref.removeprefix(space) for ref, _ in model.repository.refs.below(space))
+    names = (ref.removeprefix(space) for ref in model.repository.refs.look(space).refs)
     return (name for name in names if _is_name(name))
 
 
 def _others(model: Model) -> Iterator[str]:
     root = model.root_name()
-    for ref, _ in model.repository.refs.below(_TAGS):
+    for ref in model.repository.refs.look(_TAGS).refs:
         prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")
         if f"{prefix}/" != (model.prefix or "/") and _is_name(name) and "/" not in prefix:
             yield f"{prefix or root}@{name}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from gitstore import models, snapshot
+from gitstore import models, settings, snapshot
 from gitstore.errors import BadSettings
 from gitstore.objects.oid import Oid
+from gitstore.objects.refs import Listing
 from gitstore.objects.repository import Repository
 from gitstore.snapshot import UnreadableSnapshots
 
@@ -26,22 +27,20 @@ def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
     They go by the commit, which no removal and no renaming of the tag can take from them.
     """
     wanted = {str(commit) for commit in commits}
-    refs = dict(repository.refs.all())
+    refs = repository.refs.look("refs/").refs
     pinned = [
         name
         for name, base in models.bases(repository, refs.items(), [each.encode() for each in wanted]).items()
         if base.commit in wanted and not base.detached
     ]
     # Those of the root model, which are most, are based on nothing.
-    tags = [(ref, oid) for ref, oid in refs.items() if ref.startswith("refs/tags/") and ref.count("/") > 2]
+    tags = {ref: oid for ref, oid in refs.items() if ref.startswith("refs/tags/") and ref.count("/") > 2}
     return Dependents(tuple(pinned), tuple(_snapshots(repository, tags, wanted)))
 
 
-def _snapshots(
-    repository: Repository, tags: Iterable[tuple[str, Oid]], commits: Collection[str]
-) -> Iterator[str]:
+def _snapshots(repository: Repository, tags: dict[str, Oid], commits: Collection[str]) -> Iterator[str]:
     try:
-        found = snapshot.among(repository, tags)
+        found = snapshot.among(repository, Listing(tags, ()))
     except UnreadableSnapshots as error:
         found = list(error.others)
     words = [each.encode() for each in commits]
@@ -56,7 +55,7 @@ def _snapshots(
 
 def _base(found: snapshot.Snapshot) -> str | None:
     try:
-        base = found.settings.based_on
+        base = settings.parse_identity(found.settings_content).based_on
     except BadSettings:
         return None
     return base.commit if base is not None and base.url is None else None

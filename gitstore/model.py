@@ -20,6 +20,7 @@ from gitstore.objects import tree
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import read_tree, subtree, without
+from gitstore.quoting import quoted
 from gitstore.settings import BasedOn, Settings
 
 SETTINGS, LOCK, STATES, CODE = layout.SETTINGS, layout.LOCK, layout.STATES, layout.CODE
@@ -71,6 +72,11 @@ class Model:
     def state_ref(self, state: str) -> str:
         """The ref of one of the model's states."""
         return f"refs/states/{self.prefix}{state}"
+
+    @property
+    def active_state(self) -> str:
+        """The name of the active state, which need not exist yet. Raises `Corrupt` like `active_state`."""
+        return active_state(self.repository, self.prefix)
 
     @property
     def pinned(self) -> BasedOn | None:
@@ -164,7 +170,7 @@ class Model:
             )
 
     def _called(self, prefix: str) -> str:
-        return f"the model {prefix.rstrip('/')}" if prefix else "the root model"
+        return f"the model {_shown(prefix.rstrip('/'))}" if prefix else "the root model"
 
     def root_name(self) -> str:
         """What the repository's root model is called, as far as this model's line of bases tells."""
@@ -181,6 +187,11 @@ class Model:
         return names
 
 
+def _shown(name: str) -> str:
+    """The name of a model as a file has it, harmless in a message."""
+    return name if name_problem(name) is None else quoted(name)
+
+
 def is_derived(repository: Repository, name: str) -> bool:
     """Whether a repository has a derived model of this name: a branch that says so, or its tags or states."""
     if name_problem(name) is not None:
@@ -189,6 +200,25 @@ def is_derived(repository: Repository, name: str) -> bool:
     if found is not None and found.based_on is not None and found.based_on.url is None:
         return found.name == name
     return repository.refs.any_below(f"refs/tags/{name}/", f"refs/states/{name}/")
+
+
+def active_state(repository: Repository, prefix: str) -> str:
+    """The name of the active state of the model with this prefix, which need not exist yet.
+
+    The name becomes a path on disk. Raises `Corrupt` if the symbolic ref leads to no state of the model.
+    """
+    space = f"refs/states/{prefix}"
+    target = repository.refs.symbolic(f"{space}HEAD")
+    if target is None:
+        return FIRST_STATE
+    name = target.removeprefix(space)
+    if not target.startswith(space) or name_problem(name) is not None:
+        path = repository.common / space / "HEAD"
+        raise Corrupt(
+            f"{path} leads to {quoted(target)}, which is no state of this model",
+            "gitstore state use NAME chooses a saved state; without that file it is initial",
+        )
+    return name
 
 
 def check_name(name: str, what: str) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitstore import settings, snapshot
-from gitstore.errors import BadSettings
-from gitstore.model import FIRST_STATE, SETTINGS, Model, committed_file
+from gitstore.errors import BadSettings, Corrupt
+from gitstore.model import SETTINGS, Model, active_state, committed_file
+from gitstore.names import name_problem
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 from gitstore.settings import BasedOn, Settings
@@ -26,7 +27,8 @@ class Listed:
     """A model of a repository.
 
     `base` is what its branch says, or its last snapshot if the branch is gone. `snapshots` are in the
-    order in which they were taken. `state` is the active one, `state_tree` what is saved of it.
+    order in which they were taken. `state` is the active one, empty if nobody can tell, `state_tree` what is
+    saved of it.
     `directory` is the working copy that has its branch checked out, if one has.
     """
 
@@ -43,7 +45,8 @@ class Listed:
 class Listing:
     """The models of a repository, the root model first, the others by name.
 
-    `unreadable` tells of tags that are not the snapshots that they say they are, if there are any.
+    `unreadable` tells of tags that are not the snapshots that they say they are, and of other refs that
+    cannot be read, if there are any.
     """
 
     models: tuple[Listed, ...]
@@ -52,16 +55,19 @@ class Listing:
 
 def every(model: Model) -> Listing:
     """All models of a model's repository."""
-    refs = dict(model.repository.refs.all())
-    unreadable = None
+    found = model.repository.refs.look("refs/")
+    refs, unreadable = found.refs, None
     try:
-        tags = ((ref, oid) for ref, oid in refs.items() if ref.startswith(_TAGS))
-        taken = snapshot.among(model.repository, tags)
+        tags = {ref: oid for ref, oid in refs.items() if ref.startswith(_TAGS)}
+        taken = snapshot.among(model.repository, found._replace(refs=tags))
     except UnreadableSnapshots as error:
         unreadable, taken = error, list(error.others)
     survey = _Survey.of(model.repository, refs, taken)
-    root = survey.root(model)
-    return Listing((root, *(survey.derived(prefix) for prefix in survey.prefixes())), unreadable)
+    listed = (survey.root(model), *(survey.derived(prefix) for prefix in survey.prefixes()))
+    if survey.problems:
+        known = [unreadable.message] if unreadable is not None else []
+        unreadable = UnreadableSnapshots([*known, *survey.problems], taken)
+    return Listing(listed, unreadable)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ class _Survey:
     snapshots: dict[str, list[Snapshot]]
     bases: dict[str, BasedOn]
     directories: dict[str, Path]
+    problems: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, repository: Repository, refs: dict[str, Oid], taken: list[Snapshot]) -> _Survey:
@@ -90,6 +97,7 @@ class _Survey:
         """Those of derived models: with a branch that says so, or with snapshots or states."""
         below = (ref.removeprefix(_STATES) for ref in self.refs if ref.startswith(_STATES))
         states = {state[: state.index("/") + 1] for state in below if "/" in state}
+        states = {prefix for prefix in states if name_problem(prefix.removesuffix("/")) is None}
         return sorted(states | {f"{name}/" for name in self.bases} | self.snapshots.keys() - {""})
 
     def derived(self, prefix: str) -> Listed:
@@ -114,8 +122,11 @@ class _Survey:
 
     def _listed(self, name: str, prefix: str, base: BasedOn | None, directory: Path | None) -> Listed:
         space = f"{_STATES}{prefix}"
-        target = self.repository.refs.symbolic(f"{space}HEAD")
-        state = target.removeprefix(space) if target else FIRST_STATE
+        try:
+            state = active_state(self.repository, prefix)
+        except Corrupt as error:
+            self.problems.append(error.message)
+            state = ""
         saved = self.refs.get(space + state)
         tree = self.repository.commit(saved).tree if saved is not None else None
         snapshots = tuple(self.snapshots.get(prefix, ()))

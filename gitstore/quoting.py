@@ -11,3 +11,8 @@ def quoted(text: str) -> str:
     Characters that cannot be seen are escaped as in Python; past 60 characters it ends in `…`.
     """
     return repr(text if len(text) <= LIMIT else text[: LIMIT - 1] + "…")
+
+
+def shown(text: str) -> str:
+    """`text` as it is if that is harmless on one line of a terminal, else as `quoted` has it."""
+    return text if text and text.isprintable() and len(text) <= 4 * LIMIT else quoted(text)

@@ -171,7 +171,7 @@ def _in_model(model: Model, name: str, reference: str) -> Place:
     if oid is not None:
         return Place(model.repository, ref, oid)
     prefix = model.tag_ref("")
-    names = [other.removeprefix(prefix) for other, _ in model.repository.refs.below(prefix)]
+    names = [other.removeprefix(prefix) for other in model.repository.refs.look(prefix).refs]
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else "gitstore list shows the snapshots"
     if "@" not in reference and model.base is not None and model.repository.refs.get(f"refs/tags/{name}"):

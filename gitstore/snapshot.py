@@ -10,28 +10,29 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gitstore import settings
+from gitstore import settings, trust
 from gitstore.errors import Corrupt
 from gitstore.model import CODE, LOCK, SETTINGS, Model
 from gitstore.objects import stored, tag
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.refs import Listing
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tag import Tag
 from gitstore.objects.tree import TreeEntry
+from gitstore.quoting import shown
 from gitstore.settings import Settings
 
 FORMAT = "1"
 STATE = "state"
 
-RENAMED_FROM = "Renamed-From"
+RENAMED_FROM = trust.RENAMED_FROM
 """The trailer of a renamed snapshot: the name that it had, a space, the id of the tag that it had."""
 
 _TAGS = "refs/tags/"
 
-# What stands at the top of a snapshot's tree, and whether it is a directory.
+# What must stand at the top of a snapshot's tree, and whether it is a directory.
 _SHAPE = {CODE: True, STATE: True, SETTINGS: False}
-_SHAPES = (_SHAPE, {**_SHAPE, LOCK: False})
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Snapshot:
         """The name its model had."""
         return self.tag.trailers.get("Model", "")
 
+    @property
+    def state_name(self) -> str:
+        """The name its state had."""
+        return self.tag.trailers.get("State", "")
+
     @cached_property
     def settings_content(self) -> bytes:
         """The settings as they were, byte for byte."""
@@ -71,8 +77,12 @@ class Snapshot:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings as they were."""
-        return settings.parse(self.settings_content, f"{self.name}:{SETTINGS}")
+        """The settings as they were. Raises `BadSettings`, and `NotASnapshot` if the tag contradicts them."""
+        found = settings.parse(self.settings_content, f"{self.name}:{SETTINGS}")
+        wrong = trust.settings_problems(self, found)
+        if wrong:
+            raise NotASnapshot(f"{self.ref} cannot be trusted: {'; '.join(wrong)}", trust.remedy(self.ref))
+        return found
 
     def code_files(self) -> list[StoredFile]:
         """The files below code/."""
@@ -98,8 +108,18 @@ class UnreadableSnapshots(Corrupt):
 def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
     """The snapshot that a tag is, or `None` for a tag that never was one.
 
-    Raises `Corrupt` if it says it is a snapshot but lacks something, or is of a format from the future.
+    Raises `Corrupt` if it says it is a snapshot but lacks something, or says what is not so, or is of a
+    format from the future.
     """
+    found = parse(repository, ref, oid)
+    wrong = trust.tag_problems(found) if found is not None else []
+    if wrong:
+        raise NotASnapshot(f"{ref} cannot be trusted: {'; '.join(wrong)}", trust.remedy(ref))
+    return found
+
+
+def parse(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
+    """Like `read`, but believing what the tag says of itself."""
     kind, content = repository.objects.read(oid)
     if kind is not Kind.TAG:
         return None
@@ -112,7 +132,8 @@ def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
         return None
     if written_by != FORMAT:
         raise NotASnapshot(
-            f"{ref} is of format {written_by}, which this gitstore does not know", "use a newer gitstore"
+            f"{ref} is of format {shown(written_by)}, which this gitstore does not know",
+            "use a newer gitstore",
         )
     return _read_tree(repository, ref, oid, found)
 
@@ -120,23 +141,27 @@ def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
 def below(model: Model) -> list[Snapshot]:
     """The snapshots of a model, oldest first. Raises `UnreadableSnapshots`."""
     space = model.tag_ref("")
-    tags = model.repository.refs.below(space)
-    return among(model.repository, (each for each in tags if "/" not in each[0].removeprefix(space)))
+    tags = model.repository.refs.look(space)
+    own = {ref: oid for ref, oid in tags.refs.items() if "/" not in ref.removeprefix(space)}
+    return among(model.repository, tags._replace(refs=own))
 
 
 def every(repository: Repository) -> list[Snapshot]:
     """The snapshots of all models, oldest first. Raises `UnreadableSnapshots`."""
-    return among(repository, repository.refs.below(_TAGS))
+    return among(repository, repository.refs.look(_TAGS))
 
 
-def among(repository: Repository, tags: Iterable[tuple[str, Oid]]) -> list[Snapshot]:
-    """Those of some tags that are snapshots, oldest first. Raises `UnreadableSnapshots`."""
-    found, problems = [], []
-    for ref, oid in tags:
+def among(repository: Repository, tags: Listing) -> list[Snapshot]:
+    """Those of some tags that are snapshots, oldest first.
+
+    Raises `UnreadableSnapshots`, which has the others, for tags that cannot be read or trusted.
+    """
+    found, problems = [], [error.message for error in tags.damaged]
+    for ref, oid in tags.refs.items():
         try:
             each = read(repository, ref, oid)
         except Corrupt as error:
-            problems.append(error.message)
+            problems.append(error.message if ref in error.message else f"{ref}: {error.message}")
             continue
         if each is not None:
             found.append(each)
@@ -148,15 +173,16 @@ def among(repository: Repository, tags: Iterable[tuple[str, Oid]]) -> list[Snaps
 
 def shape_problem(top: Iterable[TreeEntry]) -> str | None:
     """Why a tree with these entries is no snapshot's; `None` if it is shaped like one."""
-    trees = {entry.name.decode("utf-8", "replace"): entry.is_tree for entry in top}
-    if trees in _SHAPES:
-        return None
+    entries = {entry.name.decode("utf-8", "replace"): entry for entry in top}
     for name, is_tree in _SHAPE.items():
-        if trees.get(name) is not is_tree:
+        if name not in entries or entries[name].is_tree is not is_tree:
             return f"its tree has no {name}"
-    if trees.get(LOCK):
-        return f"its {LOCK} is a directory"
-    return f"its tree has {min(trees.keys() - {*_SHAPE, LOCK})}, which no snapshot has"
+    for name in (SETTINGS, LOCK):
+        if name in entries and not entries[name].is_file:
+            kind = "directory" if entries[name].is_tree else "link or a submodule"
+            return f"its {name} is a {kind}"
+    strange = entries.keys() - {*_SHAPE, LOCK}
+    return f"its tree has {shown(min(strange))}, which no snapshot has" if strange else None
 
 
 def _read_tree(repository: Repository, ref: str, oid: Oid, found: Tag) -> Snapshot:

@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.errors import GitstoreError
+from gitstore.errors import Corrupt, GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
-from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
+from gitstore.model import STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, sources, stored
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
-from gitstore.objects.refs import Change, RefChanged
+from gitstore.objects.refs import Change, DamagedRef, RefChanged
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import Listing
 
@@ -64,9 +64,8 @@ class Saved:
 
 
 def active(model: Model) -> str:
-    """The name of the active state, which need not exist yet."""
-    target = model.repository.refs.symbolic(model.state_ref("HEAD"))
-    return target.removeprefix(model.state_ref("")) if target else FIRST_STATE
+    """The name of the active state, which need not exist yet. Raises `Corrupt` if it is no name."""
+    return model.active_state
 
 
 def names(model: Model) -> list[str]:
@@ -196,7 +195,7 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
         oid = writer.add_apart(Kind.COMMIT, content)
         pack = writer.finish()
         refs.change([Change(ref, before, oid)], f"save state {name}")
-        if active(model) == name:
+        if _is_active(model, name):
             _point(model, name)
     model.repository.maintain()
     return Saved(name, tree, tree_size(model, tree), pack, was_saved=False)
@@ -288,7 +287,19 @@ def _way_in(model: Model, name: str) -> str:
     return f"put its files into {model.directory / STATES / name}/"
 
 
+def _is_active(model: Model, name: str) -> bool:
+    """Whether a state is the active one; it is not if nobody can tell which is."""
+    try:
+        return active(model) == name
+    except Corrupt:
+        return False
+
+
 def _point(model: Model, name: str) -> None:
-    goal = model.state_ref(name)
-    if model.repository.refs.symbolic(model.state_ref("HEAD")) != goal:
-        model.repository.refs.point(model.state_ref("HEAD"), goal)
+    goal, refs = model.state_ref(name), model.repository.refs
+    try:
+        before = refs.symbolic(model.state_ref("HEAD"))
+    except DamagedRef:
+        before = None  # then it is written anew
+    if before != goal:
+        refs.point(model.state_ref("HEAD"), goal)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gitstore import export, signatures, snapshot
+from gitstore import export, settings, signatures, snapshot, trust
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.model import CODE, SETTINGS
 from gitstore.objects import graph
@@ -19,6 +19,7 @@ from gitstore.objects.pack import Pack
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import Signature, Verdict
 from gitstore.objects.stored import subtree
+from gitstore.settings import Settings
 from gitstore.snapshot import Snapshot
 
 
@@ -171,40 +172,25 @@ def _hits(repository: Repository, broken: Iterable[Oid]) -> dict[Oid, list[str]]
 
 def _disagreements(repository: Repository, ref: str, oid: Oid) -> list[str]:
     """What the tag says of a sound snapshot that is not so."""
+    wrong: list[str] = []
     try:
-        found = snapshot.read(repository, ref, oid)
+        found = snapshot.parse(repository, ref, oid)
         if found is None:
             return ["is a tag, but no snapshot"]
+        wrong += trust.tag_problems(found)
         export.files(found)
-        return [*_wrong_trailers(found), *_wrong_base(found)]
+        content = settings.parse(found.settings_content, f"{found.name}:{SETTINGS}")
+        wrong += trust.settings_problems(found, content)
+        wrong += _wrong_base(found, content)
     except BadSettings as error:
-        return list(error.problems)
+        wrong += error.problems
     except GitstoreError as error:
-        return [error.message]
-
-
-def _wrong_trailers(found: Snapshot) -> list[str]:
-    is_so = {
-        "Code-Tree": str(found.code),
-        "State-Tree": str(found.state),
-        "Settings-Blob": str(found.settings_blob),
-    }
-    wrong = [
-        f"its tag says {key}: {found.tag.trailers.get(key)}, but it is {value}"
-        for key, value in is_so.items()
-        if found.tag.trailers.get(key) != value
-    ]
-    if found.tag.name != f"{found.prefix}{found.name}":
-        wrong.append(f"its tag was made as {found.tag.name}")
+        wrong.append(error.message)
     return wrong
 
 
-def _wrong_base(found: Snapshot) -> list[str]:
-    base = found.settings.based_on
-    said = found.tag.trailers.get("Based-On")
-    expected = f"{base.called} {base.tag}" if base is not None else None
-    if said != expected:
-        return [f"its tag says Based-On: {said}, but {SETTINGS} says {expected}"]
+def _wrong_base(found: Snapshot, content: Settings) -> list[str]:
+    base = content.based_on
     if base is None or base.detached:
         return []
     top = found.repository.commit(Oid.parse(base.commit)).tree

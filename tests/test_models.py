@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,7 @@ import pytest
 from gitstore import derive, detach, models, rebase, settings, snapshot, state
 from gitstore.lineage import Line, Lineage
 from gitstore.model import Model
-from gitstore.objects.oid import Oid
-from gitstore.objects.refs import Change, Refs
+from gitstore.objects.refs import Change, Listing, Refs
 from gitstore.sizes import Sizes
 from tests.support.commands import Git, Gitstore, Outcome
 from tests.support.models import again, put, take
@@ -267,12 +265,12 @@ def test_many_models_are_listed_with_one_look_at_the_refs(
         [Change(f"refs/states/m{number}/initial", None, tip) for number in range(200)], "many"
     )
     looks: list[str] = []
-    below = Refs.below
+    look = Refs.look
 
-    def counted(self: Refs, prefix: str) -> Iterator[tuple[str, Oid]]:
+    def counted(self: Refs, prefix: str) -> Listing:
         looks.append(prefix)
-        return below(self, prefix)
+        return look(self, prefix)
 
-    monkeypatch.setattr(Refs, "below", counted)
+    monkeypatch.setattr(Refs, "look", counted)
     assert len(models.every(here).models) == 202
     assert looks == ["refs/"]

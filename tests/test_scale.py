@@ -28,7 +28,7 @@ TIMES = 4
 
 WATCHED: dict[CodeType, str] = {
     ObjectDatabase.read.__code__: "read",
-    Refs._listed.__code__: "refs",
+    Refs.look.__code__: "refs",
     stock_git.attempt.__code__: "git",
 }
 

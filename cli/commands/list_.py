@@ -58,7 +58,7 @@ def _table(rows: Sequence[tuple[Snapshot, int]], *, full_names: bool) -> None:
                 each.full_name if full_names else each.name,
                 output.minute(each.tag.date) if each.tag.date else "",
                 format_size(size),
-                each.tag.trailers.get("State", ""),
+                each.state_name,
                 each.tag.message.partition("\n")[0],
             ]
             for each, size in rows
@@ -74,7 +74,7 @@ def _row(each: Snapshot, size: int) -> dict[str, Any]:
         "ref": each.ref,
         "tag": str(each.oid),
         "date": each.tag.date.isoformat() if each.tag.date else None,
-        "state": each.tag.trailers.get("State"),
+        "state": each.state_name,
         "signed": each.tag.signed,
         "size": size,
         "message": each.tag.message,

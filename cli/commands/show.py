@@ -63,7 +63,7 @@ def _head(found: Snapshot) -> dict[str, Any]:
         "tagger": found.tag.tagger,
         "date": found.tag.date.isoformat() if found.tag.date else None,
         "signed": found.tag.signed,
-        "state": found.tag.trailers.get("State"),
+        "state": found.state_name,
         "based_on": _called(base) if base is not None else None,
         "message": found.tag.message,
     }

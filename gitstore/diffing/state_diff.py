@@ -86,7 +86,7 @@ class StateDiff:
 
 def of_snapshot(snapshot: Snapshot) -> Side:
     """The state in a snapshot."""
-    name = snapshot.tag.trailers.get("State", "")
+    name = snapshot.state_name
     return Side(name, _stored(snapshot.repository.objects, snapshot.state))
 
 

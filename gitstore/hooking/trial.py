@@ -134,7 +134,7 @@ def _post_derive(found: Snapshot) -> Event:
 
 
 def _state(found: Snapshot) -> str:
-    return found.tag.trailers.get("State", "")
+    return found.state_name
 
 
 _SAMPLES: dict[str, Callable[[Snapshot], Event]] = {

@@ -40,7 +40,7 @@ def _references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, bool, b
     """The same without the names of the fields, which take longer to give than all else here."""
     try:
         if kind is Kind.TREE:
-            found = tree.parse(content)
+            found = tree.parse_loosely(content)
             return [(child, mode != Mode.TREE, name) for mode, name, child in found if mode != Mode.GITLINK]
         if kind is Kind.COMMIT:
             top, parents = commit.parse(content)

@@ -8,16 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import pygit2
-
 from gitstore.errors import Corrupt, GitstoreError, Locked
-from gitstore.objects import git
+from gitstore.objects import git, ref_files
 from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import sync_directory
 from gitstore.objects.oid import Oid
+from gitstore.objects.ref_files import DamagedRef, PackedRefs, Value
 from gitstore.objects.ref_record import RefRecord
 
+__all__ = ["Change", "DamagedRef", "Listing", "RefChanged", "Refs"]
+
 _ABSENT = "0" * 40  # how git update-ref spells it; here it is None
+_LONGEST_CHAIN = 5  # of symbolic refs, as git has it
+_OF_A_WORKTREE = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
 _SYNCED = ("-c", "core.fsync=reference")  # which git does not do unless told
 
 _BEFORE_ANY = "cannot lock ref"  # git locks all refs before it changes any; it does not translate this
@@ -49,40 +52,67 @@ class Change(NamedTuple):
     new: Oid | None
 
 
-class Refs:
-    """The refs of a repository, as one worktree sees them."""
+class Listing(NamedTuple):
+    """Refs with their ids, by name, symbolic ones left out; and those that cannot be read."""
 
-    def __init__(self, repository: pygit2.Repository, run: RunGit, common: Path) -> None:
-        self._repository = repository
+    refs: dict[str, Oid]
+    damaged: tuple[DamagedRef, ...]
+
+
+class Refs:
+    """The refs of a repository, as one worktree sees them.
+
+    Only files are read: loose refs and packed-refs. A repository with the reftable format is not opened
+    at all.
+    """
+
+    def __init__(self, git_directory: Path, run: RunGit, common: Path) -> None:
+        self._own = git_directory
         self._run = run
         self._common = common
         self._record = RefRecord(common / "gitstore")
+        self._packed_refs = PackedRefs(common / "packed-refs", b"")
+        self._packed_stamp: tuple[int, ...] | None = None
 
     def get(self, ref: str) -> Oid | None:
-        """What a ref points to, through symbolic refs; `None` if there is none or it is unborn."""
-        reference = self._find(ref)
+        """What a ref points to, through symbolic refs; `None` if there is none or it is unborn.
+
+        Raises `DamagedRef` if it, or the file that could have it, cannot be read.
+        """
+        value = self._read(ref)
         seen = 0
-        while reference is not None and isinstance(reference.raw_target, bytes) and seen < 5:
-            reference = self._find(reference.raw_target.decode())
+        while isinstance(value, str) and seen < _LONGEST_CHAIN:
+            value = self._read(value)
             seen += 1
-        if reference is None or isinstance(reference.raw_target, bytes):
-            return None
-        return Oid(reference.raw_target.raw)
+        return value if isinstance(value, Oid) else None
 
     def symbolic(self, ref: str) -> str | None:
-        """The name a symbolic ref holds, born or not; `None` if it is none."""
-        reference = self._find(ref)
-        if reference is None or not isinstance(reference.raw_target, bytes):
-            return None
-        return reference.raw_target.decode()
+        """The name a symbolic ref holds, born or not; `None` if it is none. Raises `DamagedRef`."""
+        value = ref_files.read_loose(self._home(ref), ref) if ref_files.is_ref_name(ref) else None
+        return value if isinstance(value, str) else None
 
     def below(self, prefix: str) -> Iterator[tuple[str, Oid]]:
-        """All refs below a prefix such as `refs/tags/`, by name, symbolic ones left out."""
-        found = self._listed()
-        for name in sorted(name for name in found if name.startswith(prefix)):
-            target = found[name]
-            if not isinstance(target, bytes):
-                yield name, Oid(target.raw)
+        """All refs below a prefix such as `refs/tags/`, by name, symbolic ones left out.
+
+        Raises `Corrupt` if any of them cannot be read: nobody can tell then what it holds.
+        """
+        found = self.look(prefix)
+        if found.damaged:
+            raise Corrupt("\n".join(each.message for each in found.damaged), found.damaged[0].hint)
+        yield from found.refs.items()
+
+    def look(self, prefix: str) -> Listing:
+        """Like `below`, for who goes on with those that can be read and names the others."""
+        # Loose refs first: git packs a ref before it removes the loose one, which counts if both are there.
+        loose = dict(ref_files.loose(self._common, prefix))
+        packed = self.packed()
+        found: dict[str, Oid] = {}
+        for name in sorted({*loose, *(name for name in packed.refs if name.startswith(prefix))}):
+            value = loose[name] if name in loose else packed.refs[name].oid
+            if isinstance(value, Oid):
+                found[name] = value
+        damaged = (each for _, each in sorted(loose.items()) if isinstance(each, DamagedRef))
+        return Listing(found, (*damaged, *packed.problems))
 
     def any_below(self, *prefixes: str) -> bool:
         """Whether there is any ref below one of some prefixes such as `refs/tags/dogs/`.
@@ -99,12 +129,8 @@ class Refs:
         return any(b" " + os.fsencode(prefix) in packed for prefix in prefixes)
 
     def all(self) -> Iterator[tuple[str, Oid]]:
-        """Every ref of the repository, by name, symbolic ones left out."""
+        """Every ref of the repository, by name, symbolic ones left out. Raises `Corrupt` like `below`."""
         return self.below("refs/")
-
-    def _listed(self) -> dict[str, bytes | pygit2.Oid]:
-        """All refs with what they hold, in no order."""
-        return {each.name: each.raw_target for each in self._repository.references.iterator()}
 
     def change(self, changes: Sequence[Change], reason: str) -> None:
         """Make all changes or none, if every ref still is what `old` says.
@@ -193,13 +219,35 @@ class Refs:
             return change.old
         return self.get(change.ref)
 
-    def _find(self, ref: str) -> pygit2.Reference | None:
+    def _read(self, ref: str) -> Value | None:
+        if not ref_files.is_ref_name(ref):
+            return None
+        value = ref_files.read_loose(self._home(ref), ref)
+        if value is not None:
+            return value
+        # After the loose one: git packs a ref before it removes that.
+        return self.packed().get(ref) if ref.startswith("refs/") else None
+
+    def _home(self, ref: str) -> Path:
+        """Where the file of a ref is: each working copy has some of its own, gitrepository-layout(5)."""
+        return self._own if "/" not in ref or ref.startswith(_OF_A_WORKTREE) else self._common
+
+    def packed(self) -> PackedRefs:
+        """What packed-refs holds, read again if it has been replaced, as git does.
+
+        A loose ref of the same name stands before it.
+        """
+        path = self._common / "packed-refs"
         try:
-            return self._repository.references.get(ref)
-        except pygit2.GitError as error:
-            raise Corrupt(
-                f"{ref} is damaged and cannot be read", "if you know what it held, write that into its file"
-            ) from error
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                if stamp != self._packed_stamp:
+                    self._packed_refs = PackedRefs(path, file.read())
+                    self._packed_stamp = stamp
+        except FileNotFoundError:
+            self._packed_refs, self._packed_stamp = PackedRefs(path, b""), None
+        return self._packed_refs
 
     def _sync_names(self, refs: Iterable[str]) -> None:
         """Make the names of refs durable, which git leaves to the file system."""
@@ -232,7 +280,8 @@ def _has_refs(directory: Path) -> bool:
     for folder, _, names in os.walk(directory):
         for name in names:
             with suppress(FileNotFoundError):
-                if not name.endswith(".lock") and not Path(folder, name).read_bytes().startswith(b"ref:"):
+                is_ref = not name.endswith(".lock") and not name.startswith(".")
+                if is_ref and not Path(folder, name).read_bytes().startswith(b"ref:"):
                     return True
     return False
 

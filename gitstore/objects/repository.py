@@ -122,7 +122,7 @@ class Repository:
     @cached_property
     def refs(self) -> Refs:
         """The refs of the repository."""
-        return Refs(self._pygit2, self.git, self.common)
+        return Refs(self.git_directory, self.git, self.common)
 
     def vanished(self) -> list[Vanished]:
         """What refs held that vanished, or were moved, without gitstore, and that gc keeps for now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -32,7 +33,8 @@ class Tag(NamedTuple):
     """An annotated tag. `message` is without the trailers and without a signature.
 
     `signed` is what kind of signature there is, in the words of git's `gpg.format`; whether it is
-    good is another question.
+    good is another question. `repeated` are the trailers that are there more than once, of which
+    `trailers` has the last value.
     """
 
     target: Oid
@@ -43,6 +45,7 @@ class Tag(NamedTuple):
     message: str
     trailers: Mapping[str, str]
     signed: str | None = None
+    repeated: tuple[str, ...] = ()
 
 
 def encode(target: Oid, name: str, identity: str, message: str, trailers: Mapping[str, str]) -> bytes:
@@ -77,9 +80,12 @@ def parse(content: bytes) -> Tag:
     tagger, date = _tagger(header.get("tagger", ""))
     # Asked first, because that is cheap, and few tags are signed.
     signature = _SIGNATURE.search(body) if "-----BEGIN " in body else None
-    message, trailers = _split(body[: signature.start()] if signature else body)
+    message, lines = _split(body[: signature.start()] if signature else body)
     signed = _SCHEMES[signature[1]] if signature else None
-    return Tag(target, kind, name, tagger, date, message, trailers, signed)
+    trailers = dict(lines)
+    counts = Counter(key for key, _ in lines) if len(trailers) < len(lines) else {}
+    repeated = tuple(key for key, count in counts.items() if count > 1)
+    return Tag(target, kind, name, tagger, date, message, trailers, signed, repeated)
 
 
 def _tagger(line: str) -> tuple[str, datetime | None]:
@@ -99,11 +105,11 @@ def _zone(sign: str, hours: str, minutes: str) -> timezone:
     return timezone(-offset if sign == "-" else offset)
 
 
-def _split(text: str) -> tuple[str, dict[str, str]]:
+def _split(text: str) -> tuple[str, list[tuple[str, str]]]:
     """The message proper, and the trailers of its last paragraph, as git-interpret-trailers(1) finds them."""
     text = text.rstrip()
     message, blank, last = text.rpartition("\n\n")
-    trailers = dict(_TRAILER.findall(last))
+    trailers = _TRAILER.findall(last)
     if not blank or len(trailers) <= last.count("\n"):
-        return text, {}
+        return text, []
     return message.strip(), trailers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from enum import IntEnum
@@ -9,6 +10,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from gitstore.objects.oid import Oid
+from gitstore.quoting import quoted
 
 # What HFS+ ignores in a name, so that `.g\u200cit` there is `.git`; the list of git's utf8.c.
 _IGNORED_BY_HFS = dict.fromkeys(
@@ -48,14 +50,41 @@ class TreeEntry(NamedTuple):
         return self.mode & 0o170000 == 0o100000
 
 
+def _place(entry: TreeEntry) -> bytes:
+    """What a tree is sorted by: directories as if their names ended in `/`."""
+    return entry.name + b"/" if entry.mode == Mode.TREE else entry.name
+
+
 def encode(entries: Iterable[TreeEntry]) -> bytes:
     """The content of a tree object, sorted as git wants it: directories as if their names ended in `/`."""
-    ordered = sorted(entries, key=lambda entry: entry.name + b"/" if entry.is_tree else entry.name)
+    ordered = sorted(entries, key=_place)
     return b"".join(b"%o %s\0%s" % (entry.mode, entry.name, entry.oid) for entry in ordered)
 
 
 def parse(content: bytes) -> list[TreeEntry]:
-    """The entries of a tree object; `ValueError` if it is malformed."""
+    """The entries of a tree object; `ValueError` if it is malformed.
+
+    A name must be there once, and in git's order: of two entries with one name, git shows the first, and
+    who makes a mapping of them would take the second.
+    """
+    entries = parse_loosely(content)
+    names = [entry.name for entry in entries]
+    if len(set(names)) != len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise ValueError(f"it has {quoted(os.fsdecode(twice))} twice")
+    if b"" in names or b"/" in b"".join(names):
+        raise ValueError("it has a name that is no file name")
+    ordered = [_place(entry) for entry in entries]
+    if ordered != sorted(ordered):
+        raise ValueError("its entries are not in order")
+    return entries
+
+
+def parse_loosely(content: bytes) -> list[TreeEntry]:
+    """The entries of any tree that git follows, wrong order and all; `ValueError` if they are not entries.
+
+    For who must miss nothing that a repository needs. To go by names is for `parse`.
+    """
     found = _ENTRY.findall(content)
     # What stands between two entries, or after the last, is in none.
     if sum(map(len, chain.from_iterable(found))) + len(b" \0") * len(found) != len(content):

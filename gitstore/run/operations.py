@@ -58,7 +58,7 @@ def evaluate_snapshot(
         cache.state(found.repository, found.state, progress) as weights,
     ):
         done = supervisor.evaluate(code=code, state=weights, settings=found.settings, inputs=inputs)
-    hook.tell(found.repository, _evaluated(found.model, found.tag.trailers.get("State", ""), done, found))
+    hook.tell(found.repository, _evaluated(found.model, found.state_name, done, found))
     return done
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -11,7 +13,7 @@ import pytest
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git as stock
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.refs import Change, RefChanged, Refs
+from gitstore.objects.refs import Change, DamagedRef, RefChanged, Refs
 from gitstore.objects.repository import Repository
 from tests.support.commands import fsck, git
 from tests.support.failing import fails
@@ -176,17 +178,80 @@ def test_a_circle_of_symbolic_refs_leads_nowhere(repository: Repository) -> None
     assert repository.refs.get("refs/states/a") is None
 
 
-@pytest.mark.parametrize("content", ["", "garbage\n", "0123\n"])
-def test_a_damaged_ref_is_corrupt(repository: Repository, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is empty"),
+        (bytes(41), "holds nothing but zeros and spaces"),
+        (b"garbage\n", "holds no object id"),
+        (b"0123\n", "holds no object id"),
+        (b"0" * 40 + b"\n", "holds no object id"),
+        (b"a" * 41 + b"\n", "holds no object id"),
+        (b"ref: refs/heads/../../x\n", "leads to 'refs/heads/../../x', which is no name of a ref"),
+        (b"ref: /etc/passwd\n", "leads to '/etc/passwd', which is no name of a ref"),
+        (b"a" * 5000, "is too large for a ref"),
+    ],
+)
+def test_a_damaged_ref_is_named_and_hides_no_other(
+    repository: Repository, oids: list[Oid], content: bytes, why: str
+) -> None:
     """A crash of the machine may leave an empty one, if git did not sync it."""
-    (repository.common / "refs/heads/main").write_text(content)
-    for use in (repository.refs.get, repository.refs.symbolic):
-        with fails(
-            "refs/heads/main is damaged and cannot be read",
-            Corrupt,
-            hint="if you know what it held, write that into its file",
-        ):
-            use("refs/heads/main")
+    refs, path = repository.refs, repository.common / "refs/tags/main"
+    refs.change([Change("refs/tags/other", None, oids[0])], "make")
+    path.write_bytes(content)
+    said = f"{path} is damaged: it {why}"
+    for use in (refs.get, refs.symbolic):
+        with pytest.raises(DamagedRef) as caught:
+            use("refs/tags/main")
+        assert (caught.value.message, caught.value.exit_code) == (said, 12)
+    with fails(said, Corrupt, hint=caught.value.hint):
+        list(refs.below("refs/"))
+    found = refs.look("refs/")
+    assert (found.refs, [str(each) for each in found.damaged]) == ({"refs/tags/other": oids[0]}, [said])
+
+
+def test_the_remedy_for_a_damaged_ref_works(repository: Repository, oids: list[Oid]) -> None:
+    refs, path = repository.refs, repository.common / "refs/tags/main"
+    path.write_text("")
+    with pytest.raises(DamagedRef) as caught:
+        refs.get("refs/tags/main")
+    assert caught.value.hint is not None
+    command = caught.value.hint.partition("; ")[2].removesuffix(" restores it").replace(", then", " &&")
+    subprocess.run(command.replace(" ID", f" {oids[0]}"), cwd=repository.directory, shell=True, check=True)
+    assert refs.get("refs/tags/main") == oids[0]
+
+
+def test_what_is_no_ref_at_all(repository: Repository, oids: list[Oid]) -> None:
+    """What synchronising and desktop programs put there: git passes over some of it, and so do we."""
+    tags, refs = repository.common / "refs/tags", repository.refs
+    refs.change([Change("refs/tags/main", None, oids[0])], "make")
+    for name in (".DS_Store", "main.lock", "my notes"):
+        (tags / name).write_bytes(b"junk")
+    os.mkfifo(tags / "pipe")
+    found = refs.look("refs/tags/")
+    assert found.refs == {"refs/tags/main": oids[0]}
+    assert [str(each) for each in found.damaged] == [
+        f"{tags}/my notes is damaged: it has a name that no ref can have",
+        f"{tags}/pipe is damaged: it is not a regular file",
+    ]
+    assert refs.get("refs/tags/my notes") is None
+
+
+def test_a_damaged_line_of_packed_refs(repository: Repository, oids: list[Oid]) -> None:
+    refs, path = repository.refs, repository.common / "packed-refs"
+    refs.change([Change(f"refs/tags/{name}", None, oids[0]) for name in "abc"], "make")
+    git("pack-refs", "--all", cwd=repository.directory)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], lines[2].replace(str(oids[0]), "garbage"), lines[3]]))
+    said = f"{path} is damaged: it names no ref in line 3"
+    assert [refs.get("refs/tags/a"), refs.get("refs/tags/c")] == [oids[0]] * 2
+    with pytest.raises(DamagedRef, match=f"^{re.escape(said)}$"):
+        refs.get("refs/tags/b")
+    found = refs.look("refs/tags/")
+    assert list(found.refs) == ["refs/tags/a", "refs/tags/c"]
+    assert [str(each) for each in found.damaged] == [said]
+    path.write_bytes(path.read_bytes()[:-5])
+    assert [str(each) for each in refs.look("refs/").damaged][-1].endswith("it names no ref in line 4")
 
 
 def test_the_user_s_hooks_are_not_run(repository: Repository, oids: list[Oid]) -> None:
@@ -231,7 +296,7 @@ def test_several_deletions_happen_at_one_instant(
             patched.setenv("PATH", str(shim), prepend=":")
             with suppress(GitstoreError):
                 repository.refs.change([Change(name, oids[0], None) for name in names], "remove")
-        left = [name for name, _ in Refs(repository._pygit2, repository.git, repository.common).all()]
+        left = [name for name, _ in Refs(repository.git_directory, repository.git, repository.common).all()]
         assert left in ([], names), call
         for lock in (*repository.common.rglob("*.lock"), repository.common / "packed-refs.new"):
             lock.unlink(missing_ok=True)

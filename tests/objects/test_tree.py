@@ -79,3 +79,24 @@ def test_a_name_is_refused_if_git_would(repository: Repository, name: str) -> No
 @pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"/", b"a\0b"])
 def test_what_is_no_file_name(name: bytes) -> None:
     assert name_problem(name) == "is not a file name"
+
+
+A, B = Oid(b"a" * 20), Oid(b"b" * 20)
+
+
+@pytest.mark.parametrize(
+    ("entries", "problem"),
+    [
+        ([(0o100644, b"a", A), (0o100644, b"a", B)], "it has 'a' twice"),
+        ([(0o100644, b"a", A), (0o100644, b"a.b", A), (0o40000, b"a", B)], "it has 'a' twice"),
+        ([(0o100644, b"b", A), (0o100644, b"a", B)], "its entries are not in order"),
+        ([(0o40000, b"a", A), (0o100644, b"a.b", B)], "its entries are not in order"),
+        ([(0o100644, b"a/b", A)], "it has a name that is no file name"),
+        ([(0o100644, b"", A)], "it has a name that is no file name"),
+    ],
+)
+def test_a_tree_is_read_as_git_writes_it(entries: list[tuple[int, bytes, Oid]], problem: str) -> None:
+    content = b"".join(b"%o %s\0%s" % entry for entry in entries)
+    with pytest.raises(ValueError, match=f"^{problem}$"):
+        tree.parse(content)
+    assert tree.parse_loosely(content) == entries, "what a repository needs must be found all the same"

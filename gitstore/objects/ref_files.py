@@ -1,0 +1,204 @@
+"""Reading refs as git's files backend stores them: a file below refs/ each, or a line of packed-refs.
+
+libgit2 passes over a ref that it cannot read, or fails for all of them. Here each ref that cannot be read
+is named, and the others are read all the same. See gitrepository-layout(5) and git-check-ref-format(1).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from gitstore.errors import Corrupt
+from gitstore.objects.oid import Oid
+from gitstore.quoting import quoted
+
+_LONGEST = 4096 + len("ref: ")
+"""Bytes of a ref's file, at the most: it holds an object id, or a name as long as a path can be."""
+
+_BROKEN_NAME = re.compile(
+    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[./]|[./]$|^@$|^$", re.DOTALL
+)
+_ID = re.compile(rb"([0-9a-fA-F]{40})(?:\s|$)")
+_ZEROS = b"0" * 40
+
+_PACKED = re.compile(rb"^([0-9a-f]{40}) ([^\n]+)\n(?:\^([0-9a-f]{40})\n)?", re.MULTILINE)
+_ALL_PACKED = re.compile(rb"(?:#[^\n]*\n)*+(?:(?!0{40})[0-9a-f]{40} [^\n]+\n(?:\^[0-9a-f]{40}\n)?+)*+")
+_PACKED_HEADER = re.compile(rb"(?:#[^\n]*\n)*")
+
+Value = Oid | str
+"""What a ref holds: an object id, or, if it is symbolic, the name of another ref."""
+
+
+class DamagedRef(Corrupt):
+    """A ref that cannot be read. `path` is the file that holds it."""
+
+    def __init__(self, ref: str, path: Path, why: str) -> None:
+        super().__init__(f"{path} is damaged: it {why}", _remedy(ref, path))
+        self.ref = ref
+        self.path = path
+
+
+class PackedRef(NamedTuple):
+    """A line of packed-refs; `peeled` is what a tag leads to, where git noted that."""
+
+    oid: Oid
+    peeled: Oid | None
+
+
+class PackedRefs:
+    """The content of a file packed-refs. A single ref is looked up without parsing all of it."""
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        self._path = path
+        self._content = content
+
+    def get(self, ref: str) -> Oid | None:
+        """What a ref points to, if it is there. Raises `DamagedRef` if it may be in a damaged line."""
+        name = os.fsencode(ref)
+        match = re.search(rb"^([0-9a-f]{40}) %s$" % re.escape(name), self._content, re.MULTILINE)
+        if match is not None and match[1] != _ZEROS:
+            return Oid.parse(match[1])
+        if not _ALL_PACKED.fullmatch(self._content):
+            raise self.problems[0]
+        return None
+
+    @property
+    def refs(self) -> dict[str, PackedRef]:
+        """All refs."""
+        return self._parsed[0]
+
+    @property
+    def problems(self) -> tuple[DamagedRef, ...]:
+        """One for each line that names no ref."""
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[dict[str, PackedRef], tuple[DamagedRef, ...]]:
+        header = _PACKED_HEADER.match(self._content)
+        at = header.end() if header is not None else 0
+        refs: dict[str, PackedRef] = {}
+        problems = []
+        while at < len(self._content):
+            match = _PACKED.match(self._content, at)
+            name = os.fsdecode(match[2]) if match is not None else ""
+            if match is None or not is_ref_name(name) or match[1] == _ZEROS:
+                line = self._content.count(b"\n", 0, at) + 1
+                problems.append(DamagedRef("packed-refs", self._path, f"names no ref in line {line}"))
+                at = self._content.find(b"\n", at) + 1 or len(self._content)
+                continue
+            refs[name] = PackedRef(Oid.parse(match[1]), Oid.parse(match[3]) if match[3] else None)
+            at = match.end()
+        return refs, tuple(problems)
+
+
+def is_ref_name(name: str) -> bool:
+    """Whether git takes this for the name of a ref, git-check-ref-format(1)."""
+    return _BROKEN_NAME.search(name) is None
+
+
+def read_loose(directory: Path, ref: str) -> Value | None:
+    """What the file of a ref holds; `None` if there is none. Raises `DamagedRef`."""
+    path = directory / ref
+    try:
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            # git's first symbolic refs were symbolic links; any other link leads to a ref's file.
+            target = str(path.readlink())
+            if target.startswith("refs/") and is_ref_name(target):
+                return target
+            status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            raise DamagedRef(ref, path, "is not a regular file")
+        return _parse(ref, path, _content(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def loose(directory: Path, prefix: str) -> Iterator[tuple[str, Value | DamagedRef]]:
+    """The refs below a prefix such as `refs/tags/` that have a file, in no order."""
+    start = prefix.rpartition("/")[0]
+    waiting = [start] if is_ref_name(start) else []
+    while waiting:
+        folder = waiting.pop()
+        for entry in _entries(directory / folder):
+            name = f"{folder}/{entry.name}"
+            # git passes over these, too.
+            if entry.name.startswith(".") or entry.name.endswith(".lock"):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(name)
+            elif name.startswith(prefix):
+                value = _read(directory, name, is_plain=entry.is_file(follow_symlinks=False))
+                if value is not None:
+                    yield name, value
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _read(directory: Path, ref: str, *, is_plain: bool) -> Value | DamagedRef | None:
+    """Like `read_loose`, with one system call less for a plain file: there may be ten thousand."""
+    if not is_ref_name(ref):
+        return DamagedRef(ref, directory / ref, "has a name that no ref can have")
+    try:
+        path = directory / ref
+        return _parse(ref, path, _content(path)) if is_plain else read_loose(directory, ref)
+    except FileNotFoundError:
+        return None  # git has packed or deleted it since it was listed
+    except DamagedRef as error:
+        return error
+
+
+def _content(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LONGEST + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _parse(ref: str, path: Path, content: bytes) -> Value:
+    if not content.strip(b"\0 \n"):
+        raise DamagedRef(ref, path, "is empty" if not content else "holds nothing but zeros and spaces")
+    if len(content) > _LONGEST:
+        raise DamagedRef(ref, path, "is too large for a ref")
+    if content.startswith(b"ref:"):
+        target = os.fsdecode(content[4:].strip())
+        if not is_ref_name(target) or "/" not in target:
+            raise DamagedRef(ref, path, f"leads to {quoted(target)}, which is no name of a ref")
+        return target
+    match = _ID.match(content)
+    if match is None or match[1] == _ZEROS:
+        raise DamagedRef(ref, path, "holds no object id")
+    return Oid(bytes.fromhex(match[1].decode()))
+
+
+def _remedy(ref: str, path: Path) -> str:
+    """What a person can do. git itself neither changes nor deletes a ref that it cannot read."""
+    file = shlex.quote(str(path))
+    if ref == "HEAD":
+        return f"write into it which branch is checked out: echo 'ref: refs/heads/BRANCH' > {file}"
+    if ref == "packed-refs":
+        return "a clone or a backup may still have the refs; git fsck lists tags and commits that none names"
+    if ref.endswith("/HEAD"):
+        return "gitstore state use NAME chooses a saved state; without that file it is initial"
+    if not is_ref_name(ref):
+        return f"move it out of the repository: mv {file} /tmp"
+    return (
+        f"git fsck lists tags and commits that no ref names; rm {file}, then"
+        f" git update-ref {shlex.quote(ref)} ID restores it"
+    )

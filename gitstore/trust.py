@@ -1,0 +1,102 @@
+"""Whether a snapshot's tag can be believed: each thing that it says is compared with what it names.
+
+Anybody can write a tag. What is in it becomes names of refs and directories, and is shown to people.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gitstore.model import SETTINGS
+from gitstore.names import name_problem
+from gitstore.objects.oid import Oid
+from gitstore.quoting import quoted, shown
+from gitstore.settings import Settings
+
+if TYPE_CHECKING:
+    from gitstore.snapshot import Snapshot
+
+MODEL, STATE, BASED_ON, RENAMED_FROM = "Model", "State", "Based-On", "Renamed-From"
+
+_OURS = (MODEL, STATE, "Code-Tree", "State-Tree", "Settings-Blob", BASED_ON, RENAMED_FROM, "Gitstore-Format")
+
+
+def tag_problems(found: Snapshot) -> list[str]:
+    """What a snapshot's tag says that is not so, as far as ref and tree tell."""
+    return [*_name_problems(found), *_trailer_problems(found), *_id_problems(found)]
+
+
+def settings_problems(found: Snapshot, settings: Settings) -> list[str]:
+    """What a snapshot's tag says that its settings contradict."""
+    problems = []
+    if found.model != settings.name:
+        problems.append(f"its tag says {MODEL}: {shown(found.model)}, but {SETTINGS} says {settings.name}")
+    base, said = settings.based_on, found.tag.trailers.get(BASED_ON)
+    expected = f"{base.called} {base.tag}" if base is not None else None
+    if said != expected:
+        problems.append(f"its tag says {BASED_ON}: {_said(said)}, but {SETTINGS} says {expected}")
+    return problems
+
+
+def remedy(ref: str) -> str:
+    """What to do about a tag that cannot be believed."""
+    return f"gitstore verify tells more; if somebody made it by hand, git update-ref -d {shlex.quote(ref)}"
+
+
+def _name_problems(found: Snapshot) -> Iterator[str]:
+    """What is wrong with the name of the ref, and with the one that the tag has for itself."""
+    steps = [*found.prefix.removesuffix("/").split("/")] if found.prefix else []
+    for step in (*steps, found.name):
+        problem = name_problem(step)
+        if problem is not None:
+            yield f"{quoted(step)} {problem}"
+    if len(steps) > 1:
+        yield f"{quoted(found.prefix.removesuffix('/'))} is no name of a model"
+    if found.tag.name != f"{found.prefix}{found.name}":
+        yield f"its tag was made as {shown(found.tag.name)}"
+    if found.prefix and found.model != found.prefix.removesuffix("/"):
+        yield f"its tag says {MODEL}: {shown(found.model)}"
+
+
+def _trailer_problems(found: Snapshot) -> Iterator[str]:
+    """Trailers that are missing, repeated, or no names."""
+    for key in found.tag.repeated:
+        if key in _OURS:
+            yield f"its tag says {key} more than once"
+    for key in (MODEL, STATE):
+        value = found.tag.trailers.get(key)
+        problem = name_problem(value) if value is not None else None
+        if value is None:
+            yield f"its tag does not say {key}"
+        elif problem is not None:
+            yield f"its tag says {key}: {quoted(value)}, which {problem}"
+    before = found.tag.trailers.get(RENAMED_FROM)
+    if before is not None and not _is_name_and_id(before):
+        yield f"its tag says {RENAMED_FROM}: {quoted(before)}, which is no name and id"
+
+
+def _id_problems(found: Snapshot) -> Iterator[str]:
+    is_so = {
+        "Code-Tree": str(found.code),
+        "State-Tree": str(found.state),
+        "Settings-Blob": str(found.settings_blob),
+    }
+    for key, value in is_so.items():
+        said = found.tag.trailers.get(key)
+        if said != value:
+            yield f"its tag says {key}: {_said(said)}, but it is {value}"
+
+
+def _is_name_and_id(text: str) -> bool:
+    name, _, oid = text.partition(" ")
+    try:
+        Oid.parse(oid)
+    except ValueError:
+        return False
+    return name_problem(name) is None
+
+
+def _said(text: str | None) -> str | None:
+    return None if text is None else shown(text)

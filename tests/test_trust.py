@@ -1,0 +1,228 @@
+"""Tags that are not what they say: told by every command that meets them, hiding no other snapshot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, snapshot
+from gitstore.model import Model
+from gitstore.snapshot import UnreadableSnapshots
+from tests.support.commands import Git, Run
+from tests.support.models import again, picture, refs, take
+
+
+def forge(model: Model, git: Git, name: str, old: str, new: str, base: str = "v1") -> None:
+    """A tag of the base's commit, with another text, as anybody can write it."""
+    content = git("cat-file", "tag", base, cwd=model.directory).replace(f"tag {base}\n", f"tag {name}\n")
+    assert old in content
+    oid = git("mktag", "--no-strict", cwd=model.directory, stdin=content.replace(old, new, 1).encode())
+    git("update-ref", f"refs/tags/{name}", oid.strip(), cwd=model.directory)
+
+
+def problem(model: Model) -> str:
+    """What is wrong with the only snapshot that cannot be read."""
+    with pytest.raises(UnreadableSnapshots) as caught:
+        snapshot.below(again(model))
+    assert [each.name for each in caught.value.others] == ["v1"]
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("Model: digits", "Model: a b", "its tag says Model: 'a b', which has a space in it"),
+        ("Model: digits\n", "", "its tag does not say Model"),
+        ("Model: digits", "Model: digits\nModel: dogs", "its tag says Model more than once"),
+        ("State: initial", "State: ..", "its tag says State: '..', which starts with '.'"),
+        ("State: initial", "State: ../x", "its tag says State: '../x', which has '/' in it"),
+        (
+            "State: initial",
+            "State: \x1b[2J",
+            "its tag says State: '\\x1b[2J', which has an invisible character",
+        ),
+        ("State: initial\n", "", "its tag does not say State"),
+        ("Gitstore", "Renamed-From: v0\nGitstore", "Renamed-From: 'v0', which is no name and id"),
+    ],
+)
+def test_a_forged_trailer_is_refused_where_it_is_read(
+    model: Model, git: Git, old: str, new: str, said: str
+) -> None:
+    take(model, "v1")
+    forge(model, git, "v2", old, new)
+    assert problem(model).startswith("refs/tags/v2 cannot be trusted: ")
+    assert said in problem(model)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Model: digits", "Model: dogs"),
+        ("Gitstore", f"Based-On: dogs@v1 {'1' * 40}\nGitstore"),
+    ],
+)
+def test_what_the_settings_contradict(model: Model, git: Git, run: Run, old: str, new: str) -> None:
+    take(model, "v1")
+    forge(model, git, "v2", old, new)
+    before = refs(model.directory)
+    for command in (["show", "v2"], ["derive", "v2", "cats"], ["restore", "v2"], ["diff", "v1", "v2"]):
+        done = run(*command, cwd=model.directory)
+        assert (done.code, done.stdout) == (12, "")
+        assert done.stderr.startswith("error: refs/tags/v2 cannot be trusted: its tag says ")
+    assert refs(model.directory) == before
+    done = run("verify", "--all", cwd=model.directory)
+    assert done.code == 12
+    assert "error: v2: its tag says " in done.stderr
+
+
+def test_a_forged_model_makes_no_derived_one(model: Model, git: Git, run: Run) -> None:
+    """It used to leave a branch and a worktree that nothing could open."""
+    take(model, "v1")
+    forge(model, git, "v2", "Model: digits", "Model: a b")
+    before = refs(model.directory)
+    done = run("derive", "v2", "cats", cwd=model.directory)
+    assert (done.code, refs(model.directory)) == (12, before)
+    assert "its tag says Model: 'a b', which has a space in it" in done.stderr
+    assert not (model.directory.parent / "cats").exists()
+
+
+def test_a_moved_tag(model: Model, git: Git, run: Run) -> None:
+    for name in ("v1", "v2"):
+        (model.directory / "code" / "model.py").write_text(f"# {name}\n")
+        take(model, name)
+    git("tag", "--force", "v2", "v1", cwd=model.directory)
+    assert problem(model) == "refs/tags/v2 cannot be trusted: its tag was made as v1"
+    done = run("list", "--json", cwd=model.directory)
+    assert (done.code, [each["name"] for each in json.loads(done.stdout)]) == (12, ["v1"])
+    assert "error: refs/tags/v2 cannot be trusted: its tag was made as v1\n" in done.stderr
+    for command in (["show", "v2"], ["derive", "v2", "cats"], ["evaluate", "v2", "-p", "values=[1]"]):
+        assert run(*command, cwd=model.directory).code == 12
+    for command in (["verify"], ["verify", "--all"], ["verify", "v2"]):
+        done = run(*command, cwd=model.directory)
+        assert done.code == 12
+        assert "error: v2: its tag was made as v1\n" in done.stderr
+    assert run("verify", "v1", cwd=model.directory).code == 0
+
+
+@pytest.mark.parametrize("content", ["", "junk\n", "1" * 40 + "\n"])
+def test_a_tag_whose_ref_is_damaged(model: Model, git: Git, run: Run, content: str) -> None:
+    """It used to be "no snapshots yet", and "Verified no snapshots"."""
+    take(model, "v1")
+    take(model, "v2")
+    path = model.repository.common / "refs" / "tags" / "v2"
+    path.write_text(content)
+    named = "refs/tags/v2"
+    done = run("list", cwd=model.directory)
+    assert done.code == 12
+    assert done.stdout.splitlines()[1].startswith("v1 ")
+    assert named in done.stderr
+    for command in (
+        ["show", "v2"], ["derive", "v2", "cats"], ["evaluate", "v2", "-p", "values=[1]"], ["verify", "v2"],
+        ["verify"], ["verify", "--all"], ["usage"], ["gc"],
+    ):  # fmt: skip
+        done = run(*command, cwd=model.directory)
+        assert done.code == 12, command
+        assert named in done.stderr or "1" * 40 in done.stderr, done.stderr
+    for command in (["verify", "v1"], ["show", "v1"], ["status"], ["snapshot", "v3"], ["state", "list"]):
+        assert run(*command, cwd=model.directory).code == 0, command
+
+
+def test_tags_that_are_no_snapshots(model: Model, git: Git, run: Run) -> None:
+    take(model, "v1")
+    git("tag", "light", "main", cwd=model.directory)
+    git("tag", "--annotate", "-m", "a release", "heavy", "v1^{commit}", cwd=model.directory)
+    assert [each.name for each in snapshot.below(again(model))] == ["v1"]
+    for name in ("light", "heavy"):
+        for command in (["show", name], ["derive", name, "cats"], ["evaluate", name, "-p", "values=[1]"]):
+            done = run(*command, cwd=model.directory)
+            assert done.code == 1
+            assert f"refs/tags/{name} is a tag, but no snapshot" in done.stderr
+        done = run("verify", name, cwd=model.directory)
+        assert (done.code, f"error: {name}: is a tag, but no snapshot\n" in done.stderr) == (12, True)
+    assert run("verify", "--all", cwd=model.directory).code == 0
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "-x", "HEAD", "v1@x"])
+def test_a_ref_that_no_snapshot_can_have(model: Model, git: Git, name: str) -> None:
+    take(model, "v1")
+    content = git("cat-file", "tag", "v1", cwd=model.directory).replace("tag v1\n", f"tag {name}\n").encode()
+    oid = git(
+        "hash-object",
+        "-t",
+        "tag",
+        "--literally",
+        "-w",
+        "--stdin",
+        cwd=model.directory,
+        stdin=content,
+    )
+    git("update-ref", f"refs/tags/{name}", oid.strip(), cwd=model.directory)
+    with pytest.raises(UnreadableSnapshots) as caught:
+        snapshot.every(again(model).repository)
+    assert f"refs/tags/{name} cannot be trusted: " in caught.value.message
+
+
+def test_a_tag_of_a_derived_model_names_that(model: Model, git: Git, tmp_path: Path) -> None:
+    dogs = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    take(dogs, "d1")
+    forge(model, git, "dogs/d2", "Model: dogs", "Model: digits", base="dogs/d1")
+    with pytest.raises(UnreadableSnapshots, match="its tag says Model: digits"):
+        snapshot.below(again(dogs))
+
+
+@pytest.mark.parametrize("which", ["settings.yaml", "packages.lock"])
+def test_a_link_for_a_file(model: Model, git: Git, which: str) -> None:
+    """Who reads it would follow it, or take its target for the content."""
+    found = take(model, "v1")
+    here = model.directory
+    link = git("hash-object", "-w", "--stdin", cwd=here, stdin=b"/etc/passwd").strip()
+    lines = [each for each in git("ls-tree", "v1", cwd=here).splitlines() if not each.endswith(which)]
+    tree = git("mktree", cwd=here, stdin="\n".join([*lines, f"120000 blob {link}\t{which}"]).encode()).strip()
+    commit = git("commit-tree", "-m", "by hand", tree, cwd=here).strip()
+    forge(model, git, "v2", str(found.commit), commit)
+    assert problem(model).endswith(f"its {which} is a link or a submodule")
+
+
+def test_two_entries_of_one_name(model: Model, git: Git, run: Run) -> None:
+    """git shows the first, and a mapping has the second."""
+    found = take(model, "v1")
+    here = model.directory
+    content = model.repository.objects.read(found.tree)[1]
+    entry = b"40000 code\0" + bytes(found.state)
+    forged = entry + content
+    tree = git("hash-object", "-t", "tree", "--literally", "-w", "--stdin", cwd=here, stdin=forged).strip()
+    commit = git("commit-tree", "-m", "by hand", tree, cwd=here).strip()
+    forge(model, git, "v2", str(found.commit), commit)
+    assert problem(model) == f"refs/tags/v2: tree {tree} is malformed: it has 'code' twice"
+    for command in (["verify", "v2"], ["evaluate", "v2", "-p", "values=[1]"], ["export", "v2", "out"]):
+        done = run(*command, cwd=here)
+        assert done.code == 12
+        assert "it has 'code' twice" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "goal", ["refs/states/../../outside", "refs/heads/main", "refs/states/dogs/x", "/tmp"]
+)
+def test_the_active_state_must_be_the_name_of_a_state(model: Model, run: Run, goal: str) -> None:
+    """A snapshot used to take, and restore to delete, files outside of the repository."""
+    take(model, "v1")
+    outside = model.directory.parent / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("somebody else's")
+    (model.repository.common / "refs" / "states").mkdir()
+    head = model.repository.common / "refs" / "states" / "HEAD"
+    head.write_text(f"ref: {goal}\n")
+    before = refs(model.directory)
+    for command in (["snapshot", "v2"], ["restore", "v1", "--force"], ["state", "list"]):
+        done = run(*command, cwd=model.directory)
+        assert (done.code, done.stdout) == (12, ""), command
+        assert f"error: {head} " in done.stderr
+    assert (list(picture(outside)), refs(model.directory)) == (["file"], before)
+    assert run("show", "v1", cwd=model.directory).code == run("verify", "v1", cwd=model.directory).code == 0
+    done = run("models", cwd=model.directory)
+    assert (done.code, f"error: {head} " in done.stderr, "digits" in done.stdout) == (12, True, True)
+    assert run("state", "save", "initial", cwd=model.directory).code == 0
+    assert run("state", "use", "initial", cwd=model.directory).code == 0
+    assert run("snapshot", "v2", cwd=model.directory).code == 0
