@@ -313,3 +313,30 @@ def test_input_files_are_looked_for_where_the_user_stands(tmp_path: Path) -> Non
     np.save(tmp_path / "my data" / "größe.npy", np.array([1.0, 2.0]))
     done = operations.evaluate_working_copy(model, ["values=@my data/größe.npy"], directory=tmp_path)
     assert done.outputs["products"].tolist() == [2.0, 4.0]
+
+
+class TestAModelThatRemovesTheRepository:
+    @pytest.mark.parametrize("outer", [False, True], ids=["alone", "in another repository"])
+    def test_is_told_and_nothing_is_recorded_elsewhere(self, model: Model, git: Git, *, outer: bool) -> None:
+        above = model.directory.parent
+        if outer:
+            git("init", "--quiet", cwd=above)
+        code(model, "train", "import shutil; shutil.rmtree(Path(__file__).parents[1] / '.git')")
+        with pytest.raises(GitstoreError, match=r"is not the repository any more"):
+            train(model)
+        assert list((model.directory / "states").glob("trained-*")) == []
+        if outer:
+            assert git("for-each-ref", cwd=above) == ""
+
+    def test_by_its_ref_alone(self, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As what outlives it would do; nothing does where there are pid namespaces."""
+        keep = operations._keep
+
+        def keep_and_lose(*arguments: object) -> object:
+            saved = keep(*arguments)  # type: ignore[arg-type]
+            (model.repository.common / "refs" / "states" / saved.name).unlink()
+            return saved
+
+        monkeypatch.setattr(operations, "_keep", keep_and_lose)
+        with pytest.raises(GitstoreError, match=r"the state trained-1 was saved, and is not there any more"):
+            train(model)

@@ -22,6 +22,7 @@ from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
 from gitstore.objects import sources
 from gitstore.objects.files import Progress
+from gitstore.objects.repository import Repository
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
 from gitstore.run.inputs import read_inputs
@@ -57,7 +58,13 @@ def evaluate_snapshot(
         cache.code(found.repository, found.code) as code,
         cache.state(found.repository, found.state, progress) as weights,
     ):
-        done = supervisor.evaluate(code=code, state=weights, settings=found.settings, inputs=inputs)
+        done = supervisor.evaluate(
+            code=code,
+            state=weights,
+            settings=found.settings,
+            inputs=inputs,
+            read_only=cache.directory,
+        )
     hook.tell(found.repository, _evaluated(found.model, found.state_name, done, found))
     return done
 
@@ -114,9 +121,11 @@ def train(
             out=out,
             observers=observers,
         )
+        _check_there(model)
         saved = _keep(model, name, out)
     if use:
         state.use(model, saved.name)
+    _check_there(model, saved)
     result = Result(saved, training.metrics, training.durations)
     state.announce(model, "trained", saved)
     hook.tell(model.repository, _trained(model, base, result))
@@ -158,7 +167,9 @@ def create_state(
     _check_new(model, name)
     with _new_state(model) as out:
         creation = supervisor.create_state(code=code, settings=model.settings, params=params, out=out)
+        _check_there(model)
         saved = _keep(model, name, out)
+    _check_there(model, saved)
     state.announce(model, "created", saved)
     return Result(saved, (), creation.durations)
 
@@ -182,7 +193,13 @@ class CreatedState:
         private.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="tmp_state_", dir=private) as out:
             with self.cache.code(base.repository, base.code) as code:
-                supervisor.create_state(code=code, settings=base.settings, params=params, out=Path(out))
+                supervisor.create_state(
+                    code=code,
+                    settings=base.settings,
+                    params=params,
+                    out=Path(out),
+                    read_only=self.cache.directory,
+                )
             yield sources.scan(Path(out))
 
 
@@ -230,6 +247,31 @@ def _keep(model: Model, name: str | None, out: Path) -> Saved:
         out.chmod(0o755)
         out.rename(model.states / saved.name)
         return saved
+
+
+def _check_there(model: Model, saved: Saved | None = None) -> None:
+    """Look again whether the repository is there, and holds what was saved: the model's code could remove it.
+
+    Raises `GitstoreError`, and `Corrupt` for an object that is gone.
+    """
+    here = model.repository
+    try:
+        found = Repository(here.git_directory)
+        is_same = found.common == here.common and found.directory == here.directory
+    except GitstoreError:
+        is_same = False
+    if not is_same:
+        raise GitstoreError(
+            f"{here.common} is not the repository any more that it was before the model's code ran",
+            "nothing was recorded; a clone or a backup still has what was in it",
+        )
+    if saved is not None:
+        oid = found.refs.get(model.state_ref(saved.name))
+        if oid is None or found.commit(oid).tree != saved.tree or saved.tree not in found.objects:
+            raise GitstoreError(
+                f"the state {saved.name} was saved, and is not there any more",
+                "something removes what gitstore writes: look at the model's code",
+            )
 
 
 def _check_new(model: Model, name: str) -> None:

@@ -18,20 +18,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 WORKER = Path(__file__).parent / "worker"
+GUARDIAN = WORKER / "guardian.py"
+
+PATIENCE = 10.0
+"""Seconds in which a guardian that works has killed what there is."""
 
 
 class Process:
-    """A running worker, leader of its own session and process group, at the other end of `socket`.
+    """A running worker at the other end of `socket`, and its guardian, which is the process that we start.
 
-    It is reaped by `stop` alone: until then its id is taken, and no other process group can have it.
+    The guardian ends when the worker and all processes that it started have, or kills them when the
+    pipe `control` is closed. `stop` alone reaps it: until then its id is taken, and no other process has it.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket, control: int) -> None:
         self._process = process
+        self._control: int | None = control
         self.socket = connection
 
     def ended(self) -> bool:
-        """Whether the worker itself has ended; its children may live on."""
+        """Whether the worker has ended, and all that it started."""
         if self._process.returncode is not None:
             return True
         try:
@@ -52,46 +58,56 @@ class Process:
         return True
 
     def stop(self) -> int:
-        """Kill whatever is left of the worker's process group, reap it, and close the socket.
+        """Have whatever is left of the worker killed, and close the socket.
 
         Gives the exit code, or the negated number of the signal that ended it, like subprocess.
         Done twice, it gives the same.
         """
         self.socket.close()
-        if self._process.returncode is None:
+        if self._control is not None:
+            os.close(self._control)
+            self._control = None
+        if not self.wait(PATIENCE):  # a model stopped its guardian, where it can
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.wait()
 
 
 @contextlib.contextmanager
-def started() -> Iterator[Process]:
+def started(read_only: Path | None = None) -> Iterator[Process]:
     """A worker, which is gone with all its children when the block ends.
 
     It runs in an empty directory of its own: what it does must not depend on where the user stands.
-    Nothing on standard input, and what it prints goes to this process's standard error.
+    Nothing on standard input, and what it prints goes to this process's standard error. Where the system
+    allows that, it cannot write below `read_only`, nor see other processes than its own.
     """
     with tempfile.TemporaryDirectory(prefix="gitstore-", ignore_cleanup_errors=True) as scratch:
-        process = _start(Path(scratch))
+        process = _start(Path(scratch), read_only or Path(scratch, "none"))
         try:
             yield process
         finally:
             process.stop()
 
 
-def _start(directory: Path) -> Process:
+def _start(directory: Path, read_only: Path) -> Process:
     ours, theirs = socket.socketpair()
+    control, ours_of_control = os.pipe()
+    # -B: a snapshot's code is read-only, and a working copy's is not ours to litter.
+    worker = [sys.executable, "-B", str(WORKER)]
+    guardian = [sys.executable, "-I", "-S", "-B", str(GUARDIAN), str(control), str(theirs.fileno())]
     with theirs:
         try:
             process = subprocess.Popen(
-                # -B: a snapshot's code is read-only, and a working copy's is not ours to litter.
-                [sys.executable, "-B", str(WORKER), str(theirs.fileno())],
+                [*guardian, str(read_only), *worker],
                 cwd=directory,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[control, theirs.fileno()],
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,
             )
         except BaseException:
+            os.close(ours_of_control)
             ours.close()
             raise
-    return Process(process, ours)
+        finally:
+            os.close(control)
+    return Process(process, ours, ours_of_control)

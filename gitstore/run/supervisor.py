@@ -6,8 +6,8 @@
 
 Values are checked against settings.yaml before the worker starts and after it answers. Each phase is
 held to its limit in `max_durations`. When a function here is over, however it went, its worker is gone
-and so is every process that the worker left in its process group; of files, only what the model wrote
-is there. All that a model's code can do wrong is an OperationFailed.
+and so is every process that the worker started; of files, only what the model wrote is there. All that
+a model's code can do wrong is an OperationFailed.
 
 The caller gives plain directories and records what came of it: nothing here knows git.
 """
@@ -51,24 +51,35 @@ class Training:
     durations: dict[str, float]
 
 
-def create_state(*, code: Path, settings: Settings, params: Mapping[str, Array], out: Path) -> Creation:
+def create_state(
+    *, code: Path, settings: Settings, params: Mapping[str, Array], out: Path, read_only: Path | None = None
+) -> Creation:
     """Have the model write a new state into `out`, an existing, empty directory.
 
+    Where the system allows it, the model cannot write below `read_only`.
     Raises InvalidInput before anything runs, and OperationFailed. Then `out` may hold a part of a state.
     """
     inputs = parameters.checked_inputs(params, settings.types.create_state)
-    dialogue = _run("create_state", settings, inputs, code=code, out=out)
+    dialogue = _run("create_state", settings, inputs, read_only=read_only, code=code, out=out)
     return Creation(dialogue.durations)
 
 
-def evaluate(*, code: Path, state: Path, settings: Settings, inputs: Mapping[str, Array]) -> Evaluation:
+def evaluate(
+    *,
+    code: Path,
+    state: Path,
+    settings: Settings,
+    inputs: Mapping[str, Array],
+    read_only: Path | None = None,
+) -> Evaluation:
     """Have the model, made from `state`, evaluate the inputs. An empty directory is a state too.
 
+    Where the system allows it, the model cannot write below `read_only`.
     Raises InvalidInput before anything runs, and OperationFailed; KeyboardInterrupt stops the worker.
     """
     types = settings.types.evaluate
     arrays = parameters.checked_inputs(inputs, types.inputs)
-    dialogue = _run("evaluate", settings, arrays, code=code, state=state)
+    dialogue = _run("evaluate", settings, arrays, read_only=read_only, code=code, state=state)
     outputs = parameters.checked_outputs(dialogue.outputs or {}, types.outputs)
     return Evaluation(outputs, dialogue.durations)
 
@@ -110,11 +121,12 @@ def _run(
     *,
     interrupts: Interrupts | None = None,
     observers: Observers | None = None,
+    read_only: Path | None = None,
     **paths: Path,
 ) -> Dialogue:
     """Run one operation to its end. The worker, in a directory of its own, gets absolute paths."""
     clock = Clock(operation, settings.max_durations)
-    with process.started() as worker:
+    with process.started(read_only) as worker:
         dialogue = Dialogue(worker, clock, interrupts=interrupts, observers=observers)
         request = {name: str(path.absolute()) for name, path in paths.items()}
         dialogue.run(inputs, operation=operation, **request)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,23 +71,23 @@ class Lab:
         return supervisor.create_state(code=self.code, settings=self.settings, params=params, out=self.out)
 
     def child_dies(self) -> bool:
-        """Whether the process whose id the model wrote to state/child is gone; a kill takes a moment."""
-        pid = int((self.state / "child").read_text())
-        deadline = time.monotonic() + 10
-        while is_alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        return not is_alive(pid)
+        """Whether there was a child, which wrote to state/child, and nothing of this lab's models lives."""
+        assert (self.state / "child").exists()
+        return self.living() == []
 
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
+    def living(self) -> list[int]:
+        """The processes that have this lab in their environment, as all have that its models started."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if f"LAB={self.root}\0".encode() in (path / "environ").read_bytes():
+                    found.append(int(path.name))
+        return found
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setenv("LAB", str(tmp_path))
     return Lab(tmp_path)
 
 

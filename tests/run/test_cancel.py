@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -97,9 +98,15 @@ def test_evaluate_just_stops(lab):
             def __init__(self, state): self.state = state
             def evaluate(self):
                 (self.state / "child").write_text(str(os.getpid()))
-                os.kill(os.getppid(), signal.SIGINT)
                 time.sleep(600)
         """)
+
+    def press() -> None:
+        while not (lab.state / "child").exists():
+            time.sleep(0.01)
+        interrupt(None)
+
+    threading.Thread(target=press).start()
     with pytest.raises(KeyboardInterrupt):
         lab.evaluate()
     assert lab.child_dies()

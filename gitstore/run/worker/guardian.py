@@ -1,0 +1,189 @@
+"""The process between gitstore and a worker, which does not end before all that the worker started has.
+
+`python -I -S guardian.py CONTROL SOCKET READ_ONLY COMMAND…` runs COMMAND with SOCKET as its last argument
+and ends as that did. It kills everything when the pipe CONTROL is closed: gitstore is done, or dead.
+
+    guardian     subreaper, prctl(2): orphans become its children
+      init       where allowed, process 1 of a pid namespace, pid_namespaces(7): what is in there ends with it
+        worker   leader of a session of its own
+
+In a pid namespace a worker sees neither gitstore nor us, so it can kill neither, and the directory
+READ_ONLY is mounted read-only for it. Root may make one, and others where the system allows user
+namespaces. Elsewhere a worker that means to can kill us and get away.
+
+Run by itself, without gitstore and without site-packages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+NEW_MOUNTS, NEW_USER, NEW_PIDS = 0x20000, 0x10000000, 0x20000000
+READ_ONLY, NO_SETUID, NO_DEVICES, NO_PROGRAMS = 1, 2, 4, 8
+REMOUNT, BIND, RECURSIVE, SLAVE = 32, 1 << 12, 1 << 14, 1 << 19
+NO_ACCESS_TIME, NO_DIRECTORY_TIME, RELATIVE_TIME = 1 << 10, 1 << 11, 1 << 21
+ST_RELATIME = 1 << 12
+DIE_WITH_PARENT, SUBREAPER = 1, 36
+
+PATIENCE = 5.0
+"""Seconds after which a process that cannot be killed is left."""
+
+_libc: Any = ctypes.CDLL(None, use_errno=True)
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Run a worker to its end, or until gitstore is gone, and end likewise."""
+    control, socket = int(arguments[0]), int(arguments[1])
+    read_only, command = arguments[2], [*arguments[3:], arguments[1]]
+    _prctl(SUBREAPER, 1)
+    isolated = _succeeds(lambda: _isolate() and _succeeds(lambda: _mount_all(read_only))) and _isolate()
+    told, tell = os.pipe()
+    init = os.fork()
+    if init == 0:
+        os.close(control)
+        os.close(told)
+        _init(command, socket, tell, read_only=read_only if isolated else None)
+    os.close(tell)
+    os.close(socket)
+    poll = select.poll()
+    poll.register(control, 0)  # POLLHUP alone, which is always told
+    poll.register(told, select.POLLIN)
+    stopped = any(descriptor == control for descriptor, _ in poll.poll())
+    status = b"" if stopped else os.read(told, 8)
+    _kill_children()
+    _end_like(int.from_bytes(status, "little") if len(status) == 8 else signal.SIGKILL)
+
+
+def _init(command: list[str], socket: int, tell: int, *, read_only: str | None) -> NoReturn:
+    """Start the worker, take care of orphans, and tell how the worker ended."""
+    try:
+        _prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        if read_only is not None:
+            _mount_all(read_only)
+        worker = os.fork()
+        if worker == 0:
+            _prctl(DIE_WITH_PARENT, signal.SIGKILL)
+            os.setsid()
+            os.execv(command[0], command)  # noqa: S606 - a shell would be one process more
+        os.close(socket)
+        ended, status = os.wait()
+        while ended != worker:
+            ended, status = os.wait()
+        os.write(tell, status.to_bytes(8, "little"))
+    finally:
+        os._exit(127)  # of a fork that is not to go on in any case
+
+
+def _isolate() -> bool:
+    """Have children live in a pid namespace of their own; whether that is allowed.
+
+    Root may do it as it is, others in a user namespace in which they have the say.
+    """
+    user, group = os.geteuid(), os.getegid()
+    try:
+        if user == 0 and _libc.unshare(NEW_PIDS) == 0:
+            return True
+        if _libc.unshare(NEW_USER | NEW_PIDS) != 0:
+            return False
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    except (OSError, AttributeError):  # a system that does not know this, or does not allow it
+        return False
+    return True
+
+
+def _mount_all(read_only: str) -> bool:
+    """Show the namespace's own processes in /proc, and `read_only` as that; whether /proc could be shown.
+
+    Without that, the ids of processes there would be those of others.
+    """
+    try:
+        if _libc.unshare(NEW_MOUNTS) != 0:
+            return False
+        _mount("none", "/", "", RECURSIVE | SLAVE)  # what is mounted here is not mounted outside
+        _mount("proc", "/proc", "proc", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
+    except OSError:
+        return False
+    with contextlib.suppress(OSError):
+        _mount(read_only, read_only, "", BIND)
+        _mount("none", read_only, "", REMOUNT | BIND | READ_ONLY | _locked_flags(read_only))
+    return True
+
+
+def _mount(source: str, target: str, kind: str, flags: int) -> None:
+    names = [os.fsencode(name) for name in (source, target, kind)]
+    if _libc.mount(*names, ctypes.c_ulong(flags), None) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), target)
+
+
+def _locked_flags(path: str) -> int:
+    """What a user namespace may not take away from a mount."""
+    found = os.statvfs(path).f_flag
+    flags = found & (NO_SETUID | NO_DEVICES | NO_PROGRAMS | NO_ACCESS_TIME | NO_DIRECTORY_TIME)
+    return flags | (RELATIVE_TIME if found & ST_RELATIME else 0)
+
+
+def _succeeds(attempt: Any) -> bool:
+    """Whether something goes well in a child process, which it cannot spoil ours by."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        with contextlib.suppress(BaseException):
+            code = 0 if attempt() else 1
+        os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _kill_children() -> None:
+    """Kill all children, and the orphans that come to us as these end."""
+    deadline = time.monotonic() + PATIENCE
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            for child in _children():
+                with contextlib.suppress(OSError):
+                    os.kill(child, signal.SIGKILL)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            time.sleep(0.001)
+
+
+def _children() -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            fields = (path / "stat").read_bytes().rpartition(b")")[2].split()
+            if int(fields[1]) == os.getpid():
+                found.append(int(path.name))
+    return found
+
+
+def _prctl(option: int, value: int) -> None:
+    with contextlib.suppress(AttributeError):  # elsewhere than on Linux
+        _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0)
+
+
+def _end_like(status: int) -> NoReturn:
+    """End with the exit code or by the signal that a wait status has."""
+    if os.WIFSIGNALED(status):
+        with contextlib.suppress(ImportError, ValueError, OSError):
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the worker has dumped its own
+        with contextlib.suppress(OSError):
+            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
