@@ -22,7 +22,7 @@ from gitstore.objects.git import GitFailed
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.refs import Change
-from gitstore.objects.staging import listing
+from gitstore.objects.staging import copied_index, listing
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import TreeEntry
 from gitstore.settings import Settings
@@ -144,10 +144,11 @@ class Branch:
 
     def _changed(self, paths: Sequence[PurePosixPath]) -> list[str]:
         """What git status lists at and below paths, files that git does not know included."""
-        listed = self.model.repository.git(
-            "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames",
-            "--untracked-files=all", "--", *map(str, paths),
-        )  # fmt: skip
+        with copied_index(self.model.repository) as variables:
+            listed = self.model.repository.git(
+                "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames",
+                "--untracked-files=all", "--", *map(str, paths), variables=variables,
+            )  # fmt: skip
         return sorted(os.fsdecode(line[3:]) for line in listed.split(b"\0") if line)
 
     def _foreign(self, path: PurePosixPath) -> Iterator[PurePosixPath]:

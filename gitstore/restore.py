@@ -1,8 +1,8 @@
-"""Bringing a working copy back to a snapshot: its code, its active state and its settings.
+"""Bringing a working copy back to a snapshot: its code, its state and its settings.
 
-Like `git restore --source`, it changes files and nothing else: no ref, no index, not even which state is
-active. The files of the active state become those of the snapshot, whichever state that was taken
-with, so that a snapshot taken right after has the same code, state and settings. Everything is written
+Like `git restore --source`, it changes files: neither branch nor index nor a saved state. The state has
+the name that it had when the snapshot was taken, and becomes the active one, so that a snapshot taken
+right after has the same code, state and settings. No other state is touched. Everything is written
 beside its place first; then each file, and the state's directory, is exchanged by rename.
 """
 
@@ -16,10 +16,12 @@ from enum import Enum
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from gitstore import state, working_state
+import msgspec
+
+from gitstore import settings, state, working_state
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
-from gitstore.model import LOCK, SETTINGS, STATES, Model
+from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
 from gitstore.objects import extract
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind
@@ -44,10 +46,14 @@ class Restored:
 
     `files` are those of code and settings that changed, `state` the state whose files did, `lost` what
     was overwritten that git had nowhere. `ignored` is code that git ignores here: a snapshot would lack it.
+    `active` is the state that became the active one, `None` if that did not change. `is_detached` says
+    that the settings kept what they say of the base: the model was detached after the snapshot.
     """
 
     files: tuple[PurePosixPath, ...]
     state: str | None
+    active: str | None
+    is_detached: bool
     lost: tuple[PurePosixPath, ...]
     ignored: tuple[PurePosixPath, ...]
 
@@ -87,9 +93,12 @@ def restore(
         if lost and not force:
             raise WouldLose(f"restoring {snapshot.name}", lost, "gitstore snapshot NAME keeps all of it")
         _perform(model, steps, force=force)
+        active = _activate(model, snapshot) if Part.STATE in parts else None
         return Restored(
             files=tuple(path for step in steps for path in step.files),
             state=next((step.state for step in steps if step.state is not None), None),
+            active=active,
+            is_detached=Part.SETTINGS in parts and _is_detached_since(model, snapshot),
             lost=lost,
             ignored=tuple(code.ignored()) if code is not None and code.paths else (),
         )
@@ -118,7 +127,23 @@ def _same_identity(model: Model, snapshot: Snapshot) -> bool:
     A root model is called as its settings say, so that its name may have been another.
     """
     found = snapshot.settings
-    return found.based_on == model.base and (not model.prefix or found.name == model.name)
+    is_same_base = found.based_on == model.base or _is_detached_since(model, snapshot)
+    return is_same_base and (not model.prefix or found.name == model.name)
+
+
+def _is_detached_since(model: Model, snapshot: Snapshot) -> bool:
+    """Whether a model has the base that it had, but its code is its own now."""
+    then = snapshot.settings.based_on
+    if then is None or model.base is None or then.detached or not model.base.detached:
+        return False
+    return msgspec.structs.replace(then, detached=model.base.detached) == model.base
+
+
+def _settings_content(model: Model, snapshot: Snapshot) -> bytes:
+    """The settings to restore. A model that was detached stays so: that is committed, and not for files."""
+    if not _is_detached_since(model, snapshot):
+        return snapshot.settings_content
+    return settings.set_keys(snapshot.settings_content, {"based_on": model.base})
 
 
 def _no_longer_fits(model: Model, snapshot: Snapshot, what: str) -> GitstoreError:
@@ -149,7 +174,7 @@ def _steps(
     if code is not None and code.paths:
         yield _code_step(code, holdings)
     if Part.SETTINGS in parts:
-        for name, content in ((LOCK, _lock_content(snapshot)), (SETTINGS, snapshot.settings_content)):
+        for name, content in ((LOCK, _lock_content(snapshot)), (SETTINGS, _settings_content(model, snapshot))):
             yield from _file_step(model, name, content, holdings)
 
 
@@ -168,14 +193,18 @@ def _code_step(change: CodeChange, holdings: Holdings) -> _Step:
 
 
 def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: Progress) -> Iterator[_Step]:
-    name = state.active(model)
+    name = _state_name(snapshot)
     saved, found = state.saved_tree(model, name), working_state.read(model, name, progress)
-    if snapshot.state == (found.tree if found is not None else saved):
+    state.check_vacant(model, name)
+    has_files = bool(snapshot.state_files())
+    if found is not None and found.tree == snapshot.state:
         return
-    if saved is not None and not snapshot.state_files():
+    if found is None and not has_files and saved in (None, snapshot.state):
+        return  # without files, there is nothing to write out
+    if saved is not None and not has_files:
         raise GitstoreError(
             f"the state of {snapshot.name} has no files, and an empty {STATES}/{name}/ means {name} as saved",
-            "gitstore state use makes another state the active one; --code --settings leaves states alone",
+            f"gitstore state rename gives {name} another name; --code --settings leaves states alone",
         )
 
     def prepare(stack: ExitStack, _: Path) -> Callable[[], object]:
@@ -188,6 +217,22 @@ def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: 
 
     losses = found.losses(holdings) if found is not None else []
     yield _Step(losses, prepare, is_current, state=name)
+
+
+def _state_name(snapshot: Snapshot) -> str:
+    """What the state was called with which the snapshot was taken."""
+    return snapshot.tag.trailers.get("State") or FIRST_STATE
+
+
+def _activate(model: Model, snapshot: Snapshot) -> str | None:
+    """Make the snapshot's state the active one, saved if it is not; its name, if another one was active."""
+    name = _state_name(snapshot)
+    if state.active(model) == name:
+        return None
+    if state.saved_tree(model, name) is None:
+        state.save_tree(model, name, snapshot.state)
+    state.use(model, name)
+    return name
 
 
 def _lock_content(snapshot: Snapshot) -> bytes | None:

@@ -183,6 +183,19 @@ def save_new(model: Model, name: str, path: Path) -> Saved:
         raise taken(name) from error
 
 
+def save_tree(model: Model, name: str, tree: Oid) -> None:
+    """Save a state that is not there yet, from a tree that the repository has. Raises `StateExists`."""
+    check_vacant(model, name)
+    with model.repository.writer() as writer:
+        content = commit.encode(tree, (), model.repository.identity(), f"State {name} of {model.name}")
+        oid = writer.add_apart(Kind.COMMIT, content)
+        writer.finish()
+        try:
+            model.repository.refs.change([Change(model.state_ref(name), None, oid)], f"save state {name}")
+        except RefChanged as error:
+            raise taken(name) from error
+
+
 def _save(model: Model, name: str, listing: Listing, before: Oid | None, progress: Progress) -> Saved:
     """Make files a state, where the ref `before` is what was saved of it."""
     check_vacant(model, name)

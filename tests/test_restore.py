@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, reference, state, working_state
+from gitstore import capture, derive, detach, reference, state, state_removal, working_state
 from gitstore.errors import GitstoreError, Locked
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
@@ -97,7 +98,7 @@ class TestAWholeSnapshot:
             "settings.yaml",
         ]
         assert (done.state, done.lost, done.ignored) == ("initial", (), ())
-        assert bring_back(two, "v1") == Restored((), None, (), ())
+        assert bring_back(two, "v1") == Restored((), None, None, False, (), ())
 
     def test_what_is_right_already_is_not_touched(self, two: Path) -> None:
         watched = [two / "settings.yaml", two / "code" / "model.py", two / "states" / "initial" / "weights"]
@@ -120,36 +121,6 @@ class TestAWholeSnapshot:
         differing = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
         directories = {"code/old", "code/new", "states/initial/sub"}
         assert differing - directories == changed
-
-    def test_the_active_state_gets_the_files_whatever_the_snapshot_s_was_called(
-        self, two: Path, git: Git, fsck: Fsck
-    ) -> None:
-        model = Model.open(two)
-        put(model, "other", {"w": b"other"})
-        state.save(model, "other")
-        state.use(model, "other")
-        before = refs(two)
-        bring_back(two, "v1")
-        assert refs(two) == before
-        assert (two / "states" / "other" / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
-        assert not (two / "states" / "other" / "w").exists()
-        assert (two / "states" / "initial" / "weights").read_bytes() == b"second"
-        found = {each.name: each.is_modified for each in state.each(Model.open(two))}
-        assert found == {"initial": False, "other": True}
-        again = take(Model.open(two), "again")
-        assert trees(again) == trees(reference.resolve("v1", two))
-        assert git("tag", "--list", "--format=%(contents)", "again", cwd=two).count("State: other") == 1
-        fsck(two)
-
-    def test_a_state_that_is_not_on_disk_is_written_only_if_it_is_another(self, two: Path) -> None:
-        state.save(Model.open(two), "initial")
-        for path in sorted((two / "states").rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        bring_back(two, "v2")
-        assert os.listdir(two / "states") == []
-        bring_back(two, "v1")
-        assert os.listdir(two / "states" / "initial") == ["weights"]
-        assert trees(take(Model.open(two), "again")) == trees(reference.resolve("v1", two))
 
     def test_a_state_in_parts(self, model: Model) -> None:
         content = noise(9_000_000)
@@ -174,8 +145,7 @@ class TestAWholeSnapshot:
         state.save(Model.open(model.directory), "initial")
         with fails(
             "the state of v0 has no files, and an empty states/initial/ means initial as saved",
-            hint="gitstore state use makes another state the active one;"
-            " --code --settings leaves states alone",
+            hint="gitstore state rename gives initial another name; --code --settings leaves states alone",
         ):
             bring_back(model.directory, "v0")
 
@@ -566,3 +536,75 @@ class TestTheCommand:
             "settings.yaml says name: digits again; numbers is committed\n"
             "Restored v1: 6 files, state initial\n"
         )
+
+
+class TestWhatGitWasToldNotToLookAt:
+    """git update-index --assume-unchanged, and --skip-worktree: an edit there is an edit all the same."""
+
+    @pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+    def test_an_edit_is_not_lost_and_is_in_a_snapshot(self, two: Path, git: Git, mark: str) -> None:
+        git("update-index", mark, "code/model.py", cwd=two)
+        (two / "code" / "model.py").write_text("my edit\n")
+        index = (two / ".git" / "index").read_bytes()
+        with pytest.raises(WouldLose) as caught:
+            bring_back(two, "v1", Part.CODE)
+        assert names(caught.value.paths) == ["code/model.py"]
+        edited = take(Model.open(two), "edited")
+        assert git("show", "edited:code/model.py", cwd=two) == "my edit\n"
+        assert names(bring_back(two, "v1").files) != []
+        assert trees(take(Model.open(two), "again")) == trees(reference.resolve("v1", two))
+        bring_back(two, "edited")
+        assert (two / "code" / "model.py").read_text() == "my edit\n"
+        assert (two / ".git" / "index").read_bytes() == index
+        assert edited.code != reference.resolve("v1", two).code
+
+
+class TestTheState:
+    def test_has_its_own_name_again_and_is_active(self, two: Path, fsck: Fsck) -> None:
+        model = Model.open(two)
+        state.save(model, "initial")
+        put(model, "tuned", {"weights": b"tuned"})
+        state.save(model, "tuned")
+        state.use(model, "tuned")
+        (two / "states" / "tuned" / "weights").write_bytes(b"not saved")
+        done = bring_back(two, "v1", Part.STATE)
+        assert (done.state, done.active) == ("initial", "initial")
+        assert (two / "states" / "tuned" / "weights").read_bytes() == b"not saved"
+        assert state.active(Model.open(two)) == "initial"
+        assert trees(take(Model.open(two), "again"))[1] == trees(reference.resolve("v1", two))[1]
+        again = bring_back(two, "v1", Part.STATE)
+        assert (again.state, again.active) == (None, None)
+        fsck(two)
+
+    def test_that_is_gone_is_saved_again(self, two: Path, fsck: Fsck) -> None:
+        model = Model.open(two)
+        put(model, "tuned", {"weights": b"tuned"})
+        state.save(model, "tuned")
+        state.use(model, "tuned")
+        state_removal.remove(model, ["initial"], force=True)
+        assert bring_back(two, "v1").active == "initial"
+        assert state.saved_tree(Model.open(two), "initial") == reference.resolve("v1", two).state
+        fsck(two)
+
+    def test_that_is_saved_and_not_on_disk_is_written_out(self, two: Path) -> None:
+        state.save(Model.open(two), "initial")
+        take(Model.open(two), "v3")
+        shutil.rmtree(two / "states" / "initial")
+        assert bring_back(two, "v3").state == "initial"
+        assert (two / "states" / "initial" / "weights").read_bytes() == b"second"
+
+
+def test_a_model_that_was_detached_since_stays_so(two: Path, fsck: Fsck) -> None:
+    dogs = derive.derive(reference.resolve("v1", two), "dogs", two.parent / "dogs").model
+    put(dogs, "initial", {"weights": b"dogs"})
+    first = take(dogs, "v1")
+    detach.detach(dogs)
+    (dogs.directory / "code" / "model.py").write_text("own\n")
+    take(Model.open(dogs.directory), "v2")
+    done = bring_back(dogs.directory, "v1")
+    assert done.is_detached
+    again = take(Model.open(dogs.directory), "again")
+    assert trees(again)[:2] == trees(first)[:2]
+    assert again.settings.based_on is not None
+    assert again.settings.based_on.detached
+    fsck(two)

@@ -10,7 +10,7 @@ from gitstore.cli import candidates, options, output
 @click.command()
 @click.argument("reference", metavar="REF", shell_complete=candidates.own_snapshots)
 @click.option("--code", is_flag=True, help="Restore the code.")
-@click.option("--state", is_flag=True, help="Restore the files of the active state.")
+@click.option("--state", is_flag=True, help="Restore the state, and make it the active one.")
 @click.option("--settings", is_flag=True, help="Restore settings.yaml and packages.lock.")
 @click.option("--force", is_flag=True, help="Overwrite what is neither committed nor saved, too.")
 @options.progress_option
@@ -29,9 +29,10 @@ def command(
 ) -> None:
     """Bring the working copy back to a snapshot of its model: code, state and settings, or those asked for.
 
-    Like git restore --source, this changes files and nothing else: the branch, the index and all refs
-    stay, and so does the choice of the active state. That state's files on disk become the snapshot's;
-    what is saved of it stays until gitstore state save. A snapshot taken right after is like REF.
+    Like git restore --source, this changes files: the branch, the index and saved states stay as they
+    are. The state's files go to the state that the snapshot was taken with, which becomes the active one,
+    and is saved if it no longer is; other states are not touched. What is saved of the state
+    stays until gitstore state save. A snapshot taken right after is like REF.
 
     Files that neither the branch head, a snapshot nor a saved state holds are not overwritten or
     deleted, unless with --force. Code that git ignores stays.
@@ -55,7 +56,15 @@ def command(
     files, lost, ignored = ([str(path) for path in each] for each in (done.files, done.lost, done.ignored))
     if as_json:
         output.data_json(
-            {"snapshot": found.name, "files": files, "state": done.state, "lost": lost, "ignored": ignored}
+            {
+                "snapshot": found.name,
+                "files": files,
+                "state": done.state,
+                "active": done.active,
+                "detached": done.is_detached,
+                "lost": lost,
+                "ignored": ignored,
+            }
         )
         return
     for path in ignored:
@@ -64,4 +73,8 @@ def command(
         output.message(f"settings.yaml says name: {found.settings.name} again; {model.name} is committed")
     changed = [f"{len(files)} {'file' if len(files) == 1 else 'files'}"] if files else []
     changed += [f"state {done.state}"] if done.state is not None else []
+    if done.is_detached:
+        output.message(f"settings.yaml still says that {model.name} is detached, which it was not then")
     output.message(f"Restored {reference}: {', '.join(changed) or 'nothing differed'}")
+    if done.active is not None:
+        output.message(f"The active state is {done.active} now")

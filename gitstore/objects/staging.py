@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -175,9 +175,7 @@ def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Pa
     with tempfile.TemporaryDirectory(prefix="tmp_stage_", dir=repository.private) as name:
         objects, index = Path(name, "objects"), Path(name, "index")
         objects.mkdir()
-        with suppress(FileNotFoundError):
-            # With its times: git compares them with those of the files to tell which it must read.
-            shutil.copy2(repository.git_directory / "index", index)
+        _copy_index(repository, index)
         yield (
             objects,
             {
@@ -186,6 +184,39 @@ def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Pa
                 **borrowing(repository, *others),
             },
         )
+
+
+@contextmanager
+def copied_index(repository: Repository) -> Iterator[Mapping[str, str]]:
+    """The environment that makes git use a copy of the index, by which it looks at every file there is."""
+    repository.private.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tmp_stage_", dir=repository.private) as name:
+        _copy_index(repository, Path(name, "index"))
+        yield {"GIT_INDEX_FILE": str(Path(name, "index"))}
+
+
+def _copy_index(repository: Repository, index: Path) -> None:
+    """Copy the index, but for the marks by which git does not look at a file (git-update-index(1)).
+
+    What a sparse checkout has left out stays marked: it is not there.
+    """
+    try:
+        # With its times: git compares them with those of the files to tell which it must read.
+        shutil.copy2(repository.git_directory / "index", index)
+    except FileNotFoundError:
+        return
+    variables = {"GIT_INDEX_FILE": str(index)}
+    listed = repository.git("ls-files", "-v", "-z", variables=variables).split(b"\0")[:-1]
+    assumed = [line[2:] for line in listed if line[:1].islower()]
+    skipped = [line[2:] for line in listed if line[:1] in b"Ss" and _is_there(repository, line[2:])]
+    for option, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
+        if paths:
+            names = b"".join(path + b"\0" for path in paths)
+            repository.git("update-index", option, "-z", "--stdin", stdin=names, variables=variables)
+
+
+def _is_there(repository: Repository, path: bytes) -> bool:
+    return os.path.lexists(repository.directory / os.fsdecode(path))
 
 
 def borrowing(*repositories: Repository) -> dict[str, str]:
