@@ -174,7 +174,10 @@ def _steps(
     if code is not None and code.paths:
         yield _code_step(code, holdings)
     if Part.SETTINGS in parts:
-        for name, content in ((LOCK, _lock_content(snapshot)), (SETTINGS, _settings_content(model, snapshot))):
+        for name, content in (
+            (LOCK, _lock_content(snapshot)),
+            (SETTINGS, _settings_content(model, snapshot)),
+        ):
             yield from _file_step(model, name, content, holdings)
 
 
