@@ -15,8 +15,7 @@ from gitstore.cli import candidates
 from gitstore.cli.main import cli
 from tests.support import models
 from tests.support.commands import Git, Run
-
-GITSTORE = Path(sys.executable).with_name("gitstore")
+from tests.support.spawning import start
 
 Ask = Callable[..., list[str]]
 
@@ -26,11 +25,12 @@ def ask() -> Ask:
     """What is suggested at the end of a line: `ask("gitstore show v", cwd=top)`; nothing else is printed."""
 
     def ask(line: str, *, cwd: Path, shell: str = "bash") -> list[str]:
-        variables = {**os.environ, "COMP_WORDS": line, "_GITSTORE_COMPLETE": f"{shell}_complete"}
-        done = subprocess.run([GITSTORE], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "Traceback" not in done.stdout
-        return [each.removeprefix("plain,") for each in done.stdout.splitlines() if each]
+        variables = {"COMP_WORDS": line, "_GITSTORE_COMPLETE": f"{shell}_complete"}
+        process = start(cwd=cwd, variables=variables)
+        stdout, stderr = process.communicate()
+        assert (process.returncode, stderr) == (0, "")
+        assert "Traceback" not in stdout
+        return [each.removeprefix("plain,") for each in stdout.splitlines() if each]
 
     return ask
 
@@ -147,9 +147,8 @@ def test_broken_settings_have_no_inputs(ask: Ask, top: Path) -> None:
 
 @pytest.mark.parametrize("asked", ["", "bash", "bash_source", "tcsh_complete", "zsh_nonsense"])
 def test_what_no_shell_asks_has_no_answer(asked: str, tmp_path: Path) -> None:
-    variables = {**os.environ, "_GITSTORE_COMPLETE": asked}
-    done = subprocess.run([GITSTORE], cwd=tmp_path, env=variables, capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    process = start(cwd=tmp_path, variables={"_GITSTORE_COMPLETE": asked})
+    assert (process.communicate(), process.returncode) == (("", ""), 0)
 
 
 def test_no_tag_is_read(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

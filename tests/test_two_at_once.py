@@ -1,5 +1,8 @@
 """Two commands at once both succeed, or one fails cleanly; the repository is sound either way.
 
+All refs and files are then what they are after one command and the other, in one order or the other,
+or after the one that succeeded alone.
+
 Snapshots, saves and rebases beside their like are in test_crash and test_rebase, derived repositories in
 test_reference_form, all that writes beside a `git gc` in test_crash.
 """
@@ -7,6 +10,8 @@ test_reference_form, all that writes beside a `git gc` in test_crash.
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,8 +19,8 @@ import pytest
 from gitstore import gc, snapshot, state, usage
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
-from tests.support.commands import Outcome
-from tests.support.kills import DERIVED, ROOT, fresh, is_sound, scene
+from tests.support.commands import Outcome, Run
+from tests.support.kills import DERIVED, ROOT, Look, fresh, is_sound, look, scene
 from tests.support.processes import outcome, start
 
 CLEAN = re.compile(r"(?!.*Traceback)(.+\n)*error: [^\n]+\n(hint: [^\n]+\n)?")
@@ -63,11 +68,41 @@ def top(template: Path, tmp_path: Path) -> Path:
     return fresh(template, tmp_path / "scene")
 
 
-def at_once(top: Path, commands: tuple[str, str, str, str]) -> list[Outcome]:
+Commands = tuple[str, str, str, str]
+"""Two commands, and where each of them runs."""
+
+
+def at_once(template: Path, top: Path, commands: Commands, run: Run) -> list[Outcome]:
     """Start both, wait for both, and look whether all is in order."""
     one, other, here, there = commands
     processes = [start(*command.split(), cwd=top / where) for command, where in ((one, here), (other, there))]
     done = [outcome(each) for each in processes]
+    _check_sound(top, done)
+    reached = look(top)
+    succeeded = [
+        (command, where)
+        for command, where, ended in zip(commands[:2], commands[2:], done, strict=True)
+        if ended.code == 0
+    ]
+    orders = dict.fromkeys([tuple(succeeded), tuple(reversed(succeeded))])
+    assert any(reached == _one_after_the_other(template, top, order, run) for order in orders), done
+    return done
+
+
+def _one_after_the_other(
+    template: Path, top: Path, commands: Iterable[tuple[str, str]], run: Run
+) -> Look | None:
+    """What there is after some commands, at the very same place; `None` where one of them cannot follow."""
+    shutil.rmtree(top)
+    fresh(template, top)
+    for command, where in commands:
+        if run(*command.split(), cwd=top / where).code != 0:
+            return None
+    return look(top)
+
+
+def _check_sound(top: Path, done: list[Outcome]) -> None:
+    """Who failed did so cleanly, all objects are there, and every byte is on somebody's bill."""
     for failed in (each for each in done if each.code):
         assert failed.code in (1, 11), failed
         assert failed.stdout == "" and CLEAN.fullmatch(failed.stderr), failed
@@ -81,21 +116,20 @@ def at_once(top: Path, commands: tuple[str, str, str, str]) -> list[Outcome]:
         model = Model.open(top / where)
         assert len(list(state.each(model))) >= 1
         snapshot.below(model)
-    return done
 
 
 @pytest.mark.parametrize("commands", BOTH, ids=lambda commands: f"{commands[0]}, {commands[1]}")
-def test_both_succeed(top: Path, commands: tuple[str, str, str, str]) -> None:
-    assert [each.code for each in at_once(top, commands)] == [0, 0]
+def test_both_succeed(template: Path, top: Path, commands: Commands, run: Run) -> None:
+    assert [each.code for each in at_once(template, top, commands, run)] == [0, 0]
 
 
 @pytest.mark.parametrize("commands", ONE, ids=lambda commands: f"{commands[0]}, {commands[1]}")
-def test_one_of_them_succeeds(top: Path, commands: tuple[str, str, str, str]) -> None:
-    done = at_once(top, commands)
+def test_one_of_them_succeeds(template: Path, top: Path, commands: Commands, run: Run) -> None:
+    done = at_once(template, top, commands, run)
     assert [each.code for each in done].count(0) == 1, done
 
 
 @pytest.mark.parametrize("commands", ANY, ids=lambda commands: f"{commands[0]}, {commands[1]}")
-def test_at_least_one_succeeds(top: Path, commands: tuple[str, str, str, str]) -> None:
-    done = at_once(top, commands)
+def test_at_least_one_succeeds(template: Path, top: Path, commands: Commands, run: Run) -> None:
+    done = at_once(template, top, commands, run)
     assert 0 in [each.code for each in done], done
