@@ -1,29 +1,26 @@
-"""Making a model: a new repository from an example, or an existing repository adopted as it is."""
+"""Making a model: a new repository from an example, or an existing repository adopted as it is.
+
+All is checked before anything is written. What is there stays, and only what this call made is taken
+back if it fails.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from gitstore import examples, settings
-from gitstore.errors import GitstoreError, NotAModel
-from gitstore.model import (
-    CODE,
-    FIRST_STATE,
-    IGNORE,
-    IGNORE_FILE,
-    SETTINGS,
-    STATES,
-    Model,
-    committed_file,
-)
+from gitstore import examples, new_files, settings
+from gitstore.errors import GitstoreError
+from gitstore.layout import CODE, SETTINGS, STATES, TOP
+from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
-from gitstore.objects import extract, git
+from gitstore.objects import discovery, extract, git
+from gitstore.objects.construction import construction
 from gitstore.objects.repository import Repository
+from gitstore.settings import rules
 
 SKELETON = "skeleton"
 """The example that a model is made from unless another is asked for."""
@@ -38,39 +35,66 @@ class Created:
     files: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What makes a directory a model: files to write, and all those to commit, of earlier attempts too."""
+
+    name: str
+    written: Mapping[str, bytes]
+    replaced: Mapping[str, bytes]
+    committed: tuple[str, ...]
+
+
 def create(
     directory: Path, *, name: str | None = None, example: str = SKELETON, code: str | None = None
 ) -> Created:
     """Make `directory` a model and commit what that adds.
 
     A repository's top is adopted: files that are there stay as they are, and code may be in another
-    directory, `code`. Anything else becomes a new repository. `name` is the directory's unless given.
-    Raises `GitstoreError` for a directory within somebody else's repository, or one that is a model.
+    directory, `code`, or at the top, `.`. Anything else becomes a new repository. `name` is the
+    directory's unless given. Raises `GitstoreError`, before anything is written, for a directory within
+    somebody else's repository, one that is a model, one whose `.git` is damaged, and for a name or
+    a code directory that cannot be.
     """
     directory = directory.absolute()
     name = name or directory.name
     problem = name_problem(name)
     if problem is not None:
         raise GitstoreError(f"{name!r} cannot be the name of a model: it {problem}", "name it with --name")
+    place = _code_directory(code)
     repository = _surrounding(directory)
+    if code is not None and not directory.exists():
+        raise GitstoreError(f"{directory} is new, so there is no {place}/ in it", "leave out --code")
     if repository is None:
-        if code is not None:
-            raise GitstoreError(
-                f"{directory} has no repository to adopt, so there is no {code}/", "leave out --code"
-            )
-        return _new(directory, name, example)
-    return _adopt(repository, name, example, code)
+        return _new(directory, name, example, place, is_named=code is not None)
+    plan = _plan(directory, repository, name, example, place, is_named=code is not None)
+    repository.identity()
+    with _added(directory, plan):
+        _commit(repository, plan)
+    return _created(directory, plan, adopted=True)
+
+
+def _code_directory(code: str | None) -> PurePosixPath:
+    """Return the code directory as the settings name it. Raises `GitstoreError` if they cannot."""
+    if code is None:
+        return PurePosixPath(CODE)
+    path = PurePosixPath(code)  # `src/`, `./src` and `src/.` are `src`
+    problem = rules.code_problem(str(path)) if code else "is empty"
+    if problem is not None:
+        raise GitstoreError(
+            f"--code {code!r} {problem}", "name a directory in the repository, like src, or . for its top"
+        )
+    return path
 
 
 def _surrounding(directory: Path) -> Repository | None:
     """The repository that `directory` is the top of, if it is one's."""
-    existing = git.nearest(directory)
-    try:
-        repository = Repository.discover(existing)
-    except NotAModel:
-        return None
-    if existing != directory:
+    if not directory.is_dir():
         return None  # a new directory becomes a new repository, wherever it lies: as git init does it
+    place = discovery.find(directory)
+    if place is None:
+        return None
+    repository = Repository(place.git_directory, place.top)
     if repository.is_bare:
         raise GitstoreError(
             f"{directory} is in a bare repository", "make the model in a clone, and push it there"
@@ -84,136 +108,144 @@ def _surrounding(directory: Path) -> Repository | None:
     return repository
 
 
-def _new(directory: Path, name: str, example: str) -> Created:
+def _new(directory: Path, name: str, example: str, code: PurePosixPath, *, is_named: bool) -> Created:
     """A model in a new repository. A directory that did not exist appears whole or not at all."""
     git.identity(git.nearest(directory))  # fail before anything is made if git does not know who makes it
-    if directory.exists():
-        # It stays the directory it is, for a shell may stand in it.
-        _check_no_model(directory)
-        try:
-            added = _make(Repository.create(directory), name, example, CODE)
-        except BaseException:
-            shutil.rmtree(directory / ".git", ignore_errors=True)
-            raise
-    else:
+    if not directory.is_dir():
         with extract.staging(directory) as staging:
-            added = _make(Repository.create(staging), name, example, CODE)
-    return Created(Model.open(directory), adopted=False, files=tuple(added))
+            plan = _plan(staging, None, name, example, code)
+            repository = Repository.create(staging)
+            with _added(staging, plan):
+                _commit(repository, plan)
+        return _created(directory, plan, adopted=False)
+    # It stays the directory it is, for a shell may stand in it; .git comes last, whole.
+    own = directory / ".git"
+    if os.path.lexists(own) and not (own.is_dir() and not any(own.iterdir())):
+        raise GitstoreError(f"{own} is there, and is no git repository", "move it away")
+    plan = _plan(directory, None, name, example, code, is_named=is_named)
+    with _added(directory, plan), construction(own) as hidden:
+        _commit(Repository.create(directory, git_directory=hidden), plan)
+    return _created(directory, plan, adopted=False)
 
 
-def _adopt(repository: Repository, name: str, example: str, code: str | None) -> Created:
-    directory = repository.directory
-    _clear_interrupted(repository, name, example, code or CODE)
-    _check_no_model(directory)
-    if code is not None and not (directory / code).is_dir():
+def _added(top: Path, plan: _Plan) -> AbstractContextManager[None]:
+    new_files.sweep(top, {*plan.committed, IGNORE_FILE})
+    return new_files.added(top, plan.written, replaced=plan.replaced)
+
+
+def _created(directory: Path, plan: _Plan, *, adopted: bool) -> Created:
+    (directory / STATES / FIRST_STATE).mkdir(parents=True, exist_ok=True)
+    return Created(Model.open(directory), adopted=adopted, files=plan.committed)
+
+
+def _plan(
+    top: Path,
+    repository: Repository | None,
+    name: str,
+    example: str,
+    code: PurePosixPath,
+    *,
+    is_named: bool = False,
+) -> _Plan:
+    """Find out what is to be added; raise `GitstoreError` if it cannot be. Writes nothing."""
+    contents = _contents(name, example, code)
+    settings.parse(contents[SETTINGS])
+    head = repository.refs.get("HEAD") if repository is not None else None
+    known = _known(repository, contents) if repository is not None and head is not None else set()
+    # Those of an earlier attempt that was killed before its commit.
+    own = {path for path in contents.keys() - known if _is_file_with(top / path, contents[path])}
+    if SETTINGS in known or (os.path.lexists(top / SETTINGS) and SETTINGS not in own):
+        raise GitstoreError(f"{top} is a model already: it has a {SETTINGS}", "gitstore settings show")
+    has_code = _has_code(top, code, own)
+    if is_named and not (top / code).is_dir():
         raise GitstoreError(
-            f"{directory / code} is not a directory", "--code names the directory that has the code"
+            f"{top / code} is not a directory", "--code names the directory that has the code"
         )
-    repository.identity()
-    added = _make(repository, name, example, code or CODE)
-    return Created(Model.open(directory), adopted=True, files=tuple(added))
+    wanted = [path for path in contents if not (has_code and PurePosixPath(path).parts[0] == CODE)]
+    missing = [path for path in wanted if path not in own and not os.path.lexists(top / path)]
+    _check_directories(top, [*missing, f"{code}/any", f"{STATES}/{FIRST_STATE}/any"])
+    written = {path: contents[path] for path in missing}
+    added = [path for path in wanted if path in own or path in written]
+    return _with_rules(top, repository, _Plan(name, written, {}, tuple(added)))
 
 
-def _clear_interrupted(repository: Repository, name: str, example: str, code: str) -> None:
-    """Take back what the same call has written that was killed before its commit.
-
-    A file that a commit has, or that was changed since, stays; of one cut short the beginning goes.
-    """
-    top, head = repository.directory, repository.refs.get("HEAD")
-    contents = _contents(name, example, code)
-    listed = ("ls-tree", "--name-only", "-z", "HEAD", "--", *contents)
-    known = os.fsdecode(repository.git(*listed)).split("\0") if head is not None else []
-    for path in contents.keys() - set(known):
-        found = (top / path).read_bytes() if (top / path).is_file() else b""
-        if found and contents[path].startswith(found):
-            _remove([path], top)
-    rules = committed_file(repository, head, IGNORE_FILE) if head is not None else None
+def _with_rules(top: Path, repository: Repository | None, plan: _Plan) -> _Plan:
+    """Add what keeps everyday git from the weights: a line in .gitignore, if it is not there."""
     ignore = top / IGNORE_FILE
-    if ignore.is_file() and not _has_rule(rules) and ignore.read_bytes() == _with_rule(rules):
-        _put_back(ignore, rules)
+    if os.path.lexists(ignore) and (ignore.is_symlink() or not ignore.is_file()):
+        raise GitstoreError(f"{ignore} is not a plain file, so that git does not read it", "move it away")
+    old = ignore.read_bytes() if ignore.exists() else None
+    head = repository.refs.get("HEAD") if repository is not None else None
+    committed = committed_file(repository, head, IGNORE_FILE) if repository and head is not None else None
+    if _has_rule(old):
+        before = new_files.replaced_before(ignore) or committed
+        is_ours = not _has_rule(committed) and old == _with_rule(before)  # of an earlier attempt
+        return _Plan(
+            plan.name, plan.written, {}, (*plan.committed, IGNORE_FILE) if is_ours else plan.committed
+        )
+    content = {IGNORE_FILE: _with_rule(old)}
+    written = plan.written if old is not None else {**plan.written, **content}
+    return _Plan(plan.name, written, content if old is not None else {}, (*plan.committed, IGNORE_FILE))
 
 
-def _check_no_model(directory: Path) -> None:
-    if os.path.lexists(directory / SETTINGS):
-        raise GitstoreError(f"{directory} is a model already: it has a {SETTINGS}", "gitstore settings show")
-
-
-def _make(repository: Repository, name: str, example: str, code: str) -> list[str]:
-    """Add what a model needs and commit it; returns the files. After an error they are gone again."""
-    top = repository.directory
-    ignore = top / IGNORE_FILE
-    rules = ignore.read_bytes() if ignore.exists() else None
-    contents = _contents(name, example, code)
-    missing = _missing(top, contents, code)
-    try:
-        for path in missing:
-            (top / path).parent.mkdir(parents=True, exist_ok=True)
-            (top / path).write_bytes(contents[path])
-        if not _has_rule(rules):
-            ignore.write_bytes(_with_rule(rules))
-        added = missing if _has_rule(rules) else [*missing, IGNORE_FILE]
-        _commit(repository, added, name)
-    except BaseException:
-        _remove(missing, top)
-        _put_back(ignore, rules)
-        raise
-    (top / STATES / FIRST_STATE).mkdir(parents=True, exist_ok=True)
-    return added
-
-
-def _contents(name: str, example: str, code: str) -> dict[str, bytes]:
+def _contents(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
     """The files of an example, as they are to be in a model of this name, by path."""
     source = examples.path(example)
     found = sorted(each.relative_to(source) for each in source.rglob("*") if each.is_file())
     contents = {
         each.as_posix(): (source / each).read_bytes() for each in found if "__pycache__" not in each.parts
     }
-    changes = {"name": name, "code": code if code != CODE else None}
+    changes = {"name": name, "code": str(code) if str(code) != CODE else None}
     return contents | {SETTINGS: settings.set_keys(contents[SETTINGS], changes)}
 
 
-def _missing(top: Path, paths: Iterable[str], code: str) -> list[str]:
-    """Those of the example's files that are not there; none of its code if there is some."""
-    has_code = (top / code).exists()
-    return [
-        path
-        for path in paths
-        if not (has_code and path.startswith(f"{CODE}/")) and not os.path.lexists(top / path)
-    ]
+def _known(repository: Repository, paths: Mapping[str, bytes]) -> set[str]:
+    """Those of some paths that the commit has that is checked out."""
+    listed = repository.git("ls-tree", "--name-only", "-z", "HEAD", "--", *paths)
+    return set(os.fsdecode(listed).split("\0"))
 
 
-def _remove(names: list[str], top: Path) -> None:
-    """Remove files, and the directories that are empty without them."""
-    for name in names:
-        (top / name).unlink(missing_ok=True)
-        for folder in list((top / name).relative_to(top).parents)[:-1]:
-            with contextlib.suppress(OSError):
-                (top / folder).rmdir()
+def _is_file_with(path: Path, content: bytes) -> bool:
+    return not path.is_symlink() and path.is_file() and path.read_bytes() == content
 
 
-def _has_rule(rules: bytes | None) -> bool:
+def _has_code(top: Path, code: PurePosixPath, own: set[str]) -> bool:
+    """Whether there is code already, beside what an earlier attempt has left."""
+    if code == TOP or str(code) != CODE:
+        return True
+    files = (Path(folder, name) for folder, _, names in os.walk(top / code) for name in names)
+    return any(
+        path.relative_to(top).as_posix() not in own and not new_files.is_leftover(path) for path in files
+    )
+
+
+def _check_directories(top: Path, paths: list[str]) -> None:
+    """Raise `GitstoreError` for a file or a link where one of some paths needs a directory."""
+    for parent in (parent for path in paths for parent in reversed([*PurePosixPath(path).parents][:-1])):
+        there = top / parent
+        if os.path.lexists(there) and (there.is_symlink() or not there.is_dir()):
+            what = "a link" if there.is_symlink() else "a file"
+            raise GitstoreError(f"{there} is {what}, where a model has a directory", "move it away")
+
+
+def _has_rule(content: bytes | None) -> bool:
     """Whether a .gitignore, if there is one, keeps everyday git from the weights."""
-    return IGNORE.strip().encode() in (rules or b"").splitlines()
+    return IGNORE.strip().encode() in (content or b"").splitlines()
 
 
-def _with_rule(rules: bytes | None) -> bytes:
-    rules = rules or b""
-    return rules + (b"" if rules.endswith(b"\n") or not rules else b"\n") + IGNORE.encode()
+def _with_rule(content: bytes | None) -> bytes:
+    content = content or b""
+    return content + (b"" if content.endswith(b"\n") or not content else b"\n") + IGNORE.encode()
 
 
-def _put_back(ignore: Path, rules: bytes | None) -> None:
-    if rules is None:
-        ignore.unlink(missing_ok=True)
-    else:
-        ignore.write_bytes(rules)
-
-
-def _commit(repository: Repository, added: list[str], name: str) -> None:
+def _commit(repository: Repository, plan: _Plan) -> None:
     """Commit the new files and nothing else that may be staged."""
-    repository.git("add", "--force", "--", *added)
+    head, files = repository.refs.get("HEAD"), plan.committed
+    repository.git("add", "--force", "--sparse", "--", *files)
     try:
-        message = f"Make {name} a gitstore model"
-        repository.git("commit", "--quiet", "--no-verify", "--message", message, "--only", "--", *added)
+        message = f"Make {plan.name} a gitstore model"
+        repository.git("commit", "--quiet", "--no-verify", "--message", message, "--only", "--", *files)
     except GitstoreError:
-        repository.git("reset", "--quiet", "--", *added)
-        raise
+        repository.git("reset", "--quiet", "--", *files)
+        if repository.refs.get("HEAD") == head:
+            raise  # else the commit was made, and only the index was behind

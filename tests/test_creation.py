@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import errno
+import itertools
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from gitstore import creation
+from gitstore import creation, new_files
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.objects.git import GitFailed
@@ -182,8 +187,62 @@ class TestRefusals:
 
     def test_code_without_a_repository(self, tmp_path: Path) -> None:
         error = self.refused(tmp_path / "m", code="src")
-        assert error.message == f"{tmp_path}/m has no repository to adopt, so there is no src/"
+        assert error.message == f"{tmp_path}/m is new, so there is no src/ in it"
         assert error.hint == "leave out --code"
+
+    @pytest.mark.parametrize("lost", ["refs", "objects", "HEAD"])
+    def test_a_damaged_repository(self, tmp_path: Path, git: Git, lost: str) -> None:
+        """As copied by a tool that leaves empty directories out, for instance."""
+        directory = existing_repository(tmp_path / "repo", git, a="a\n")
+        git("pack-refs", "--all", cwd=directory)
+        (directory / ".git" / lost).rename(tmp_path / "lost")
+        before = picture(directory / ".git")
+        error = self.refused(directory)
+        assert error.message.startswith(f"{directory}/.git is a damaged git repository: it lacks ")
+        assert picture(directory / ".git") == before
+
+    def test_something_else_called_dot_git(self, tmp_path: Path) -> None:
+        (tmp_path / "m" / ".git").mkdir(parents=True)
+        (tmp_path / "m" / ".git" / "precious").write_text("mine\n")
+        error = self.refused(tmp_path / "m")
+        assert error.message == f"{tmp_path}/m/.git is there, and is no git repository"
+        assert [path.name for path in (tmp_path / "m" / ".git").iterdir()] == ["precious"]
+
+    @pytest.mark.parametrize(
+        "code", ["", "../src", "/src", "states", "settings.yaml", ".git/x", "a\nb", "src/.."]
+    )
+    @pytest.mark.parametrize("adopted", [False, True])
+    def test_code_that_the_settings_refuse(
+        self, tmp_path: Path, git: Git, code: str, *, adopted: bool
+    ) -> None:
+        directory = tmp_path / "m"
+        (directory / "src").mkdir(parents=True)
+        if adopted:
+            git("init", "--quiet", cwd=directory)
+        error = self.refused(directory, code=code)
+        assert error.message.startswith(f"--code {code!r} ")
+        assert (directory / ".git").exists() is adopted
+
+    @pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
+    @pytest.mark.parametrize("name", ["states", "states/initial", "code", "settings.yaml", ".gitignore"])
+    def test_what_stands_in_the_way(self, tmp_path: Path, git: Git, name: str, kind: str) -> None:
+        if (name, kind) == (".gitignore", "file"):
+            pytest.skip("that is what it should be")
+        directory = existing_repository(tmp_path / "repo", git, a="a\n")
+        (tmp_path / "elsewhere").mkdir()
+        path = directory / name
+        path.parent.mkdir(exist_ok=True)
+        if kind == "file":
+            path.write_text("mine\n")
+        else:
+            path.symlink_to(tmp_path / "elsewhere" if kind == "link" else tmp_path / "nowhere")
+        error = self.refused(directory)
+        assert str(path) in error.message or "is a model already" in error.message
+        assert git("log", "--format=%s", cwd=directory) == "before\n"
+
+    def test_settings_that_are_committed_and_gone(self, model: Model) -> None:
+        (model.directory / "settings.yaml").unlink()
+        assert "is a model already" in self.refused(model.directory).message
 
     @pytest.mark.parametrize(
         ("name", "problem"),
@@ -243,6 +302,99 @@ def test_a_commit_that_fails_leaves_everything_as_it_was(tmp_path: Path, git: Gi
     git("config", "--global", "--unset", "filter.broken.required", cwd=tmp_path)
     creation.create(directory)
     assert git("status", "--porcelain", cwd=directory) == ""
+
+
+@pytest.mark.parametrize("code", ["src", "src/", "./src", "src/.", "./src//"])
+def test_code_is_recorded_as_the_settings_have_it(tmp_path: Path, git: Git, code: str) -> None:
+    directory = existing_repository(tmp_path / "repo", git, src__net="net\n")
+    assert creation.create(directory, code=code).model.settings.code == "src"
+    assert "code: src\n" in (directory / "settings.yaml").read_text()
+
+
+def test_code_in_a_directory_without_a_repository(tmp_path: Path, git: Git) -> None:
+    (tmp_path / "net.py").write_text("net\n")
+    created = creation.create(tmp_path, name="m", code=".")
+    assert (created.adopted, created.model.settings.code) == (False, ".")
+    assert git("status", "--porcelain", cwd=tmp_path) == "?? net.py\n"
+    assert git("config", "--get-regexp", "core.(bare|worktree)", cwd=tmp_path) == "core.bare false\n"
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+def test_files_of_the_user_that_are_like_ours_survive_a_failure(
+    tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, *, adopted: bool
+) -> None:
+    (tmp_path / "code").mkdir()
+    skeleton = (Path(creation.__file__).parent / "examples" / "skeleton" / "code" / "model.py").read_bytes()
+    (tmp_path / "code" / "model.py").write_bytes(skeleton)
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    (tmp_path / ".gitignore").chmod(0o640)
+    if adopted:
+        git("init", "--quiet", cwd=tmp_path)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = picture(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(creation, "_commit", fail)
+        with pytest.raises(OSError, match="No space"):
+            creation.create(tmp_path, name="m")
+    assert picture(tmp_path) == before
+    assert creation.create(tmp_path, name="m").files == ("code/model.py", "settings.yaml", ".gitignore")
+    assert (tmp_path / ".gitignore").stat().st_mode & 0o777 == 0o640
+
+
+def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
+    """Run init in a child that is killed when it calls a function for the nth time; its exit status."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    real, calls = getattr(module, name), itertools.count(1)
+
+    def deadly(*arguments: object, **options: object) -> object:
+        if next(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **options)
+
+    setattr(module, name, deadly)
+    creation.create(directory, name="m")
+    os._exit(0)
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+@pytest.mark.parametrize(
+    "where",
+    [
+        (new_files, "_name", 1),
+        (new_files, "_name", 2),
+        (new_files, "_replace", 1),
+        (creation, "_commit", 1),
+        (creation, "_created", 1),
+    ],
+)
+def test_killed_anywhere_init_can_be_said_again(
+    tmp_path: Path, git: Git, where: tuple[ModuleType, str, int], *, adopted: bool
+) -> None:
+    directory = tmp_path / "m"
+    directory.mkdir()
+    (directory / ".gitignore").write_text("*.log\n")
+    (directory / "mine.txt").write_text("mine\n")
+    if adopted:
+        git("init", "--quiet", cwd=directory)
+        git("add", ".", cwd=directory)
+        git("commit", "--quiet", "-m", "before", cwd=directory)
+    assert killed(directory, *where) == signal.SIGKILL
+    assert (directory / "mine.txt").read_text() == "mine\n"
+    if where[1] == "_created":
+        assert Model.open(directory).name == "m"
+        return
+    created = creation.create(directory, name="m")
+    assert sorted(created.files) == [".gitignore", "code/model.py", "settings.yaml"]
+    assert (directory / ".gitignore").read_text() == "*.log\n/states/\n"
+    assert sorted(path.name for path in directory.iterdir()) == [
+        ".git", ".gitignore", "code", "mine.txt", "settings.yaml", "states"
+    ]  # fmt: skip
+    assert git("status", "--porcelain", cwd=directory) == ("" if adopted else "?? mine.txt\n")
 
 
 def test_an_interrupted_init_of_a_new_directory_can_be_said_again(tmp_path: Path) -> None:

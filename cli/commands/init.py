@@ -18,7 +18,7 @@ from gitstore.cli import candidates, output
     help="Start from an example: digits.",
     shell_complete=candidates.examples,
 )
-@click.option("--code", metavar="SUBDIR", help="Where an adopted repository has its code, if not in code/.")
+@click.option("--code", metavar="SUBDIR", help="Where the code is, if not in code/; . is the top.")
 @output.json_option
 @click.pass_context
 def command(
@@ -39,6 +39,7 @@ def command(
     Examples:
       gitstore init digits --example digits
       cd my-classifier && gitstore init --code src
+      cd my-scripts && gitstore init --code .
     """
     from gitstore import creation, examples
 

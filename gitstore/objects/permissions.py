@@ -8,7 +8,8 @@ from pathlib import Path
 
 def open_up(directory: Path) -> None:
     """Give a temporary directory, which only we may read, the mode of any new one."""
-    directory.chmod(0o777 & ~_umask())
+    # What else git has given it, for a shared repository, stays.
+    directory.chmod(directory.stat().st_mode | 0o777 & ~_umask())
 
 
 def seal(directory: Path) -> None:

@@ -91,11 +91,22 @@ class Repository:
         return cls(place.git_directory, place.top)
 
     @classmethod
-    def create(cls, directory: Path, branch: str = "main") -> Repository:
-        """A new repository in `directory`, on an unborn branch, with git's own defaults and templates."""
+    def create(
+        cls, directory: Path, branch: str = "main", *, git_directory: Path | None = None
+    ) -> Repository:
+        """A new repository in `directory`, on an unborn branch, with git's own defaults and templates.
+
+        Its `git_directory` may be another one, from where the caller brings it to its place.
+        """
         directory.mkdir(parents=True, exist_ok=True)
-        git.run("init", "--quiet", *git.FORMAT, f"--initial-branch={branch}", cwd=directory)
-        return cls(directory / ".git", directory)
+        init = ("init", "--quiet", *git.FORMAT, f"--initial-branch={branch}")
+        if git_directory is None:
+            git.run(*init, cwd=directory)
+            return cls(directory / ".git", directory)
+        variables = {"GIT_DIR": str(git_directory), "GIT_WORK_TREE": str(directory)}
+        git.run(*init, cwd=directory, variables=variables)
+        git.run("config", "--local", "--unset", "core.worktree", cwd=directory, variables=variables)
+        return cls(git_directory, directory)
 
     def git(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
         """Run stock git here, without hooks. Raises `git.GitFailed`."""

@@ -1,0 +1,114 @@
+"""Files that `init` adds to a directory of the user: written whole, over nothing, and taken back on failure.
+
+Whoever writes here has checked before that all of it can be written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from gitstore.errors import GitstoreError
+
+_SCRATCH = ".{name}.gitstore-init"
+"""Beside each file, while it is written. What a kill leaves of it, `sweep` removes."""
+
+_OLD = ".{name}.gitstore-init.old"
+"""Beside a file that is replaced: what it was."""
+
+
+def replaced_before(path: Path) -> bytes | None:
+    """Return what a file was before a call that was killed replaced it; `None` if none did."""
+    old = path.with_name(_OLD.format(name=path.name))
+    return old.read_bytes() if old.is_file() else None
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file is one that `sweep` removes."""
+    return path.name.startswith(".") and path.name.endswith((".gitstore-init", ".gitstore-init.old"))
+
+
+def sweep(top: Path, names: Iterable[str]) -> None:
+    """Remove what killed calls have left of writing some files."""
+    for path in (top / name for name in names):
+        for scheme in (_SCRATCH, _OLD):
+            path.with_name(scheme.format(name=path.name)).unlink(missing_ok=True)
+
+
+@contextmanager
+def added(top: Path, files: Mapping[str, bytes], *, replaced: Mapping[str, bytes]) -> Iterator[None]:
+    """Write files that are not there, and replace others, for good if the block ends well.
+
+    A kill leaves whole files, of these and no others. After an error all is as before: what was not
+    written here stays, whoever wrote it. Raises `GitstoreError` for a file that appears meanwhile.
+    """
+    written: list[Path] = []
+    made: list[Path] = []
+    kept: dict[Path, Path] = {}
+    try:
+        for name, content in files.items():
+            made += _make_parents(top, PurePosixPath(name))
+            _write(top / name, content)
+            written.append(top / name)
+        for name, content in replaced.items():
+            _replace(top / name, content, kept)
+        yield
+    except BaseException:
+        for path, old in kept.items():
+            old.replace(path)
+        for path in written:
+            path.unlink(missing_ok=True)
+        for path in reversed(made):
+            with suppress(OSError):  # somebody has put something there
+                path.rmdir()
+        raise
+    for old in kept.values():
+        old.unlink(missing_ok=True)
+
+
+def _make_parents(top: Path, path: PurePosixPath) -> Iterator[Path]:
+    """Make the directories that a file needs; yields those that were not there."""
+    for parent in reversed([*path.parents][:-1]):
+        with suppress(FileExistsError):
+            (top / parent).mkdir()
+            yield top / parent
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that is not there: whole, or not at all."""
+    scratch = path.with_name(_SCRATCH.format(name=path.name))
+    try:
+        scratch.write_bytes(content)
+        _name(scratch, path)
+    except FileExistsError as error:
+        raise GitstoreError(f"{path} has appeared meanwhile", "look at it, then run init again") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _name(scratch: Path, path: Path) -> None:
+    try:
+        os.link(scratch, path)  # unlike a rename, over nothing
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(path) from error
+        scratch.rename(path)
+
+
+def _replace(path: Path, content: bytes, kept: dict[Path, Path]) -> None:
+    """Replace a file at one instant; the old one is kept, so that taking it back needs no space."""
+    scratch = path.with_name(_SCRATCH.format(name=path.name))
+    old = path.with_name(_OLD.format(name=path.name))
+    try:
+        shutil.copy2(path, scratch)  # with its mode
+        scratch.write_bytes(content)
+        shutil.copy2(path, old)
+        kept[path] = old
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
