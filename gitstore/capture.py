@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from gitstore import code_capture, packages, recording, settings, snapshot, state, working_state
 from gitstore.errors import BadSettings, GitstoreError
@@ -33,7 +32,8 @@ _NO_FILES = Oid.of(Kind.TREE, b"")
 class Taken:
     """A new snapshot, the name of the state in it, and the pack it added (`None`: every object was there).
 
-    `warnings` say what may be amiss with it: packages.lock does not fit the settings, the state is empty.
+    `warnings` say what may be amiss with it: packages.lock does not fit the settings, the state is empty, git
+    stores code otherwise than it is on disk.
     """
 
     snapshot: Snapshot
@@ -112,14 +112,14 @@ def _read(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> 
     top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
     code = code_capture.add(model, found, writer)
     weights = state.add(model, name, writer, progress)
-    code_capture.check_unchanged(model, PurePosixPath(found.code), code)
+    code_capture.check_unchanged(code)
     for key, value in top.items():
         if model.top_file(key) != value:
             raise FileChanged(model.directory / key)
     if model.repository.is_bare and model.head != head:
         raise GitstoreError(f"the branch of {model.directory} moved meanwhile", "run the same command again")
     blobs = {key: writer.add(Kind.BLOB, value) for key, value in top.items() if value is not None}
-    warnings = tuple(_warnings(name, weights, found, top[LOCK]))
+    warnings = (*code.warnings, *_warnings(name, weights, found, top[LOCK]))
     return _Pieces(code.tree, weights, name, blobs, warnings)
 
 

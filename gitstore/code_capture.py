@@ -8,12 +8,13 @@ from pathlib import PurePosixPath
 
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, SETTINGS, Model
-from gitstore.objects import staging, stored
+from gitstore.objects import stored
+from gitstore.objects.code_rules import check_link
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind
-from gitstore.objects.sources import FileChanged
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
+from gitstore.objects.working_files import is_beside
 from gitstore.settings import BasedOn, Settings
 from gitstore.units import format_size
 
@@ -22,36 +23,31 @@ def add(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
     """Add a model's code to a write; returns what it is.
 
     `found` are the settings of the snapshot that it is for. Raises `GitstoreError` for code that is not
-    there, or that a snapshot cannot hold: too large, not the base's, nested repositories, links out of it.
+    there, or that a snapshot cannot hold: too large, not the base's, nested repositories, links out of
+    it, what cannot be read or git would change.
     """
+    size_limit = partial(check_size, found)
     if model.repository.is_bare:
-        committed = _committed(model, found, writer)
-        _check_staged(model, found, committed)
-        return committed
-    check = partial(_check_staged, model, found)
-    return stage(model.repository, writer, PurePosixPath(found.code), check=check)
-
-
-def check_unchanged(model: Model, code: PurePosixPath, staged: Staged) -> None:
-    """Raise `FileChanged` unless the code on disk still is what was added to a write.
-
-    Git looks again: a file that is new, gone or another, and that it does not ignore, is a change.
-    """
-    if model.repository.is_bare:
-        return
-    now = staging.listing(model.repository, code)
-    changed = {path for path in now.keys() | staged.files.keys() if now.get(path) != staged.files.get(path)}
-    if changed:
-        raise FileChanged(model.directory / code / min(changed))
-
-
-def _check_staged(model: Model, found: Settings, staged: Staged) -> None:
-    """Raise `GitstoreError` for code that is not the base's, or larger than the settings allow."""
+        staged = _committed(model, found, writer)
+        size_limit(staged.size)
+    else:
+        staged = stage(model.repository, writer, PurePosixPath(found.code), check_size=size_limit)
     if model.pinned is not None:
         _check_code(model, model.pinned, staged)
-    if staged.size > found.filesystem_size:
+    return staged
+
+
+def check_unchanged(staged: Staged) -> None:
+    """Raise `FileChanged` unless the code on disk still is what was added to a write."""
+    if staged.found is not None:
+        staged.found.check_unchanged()
+
+
+def check_size(found: Settings, size: int) -> None:
+    """Raise `GitstoreError` for code that is larger than the settings allow."""
+    if size > found.filesystem_size:
         raise GitstoreError(
-            f"{found.code}/ has {format_size(staged.size)}, more than filesystem_size in {SETTINGS} allows"
+            f"{found.code}/ has {format_size(size)}, more than filesystem_size in {SETTINGS} allows"
             f" ({format_size(found.filesystem_size)})",
             "raise filesystem_size, or make git ignore what is not code; weights belong into states/",
         )
@@ -65,13 +61,11 @@ def _committed(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
         raise GitstoreError(f"the branch head has no {found.code}/, so there is no code to take")
     objects = model.repository.objects
     files = {
-        path: entry
-        for path, entry in stored.file_entries(objects, whole).items()
-        if not staging.is_beside(at, path)
+        path: entry for path, entry in stored.file_entries(objects, whole).items() if not is_beside(at, path)
     }
     for path, (mode, oid) in files.items():
         if mode == Mode.LINK:
-            staging.check_link(at, path, stored.link_goal(objects, oid))
+            check_link(at, path, stored.link_goal(objects, oid))
     return Staged(here, sum(objects.size(oid) for _, oid in files.values()), files)
 
 

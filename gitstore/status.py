@@ -170,8 +170,7 @@ def _compare(found: Status, last: Snapshot) -> None:
         is_other = model.settings_content() != last.settings_content
         found.settings = settings_diff.compare(last.settings, model.settings, is_other_text=is_other)
     with found._telling():
-        files = code_diff.compare(last, model).files
-        found.code = tuple(FileChange(each.path, each.kind) for each in files)
+        found.code = tuple(FileChange(*change) for change in code_diff.changed_files(last, model))
 
 
 def _uncommitted(model: Model) -> Iterator[FileChange]:

@@ -17,6 +17,7 @@ from gitstore.objects.checkout import check_out
 from gitstore.objects.oid import Oid
 from gitstore.objects.permissions import set_writable
 from gitstore.objects.stored import FileEntry
+from gitstore.objects.working_files import is_beside
 
 Files = dict[PurePosixPath, FileEntry]
 
@@ -133,7 +134,7 @@ def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -
 
 def _check_beside(at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> None:
     """Raise `GitstoreError` for code that, at the top of the repository, would replace what is no code."""
-    beside = next((path for path in wanted if staging.is_beside(at, path)), None)
+    beside = next((path for path in wanted if is_beside(at, path)), None)
     if beside is not None:
         raise GitstoreError(
             f"the code has a file {beside}, which cannot be at the top of the repository",

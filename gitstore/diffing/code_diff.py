@@ -6,16 +6,22 @@ ones are not. git sees it as a tree in a quarantine, so that branch, index and f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from gitstore import code_capture
+from gitstore.diffing import change
 from gitstore.model import CODE, LOCK, Model
-from gitstore.objects import staging
-from gitstore.objects.oid import Oid
+from gitstore.objects import staging, stored
+from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.objects.stored import FileEntry
+from gitstore.objects.tree import Mode
 from gitstore.snapshot import Snapshot
 
 _KINDS = {"A": "added", "D": "removed"}
@@ -56,6 +62,32 @@ def compare(
         return CodeDiff(files, view.diff(*how) if files else b"")
 
 
+def changed_files(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:
+    """The files of code, and packages.lock, that differ, and how. Lines are not compared; nothing is written.
+
+    Raises `GitstoreError` for what a snapshot of the model could not read, and for code larger than allowed.
+    """
+    if after.repository.is_bare:
+        yield from ((each.path, each.kind) for each in compare(before, after).files)
+        return
+    check_size = partial(code_capture.check_size, after.settings)
+    lock = after.top_file(LOCK)
+    old = _named(stored.file_entries(before.repository.objects, before.code), before.lock)
+    new = _named(
+        staging.listing(after.repository, after.code, check_size=check_size),
+        Oid.of(Kind.BLOB, lock) if lock is not None else None,
+    )
+    for path in sorted(old.keys() | new.keys(), key=os.fsencode):
+        if old.get(path) != new.get(path):
+            yield path, change.kind(old.get(path), new.get(path))
+
+
+def _named(code: Mapping[PurePosixPath, FileEntry], lock: Oid | None) -> dict[str, FileEntry]:
+    """Files by their paths in a snapshot."""
+    named = {f"{CODE}/{path}": entry for path, entry in code.items()}
+    return named if lock is None else {**named, LOCK: (Mode.FILE, lock)}
+
+
 class _View(NamedTuple):
     """Two trees, and the repository and the environment in which git has both."""
 
@@ -78,15 +110,15 @@ def _view(before: Snapshot, after: Snapshot | Model) -> Iterator[_View]:
         return
     repository = after.repository
     # A quarantine is cleared away by gc, if it takes it for what a crash left.
-    with repository.writing(), staging.quarantine(repository, before.repository) as (_, variables):
-        yield _View(repository, variables, before.tree, _tree(after, variables))
+    with repository.writing(), staging.quarantine(repository, before.repository) as (objects, variables):
+        yield _View(repository, variables, before.tree, _tree(after, objects, variables))
 
 
-def _tree(model: Model, variables: Mapping[str, str]) -> Oid:
+def _tree(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid:
     """A tree, in a quarantine, of a model's code and packages.lock where a snapshot has them."""
     git = model.repository.git
     entries = []
-    code = _code(model, variables)
+    code = _code(model, objects, variables)
     if code is not None:
         entries.append(f"040000 tree {code}\t{CODE}\0")
     lock = model.top_file(LOCK)
@@ -97,11 +129,12 @@ def _tree(model: Model, variables: Mapping[str, str]) -> Oid:
     return Oid.parse(made.decode().strip())
 
 
-def _code(model: Model, variables: Mapping[str, str]) -> Oid | None:
+def _code(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid | None:
     """The tree of a model's code as it is on disk, or committed in a bare repository; `None` without any."""
     if model.repository.is_bare:
         return model.committed_code(model.code, partial(_write_tree, model.repository, variables))
-    return staging.code_tree(model.repository, model.code, variables)
+    check_size = partial(code_capture.check_size, model.settings)
+    return staging.code_tree(model.repository, model.code, objects, check_size=check_size)
 
 
 def _write_tree(repository: Repository, variables: Mapping[str, str], content: bytes) -> Oid:

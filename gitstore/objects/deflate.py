@@ -9,7 +9,8 @@ usual 32 KiB, at 1.8 times the speed. The choice is made for each object, from a
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import cast
 
 from isal import isal_zlib
@@ -58,6 +59,34 @@ def stored(content: bytes | memoryview) -> bytes:
         pieces.append(block)
     pieces.append(struct.pack(">I", isal_zlib.adler32(view)))
     return b"".join(pieces)
+
+
+def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A zlib stream of all the blocks, piece by piece, chosen as in `deflate` by the first block."""
+    blocks = iter(blocks)
+    first = next(blocks, b"")
+    sample = _sample(first) if len(first) > _SAMPLE else first
+    if len(_compress(sample, WIDE)) > WORTH * len(sample):
+        yield from _stored_stream(chain([first], blocks))
+        return
+    engine = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, WIDE)
+    for block in chain([first], blocks):
+        yield engine.compress(block)
+    yield engine.flush()
+
+
+def _stored_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Like `stored`, in pieces: the last block of the stream is an empty one."""
+    checksum = isal_zlib.adler32(b"")
+    yield _ZLIB_HEADER
+    for block in blocks:
+        checksum = isal_zlib.adler32(block, checksum)
+        for start in range(0, len(block), _STORED_MAX):
+            piece = block[start : start + _STORED_MAX]
+            yield struct.pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF)
+            yield piece
+    yield struct.pack("<BHH", 1, 0, 0xFFFF)
+    yield struct.pack(">I", checksum)
 
 
 def inflate(stream: bytes | memoryview, size: int) -> bytes:

@@ -110,14 +110,14 @@ def _sift(
     for path, read in reads:
         entry = read.finish(writer)
         values[path] = of(read, entry)
-        if read.trusted:
+        if read.trusted and not read.is_attributes:
             cache.put(read.stamp, entry[1])
     return values
 
 
 def _identity(file: SourceFile, database: ObjectDatabase, cache: StatCache) -> Identified | None:
     """What an unchanged file would be stored as, if the repository has all of it."""
-    oid = cache.get(file.stamp)
+    oid = _cached(file, cache)
     if oid is None or oid not in database:
         return None
     blobs = stored.part_oids(database, oid) if file.stamp.size >= parts.LARGE else (oid,)
@@ -132,7 +132,7 @@ def remember(directory: Path, written: Iterable[StoredFile], cache: StatCache) -
     For a directory that nobody else writes to yet.
     """
     for file in written:
-        if file.mode == Mode.LINK:
+        if file.mode == Mode.LINK or _is_attributes(Path(file.path)):
             continue
         with FileIO(directory / file.path) as written_file:
             stamp, settled = settle(written_file.fileno())
@@ -149,10 +149,11 @@ class _Read(NamedTuple):
     trusted: bool
     blobs: list[Oid]
     sizes: list[int]
+    is_attributes: bool
 
     def finish(self, writer: ObjectHasher) -> tuple[Mode, Oid]:
         """The mode and id of the file's entry, once its blobs are written."""
-        if self.stamp.size < parts.LARGE:
+        if self.stamp.size < parts.LARGE and not self.is_attributes:
             return Mode.FILE, self.blobs[0]
         named = (TreeEntry(Mode.FILE, parts.part_name(i), oid) for i, oid in enumerate(self.blobs))
         return Mode.TREE, writer.add(Kind.TREE, tree.encode(named))
@@ -179,7 +180,7 @@ def _read(source: SourceFile, writer: ObjectHasher, cache: StatCache, progress: 
         raise FileChanged(path) from error
     except OSError as error:
         raise GitstoreError(f"{path}: {error.strerror}") from error
-    return _Read(stamp, trusted, blobs, sizes)
+    return _Read(stamp, trusted, blobs, sizes, _is_attributes(path))
 
 
 def _contents(file: FileIO, size: int) -> Iterator[bytes]:
@@ -211,12 +212,22 @@ def _begin_flush(path: Path) -> None:
 
 def _known(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> tuple[Mode, Oid] | None:
     """What an unchanged file holds, if the repository still has all of it."""
-    oid = cache.get(file.stamp)
+    oid = _cached(file, cache)
     if oid is None:
         return None
     if file.stamp.size < parts.LARGE:
         return (Mode.FILE, oid) if writer.has(oid) else None
     return (Mode.TREE, oid) if writer.has_tree(oid) else None
+
+
+def _cached(file: SourceFile, cache: StatCache) -> Oid | None:
+    """What the cache knows of a file; of attributes nothing, for under another name they are stored otherwise."""
+    return None if _is_attributes(file.path) else cache.get(file.stamp)
+
+
+def _is_attributes(path: Path) -> bool:
+    """Whether stock git would obey this file when it checks a state out. In parts, it does not find it."""
+    return tree.is_attributes(os.fsencode(path.name))
 
 
 def add_trees(listing: Listing, entries: dict[Path, tuple[Mode, Oid]], writer: ObjectHasher) -> Oid:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import FileIO
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from gitstore.objects import stored
 from gitstore.objects.cores import core_count
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.deflate import deflate
+from gitstore.objects.deflate import deflate, deflate_stream
 from gitstore.objects.merge import LARGE_PACK
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_format import entry_header
 from gitstore.objects.pack_writer import PackWriter, Written
+from gitstore.objects.sources import FileChanged
 
 _IN_FLIGHT = 64 * 1024 * 1024
 """Bytes of content that may wait for a core or for their turn in the pack: what bounds memory."""
+
+
+_BLOCK = 4 * 1024 * 1024
+"""Bytes of a large blob that are in memory at a time."""
 
 
 class Encoded(NamedTuple):
@@ -70,6 +77,14 @@ class ObjectHasher:
         while self._in_flight > _IN_FLIGHT:
             self._append_next()
 
+    def add_file(self, path: Path, file: FileIO, size: int) -> Oid:
+        """Add all of an open file as one blob, now, without holding it in memory.
+
+        A writer that lacks the blob reads the file twice. Raises `FileChanged` if the file does not
+        have `size` bytes, or not the same bytes both times.
+        """
+        return Oid.of_pieces(Kind.BLOB, size, _blocks(path, file, size))
+
     def settle(self) -> None:
         """Wait until every blob added so far has its id, and its place in the pack."""
         while self._waiting:
@@ -102,9 +117,11 @@ class ObjectWriter(ObjectHasher):
     Nothing becomes part of the repository before `finish`. The caller then points a ref at it.
     """
 
-    def __init__(self, database: ObjectDatabase) -> None:
+    def __init__(self, database: ObjectDatabase, directory: Path | None = None) -> None:
+        """`directory` is where packs go, if not into the database: objects that soon go again."""
         super().__init__(database)
-        self._pack = PackWriter(database.directory / "pack")
+        self._directory = directory or database.directory / "pack"
+        self._pack = PackWriter(self._directory)
         self._apart: dict[Oid, bytes] = {}
         self._added: set[Oid] = set()
 
@@ -129,6 +146,19 @@ class ObjectWriter(ObjectHasher):
             self._added.add(encoded.oid)
         return encoded.oid
 
+    def add_file(self, path: Path, file: FileIO, size: int) -> Oid:
+        """Like that of a hasher; the blob goes into the pack unless the repository has it."""
+        oid = super().add_file(path, file, size)
+        if not self.has(oid):
+            self.settle()
+            digest = Oid.hasher(Kind.BLOB, size)
+            stream = deflate_stream(_hashed(_blocks(path, file, size), digest.update))
+            self._pack.append_stream(oid, entry_header(Kind.BLOB, size), stream)
+            if digest.digest() != oid:
+                raise FileChanged(path)
+            self._added.add(oid)
+        return oid
+
     def finish(self) -> Written | None:
         """Make the new objects part of the repository, durably; `None` if it had them all."""
         self.settle()
@@ -136,7 +166,7 @@ class ObjectWriter(ObjectHasher):
         if large is None:
             written = _finish(self._pack, self._apart)
         else:
-            with PackWriter(self.database.directory / "pack") as small:
+            with PackWriter(self._directory) as small:
                 written = _with(large, _finish(small, self._apart))
         if written is not None:
             self.database.refresh()
@@ -170,3 +200,22 @@ def _with(large: Written, small: Written | None) -> Written:
     if small is None:
         return large
     return Written(large.path, large.size + small.size, large.objects + small.objects)
+
+
+def _blocks(path: Path, file: FileIO, size: int) -> Iterator[bytes]:
+    """A file from its start, in blocks. Raises `FileChanged` unless it has `size` bytes."""
+    file.seek(0)
+    left = size
+    while block := file.read(min(_BLOCK, left + 1)):  # one more, so that a file that has grown shows
+        left -= len(block)
+        if left < 0:
+            break
+        yield block
+    if left:
+        raise FileChanged(path)
+
+
+def _hashed(blocks: Iterator[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for block in blocks:
+        update(block)
+        yield block

@@ -50,17 +50,22 @@ class Oid(bytes):
     @classmethod
     def of(cls, kind: Kind, content: bytes | memoryview) -> Self:
         """The id git gives to an object with this content."""
-        digest = hashlib.sha1(b"%s %d\0" % (_WORDS[kind], len(content)))
+        digest = cls.hasher(kind, len(content))
         digest.update(content)
         return cls(digest.digest())
 
     @classmethod
     def of_pieces(cls, kind: Kind, size: int, pieces: Iterable[bytes]) -> Self:
         """The same for content of `size` bytes that comes in pieces."""
-        digest = hashlib.sha1(b"%s %d\0" % (_WORDS[kind], size))
+        digest = cls.hasher(kind, size)
         for piece in pieces:
             digest.update(piece)
         return cls(digest.digest())
+
+    @staticmethod
+    def hasher(kind: Kind, size: int) -> hashlib._Hash:
+        """A hash whose digest is the id of an object, once it has been given all `size` bytes of it."""
+        return hashlib.sha1(b"%s %d\0" % (_WORDS[kind], size))
 
     def __str__(self) -> str:
         return self.hex()

@@ -12,6 +12,8 @@ import hashlib
 import os
 import tempfile
 import threading
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -69,13 +71,20 @@ class PackWriter:
 
     def append(self, oid: Oid, entry: bytes) -> None:
         """Add an entry, header and stream, as it will stand in the pack."""
-        try:
-            self._write(entry)
-        except OSError as error:
-            raise self._failed(error) from error
-        self._entries.append(Entry(oid, self.size, isal_zlib.crc32(entry)))
-        self.size += len(entry)
-        self._flusher.written(self.size)
+        self.append_stream(oid, entry, ())
+
+    def append_stream(self, oid: Oid, header: bytes, stream: Iterable[bytes]) -> None:
+        """Add an entry whose stream comes in pieces. If that raises, nothing else can be added."""
+        start, checksum = self.size, 0
+        for piece in chain([header], stream):
+            try:
+                self._write(piece)
+            except OSError as error:
+                raise self._failed(error) from error
+            checksum = isal_zlib.crc32(piece, checksum)
+            self.size += len(piece)
+            self._flusher.written(self.size)
+        self._entries.append(Entry(oid, start, checksum))
 
     def finish(self) -> Written | None:
         """Make the pack part of the repository, durably; `None`, and no pack, if nothing was added."""

@@ -174,6 +174,7 @@ class _Scan:
         _check_name(path, name)
         status = _status(path)
         if stat.S_ISDIR(status.st_mode):
+            _check_directory(path, name)
             listing.directories[name] = self.directory(path, ancestors, again=again)
         elif stat.S_ISREG(status.st_mode):
             listing.files[name] = SourceFile(path, Stamp.of(status))
@@ -222,6 +223,13 @@ def _check_name(path: Path, name: bytes) -> None:
     if path.name.endswith(parts.SUFFIX):
         raise GitstoreError(
             f"{path}: names that end in {parts.SUFFIX} are reserved for the parts of large files", "rename it"
+        )
+
+
+def _check_directory(path: Path, name: bytes) -> None:
+    if tree.is_attributes(name):
+        raise GitstoreError(
+            f"{path}: a directory must not be called {path.name!r}, which git keeps for a file", "rename it"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import chain
 from typing import NamedTuple
@@ -17,10 +17,16 @@ _IGNORED_BY_HFS = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
 )
 
-# .gitmodules, and the short names that NTFS may give it; is_ntfs_dot_generic() of git's path.c.
-_GITMODULES = re.compile(r"\.gitmodules|gitmod~[1-4]|(?=.{8}$)(gi7eba|gi7eb|gi7e|gi7|gi|g|)~[1-9]\d*")
+
+def _as_ntfs_has_it(name: str, short: str) -> re.Pattern[str]:
+    """A name with a dot before it, and its short names on NTFS; is_ntfs_dot_generic() of git's path.c."""
+    starts = "|".join(short[:length] for length in range(len(short), -1, -1))
+    return re.compile(rf"\.{name}|{name[:6]}~[1-4]|(?=.{{8}}$)({starts})~[1-9]\d*")
 
 
+_GITMODULES = _as_ntfs_has_it("gitmodules", "gi7eba")
+_ATTRIBUTES = _as_ntfs_has_it("gitattributes", "gi7d29")
+_READ_BY_GIT = (_ATTRIBUTES, _as_ntfs_has_it("gitignore", "gi250a"), _as_ntfs_has_it("mailmap", "maba30"))
 _ENTRY = re.compile(rb"([0-7]+) ([^\0]*)\0(.{20})", re.DOTALL)
 
 
@@ -96,11 +102,26 @@ def name_problem(name: bytes) -> str | None:
     """Why git would refuse this name in a tree (fsck, `core.protectHFS`, `core.protectNTFS`), or `None`."""
     if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
         return "is not a file name"
-    text = name.decode("utf-8", "surrogateescape").translate(_IGNORED_BY_HFS)
-    for piece in text.split("\\"):
-        plain = piece.split(":")[0].rstrip(" .").lower()
+    for plain in _readings(name):
         if plain in (".git", "git~1"):
             return "is a name that git keeps for itself"
         if _GITMODULES.fullmatch(plain):
             return "is a name that git gives a meaning to (submodules)"
     return None
+
+
+def is_attributes(name: bytes) -> bool:
+    """Whether git takes a file of this name for attributes, on some file system."""
+    return any(_ATTRIBUTES.fullmatch(plain) for plain in _readings(name))
+
+
+def is_read_by_git(name: bytes) -> bool:
+    """Whether git reads a file of this name, on some file system: attributes, ignore rules, a mailmap."""
+    return any(pattern.fullmatch(plain) for plain in _readings(name) for pattern in _READ_BY_GIT)
+
+
+def _readings(name: bytes) -> Iterator[str]:
+    """What file systems may take a name for."""
+    text = name.decode("utf-8", "surrogateescape").translate(_IGNORED_BY_HFS)
+    for piece in text.split("\\"):
+        yield piece.split(":")[0].rstrip(" .").lower()

@@ -270,3 +270,29 @@ def test_what_others_stored_otherwise_is_read(repository: Repository, tmp_path: 
     target, cache = fetch(repository, foreign, tmp_path / "to"), repository.stat_cache()
     files.remember(target, stored.files(repository.objects, foreign, joined=True), cache)
     assert store(repository, target, cache) == store(repository, state)
+
+
+@pytest.mark.parametrize("content", [b"*.bin filter=lfs\n*.txt text eol=crlf\n", b"", b"a" * 3000])
+def test_attributes_in_a_state_are_kept_and_not_obeyed(
+    repository: Repository, tmp_path: Path, content: bytes
+) -> None:
+    """Models from the hub have them: they would make a stock checkout dirty, or git fsck complain."""
+    git("config", "filter.lfs.clean", "tr a-z A-Z", cwd=repository.directory)
+    tree: Tree = {
+        b".gitattributes": content,
+        b"w.bin": b"abc",
+        b"a.txt": b"1\n",
+        b"d": {b".GitAttributes": b"x"},
+    }
+    source = make(tmp_path / "from", tree)
+    os.link(source / ".gitattributes", source / "other")  # the same file, stored otherwise
+    cache = StatCache(tmp_path / "cache")
+    oid = store(repository, source, cache)
+    assert store(repository, source, cache) == oid
+    assert read(fetch(repository, oid, tmp_path / "to")) == tree | {b"other": content}
+    commit = git("commit-tree", "-m", "m", str(oid), cwd=repository.directory).strip()
+    git("checkout", "--quiet", commit, cwd=repository.directory)
+    git("reset", "--quiet", "--hard", cwd=repository.directory)
+    assert git("status", "--porcelain", cwd=repository.directory) == ""
+    assert (repository.directory / "a.txt").read_bytes() == b"1\n"
+    fsck(repository)

@@ -207,3 +207,10 @@ def test_a_listing_of_several_places(tmp_path: Path) -> None:
     (tmp_path / "sub" / "b").write_bytes(b"other")
     with pytest.raises(FileChanged):
         check_unchanged(listing)
+
+
+def test_a_directory_where_git_has_attributes(tmp_path: Path) -> None:
+    make(tmp_path, {b".gitattributes": {b"f": b"x"}})
+    problem = "a directory must not be called '.gitattributes', which git keeps for a file"
+    with fails(f"{tmp_path}/.gitattributes: {problem}", hint="rename it"):
+        scan(tmp_path)

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import tracemalloc
+from io import FileIO
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import staging, stored
-from gitstore.objects.git import GitFailed
+from gitstore.objects import stored
+from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.objects.sources import FileChanged
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
 from tests.support.commands import fsck, git
@@ -187,16 +190,6 @@ def test_an_index_that_another_git_holds(model: Repository) -> None:
     assert len(take(model).files) == 2
 
 
-def test_attributes_mean_what_they_mean(model: Repository) -> None:
-    git("config", "filter.upper.clean", "tr a-z A-Z", cwd=model.directory)
-    (model.directory / ".gitattributes").write_text("*.txt text eol=lf\n*.up filter=upper\n")
-    make(model.directory, {b"code": {b"a.txt": b"1\r\n2\r\n", b"b.up": b"abc"}})
-    staged = take(model)
-    assert staged.files[PurePosixPath("a.txt")][1] == Oid.of(Kind.BLOB, b"1\n2\n")
-    assert staged.files[PurePosixPath("b.up")][1] == Oid.of(Kind.BLOB, b"ABC")
-    assert str(staged.tree) == committed(model)
-
-
 def test_a_large_file(model: Repository) -> None:
     make(model.directory, {b"code": {b"vocabulary": noise(3 * MIB)}})
     assert take(model).size == 3 * MIB + 4
@@ -212,33 +205,56 @@ def test_the_user_s_hooks_are_not_run(model: Repository) -> None:
     assert not list(model.directory.rglob("ran"))
 
 
-def test_a_file_too_large_for_a_loose_object(model: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """git puts such a file into a pack in the quarantine; for the test, one of 3 MiB is."""
-    small = [value.replace("=2g", "=1m") for value in staging._PASSING]
-    monkeypatch.setattr(staging, "_PASSING", small)
-    content = noise(3 * MIB)
-    make(model.directory, {b"code": {b"dataset": content}})
-    staged = take(model)
-    assert staged.size == 3 * MIB + 4
-    oid = staged.files[PurePosixPath("dataset")][1]
-    assert Repository(model.common).objects.read(oid) == (Kind.BLOB, content)
-
-
-def test_the_caller_sees_what_there_is_before_it_is_read(model: Repository) -> None:
+def test_the_size_is_checked_before_anything_is_read(model: Repository) -> None:
     make(model.directory, {b"code": {b"dataset": bytes(3 * MIB)}})
-    seen: list[Staged] = []
+    seen: list[int] = []
 
-    def check(staged: Staged) -> None:
-        seen.append(staged)
+    def check_size(size: int) -> None:
+        seen.append(size)
         raise GitstoreError("too large")
 
     with fails("too large"), model.writer() as writer:
         try:
-            stage(model, writer, CODE, check=check)
+            stage(model, writer, CODE, check_size=check_size)
         finally:
             assert not writer.has(Oid.of(Kind.BLOB, bytes(3 * MIB)))
-    assert [staged.size for staged in seen] == [3 * MIB + 4]
-    assert PurePosixPath("dataset") in seen[0].files
+    assert seen == [3 * MIB + 4]
+
+
+def test_a_file_that_is_not_read_into_memory(model: Repository) -> None:
+    content = {b"zeros": bytes(24 * MIB), b"noise": noise(6 * MIB + 1)}
+    make(model.directory, {b"code": dict(content)})
+    tracemalloc.start()
+    with model.writer() as writer:
+        staged = stage(model, writer, CODE)
+        writer.finish()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * MIB
+    objects = Repository(model.common).objects
+    for name, wanted in content.items():
+        assert objects.read(staged.files[PurePosixPath(os.fsdecode(name))][1]) == (Kind.BLOB, wanted)
+    assert str(staged.tree) == committed(model)
+    fsck(model)
+
+
+def test_a_file_that_changes_between_its_two_readings(
+    model: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(model.directory, {b"code": {b"dataset": bytes(5 * MIB)}})
+    real = ObjectHasher.add_file
+
+    def change(self: ObjectHasher, path: Path, file: FileIO, size: int) -> Oid:
+        oid = real(self, path, file, size)
+        with path.open("r+b") as other:
+            other.write(b"x")
+        return oid
+
+    monkeypatch.setattr(ObjectHasher, "add_file", change)
+    problem = f"{model.directory}/code/dataset changed while it was being read"
+    with fails(problem, FileChanged), model.writer() as writer:
+        stage(model, writer, CODE)
+    assert pack_names(model.common / "objects") == []
 
 
 # What a snapshot cannot hold
@@ -315,9 +331,36 @@ def test_directories_nested_without_end(model: Repository) -> None:
     refuse(model, f"{shown} lies more than 256 directories deep", "move it up")
 
 
-def test_git_s_own_refusal_is_told_in_its_words(model: Repository) -> None:
-    git("config", "core.safecrlf", "true", cwd=model.directory)
-    git("config", "core.autocrlf", "input", cwd=model.directory)
-    (model.directory / "code" / "a").write_bytes(b"1\r\n")
-    with fails("git add: CRLF would be replaced by LF in code/a", GitFailed):
-        take(model)
+@pytest.mark.parametrize("name", [".gitattributes", ".GITATTRIBUTES", "gitatt~1", ".gitattributes "])
+def test_a_directory_where_git_has_its_attributes(model: Repository, name: str) -> None:
+    make(model.directory / "code" / name, {b"f": b"x"})
+    refuse(model, f"code/{name}: {name!r} is a name that git keeps for a file", "rename, remove or ignore it")
+
+
+@pytest.mark.parametrize("name", [".gitattributes", ".gitignore", ".mailmap"])
+def test_a_link_where_git_reads_a_file(model: Repository, name: str) -> None:
+    (model.directory / "code" / name).symlink_to("model.py")
+    refuse(model, f"code/{name} is a link, which git does not follow", "put a file in its place")
+
+
+def test_attributes_that_git_fsck_refuses(model: Repository) -> None:
+    lines = b"a" * 2047 + b"\n" + b"b" * 2048
+    make(model.directory, {b"code": {b"lib": {b".gitattributes": lines}}})
+    problem = "the line has 2048 bytes, and git refuses 2048 and more"
+    refuse(model, f"code/lib/.gitattributes:2: {problem}", "make it shorter")
+    make(model.directory, {b"code": {b"lib": {b".gitattributes": b"a" * 2047}}})
+    with model.writer() as writer:
+        staged = stage(model, writer, CODE)
+        commit = git("commit-tree", "-m", "m", committed(model), cwd=model.directory).strip()
+        writer.finish()
+    git("branch", "new", commit, cwd=model.directory)
+    assert str(staged.tree) == committed(model)
+    fsck(model)
+
+
+def test_weights_in_the_code_that_git_lfs_did_not_bring(model: Repository) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12345\n"
+    make(model.directory, {b"code": {b"data.bin": pointer, b"model.py": b"# " + pointer}})
+    with model.writer() as writer:
+        (warning,) = stage(model, writer, CODE).warnings
+    assert warning.message == "code/data.bin: a Git LFS pointer, not the file itself"
