@@ -34,6 +34,13 @@ def no_verify_option(function: F) -> F:
     )(function)
 
 
+def pointers_option(function: F) -> F:
+    """Add --force, for states with files that a download did not bring."""
+    return click.option("--force", is_flag=True, help="Take Git LFS pointers in the state as they are.")(
+        function
+    )
+
+
 def input_option(function: F) -> F:
     """Add --input, once for each value that an operation takes."""
     return click.option(

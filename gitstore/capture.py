@@ -55,16 +55,17 @@ def take(
     of_state: str | None = None,
     signer: Signer = AS_CONFIGURED,
     ask_hook: bool = True,
+    allow_pointers: bool = False,
     progress: Progress = lambda _: None,
 ) -> Taken:
     """Take a snapshot of a model, with its active state or another. Atomic and durable.
 
     It holds what code, state and settings were at one time. `progress` hears of the state's bytes. Raises
     `GitstoreError` for a name that cannot be used, for code that a snapshot cannot hold or that is not the
-    base's, and for a state that is not there; `FileChanged` if anything changes before all is read;
-    `BadSettings` with every problem of the settings; `Locked` while another command replaces files;
-    `SigningFailed`. Nothing is recorded then. The hook pre-snapshot can refuse, with `hook.Refused`,
-    unless not asked.
+    base's, for a state that is not there, and for Git LFS pointers in it unless they are allowed;
+    `FileChanged` if anything changes before all is read; `BadSettings` with every problem of the settings;
+    `Locked` while another command replaces files; `SigningFailed`. Nothing is recorded then. The hook
+    pre-snapshot can refuse, with `hook.Refused`, unless not asked.
     """
     recording.check_vacant(model, name)
     _check_message(message or "")
@@ -72,13 +73,26 @@ def take(
         check_name(of_state, "state")
     if ask_hook:
         hook.ask(model.repository, _intended(model, name, of_state, message))
+    request = _Request(name, of_state, message, signer, allow_pointers, progress)
     with working_state.shared(model):
         # The hook, or whoever held the working copy until now, may have committed other settings.
         model = _again(model)
-        taken = _take(model, name, of_state, message=message, signer=signer, progress=progress)
+        taken = _take(model, request)
     model.repository.maintain()
     hook.tell(model.repository, announcement(taken))
     return taken
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is asked for, as `take` has it."""
+
+    name: str
+    of_state: str | None
+    message: str | None
+    signer: Signer
+    allow_pointers: bool
+    progress: Progress
 
 
 def _again(model: Model) -> Model:
@@ -89,29 +103,28 @@ def _again(model: Model) -> Model:
     return now
 
 
-def _take(
-    model: Model, name: str, of_state: str | None, *, message: str | None, signer: Signer, progress: Progress
-) -> Taken:
+def _take(model: Model, request: _Request) -> Taken:
+    name = request.name
     with model.repository.writer() as writer:
         recording.check_vacant(model, name)
-        pieces = _read(model, of_state or state.active(model), writer, progress)
-        oid = _write(model, name, writer, pieces, message=message, signer=signer)
+        pieces = _read(model, request, writer)
+        oid = _write(model, request, writer, pieces)
         pack = writer.finish()
         taken = recording.record(model.repository, model.tag_ref(name), oid, f"snapshot {name}")
         return Taken(taken, pieces.state, pack, pieces.warnings)
 
 
-def _read(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> _Pieces:
+def _read(model: Model, request: _Request, writer: ObjectWriter) -> _Pieces:
     """Add code, settings and a state to the write: what all of them were at one time.
 
     Raises `FileChanged` if any of it is another than when it was read. What is read last is checked
     first, so that all of it was there at once in between.
     """
-    head = model.head
+    head, name = model.head, request.of_state or state.active(model)
     content, found = _settings(model)
     top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
     code = code_capture.add(model, found, writer)
-    weights = state.add(model, name, writer, progress)
+    weights = state.add(model, name, writer, request.progress, allow_pointers=request.allow_pointers)
     code_capture.check_unchanged(code)
     for key, value in top.items():
         if model.top_file(key) != value:
@@ -206,9 +219,7 @@ def _warnings(name: str, weights: Oid, found: Settings, lock: bytes | None) -> I
         yield problem
 
 
-def _write(
-    model: Model, name: str, writer: ObjectWriter, pieces: _Pieces, *, message: str | None, signer: Signer
-) -> Oid:
+def _write(model: Model, request: _Request, writer: ObjectWriter, pieces: _Pieces) -> Oid:
     """Add tree, commit and tag to the write; returns the tag."""
     entries = [
         TreeEntry(Mode.TREE, CODE.encode(), pieces.code),
@@ -217,13 +228,15 @@ def _write(
     ]
     tree_oid = writer.add(Kind.TREE, tree.encode(entries))
     identity = model.repository.identity()
-    text = f"Snapshot {name} of {model.name}"
+    text = f"Snapshot {request.name} of {model.name}"
     tagged = commit.encode(tree_oid, _parents(model), identity, text)
     commit_oid = writer.add(Kind.COMMIT, tagged)
-    said = (message or "").strip() or text
-    content = tag.encode(commit_oid, f"{model.prefix}{name}", identity, said, _trailers(model, pieces))
-    if signer.signs(model.repository):
-        content = signer.sign(model.repository, content, tagged)
+    said = (request.message or "").strip() or text
+    content = tag.encode(
+        commit_oid, f"{model.prefix}{request.name}", identity, said, _trailers(model, pieces)
+    )
+    if request.signer.signs(model.repository):
+        content = request.signer.sign(model.repository, content, tagged)
     return writer.add_apart(Kind.TAG, content)
 
 

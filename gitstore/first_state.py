@@ -13,7 +13,7 @@ from typing import Protocol
 
 from gitstore import state, state_import
 from gitstore.model import FIRST_STATE
-from gitstore.objects import commit
+from gitstore.objects import commit, lfs
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -58,7 +58,9 @@ class Imported:
 
     @contextmanager
     def ready(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - others need it
-        yield state_import.listing(self.paths)
+        found = state_import.listing(self.paths)
+        lfs.check(found, "gitstore state import --force takes it as it is")
+        yield found
 
 
 COPIED = Copied()

@@ -17,7 +17,7 @@ from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
-from gitstore.objects import commit, extract, files, sources, stored
+from gitstore.objects import commit, extract, files, lfs, sources, stored
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -125,14 +125,19 @@ def tree_size(model: Model, tree: Oid) -> int:
     return sum(file.size(objects) for file in stored.files(objects, tree, joined=True))
 
 
-def add(model: Model, name: str, writer: ObjectWriter, progress: Progress) -> Oid:
+def add(
+    model: Model, name: str, writer: ObjectWriter, progress: Progress, *, allow_pointers: bool = False
+) -> Oid:
     """Add a state to a write: as it is on disk if it is there, else as it is saved. Returns its tree.
 
-    Raises `NoSuchState` if it is neither.
+    Raises `NoSuchState` if it is neither, and `GitstoreError` for Git LFS pointers unless they are allowed.
     """
     path = directory(model, name)
     if path is not None:
-        return add_files(model.repository, sources.scan(path), writer, progress)
+        listing = sources.scan(path)
+        if not allow_pointers:
+            lfs.check(listing)
+        return add_files(model.repository, listing, writer, progress)
     tree = saved_tree(model, name)
     if tree is None:
         raise NoSuchState(
@@ -154,17 +159,23 @@ def add_files(repository: Repository, listing: Listing, writer: ObjectWriter, pr
     return tree
 
 
-def save(model: Model, name: str, *, progress: Progress = lambda _: None) -> Saved:
+def save(
+    model: Model, name: str, *, allow_pointers: bool = False, progress: Progress = lambda _: None
+) -> Saved:
     """Save a state as it is on disk. Saving what is saved already changes nothing.
 
-    Atomic and durable: afterwards the state is saved whole, or it is as it was. Runs the hook post-state
-    if anything was saved, which the functions below leave to their callers.
+    Atomic and durable: afterwards the state is saved whole, or it is as it was. Raises `GitstoreError` for
+    Git LFS pointers unless they are allowed. Runs the hook post-state if anything was saved, which the
+    functions below leave to their callers.
     """
     check_name(name, "state")
     path = directory(model, name)
     if path is None:
         raise NoSuchState(f"there is no state {name} on disk", _way_in(model, name))
-    saved = save_files(model, name, sources.scan(path), progress=progress)
+    listing = sources.scan(path)
+    if not allow_pointers:
+        lfs.check(listing)
+    saved = save_files(model, name, listing, progress=progress)
     if not saved.was_saved:
         announce(model, "saved", saved)
     return saved

@@ -11,7 +11,7 @@ from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import Model
-from gitstore.objects import copying, sources
+from gitstore.objects import copying, lfs, sources
 from gitstore.objects.files import Progress
 from gitstore.objects.sources import Listing
 from gitstore.state import Saved
@@ -40,8 +40,8 @@ def import_files(
 
     A single directory is the state; of several paths each keeps its name in it. The state's directory
     is there whole or not at all. In a bare repository, which has none, the files are saved from where
-    they are. Raises `StateExists` for a state that is on disk or saved, unless `force` replaces it.
-    The hook post-state runs when all is done.
+    they are. Raises `StateExists` for a state that is on disk or saved, and `GitstoreError` for Git LFS
+    pointers, unless `force` takes them. The hook post-state runs when all is done.
     """
     done = _import(model, name, paths, force=force, save=save, progress=progress)
     if done.saved is not None:
@@ -57,6 +57,8 @@ def _import(
 ) -> Imported:
     state.check_vacant(model, name)
     found = listing(paths)
+    if not force:
+        lfs.check(found)
     if model.repository.is_bare and not save:
         raise GitstoreError("a bare repository has no states on disk", "leave out --no-save")
     with working_state.alone(model):

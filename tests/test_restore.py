@@ -167,7 +167,7 @@ class TestCode:
         git("config", "filter.up.clean", "tr a-z A-Z", cwd=here)
         git("config", "filter.up.smudge", "tr A-Z a-z", cwd=here)
         (here / "code" / ".gitattributes").write_text("inner.txt text eol=crlf\n")
-        for name, content in {"x.bat": b"a\r\n", "x.up": b"up\n", "inner.txt": b"b\r\n"}.items():
+        for name, content in {"x.bat": b"a\r\n", "x.up": b"UP\n", "inner.txt": b"b\r\n"}.items():
             (here / "code" / name).write_bytes(content)
         first = take(model, "v1")
         for name in ("x.bat", "x.up", "inner.txt", ".gitattributes"):
@@ -176,6 +176,7 @@ class TestCode:
         assert (here / "code" / "x.bat").read_bytes() == b"a\r\n"
         assert (here / "code" / "x.up").read_bytes() == b"up\n"
         assert (here / "code" / "inner.txt").read_bytes() == b"b\r\n"
+        (here / "code" / "x.up").write_bytes(b"UP\n")  # what a filter changes, a snapshot refuses
         assert take(Model.open(here), "v2").code == first.code
 
     def test_a_directory_becomes_a_file_and_back(self, model: Model) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state
+from gitstore import state, status
 from gitstore.model import Model
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Git, Outcome, Run, parsed
@@ -177,3 +177,15 @@ def test_a_missing_lock(run: Run, model: Model) -> None:
     assert run("status", cwd=model.directory).stdout.endswith(
         "packages.lock is missing, and settings.yaml has packages.requirements\n  (gitstore lock makes it)\n"
     )
+
+
+def test_code_larger_than_allowed_is_not_read(model: Model, run: Run) -> None:
+    """Nothing of it comes into .git, not even for a moment: a file of a terabyte must do."""
+    take(model, "v1")
+    with (model.directory / "code" / "dataset").open("wb") as file:
+        file.truncate(2**40)
+    problem = "code/ has 1.0 TiB, more than filesystem_size in settings.yaml allows"
+    (told,) = status.of(Model.open(model.directory)).problems
+    assert told.message.startswith(problem)
+    for command in (("snapshot", "v2"), ("diff", "v1")):
+        assert problem in run(*command, cwd=model.directory).stderr

@@ -14,6 +14,7 @@ from gitstore.cli import options, output
 @click.option("-m", "--message", metavar="TEXT", help="What the snapshot is; several lines are fine.")
 @options.signing_options
 @options.no_verify_option
+@options.pointers_option
 @options.progress_option
 @output.json_option
 @click.pass_context
@@ -25,6 +26,7 @@ def command(
     sign: bool | None,
     key: str | None,
     ask_hook: bool,
+    force: bool,
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
@@ -52,7 +54,13 @@ def command(
         # The bar is gone before somebody is asked for a passphrase.
         signer = Signer(sign, key, before=bar.close)
         taken = capture.take(
-            model, name, message=message, signer=signer, ask_hook=ask_hook, progress=progress
+            model,
+            name,
+            message=message,
+            signer=signer,
+            ask_hook=ask_hook,
+            allow_pointers=force,
+            progress=progress,
         )
     warnings = [f"{each.message}; {each.hint}" for each in taken.warnings]
     if as_json:

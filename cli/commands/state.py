@@ -71,10 +71,13 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name", required=False, shell_complete=candidates.states)
+@options.pointers_option
 @options.progress_option
 @output.json_option
 @click.pass_context
-def save(ctx: click.Context, name: str | None, *, show_progress: bool | None, as_json: bool) -> None:
+def save(
+    ctx: click.Context, name: str | None, *, force: bool, show_progress: bool | None, as_json: bool
+) -> None:
     """Save a state as it is on disk; the active one by default.
 
     \b
@@ -89,7 +92,7 @@ def save(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
     model = Model.open(ctx.obj)
     name = name or state.active(model)
     with options.byte_progress(f"save {name}", None, wanted=show_progress) as progress:
-        saved = state.save(model, name, progress=progress)
+        saved = state.save(model, name, allow_pointers=force, progress=progress)
     if as_json:
         output.data_json(
             {"name": name, "tree": str(saved.tree), "size": saved.size, "added_bytes": saved.added}

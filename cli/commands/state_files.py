@@ -17,7 +17,11 @@ from gitstore.cli import candidates, options, output
     help="The state to make; the active one by default.",
     shell_complete=candidates.states,
 )
-@click.option("--force", is_flag=True, help="Replace a state that is there, whether it is saved or not.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace a state that is there, whether it is saved or not. Take Git LFS pointers as they are.",
+)
 @click.option("--save/--no-save", default=True, help="Save the state, or only put its files on disk.")
 @options.progress_option
 @output.json_option

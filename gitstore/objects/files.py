@@ -221,7 +221,7 @@ def _known(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> tuple[Mo
 
 
 def _cached(file: SourceFile, cache: StatCache) -> Oid | None:
-    """What the cache knows of a file; of attributes nothing, for under another name they are stored otherwise."""
+    """What the cache knows of a file. Attributes are stored otherwise than the same file by another name."""
     return None if _is_attributes(file.path) else cache.get(file.stamp)
 
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gitstore.errors import GitstoreError
+from gitstore.objects.sources import Listing
+
 _STARTS = (b"version https://git-lfs.github.com/spec/v1\n", b"version https://hawser.github.com/spec/v1\n")
 _LONGEST = 1024
 """A pointer is shorter than this, says the specification."""
@@ -21,3 +24,17 @@ def is_pointer(path: Path, size: int) -> bool:
             return file.read(_LONGEST).startswith(_STARTS)
     except OSError:
         return False
+
+
+def check(listing: Listing, hint: str = "--force takes it as it is") -> None:
+    """Raise `GitstoreError`, which names the first, if files are pointers."""
+    pointers = sorted(file.path for file in listing.walk() if is_pointer(file.path, file.stamp.size))
+    if not pointers:
+        return
+    more = len(pointers) - 1
+    what = (
+        f"{pointers[0]} and {more} more are Git LFS pointers, not the files themselves"
+        if more
+        else f"{pointers[0]} is a Git LFS pointer, not the file itself"
+    )
+    raise GitstoreError(what, f"git lfs pull, or another download, brings what it stands for; {hint}")

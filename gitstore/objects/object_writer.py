@@ -77,13 +77,13 @@ class ObjectHasher:
         while self._in_flight > _IN_FLIGHT:
             self._append_next()
 
-    def add_file(self, path: Path, file: FileIO, size: int) -> Oid:
+    def add_file(self, file: FileIO, *, size: int, path: Path) -> Oid:
         """Add all of an open file as one blob, now, without holding it in memory.
 
         A writer that lacks the blob reads the file twice. Raises `FileChanged` if the file does not
         have `size` bytes, or not the same bytes both times.
         """
-        return Oid.of_pieces(Kind.BLOB, size, _blocks(path, file, size))
+        return Oid.of_pieces(Kind.BLOB, size, _blocks(file, size, path))
 
     def settle(self) -> None:
         """Wait until every blob added so far has its id, and its place in the pack."""
@@ -146,13 +146,13 @@ class ObjectWriter(ObjectHasher):
             self._added.add(encoded.oid)
         return encoded.oid
 
-    def add_file(self, path: Path, file: FileIO, size: int) -> Oid:
+    def add_file(self, file: FileIO, *, size: int, path: Path) -> Oid:
         """Like that of a hasher; the blob goes into the pack unless the repository has it."""
-        oid = super().add_file(path, file, size)
+        oid = super().add_file(file, size=size, path=path)
         if not self.has(oid):
             self.settle()
             digest = Oid.hasher(Kind.BLOB, size)
-            stream = deflate_stream(_hashed(_blocks(path, file, size), digest.update))
+            stream = deflate_stream(_hashed(_blocks(file, size, path), digest.update))
             self._pack.append_stream(oid, entry_header(Kind.BLOB, size), stream)
             if digest.digest() != oid:
                 raise FileChanged(path)
@@ -202,7 +202,7 @@ def _with(large: Written, small: Written | None) -> Written:
     return Written(large.path, large.size + small.size, large.objects + small.objects)
 
 
-def _blocks(path: Path, file: FileIO, size: int) -> Iterator[bytes]:
+def _blocks(file: FileIO, size: int, path: Path) -> Iterator[bytes]:
     """A file from its start, in blocks. Raises `FileChanged` unless it has `size` bytes."""
     file.seek(0)
     left = size

@@ -156,7 +156,7 @@ def _read_file(path: Path, file: WorkingFile, writer: ObjectHasher, then: Callab
         mapped_writes.flush(opened.fileno())  # a page that is written to from now on shows in the stamp, too
         size = file.stamp.size
         if size >= _STREAMED:
-            then(writer.add_file(path, opened, size))
+            then(writer.add_file(opened, size=size, path=path))
         else:
             content = opened.read(size + 1)  # one more, so that a file that has grown shows
             if len(content) != size:

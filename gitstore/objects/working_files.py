@@ -66,6 +66,25 @@ class WorkingFiles:
         on_disk = sum(file.stamp.size for file in self.files.values())
         return on_disk + sum(self.repository.objects.size(oid) for _, oid in self.sparse.values())
 
+    def settle(self) -> None:
+        """Wait until the clock has passed all stamps, so that whatever is written from now on shows in them.
+
+        In vain, but not for long, for a file from the future.
+        """
+        patience = time.monotonic() + _PATIENCE
+        while time.monotonic() < patience:
+            now = file_clock()
+            if all(file.stamp.is_settled(now) for file in self.files.values()):
+                return
+            time.sleep(0.001)
+
+    def check_unchanged(self) -> None:
+        """Raise `FileChanged` if there are others now: files that are new, gone or changed."""
+        now = dict(_on_disk(self))
+        for path in sorted(self.files.keys() | now.keys()):
+            if self.files.get(path) != now.get(path):
+                raise FileChanged(self.directory / path)
+
 
 def scan(repository: Repository, at: PurePosixPath, ignored: Iterable[PurePosixPath] = ()) -> WorkingFiles:
     """List the files of a directory, and those of the `ignored` that are there.

@@ -244,8 +244,8 @@ def test_a_file_that_changes_between_its_two_readings(
     make(model.directory, {b"code": {b"dataset": bytes(5 * MIB)}})
     real = ObjectHasher.add_file
 
-    def change(self: ObjectHasher, path: Path, file: FileIO, size: int) -> Oid:
-        oid = real(self, path, file, size)
+    def change(self: ObjectHasher, file: FileIO, *, size: int, path: Path) -> Oid:
+        oid = real(self, file, size=size, path=path)
         with path.open("r+b") as other:
             other.write(b"x")
         return oid

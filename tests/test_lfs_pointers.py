@@ -1,0 +1,55 @@
+"""Weights that a download did not bring: the pointer that Git LFS leaves in their place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore import capture, state, state_import
+from gitstore.errors import GitstoreError
+from gitstore.first_state import Imported
+from gitstore.model import Model
+from tests.support.commands import Run
+from tests.support.models import put, take
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 438007537\n"
+WHAT = "is a Git LFS pointer, not the file itself"
+
+
+def test_a_state_on_disk(model: Model) -> None:
+    put(model, "initial", {"weights.bin": POINTER, "about": b"# " + POINTER, "long": POINTER + bytes(2000)})
+    for refused in (lambda: take(model, "v1"), lambda: state.save(model, "initial")):
+        with pytest.raises(GitstoreError) as caught:
+            refused()
+        assert caught.value.message == f"{model.states}/initial/weights.bin {WHAT}"
+    assert state.saved_tree(model, "initial") is None
+    state.save(model, "initial", allow_pointers=True)
+    assert capture.take(model, "v1", allow_pointers=True).snapshot.name == "v1"
+
+
+def test_a_state_from_elsewhere(model: Model, tmp_path: Path) -> None:
+    source = tmp_path / "bert"
+    source.mkdir()
+    for name in ("a.bin", "b.bin"):
+        (source / name).write_bytes(POINTER)
+    with pytest.raises(GitstoreError) as caught:
+        state_import.import_files(model, "bert", [source])
+    assert caught.value.message == f"{source}/a.bin and 1 more are Git LFS pointers, not the files themselves"
+    assert not (model.states / "bert").exists()
+    base = take(model, "v1")
+    with pytest.raises(GitstoreError, match="are Git LFS pointers"), Imported([source]).ready(base):
+        pass
+    assert state_import.import_files(model, "bert", [source], force=True).saved is not None
+
+
+def test_the_commands(run: Run, model: Model) -> None:
+    put(model, "initial", {"weights.bin": POINTER})
+    refused = run("snapshot", "v1", cwd=model.directory)
+    assert (refused.code, refused.stderr.splitlines()[0]) == (
+        1,
+        f"error: {model.states}/initial/weights.bin {WHAT}",
+    )
+    assert run("state", "save", cwd=model.directory).code == 1
+    assert run("state", "save", "--force", cwd=model.directory).code == 0
+    assert run("snapshot", "v1", "--force", cwd=model.directory).code == 0
