@@ -22,6 +22,7 @@ from gitstore.kinship import called
 from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import stored
+from gitstore.objects.afterwards import only_warn
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.permissions import set_writable
@@ -155,7 +156,8 @@ def _move(here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None
         refs = base_repository.changes(repository, base) if reached is not None else []
         commit = here.add(changes, message, writer, merged=(base.commit,), refs=refs)
         if reached is not None:
-            base_repository.remember(repository, reached.url)
+            with only_warn(f"the remote {base_repository.REMOTE} does not lead to {reached.url}"):
+                base_repository.remember(repository, reached.url)
         here.follow(paths)
     return commit, brought
 

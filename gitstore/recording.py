@@ -32,10 +32,13 @@ def record(
 ) -> Snapshot:
     """Point a new ref at a snapshot's tag, and make the changes `instead_of` which it is, all or none.
 
-    Durable on return. Raises `GitstoreError` if the name was taken meanwhile, and `RefChanged` if another
-    ref was changed.
+    Durable on return. Raises `GitstoreError` if the name was taken meanwhile, `RefChanged` if another
+    ref was changed, and `Corrupt` if the tag cannot be read back. Nothing has a new name then.
     """
     name = ref.rpartition("/")[2]
+    found = snapshot.read(repository, ref, oid)  # now: once it has its name, the snapshot is taken
+    if found is None:
+        raise Corrupt(f"the tag for {ref} was written, but cannot be read back")
     try:
         repository.refs.change([*instead_of, Change(ref, None, oid)], reason)
     except RefChanged as error:
@@ -44,7 +47,4 @@ def record(
         raise GitstoreError(
             f"the snapshot {name} exists already: somebody took it meanwhile", "choose another name"
         ) from error
-    found = snapshot.read(repository, ref, oid)
-    if found is None:
-        raise Corrupt(f"{ref} was written, but cannot be read back")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitstore import dependents, recording
+from gitstore import dependents, recording, snapshot
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.objects import tag
@@ -23,14 +23,21 @@ class Renamed:
 
 
 def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = AS_CONFIGURED) -> Renamed:
-    """Give a snapshot another name among those of its model. Atomic and durable.
+    """Give a snapshot another name among those of its model. Durable; killed, it may have both names.
 
+    The same call again finishes that.
     Commit, tagger, date and message stay; what is based on the snapshot goes by its commit, and
     stays valid. Raises `GitstoreError` for a name that cannot be used, for a signature that fails, and
     unless `force`d for a signed tag where the new one would not be: what was signed is the old name, too.
     """
     repository = found.repository
     model = Model(repository, found.model, found.prefix)
+    models = dependents.of(repository, {found.commit}).models
+    removal, reason = Change(found.ref, found.oid, None), f"rename {found.full_name} to {name}"
+    begun = _begun(found, model.tag_ref(name))
+    if begun is not None:
+        repository.refs.change([removal], reason)
+        return Renamed(begun, models)
     recording.check_vacant(model, name)
     with repository.writer() as writer:
         content = repository.objects.read_as(Kind.TAG, found.oid)
@@ -45,10 +52,17 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = 
             content = signer.sign(repository, content, repository.objects.read_as(Kind.COMMIT, found.commit))
         oid = writer.add(Kind.TAG, content)
         writer.finish()
-        removal, reason = Change(found.ref, found.oid, None), f"rename {found.full_name} to {name}"
         renamed = recording.record(repository, model.tag_ref(name), oid, reason, instead_of=[removal])
     repository.maintain()
-    return Renamed(renamed, dependents.of(repository, {found.commit}).models)
+    return Renamed(renamed, models)
+
+
+def _begun(old: Snapshot, ref: str) -> Snapshot | None:
+    """The snapshot under its new name, if git was killed after it had that and before the old one went."""
+    oid = old.repository.refs.get(ref)
+    new = snapshot.read(old.repository, ref, oid) if oid is not None else None
+    is_same = new is not None and new.commit == old.commit
+    return new if is_same and new.tag.trailers.get(RENAMED_FROM) == f"{old.name} {old.oid}" else None
 
 
 def _content(found: Snapshot, old: bytes, name: str) -> bytes:

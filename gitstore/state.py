@@ -18,6 +18,7 @@ from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, lfs, sources, stored
+from gitstore.objects.afterwards import only_warn
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -218,11 +219,14 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
         content = commit.encode(tree, (), model.repository.identity(), f"State {name} of {model.name}")
         oid = writer.add_apart(Kind.COMMIT, content)
         pack = writer.finish()
+        saved = Saved(name, tree, tree_size(model, tree), pack, was_saved=False)
+        is_active = _is_active(model, name)
         refs.change([Change(ref, before, oid)], f"save state {name}")
-        if _is_active(model, name):
-            _point(model, name)
+        if is_active:  # without its symbolic ref, too: it is the first
+            with only_warn(f"{model.state_ref('HEAD')} is not made"):
+                _point(model, name)
     model.repository.maintain()
-    return Saved(name, tree, tree_size(model, tree), pack, was_saved=False)
+    return saved
 
 
 def announce(model: Model, change: str, saved: Saved) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, recording, renaming, snapshot, verify
+from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.objects import git as stock
 from gitstore.objects.refs import RefChanged
@@ -132,3 +133,16 @@ def test_a_signature_is_for_the_old_name(signed: Snapshot) -> None:
     assert b"SIGNATURE" not in found.repository.objects.read(found.oid)[1]
     assert found.tag.message == MESSAGE
     sound(found)
+
+
+def test_a_git_that_was_killed_between_the_two_tags_is_finished(model: Model, git: Git, fsck: Fsck) -> None:
+    """Git sets the new ref, and then deletes the old one."""
+    old = take(model, "v1")
+    new = renaming.rename(old, "v2").snapshot
+    git("update-ref", old.ref, str(old.oid), cwd=model.directory)
+    with pytest.raises(GitstoreError, match=r"^the snapshot v2 exists already"):
+        renaming.rename(take(model, "v3"), "v2")
+    again = renaming.rename(old, "v2").snapshot
+    assert (again.ref, again.oid) == (new.ref, new.oid)
+    assert git("tag", "--list", cwd=model.directory).split() == ["v2", "v3"]
+    fsck(model.directory)

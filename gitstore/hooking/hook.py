@@ -17,6 +17,7 @@ from msgspec import to_builtins
 from gitstore.errors import GitstoreError
 from gitstore.hooking.event import Event
 from gitstore.objects import hook_paths, hook_process
+from gitstore.objects.afterwards import only_warn
 from gitstore.objects.hook_process import CannotStart
 from gitstore.objects.repository import Repository
 
@@ -58,8 +59,14 @@ def ask(repository: Repository, event: Event) -> None:
 def tell(repository: Repository, event: Event) -> None:
     """Run the hook of something that has happened, if there is one. Its failure is a warning in the log.
 
-    What it prints goes to our standard error. Raises nothing.
+    What it prints goes to our standard error. Raises neither `GitstoreError` nor `OSError`: what it is told
+    of has happened.
     """
+    with only_warn(f"the hook {event.hook} cannot be run"):
+        _tell(repository, event)
+
+
+def _tell(repository: Repository, event: Event) -> None:
     path = find(repository, event.hook)
     if path is None:
         return

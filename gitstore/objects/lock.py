@@ -200,7 +200,8 @@ def _open(path: Path, flags: int = _WRITABLE) -> Iterator[int]:
         yield descriptor
     finally:
         _held.descriptors.remove(descriptor)
-        os.close(descriptor)
+        with suppress(OSError):  # it is closed all the same, close(2)
+            os.close(descriptor)
 
 
 def _wait_for(descriptor: int, operation: int) -> bool:

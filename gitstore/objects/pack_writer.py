@@ -13,6 +13,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -101,8 +102,10 @@ class PackWriter:
 
     def __exit__(self, *_: object) -> None:
         self._flusher.stop()
-        os.close(self._fd)
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what was written is synced by then, or not wanted
+            os.close(self._fd)
+        with suppress(OSError):  # gc removes it
+            self._temporary.unlink(missing_ok=True)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
