@@ -61,8 +61,9 @@ def _begun(old: Snapshot, ref: str) -> Snapshot | None:
     """The snapshot under its new name, if git was killed after it had that and before the old one went."""
     oid = old.repository.refs.get(ref)
     new = snapshot.read(old.repository, ref, oid) if oid is not None else None
-    is_same = new is not None and new.commit == old.commit
-    return new if is_same and new.tag.trailers.get(RENAMED_FROM) == f"{old.name} {old.oid}" else None
+    if new is None or new.commit != old.commit:
+        return None
+    return new if new.tag.trailers.get(RENAMED_FROM) == f"{old.name} {old.oid}" else None
 
 
 def _content(found: Snapshot, old: bytes, name: str) -> bytes:

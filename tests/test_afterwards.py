@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from gitstore.model import Model
-from gitstore.objects import durability, refs
+from gitstore.objects import refs
 from gitstore.objects.repository import Repository
 from tests.support.commands import Run
 from tests.support.models import take
@@ -51,9 +51,8 @@ def test_what_fails_before_the_ref_leaves_nothing(
     model: Model, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(durability.os, "fsync", _full)
+        patched.setattr("gitstore.objects.durability.os.fsync", _full)
         outcome = run("snapshot", "v1", cwd=model.directory)
     assert outcome.code == 1
     assert Repository.discover(model.directory).refs.get("refs/tags/v1") is None
     take(model, "v1")
-
