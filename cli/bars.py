@@ -16,6 +16,14 @@ class Amount(ProgressColumn):
         return Text(done if task.total is None else f"{done} / {format_size(int(task.total))}")
 
 
+class Count(ProgressColumn):
+    """How many things are done, and of how many if that is known."""
+
+    def render(self, task: Task) -> Text:
+        done = f"{int(task.completed):,}"
+        return Text(done if task.total is None else f"{done} / {int(task.total):,}")
+
+
 class Speed(ProgressColumn):
     """Bytes per second; nothing until there is something to tell."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitstore.cli import output
-from gitstore.quoting import quoted
+from gitstore.cli import output, terminal
+from gitstore.quoting import harmless, quoted
 
 if TYPE_CHECKING:
+    from gitstore.diffing.code_diff import CodeDiff
     from gitstore.diffing.diff import Diff
     from gitstore.diffing.safetensors import Tensor
     from gitstore.diffing.settings_diff import KeyChange, SettingsDiff
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
     from gitstore.model import Model
     from gitstore.snapshot import Snapshot
 
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+
 
 def show(found: Diff) -> None:
     """Print what differs, in one section each for settings, code and state."""
-    sections = (_settings_lines(found.settings), found.code.text, _state_lines(found.state))
+    sections = (_settings_lines(found.settings), _code(found.code), _state_lines(found.state))
     for number, section in enumerate(section for section in sections if section):
         if number:
             output.data("")
@@ -30,6 +34,29 @@ def show(found: Diff) -> None:
             click.echo(section, nl=False)
         else:
             output.data("\n".join(section))
+
+
+def _code(found: CodeDiff) -> bytes:
+    """git's text: as it is, but on a terminal only with git's colours, and none that a file holds."""
+    if not terminal.is_seen():
+        return found.text
+    text = found.text.decode(errors="surrogateescape")
+    if found.coloured is not None and terminal.in_colour():
+        return _coloured(text, found.coloured.decode(errors="surrogateescape")).encode()
+    return harmless(text).encode()
+
+
+def _coloured(text: str, coloured: str) -> str:
+    """The coloured text, harmless but for the codes of colours that are not in the text itself."""
+    pieces = []
+    at = 0
+    for piece in _COLOUR.split(coloured):
+        own = text.startswith(piece, at)
+        if not own and not _COLOUR.fullmatch(piece):
+            return harmless(text)  # git does more than to colour the text
+        pieces.append(harmless(piece) if own else piece)
+        at += len(piece) if own else 0
+    return "".join(pieces)
 
 
 def _settings_lines(found: SettingsDiff) -> list[str]:
@@ -99,7 +126,8 @@ def _tensor_line(change: TensorChange) -> str:
 
 
 def _mark(kind: str) -> str:
-    return {"added": "+", "removed": "-"}.get(kind, "~")
+    mark, colour = {"added": ("+", "green"), "removed": ("-", "red")}.get(kind, ("~", "yellow"))
+    return terminal.styled(mark, colour)
 
 
 def _form(tensor: Tensor) -> str:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import re
 import sys
-import traceback
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from gitstore import __version__
-from gitstore.cli import output, streams, surroundings
-from gitstore.errors import GitstoreError, ModelException
+from gitstore.cli import failures, guard, output, pager, streams, surroundings
+from gitstore.errors import GitstoreError
 
 # In the order of a model's life, which is the order of --help.
 COMMANDS = {
@@ -46,10 +44,6 @@ COMMANDS = {
     "demo": "demo",
     "completion": "completion",
 }
-
-INTERRUPTED = 130
-BUG = 255
-BROKEN_PIPE = 141
 
 COMPLETING = "_GITSTORE_COMPLETE"
 """Set by a shell that wants to know what could come next; see `completion`."""
@@ -90,8 +84,9 @@ class LazyGroup(click.Group):
     metavar="DIR",
     help="Act as if started in DIR.",
 )
+@click.option("--no-pager", is_flag=True, help="Show long output without a pager.")
 @click.pass_context
-def cli(ctx: click.Context, directory: Path | None) -> None:
+def cli(ctx: click.Context, directory: Path | None, *, no_pager: bool) -> None:
     """A version store for machine-learning models that is git.
 
     A model is a git repository: code, states (weights) and settings. A snapshot is an annotated
@@ -106,6 +101,9 @@ def cli(ctx: click.Context, directory: Path | None) -> None:
       gitstore -C digits evaluate v1 -p images=@data/digits.npz:test_images
     """
     output.listen()
+    output.act_in(directory)
+    if no_pager:
+        pager.refuse()
     surroundings.check(ctx.obj or {}, directory or Path())
     ctx.obj = directory or Path()
 
@@ -116,8 +114,9 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 20)
     streams.prepare()
     try:
-        code = _run(surroundings.forget())
-        sys.stdout.flush()
+        with guard.guarded():
+            code = _run(surroundings.forget())
+            sys.stdout.flush()
     except streams.OutputLost as lost:
         streams.abandon_stdout()
         code = _report_lost(lost)
@@ -126,29 +125,25 @@ def main() -> NoReturn:
 
 def _run(told: dict[str, str]) -> int:
     """Run the command line, report what went wrong, and return the exit code."""
+    as_json = failures.wants_json(sys.argv[1:])
     try:
         return _invoke(told)
     except streams.OutputLost:
         raise
     except click.ClickException as error:
-        _report_usage(error)
-        return error.exit_code
+        failure = failures.of_command_line(error)
     except (click.Abort, KeyboardInterrupt):
-        output.message("\ninterrupted")  # below the ^C of the terminal
-        return INTERRUPTED
+        if not as_json:
+            output.message("\ninterrupted")  # below the ^C of the terminal
+            return failures.INTERRUPTED
+        failure = failures.of_interrupt()
     except GitstoreError as error:
-        _report(error)
-        return error.exit_code
+        failure = failures.of_library(error)
     except OSError as error:
-        _report_refused(error)
-        return 1
+        failure = failures.of_system(error)
     except Exception:
-        traceback.print_exc()
-        output.message(
-            f"bug: gitstore {__version__} failed in a way it should not. Please report the lines above,"
-            " with the command, on the project's issue tracker."
-        )
-        return BUG
+        failure = failures.of_bug()
+    return failures.report(failure, as_json=as_json)
 
 
 def _invoke(told: dict[str, str]) -> int:
@@ -168,44 +163,5 @@ def _invoke(told: dict[str, str]) -> int:
 
 def _report_lost(lost: streams.OutputLost) -> int:
     if lost.reader_gone:
-        return BROKEN_PIPE  # stop like git does, without a word
-    output.message(f"error: standard output: {lost.error.strerror}")
-    return 1
-
-
-def _report_usage(error: click.ClickException) -> None:
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        output.message(error.format_message())
-        return
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        output.message(error.ctx.get_usage())
-    # click lists the choices of an argument on lines of their own.
-    message = re.sub(r"\s*\n\s*", " ", error.format_message())
-    output.message(f"error: {message}")
-
-
-def _report_refused(error: OSError) -> None:
-    """The file system said no: a full disk, a missing permission, a current directory that was removed."""
-    if isinstance(error, FileNotFoundError) and _is_nowhere():
-        output.message("error: the current directory is gone")
-        output.message("hint: cd into one that is there")
-        return
-    where = f"{error.filename}: " if error.filename else ""
-    output.message(f"error: {where}{error.strerror or error}")
-
-
-def _report(error: GitstoreError) -> None:
-    if isinstance(error, ModelException) and error.traceback:
-        output.message(error.traceback.rstrip())
-    for line in error.message.splitlines():
-        output.message(f"error: {line}")
-    if error.hint:
-        output.message(f"hint: {error.hint}")
-
-
-def _is_nowhere() -> bool:
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return True
-    return False
+        return failures.BROKEN_PIPE  # stop like git does, without a word
+    return failures.report(failures.of_lost_output(lost), as_json=failures.wants_json(sys.argv[1:]))

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gitstore.cli import candidates
+from gitstore.quoting import harmless
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
+    from gitstore.model import Model
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,20 +88,68 @@ def _check_key(ctx: click.Context, _: click.Parameter, key: str | None) -> str |
 
 
 @contextmanager
-def byte_progress(label: str, total: int | None, *, wanted: bool | None) -> Iterator[Callable[[int], None]]:
-    """A bar of bytes on stderr while the block runs; hands it a function to call with what is done."""
+def byte_progress(
+    label: str, total: int | Callable[[], int] | None, *, wanted: bool | None
+) -> Iterator[Callable[[int], None]]:
+    """A bar of bytes on stderr while the block runs; hands it a function to call with what is done.
+
+    A `total` that has to be found out is asked for only if a bar is drawn.
+    """
     if not _wanted(wanted):
         yield lambda _: None
         return
+    from gitstore.cli import bars
+
+    with _bar(label, bars.Amount(), bars.Speed()) as bar:
+        task = bar.add_task("", total=(total() or None) if callable(total) else total)
+        yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def count_progress(
+    label: str, *, wanted: bool | None
+) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """A bar of things; hands the block one function for the total, and one for what is done."""
+    if not _wanted(wanted):
+        yield lambda _: None, lambda _: None
+        return
+    from gitstore.cli import bars
+
+    with _bar(label, bars.Count()) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda total: bar.update(task, total=total), lambda done: bar.advance(task, done)
+
+
+def size_on_disk(directory: Path) -> int:
+    """Bytes of a file, or of the files below a directory, as far as they can be seen: for a bar."""
+    if not directory.is_dir():
+        return directory.stat().st_size if directory.exists() else 0
+    size = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with suppress(OSError):
+                size += Path(folder, name).stat().st_size
+    return size
+
+
+def on_disk(model: Model, name: str | None = None) -> Callable[[], int]:
+    """What tells the bytes of a state on disk, of the active one by default: a total for `byte_progress`."""
+
+    def total() -> int:
+        from gitstore import state
+
+        return size_on_disk(model.states / (name or state.active(model)))
+
+    return total
+
+
+def _bar(label: str, *columns: ProgressColumn) -> Progress:
+    """A bar on stderr with a label from outside, in which neither rich nor the terminal finds orders."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from gitstore.cli import bars
-
-    columns = (TextColumn("{task.description}"), BarColumn(), bars.Amount(), bars.Speed())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.advance(task, done)
+    text = TextColumn(harmless(label).replace("{", "{{").replace("}", "}}"), markup=False)
+    return Progress(text, BarColumn(), *columns, console=Console(stderr=True), transient=True)
 
 
 @contextmanager
@@ -104,12 +160,10 @@ def share_progress(
     if not _wanted(wanted):
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import TaskProgressColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task(label, total=1.0)
+    bar = _bar(label, TaskProgressColumn(), TimeElapsedColumn())
+    task = bar.add_task("", total=1.0)
 
     def show(share: float) -> None:
         bar.start()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
-import sys
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gitstore.quoting import quoted
+from gitstore.cli import terminal
+from gitstore.quoting import harmless, json_harmless, quoted
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,8 +27,28 @@ def json_option(function: F) -> F:
 
 
 def message(text: str) -> None:
-    """Say something to the person, on stderr."""
-    click.echo(text, err=True)
+    """Say something to the person, on stderr. What a terminal would obey is escaped."""
+    click.echo(harmless(text), err=True)
+
+
+def act_in(directory: Path | None) -> None:
+    """Note the directory that -C names: commands that we suggest must name it, too."""
+    _Place.directory = directory
+
+
+class _Place:
+    directory: Path | None = None
+
+
+def here(text: str) -> str:
+    """A text in which every command of gitstore is one for the directory that this command acts in."""
+    from gitstore.cli.main import COMMANDS
+
+    if _Place.directory is None:
+        return text
+    command = f"gitstore -C {shlex.quote(str(_Place.directory))} "
+    names = "|".join(COMMANDS)
+    return re.sub(rf"\bgitstore (?=({names})\b)", lambda _: command, text)
 
 
 def listen() -> None:
@@ -34,7 +58,7 @@ def listen() -> None:
     class Messages(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             prefix = "warning: " if record.levelno >= logging.WARNING else ""
-            message(prefix + record.getMessage())
+            message(prefix + here(record.getMessage()))
 
     log = logging.getLogger("gitstore")
     log.handlers = [Messages()]
@@ -42,17 +66,43 @@ def listen() -> None:
 
 
 def data(text: str) -> None:
-    """Print a line of data, on stdout. What was not UTF-8 in a file's name goes out as it came in."""
-    click.echo(text if _is_utf8(text) else os.fsencode(text))
+    """Print a line of data, on stdout.
+
+    On a terminal it is made harmless; elsewhere what was not UTF-8 in a file's name goes out as it came in.
+    """
+    text = terminal.rendered(text)
+    click.echo(text if _is_utf8(text) else os.fsencode(text), color=True)
 
 
 def data_json(value: Any) -> None:
-    """Print a value as JSON, on stdout."""
+    """Print a value as JSON, on stdout. NaN and the infinities are texts, as in inputs and outputs."""
+    click.echo(_json(value, indent=2))
+
+
+def json_line(value: Any) -> None:
+    """Print a value as one line of JSON, on stderr."""
+    click.echo(_json(value), err=True)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
     import json
 
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    # A file name that is not UTF-8 has bytes that JSON cannot hold but escaped.
-    click.echo(text if _is_utf8(text) else json.dumps(value, indent=2))
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        value = _finite(value)
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    # What a terminal would obey is escaped, and bytes of a name that were not UTF-8 must be.
+    return json_harmless(text)
+
+
+def _finite(value: Any) -> Any:
+    """A value in which floats that JSON lacks are the texts that `-p` reads, at any depth."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _is_utf8(text: str) -> bool:
@@ -68,11 +118,6 @@ def shown(text: str) -> str:
     return text if text.isprintable() else quoted(text)
 
 
-def in_colour() -> bool:
-    """Whether to print in colour: on a terminal, unless NO_COLOR says otherwise."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
 def minute(date: datetime) -> str:
     """A date and time as tables show it, to the minute."""
     return date.isoformat(" ", "minutes")[:16]
@@ -80,9 +125,11 @@ def minute(date: datetime) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
     """Print columns, aligned; those numbered in `right` to the right. No trailing spaces."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    if terminal.is_seen():
+        rows = [[harmless(cell).replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in rows]
+    widths = [max(terminal.width(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = []
     for row in [header, *rows]:
-        cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
+        cells = [terminal.padded(cell, widths[i], right=i in right) for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     data("\n".join(lines))  # at once: to print ten thousand lines one by one takes a while

@@ -20,8 +20,21 @@ names another, and other paths are then relative to DIR. `--help` explains a com
 version.
 
 Data goes to standard output, messages and progress to standard error. `--json` prints data for programs:
-sizes in bytes, durations in seconds. Bars of progress are drawn only on a terminal, unless `--progress` asks
-for them. Colours are used only on a terminal, and never if `NO_COLOR` is set.
+sizes in bytes, durations in seconds, and numbers that JSON lacks as `"NaN"`, `"Infinity"` and `"-Infinity"`.
+Bars of progress are drawn only on a terminal, unless `--progress` asks for them.
+
+With `--json` a failed command tells its error as JSON, too, on the last line of standard error:
+
+    {"error": {"kind": "bad_settings", "message": "…", "hint": null, "exit_code": 13, "details": {…}}}
+
+`message` has a line for each problem. `details` has what is known beside it: `problems`, the `traceback` of
+a model's code, and the phase that it was `at`. Errors of no model have the kinds `usage`, `system`,
+`interrupted`, `output_lost` and `bug`.
+
+On a terminal, and only there, `list`, `log`, `show` and `diff` use colours and the pager as git does:
+`color.ui`, `color.diff`, `GIT_PAGER`, `core.pager` and `PAGER` count; `NO_COLOR` and `--no-pager` go without.
+Characters that a terminal would obey are escaped there, in tags, files and what a model prints, and in
+messages always. In a pipe data is exact.
 
 REF names a snapshot:
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 
@@ -34,7 +35,11 @@ class _Data(io.FileIO):
 
 
 class _Messages(io.FileIO):
+    before: Callable[[], None] | None = None
+
     def write(self, content: bytes, /) -> int:  # type: ignore[override]
+        if self.before is not None:
+            self.before()
         try:
             return super().write(content) or len(content)
         except OSError:
@@ -52,7 +57,28 @@ def prepare() -> None:
     if sys.stdout is sys.__stdout__:
         sys.stdout = _text(sys.stdout, _Data(1, "w", closefd=False))
     if sys.stderr is sys.__stderr__:
-        sys.stderr = _text(sys.stderr, _Messages(2, "w", closefd=False))
+        sys.stderr = _Own.stderr = _text(sys.stderr, _Messages(2, "w", closefd=False))
+
+
+class _Own:
+    stderr: TextIO | None = None
+
+
+def own_stderr() -> TextIO | None:
+    """The stream that `prepare` made for stderr; `None` if somebody had put another in its place."""
+    return _Own.stderr
+
+
+def messages(descriptor: int, *, before: Callable[[], None]) -> TextIO:
+    """A stream for messages, like stderr, that calls `before` each time it writes."""
+    raw = _Messages(descriptor, "w", closefd=False)
+    raw.before = before
+    return _text(sys.stderr, raw)
+
+
+def data(descriptor: int) -> TextIO:
+    """A stream for data, like stdout."""
+    return _text(sys.stdout, _Data(descriptor, "w", closefd=False))
 
 
 def abandon_stdout() -> None:
@@ -72,6 +98,7 @@ def _fill() -> None:
 def _text(stream: TextIO | None, raw: io.FileIO) -> TextIO:
     """What Python makes of a standard stream, with another bottom."""
     encoding, errors = ("utf-8", "replace") if stream is None else (stream.encoding, stream.errors)
+    for_person = isinstance(raw, _Messages)
     return io.TextIOWrapper(
-        io.BufferedWriter(raw), encoding, errors, line_buffering=raw.isatty() or raw.fileno() == 2
+        io.BufferedWriter(raw), encoding, errors, line_buffering=raw.isatty() or for_person
     )

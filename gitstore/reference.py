@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,15 +121,35 @@ def locate(reference: str, directory: Path) -> Place:
             f"{reference}: snapshots are read from a local repository", f"git clone {where} first"
         )
     if where and (directory / where).is_dir() and not _is_model_name(where, directory):
-        return _named(Model.open(directory / where), "", name, reference)
+        return _there(directory / where, where, name, reference)
     return _named(Model.open(directory), where, name, reference)
+
+
+def _there(path: Path, where: str, name: str, reference: str) -> Place:
+    """A snapshot of the model in another directory, whose snapshots a hint must name."""
+    model = Model.open(path)
+    try:
+        return _named(model, "", name, reference)
+    except NoSuchSnapshot as error:
+        close = _close(model, name)
+        listing = f"gitstore -C {shlex.quote(str(path))} list --all shows the snapshots there"
+        hint = f"did you mean {where}@{close}?" if close else listing
+        raise NoSuchSnapshot(error.message, hint) from error
+
+
+def _close(model: Model, name: str) -> str | None:
+    """The model's snapshot whose name is most like another."""
+    prefix = model.tag_ref("")
+    names = [ref.removeprefix(prefix) for ref in model.repository.refs.look(prefix).refs]
+    return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 
 def _named(model: Model, where: str, name: str, reference: str) -> Place:
     """A snapshot by its name and its model's, which may stand before the name as git has it."""
     if not where and "/" in name:
         where, _, name = name.rpartition("/")
-    return _in_model(_called(model, where, reference), name, reference)
+    named = _called(model, where, reference)
+    return _in_model(named, name, reference, other=named.name != model.name)
 
 
 def _is_url(where: str, directory: Path) -> bool:
@@ -165,15 +186,17 @@ def _called(model: Model, name: str, reference: str) -> Model:
     )
 
 
-def _in_model(model: Model, name: str, reference: str) -> Place:
+def _in_model(model: Model, name: str, reference: str, *, other: bool = False) -> Place:
     ref = model.tag_ref(name)
     oid = model.repository.refs.get(ref) if name else None
     if oid is not None:
         return Place(model.repository, ref, oid)
-    prefix = model.tag_ref("")
-    names = [other.removeprefix(prefix) for other in model.repository.refs.look(prefix).refs]
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]}?" if close else "gitstore list shows the snapshots"
+    close = _close(model, name)
+    hint = "gitstore list shows the snapshots"
+    if other:
+        hint = "gitstore list --all shows the snapshots of all models"
+    if close:
+        hint = f"did you mean {reference.removesuffix(name)}{close}?"
     if "@" not in reference and model.base is not None and model.repository.refs.get(f"refs/tags/{name}"):
         hint = f"{model.base.model} has one: {model.base.model}@{name}"
     raise NoSuchSnapshot(f"there is no snapshot {reference}", hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -70,12 +70,18 @@ def _may_be_snapshot(repository: Repository, oid: Oid) -> bool:
     return kind is Kind.TAG and b"\nGitstore-Format: " in content
 
 
-def verify(repository: Repository, tags: Iterable[Tagged], progress: Progress = lambda _: None) -> Report:
+def verify(
+    repository: Repository,
+    tags: Iterable[Tagged],
+    progress: Progress = lambda _: None,
+    *,
+    expect: Callable[[int], None] = lambda _: None,
+) -> Report:
     """Check snapshots by their tags: their objects, shape and settings, and what their tags say of them.
 
     Reads every object once, on all cores, and writes nothing. What is broken is in the report, with
     every snapshot of the repository that it hits; so is a bad signature, but not one of an unknown
-    signer. `progress` hears of objects.
+    signer. `expect` hears how many objects there are, `progress` of each.
     """
     tags = list(tags)
     inner: dict[Oid, str] = {}
@@ -83,7 +89,9 @@ def verify(repository: Repository, tags: Iterable[Tagged], progress: Progress = 
     paths = {oid: path for content in contents.values() for oid, path in content.paths.items()}
     for content in contents.values():
         inner.update(content.broken)
-    broken = inner | _broken(repository.objects, paths.keys() - inner.keys(), progress)
+    unread = paths.keys() - inner.keys()
+    expect(len(unread))
+    broken = inner | _broken(repository.objects, unread, progress)
     hit = _hits(repository, broken.keys()) if broken else {}
     problems = [Problem(message, tuple(hit[oid]), oid, paths.get(oid)) for oid, message in broken.items()]
     for ref, oid in tags:

@@ -63,7 +63,7 @@ class TestFullAndDesertedStreams:
         os.close(write)
 
     @FULL
-    @pytest.mark.parametrize("command", ["list --json", "--help"])
+    @pytest.mark.parametrize("command", ["show v1", "--help"])
     def test_a_full_stdout(self, v1: Path, command: str) -> None:
         assert sh(f'"$0" {command} >/dev/full', v1) == said(
             "error: standard output: No space left on device", code=1

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from gitstore import __version__, errors
-from gitstore.cli import main, reference
+from gitstore.cli import failures, reference
 from gitstore.cli.main import cli
 from gitstore.cli.shell import Shell
 from gitstore.objects import parts
@@ -154,7 +154,7 @@ def test_every_exit_code_is_documented() -> None:
     for each in classes:
         classes += each.__subclasses__()
     codes = {each.exit_code for each in classes if each.__module__ == errors.__name__}
-    codes |= {0, click.UsageError.exit_code, main.INTERRUPTED, main.BROKEN_PIPE, main.BUG}
+    codes |= {0, click.UsageError.exit_code, failures.INTERRUPTED, failures.BROKEN_PIPE, failures.BUG}
     assert set(reference.EXIT_CODES) == codes
     listed = re.search(r"^Exit codes: (.*?)\n\n", read("README.md"), re.DOTALL | re.MULTILINE)
     assert listed is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import output, terminal
 
 
 @click.command()
@@ -68,19 +68,13 @@ def _directory(kept: Path | None) -> Iterator[Path]:
 class _Narrator:
     """Prints the story, in colour on a terminal unless NO_COLOR says otherwise."""
 
-    def __init__(self) -> None:
-        self._in_colour = output.in_colour()
-
     def text(self, text: str) -> None:
-        output.data(f"\n{self._style(text, 'cyan')}\n")
+        output.data(f"\n{terminal.styled(text, 'cyan')}\n")
 
     def command(self, line: str) -> None:
-        output.data(self._style(f"$ {line}", "yellow"))
+        output.data(terminal.styled(f"$ {line}", "yellow"))
         sys.stdout.flush()
 
     def output(self, text: str) -> None:
         if text:
             output.data(text.rstrip("\n"))
-
-    def _style(self, text: str, colour: str) -> str:
-        return click.style(text, fg=colour, bold=True) if self._in_colour else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gitstore.cli import candidates, differences, options, output
+from gitstore.cli import candidates, differences, options, output, pager, terminal
 
 
 @click.command()
@@ -47,11 +47,13 @@ def command(
 
     before = reference.resolve(a, ctx.obj)
     after = Model.open(ctx.obj) if b is None else reference.resolve(b, ctx.obj)
-    colour = output.in_colour() and not as_json
+    pager.prepare(ctx.obj, "color.diff")
+    colour = terminal.in_colour() and not as_json
     with options.byte_progress("compare state", None, wanted=show_progress) as progress:
         found = diff.compare(before, after, patch=patch, colour=colour, progress=progress)
     if as_json:
         output.data_json(differences.as_json(before, after, found, patch=patch))
     else:
-        differences.show(found)
+        with pager.paged(ctx.obj):
+            differences.show(found)
     ctx.exit(1 if tell and found.differs else 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import output, pager, terminal
 from gitstore.errors import Corrupt
 
 if TYPE_CHECKING:
@@ -41,9 +41,11 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
     if as_json:
         output.data_json([_row(each, size) for each, size in rows])
     elif rows:
-        _table(rows, full_names=all_models)
+        pager.prepare(ctx.obj)
+        with pager.paged(ctx.obj):
+            _table(rows, full_names=all_models)
     elif unreadable is None:
-        output.message("no snapshots yet; gitstore snapshot v1 takes one")
+        output.message(output.here("no snapshots yet; gitstore snapshot v1 takes one"))
     if unreadable is not None:
         raise unreadable
 
@@ -55,7 +57,7 @@ def _table(rows: Sequence[tuple[Snapshot, int]], *, full_names: bool) -> None:
         ["SNAPSHOT", "DATE", "SIZE", "STATE", "MESSAGE"],
         [
             [
-                each.full_name if full_names else each.name,
+                terminal.styled(each.full_name if full_names else each.name, "yellow"),
                 output.minute(each.tag.date) if each.tag.date else "",
                 format_size(size),
                 each.state_name,

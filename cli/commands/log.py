@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import output, pager, terminal
 
 if TYPE_CHECKING:
     from gitstore.lineage import Line, Lineage, Place
@@ -42,7 +42,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         output.data_json([_row(each, lineage, sizes) for each in lineage.lines()])
     else:
-        output.data("\n".join(_tree(lineage, sizes)))
+        pager.prepare(ctx.obj)
+        with pager.paged(ctx.obj):
+            output.data("\n".join(_tree(lineage, sizes)))
     if found.unreadable is not None:
         raise found.unreadable
 
@@ -101,7 +103,9 @@ def _model(line: Line, lineage: Lineage, *, at_the_top: bool) -> str:
     base = line.model.base
     detached = " (detached)" if _is_detached(line) else ""
     on = f" on {lineage.called(base)}" if at_the_top and base is not None else ""
-    return f"{line.model.name}{detached}{on}{'' if line.places else '  no snapshots'}"
+    return (
+        f"{terminal.styled(line.model.name, 'bold')}{detached}{on}{'' if line.places else '  no snapshots'}"
+    )
 
 
 def _snapshot(line: Line, place: Place, sizes: Sizes) -> str:
@@ -113,7 +117,7 @@ def _snapshot(line: Line, place: Place, sizes: Sizes) -> str:
     date = f"  {output.minute(taken.tag.date)}" if taken.tag.date else ""
     based_on = _was_based_on(taken)
     other = f"  on {based_on}" if based_on != _based_on(line) else ""
-    return f"{place.name}{date}  {format_size(sizes.snapshot(taken))}{other}"
+    return f"{terminal.styled(place.name, 'yellow')}{date}  {format_size(sizes.snapshot(taken))}{other}"
 
 
 def _based_on(line: Line) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitstore.cli import candidates, output
+from gitstore.cli import candidates, output, pager, terminal
 
 if TYPE_CHECKING:
     from gitstore.objects.stored import StoredFile
@@ -28,7 +29,6 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
     """
     from gitstore import export, settings
     from gitstore import reference as references
-    from gitstore.units import format_size
 
     found = references.resolve(reference, ctx.obj)
     files = [(file, file.size(found.repository.objects)) for file in export.files(found)]
@@ -36,9 +36,18 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
         listed = [_file(file, size) for file, size in files]
         output.data_json(_head(found) | {"files": listed, "settings": settings.to_builtins(found.settings)})
         return
+    pager.prepare(ctx.obj)
+    with pager.paged(ctx.obj):
+        _show(found, files)
+
+
+def _show(found: Snapshot, files: Sequence[tuple[StoredFile, int]]) -> None:
+    from gitstore.units import format_size
+
     for key, value in _head(found).items():
         if value is not None and key != "message":
-            output.data(f"{key.replace('_', ' ') + ':':<10} {value}")
+            shown = terminal.styled(str(value), "yellow") if key == "snapshot" else value
+            output.data(f"{key.replace('_', ' ') + ':':<10} {shown}")
     output.data("")
     for line in found.tag.message.splitlines():
         output.data(f"    {line}".rstrip())

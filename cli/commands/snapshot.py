@@ -50,7 +50,8 @@ def command(
 
     model = Model.open(ctx.obj)
     with ExitStack() as bar:
-        progress = bar.enter_context(options.byte_progress(f"snapshot {name}", None, wanted=show_progress))
+        total = options.on_disk(model)
+        progress = bar.enter_context(options.byte_progress(f"snapshot {name}", total, wanted=show_progress))
         # The bar is gone before somebody is asked for a passphrase.
         signer = Signer(sign, key, before=bar.close)
         taken = capture.take(

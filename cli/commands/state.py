@@ -91,7 +91,9 @@ def save(
 
     model = Model.open(ctx.obj)
     name = name or state.active(model)
-    with options.byte_progress(f"save {name}", None, wanted=show_progress) as progress:
+    with options.byte_progress(
+        f"save {name}", options.on_disk(model, name), wanted=show_progress
+    ) as progress:
         saved = state.save(model, name, allow_pointers=force, progress=progress)
     if as_json:
         output.data_json(

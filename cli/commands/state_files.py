@@ -54,7 +54,11 @@ def import_(
     model = Model.open(ctx.obj)
     name = name or state.active(model)
     sources = [Path(ctx.obj, path) for path in paths]
-    with options.byte_progress(f"import {name}", None, wanted=show_progress) as progress:
+
+    def total() -> int:  # copied, then saved
+        return sum(map(options.size_on_disk, sources)) * (2 if save else 1)
+
+    with options.byte_progress(f"import {name}", total, wanted=show_progress) as progress:
         done = state_import.import_files(model, name, sources, force=force, save=save, progress=progress)
     added = done.saved.added if done.saved is not None else 0
     if as_json:

@@ -46,12 +46,12 @@ def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) ->
     from gitstore.model import Model
 
     model = Model.open(ctx.obj)
-    with options.byte_progress("read state", None, wanted=show_progress) as progress:
+    with options.byte_progress("read state", options.on_disk(model), wanted=show_progress) as progress:
         found = status.of(model, progress)
     if as_json:
         output.data_json(_as_json(found))
     else:
-        output.data("\n".join(_lines(found)))
+        output.data("\n".join(map(output.here, _lines(found))))
 
 
 def _lines(found: Status) -> Iterator[str]:

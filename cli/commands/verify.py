@@ -70,8 +70,8 @@ def command(
     if not places:
         namespace = None if everything else _namespace(ctx.obj)
         tags = verify.snapshots(repository, namespace or "refs/tags/", below=namespace is None)
-    with options.byte_progress("verify", None, wanted=show_progress) as progress:
-        report = verify.verify(repository, tags, progress)
+    with options.count_progress("verify objects", wanted=show_progress) as (expect, progress):
+        report = verify.verify(repository, tags, progress, expect=expect)
         packs = verify.verify_packs(repository.objects.own_packs) if everything else []
         packs += cache_check.check(surroundings.cache(ctx.obj), repository) if everything else []
     problems = [str(problem) for problem in report.problems] + packs

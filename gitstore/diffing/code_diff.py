@@ -38,10 +38,11 @@ class CodeChange(NamedTuple):
 
 @dataclass(frozen=True)
 class CodeDiff:
-    """The files that differ, and how git shows it: a table, or a patch."""
+    """The files that differ, and how git shows it: a table, or a patch; that in colour, too, if asked for."""
 
     files: tuple[CodeChange, ...]
     text: bytes
+    coloured: bytes | None = None
 
 
 def compare(
@@ -54,12 +55,11 @@ def compare(
     """
     with _view(before, after) as view:
         files = tuple(_files(view.diff("--raw", "--numstat", "--no-renames", "-z")))
-        how = (
-            "--find-renames",
-            "--patch" if patch else "--stat",
-            f"--color={'always' if colour else 'never'}",
-        )
-        return CodeDiff(files, view.diff(*how) if files else b"")
+        if not files:
+            return CodeDiff((), b"")
+        form = ("--find-renames", "--patch" if patch else "--stat")
+        coloured = view.diff(*form, "--color=always") if colour else None
+        return CodeDiff(files, view.diff(*form, "--color=never"), coloured)
 
 
 def changed_files(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:

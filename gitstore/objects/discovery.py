@@ -35,7 +35,9 @@ def find(directory: Path) -> Place | None:
     Raises `NoRepository` for a `.git` that is broken, where git would go on above it or give up: what
     is meant is this one.
     """
-    for here in (directory, *directory.parents):
+    # The parents of a path are not those of the directory where it goes up or over a link on its way.
+    start = directory.resolve() if ".." in directory.parts else directory
+    for here in (start, *start.parents):
         link = here / ".git"
         if link.is_file():
             return Place(_linked(link), here)

@@ -1,0 +1,83 @@
+"""Long output on a terminal: shown by a pager and in colour, as git's own configuration says.
+
+GIT_PAGER, core.pager, PAGER, and color.ui or the like are asked of git itself. Elsewhere than on a terminal
+there is neither.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gitstore.cli import output, streams, terminal
+
+_NOT_STARTED = (126, 127)
+
+
+class _Choice:
+    """What the command line says."""
+
+    wanted = True
+
+
+def refuse() -> None:
+    """Use no pager in this process: --no-pager."""
+    _Choice.wanted = False
+
+
+def prepare(directory: Path, key: str = "color.ui") -> None:
+    """Find out whether to use colours on a terminal, by git's `key`, or color.ui where that is not set."""
+    if sys.stdout.isatty():
+        terminal.choose_colour(coloured=_ask(directory, "config", "--get-colorbool", key, "true") == "true")
+
+
+@contextmanager
+def paged(directory: Path) -> Iterator[None]:
+    """Let the pager of git show what the block prints on a terminal."""
+    command = _ask(directory, "var", "GIT_PAGER") if _Choice.wanted and sys.stdout.isatty() else ""
+    if command in ("", "cat"):
+        yield
+        return
+    # What git sets for its pagers: leave if it fits on the screen, show colours, do not clear the screen.
+    variables = {"LESS": "FRX", "LV": "-c"} | os.environ
+    pager = subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, env=variables)
+    terminal_stdout, sys.stdout = sys.stdout, streams.data(_descriptor(pager))
+    terminal.show_paged(paged=True)
+    try:
+        yield
+        sys.stdout.flush()
+    finally:
+        terminal.show_paged(paged=False)
+        sys.stdout = terminal_stdout
+        _await_end(pager)
+    if pager.returncode in _NOT_STARTED:
+        output.message(f"warning: the pager {command} cannot be started; gitstore --no-pager goes without")
+
+
+def _descriptor(pager: subprocess.Popen[bytes]) -> int:
+    return pager.stdin.fileno() if pager.stdin is not None else 1
+
+
+def _await_end(pager: subprocess.Popen[bytes]) -> None:
+    """Close the pager's input and wait until the person has read it; Ctrl-C is the pager's meanwhile."""
+    if pager.stdin is not None:
+        with suppress(BrokenPipeError):
+            pager.stdin.close()
+    while pager.returncode is None:
+        with suppress(KeyboardInterrupt):
+            pager.wait()
+
+
+def _ask(directory: Path, *arguments: str) -> str:
+    """What git says, in a repository or outside of any; nothing if it says no."""
+    from gitstore.errors import GitstoreError
+    from gitstore.objects import git
+
+    try:
+        return git.line(*arguments, cwd=directory)
+    except GitstoreError:
+        return ""

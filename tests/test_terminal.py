@@ -1,0 +1,197 @@
+"""What a terminal gets: nothing that it would obey but our own colours, columns that hold, git's pager."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gitstore.cli import differences, output, terminal
+from gitstore.model import Model
+from gitstore.quoting import harmless
+from tests.support.commands import GITSTORE, Git, Gitstore, Run
+from tests.support.models import take
+from tests.support.screens import screen
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202ecod.exe\r"
+COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+
+
+def obeyed(printed: bytes) -> list[str]:
+    """Characters that a terminal obeys, in what it got, but for colours and the ends of lines."""
+    text = COLOUR.sub(b"", printed).decode()
+    return [character for character in text if harmless(character) != character]
+
+
+class TestNothingIsObeyed:
+    @pytest.fixture
+    def model(self, model: Model) -> Model:
+        """Escapes in a tag's message, in code, in names of files of the code and the state."""
+        (model.directory / "states" / "initial" / f"w{EVIL}").write_text("w")
+        take(model, "v1", message=f"first {EVIL}")
+        (model.directory / "code" / "model.py").write_text(f"# \x1b[31m{EVIL}\n")
+        (model.directory / "code" / f"x{EVIL}.py").write_text("")
+        take(model, "v2", message=f"first {EVIL}")
+        return model
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "list",
+            "log",
+            "show v1",
+            "diff v1 --no-progress",
+            "diff v1 v2 -p --no-progress",
+            "status --no-progress",
+        ],
+    )
+    def test_on_a_terminal(self, model: Model, command: str) -> None:
+        printed = screen([GITSTORE, "--no-pager", *command.split()], model.directory)
+        assert obeyed(printed) == []
+        assert printed
+
+    def test_data_in_a_pipe_is_exact(self, model: Model, gitstore: Gitstore) -> None:
+        assert "+# \x1b[31m\x1b]0;owned\x07" in gitstore("diff", "v1", "v2", "-p", cwd=model.directory).stdout
+
+    def test_what_a_model_prints(self, model: Model) -> None:
+        (model.directory / "code" / "model.py").write_text(
+            "import os, subprocess, sys\n"
+            f"EVIL = {EVIL!r}\n"
+            "class Model:\n"
+            "    def __init__(self, state):\n"
+            "        print('printed', EVIL)\n"
+            "        os.write(2, ('written' + EVIL).encode())\n"
+            "        subprocess.run(['printf', 'child\\\\033[2J'])\n"
+            "        raise ValueError(EVIL)\n"
+            "    def evaluate(self, values): pass\n"
+        )
+        printed = screen([GITSTORE, "evaluate", "-p", "values=[1]"], model.directory)
+        assert set(obeyed(printed)) <= {"\r"}
+        assert b"printed \\x1b]0;owned\\x07" in printed
+        assert b"written\\x1b" in printed
+        assert b"child\\x1b[2J" in printed
+        assert printed.index(b"child") < printed.index(b"error: instantiate_model: ValueError")
+
+    def test_messages_anywhere(self, model: Model, gitstore: Gitstore) -> None:
+        assert "\x1b" not in gitstore("show", f"a{EVIL}", cwd=model.directory).stderr
+
+
+def test_only_colours_that_a_text_does_not_have_itself_are_kept() -> None:
+    text = "+a \x1b[32mb\n"
+    coloured = "\x1b[32m+\x1b[m\x1b[32ma \x1b[32mb\x1b[m\n"
+    shown = differences._coloured(text, coloured)
+    assert shown.count("\\x1b[32m") == 1
+    assert COLOUR.sub(b"", shown.encode()).decode() == "+a \\x1b[32mb\n"
+    assert differences._coloured("a\x1b[1mb", "something else") == "a\\x1b[1mb"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("abc", 3), ("größe", 5), ("重み", 4), ("e\u0301", 1), ("\u200bx", 1), ("", 0), ("\ufdd0v1\ufdef", 2)],
+)
+def test_columns(text: str, columns: int) -> None:
+    assert terminal.width(text) == columns
+    assert terminal.width(terminal.padded(text, 8)) == 8
+
+
+def test_a_table_of_wide_names(capfd: pytest.CaptureFixture[str]) -> None:
+    output.table(["NAME", "SIZE"], [["重み", "1"], ["e\u0301", "22"]], right=[1])
+    assert capfd.readouterr().out == "NAME  SIZE\n重み     1\ne\u0301       22\n"
+
+
+class TestPagerAndColours:
+    @pytest.fixture
+    def directory(self, model: Model) -> Path:
+        take(model, "v1")
+        return model.directory
+
+    @pytest.fixture
+    def pager(self, git: Git, directory: Path) -> None:
+        git("config", "core.pager", "sed 's/^/PAGED /'", cwd=directory)
+
+    @pytest.mark.usefixtures("pager")
+    @pytest.mark.parametrize("command", ["list", "log", "show v1", "diff v1 --no-progress"])
+    def test_the_pager_of_git(self, directory: Path, command: str) -> None:
+        (directory / "code" / "more.py").write_text("")
+        lines = screen([GITSTORE, *command.split()], directory).splitlines()
+        assert lines
+        assert all(line.startswith(b"PAGED ") for line in lines)
+        assert b"PAGED" not in screen([GITSTORE, "--no-pager", *command.split()], directory)
+
+    @pytest.mark.usefixtures("pager")
+    def test_variables_come_first_and_neither_json_nor_pipes_are_paged(
+        self, directory: Path, gitstore: Gitstore
+    ) -> None:
+        assert b"PAGED" not in screen([GITSTORE, "list"], directory, {"GIT_PAGER": "cat"})
+        assert b"PAGED" not in screen([GITSTORE, "list", "--json"], directory)
+        assert "PAGED" not in gitstore("list", cwd=directory).stdout
+
+    def test_a_pager_that_is_not_there(self, directory: Path) -> None:
+        printed = screen([GITSTORE, "list"], directory, {"GIT_PAGER": "no-such-pager"})
+        assert b"warning: the pager no-such-pager cannot be started" in printed
+
+    def test_a_reader_who_stops(self, directory: Path) -> None:
+        assert screen([GITSTORE, "show", "v1"], directory, {"GIT_PAGER": "true"}) == b""
+
+    @pytest.mark.parametrize(
+        ("setting", "variables", "coloured"),
+        [
+            (None, {}, True),
+            (None, {"NO_COLOR": "1"}, False),
+            (None, {"TERM": "dumb"}, False),
+            (("color.ui", "never"), {}, False),
+            (("color.ui", "always"), {}, True),
+        ],
+    )
+    def test_colours_as_git_has_them(
+        self,
+        git: Git,
+        directory: Path,
+        setting: tuple[str, str] | None,
+        variables: dict[str, str],
+        coloured: bool,
+    ) -> None:
+        if setting:
+            git("config", *setting, cwd=directory)
+        (directory / "code" / "model.py").write_text("")
+        printed = screen([GITSTORE, "--no-pager", "diff", "v1", "--no-progress"], directory, variables)
+        assert bool(COLOUR.search(printed)) is coloured
+
+
+class TestHints:
+    @pytest.fixture
+    def directory(self, model: Model) -> Path:
+        take(model, "v1")
+        return model.directory
+
+    @pytest.mark.parametrize(
+        ("reference", "hint"),
+        [
+            ("../digits@v11", "did you mean ../digits@v1?"),
+            ("../digits@other", "gitstore -C ../digits list --all shows the snapshots there"),
+            ("dogs@other", "gitstore list --all shows the snapshots of all models"),
+            ("other", "gitstore list shows the snapshots"),
+        ],
+    )
+    def test_of_the_repository_that_is_meant(
+        self, run: Run, directory: Path, reference: str, hint: str
+    ) -> None:
+        if reference.startswith("dogs"):
+            assert run("derive", "v1", "dogs", "--state", "none", cwd=directory).code == 0
+        assert run("show", reference, cwd=directory).stderr.splitlines()[-1] == f"hint: {hint}"
+
+    def test_from_elsewhere_they_name_the_directory(self, run: Run, directory: Path) -> None:
+        done = run("-C", "digits", "show", "other", cwd=directory.parent)
+        assert done.stderr.splitlines()[-1] == "hint: gitstore -C digits list shows the snapshots"
+        done = run("-C", "digits", "show", "../digits@other", cwd=directory.parent)
+        command = "gitstore -C digits/../digits list --all"
+        assert done.stderr.splitlines()[-1] == f"hint: {command} shows the snapshots there"
+        assert run(*command.split()[1:], cwd=directory.parent).code == 0
+
+
+def test_verify_counts_objects(model: Model) -> None:
+    take(model, "v1")
+    printed = screen([GITSTORE, "verify"], model.directory).decode()
+    assert re.search(r"verify objects .*?(\d+) / \1\D", printed, re.DOTALL)
+    assert "/s" not in printed
