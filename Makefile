@@ -56,7 +56,7 @@ kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
 	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/test_restore.py \
 		-k "kill or instant"
 
-faults: $(READY) ## let each system call of each writing command fail, or be its last; hours; make faults FAULTS=20 for so many of each
+faults: $(READY) ## each system call of each writing command fails, or is its last; hours; make faults FAULTS=20 for a sample
 	$(PYTEST) -n auto tests/test_faults.py --faults $(FAULTS)
 
 life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer

@@ -35,7 +35,11 @@ def test_at_many_calls(request: pytest.FixtureRequest, template: Path, tmp_path:
         pytest.skip("this takes hours; make faults does it")
     scenes = _Scenes(deed, template, tmp_path)
     possible = [Fault(call, effect) for call in scenes.calls for effect in faults.effects(call)]
-    chosen = random.Random(deed.command).sample(possible, min(wanted or len(possible), len(possible)))
+    draw = random.Random(deed.command)
+    chosen = []
+    for is_reading in (False, True):  # so many of each: there are far more calls that only read
+        alike = [fault for fault in possible if fault.call.is_reading is is_reading]
+        chosen += draw.sample(alike, min(wanted or len(alike), len(alike)))
     problems = [f"{fault}\n    {problem}" for fault in chosen if (problem := scenes.problem(fault))]
     assert not problems, f"{len(problems)} of {len(chosen)} faults\n" + "\n".join(problems)
 
