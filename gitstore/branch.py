@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from gitstore import settings
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import SETTINGS, Model, committed_file
-from gitstore.objects import commit, stored, tree
+from gitstore.objects import commit, limits, stored, tree
 from gitstore.objects.git import GitFailed
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -162,7 +162,9 @@ class Branch:
         for each, content in self._on_disk(path).items():
             if content in (new.get(each), *(files.get(each) for files in old)):
                 continue
-            wanted = objects.read_as(Kind.BLOB, new[each][1]) if each in new else b""
+            wanted = (
+                objects.read_as(Kind.BLOB, new[each][1], at_most=limits.IN_MEMORY) if each in new else b""
+            )
             if not wanted.startswith((self.model.directory / each).read_bytes()):
                 yield each
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from gitstore import layout, settings
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
-from gitstore.objects import tree
+from gitstore.objects import limits, tree
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import read_tree, subtree, without
@@ -263,7 +263,8 @@ def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | No
     """A file at the top of a commit's tree, if it is there."""
     for entry in read_tree(repository.objects, repository.commit(commit).tree):
         if entry.name == name.encode() and entry.is_file:
-            return repository.objects.read_as(Kind.BLOB, entry.oid)
+            at_most = limits.SETTINGS if name == SETTINGS else limits.PACKAGES_LOCK
+            return repository.objects.read_as(Kind.BLOB, entry.oid, at_most=at_most)
     return None
 
 

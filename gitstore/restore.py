@@ -22,7 +22,7 @@ from gitstore import settings, state, working_state
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
-from gitstore.objects import extract
+from gitstore.objects import extract, limits
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind
 from gitstore.settings import BasedOn
@@ -239,9 +239,10 @@ def _activate(model: Model, snapshot: Snapshot) -> str | None:
 
 
 def _lock_content(snapshot: Snapshot) -> bytes | None:
-    return (
-        snapshot.repository.objects.read_as(Kind.BLOB, snapshot.lock) if snapshot.lock is not None else None
-    )
+    if snapshot.lock is None:
+        return None
+    objects = snapshot.repository.objects
+    return objects.read_as(Kind.BLOB, snapshot.lock, at_most=limits.PACKAGES_LOCK)
 
 
 def _file_step(model: Model, name: str, content: bytes | None, holdings: Holdings) -> Iterator[_Step]:

@@ -90,7 +90,7 @@ def told(found: Signature | None) -> str:
 
 def _scheme(repository: Repository, oid: Oid) -> str | None:
     """With what a tag is signed, if it is a tag and signed at all."""
-    kind, content = repository.objects.read(oid)
+    kind, content = repository.objects.read_inner(oid)
     if kind is not Kind.TAG or b"\n-----BEGIN " not in content:
         return None
     try:

@@ -13,7 +13,7 @@ from functools import cached_property
 from gitstore import settings, trust
 from gitstore.errors import Corrupt
 from gitstore.model import CODE, LOCK, SETTINGS, Model
-from gitstore.objects import stored, tag
+from gitstore.objects import limits, stored, tag
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.refs import Listing
 from gitstore.objects.repository import Repository
@@ -73,7 +73,7 @@ class Snapshot:
     @cached_property
     def settings_content(self) -> bytes:
         """The settings as they were, byte for byte."""
-        return self.repository.objects.read_as(Kind.BLOB, self.settings_blob)
+        return self.repository.objects.read_as(Kind.BLOB, self.settings_blob, at_most=limits.SETTINGS)
 
     @cached_property
     def settings(self) -> Settings:
@@ -120,7 +120,7 @@ def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
 
 def parse(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
     """Like `read`, but believing what the tag says of itself."""
-    kind, content = repository.objects.read(oid)
+    kind, content = repository.objects.read_inner(oid)
     if kind is not Kind.TAG:
         return None
     try:

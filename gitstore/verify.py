@@ -47,6 +47,9 @@ class Report:
     signatures: Mapping[str, Signature | None]
 
 
+_LONGEST = 4096
+"""Characters of a path that are told: of a tree of thousands of directories they would be millions."""
+
 Tagged = tuple[str, Oid]
 """A tag's ref, and the tag."""
 
@@ -64,7 +67,7 @@ def snapshots(repository: Repository, namespace: str, *, below: bool) -> list[Ta
 def _may_be_snapshot(repository: Repository, oid: Oid) -> bool:
     """Whether a tag says it is a snapshot, or cannot be read to tell."""
     try:
-        kind, content = repository.objects.read(oid)
+        kind, content = repository.objects.read_inner(oid)
     except Corrupt:
         return True
     return kind is Kind.TAG and b"\nGitstore-Format: " in content
@@ -150,7 +153,9 @@ class _Contents:
 def _path(parent: str, name: str) -> str:
     """What to call an object: the tag's commit, the commit's tree, or a path in the tree."""
     steps = {"the tag": "the commit", "the commit": "the tree", "the tree": name}
-    return steps.get(parent, f"{parent}/{name}")
+    if parent in steps:
+        return steps[parent]
+    return f"{parent if len(parent) < _LONGEST else '…'}/{name}"
 
 
 def _broken(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progress) -> dict[Oid, str]:
@@ -158,7 +163,7 @@ def _broken(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progress) ->
 
     def check(oid: Oid) -> tuple[Oid, str | None]:
         try:
-            objects.read(oid)
+            objects.check(oid)
         except (BrokenObject, MissingObject) as error:
             return oid, error.message
         finally:

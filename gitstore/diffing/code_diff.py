@@ -53,6 +53,9 @@ def compare(
     Paths begin with `code/`, as in a snapshot, wherever a working copy has its code. Renames are told
     in the text only. Raises `GitstoreError` for a nested repository in a working copy.
     """
+    for snapshot in (before, after):
+        if isinstance(snapshot, Snapshot):
+            stored.check_paths(snapshot.repository.objects, snapshot.code, joined=False)
     with _view(before, after) as view:
         files = tuple(_files(view.diff("--raw", "--numstat", "--no-renames", "-z")))
         if not files:

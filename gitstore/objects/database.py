@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from gitstore.errors import Corrupt, GitstoreError
+from gitstore.objects import limits, loose
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack import Pack, Packed
 from gitstore.objects.pack_set import PackSet
 
-Fallback = Callable[[Oid], tuple[Kind, bytes]]
 
+class Deltas(Protocol):
+    """Who reads what is stored as a delta. Raises `MissingObject` or `BrokenObject`."""
+
+    def header(self, oid: Oid) -> tuple[Kind, int]:
+        """The kind and the size of the content."""
+
+    def read(self, oid: Oid) -> tuple[Kind, bytes]:
+        """The kind and the content, not yet checked."""
+
+
+_Found = TypeVar("_Found")
 _LOOSE_NAME = re.compile("[0-9a-f]{38}")
-_LOOSE_HEADER = 32  # inflated bytes that hold the kind and the size, whatever they are
 
 
 class MissingObject(Corrupt):
@@ -35,16 +45,20 @@ class BrokenObject(Corrupt):
         self.oid = oid
 
 
+class TooLarge(BrokenObject):
+    """An object is larger than what is read into memory of its kind."""
+
+
 class ObjectDatabase:
     """Finds and reads objects. Safe to use from many threads.
 
     Whole entries of packs and loose objects are read here; deltas, which only stock git writes,
-    are left to `fallback`, which raises `Corrupt` for what it cannot read.
+    are left to `deltas`.
     """
 
-    def __init__(self, directory: Path, fallback: Fallback | None = None) -> None:
+    def __init__(self, directory: Path, deltas: Deltas | None = None) -> None:
         self.directory = directory
-        self._fallback = fallback
+        self._deltas = deltas
         self._known: dict[Path, Pack] = {}
         self._packs = PackSet(())
         self._freshened: set[Path] = set()
@@ -121,48 +135,67 @@ class ObjectDatabase:
             self._freshened.add(path)
         return True
 
-    def read(self, oid: Oid) -> tuple[Kind, bytes]:
-        """An object's kind and content, checked against its id.
+    def read(self, oid: Oid, *, at_most: int = limits.PART) -> tuple[Kind, bytes]:
+        """An object's kind and content, checked against its id; of a blob, `at_most` so many bytes.
 
-        Raises `MissingObject` or `BrokenObject`.
+        Raises `MissingObject`, `BrokenObject`, and `TooLarge` before memory is taken.
         """
-        found = self._read_own(oid)
-        if found is None:
-            self.refresh()  # another process may have packed it meanwhile
-            found = self._read_own(oid)
-        if found is None:
-            raise self._missing(oid)
-        kind, content = found
-        if Oid.of(kind, content) != oid:
+        found = self._again(oid, lambda: self._read_own(oid, at_most))
+        if Oid.of(*found) != oid:
             raise BrokenObject(oid, "its content does not hash to its id")
         return found
 
-    def read_as(self, kind: Kind, oid: Oid) -> bytes:
+    def read_as(self, kind: Kind, oid: Oid, *, at_most: int = limits.PART) -> bytes:
         """The content of an object that must be of this kind. Raises `BrokenObject` if it is of another."""
-        found, content = self.read(oid)
+        found, content = self.read(oid, at_most=at_most)
         if found is not kind:
             raise BrokenObject(oid, f"it is a {found.name.lower()}, not a {kind.name.lower()}")
         return content
 
-    def size(self, oid: Oid) -> int:
-        """An object's content size in bytes, without reading it unless it is a delta.
-
-        Raises `MissingObject` or `BrokenObject`.
-        """
-        packed = self.find(oid)
-        path = self.loose_path(oid) if packed is None else None
+    def read_inner(self, oid: Oid) -> tuple[Kind, bytes]:
+        """Like `read`, but of a blob, which refers to nothing, the content is neither read nor given."""
         try:
-            if packed is not None:
-                header = packed.pack.header(packed.position)
-                if header.kind is not None:
-                    return header.size
-            elif path is not None:
-                return loose_size(path)
-        except FileNotFoundError:
-            pass  # moved by another process; reading looks again
+            return self.read(oid)
+        except TooLarge:
+            if self.header(oid)[0] is not Kind.BLOB:
+                raise
+            return Kind.BLOB, b""
+
+    def pieces(self, oid: Oid) -> Iterator[bytes]:
+        """The content of an object of any size, in pieces; it is checked against its id at the end of them.
+
+        Raises like `read`; `TooLarge` for a large delta alone.
+        """
+        kind, size = self.header(oid)
+        if size <= limits.PART:
+            yield self.read(oid)[1]
+            return
+        digest = Oid.hasher(kind, size)
+        try:
+            for piece in self._again(oid, lambda: self._pieces(oid)):
+                digest.update(piece)
+                yield piece
+        except FileNotFoundError as error:
+            raise self._missing(oid) from error
+        except BrokenObject:
+            raise
         except Corrupt as error:
             raise BrokenObject(oid, error.message) from error
-        return len(self.read(oid)[1])
+        if Oid(digest.digest()) != oid:
+            raise BrokenObject(oid, "its content does not hash to its id")
+
+    def check(self, oid: Oid) -> None:
+        """Raise `MissingObject` or `BrokenObject` unless the content of an object hashes to its id."""
+        for _ in self.pieces(oid):
+            pass
+
+    def size(self, oid: Oid) -> int:
+        """An object's content size in bytes, without reading it. Raises `MissingObject` or `BrokenObject`."""
+        return self.header(oid)[1]
+
+    def header(self, oid: Oid) -> tuple[Kind, int]:
+        """An object's kind and content size, without reading it. Raises `MissingObject` or `BrokenObject`."""
+        return self._again(oid, lambda: self._header(oid))
 
     def _open(self, index_path: Path) -> Pack | None:
         try:
@@ -178,44 +211,62 @@ class ObjectDatabase:
         hints = (f"{error.message}; {error.hint}" for error in self.damaged)
         return MissingObject(oid, next(hints, None))
 
-    def _read_own(self, oid: Oid) -> tuple[Kind, bytes] | None:
-        """The object as it is found in the packs that are known, or loose."""
+    def _again(self, oid: Oid, look: Callable[[], _Found | None]) -> _Found:
+        """What a look at an object finds, or a second one: another process may have moved it meanwhile."""
+        for _ in range(2):
+            try:
+                found = look()
+            except FileNotFoundError:
+                found = None
+            except limits.TooMuch as error:
+                raise TooLarge(oid, str(error)) from error
+            except BrokenObject:
+                raise
+            except MissingObject:
+                found = None
+            except Corrupt as error:
+                raise BrokenObject(oid, error.message) from error
+            if found is not None:
+                return found
+            self.refresh()
+        raise self._missing(oid)
+
+    def _header(self, oid: Oid) -> tuple[Kind, int] | None:
         packed = self.find(oid)
-        path = self.loose_path(oid) if packed is None else None
-        try:
-            if packed is not None:
-                found = packed.pack.read(packed.position)
-            else:
-                found = read_loose(path) if path is not None else None
-        except FileNotFoundError:
-            return None
-        except Corrupt as error:
-            raise BrokenObject(oid, error.message) from error
-        if found is None and packed is not None and self._fallback is not None:
-            return self._fallback(oid)
-        return found
+        if packed is None:
+            path = self.loose_path(oid)
+            return loose.header(path) if path is not None else None
+        kind, size, _ = packed.pack.header(packed.position)
+        if kind is not None:
+            return kind, size
+        return self._deltas.header(oid) if self._deltas is not None else None
 
+    def _read_own(self, oid: Oid, at_most: int) -> tuple[Kind, bytes] | None:
+        packed = self.find(oid)
+        if packed is None:
+            path = self.loose_path(oid)
+            return loose.read(path, at_most) if path is not None else None
+        found = packed.pack.read(packed.position, at_most)
+        if found is not None or self._deltas is None:
+            return found
+        limits.check(*self._deltas.header(oid), at_most)
+        return self._read_delta(self._deltas, packed)
 
-def read_loose(path: Path) -> tuple[Kind, bytes]:
-    """A loose object, not yet checked against its id. Raises `Corrupt`."""
-    try:
-        header, _, content = zlib.decompress(path.read_bytes()).partition(b"\0")
-        word, size = header.split(b" ")
-        if int(size) != len(content):
-            raise ValueError("its size is not what its header says")
-        return Kind.of_word(word), content
-    except (zlib.error, ValueError, KeyError) as error:
-        raise Corrupt(f"{path}: {error}") from error
+    def _pieces(self, oid: Oid) -> Iterator[bytes] | None:
+        packed = self.find(oid)
+        if packed is None:
+            path = self.loose_path(oid)
+            return loose.pieces(path) if path is not None else None
+        if packed.pack.header(packed.position).kind is not None:
+            return packed.pack.pieces(packed.position)
+        return iter([self._read_delta(self._deltas, packed)[1]]) if self._deltas is not None else None
 
-
-def loose_size(path: Path) -> int:
-    """The content size of a loose object, by its header. Raises `Corrupt`."""
-    try:
-        with path.open("rb") as file:
-            start = zlib.decompressobj().decompress(file.read(4 * _LOOSE_HEADER), _LOOSE_HEADER)
-        return int(start.partition(b"\0")[0].split(b" ")[1])
-    except (zlib.error, ValueError, IndexError) as error:
-        raise Corrupt(f"{path}: {error}") from error
+    def _read_delta(self, deltas: Deltas, packed: Packed) -> tuple[Kind, bytes]:
+        """Leave a delta to git, unless something that it builds on is large."""
+        largest = packed.pack.largest_in_chain(packed.position)
+        if largest > limits.IN_MEMORY:
+            raise limits.TooMuch(f"it is a delta that takes an object of {largest:,} bytes to read")
+        return deltas.read(packed.oid)
 
 
 def _with_alternates(directory: Path) -> Iterator[Path]:

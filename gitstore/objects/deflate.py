@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 from isal import isal_zlib
 
@@ -105,26 +105,32 @@ def inflate(stream: bytes | memoryview, size: int) -> bytes:
     return content
 
 
-def inflate_pieces(stream: bytes | memoryview, size: int) -> Iterator[bytes]:
-    """The same in pieces of 1 MiB, so that memory holds one. Raises `ValueError` like `inflate`."""
+def inflate_pieces(stream: Iterable[bytes | memoryview], size: int) -> Iterator[bytes]:
+    """The same of a stream that comes in blocks, in pieces of up to 1 MiB. Raises `ValueError`."""
     engine = isal_zlib.decompressobj()
-    view, total = memoryview(stream), 0
-    for start in range(0, len(view), _FEED):
-        data: bytes | memoryview = view[start : start + _FEED]
-        more = True
-        while more and not engine.eof:
-            try:
-                piece: bytes = engine.decompress(data, _PIECE)
-            except _IsalError as error:
-                raise ValueError(f"broken zlib stream: {error}") from error
-            total += len(piece)
-            if total > size:
-                break
-            yield piece
-            # What it holds back comes with the next call, which needs no further input for it.
-            data, more = engine.unconsumed_tail, len(piece) == _PIECE
+    total = 0
+    for block in stream:
+        for start in range(0, len(block), _FEED):
+            for piece in _fed(engine, block[start : start + _FEED]):
+                total += len(piece)
+                if total > size:
+                    raise ValueError(f"zlib stream does not hold the {size} bytes it should")
+                yield piece
     if total != size or not engine.eof:
         raise ValueError(f"zlib stream does not hold the {size} bytes it should")
+
+
+def _fed(engine: Any, data: bytes | memoryview) -> Iterator[bytes]:
+    """What an engine makes of some more input."""
+    more = True
+    while more and not engine.eof:
+        try:
+            piece: bytes = engine.decompress(data, _PIECE)
+        except _IsalError as error:
+            raise ValueError(f"broken zlib stream: {error}") from error
+        yield piece
+        # What it holds back comes with the next call, which needs no further input for it.
+        data, more = engine.unconsumed_tail, len(piece) == _PIECE
 
 
 def _compress(content: bytes | memoryview, window: int) -> bytes:

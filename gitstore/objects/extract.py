@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
+from gitstore.objects import limits
 from gitstore.objects.cores import core_count
-from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.database import ObjectDatabase, TooLarge
 from gitstore.objects.files import Progress
-from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.oid import Oid
 from gitstore.objects.permissions import open_up
 from gitstore.objects.stored import StoredFile, link_goal
 from gitstore.objects.tree import Mode
@@ -29,9 +30,9 @@ def extract(
 ) -> None:
     """Write files, as `stored.files` gives them, below `target`, a directory of ours alone.
 
-    Every blob is checked against its id before it is written. Raises `Corrupt` for one that is not
-    what it should be, and `GitstoreError` if the disk is full; `target` is then half-written, so
-    callers extract into a `staging` directory.
+    Every blob is checked against its id: a part before it is written, a large one at its end. Raises
+    `Corrupt` for one that is not what it should be, and `GitstoreError` if the disk is full; `target` is
+    then half-written, so callers extract into a `staging` directory.
     """
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-read") as pool:
         under_way: deque[Future[int]] = deque()
@@ -97,8 +98,11 @@ def _file_jobs(database: ObjectDatabase, file: StoredFile, path: Path) -> Iterat
     output = _Output(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
     offset = 0
     for blob in file.blobs:
+        size = database.size(blob)
+        if blob != file.entry and size > limits.PART:
+            raise TooLarge(blob, f"it is a part of {size:,} bytes, where at most {limits.PART:,} are read")
         yield _Join(database, blob, output, offset)
-        offset += database.size(blob)
+        offset += size
 
 
 class _Output:
@@ -121,9 +125,10 @@ class _Join:
         self._offset = offset
 
     def __call__(self) -> int:
-        content = self._database.read_as(Kind.BLOB, self._blob)
-        view, offset = memoryview(content), self._offset
-        while view:
-            written = os.pwrite(self._output.descriptor, view, offset)
-            view, offset = view[written:], offset + written
-        return len(content)
+        offset = self._offset
+        for piece in self._database.pieces(self._blob):
+            view = memoryview(piece)
+            while view:
+                written = os.pwrite(self._output.descriptor, view, offset)
+                view, offset = view[written:], offset + written
+        return offset - self._offset

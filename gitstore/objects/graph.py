@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt
 from gitstore.objects import commit, tag, tree
-from gitstore.objects.database import BrokenObject, ObjectDatabase
+from gitstore.objects.database import BrokenObject, ObjectDatabase, TooLarge
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.tree import Mode
 
@@ -33,7 +32,7 @@ LEAF = Node(Kind.BLOB, ())
 
 def references(database: ObjectDatabase, oid: Oid) -> list[Reference]:
     """What a tag, commit or tree refers to; submodules are not ours. Raises `Corrupt`."""
-    return list(map(Reference._make, _references(oid, *database.read(oid))))
+    return list(map(Reference._make, _references(oid, *database.read_inner(oid))))
 
 
 def _references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, bool, bytes]]:
@@ -56,7 +55,7 @@ def _references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, bool, b
 def walk(database: ObjectDatabase, roots: Iterable[Oid], is_wanted: Callable[[Oid], bool]) -> Iterator[Oid]:
     """What can be reached from `roots` by way of wanted objects alone, each once; blobs are not read.
 
-    An object that cannot be read is the end of its way.
+    An object that cannot be read is the end of its way. Raises `TooLarge`.
     """
     seen = set()
     stack = [(root, False) for root in roots]
@@ -67,9 +66,13 @@ def walk(database: ObjectDatabase, roots: Iterable[Oid], is_wanted: Callable[[Oi
         seen.add(oid)
         yield oid
         if not is_leaf:
-            with suppress(Corrupt):
-                found = _references(oid, *database.read(oid))
-                stack += [(child, is_leaf) for child, is_leaf, _ in found]
+            try:
+                found = _references(oid, *database.read_inner(oid))
+            except TooLarge:
+                raise  # what lies behind it is there, and gc must not take it for dead
+            except Corrupt:
+                continue
+            stack += [(child, is_leaf) for child, is_leaf, _ in found]
 
 
 def topological(
@@ -89,7 +92,7 @@ def topological(
             if done:
                 order.append(oid)
             elif oid not in nodes:
-                kind, content = database.read(oid)
+                kind, content = database.read_inner(oid)
                 found = _references(oid, kind, content)
                 if absent:
                     found = [each for each in found if each[0] not in absent]

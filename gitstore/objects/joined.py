@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gitstore.errors import GitstoreError
+from gitstore.objects import limits
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Identified, Progress
 from gitstore.objects.oid import Kind, Oid
@@ -85,7 +86,7 @@ class Joined:
     def _part(self, number: int) -> bytes:
         content = self._recent.pop(number, None)
         if content is None:
-            content = self._database.read_as(Kind.BLOB, self.blobs[number])
+            content = self._database.read_as(Kind.BLOB, self.blobs[number], at_most=limits.PART)
         self._recent[number] = content
         if len(self._recent) > _PARTS:
             del self._recent[next(iter(self._recent))]

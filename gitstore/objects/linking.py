@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt, GitstoreError
-from gitstore.objects import copying
+from gitstore.objects import copying, limits
 from gitstore.objects.carrying import carry_over
 from gitstore.objects.collect import MOST_DEAD
 from gitstore.objects.deflate import deflate
@@ -173,7 +173,7 @@ def _write(target: Repository, source: Repository, plain: dict[Pack, list[int]],
             ordered = sorted(positions, key=pack.index.offset)
             carry_over((Packed(pack, position) for position in ordered), writer)
         for oid in sorted(loose):
-            kind, content = source.objects.read(oid)
+            kind, content = source.objects.read(oid, at_most=limits.IN_MEMORY)
             writer.append(oid, entry_header(kind, len(content)) + deflate(content))
         written = writer.finish()
     return written.size if written is not None else 0

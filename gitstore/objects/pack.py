@@ -12,7 +12,7 @@ from typing import NamedTuple
 from isal import isal_zlib
 
 from gitstore.errors import Corrupt
-from gitstore.objects import pack_format
+from gitstore.objects import limits, pack_format
 from gitstore.objects.deflate import inflate, inflate_pieces
 from gitstore.objects.descriptors import PACK_FILES
 from gitstore.objects.oid import Kind, Oid
@@ -24,6 +24,9 @@ SUFFIXES = (".idx", ".rev", ".bitmap", ".pack", ".keep")
 
 
 _BLOCK = 4 * 1024 * 1024
+_FEED = 256 * 1024
+_DELTA_START = 128  # bytes of an entry that hold its header, its base, and the two sizes that follow
+_DEEPEST_CHAIN = 4096  # git makes none deeper: pack.depth has 12 bits
 
 
 class Packed(NamedTuple):
@@ -135,7 +138,7 @@ class Pack:
         if kind is None:
             raise Corrupt(f"{where} is a delta, in a pack of ours")
         try:
-            content_id = Oid.of_pieces(kind, size, inflate_pieces(memoryview(data)[length:], size))
+            content_id = Oid.of_pieces(kind, size, inflate_pieces([memoryview(data)[length:]], size))
         except ValueError as error:
             raise Corrupt(f"{where}: {error}") from error
         if content_id != oid:
@@ -151,19 +154,59 @@ class Pack:
         start, _ = self.span(position)
         return self._parse(self._pread(pack_format.ENTRY_HEADER_MAX, start), position)
 
-    def read(self, position: int) -> tuple[Kind, bytes] | None:
+    def read(self, position: int, at_most: int = limits.PART) -> tuple[Kind, bytes] | None:
         """The object, not yet checked against its id, or `None` if it is stored as a delta.
 
-        Raises `Corrupt` if the entry cannot be read.
+        Raises `Corrupt` if the entry cannot be read, and `limits.TooMuch` if it is larger than allowed:
+        a blob of more than `at_most` bytes, or anything else over the limit of its kind.
         """
+        start, end = self.span(position)
+        if end - start > limits.MIB:  # of a stored stream that is as much memory, so look first
+            kind, size, _ = self.header(position)
+            if kind is None:
+                return None
+            limits.check(kind, size, at_most)
         data = self.entry_bytes(position)
         try:
             kind, size, length = pack_format.parse_entry_header(data)
             if kind is None:
                 return None
+            limits.check(kind, size, at_most)
             return kind, inflate(memoryview(data)[length:], size)
+        except limits.TooMuch:
+            raise
         except ValueError as error:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
+
+    def pieces(self, position: int) -> Iterator[bytes]:
+        """The content of an object that is no delta, in pieces, not yet checked. Raises `Corrupt`."""
+        start, end = self.span(position)
+        header = self.header(position)
+        offsets = range(start + header.length, end, _FEED)
+        try:
+            yield from inflate_pieces((self._pread(min(_FEED, end - at), at) for at in offsets), header.size)
+        except ValueError as error:
+            raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
+
+    def largest_in_chain(self, position: int) -> int:
+        """The size of the largest object that it takes to read a delta, as entries say. Raises `Corrupt`."""
+        offset, _ = self.span(position)
+        largest = 0
+        for _ in range(_DEEPEST_CHAIN):
+            data = self._pread(_DELTA_START, offset)
+            try:
+                kind, size, length = pack_format.parse_entry_header(data)
+                if kind is not None:
+                    return max(largest, size)
+                base, result, back, oid = pack_format.parse_delta(data, length)
+            except ValueError as error:
+                raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
+            largest = max(largest, base, result)
+            at = self.index.find(oid) if oid is not None else None
+            if back > offset - pack_format.PACK_HEADER_SIZE or (oid is not None and at is None):
+                break
+            offset = self.index.offset(at) if at is not None else offset - back
+        raise Corrupt(f"{self.path}: object {self.index.oid(position)} is a delta without a base")
 
     def blocks(self, size: int) -> Iterator[bytes]:
         """The whole file from its start, in blocks."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ _TYPES: dict[int, Kind | None] = {
     7: None,  # OBJ_REF_DELTA
 }
 
+_OFS_DELTA = 6
 _PACK_VERSION = 2
 _INDEX_SIGNATURE = b"\xfftOc\x00\x00\x00\x02"
 _LARGE_OFFSET = 0x80000000
@@ -85,6 +87,50 @@ def parse_entry_header(data: bytes) -> EntryHeader:
     if number not in _TYPES:
         raise ValueError(f"{number} is not a type of entry")
     return EntryHeader(_TYPES[number], size, length)
+
+
+class DeltaStart(NamedTuple):
+    """The start of a delta: the sizes of its base and of its result, and where the base is.
+
+    That is so many bytes before the delta's own entry, or what has the id.
+    """
+
+    base: int
+    result: int
+    back: int
+    oid: Oid | None
+
+
+def parse_delta(data: bytes, length: int) -> DeltaStart:
+    """The start of a delta in an entry whose header has `length` bytes; `ValueError` if it is broken."""
+    is_offset = data[0] >> 4 & 7 == _OFS_DELTA
+    at, back = length, 0
+    try:
+        if is_offset:
+            back = data[at] & 0x7F
+            while data[at] & 0x80:
+                at += 1
+                back = (back + 1) << 7 | data[at] & 0x7F
+            at += 1
+        else:
+            at += TRAILER_SIZE
+        start = zlib.decompressobj().decompress(data[at:], 2 * ENTRY_HEADER_MAX)
+        base, at_result = _size(start, 0)
+        result, _ = _size(start, at_result)
+    except (IndexError, zlib.error):
+        raise ValueError("the start of a delta is broken") from None
+    return DeltaStart(base, result, back, None if is_offset else Oid(data[length : length + TRAILER_SIZE]))
+
+
+def _size(data: bytes, at: int) -> tuple[int, int]:
+    """A size as a delta has it, seven bits in each byte, and where it ends. Raises `IndexError`."""
+    size = shift = 0
+    more = True
+    while more:
+        size |= (data[at] & 0x7F) << shift
+        more = data[at] >= 0x80
+        at, shift = at + 1, shift + 7
+    return size, at
 
 
 def index(entries: Iterable[Entry], pack_checksum: bytes) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import pygit2
 
@@ -31,6 +32,8 @@ BIG_FILE_THRESHOLD = "256k"
 
 
 pygit2.settings.mwindow_file_limit = MOST  # else libgit2 keeps every pack open that it has used
+
+_Answer = TypeVar("_Answer")
 
 _EXPIRE = "2.weeks.ago"
 """git's own default for `gc.pruneExpire`."""
@@ -128,7 +131,7 @@ class Repository:
     def objects(self) -> ObjectDatabase:
         """All objects of the repository."""
         # Not a method of ours, which would make a circle: packs close as soon as we are gone.
-        return ObjectDatabase(self.common / "objects", partial(_read_delta, self._pygit2))
+        return ObjectDatabase(self.common / "objects", _Deltas(self._pygit2))
 
     @cached_property
     def refs(self) -> Refs:
@@ -274,15 +277,26 @@ class Repository:
             self.set_config("core.bigFileThreshold", BIG_FILE_THRESHOLD)
 
 
-def _read_delta(repository: pygit2.Repository, oid: Oid) -> tuple[Kind, bytes]:
-    """Let libgit2 read what is stored as a delta."""
-    try:
-        number, content = repository.odb.read(str(oid))
-    except KeyError as error:
-        raise MissingObject(oid) from error
-    except pygit2.GitError as error:
-        raise BrokenObject(oid, str(error)) from error
-    return Kind(int(number)), content
+class _Deltas:
+    """Lets libgit2 read what is stored as a delta."""
+
+    def __init__(self, repository: pygit2.Repository) -> None:
+        self._odb = repository.odb
+
+    def header(self, oid: Oid) -> tuple[Kind, int]:
+        return self._asked(self._odb.read_header, oid)
+
+    def read(self, oid: Oid) -> tuple[Kind, bytes]:
+        return self._asked(self._odb.read, oid)
+
+    def _asked(self, ask: Callable[[str], tuple[int, _Answer]], oid: Oid) -> tuple[Kind, _Answer]:
+        try:
+            number, answer = ask(str(oid))
+        except KeyError as error:
+            raise MissingObject(oid) from error
+        except pygit2.GitError as error:
+            raise BrokenObject(oid, str(error)) from error
+        return Kind(int(number)), answer
 
 
 def _refused(path: Path, error: pygit2.GitError) -> GitstoreError:

@@ -181,7 +181,7 @@ def _converted(
         made = ObjectDatabase(objects)
         for each in converted.values():
             if writer is not None and each.stored != each.raw and each.stored in made:
-                writer.add(*made.read(each.stored))
+                writer.add(*made.read(each.stored, at_most=made.size(each.stored)))
 
 
 def _entries(

@@ -8,13 +8,12 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt
-from gitstore.objects import parts, tree
+from gitstore.objects import limits, parts, tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.tree import Mode, TreeEntry
 
-DEEPEST = 256
-"""Directories below one another, at the most: nobody's are deeper, but a hostile tree's may be."""
+DEEPEST = limits.DEEPEST
 
 _SUFFIX = parts.SUFFIX.encode()
 
@@ -45,9 +44,48 @@ def files(database: ObjectDatabase, root: Oid, *, joined: bool) -> Iterator[Stor
     they are directories like others (a code tree, where the name means nothing). Links come as files
     with mode `Mode.LINK`. Raises `Corrupt` for a tree that gitstore cannot have written: a name or a
     link that would lead elsewhere, a name that is there twice, parts that are not in sequence, a
-    submodule.
+    submodule; and, before the first file, for more paths or parts than `limits` has.
     """
+    check_paths(database, root, joined=joined)
     return _files(database, root, PurePosixPath(), joined=joined)
+
+
+class _Extent(NamedTuple):
+    """How many paths and parts a tree has, counted as often as they are there, and how deep it is."""
+
+    paths: int
+    parts: int
+    depth: int
+
+
+def check_paths(database: ObjectDatabase, root: Oid, *, joined: bool) -> None:
+    """Raise `Corrupt` if a tree has more paths or parts than anybody's, or lies too deep.
+
+    A few trees that are named many times can have more paths than could ever be listed. Each is read once.
+    """
+    extent = _extent(database, root, joined, {}, 0)
+    if extent.paths > limits.PATHS:
+        raise Corrupt(f"tree {root} has {extent.paths:,} paths, where at most {limits.PATHS:,} are read")
+    if extent.parts > limits.PARTS:
+        raise Corrupt(f"tree {root} has {extent.parts:,} parts, where at most {limits.PARTS:,} are read")
+
+
+def _extent(database: ObjectDatabase, oid: Oid, joined: bool, seen: dict[Oid, _Extent], at: int) -> _Extent:
+    paths = part_count = depth = 0
+    for entry in read_tree(database, oid):
+        paths += 1
+        if entry.is_tree and joined and entry.name.endswith(_SUFFIX):
+            part_count += len(read_tree(database, entry.oid))
+        elif entry.is_tree:
+            below = seen.get(entry.oid)
+            if at + 1 + (below.depth if below is not None else 0) > DEEPEST:
+                raise Corrupt(f"tree {entry.oid} lies more than {DEEPEST} directories deep")
+            if below is None:
+                below = _extent(database, entry.oid, joined, seen, at + 1)
+            paths, part_count = paths + below.paths, part_count + below.parts
+            depth = max(depth, below.depth + 1)
+    seen[oid] = _Extent(paths, part_count, depth)
+    return seen[oid]
 
 
 def file_entries(database: ObjectDatabase, root: Oid) -> dict[PurePosixPath, FileEntry]:
@@ -115,7 +153,7 @@ def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
 
 def link_goal(database: ObjectDatabase, oid: Oid) -> str:
     """What a stored link points to."""
-    return os.fsdecode(database.read_as(Kind.BLOB, oid))
+    return os.fsdecode(database.read_as(Kind.BLOB, oid, at_most=limits.LINK))
 
 
 def leads_out(path: PurePosixPath, goal: str) -> bool:

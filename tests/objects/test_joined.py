@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.objects import stored
+from gitstore.objects import limits, stored
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.files import identify
 from gitstore.objects.joined import Content, Joined, OnDisk, Piece, same_bytes
@@ -33,9 +33,9 @@ class Counting(ObjectDatabase):
         super().__init__(directory)
         self.reads: list[Oid] = []
 
-    def read_as(self, kind: Kind, oid: Oid) -> bytes:
+    def read_as(self, kind: Kind, oid: Oid, *, at_most: int = limits.PART) -> bytes:
         self.reads.append(oid)
-        return super().read_as(kind, oid)
+        return super().read_as(kind, oid, at_most=at_most)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
+from gitstore.objects import limits
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.reachable import reachable
 from gitstore.objects.repository import Repository
@@ -157,6 +158,16 @@ def test_a_missing_object(here: Path) -> None:
 def test_an_unfinished_merge_of_something_that_git_pruned(here: Path) -> None:
     (here / ".git" / "MERGE_HEAD").write_text(f"{'1' * 40}\n")
     assert blob(b"first\n") in reachable(Repository.discover(here))
+
+
+def test_what_lies_behind_something_too_large_is_not_given_up(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that a reflog alone mentions, with a message that nobody reads into memory."""
+    forgotten_by_its_branch(here)
+    monkeypatch.setitem(limits._INNER, Kind.COMMIT, 100)
+    with pytest.raises(Corrupt, match="at most 100 are read"):
+        reachable(Repository.discover(here))
 
 
 def test_what_a_graft_hides_is_needed(here: Path) -> None:

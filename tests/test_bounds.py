@@ -1,0 +1,243 @@
+"""Hostile repositories: what is too large, too deep or too many is refused before memory is taken."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gitstore import export, snapshot, verify
+from gitstore.diffing import diff
+from gitstore.errors import Corrupt, GitstoreError
+from gitstore.model import Model
+from gitstore.objects import commit, limits, parts, tag, tree
+from gitstore.objects.database import TooLarge
+from gitstore.objects.deflate import deflate
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.pack_format import entry_header
+from gitstore.objects.pack_writer import PackWriter
+from gitstore.objects.repository import Repository
+from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.snapshot import Snapshot
+from tests.support.commands import Git, Run
+from tests.support.content import MIB, noise
+from tests.support.models import again, put, take
+
+TIB = 1024**4
+
+
+def claim(repository: Repository, kind: Kind, size: int, content: bytes = b"x") -> Oid:
+    """An object whose entry says it has `size` bytes; the id is that of its content."""
+    oid = Oid.of(kind, content)
+    with PackWriter(repository.common / "objects" / "pack") as writer:
+        writer.append(oid, entry_header(kind, size) + deflate(content))
+        writer.finish()
+    repository.objects.refresh()
+    return oid
+
+
+def add(repository: Repository, kind: Kind, content: bytes) -> Oid:
+    with repository.writer() as writer:
+        oid = writer.add(kind, content)
+        writer.finish()
+    return oid
+
+
+def directory(repository: Repository, entries: dict[str, tuple[int, Oid]]) -> Oid:
+    listed = [TreeEntry(mode, name.encode(), oid) for name, (mode, oid) in entries.items()]
+    return add(repository, Kind.TREE, tree.encode(listed))
+
+
+def forge(model: Model, name: str, **instead: Oid) -> Snapshot:
+    """A snapshot like v1, with other trees or settings, whose tag agrees with that."""
+    repository = again(model).repository
+    ref = f"refs/tags/{name}"
+    v1 = snapshot.read(repository, "refs/tags/v1", repository.refs.get("refs/tags/v1") or Oid(bytes(20)))
+    assert v1 is not None
+    held = {"code": v1.code, "state": v1.state, "settings": v1.settings_blob} | instead
+    top = directory(
+        repository,
+        {
+            "code": (Mode.TREE, held["code"]),
+            "state": (Mode.TREE, held["state"]),
+            "settings.yaml": (Mode.FILE, held["settings"]),
+        },
+    )
+    who = "A <a@example.org> 1700000000 +0000"
+    taken = add(repository, Kind.COMMIT, commit.encode(top, [], who, "forged"))
+    trailers = dict(v1.tag.trailers) | {
+        "Code-Tree": str(held["code"]),
+        "State-Tree": str(held["state"]),
+        "Settings-Blob": str(held["settings"]),
+    }
+    oid = add(repository, Kind.TAG, tag.encode(taken, name, who, "forged", trailers))
+    (repository.common / ref).write_text(f"{oid}\n")
+    made = snapshot.read(again(model).repository, ref, oid)
+    assert made is not None
+    return made
+
+
+@contextmanager
+def little_memory(most: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture
+def v1(model: Model) -> Snapshot:
+    put(model, "initial", {"w.bin": b"weights"})
+    return take(model, "v1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [
+        (Kind.TAG, limits.TAG),
+        (Kind.COMMIT, limits.COMMIT),
+        (Kind.TREE, limits.TREE),
+        (Kind.BLOB, limits.PART),
+    ],
+)
+def test_an_object_that_says_it_is_too_large(repository: Repository, kind: Kind, limit: int) -> None:
+    oid = claim(repository, kind, limit + 1)
+    with pytest.raises(TooLarge, match=f"at most {limit:,} are read"):
+        repository.objects.read(oid)
+    assert repository.objects.header(oid) == (kind, limit + 1)
+
+
+def test_a_loose_object_that_is_too_large(repository: Repository, git: Git) -> None:
+    words = ("hash-object", "-w", "--stdin")
+    oid = Oid.parse(git(*words, cwd=repository.directory, stdin=bytes(64 * MIB)).strip())
+    with little_memory(8 * MIB):
+        with pytest.raises(TooLarge):
+            repository.objects.read(oid)
+        assert repository.objects.header(oid) == (Kind.BLOB, 64 * MIB)
+        repository.objects.check(oid)
+
+
+def test_a_delta_of_something_large(
+    repository: Repository, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read may be small, and all that it builds on large."""
+    base = noise(100_000)
+    contents = [base, base[:60_000] + b"changed" + base[60_000:], base[:50_000]]
+    words = ("hash-object", "-w", "--stdin")
+    oids = [Oid.parse(git(*words, cwd=repository.directory, stdin=each).strip()) for each in contents]
+    pack = str(repository.common / "objects" / "pack" / "pack")
+    lines = "".join(f"{oid}\n" for oid in oids).encode()
+    for offsets in ((), ("--delta-base-offset",)):
+        git("pack-objects", "--quiet", *offsets, pack, cwd=repository.directory, stdin=lines)
+        git("prune-packed", cwd=repository.directory)
+        objects = Repository(repository.common).objects
+        for oid, content in zip(oids, contents, strict=True):
+            assert objects.read(oid) == (Kind.BLOB, content)
+            assert objects.header(oid) == (Kind.BLOB, len(content))
+            assert b"".join(objects.pieces(oid)) == content
+        deltas = [
+            oid
+            for oid in oids
+            if (packed := objects.find(oid)) and not packed.pack.header(packed.position).kind
+        ]
+        assert deltas
+        with monkeypatch.context() as patch:
+            patch.setattr(limits, "IN_MEMORY", 90_000)
+            with pytest.raises(
+                TooLarge, match=r"it is a delta that takes an object of 100,\d\d\d bytes to read"
+            ):
+                objects.read(deltas[0])
+        for path in (repository.common / "objects" / "pack").iterdir():
+            path.unlink()
+        for each in contents:
+            git(*words, cwd=repository.directory, stdin=each)
+
+
+def test_a_large_file_of_code_is_streamed(model: Model, v1: Snapshot, tmp_path: Path) -> None:
+    blob = add(v1.repository, Kind.BLOB, bytes(64 * MIB))
+    v2 = forge(model, "v2", code=directory(v1.repository, {"large": (Mode.FILE, blob)}))
+    with little_memory(24 * MIB):
+        export.export(v2, tmp_path / "out")
+        report = verify.verify(v2.repository, [(v2.ref, v2.oid)])
+    assert report.problems == ()
+    assert (tmp_path / "out" / "code" / "large").stat().st_size == 64 * MIB
+
+
+def test_a_large_object_that_is_damaged(repository: Repository) -> None:
+    oid = claim(repository, Kind.BLOB, 8 * MIB, bytes(8 * MIB - 1))
+    with pytest.raises(Corrupt):
+        repository.objects.check(oid)
+
+
+def exploding(repository: Repository) -> Oid:
+    """Twelve trees that have 10^12 paths."""
+    oid = directory(repository, {"file": (Mode.FILE, add(repository, Kind.BLOB, b"x"))})
+    for _ in range(12):
+        oid = directory(repository, {f"d{number}": (Mode.TREE, oid) for number in range(10)})
+    return oid
+
+
+def deep(repository: Repository) -> Oid:
+    oid = add(repository, Kind.TREE, b"")
+    with repository.writer() as writer:
+        for _ in range(3000):
+            oid = writer.add(Kind.TREE, tree.encode([TreeEntry(Mode.TREE, b"d", oid)]))
+        writer.finish()
+    return oid
+
+
+@pytest.mark.parametrize("where", ["code", "state"])
+@pytest.mark.parametrize(
+    ("bomb", "why"),
+    [(exploding, "paths, where at most 1,000,000 are read"), (deep, "more than 256 directories deep")],
+)
+def test_a_tree_that_explodes(
+    model: Model,
+    v1: Snapshot,
+    run: Run,
+    tmp_path: Path,
+    where: str,
+    bomb: Callable[[Repository], Oid],
+    why: str,
+) -> None:
+    made = forge(model, "v2", **{where: bomb(v1.repository)})
+    for words in (
+        ["show", "v2"],
+        ["export", "v2", str(tmp_path / "out")],
+        ["evaluate", "v2", "-p", "values=[1.0]"],
+        ["diff", "v1", "v2"],
+    ):
+        done = run(*words, cwd=model.directory)
+        assert (done.code, why in done.stderr, len(done.stderr.splitlines()) <= 2) == (12, True, True), done
+    (problem,) = verify.verify(made.repository, [(made.ref, made.oid)]).problems
+    assert why in problem.message
+    assert run("list", cwd=model.directory).code in (0, 12)
+
+
+def test_settings_that_are_too_large(model: Model, v1: Snapshot, run: Run) -> None:
+    forge(model, "v2", settings=claim(v1.repository, Kind.BLOB, 4 * TIB))
+    for command, why in (("show", "at most 1,048,576 are read"), ("verify", "(settings.yaml)")):
+        done = run(command, "v2", cwd=model.directory)
+        assert (done.code, why in done.stderr) == (12, True), done
+
+
+def test_a_part_that_says_it_has_4_tib(model: Model, v1: Snapshot, tmp_path: Path) -> None:
+    part = (Mode.FILE, claim(v1.repository, Kind.BLOB, 4 * TIB))
+    held = directory(v1.repository, {parts.part_name(0).decode(): part, parts.part_name(1).decode(): part})
+    v2 = forge(model, "v2", state=directory(v1.repository, {"w.parts": (Mode.TREE, held)}))
+    with pytest.raises(TooLarge, match="it is a part of"):
+        export.export(v2, tmp_path / "out")
+    assert list(tmp_path.glob("out*")) == []
+
+
+def test_a_link_with_a_long_target(model: Model, v1: Snapshot, tmp_path: Path) -> None:
+    target = add(v1.repository, Kind.BLOB, b"d/" * 3000)
+    v2 = forge(model, "v2", code=directory(v1.repository, {"link": (Mode.LINK, target)}))
+    with pytest.raises(GitstoreError, match="at most 4,096 are read"):
+        diff.compare(v1, v2)
+        export.export(v2, tmp_path / "out")
