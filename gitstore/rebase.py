@@ -1,4 +1,4 @@
-"""Moving a derived model to another snapshot of its base: that one's code, and all else as it was.
+"""Moving a derived model to another snapshot of its base: its code, and what it changed in the settings.
 
 One commit on the model's branch does it. Its second parent is the new base's commit, so that ordinary
 ancestry keeps the new base whatever becomes of its tag, as it keeps the old one. The model's states,
@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gitstore import base_repository, compatibility, inheritance, kinship, settings
+from gitstore import base_repository, compatibility, inheritance, kinship, settings, settings_merge
 from gitstore.base_repository import Reached
 from gitstore.branch import Branch
 from gitstore.compatibility import Misfit
+from gitstore.diffing.settings_diff import KeyChange
 from gitstore.errors import GitstoreError
 from gitstore.inheritance import check_there
 from gitstore.kinship import called
@@ -30,6 +31,7 @@ from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.reference import Elsewhere
 from gitstore.settings import BasedOn
+from gitstore.settings_merge import Conflict, Merged
 from gitstore.snapshot import Snapshot
 from gitstore.working_code import in_the_way
 
@@ -39,7 +41,8 @@ class Rebased:
     """What a rebase did.
 
     `commit` is the new one; `None` if the model was based on the snapshot already. `misfits` are those
-    that came with the new base; `other_packages` says that it asks for packages that the model does not.
+    that came with the new base; `changes` are keys of the settings that have its values now, `conflicts`
+    those that the model had changed, too, and keeps. `other_packages` says that packages still differ from its.
     With `url`, the base is in another repository, and `brought` are bytes of packs that came from there.
     """
 
@@ -48,6 +51,8 @@ class Rebased:
     before: BasedOn
     commit: Oid | None
     misfits: tuple[Misfit, ...] = ()
+    changes: tuple[KeyChange, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     other_packages: bool = False
     url: str | None = None
     brought: Brought = NOTHING
@@ -106,12 +111,21 @@ def _rebase(
         raise Incompatible(model, base, misfits)
     if not force:
         _check_own_commits(here, before)
-    commit, brought = _move(here, before, base, reached)
+    merged = _merged(here, before, base)
+    commit, brought = _move(here, before, base, reached, merged)
     set_writable(model.directory / here.code, writable=False)
     model.repository.maintain()
-    other_packages = base.settings.packages != here.settings.packages
-    now = Model.open(model.directory)
-    return Rebased(now, base, before, commit, misfits, other_packages, url, brought)
+    other_packages = base.settings.packages != settings.parse(merged.content).packages
+    now, told = Model.open(model.directory), (misfits, merged.changes, merged.conflicts)
+    return Rebased(now, base, before, commit, *told, other_packages, url, brought)
+
+
+def _merged(here: Branch, before: BasedOn, base: Snapshot) -> Merged:
+    """The model's settings, with what has changed in those of its base."""
+    old = committed_file(here.model.repository, Oid.parse(before.commit), SETTINGS)
+    own = here.settings_content
+    new = base.settings_content
+    return settings_merge.merge(own, old=old if old is not None else new, new=new)
 
 
 def _misfits(here: Branch, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
@@ -132,18 +146,20 @@ def _check_own_commits(here: Branch, before: BasedOn) -> None:
         )
 
 
-def _move(here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None) -> tuple[Oid, Brought]:
+def _move(
+    here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None, merged: Merged
+) -> tuple[Oid, Brought]:
     """Make the commit, once nothing would be lost by it, and let the files follow.
 
     The base of a reference model is brought first, by the same write.
     """
     repository = here.model.repository
-    lock = _lock(here, before, base)
+    lock = _lock(here, before, base, merged)
     paths = [here.code, PurePosixPath(SETTINGS), *lock]
     here.check_clean(paths)
     _check_room(here, base)
     based_on = inheritance.based_on(base, reached.url if reached is not None else None)
-    content = settings.set_keys(here.settings_content, {"based_on": based_on})
+    content = settings.set_keys(merged.content, {"based_on": based_on})
     with repository.writer() as writer:
         check_there(base)
         brought = base_repository.bring(repository, reached) if reached is not None else NOTHING
@@ -162,12 +178,14 @@ def _move(here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None
     return commit, brought
 
 
-def _lock(here: Branch, before: BasedOn, base: Snapshot) -> dict[PurePosixPath, FileEntry | None]:
+def _lock(
+    here: Branch, before: BasedOn, base: Snapshot, merged: Merged
+) -> dict[PurePosixPath, FileEntry | None]:
     """The change of packages.lock: none where the model has one of its own, or asks for other packages."""
     path = PurePosixPath(LOCK)
     own, old = here.entry(path), here.entry(path, Oid.parse(before.commit))
     new = (int(Mode.FILE), base.lock) if base.lock is not None else None
-    if own != old or own == new or base.settings.packages != here.settings.packages:
+    if own != old or own == new or base.settings.packages != settings.parse(merged.content).packages:
         return {}
     return {path: new}
 

@@ -215,6 +215,7 @@ class TestPackagesLock:
     ) -> None:
         self.lock(model, git, "1\n")
         cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats").model
+        retype(cats, git, "name: cats", "name: cats\npackages: {requirements: [numpy==1.0.0]}")
         retype(model, git, "name: digits", "name: digits\npackages: {requirements: [numpy==2.0.0]}")
         self.lock(model, git, "2\n")
         take(model, "v2")
@@ -222,10 +223,27 @@ class TestPackagesLock:
         assert done == Outcome(
             0,
             "",
-            "warning: packages: digits@v2 asks for others; cats keeps its own\n"
+            "warning: packages.requirements.numpy: digits@v2 has 2.0.0, cats keeps 1.0.0\n"
+            "warning: packages: those of cats differ from those of digits@v2\n"
             "Rebased cats from digits@v1 on digits@v2\n",
         )
         assert (cats.directory / "packages.lock").read_text() == "1\n"
+
+    def test_it_comes_with_the_packages(
+        self, model: Model, git: Git, tmp_path: Path, gitstore: Gitstore
+    ) -> None:
+        self.lock(model, git, "1\n")
+        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats").model
+        retype(model, git, "name: digits", "name: digits\npackages: {requirements: [numpy==2.0.0]}")
+        self.lock(model, git, "2\n")
+        take(model, "v2")
+        done = gitstore("rebase", "digits@v2", cwd=cats.directory)
+        assert (
+            done.stderr.splitlines()[0] == 'settings: packages: (none) -> {"requirements": ["numpy==2.0.0"]}'
+        )
+        assert again(cats).settings.packages.requirements == ("numpy==2.0.0",)
+        assert (cats.directory / "packages.lock").read_text() == "2\n"
+        assert git("status", "--porcelain", cwd=cats.directory) == ""
 
 
 class TestRefusals:
@@ -513,6 +531,8 @@ class TestCommand:
             "before": "digits@v1",
             "commit": git("rev-parse", "dogs", cwd=dogs.directory).strip(),
             "misfits": [],
+            "changes": [],
+            "conflicts": [],
             "other_packages": False,
             "added_bytes": 0,
             "linked_bytes": 0,

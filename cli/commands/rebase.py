@@ -22,9 +22,11 @@ def command(
 ) -> None:
     """Move a derived model to another SNAPSHOT of its base.
 
-    One commit on the model's branch gives it the snapshot's code. Its settings, but for what they say of
-    the base, its states and its own snapshots stay as they are. What the new base's code takes or gives
-    otherwise than the model's settings promise is listed, and needs --force.
+    One commit on the model's branch gives it the snapshot's code. What has changed in the base's settings
+    since the old base, packages above all, changes in the model's, too, and is listed. Keys that the model
+    has changed itself stay, and are listed if the base changed them otherwise. packages.lock follows where
+    the packages are the base's then. States and snapshots stay as they are, and so do the types: what
+    the new base's code takes or gives otherwise than they promise is listed, and needs --force.
 
     If the base is in another repository, SNAPSHOT is looked for there, and brought here. PATH@SNAPSHOT
     or URL@SNAPSHOT says where that repository is now.
@@ -55,6 +57,8 @@ def command(
                 "before": before,
                 "commit": str(done.commit) if done.commit is not None else None,
                 "misfits": [each._asdict() for each in done.misfits],
+                "changes": [vars(each) for each in done.changes],
+                "conflicts": [each._asdict() for each in done.conflicts],
                 "other_packages": done.other_packages,
                 "added_bytes": done.brought.copied,
                 "linked_bytes": done.brought.linked,
@@ -63,8 +67,15 @@ def command(
         return
     for misfit in done.misfits:
         output.message(f"warning: {misfit.path}: {called} {misfit.problem}")
+    for change in done.changes:
+        output.message(f"settings: {change.path}: {_value(change.before)} -> {_value(change.after)}")
+    for conflict in done.conflicts:
+        output.message(
+            f"warning: {conflict.path}: {called} has {_value(conflict.base)}, {model.name} keeps"
+            f" {_value(conflict.own)}"
+        )
     if done.other_packages:
-        output.message(f"warning: packages: {called} asks for others; {model.name} keeps its own")
+        output.message(f"warning: packages: those of {model.name} differ from those of {called}")
     if done.commit is None:
         output.message(f"{model.name} is based on {called} already")
     else:
@@ -72,3 +83,12 @@ def command(
         brought = [f"{kind} {format_size(size)}" for kind, size in kinds.items() if size]
         tail = f": {', '.join(brought)}" if brought else ""
         output.message(f"Rebased {model.name} from {before} on {called}{tail}")
+
+
+def _value(value: object) -> str:
+    """A value of the settings on one line."""
+    import json
+
+    if value is None:
+        return "(none)"
+    return output.shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

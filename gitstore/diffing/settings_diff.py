@@ -53,7 +53,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[KeyCha
 def _changes(path: str, before: Any, after: Any) -> Iterator[KeyChange]:
     if before == after:
         return
-    old, new = _by_key(before), _by_key(after)
+    old, new = by_key(before), by_key(after)
     if old is None or new is None:
         yield KeyChange(path, before, after)
         return
@@ -62,7 +62,7 @@ def _changes(path: str, before: Any, after: Any) -> Iterator[KeyChange]:
         yield from _changes(f"{path}.{key}" if path else key, old.get(key), new.get(key))
 
 
-def _by_key(value: Any) -> dict[str, Any] | None:
+def by_key(value: Any) -> dict[str, Any] | None:
     """A value as a mapping, if it is one or a list whose items have names; else `None`."""
     if isinstance(value, dict):
         return value
