@@ -42,7 +42,7 @@ class Rebased:
 
     `commit` is the new one; `None` if the model was based on the snapshot already. `misfits` are those
     that came with the new base; `changes` are keys of the settings that have its values now, `conflicts`
-    those that the model had changed, too, and keeps. `other_packages` says that packages still differ from its.
+    those that the model had changed, too, and keeps. `other_packages` says that packages still differ.
     With `url`, the base is in another repository, and `brought` are bytes of packs that came from there.
     """
 
