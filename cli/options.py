@@ -58,7 +58,8 @@ def input_option(function: F) -> F:
         multiple=True,
         metavar="NAME=VALUE",
         shell_complete=candidates.inputs,
-        help="A value in JSON, or NAME=@FILE (.npy, .npz:key, .csv, .json). Once for each input.",
+        help="A value in JSON, or NAME=@FILE (.npy, .npz:key, .csv, .json). Several for one input,"
+        " @DIR/*.png and @@LIST make a batch.",
     )(function)
 
 

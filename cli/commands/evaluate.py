@@ -13,7 +13,10 @@ from gitstore.cli import candidates, options, output, surroundings
 @click.argument("reference", metavar="[REF]", required=False, shell_complete=candidates.snapshots)
 @options.input_option
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write each output to DIR/NAME.npy."
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write each output to a file in DIR: NAME.npy, or NAME.png and the like.",
 )
 @options.progress_option
 @output.json_option
@@ -38,6 +41,7 @@ def command(
     Examples:
       gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out
       gitstore evaluate dogs@v1 -p images=@image.npy
+      gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out
       gitstore evaluate -p images=@image.npy
     """
     from gitstore import reference as references

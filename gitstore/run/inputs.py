@@ -10,7 +10,7 @@ import numpy as np
 
 from gitstore.errors import InvalidInput
 from gitstore.quoting import quoted
-from gitstore.run import datafiles, literals, parameters
+from gitstore.run import batches, datafiles, literals, parameters
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter
@@ -24,29 +24,39 @@ def read_inputs(
     """The arrays that the assignments name, checked against their definitions.
 
     `NAME=VALUE` is JSON, `NAME=@FILE` a file (see `datafiles`), relative to `directory`. Text needs no
-    quotes where a single one is wanted and it could be nothing else in JSON.
+    quotes where a single one is wanted and it could be nothing else in JSON. A name that is given again, a
+    pattern and a list make a batch (see `batches`).
     Raises InvalidInput with a line for each problem of any of them.
     """
     by_name = {definition.name: definition for definition in definitions}
     arrays: dict[str, Array] = {}
-    given: list[str] = []
+    given: dict[str, list[str]] = {}
     problems: list[str] = []
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
-        if not separator:
+        texts = given.setdefault(name, [])
+        if separator:
+            texts.append(text)
+        else:
             problems.append(f"{quoted(assignment)}: {FORMS}")
-        elif name in given:
-            problems.append(f"{name}: is given twice")
-        elif name in by_name:
+    for name, texts in given.items():
+        if name in by_name and texts:
             try:
-                arrays[name] = _array(text, by_name[name], directory)
+                arrays[name] = _value(texts, by_name[name], directory)
             except ValueError as error:
                 problems.append(f"{name}: {error}")
-        given.append(name)
-    problems += parameters.problems(arrays, definitions, given=dict.fromkeys(given))
+    problems += parameters.problems(arrays, definitions, given=given)
     if problems:
         raise InvalidInput(problems)
     return arrays
+
+
+def _value(texts: Sequence[str], definition: Parameter, directory: Path) -> Array:
+    """The array of all that was given for a parameter."""
+    values = batches.expand(texts, directory)
+    if values.is_batch:
+        return batches.read(values, definition, lambda text, single: _array(text, single, directory))
+    return _array(values.texts[0], definition, directory)
 
 
 def _array(text: str, definition: Parameter, directory: Path) -> Array:

@@ -13,8 +13,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from gitstore.run import media
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
+
+# Bytes of text in an .npy file from which on its padding counts.
+_PADDED = 64 << 20
 
 
 def to_json(outputs: Mapping[str, Array]) -> dict[str, Any]:
@@ -29,12 +33,13 @@ def to_json(outputs: Mapping[str, Array]) -> dict[str, Any]:
 def write(outputs: Mapping[str, Array], directory: Path) -> list[Path]:
     """Write each output to a file in `directory`, which is made if needed; give the paths.
 
-    NAME.npy for numbers and text (numpy's fixed-width text: NULs at an item's end are lost); for bytes
-    NAME.bin if there is one item, the bytes themselves, else NAME.json, nested lists of base64.
+    NAME.npy for numbers and text (numpy's fixed-width text: NULs at an item's end are lost), or NAME.json
+    for text that would take much more so. Bytes as they are: NAME.png and the like (see `media`) for one
+    item, else a numbered file for each, NAME-00.png; with several dimensions, their numbers: NAME-0-12.png.
     Each file appears whole or not at all, and replaces an older one of its name.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    return [_write(name, array, directory) for name, array in outputs.items()]
+    return [path for name, array in outputs.items() for path in _write(name, array, directory)]
 
 
 def _plain(array: Array) -> Any:
@@ -63,17 +68,38 @@ def _plain_float(item: np.floating[Any]) -> float | str:
     return float(str(item))
 
 
-def _write(name: str, array: Array, directory: Path) -> Path:
-    if tensors.element_type(array) != "binary":
+def _write(name: str, array: Array, directory: Path) -> Iterator[Path]:
+    if tensors.element_type(array) == "binary":
+        for label, item in _items(array):
+            path = directory / f"{name}{label}{media.ending(item)}"
+            with _replaced(path) as file:
+                file.write(item)
+            yield path
+    elif array.dtype.kind == "O" and _is_uneven(array):
+        path = directory / f"{name}.json"
+        with _replaced(path) as file:
+            file.write(json.dumps(_plain(array), ensure_ascii=False).encode())
+        yield path
+    else:
         path = directory / f"{name}.npy"
         with _replaced(path) as file:
             np.save(file, array.astype(str) if array.dtype.kind == "O" else array, allow_pickle=False)
-        return path
-    single = array.ndim == 0
-    path = directory / (f"{name}.bin" if single else f"{name}.json")
-    with _replaced(path) as file:
-        file.write(array.item() if single else json.dumps(_plain(array)).encode())
-    return path
+        yield path
+
+
+def _items(array: Array) -> Iterator[tuple[str, bytes]]:
+    """Each item, and what tells its file from those of the others: its place, in as many digits for all."""
+    digits = [len(str(max(length - 1, 0))) for length in array.shape]
+    for index in np.ndindex(array.shape):
+        place = (f"-{number:0{width}}" for number, width in zip(index, digits, strict=True))
+        yield "".join(place), array.item(index)
+
+
+def _is_uneven(array: Array) -> bool:
+    """Whether text would take far more as numpy's, which gives every item the room of the longest."""
+    lengths = [len(text) for text in array.flat]
+    padded = 4 * len(lengths) * max(lengths, default=0)
+    return padded > _PADDED and padded > 16 * sum(lengths)
 
 
 @contextlib.contextmanager

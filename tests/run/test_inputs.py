@@ -128,11 +128,10 @@ def test_every_problem_at_once(tmp_path):
     ]
     assignments = ["images=@no.npy", "seed=1.5", "imags=1", "seed=1", "rate", "images"]
     assert problems(assignments, definitions, directory=tmp_path) == [
-        "images: no.npy: No such file or directory",
-        "seed: 1.5 does not fit i8",
-        "seed: is given twice",
         "'rate': write NAME=VALUE, with VALUE in JSON, or NAME=@FILE",
         "'images': write NAME=VALUE, with VALUE in JSON, or NAME=@FILE",
+        "images: no.npy: No such file or directory",
+        "seed: is given twice, and its shape () leaves no dimension open (-1)",
         "imags: settings.yaml has no parameter of this name; did you mean images?",
         "labels: is missing, settings.yaml requires it",
     ]

@@ -1,0 +1,130 @@
+"""Several values for one input: a name that is given again, `@DIR/*.png`, `@@LIST`.
+
+They become one array, along the first dimension that settings.yaml leaves open (-1): values of the whole
+shape are joined end to end there, values that lack that dimension are stacked. What cannot be is a ValueError
+whose text continues the input's name and a colon.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from gitstore.quoting import shown
+from gitstore.run import bounded
+from gitstore.run.worker.tensors import Array
+from gitstore.settings.schema import Parameter
+
+MAX_ITEMS = 1 << 20
+"""Values of one input."""
+
+ReadValue = Callable[[str, Parameter], Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Values:
+    """What was given for an input, as texts of which each is one value; whether that is meant as a batch."""
+
+    texts: tuple[str, ...]
+    is_batch: bool
+
+
+def expand(texts: Sequence[str], directory: Path) -> Values:
+    """The values that texts behind NAME= stand for. Patterns and lists are relative to `directory`.
+
+    Files that match a pattern come in the order of their names; a file called like the pattern goes before.
+    A list has one path a line, relative to the list's own directory. Raises ValueError.
+    """
+    values: list[str] = []
+    is_batch = len(texts) > 1
+    for text in texts:
+        if text.startswith("@@"):
+            values += _listed(text[2:], directory)
+        elif _is_pattern(text, directory):
+            values += _matching(text[1:], directory)
+        else:
+            values.append(text)
+            continue
+        is_batch = True
+    if len(values) > MAX_ITEMS:
+        raise ValueError(f"has {len(values):,} values, more than {MAX_ITEMS:,}")
+    return Values(tuple(values), is_batch)
+
+
+def _is_pattern(text: str, directory: Path) -> bool:
+    if not text.startswith("@") or not glob.has_magic(text):
+        return False
+    path, _, _ = text[1:].rpartition(":")  # behind it, the key of an .npz file
+    return not any(name and os.path.exists(directory / name) for name in (text[1:], path))  # noqa: PTH110
+
+
+def _matching(pattern: str, directory: Path) -> list[str]:
+    # Path.glob takes no absolute pattern.
+    found = sorted(glob.glob(pattern, root_dir=directory, recursive=True))  # noqa: PTH207
+    files = [f"@{name}" for name in found if not (directory / name).is_dir()]
+    if not files:
+        raise ValueError(f"{shown(pattern)}: no file matches")
+    return files
+
+
+def _listed(name: str, directory: Path) -> list[str]:
+    path = directory / name
+    try:
+        lines = bounded.read(path, bounded.MAX_TEXT).decode().splitlines()
+    except OSError as error:
+        raise ValueError(f"{shown(name)}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ValueError(f"{shown(name)}: {error}") from error
+    files = [f"@{path.parent / line}" for line in lines if line.strip()]
+    if not files:
+        raise ValueError(f"{shown(name)}: it lists no files")
+    return files
+
+
+def read(values: Values, definition: Parameter, read_value: ReadValue) -> Array:
+    """The array of a batch, whose values `read_value` reads one by one. Raises ValueError."""
+    if -1 not in definition.shape:
+        count = "twice" if len(values.texts) == 2 else f"{len(values.texts)} times"
+        raise ValueError(f"is given {count}, and its shape {definition.shape} leaves no dimension open (-1)")
+    axis = definition.shape.index(-1)
+    single = msgspec.structs.replace(definition, shape=definition.shape[:axis] + definition.shape[axis + 1 :])
+    size = 0
+    arrays = []
+    for text in values.texts:
+        arrays.append(read_value(text, single))
+        size += _size(arrays[-1])
+        bounded.check(size, bounded.MAX_BYTES)
+    return _combined(arrays, definition, axis)
+
+
+def _combined(arrays: Sequence[Array], definition: Parameter, axis: int) -> Array:
+    dimensions = len(definition.shape)
+    blocks = [np.expand_dims(array, axis) if array.ndim == dimensions - 1 else array for array in arrays]
+    first = blocks[0].shape
+    for number, block in enumerate(blocks, start=1):
+        if block.ndim != dimensions:
+            raise ValueError(
+                f"value {number} has the shape {arrays[number - 1].shape}: {_wanted(definition)}"
+            )
+        if block.shape[:axis] + block.shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+            shapes = f"{arrays[number - 1].shape}, which does not fit {arrays[0].shape} of value 1"
+            raise ValueError(f"value {number} has the shape {shapes}")
+    dtypes = {block.dtype for block in blocks if block.size or block.dtype.kind != "O"} or {blocks[0].dtype}
+    kinds = {"i" if dtype.kind == "u" else dtype.kind for dtype in dtypes}
+    if len(kinds) > 1 or np.result_type(*dtypes).kind not in {dtype.kind for dtype in dtypes}:
+        raise ValueError(f"its values are of different types: {', '.join(sorted(map(str, dtypes)))}")
+    return np.concatenate(blocks, axis=axis)
+
+
+def _wanted(definition: Parameter) -> str:
+    return f"settings.yaml asks for {definition.shape}"
+
+
+def _size(array: Array) -> int:
+    return sum(map(len, array.flat)) if array.dtype.kind == "O" else array.nbytes
