@@ -17,7 +17,7 @@ from gitstore.errors import GitstoreError
 from gitstore.layout import CODE, SETTINGS, STATES, TOP
 from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
-from gitstore.objects import discovery, extract, git
+from gitstore.objects import discovery, git
 from gitstore.objects.construction import construction
 from gitstore.objects.repository import Repository
 from gitstore.settings import rules
@@ -112,10 +112,10 @@ def _new(directory: Path, name: str, example: str, code: PurePosixPath, *, is_na
     """A model in a new repository. A directory that did not exist appears whole or not at all."""
     git.identity(git.nearest(directory))  # fail before anything is made if git does not know who makes it
     if not directory.is_dir():
-        with extract.staging(directory) as staging:
-            plan = _plan(staging, None, name, example, code)
-            repository = Repository.create(staging)
-            with _added(staging, plan):
+        with construction(directory, durable=False) as hidden:
+            plan = _plan(hidden, None, name, example, code)
+            repository = Repository.create(hidden)
+            with _added(hidden, plan):
                 _commit(repository, plan)
         return _created(directory, plan, adopted=False)
     # It stays the directory it is, for a shell may stand in it; .git comes last, whole.

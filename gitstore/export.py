@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 
 from gitstore import state
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
-from gitstore.objects import extract, stored
+from gitstore.objects import directories, extract, stored
+from gitstore.objects.construction import construction
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
 from gitstore.snapshot import STATE, Snapshot
+
+_HIDDEN = "export"
 
 
 def files(snapshot: Snapshot) -> list[StoredFile]:
@@ -38,12 +40,12 @@ def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: N
     empty one stays empty until all files are written; then they move in, settings.yaml last.
     Raises `GitstoreError` if it holds something already, `Corrupt` for an object that is not right.
     """
-    extract.check_free(target, "export into a new directory")
+    _check_free(target)
     found = files(snapshot)
-    with _filled(target) if target.exists() else extract.staging(target) as staging:
+    with _place(target) as directory:
         for name in (CODE, STATE):
-            (staging / name).mkdir()
-        extract.extract(snapshot.repository.objects, found, staging, progress)
+            (directory / name).mkdir()
+        extract.extract(snapshot.repository.objects, found, directory, progress)
     return sum(file.size(snapshot.repository.objects) for file in found)
 
 
@@ -56,18 +58,29 @@ def export_state(model: Model, name: str, target: Path, *, progress: Progress = 
     tree = state.saved_tree(model, name)
     if tree is None:
         raise state.not_saved(model, name)
-    extract.check_free(target, "export into a new directory")
+    _check_free(target)
     objects = model.repository.objects
     found = list(stored.files(objects, tree, joined=True))
-    with _filled(target) if target.exists() else extract.staging(target) as staging:
-        extract.extract(objects, found, staging, progress)
+    with _place(target) as directory:
+        extract.extract(objects, found, directory, progress)
     return sum(file.size(objects) for file in found)
+
+
+def _check_free(target: Path) -> None:
+    """Raise `GitstoreError` unless a directory is new, or empty but for what a killed export left."""
+    directories.sweep(target, _HIDDEN)
+    extract.check_free(target, "export into a new directory")
+
+
+def _place(target: Path) -> AbstractContextManager[Path]:
+    """A directory whose content is `target` at the end."""
+    return _filled(target) if target.exists() else construction(target, durable=False)
 
 
 @contextmanager
 def _filled(target: Path) -> Iterator[Path]:
     """A directory whose content goes to `target` at the end: a shell may stand in that, so it stays."""
-    with tempfile.TemporaryDirectory(prefix=".gitstore-", dir=target) as staging:
-        yield Path(staging)
-        for path in sorted(Path(staging).iterdir(), key=lambda path: path.name == SETTINGS):
+    with directories.hidden(target, _HIDDEN) as directory:
+        yield directory
+        for path in sorted(directory.iterdir(), key=lambda path: path.name == SETTINGS):
             path.rename(target / path.name)

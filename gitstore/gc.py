@@ -6,8 +6,8 @@ its own time; it is only counted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitstore.errors import Corrupt, GitstoreError
@@ -108,6 +108,14 @@ def gc(
         locks=orphans.stale_locks(repository),
         vanished=vanished,
         damaged=[each.path for each in worktrees.damaged(repository.common)],
+    )
+
+
+def with_leftovers(done: Collected, swept: Iterable[tuple[str, int]]) -> Collected:
+    """A collection and what crashes left elsewhere: names and bytes."""
+    more = [Item(name, size) for name, size in swept]
+    return replace(
+        done, leftovers=[*done.leftovers, *more], freed=done.freed + sum(item.size for item in more)
     )
 
 

@@ -9,6 +9,7 @@ repository have `based_on` without a `url`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
 from gitstore.objects import limits, tree
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.permissions import is_ours
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import read_tree, subtree, without
 from gitstore.quoting import quoted
@@ -151,16 +153,17 @@ class Model:
         """Make sure that states/ here are this model's.
 
         git leaves states/ alone when it switches branches, so that switching to another model's branch
-        would show that model one's own weights. An empty states/ is nobody's.
+        would show that model one's own weights. An empty states/ is nobody's. What can only be read, or is
+        somebody else's, is not written to.
         """
         claim = self.repository.git_directory / "gitstore-model"
         if self.repository.is_bare or not _holds_states(self.directory / STATES):
-            claim.unlink(missing_ok=True)
+            _write_claim(claim, None)
             return
         try:
             owner = claim.read_text()
         except FileNotFoundError:
-            claim.write_text(self.prefix)
+            _write_claim(claim, self.prefix)
             return
         if owner != self.prefix:
             this, other = self._called(self.prefix), self._called(owner)
@@ -190,6 +193,17 @@ class Model:
 def _shown(name: str) -> str:
     """The name of a model as a file has it, harmless in a message."""
     return name if name_problem(name) is None else quoted(name)
+
+
+def _write_claim(claim: Path, prefix: str | None) -> None:
+    """Note whose states/ is, where that may be noted."""
+    if not is_ours(claim.parent):
+        return
+    with suppress(OSError):
+        if prefix is None:
+            claim.unlink(missing_ok=True)
+        else:
+            claim.write_text(prefix)
 
 
 def is_derived(repository: Repository, name: str) -> bool:

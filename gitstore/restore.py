@@ -8,7 +8,6 @@ beside its place first; then each file, and the state's directory, is exchanged 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,14 +21,14 @@ from gitstore import settings, state, working_state
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
-from gitstore.objects import extract, limits
+from gitstore.objects import directories, limits
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot
 from gitstore.working_code import CodeChange
 
-_SCRATCH = ".gitstore-restore-"
+_SCRATCH = "gitstore-restore"
 
 
 class Part(Enum):
@@ -280,11 +279,7 @@ def _perform(model: Model, steps: list[_Step], *, force: bool) -> None:
 @contextmanager
 def _scratch(top: Path) -> Iterator[Path]:
     """A directory in the working copy that git does not see, gone at the end. A killed one's goes first."""
-    for path in top.glob(f"{_SCRATCH}*"):
-        extract.remove_tree(path)
-    path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=top))
-    try:
+    directories.sweep(top, _SCRATCH)
+    with directories.hidden(top, _SCRATCH) as path:
         (path / ".gitignore").write_text("*\n")
         yield path
-    finally:
-        extract.remove_tree(path)

@@ -19,6 +19,7 @@ from gitstore.model import STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, lfs, sources, stored
 from gitstore.objects.afterwards import only_warn
+from gitstore.objects.construction import construction
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -285,8 +286,8 @@ def materialise(model: Model, name: str, *, progress: Progress = lambda _: None)
             "a bare repository has no states on disk", "clone it, or gitstore export a snapshot"
         )
     target = model.states / name
-    with extract.staging(target) as staging:
-        fill(model, tree, staging, progress)
+    with construction(target, durable=False) as hidden:
+        fill(model, tree, hidden, progress)
     return target
 
 

@@ -16,7 +16,7 @@ from gitstore.model import Model
 from gitstore.objects import orphans
 from gitstore.objects.stat_cache import file_clock
 from gitstore.run import cache_check
-from gitstore.run.cache import Cache, CacheUse, Entry
+from gitstore.run.cache import Cache, CacheUse, Entry, Item
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, take, user_cache
@@ -173,6 +173,15 @@ def test_a_failure_leaves_nothing(cache: Cache, found: Snapshot, monkeypatch: py
         with pytest.raises(ZeroDivisionError):
             state(cache, found)
     assert [path for path in cache.directory.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_kill_left_is_swept(cache: Cache, found: Snapshot) -> None:
+    left = state(cache, found).parents[1] / ".x~new-y"
+    left.mkdir()
+    (left / "half").write_bytes(bytes(100))
+    assert cache.sweep(dry_run=True) == cache.sweep() == [Item(left.name, 100)]
+    assert not left.exists()
+    assert len(cache.entries()) == 1
 
 
 class TestTheLimit:

@@ -130,3 +130,12 @@ def test_a_link_that_leads_out_is_not_written(
     with pytest.raises(Corrupt, match=re.escape(f"{name} is a link to {goal}, outside the snapshot") + "$"):
         export.export(found, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_killed_export_left_is_no_obstacle(model: Model, tmp_path: Path) -> None:
+    found = take(model, "v1")
+    target = tmp_path / "out"
+    (target / ".export~new-x").mkdir(parents=True)
+    (target / ".export~new-x" / "half").touch()
+    export.export(found, target)
+    assert sorted(path.name for path in target.iterdir()) == ["code", "settings.yaml", "state"]

@@ -16,7 +16,7 @@ from gitstore import derive, export, gc, removal, snapshot, state, usage, verify
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.gc import Collected, Item
 from gitstore.model import Model
-from gitstore.objects import orphans
+from gitstore.objects import directories, orphans
 from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git, fsck
@@ -244,6 +244,21 @@ class TestLeftovers:
         assert collected(here).leftovers == [
             Item("tmp_stage_x", 70), Item(f"pack-{'4' * 40}.pack", 0)
         ]  # fmt: skip
+
+    def test_what_nobody_builds_any_more_goes_at_once(self, here: Path, git: Git) -> None:
+        """In .git, beside the states and at the top of each working copy."""
+        git("worktree", "add", "--quiet", "--detach", "../linked", cwd=here)
+        (here.parent / "linked" / "states").mkdir()
+        parents = [here / ".git/gitstore", here / "states", here, here.parent / "linked" / "states"]
+        left = [parent / f".left{number}~new-x" for number, parent in enumerate(parents)]
+        for path in left:
+            path.mkdir()
+            (path / "file").write_bytes(bytes(70))
+        with directories.hidden(here / "states", "new") as building:
+            done = gc.gc(repository(here))
+            assert building.exists()
+        assert {item.name: item.size for item in done.leftovers} == {path.name: 70 for path in left}
+        assert not any(path.exists() for path in left)
 
     def test_locks_of_git_are_named_and_stay(self, here: Path, git: Git) -> None:
         git("worktree", "add", "--quiet", "--detach", "../linked", cwd=here)

@@ -63,7 +63,10 @@ def command(
     repository = Repository.discover(ctx.obj)
     with options.byte_progress("gc", None, wanted=show_progress) as progress:
         done = gc.gc(repository, dry_run=dry_run, prune_vanished=prune_vanished, progress=progress)
-    cleared = surroundings.cache(ctx.obj).clear(dry_run=dry_run) if empty_cache else NOTHING
+    cache = surroundings.cache(ctx.obj)
+    swept = cache.sweep(dry_run=dry_run)
+    cleared = cache.clear(dry_run=dry_run) if empty_cache else NOTHING
+    done = gc.with_leftovers(done, swept)
     if as_json:
         output.data_json(_json(done, cleared, dry_run=dry_run))
     else:

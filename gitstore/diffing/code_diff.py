@@ -112,8 +112,7 @@ def _view(before: Snapshot, after: Snapshot | Model) -> Iterator[_View]:
         yield _View(after.repository, borrowed, before.tree, after.tree)
         return
     repository = after.repository
-    # A quarantine is cleared away by gc, if it takes it for what a crash left.
-    with repository.writing(), staging.quarantine(repository, before.repository) as (objects, variables):
+    with repository.reading(), staging.quarantine(repository, before.repository) as (objects, variables):
         yield _View(repository, variables, before.tree, _tree(after, objects, variables))
 
 

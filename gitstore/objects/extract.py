@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
@@ -17,7 +15,6 @@ from gitstore.objects.cores import core_count
 from gitstore.objects.database import ObjectDatabase, TooLarge
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import open_up
 from gitstore.objects.stored import StoredFile, link_goal
 from gitstore.objects.tree import Mode
 
@@ -32,7 +29,7 @@ def extract(
 
     Every blob is checked against its id: a part before it is written, a large one at its end. Raises
     `Corrupt` for one that is not what it should be, and `GitstoreError` if the disk is full; `target` is
-    then half-written, so callers extract into a `staging` directory.
+    then half-written, so callers extract into a `construction`.
     """
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-read") as pool:
         under_way: deque[Future[int]] = deque()
@@ -53,23 +50,6 @@ def check_free(target: Path, hint: str) -> None:
     """Raise `GitstoreError` unless a directory is new or empty."""
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise GitstoreError(f"{target} exists already", hint)
-
-
-@contextmanager
-def staging(target: Path) -> Iterator[Path]:
-    """A new directory beside `target` that takes its place, whole, when the block ends well.
-
-    `target` may be an empty directory, and must not exist otherwise. After an error nothing is left.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        yield directory
-        open_up(directory)
-        directory.rename(target)
-    except BaseException:
-        remove_tree(directory)
-        raise
 
 
 def remove_tree(directory: Path) -> None:

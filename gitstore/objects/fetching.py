@@ -6,7 +6,6 @@ git alone talks to the other side, with the user's credential helpers, ssh and p
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import git
+from gitstore.objects import directories, git
 from gitstore.objects.git import GitFailed
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
@@ -56,12 +55,12 @@ def fetched(
     git says if the other side cannot be read.
     """
     here.private.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tmp_fetch_", dir=here.private) as room:
-        git.run("init", "--quiet", "--bare", *git.FORMAT, "--template=", room, cwd=here.private)
-        Path(room, "objects", "info").mkdir(exist_ok=True)
-        Path(room, "objects", "info", "alternates").write_bytes(b"%s\n" % bytes(here.common / "objects"))
-        ref = _fetch_first(url, names, Path(room), progress)
-        repository = Repository(Path(room))
+    with directories.hidden(here.private, "fetch") as room:
+        git.run("init", "--quiet", "--bare", *git.FORMAT, "--template=", str(room), cwd=here.private)
+        (room / "objects" / "info").mkdir(exist_ok=True)
+        (room / "objects" / "info" / "alternates").write_bytes(b"%s\n" % bytes(here.common / "objects"))
+        ref = _fetch_first(url, names, room, progress)
+        repository = Repository(room)
         oid = repository.refs.get(ref)
         if oid is None:
             raise GitstoreError(f"{shown(url)}: git fetched {ref}, but it is not there")

@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 
 from gitstore.errors import Locked
+from gitstore.objects import permissions
 
 PATIENCE = 10.0
 """Seconds that a write waits for a gc to end, a restore for a snapshot, and a snapshot for a restore."""
@@ -57,12 +58,12 @@ def shared(private: Path) -> Iterator[None]:
 def reading(private: Path) -> Iterator[None]:
     """Hold the lock of a repository that is only read with its writes, so that no gc runs.
 
-    Where we may not even open the lock, of somebody else or on a read-only disk, nothing is held.
-    Raises `Locked` like `shared`.
+    Where we may not even open the lock, of somebody else or on a read-only disk, nothing is held. In
+    somebody else's repository no lock is made. Raises `Locked` like `shared`.
     """
     with ExitStack() as stack:
         descriptor = None
-        for flags in (_WRITABLE, os.O_RDONLY):
+        for flags in (os.O_RDONLY, _WRITABLE) if permissions.is_ours(private) else (os.O_RDONLY,):
             if descriptor is None:
                 with suppress(OSError):
                     descriptor = stack.enter_context(_open(_file(private), flags))
@@ -132,7 +133,7 @@ def directory(path: Path, *, share: bool = False, wait: bool = False) -> Iterato
     with ExitStack() as stack:
         try:
             descriptor = stack.enter_context(_open(path, os.O_RDONLY | os.O_DIRECTORY))
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:  # gone, no directory, or not ours to open
             yield False
             return
         kind = fcntl.LOCK_SH if share else fcntl.LOCK_EX

@@ -2,7 +2,8 @@
 
 The caller holds the repository's lock alone, so that no write of gitstore is under way. Git knows
 nothing of that: its temporary files are left to it, and so is a pack that may be about to get its
-index, until it is a day old. What gitstore writes without the lock is left for a day, too.
+index, until it is a day old. Single files that gitstore writes without the lock are left for a day, too;
+of directories, `directories` tells whether anybody still builds them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from gitstore.layout import STATES
+from gitstore.objects import directories
 from gitstore.objects.durability import TEMPORARY
 from gitstore.objects.extract import remove_tree
 from gitstore.objects.pack import SUFFIXES
@@ -26,6 +29,9 @@ def orphans(repository: Repository) -> list[Path]:
     packs = repository.common / "objects" / "pack"
     found = [*packs.glob(f"{TEMPORARY}*"), *repository.private.glob(f"{TEMPORARY}*"), *_without_index(packs)]
     found += (path for path in repository.private.glob("tmp_*") if _is_old(path))
+    tops = [worktree.directory for worktree in repository.worktrees()]
+    for parent in (repository.private, *tops, *(top / STATES for top in tops)):
+        found += directories.abandoned(parent)
     return sorted(found)
 
 
@@ -51,7 +57,9 @@ def size(path: Path) -> int:
 
 def remove(path: Path) -> None:
     """Remove a file, or a directory with all that is in it."""
-    if path.is_dir() and not path.is_symlink():
+    if directories.NEW in path.name:
+        directories.remove_abandoned(path)
+    elif path.is_dir() and not path.is_symlink():
         remove_tree(path)
     else:
         path.unlink(missing_ok=True)

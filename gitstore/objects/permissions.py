@@ -30,6 +30,12 @@ def set_writable(directory: Path, *, writable: bool) -> None:
                 path.chmod(mode | 0o200 if writable else mode & ~0o222)
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file or directory, or the nearest above it that is there, belongs to this user."""
+    there = next((each for each in (path, *path.parents) if each.exists()), None)
+    return there is not None and there.stat().st_uid == os.geteuid()
+
+
 def _umask() -> int:
     """The process's umask, which can be read only by setting it."""
     mask = os.umask(0)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitstore.objects import directories, lock
 from gitstore.objects.extract import remove_tree
 from gitstore.objects.permissions import open_up
 
@@ -25,10 +26,9 @@ _RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
 _NOT_TO_BE_HAD = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
-# How names go on beside a place, with a character that no state's name has.
-_NEW = "~new-"
+# How the name of what moved aside goes on, with a character that no state's name has.
 _OLD = "~old"
-_LEFT = re.compile(rf"\.([^~]+)({_NEW}[^~]*|{_OLD})")
+_LEFT = re.compile(rf"\.([^~]+)({directories.NEW}[^~]*|{_OLD})")
 
 
 @dataclass(frozen=True)
@@ -52,34 +52,36 @@ class Replacement:
 def replacement(place: Path) -> Iterator[Replacement]:
     """A new directory that can take the place of another, whole. One that did not is gone at the end."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
-    try:
-        yield Replacement(directory, place)
-    finally:
-        _settle(place)
-        _delete(directory)
+    with directories.hidden(place.parent, place.name) as directory:
+        try:
+            yield Replacement(directory, place)
+        finally:
+            _settle(place)
 
 
 @contextmanager
 def absence(place: Path) -> Iterator[None]:
     """Take a directory out of sight. It is deleted when the block ends well, and back if it does not."""
-    hidden = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
-    hidden.rmdir()
-    place.rename(hidden)  # a link, too, which cannot take the place of a directory
-    try:
-        yield
-    except BaseException:
-        hidden.rename(place)
-        raise
-    _delete(hidden)
+    with lock.directory(place):  # under its hidden name, too, so that nobody takes it for abandoned
+        out_of_sight = Path(tempfile.mkdtemp(prefix=f".{place.name}{directories.NEW}", dir=place.parent))
+        out_of_sight.rmdir()
+        place.rename(out_of_sight)  # a link, too, which cannot take the place of a directory
+        try:
+            yield
+        except BaseException:
+            out_of_sight.rename(place)
+            raise
+        _delete(out_of_sight)
 
 
 def mend(parent: Path) -> None:
-    """Put back, or remove, what killed commands left in a directory. While nobody else works there."""
+    """Put back, or remove, what killed commands left in a directory. While nobody else replaces there."""
     for path in parent.iterdir() if parent.is_dir() else ():
         found = _LEFT.fullmatch(path.name)
         if found is not None and found[2] == _OLD:
             _settle(parent / found[1])
+        elif found is not None and path.is_dir():
+            directories.remove_abandoned(path)  # a model may be about to write a state there
         elif found is not None:
             _delete(path)
 
@@ -96,10 +98,6 @@ def _settle(place: Path) -> None:
 def _delete(path: Path) -> None:
     if os.path.lexists(path):
         remove_tree(path)
-
-
-def _prefix(place: Path) -> str:
-    return f".{place.name}{_NEW}"
 
 
 def _aside(place: Path) -> Path:

@@ -22,6 +22,7 @@ from gitstore.objects.git import Ended
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.permissions import is_ours
 from gitstore.objects.ref_record import RefRecord, Vanished
 from gitstore.objects.refs import Refs
 from gitstore.objects.stat_cache import StatCache
@@ -159,7 +160,12 @@ class Repository:
 
     def stat_cache(self) -> StatCache:
         """What is known of the files on disk."""
-        return StatCache(self.private / "stat-cache")
+        return StatCache(self.private / "stat-cache", frozen=self.is_foreign)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the repository is somebody else's, who does not share it: who only reads writes nothing."""
+        return not is_ours(self.common) and self.config("core.sharedRepository") is None
 
     @contextmanager
     def writer(self) -> Iterator[ObjectWriter]:

@@ -8,14 +8,13 @@ programs goes with it; a scratch directory has other conditions (`includeIf`) th
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import git, tag
+from gitstore.objects import directories, git, tag
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
@@ -105,9 +104,7 @@ def _attempt(
 @contextmanager
 def _scratch(repository: Repository) -> Iterator[Path]:
     """A repository of its own, which is gone with the block."""
-    repository.private.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tmp_sign_", dir=repository.private) as name:
-        directory = Path(name).absolute()
+    with directories.scratch(repository.private.absolute(), "sign") as directory:
         (directory / "HEAD").write_text("ref: refs/heads/none\n")
         for each in ("objects", "refs"):
             (directory / each).mkdir()

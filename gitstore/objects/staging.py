@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import code_rules, conversion, mapped_writes, tree
+from gitstore.objects import code_rules, conversion, directories, mapped_writes, tree
 from gitstore.objects.conversion import Conversion
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
@@ -216,7 +215,7 @@ def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Pa
 
     git sees the objects of the repository, and of the others; what it makes is gone with the block.
     """
-    with _passing_directory(repository) as directory:
+    with directories.scratch(repository.private, "stage") as directory:
         objects = directory / "objects"
         objects.mkdir()
         yield (
@@ -230,21 +229,9 @@ def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Pa
 
 
 @contextmanager
-def _passing_directory(repository: Repository) -> Iterator[Path]:
-    """A directory that is gone with the block: the system's own, in a repository that we may not write to."""
-    try:
-        repository.private.mkdir(parents=True, exist_ok=True)
-        directory = tempfile.TemporaryDirectory(prefix="tmp_stage_", dir=repository.private)
-    except OSError:
-        directory = tempfile.TemporaryDirectory(prefix="gitstore-stage-")
-    with directory as name:
-        yield Path(name)
-
-
-@contextmanager
 def copied_index(repository: Repository) -> Iterator[Mapping[str, str]]:
     """The environment that makes git use a copy of the index, by which it looks at every file there is."""
-    with _passing_directory(repository) as directory:
+    with directories.scratch(repository.private, "stage") as directory:
         _copy_index(repository, directory / "index")
         yield {"GIT_INDEX_FILE": str(directory / "index")}
 

@@ -48,10 +48,14 @@ class Stamp(NamedTuple):
 
 
 class StatCache:
-    """A file of stamps and the object ids of what they hold. A lost or damaged cache only costs time."""
+    """A file of stamps and the object ids of what they hold. A lost or damaged cache only costs time.
 
-    def __init__(self, path: Path) -> None:
+    One that is `frozen` is never written.
+    """
+
+    def __init__(self, path: Path, *, frozen: bool = False) -> None:
         self.path = path
+        self._frozen = frozen
         self._known: dict[Stamp, Oid] = {}
         self._trusted: dict[int, bool] = {}
         self._dirty = False
@@ -84,7 +88,7 @@ class StatCache:
 
         What others have saved meanwhile stays. A cache that cannot be written is no reason to fail.
         """
-        if not self._dirty:
+        if not self._dirty or self._frozen:
             return
         others = StatCache(self.path)._known
         known = {stamp: others[stamp] for stamp in others if stamp not in self._known} | self._known

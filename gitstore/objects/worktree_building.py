@@ -8,18 +8,16 @@ that is compared with the tree.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
 from gitstore.names import name_problem
-from gitstore.objects import checkout, git
+from gitstore.objects import checkout, directories, git
 from gitstore.objects.afterwards import only_warn
 from gitstore.objects.construction import construction
 from gitstore.objects.durability import sync_directory, sync_tree
-from gitstore.objects.extract import remove_tree
 from gitstore.objects.oid import Oid
 from gitstore.objects.permissions import open_up
 from gitstore.objects.replacement import rename_to_new
@@ -27,7 +25,6 @@ from gitstore.objects.repository import Repository
 
 _WORKTREES = "worktrees"
 _LOCKED = "locked"
-_SCRATCH = "tmp_worktree_"
 
 
 @contextmanager
@@ -91,12 +88,8 @@ def remove_administration(repository: Repository, administration: Path) -> None:
 def _scratch(repository: Repository) -> Iterator[Path]:
     """A directory that is no worktree yet: as deep in the repository as those that are. Gone at the end."""
     repository.private.mkdir(exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=repository.private))
-    try:
+    with directories.hidden(repository.private, "worktree") as path:
         yield path
-    finally:
-        if path.exists():
-            remove_tree(path)
 
 
 def _write_administration(administration: Path, place: Path, branch: str, lock_reason: str) -> None:

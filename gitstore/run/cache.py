@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import extract, lock, orphans, stored
+from gitstore.objects import directories, extract, lock, orphans, stored
 from gitstore.objects.construction import construction
 from gitstore.objects.durability import sync_tree
 from gitstore.objects.files import Progress
@@ -138,6 +138,16 @@ class Cache:
         """The bytes of the entries whose trees a repository has, and of all."""
         sizes = [(entry.tree in repository.objects, entry.size) for entry in self.entries()]
         return CacheUse(sum(size for ours, size in sizes if ours), sum(size for _, size in sizes))
+
+    def sweep(self, *, dry_run: bool = False) -> list[Item]:
+        """Remove what killed processes left half-made; with `dry_run`, only tell what that is."""
+        paths = [path for key in self._keys() for path in directories.abandoned(key)]
+        items = [Item(path.name, orphans.size(path)) for path in paths]
+        if not dry_run:
+            for path in paths:
+                directories.remove_abandoned(path)
+            self._remove_empty_keys()
+        return items
 
     def clear(self, *, dry_run: bool = False) -> Cleared:
         """Remove all entries that no operation runs from; with `dry_run`, only tell which."""

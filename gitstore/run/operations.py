@@ -7,7 +7,6 @@ of train or create-state becomes a state when the model has written all of it, o
 from __future__ import annotations
 
 import math
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from gitstore.first_state import Content
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
-from gitstore.objects import sources
+from gitstore.objects import directories, sources
 from gitstore.objects.files import Progress
 from gitstore.objects.repository import Repository
 from gitstore.run import supervisor
@@ -29,6 +28,8 @@ from gitstore.run.inputs import read_inputs
 from gitstore.run.supervisor import Evaluation, Metric, Observers
 from gitstore.snapshot import Snapshot
 from gitstore.state import Saved, StateExists
+
+_NEW_STATE = "new"
 
 
 @dataclass(frozen=True)
@@ -189,18 +190,16 @@ class CreatedState:
     def ready(self, base: Snapshot) -> Iterator[Content]:
         definitions = base.settings.types.create_state
         params = read_inputs(self.assignments, definitions, directory=self.directory)
-        private = base.repository.private
-        private.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="tmp_state_", dir=private) as out:
+        with directories.scratch(base.repository.private, "state") as out:
             with self.cache.code(base.repository, base.code) as code:
                 supervisor.create_state(
                     code=code,
                     settings=base.settings,
                     params=params,
-                    out=Path(out),
+                    out=out,
                     read_only=self.cache.directory,
                 )
-            yield sources.scan(Path(out))
+            yield sources.scan(out)
 
 
 def _code(model: Model) -> Path:
@@ -228,11 +227,9 @@ def _active_state(model: Model) -> Iterator[Path]:
 def _new_state(model: Model) -> Iterator[Path]:
     """A directory beside the states, for the model to write into; gone afterwards unless it was kept."""
     model.states.mkdir(exist_ok=True)
-    out = Path(tempfile.mkdtemp(prefix=".new.", dir=model.states))
-    try:
+    directories.sweep(model.states, _NEW_STATE)
+    with directories.hidden(model.states, _NEW_STATE) as out:
         yield out
-    finally:
-        shutil.rmtree(out, ignore_errors=True)
 
 
 def _keep(model: Model, name: str | None, out: Path) -> Saved:

@@ -10,8 +10,9 @@ import pytest
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import stored
+from gitstore.objects.construction import construction
 from gitstore.objects.database import BrokenObject, MissingObject
-from gitstore.objects.extract import extract, remove_tree, staging
+from gitstore.objects.extract import extract, remove_tree
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile
@@ -43,7 +44,7 @@ def test_modes_follow_the_umask(repository: Repository, tmp_path: Path) -> None:
     add_blobs(repository.objects, b"x")
     mask = os.umask(0o027)
     try:
-        with staging(tmp_path / "to") as directory:
+        with construction(tmp_path / "to", durable=False) as directory:
             both = [stored_file("plain", b"x"), stored_file("d/run", b"x", mode=Mode.EXECUTABLE)]
             extract(repository.objects, both, directory)
     finally:
@@ -87,15 +88,15 @@ def test_a_broken_object_leaves_nothing(repository: Repository, tmp_path: Path) 
     corrupt_middle(repository)
     with pytest.raises(BrokenObject):
         fetch(repository, oid, tmp_path / "out" / "to")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_object_leaves_nothing(repository: Repository, tmp_path: Path) -> None:
     missing = stored_file("w", b"nowhere")
     message = f"object {missing.entry} is missing from the repository"
-    with fails(message, MissingObject), staging(tmp_path / "out" / "to") as directory:
+    with fails(message, MissingObject), construction(tmp_path / "out" / "to", durable=False) as directory:
         extract(repository.objects, [missing], directory)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_descriptors_are_few_and_all_closed(repository: Repository, tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(repository: Repository, tmp_pat
         cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == (f"cannot write below {tmp_path}/o: File too large\n", "")
-    assert list((tmp_path / "o").iterdir()) == []
+    assert not (tmp_path / "o").exists()
 
 
 def test_nothing_is_written_over(repository: Repository, tmp_path: Path) -> None:
@@ -199,31 +200,11 @@ def test_a_hostile_tree_leaves_nothing(repository: Repository, tmp_path: Path) -
     oid = Oid.parse(git(*command, cwd=repository.directory, stdin=content).strip())
     with (
         pytest.raises(GitstoreError, match="is no file name"),
-        staging(tmp_path / "o" / "to") as directory,
+        construction(tmp_path / "o" / "to", durable=False) as directory,
     ):
         extract(repository.objects, stored.files(repository.objects, oid, joined=True), directory)
-    assert list((tmp_path / "o").iterdir()) == []
+    assert not (tmp_path / "o").exists()
     assert not list(tmp_path.rglob("evil"))
-
-
-def test_staging_takes_the_place_of_an_empty_directory_only(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with staging(tmp_path / "empty") as directory:
-        (directory / "w").touch()
-    assert read(tmp_path) == {b"empty": {b"w": b""}}
-    with pytest.raises(OSError, match="not empty"), staging(tmp_path / "empty") as directory:
-        (directory / "other").touch()
-    assert read(tmp_path) == {b"empty": {b"w": b""}}
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
-def test_staging_leaves_nothing_after_an_error(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), staging(tmp_path / "to") as directory:
-        (directory / "d").mkdir()
-        (directory / "d" / "w").touch()
-        (directory / "d").chmod(0o500)
-        raise error
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_goes_with_all_that_is_read_only(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from gitstore.objects import files, sources
-from gitstore.objects.extract import extract, staging
+from gitstore.objects.construction import construction
+from gitstore.objects.extract import extract
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stat_cache import StatCache
@@ -67,6 +68,6 @@ def store(repository: Repository, directory: Path, cache: StatCache | None = Non
 def fetch(repository: Repository, oid: Oid, target: Path) -> Path:
     """Write the files of a stored tree to disk."""
     found = list(stored_files(repository.objects, oid, joined=True))
-    with staging(target) as directory:
+    with construction(target, durable=False) as directory:
         extract(repository.objects, found, directory)
     return target
