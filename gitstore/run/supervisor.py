@@ -14,16 +14,19 @@ The caller gives plain directories and records what came of it: nothing here kno
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.run import parameters, process
+from gitstore.run import parameters, process, unapplied
 from gitstore.run.dialogue import Dialogue, Metric, Observers
 from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Settings
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["Creation", "Evaluation", "Metric", "Observers", "Training", "create_state", "evaluate", "train"]
 
@@ -125,6 +128,9 @@ def _run(
     **paths: Path,
 ) -> Dialogue:
     """Run one operation to its end. The worker, in a directory of its own, gets absolute paths."""
+    problem = unapplied.warning(settings, operation)
+    if problem is not None:
+        _log.warning(problem)
     clock = Clock(operation, settings.max_durations)
     with process.started(read_only) as worker:
         dialogue = Dialogue(worker, clock, interrupts=interrupts, observers=observers)

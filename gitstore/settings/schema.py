@@ -178,7 +178,7 @@ class Launcher(_Keys, frozen=True, kw_only=True):
 
     engine: Annotated[
         Literal["local", "ray"],
-        Meta(description="local is a sandboxed process on this machine, ray a Ray cluster."),
+        Meta(description="local is a process on this machine, ray a Ray cluster. Not applied yet."),
     ] = "local"
     cpus: Annotated[float, Meta(ge=0.125, le=65536, description="Cores; an eighth is the least.")] = 1.0
     memory: Annotated[int, _size("Main memory; 128MiB is the least.", at_least=128 * units.MIB)] = units.GIB
