@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 LIVES ?= 300
 FAULTS ?= 0
 
-.PHONY: help setup demo test check lint types format docs bench kill faults life clean
+.PHONY: help setup demo test check lint types format docs bench kill faults flips life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -51,6 +51,9 @@ docs: $(READY)  ## write docs/cli.md from the commands
 
 bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installed
 	$(BIN)/python -m tests.bench
+
+flips: $(READY)  ## flip one bit in each byte of a small repository, in turn: verify tells it, or nothing changes
+	$(PYTEST) --flips 0 tests/test_flips.py
 
 kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
 	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/test_restore.py \

@@ -31,6 +31,9 @@ IGNORE_FILE = ".gitignore"
 IGNORE = f"/{STATES}/\n"
 """What it says, so that everyday git does not see the weights on disk."""
 
+CLAIM = "gitstore-model"
+"""The file in a working copy's git directory that has the prefix of the model that states/ belongs to."""
+
 FIRST_STATE = "initial"
 """The active state of a new model, unborn like git's first branch."""
 
@@ -156,7 +159,7 @@ class Model:
         would show that model one's own weights. An empty states/ is nobody's. What can only be read, or is
         somebody else's, is not written to.
         """
-        claim = self.repository.git_directory / "gitstore-model"
+        claim = self.repository.git_directory / CLAIM
         if self.repository.is_bare or not _holds_states(self.directory / STATES):
             _write_claim(claim, None)
             return

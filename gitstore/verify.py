@@ -15,7 +15,6 @@ from gitstore.objects.cores import core_count
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Pack
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import Signature, Verdict
 from gitstore.objects.stored import subtree
@@ -55,12 +54,24 @@ Tagged = tuple[str, Oid]
 
 
 def snapshots(repository: Repository, namespace: str, *, below: bool) -> list[Tagged]:
-    """The annotated tags right in a namespace such as `refs/tags/`, or anywhere below it."""
-    found = repository.refs.below(namespace)
+    """The annotated tags right in a namespace such as `refs/tags/`, or anywhere below it.
+
+    Refs that cannot be read are left out: `damaged` has them.
+    """
+    found = repository.refs.look(namespace).refs
     return [
         (ref, oid)
-        for ref, oid in found
+        for ref, oid in found.items()
         if (below or "/" not in ref.removeprefix(namespace)) and _may_be_snapshot(repository, oid)
+    ]
+
+
+def damaged(repository: Repository, namespace: str, *, below: bool) -> list[str]:
+    """The refs in a namespace that cannot be read, likewise; a line each, with what to do."""
+    return [
+        f"{each.message}; {each.hint}"
+        for each in repository.refs.look(namespace).damaged
+        if below or "/" not in each.ref.removeprefix(namespace)
     ]
 
 
@@ -108,17 +119,6 @@ def verify(
         if each is not None and each.verdict is Verdict.BAD
     ]
     return Report(tuple(_name(ref) for ref, _ in tags), len(paths), tuple(problems), found)
-
-
-def verify_packs(packs: Iterable[Pack]) -> list[str]:
-    """Check each pack and index against its own checksum; returns what is wrong."""
-    problems = []
-    for check in (check for pack in packs for check in (pack.check_content, pack.index.check)):
-        try:
-            check()
-        except Corrupt as error:
-            problems.append(error.message)
-    return problems
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _broken(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progress) ->
 def _hits(repository: Repository, broken: Iterable[Oid]) -> dict[Oid, list[str]]:
     """The snapshots of the repository, of whatever model, that hold each of the objects."""
     hit: dict[Oid, list[str]] = {oid: [] for oid in broken}
-    for ref, tag in repository.refs.below("refs/tags/"):
+    for ref, tag in repository.refs.look("refs/tags/").refs.items():
         for oid in _Contents.of(repository.objects, tag).paths.keys() & hit.keys():
             hit[oid].append(_name(ref))
     return hit

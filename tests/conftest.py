@@ -55,6 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what could go on for ever is done; the defaults are what a test run can afford."""
     parser.addoption("--kills", type=int, default=4, metavar="N", help="kill each writing command N times")
     parser.addoption("--faults", type=int, metavar="N", help="N system calls of each command fail; 0: all")
+    parser.addoption(
+        "--flips", type=int, default=5, metavar="N", help="flip a bit of each file and N more; 0: all"
+    )
     parser.addoption("--lives", type=int, metavar="N", help="N random lives, other ones each time")
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     "--all",
     "everything",
     is_flag=True,
-    help="Every snapshot of every model, all packs' checksums, and what the cache has of them.",
+    help="Every snapshot of every model, and all else that the repository has: refs, HEADs, indexes, packs,"
+    " loose objects and reflogs; and what the cache has of them.",
 )
 @click.option(
     "--require-signature",
@@ -56,7 +57,7 @@ def command(
       gitstore verify --all --json
       gitstore verify v1 --require-signature
     """
-    from gitstore import reference, signatures, verify
+    from gitstore import reference, repository_check, signatures, verify
     from gitstore.objects.repository import Repository
     from gitstore.run import cache_check
 
@@ -67,14 +68,19 @@ def command(
     if any(place.repository.common != repository.common for place in places):
         raise click.UsageError("verify the snapshots of one repository at a time", ctx)
     tags = [(place.ref, place.oid) for place in places]
+    others: list[str] = []
+    notices: list[str] = []
     if not places:
         namespace = None if everything else _namespace(ctx.obj)
-        tags = verify.snapshots(repository, namespace or "refs/tags/", below=namespace is None)
+        space, below = namespace or "refs/tags/", namespace is None
+        tags = verify.snapshots(repository, space, below=below)
+        others = [] if everything else verify.damaged(repository, space, below=below)
     with options.count_progress("verify objects", wanted=show_progress) as (expect, progress):
         report = verify.verify(repository, tags, progress, expect=expect)
-        packs = verify.verify_packs(repository.objects.own_packs) if everything else []
-        packs += cache_check.check(surroundings.cache(ctx.obj), repository) if everything else []
-    problems = [str(problem) for problem in report.problems] + packs
+    if everything:
+        others, notices = repository_check.check(repository)
+        others += cache_check.check(surroundings.cache(ctx.obj), repository)
+    problems = [str(problem) for problem in report.problems] + others
     lacking = signatures.lacking(report.signatures) if required else {}
     if as_json:
         output.data_json(
@@ -86,11 +92,14 @@ def command(
                     {"message": each.message, "snapshots": each.snapshots, "path": each.path,
                      "oid": str(each.oid) if each.oid else None}
                     for each in report.problems
-                ] + [{"message": each, "snapshots": [], "path": None, "oid": None} for each in packs],
+                ] + [{"message": each, "snapshots": [], "path": None, "oid": None} for each in others],
+                "notices": notices,
                 "signatures": [_signature(name, each) for name, each in report.signatures.items()],
             }
         )  # fmt: skip
         ctx.exit(Corrupt.exit_code if problems else signatures.NotSigned.exit_code if lacking else 0)
+    for notice in notices:
+        output.message(f"warning: {notice}")
     if any(report.signatures.values()):
         errors = {} if problems else lacking
         _show({name: each for name, each in report.signatures.items() if name not in errors})

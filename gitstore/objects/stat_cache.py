@@ -9,6 +9,7 @@ those of file systems whose times do not show every write (mapped_writes).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import tempfile
@@ -21,7 +22,8 @@ import msgspec
 from gitstore.objects import mapped_writes
 from gitstore.objects.oid import Oid
 
-_VERSION = 2
+_VERSION = 3
+_SUM = 20
 """Version 1 also had files that somebody could still write to through a map unseen."""
 _MOST = 100_000
 _COARSE_CLOCK = 5  # CLOCK_REALTIME_COARSE of Linux, for which Python has no name
@@ -50,7 +52,8 @@ class Stamp(NamedTuple):
 class StatCache:
     """A file of stamps and the object ids of what they hold. A lost or damaged cache only costs time.
 
-    One that is `frozen` is never written.
+    One that is `frozen` is never written. The file ends in the SHA-1 of all before it: a flipped bit in an
+    id would be in the next snapshot.
     """
 
     def __init__(self, path: Path, *, frozen: bool = False) -> None:
@@ -60,7 +63,10 @@ class StatCache:
         self._trusted: dict[int, bool] = {}
         self._dirty = False
         try:
-            version, entries = msgspec.msgpack.decode(path.read_bytes(), type=tuple[int, list[_Entry]])
+            content = path.read_bytes()
+            if hashlib.sha1(content[:-_SUM]).digest() != content[-_SUM:]:
+                return
+            version, entries = msgspec.msgpack.decode(content[:-_SUM], type=tuple[int, list[_Entry]])
         except (OSError, msgspec.DecodeError):
             return
         if version == _VERSION:
@@ -104,7 +110,7 @@ class StatCache:
         descriptor, name = tempfile.mkstemp(prefix="tmp_stat_", dir=self.path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
+                file.write(content + hashlib.sha1(content).digest())
             Path(name).replace(self.path)
         except OSError:
             Path(name).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import textwrap
@@ -51,17 +52,17 @@ def test_nothing_new_is_not_written(cache: StatCache) -> None:
         b"",
         b"garbage",
         bytes(1000),
-        msgspec.msgpack.encode((2, [(1, 2, 3)])),
-        msgspec.msgpack.encode((2, [("a", 2, 3, 4, b"o" * 20)])),
+        msgspec.msgpack.encode((3, [(1, 2, 3)])),
+        msgspec.msgpack.encode((3, [("a", 2, 3, 4, b"o" * 20)])),
         msgspec.msgpack.encode({"version": 1}),
-        msgspec.msgpack.encode((2, [(1, 10, 1_000_000_001, 1_000_000_001, b"short")])),
+        msgspec.msgpack.encode((3, [(1, 10, 1_000_000_001, 1_000_000_001, b"short")])),
         msgspec.msgpack.encode((1, [(*stamp(1), b"o" * 20)])),  # which trusted files that were mapped
-        msgspec.msgpack.encode((3, [(*stamp(1), b"o" * 20)])),  # of a gitstore to come
+        msgspec.msgpack.encode((4, [(*stamp(1), b"o" * 20)])),  # of a gitstore to come
     ],
 )
 def test_a_damaged_or_foreign_cache_knows_nothing_and_is_replaced(cache: StatCache, content: bytes) -> None:
     cache.path.parent.mkdir()
-    cache.path.write_bytes(content)
+    cache.path.write_bytes(content + hashlib.sha1(content).digest())
     fresh = StatCache(cache.path)
     assert fresh.get(stamp(1)) is None
     fresh.put(stamp(1), OID)
@@ -154,3 +155,13 @@ def test_the_clock_is_that_of_the_file_system(tmp_path: Path) -> None:
         changed = Stamp.of((tmp_path / "f").stat()).changed
         assert before <= changed
         assert changed <= file_clock() or not Stamp.of((tmp_path / "f").stat()).is_settled(file_clock())
+
+
+def test_a_cache_with_a_flipped_bit_knows_nothing(cache: StatCache) -> None:
+    """An id with a flipped bit would be in the next snapshot."""
+    cache.put(stamp(1), OID)
+    cache.save()
+    content = bytearray(cache.path.read_bytes())
+    content[content.index(OID)] ^= 1
+    cache.path.write_bytes(content)
+    assert StatCache(cache.path).get(stamp(1)) is None

@@ -1,0 +1,72 @@
+"""Verifying a repository apart from its snapshots: git's own files, refs, working copies, what refs need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gitstore.errors import Corrupt
+from gitstore.model import CLAIM, active_state, is_derived
+from gitstore.objects import git_files, ref_check
+from gitstore.objects.files import Progress
+from gitstore.objects.pack import Pack
+from gitstore.objects.reachable import reachable
+from gitstore.objects.ref_check import Findings
+from gitstore.objects.refs import DamagedRef
+from gitstore.objects.repository import Repository
+from gitstore.quoting import shown
+
+
+def check(repository: Repository, progress: Progress = lambda _: None) -> Findings:
+    """Check all that is not a snapshot's: git's own files, refs, working copies, and what refs need.
+
+    Together with the snapshots, that is everything in the repository. Writes nothing.
+    """
+    problems, notices = ref_check.check(repository)
+    problems += git_files.problems(repository, progress)
+    problems += packs(repository.objects.own_packs)
+    problems += [each.message for each in repository.objects.damaged]
+    problems += [*_active_states(repository), *_claims(repository)]
+    if not problems:
+        try:
+            reachable(repository)
+        except Corrupt as error:
+            problems.append(error.message)
+    return Findings(list(dict.fromkeys(problems)), notices)
+
+
+def _active_states(repository: Repository) -> Iterator[str]:
+    """Symbolic refs that should name a model's active state, and do not."""
+    space = repository.common / "refs" / "states"
+    for path in (space / "HEAD", *sorted(space.glob("*/HEAD"))):
+        prefix = "" if path.parent == space else f"{path.parent.name}/"
+        try:
+            active_state(repository, prefix)
+        except DamagedRef:
+            continue  # told with all refs that cannot be read
+        except Corrupt as error:
+            yield f"{error.message}; {error.hint}"
+
+
+def _claims(repository: Repository) -> Iterator[str]:
+    """Working copies whose states/ are noted to be of a model that there is not."""
+    for directory in (repository.common, *sorted(repository.common.glob("worktrees/*"))):
+        path = directory / CLAIM
+        try:
+            name = path.read_bytes().decode("utf-8", "replace").removesuffix("/")
+        except OSError:
+            continue
+        if name and not is_derived(repository, name):
+            yield f"{path} names the model {shown(name)}, which is not there; rm it forgets that"
+
+
+def packs(own: Iterable[Pack]) -> list[str]:
+    """Check each pack and index against its own checksum; returns what is wrong."""
+    problems = []
+    for check in (check for pack in own for check in (pack.check_content, pack.index.check)):
+        try:
+            check()
+        except FileNotFoundError:
+            continue  # merged into another since it was listed
+        except Corrupt as error:
+            problems.append(error.message)
+    return problems

@@ -1,0 +1,153 @@
+"""Damage outside of snapshots: `verify --all` names the file, and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, repository_check, state
+from gitstore.model import Model
+from gitstore.objects.ref_check import Findings
+from gitstore.objects.repository import Repository
+from tests.support.commands import Git, Run
+from tests.support.models import take
+
+
+def check(model: Model) -> Findings:
+    """What is wrong, and what is odd, without the path of the repository."""
+    common = model.repository.common
+    found = repository_check.check(Repository(common, model.directory))
+    return Findings(*([line.replace(f"{common}/", "") for line in lines] for lines in found))
+
+
+def problems(model: Model) -> list[str]:
+    return check(model).problems
+
+
+def notices(model: Model) -> list[str]:
+    return check(model).notices
+
+
+def overwrite(path: Path, change: Callable[[bytes], bytes]) -> None:
+    content = path.read_bytes() if path.exists() else b""
+    path.unlink(missing_ok=True)
+    path.write_bytes(change(content))
+
+
+@pytest.fixture
+def common(model: Model, git: Git) -> Path:
+    """The repository of a model with two snapshots, a saved state, and what git adds for speed."""
+    state.save(model, "initial")
+    take(model, "v1")
+    (model.directory / "code" / "model.py").write_text("# loose\n")
+    git("commit", "--quiet", "--all", "-m", "loose", cwd=model.directory)
+    take(model, "v2")
+    git("commit-graph", "write", "--reachable", cwd=model.directory)
+    git("multi-pack-index", "write", cwd=model.directory)
+    assert (problems(model), notices(model)) == ([], [])
+    return model.repository.common
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("index", "index: its checksum is wrong; rm "),
+        (
+            "objects/info/commit-graph",
+            "objects/info/commit-graph: its checksum is wrong; git commit-graph write",
+        ),
+        ("objects/pack/multi-pack-index", "objects/pack/multi-pack-index: its checksum is wrong; rm "),
+    ],
+)
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-25] + b"x" + b[-24:], lambda b: b[: len(b) // 2], lambda _: b""]
+)
+def test_a_file_with_a_checksum(
+    model: Model, common: Path, name: str, said: str, damage: Callable[[bytes], bytes]
+) -> None:
+    overwrite(common / name, damage)
+    assert any(line.startswith(said) for line in problems(model))
+
+
+def test_a_loose_object_of_whatever_holder(model: Model, common: Path, git: Git) -> None:
+    """No snapshot has the branch's commits, so that verifying snapshots alone passed them over."""
+    oid = git("rev-parse", "HEAD", cwd=model.directory).strip()
+    path = common / "objects" / oid[:2] / oid[2:]
+    for damage in (lambda b: b[:-9], lambda b: b + b"x", lambda _: b"", lambda b: b[:20] + b"!" + b[21:]):
+        content = path.read_bytes()
+        overwrite(path, damage)
+        assert problems(model)[0].startswith(f"objects/{oid[:2]}/{oid[2:]}: object {oid} is corrupt; ")
+        overwrite(path, lambda _, content=content: content)  # type: ignore[misc]
+    path.unlink()
+    assert f"refs/heads/main leads to object {oid}, which is missing" in problems(model)
+
+
+def test_an_object_that_only_history_needs(model: Model, common: Path, git: Git) -> None:
+    for text in ("# between\n", "# last\n"):
+        (model.directory / "code" / "model.py").write_text(text)
+        git("commit", "--quiet", "--all", "-m", text, cwd=model.directory)
+    oid = git("rev-parse", "HEAD~1:code/model.py", cwd=model.directory).strip()
+    (common / "objects" / oid[:2] / oid[2:]).unlink()
+    (line,) = problems(model)
+    assert oid in line
+
+
+def test_what_packed_refs_says_of_a_tag(model: Model, common: Path, git: Git) -> None:
+    git("pack-refs", "--all", cwd=model.directory)
+    commit = git("rev-parse", "v1^{commit}", cwd=model.directory).strip()
+    overwrite(common / "packed-refs", lambda b: b.replace(f"^{commit}".encode(), b"^" + b"1" * 40))
+    (line,) = problems(model)
+    assert line.startswith(
+        f"packed-refs: refs/tags/v1 is said to lead to {'1' * 40}, but leads to {commit}; "
+    )
+
+
+def test_heads_and_symbolic_refs(model: Model, common: Path, git: Git) -> None:
+    overwrite(common / "HEAD", lambda _: b"ref: refs/heads/mair\n")
+    assert notices(model) == ["HEAD leads to refs/heads/mair, which is not there: nothing is checked out"]
+    overwrite(common / "HEAD", lambda _: b"1" * 40 + b"\n")
+    assert problems(model)[0] == f"HEAD is at object {'1' * 40}, which is missing"
+    overwrite(common / "HEAD", lambda _: b"ref: refs/heads/main\n")
+    overwrite(common / "refs/states/HEAD", lambda _: b"ref: refs/states/initiam\n")
+    assert notices(model) == ["refs/states/HEAD leads to refs/states/initiam, which is not there"]
+    overwrite(common / "refs/states/HEAD", lambda _: b"ref: refs/heads/main\n")
+    assert problems(model)[0].startswith("refs/states/HEAD leads to 'refs/heads/main', which is no state ")
+
+
+def test_a_reflog_and_alternates(model: Model, common: Path) -> None:
+    (common / "objects" / "info" / "alternates").write_text("../../../elsewhere\n")
+    overwrite(common / "logs" / "HEAD", lambda b: b"garbage\n" + b)
+    first, second = problems(model)[:2]
+    assert first.startswith("logs/HEAD: line 1 is no entry of a reflog")
+    assert second.endswith("elsewhere is not there, from which the repository borrows objects")
+
+
+def test_a_linked_working_copy(model: Model, common: Path, git: Git, tmp_path: Path) -> None:
+    derive.derive(take(model, "v3"), "dogs", tmp_path / "dogs")
+    there = common / "worktrees" / "dogs"
+    content = (tmp_path / "dogs" / ".git").read_bytes()
+    (tmp_path / "dogs" / ".git").write_bytes(content.replace(b"worktrees/dogs", b"worktrees/dogt"))
+    assert ".git does not lead to " in notices(model)[0]
+    (tmp_path / "dogs" / ".git").write_bytes(content)
+    overwrite(there / "gitstore-model", lambda _: b"cats/")
+    assert problems(model) == [
+        "worktrees/dogs/gitstore-model names the model cats, which is not there; rm it forgets that"
+    ]
+    (there / "gitstore-model").unlink()
+    overwrite(there / "HEAD", lambda _: b"")
+    assert problems(model)[0].startswith("worktrees/dogs")
+
+
+def test_the_command(model: Model, common: Path, run: Run) -> None:
+    done = run("verify", "--all", "--json", cwd=model.directory)
+    assert (done.code, json.loads(done.stdout)["notices"]) == (0, [])
+    overwrite(common / "refs/states/HEAD", lambda _: b"ref: refs/states/initiam\n")
+    done = run("verify", "--all", cwd=model.directory)
+    assert (done.code, done.stderr.startswith(f"warning: {common}/refs/states/HEAD leads to ")) == (0, True)
+    overwrite(common / "index", lambda b: b[:-1] + bytes([b[-1] ^ 1]))
+    assert run("verify", "v1", cwd=model.directory).code == 0, "a snapshot needs no index"
+    done = run("verify", "--all", cwd=model.directory)
+    assert (done.code, f"error: {common}/index: its checksum is wrong; " in done.stderr) == (12, True)
