@@ -98,8 +98,8 @@ def _has_head(head: Path) -> bool:
         return str(head.readlink()).startswith("refs/")
     try:
         return _HEAD.match(head.read_bytes()) is not None
-    except OSError:
-        return False
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False  # what cannot be read now may be right: that is another error
 
 
 def _damaged(git_directory: Path, missing: list[str]) -> NoRepository:

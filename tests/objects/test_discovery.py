@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import GitstoreError, NotAModel
+from gitstore.model import Model
 from gitstore.objects.discovery import NoRepository
 from gitstore.objects.repository import Repository
 from tests.support.commands import git
@@ -227,3 +229,20 @@ def test_extensions_that_do_no_harm(tmp_path: Path, extension: str) -> None:
     git("config", "--file", str(main / ".git" / "config"), "core.repositoryformatversion", "1", cwd=main)
     git("config", "--file", str(main / ".git" / "config"), f"extensions.{key}", value, cwd=tmp_path)
     assert Repository.discover(main).head() == "main"
+
+
+def test_a_head_that_cannot_be_read_is_not_called_damaged(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told to write over a HEAD that is right, because the disk failed once."""
+    head = model.repository.git_directory / "HEAD"
+    read = Path.read_bytes
+
+    def fail(path: Path) -> bytes:
+        if path == head:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        Model.open(model.directory)

@@ -28,7 +28,6 @@ DEEDS = [
 
 SIMPLE = [
     Deed("snapshot v3", done="the snapshot v3 exists already"),
-    Deed("state save c"),
     Deed("restore v1 --force"),
     Deed("train -p values=[1,2] --save-as trained", done="there is a state trained already\n"),
     Deed("gc"),
