@@ -8,7 +8,7 @@ that come after it, are neighbours: a set of thousands is a few ranges, and cost
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -24,8 +24,23 @@ class Bill(NamedTuple):
     charged: int
 
 
-def split(nodes: Mapping[Oid, Node], roots: Sequence[Oid], sizes: Mapping[bytes, int]) -> list[Bill]:
-    """The bill of each root, for what it reaches. Parts are whole bytes and add up, exactly."""
+class Split(NamedTuple):
+    """The bill of each root, and the bytes that the roots of one group hold and no others."""
+
+    bills: list[Bill]
+    alone: dict[Hashable, int]
+
+
+def split(
+    nodes: Mapping[Oid, Node],
+    roots: Sequence[Oid],
+    sizes: Mapping[bytes, int],
+    groups: Sequence[Hashable] = (),
+) -> Split:
+    """The bill of each root, for what it reaches. Parts are whole bytes and add up, exactly.
+
+    `groups` says to which group each root belongs.
+    """
     numbers = _numbered(nodes, roots)
     together = _together(_holding(nodes, roots, numbers), sizes)
     exclusive, shared, charged = (_Ranges(len(roots)) for _ in range(3))
@@ -39,7 +54,23 @@ def split(nodes: Mapping[Oid, Node], roots: Sequence[Oid], sizes: Mapping[bytes,
             charged.add(start, min(start + rest, end), 1)
             rest = max(rest - (end - start), 0)
     bills = list(map(Bill, exclusive.values(), shared.values(), charged.values()))
-    return [bills[number] for number in numbers]
+    return Split([bills[number] for number in numbers], _alone(together, numbers, groups))
+
+
+def _alone(
+    together: Mapping[int, int], numbers: Sequence[int], groups: Sequence[Hashable]
+) -> dict[Hashable, int]:
+    """The bytes that each group holds alone, whichever of it."""
+    group_of = dict(zip(numbers, groups, strict=False))
+    members: dict[Hashable, int] = defaultdict(int)
+    for number, group in group_of.items():
+        members[group] |= 1 << number
+    alone: dict[Hashable, int] = dict.fromkeys(groups, 0)
+    for holders, size in together.items() if groups else ():
+        if holders:
+            group = group_of[(holders & -holders).bit_length() - 1]
+            alone[group] += size if holders & ~members[group] == 0 else 0
+    return alone
 
 
 def _numbered(nodes: Mapping[Oid, Node], roots: Sequence[Oid]) -> list[int]:

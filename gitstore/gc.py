@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.objects import collect, graph, orphans, tag, worktrees
-from gitstore.objects.collect import Change, Plan
+from gitstore.objects.collect import Change, Dead, Plan
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind, Oid
@@ -45,8 +45,9 @@ class Collected:
     """What a collection did, or would do. All sizes are bytes.
 
     `snapshots` are removed ones, with what was in our packs for them alone. `left` is dead in large
-    packs of ours that are mostly alive, `foreign` in packs and loose objects of git. `locks` are files,
-    `damaged` directories of working copies that a git which was killed has left half-made.
+    packs of ours that are mostly alive, `foreign` in packs and loose objects of git, which `elsewhere`
+    names. `locks` are files, `damaged` directories of working copies that a git which was killed has left
+    half-made.
     `vanished` are refs that are gone without gitstore, and whose objects are kept for now.
     """
 
@@ -57,6 +58,7 @@ class Collected:
     freed: int
     left: int
     foreign: int
+    elsewhere: list[Dead]
     locks: list[Path]
     vanished: list[Vanished]
     damaged: list[Path]
@@ -88,7 +90,7 @@ def gc(
         snapshots = list(_snapshots(objects, plan, live))
         paths = orphans.orphans(repository)
         leftovers = [Item(path.name, orphans.size(path)) for path in paths]
-        foreign = collect.dead_elsewhere(objects, live)
+        elsewhere = collect.dead_elsewhere(objects, live)
         changes: Collection[Change] = plan.changes
         if not dry_run:
             for path in paths:
@@ -104,7 +106,8 @@ def gc(
         leftovers=leftovers,
         freed=sum(change.freed for change in changes) + sum(item.size for item in leftovers),
         left=plan.left,
-        foreign=foreign,
+        foreign=sum(each.size for each in elsewhere),
+        elsewhere=elsewhere,
         locks=orphans.stale_locks(repository),
         vanished=vanished,
         damaged=[each.path for each in worktrees.damaged(repository.common)],

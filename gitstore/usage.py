@@ -8,7 +8,8 @@ holder's *exclusive* bytes, which removing it frees; held by several, they are *
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitstore import bill
@@ -21,17 +22,35 @@ from gitstore.objects.repository import Repository
 
 _KINDS = {"refs/tags/": "snapshot", "refs/states/": "state", "refs/heads/": "branch"}
 
+_STATES, _HEADS, _HEAD = "refs/states/", "refs/heads/", "/HEAD"
+
+ROOT = ""
+"""Stands for the root model, where a derived one has a name."""
+
 
 @dataclass(frozen=True)
 class Holder:
-    """A ref and its bill, in bytes. `logical` counts its files as they are on disk."""
+    """A ref and its bill, in bytes. `logical` counts its files as they are on disk.
+
+    `model` is the name of a derived model, `ROOT`, or `None` for what belongs to no model.
+    """
 
     kind: str
     name: str
     ref: str
+    model: str | None
     logical: int
     exclusive: int
     shared: int
+    charged: int
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """A model's part of the bill, in bytes: what removing all of it would free, and what it is charged."""
+
+    name: str | None
+    exclusive: int
     charged: int
 
 
@@ -57,6 +76,7 @@ class Usage:
     """The storage of a repository. `index` are bytes of the files beside the packs, `.idx` and others."""
 
     holders: list[Holder]
+    models: list[ModelUse]
     packs: list[PackUse]
     loose_live: int
     loose_dead: int
@@ -91,17 +111,23 @@ def measure(repository: Repository) -> Usage:
     objects = repository.objects
     objects.refresh()
     collect.check_indexes(objects)
-    refs = [*repository.refs.all(), *_detached(repository)]
+    refs = [*_without_copies(repository.refs.all()), *_detached(repository)]
     ends = {oid for parents in repository.shallow().values() for oid in parents}
     absent = {oid for oid in ends if oid not in objects}
     nodes = graph.topological(objects, [oid for _, oid in refs], absent=absent)
     places = _Places(objects, nodes.keys())
-    bills, sizes = bill.split(nodes, [oid for _, oid in refs], places.size), _logical(objects, nodes)
+    owners = _owners([ref for ref, _ in refs])
+    split, sizes = bill.split(nodes, [oid for _, oid in refs], places.size, owners), _logical(objects, nodes)
     holders = [
-        Holder(*_called(ref), ref, sizes[oid], each.exclusive, each.shared, each.charged)
-        for (ref, oid), each in zip(refs, bills, strict=True)
+        Holder(_kind(objects, ref, oid), _name(ref), ref, owner, sizes[oid], *each)
+        for (ref, oid), owner, each in zip(refs, owners, split.bills, strict=True)
     ]
-    return Usage(holders, places.packs, places.loose_live, places.loose_dead, _beside_packs(objects))
+    charged: dict[str | None, int] = defaultdict(int)
+    for each in holders:
+        charged[each.model] += each.charged
+    owned = sorted(charged, key=lambda owner: (owner is None, owner or ROOT))
+    models = [ModelUse(owner, split.alone[owner], charged[owner]) for owner in owned]
+    return Usage(holders, models, places.packs, places.loose_live, places.loose_dead, _beside_packs(objects))
 
 
 def exclusive(repository: Repository, refs: Collection[str], others: Collection[Oid]) -> dict[Oid, int]:
@@ -175,12 +201,47 @@ class _Places:
         return PackUse(pack.path.name, pack.size, alive, dead, duplicate, frame, pack.is_linked)
 
 
-def _called(ref: str) -> tuple[str, str]:
-    """A ref's kind and its name for people."""
-    for namespace, kind in _KINDS.items():
-        if ref.startswith(namespace):
-            return kind, ref.removeprefix(namespace)
-    return "ref", ref
+def _without_copies(refs: Iterable[tuple[str, Oid]]) -> Iterator[tuple[str, Oid]]:
+    """Leave out what a clone or a mirror makes of the symbolic ref of an active state.
+
+    There it is an ordinary ref beside that of the state itself, and would be charged like another holder.
+    """
+    listed = list(refs)
+    held = {oid for ref, oid in listed if ref.startswith(_STATES) and not ref.endswith(_HEAD)}
+    for ref, oid in listed:
+        if not (ref.startswith(_STATES) and ref.endswith(_HEAD) and oid in held):
+            yield ref, oid
+
+
+def _kind(objects: ObjectDatabase, ref: str, oid: Oid) -> str:
+    """What a ref is; a tag is a snapshot only if it says so."""
+    kind = next((kind for namespace, kind in _KINDS.items() if ref.startswith(namespace)), "ref")
+    if kind == "snapshot":
+        tag, content = objects.read_inner(oid)
+        return kind if tag is Kind.TAG and b"\nGitstore-Format: " in content else "tag"
+    return kind
+
+
+def _name(ref: str) -> str:
+    """A ref's name for people."""
+    namespace = next((namespace for namespace in _KINDS if ref.startswith(namespace)), "")
+    return ref.removeprefix(namespace)
+
+
+def _owners(refs: Sequence[str]) -> list[str | None]:
+    """The model that each ref belongs to: a derived one by its prefix, its branch by the name of that."""
+    prefixes = {_prefix(ref) for ref in refs} - {ROOT, None}
+    branches = {f"{_HEADS}{prefix}": prefix for prefix in prefixes}
+    return [branches.get(ref) or _prefix(ref) for ref in refs]
+
+
+def _prefix(ref: str) -> str | None:
+    """The prefix of a tag or a state; no branch has one."""
+    if ref.startswith(_HEADS):
+        return ROOT
+    if ref.startswith(tuple(_KINDS)):
+        return _name(ref).rpartition("/")[0]
+    return None
 
 
 def _beside_packs(objects: ObjectDatabase) -> int:

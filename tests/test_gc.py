@@ -119,7 +119,7 @@ class TestWhatRmPromised:
 def test_nothing_to_do(here: Path) -> None:
     before = refs(here), picture(here), git_state(here)
     done = collected(here)
-    assert done == Collected([], [], [], [], 0, 0, 0, [], [], [])
+    assert done == Collected([], [], [], [], 0, 0, 0, [], [], [], [])
     assert (refs(here), picture(here), git_state(here)) == before
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gitstore import derive, snapshot, state, usage
 from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
+from gitstore.objects.repository import Repository
 from gitstore.usage import Usage
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
@@ -256,3 +257,44 @@ def test_a_shallow_clone(here: Path, git: Git, tmp_path: Path) -> None:
     git("commit", "--quiet", "--allow-empty", "-m", "second", cwd=here)
     git("clone", "--quiet", "--depth=1", f"file://{here}", "shallow", cwd=tmp_path)
     agrees(tmp_path / "shallow")
+
+
+def test_a_mirror_has_no_other_holder(here: Path, git: Git, tmp_path: Path) -> None:
+    """It makes an ordinary ref of the symbolic one that says which state is active."""
+    state.save(Model.open(here), "initial")
+    git("clone", "--quiet", "--mirror", str(here), "mirror.git", cwd=tmp_path)
+    mirrored = usage.measure(Repository(tmp_path / "mirror.git"))
+    assert git("rev-parse", "refs/states/HEAD", cwd=tmp_path / "mirror.git")
+    assert {each.ref for each in mirrored.holders} == {each.ref for each in measured(here).holders}
+    assert sum(each.charged for each in mirrored.holders) == mirrored.live
+
+
+def test_a_tag_that_is_no_snapshot(here: Path, git: Git) -> None:
+    git("tag", "light", cwd=here)
+    git("tag", "-a", "-m", "mine", "annotated", cwd=here)
+    kinds = {each.name: each.kind for each in measured(here).holders}
+    assert [kinds[name] for name in ("v1", "v2", "light", "annotated")] == ["snapshot"] * 2 + ["tag"] * 2
+
+
+def test_a_model_costs_what_removing_it_would_free(here: Path, git: Git, tmp_path: Path) -> None:
+    base = next(each for each in snapshot.below(Model.open(here)) if each.name == "v2")
+    dogs = derive.derive(base, "dogs", tmp_path / "dogs").model
+    put(dogs, "initial", {"own": noise(40_000, 7)})
+    take(dogs, "d1")
+    take(dogs, "d2")
+    found = measured(here)
+    costs = {each.name: each for each in found.models}
+    assert sum(each.charged for each in found.models) == found.live
+    assert costs.keys() == {usage.ROOT, "dogs"}
+    assert (
+        costs["dogs"].exclusive
+        > 40_000
+        > sum(each.exclusive for each in found.holders if each.model == "dogs")
+    )
+    before = Counted.of(here).live
+    git("worktree", "remove", "--force", str(dogs.directory), cwd=here)
+    git("symbolic-ref", "--delete", "refs/states/dogs/HEAD", cwd=here)
+    for each in found.holders:
+        if each.model == "dogs":
+            git("update-ref", "-d", each.ref, cwd=here)
+    assert before - Counted.of(here).live == costs["dogs"].exclusive

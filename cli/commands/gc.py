@@ -91,12 +91,10 @@ def _show(done: Collected, cleared: Cleared, verb: str) -> None:
         output.message(f"  snapshot {item.name}: {format_size(item.size)}")
     if done.left:
         output.message(
-            f"{format_size(done.left)} more are dead, in large or linked packs that are mostly needed"
+            f"{format_size(done.left)} more are dead, in large or linked packs that are mostly needed;"
+            " gc writes one anew when over a fifth of it is dead"
         )
-    if done.foreign:
-        output.message(
-            f"{format_size(done.foreign)} more are dead, in what git stored; git gc frees them in its time"
-        )
+    _show_elsewhere(done)
     _show_vanished(done)
     for lock in done.locks:
         output.message(f"{lock} is a lock of git; if no git is running, a crash left it: remove it")
@@ -104,6 +102,21 @@ def _show(done: Collected, cleared: Cleared, verb: str) -> None:
         output.message(
             f"{path} is a half-made working copy of git; if no git is running, a crash left it: rm -r it"
         )
+
+
+def _show_elsewhere(done: Collected) -> None:
+    """What git stored, where it is, and which command frees it."""
+    from gitstore.units import format_size
+
+    if done.foreign:
+        output.message(
+            f"{format_size(done.foreign)} more are dead, in what git stored; git gc frees them when they are"
+            " two weeks old, git gc --prune=now at once, while nothing else runs"
+        )
+    for each in done.elsewhere:
+        where = each.pack.name if each.pack is not None else "loose objects"
+        kept = f"; not while {each.pack.with_suffix('.keep')} is there" if each.pack and each.is_kept else ""
+        output.message(f"  {where}: {format_size(each.size)}{kept}")
 
 
 def _show_vanished(done: Collected) -> None:
@@ -132,5 +145,13 @@ def _json(done: Collected, cleared: Cleared, *, dry_run: bool) -> dict[str, obje
             {"ref": each.ref, "oid": str(each.oid), "since": int(each.since)} for each in done.vanished
         ],
         "damaged": [str(path) for path in done.damaged],
+        "elsewhere": [
+            {
+                "pack": each.pack.name if each.pack is not None else None,
+                "size": each.size,
+                "kept": each.is_kept,
+            }
+            for each in done.elsewhere
+        ],
         "dry_run": dry_run,
     }

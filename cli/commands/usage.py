@@ -27,6 +27,8 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
     SHARED     in the packs for this holder and others
     CHARGED    exclusive, and an equal part of what is shared; all charges add up to the total
 
+    The sums per model say what removing all of a model would free, and what it is charged.
+
     The cache is that of the user, for all repositories, and is charged to nobody: gitstore gc --cache
     empties it.
 
@@ -47,6 +49,8 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
         return
     _holders(found)
     output.data("")
+    _models(found)
+    output.data("")
     if packs:
         _packs(found)
         output.data("")
@@ -63,6 +67,20 @@ def _holders(found: Usage) -> None:
         ["HOLDER", "NAME", "LOGICAL", "EXCLUSIVE", "SHARED", "CHARGED"],
         [*rows, ["total", "", "", "", "", _bytes(total)]],
         right=[2, 3, 4, 5],
+    )
+
+
+def _models(found: Usage) -> None:
+    from gitstore.usage import ROOT
+
+    names = {ROOT: "(root model)", None: "(no model)"}
+    output.table(
+        ["MODEL", "EXCLUSIVE", "CHARGED"],
+        [
+            [names.get(each.name) or str(each.name), _bytes(each.exclusive), _bytes(each.charged)]
+            for each in found.models
+        ],
+        right=[1, 2],
     )
 
 

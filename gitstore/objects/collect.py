@@ -207,13 +207,24 @@ def _is_untouched(pack: Pack, stamp: int) -> bool:
         return False
 
 
-def dead_elsewhere(database: ObjectDatabase, live: Collection[Oid]) -> int:
-    """Bytes of objects that nothing needs, in packs and loose objects that are not ours to collect."""
-    packed = sum(
-        Packed(pack, position).disk_size
-        for pack in database.own_packs
-        if not pack.is_ours
-        for position in range(pack.index.count)
-        if pack.index.oid(position) not in live
-    )
-    return packed + sum(path.stat().st_size for oid, path in database.loose() if oid not in live)
+@dataclass(frozen=True)
+class Dead:
+    """Bytes of dead objects that are not ours to collect: in a pack, or loose where `pack` is `None`.
+
+    `is_kept`, somebody's `.keep` makes git leave the pack, too.
+    """
+
+    pack: Path | None
+    size: int
+    is_kept: bool = False
+
+
+def dead_elsewhere(database: ObjectDatabase, live: Collection[Oid]) -> list[Dead]:
+    """The objects that nothing needs, in packs and loose objects that are not ours to collect."""
+    dead = []
+    for pack in database.own_packs:
+        if not pack.is_ours:
+            size = sum(size for oid, size in pack.disk_sizes() if oid not in live)
+            dead.append(Dead(pack.path, size, pack.keep_path.exists()))
+    dead.append(Dead(None, sum(path.stat().st_size for oid, path in database.loose() if oid not in live)))
+    return [each for each in dead if each.size]
