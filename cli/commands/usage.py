@@ -49,11 +49,11 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
         return
     _holders(found)
     output.data("")
-    _models(found)
-    output.data("")
     if packs:
         _packs(found)
         output.data("")
+    _models(found)
+    output.data("")
     _totals(found, cached)
 
 
