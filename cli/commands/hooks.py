@@ -157,7 +157,8 @@ def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) ->
 
 
 def _guard(ctx: click.Context) -> None:
-    """Let a transaction of git pass, or fail."""
+    """Let a transaction of git pass, or fail. -C is the hook's, and not where the person is."""
+    output.act_in(None)
     from gitstore.hooking import guard
     from gitstore.objects.repository import Repository
 
