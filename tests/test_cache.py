@@ -13,7 +13,7 @@ import pytest
 
 from gitstore import snapshot
 from gitstore.model import Model
-from gitstore.objects import orphans
+from gitstore.objects import mapped_writes, orphans
 from gitstore.objects.stat_cache import file_clock
 from gitstore.run import cache_check
 from gitstore.run.cache import Cache, CacheUse, Entry, Item
@@ -173,6 +173,17 @@ def test_a_failure_leaves_nothing(cache: Cache, found: Snapshot, monkeypatch: py
         with pytest.raises(ZeroDivisionError):
             state(cache, found)
     assert [path for path in cache.directory.rglob("*") if path.is_file()] == []
+
+
+def test_where_stamps_tell_nothing_it_is_made_for_each_use(
+    cache: Cache, found: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On tmpfs, where a write through a map changes no time."""
+    monkeypatch.setattr(mapped_writes, "are_shown", lambda *_: False)
+    first = state(cache, found)
+    assert (first / "weights").exists()
+    second = state(cache, found)
+    assert (first != second, first.exists(), second.exists()) == (True, False, True)
 
 
 def test_what_a_kill_left_is_swept(cache: Cache, found: Snapshot) -> None:

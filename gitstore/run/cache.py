@@ -14,6 +14,7 @@ lock on its directory, and nothing removes it meanwhile. Deleting the cache only
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ from gitstore.run import manifest
 
 DEFAULT_LIMIT = 20 * 2**30
 """Bytes that the cache may have, unless git's configuration says otherwise."""
+
+_TRIES = 100
+"""How often a key is made again that another process removes at the same time."""
 
 _FILES = "files"
 _MANIFEST = "manifest"
@@ -172,20 +176,24 @@ class Cache:
                 with _refusals(self.directory), self._making(key):
                     entry = self._held(stack, key)  # somebody else was faster
                     if entry is None:
-                        _make(repository, Entry(key / secrets.token_hex(6), kind, tree), progress)
-                        entry = self._held(stack, key)
+                        made = Entry(key / secrets.token_hex(6), kind, tree)
+                        _make(repository, made, progress)
+                        entry = self._held(stack, key, made=made)
                 self._shrink()
             with suppress(OSError):
                 os.utime(entry.path)
             yield entry.files
 
-    def _held(self, stack: ExitStack, key: Path) -> Entry | None:
-        """A sound entry of a key, held until the stack ends. Others that nobody uses are removed."""
+    def _held(self, stack: ExitStack, key: Path, *, made: Entry | None = None) -> Entry | None:
+        """A sound entry of a key, held until the stack ends. Others that nobody uses are removed.
+
+        The one that was just `made` is sound, even where no manifest could be written.
+        """
         for entry in [each for each in self.entries() if each.path.parent == key]:
             with ExitStack() as attempt:
                 if not attempt.enter_context(lock.directory(entry.path, share=True)):
                     continue  # it is being removed
-                if entry.is_sound():
+                if entry == made or entry.is_sound():
                     stack.push(attempt.pop_all())
                     return entry
             with lock.directory(entry.path) as free:
@@ -196,13 +204,14 @@ class Cache:
     @contextmanager
     def _making(self, key: Path) -> Iterator[None]:
         """Hold a key, so that two processes do not make the same at once."""
-        while True:
+        for _ in range(_TRIES):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             key.mkdir(mode=0o700, exist_ok=True)
             with lock.directory(key, wait=True) as ours:
                 if ours:
                     yield
                     return
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(key))
 
     def _shrink(self) -> None:
         """Remove what was not used for longest, until the limit is kept."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from gitstore.errors import Corrupt
 from gitstore.objects import lock, stored
 from gitstore.objects.cores import core_count
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
 from gitstore.run.cache import Cache, Entry
+
+_BLOCK = 1 << 20
 
 
 def check(cache: Cache, repository: Repository, progress: Progress = lambda _: None) -> list[str]:
@@ -68,10 +71,19 @@ def _compare(objects: ObjectDatabase, path: Path, file: StoredFile) -> tuple[boo
     try:
         with path.open("rb") as content:
             for blob in file.blobs:
-                data = content.read(objects.size(blob))
-                read += len(data)
-                if Oid.of(Kind.BLOB, data) != blob:
+                size = objects.size(blob)
+                read += size
+                if _hash(content, size) != blob:
                     return False, read
             return not content.read(1), read
     except OSError:
         return False, read
+
+
+def _hash(file: BinaryIO, size: int) -> bytes:
+    """The id of the blob that the next `size` bytes are, which need not fit into memory."""
+    digest = hashlib.sha1(b"blob %d\0" % size)
+    while size and (data := file.read(min(size, _BLOCK))):
+        digest.update(data)
+        size -= len(data)
+    return digest.digest()

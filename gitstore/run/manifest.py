@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gitstore.objects import mapped_writes
 from gitstore.objects.durability import replace_file
 from gitstore.objects.stat_cache import Stamp, file_clock
 
@@ -52,8 +53,11 @@ class Manifest(msgspec.Struct, frozen=True):
 def write(directory: Path, path: Path) -> None:
     """Write the manifest of a directory that nobody writes to any more, durably.
 
-    If the clock does not pass the times in it, nothing is written: nothing could be told from it.
+    Nothing is written, so that the files are used only once, where nothing could be told from it: if the
+    clock does not pass the times, or on a file system that does not show writes through a map, like tmpfs.
     """
+    if not _shows_all_writes(directory):
+        return
     deadline = time.monotonic() + _PATIENCE
     while True:
         marks = dict(_walk(directory))
@@ -66,6 +70,14 @@ def write(directory: Path, path: Path) -> None:
     size = sum(mark.stamp.size for mark in marks.values() if stat.S_ISREG(mark.mode))
     found = Manifest(_VERSION, size, {name: (*mark.stamp, mark.mode) for name, mark in marks.items()})
     replace_file(path, msgspec.msgpack.encode(found), scratch=path.with_suffix(".tmp"), mode=0o444)
+
+
+def _shows_all_writes(directory: Path) -> bool:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return mapped_writes.are_shown(descriptor, directory.parent)
+    finally:
+        os.close(descriptor)
 
 
 def read(path: Path) -> Manifest | None:
