@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 LIVES ?= 300
 FAULTS ?= 0
 
-.PHONY: help setup demo test check lint types format docs bench kill faults flips life clean
+.PHONY: help setup demo test check lint types format docs bench kill settings compat faults flips life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -58,6 +58,12 @@ flips: $(READY)  ## flip one bit in each byte of a small repository, in turn: ve
 kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
 	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/test_restore.py \
 		-k "kill or instant"
+
+settings: $(READY) ## each setting and variable of git that could do harm, for itself; minutes
+	$(PYTEST) --each-setting tests/compat/test_git_settings.py
+
+compat: $(READY) ## what compares with stock git; GITSTORE_TEST_GIT=/path/to/git picks another one
+	$(PYTEST) tests/compat tests/objects/test_discovery.py tests/objects/test_worktrees.py
 
 faults: $(READY) ## each system call of each writing command fails, or is its last; hours; make faults FAULTS=20 for a sample
 	$(PYTEST) -n auto tests/test_faults.py --faults $(FAULTS)

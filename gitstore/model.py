@@ -19,7 +19,7 @@ from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
 from gitstore.objects import limits, tree
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.permissions import is_ours
+from gitstore.objects.permissions import is_ours, share
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import read_tree, subtree, without
 from gitstore.quoting import quoted
@@ -207,6 +207,7 @@ def _write_claim(claim: Path, prefix: str | None) -> None:
             claim.unlink(missing_ok=True)
         else:
             claim.write_text(prefix)
+            share(claim)
 
 
 def is_derived(repository: Repository, name: str) -> bool:

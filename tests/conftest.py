@@ -42,6 +42,10 @@ FIXED = {
 LEAKS = ("GIT_", "GITSTORE_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLICOLOR")
 """Starts of the names of variables that would make a test depend on who runs it, and where."""
 
+# A second git, newer than the system's, which all tests run then: `make compat` is for that.
+if "GITSTORE_TEST_GIT" in os.environ:
+    os.environ["PATH"] = f"{Path(os.environ['GITSTORE_TEST_GIT']).parent}{os.pathsep}{os.environ['PATH']}"
+
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")
 
@@ -58,6 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--flips", type=int, default=5, metavar="N", help="flip a bit of each file and N more; 0: all"
     )
+    parser.addoption("--each-setting", action="store_true", help="try each setting of git for itself")
     parser.addoption("--lives", type=int, metavar="N", help="N random lives, other ones each time")
 
 

@@ -101,8 +101,10 @@ class _View(NamedTuple):
 
     def diff(self, *options: str) -> bytes:
         # The plumbing: git diff would run programs that the user's configuration names, and heed diff.*.
-        trees = ("-r", *options, str(self.before), str(self.after))
-        return self.repository.git("diff-tree", *trees, "--", CODE, LOCK, variables=self.variables)
+        # core.bigFileThreshold of our repositories would make text of 256 KiB binary: this is git's default.
+        command = ("-c", "core.bigFileThreshold=512m", "diff-tree", "-r", *options)
+        trees = (str(self.before), str(self.after))
+        return self.repository.git(*command, *trees, "--", CODE, LOCK, variables=self.variables)
 
 
 @contextmanager

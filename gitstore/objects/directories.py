@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gitstore.objects import lock
 from gitstore.objects.extract import remove_tree
-from gitstore.objects.permissions import is_ours
+from gitstore.objects.permissions import is_ours, make_directory
 
 NEW = "~new-"
 """What follows the name. No name of a model, snapshot or state has a tilde."""
@@ -83,7 +83,7 @@ def _is_writable(directory: Path) -> bool:
     if not is_ours(directory):
         return False
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
     except OSError:
         return False
     return os.access(directory, os.W_OK)

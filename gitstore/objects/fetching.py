@@ -16,6 +16,7 @@ from gitstore.errors import GitstoreError
 from gitstore.objects import directories, git
 from gitstore.objects.git import GitFailed
 from gitstore.objects.oid import Oid
+from gitstore.objects.permissions import make_directory
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
 
 _ONE_PACK = (
@@ -54,7 +55,7 @@ def fetched(
     `progress` hears how much has come, from 0 to 1. Raises `NoSuchTag`, or `GitstoreError` with what
     git says if the other side cannot be read.
     """
-    here.private.mkdir(parents=True, exist_ok=True)
+    make_directory(here.private)
     with directories.hidden(here.private, "fetch") as room:
         git.run("init", "--quiet", "--bare", *git.FORMAT, "--template=", str(room), cwd=here.private)
         (room / "objects" / "info").mkdir(exist_ok=True)

@@ -27,6 +27,10 @@ _SETTINGS = {
     "core.fsmonitor": "false",  # a program, which says what has changed
     "gc.auto": "0",  # upkeep is for the user's commands, too
     "maintenance.auto": "false",
+    "core.abbrev": "auto",
+    "core.preferSymlinkRefs": "false",  # libgit2 does not read a HEAD that is a link
+    "pack.packSizeLimit": "0",  # one pack, of which we have the name
+    "pack.indexVersion": "2",
     "init.defaultRefFormat": "files",  # of git 2.45; earlier ones have no option for it
     "submodule.recurse": "false",
     "commit.gpgSign": "false",  # commits of gitstore are never signed, its tags are

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from gitstore.errors import Locked
 from gitstore.objects import permissions
+from gitstore.objects.permissions import make_directory, share
 
 PATIENCE = 10.0
 """Seconds that a write waits for a gc to end, a restore for a snapshot, and a snapshot for a restore."""
@@ -156,7 +157,7 @@ def record(private: Path) -> Iterator[None]:
 
     Raises `Locked` if one of them takes longer than `PATIENCE`.
     """
-    private.mkdir(parents=True, exist_ok=True)
+    make_directory(private)
     with _open(private, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
         if not _wait_for(descriptor, fcntl.LOCK_EX):
             raise Locked(f"another process is writing in {private}", _LATER)
@@ -194,8 +195,11 @@ def _alone(path: Path, refusal: str) -> Iterator[None]:
 def _open(path: Path, flags: int = _WRITABLE) -> Iterator[int]:
     """A lock's file, and the lock gone with the block unless a child process still has it open."""
     if flags & os.O_CREAT:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
+    is_new = not path.exists()
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    if is_new:
+        share(path)
     _held.descriptors.append(descriptor)
     try:
         yield descriptor

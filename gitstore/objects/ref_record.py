@@ -21,6 +21,7 @@ from gitstore.errors import Locked
 from gitstore.objects import lock
 from gitstore.objects.durability import replace_file
 from gitstore.objects.oid import Oid
+from gitstore.objects.permissions import share
 
 NAMESPACES = ("refs/tags/", "refs/states/", "refs/heads/", "refs/notes/")
 """What is recorded: refs that are made on purpose, not those that git brings from elsewhere."""
@@ -68,6 +69,7 @@ class RefRecord:
         lines = [f"changed {old or _ABSENT} {new or _ABSENT} {ref}\n" for ref, old, new in noted]
         if lines:
             with suppress(OSError, Locked), lock.record(self._private), self._path.open("ab") as file:
+                share(self._path)
                 file.write("".join(lines).encode("utf-8", "surrogateescape"))
 
     def vanished(self, refs: Mapping[str, Oid]) -> list[Vanished]:
@@ -82,6 +84,8 @@ class RefRecord:
         content = "".join(lines).encode("utf-8", "surrogateescape")
         with lock.record(self._private):
             replace_file(self._path, content, scratch=self._path.with_suffix(".new"))
+            with suppress(OSError):  # another's file
+                share(self._path)
 
     def _compared(self, refs: Mapping[str, Oid]) -> _Known:
         known, now = self._read(), time.time()

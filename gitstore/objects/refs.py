@@ -13,6 +13,7 @@ from gitstore.objects import git, ref_files
 from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import sync_directory
 from gitstore.objects.oid import Oid
+from gitstore.objects.permissions import make_directory, share
 from gitstore.objects.ref_files import DamagedRef, PackedRefs, Value
 from gitstore.objects.ref_record import RefRecord
 
@@ -196,7 +197,7 @@ class Refs:
         protocol for locks. Raises `Locked` like `change`.
         """
         path = self._common / ref
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         lock = path.with_name(f"{path.name}.lock")
         try:
             file = lock.open("xb")
@@ -204,6 +205,7 @@ class Refs:
             raise self._locked(ref) or Locked(f"{ref} is locked by another git process") from None
         try:
             with file:
+                share(lock)
                 file.write(f"ref: {target}\n".encode())
                 file.flush()
                 os.fsync(file.fileno())

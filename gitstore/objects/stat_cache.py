@@ -21,6 +21,7 @@ import msgspec
 
 from gitstore.objects import mapped_writes
 from gitstore.objects.oid import Oid
+from gitstore.objects.permissions import make_directory, open_up, share
 
 _VERSION = 3
 _SUM = 20
@@ -106,11 +107,13 @@ class StatCache:
         self._dirty = False
 
     def _write(self, content: bytes) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self.path.parent)
         descriptor, name = tempfile.mkstemp(prefix="tmp_stat_", dir=self.path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content + hashlib.sha1(content).digest())
+            open_up(Path(name), 0o666)
+            share(Path(name))
             Path(name).replace(self.path)
         except OSError:
             Path(name).unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from gitstore.objects.afterwards import only_warn
 from gitstore.objects.construction import construction
 from gitstore.objects.durability import sync_directory, sync_tree
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import open_up
+from gitstore.objects.permissions import make_directory, open_up, share
 from gitstore.objects.replacement import rename_to_new
 from gitstore.objects.repository import Repository
 
@@ -87,7 +87,7 @@ def remove_administration(repository: Repository, administration: Path) -> None:
 @contextmanager
 def _scratch(repository: Repository) -> Iterator[Path]:
     """A directory that is no worktree yet: as deep in the repository as those that are. Gone at the end."""
-    repository.private.mkdir(exist_ok=True)
+    make_directory(repository.private)
     with directories.hidden(repository.private, "worktree") as path:
         yield path
 
@@ -124,7 +124,7 @@ def _check_out(
 def _appear(repository: Repository, administration: Path, directory: Path) -> Path:
     """Give an administration the first free name, which is git's own for the worktree; returns its path."""
     top = repository.common.resolve() / _WORKTREES
-    top.mkdir(exist_ok=True)
+    make_directory(top)
     open_up(administration)
     place = Path((administration / "gitdir").read_text().rstrip("\n")).parent
     branch = (administration / "HEAD").read_text().strip().rpartition("/")[2]
@@ -133,6 +133,7 @@ def _appear(repository: Repository, administration: Path, directory: Path) -> Pa
         named = top / f"{stem}{number or ''}"
         (directory / ".git").write_bytes(f"gitdir: {named}\n".encode("utf-8", "surrogateescape"))
         if rename_to_new(administration, named):
+            share(named)
             sync_directory(top)
             sync_directory(top.parent)
             return named
