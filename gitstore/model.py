@@ -252,12 +252,19 @@ def _holds_states(states: Path) -> bool:
 
 
 def _identity(repository: Repository) -> bytes | None:
-    """The settings that say which model this is: as committed, or on disk before the first commit."""
-    content = _committed(repository, SETTINGS)
+    """The settings that say which model this is: as committed, or on disk before the first commit.
+
+    Those on disk do also where the commit cannot be read: snapshots do not need it.
+    """
     path = repository.directory / SETTINGS
-    if content is None and not repository.is_bare and path.is_file():
-        content = path.read_bytes()
-    return content
+    on_disk = not repository.is_bare and path.is_file()
+    try:
+        content = _committed(repository, SETTINGS)
+    except Corrupt:
+        if not on_disk:
+            raise
+        content = None
+    return path.read_bytes() if content is None and on_disk else content
 
 
 def _parse_either(content: bytes, repository: Repository) -> Settings:

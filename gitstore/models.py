@@ -142,7 +142,10 @@ def bases(
     """
     found = {}
     for ref, tip in refs:
-        content = committed_file(repository, tip, SETTINGS) if ref.startswith(_HEADS) else None
+        try:
+            content = committed_file(repository, tip, SETTINGS) if ref.startswith(_HEADS) else None
+        except Corrupt:
+            continue  # for verify to tell
         if content is None or not any(word in content for word in words):
             continue
         said, name = _said(content), ref.removeprefix(_HEADS)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from gitstore.errors import Corrupt
 from gitstore.model import CLAIM, active_state, is_derived
 from gitstore.objects import git_files, ref_check
+from gitstore.objects.again import while_refs_change
 from gitstore.objects.files import Progress
 from gitstore.objects.pack import Pack
 from gitstore.objects.reachable import reachable
@@ -28,7 +29,7 @@ def check(repository: Repository, progress: Progress = lambda _: None) -> Findin
     problems += [*_active_states(repository), *_claims(repository)]
     if not problems:
         try:
-            reachable(repository)
+            while_refs_change(repository, lambda: reachable(repository))
         except Corrupt as error:
             problems.append(error.message)
     return Findings(list(dict.fromkeys(problems)), notices)

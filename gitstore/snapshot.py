@@ -161,6 +161,8 @@ def among(repository: Repository, tags: Listing) -> list[Snapshot]:
         try:
             each = read(repository, ref, oid)
         except Corrupt as error:
+            if is_gone(repository, ref, oid):
+                continue
             problems.append(error.message if ref in error.message else f"{ref}: {error.message}")
             continue
         if each is not None:
@@ -169,6 +171,14 @@ def among(repository: Repository, tags: Listing) -> list[Snapshot]:
     if problems:
         raise UnreadableSnapshots(problems, found)
     return found
+
+
+def is_gone(repository: Repository, ref: str, oid: Oid) -> bool:
+    """Whether a tag was removed or renamed since it was listed: then its objects may be gone, too."""
+    try:
+        return repository.refs.get(ref) != oid
+    except Corrupt:
+        return False
 
 
 def shape_problem(top: Iterable[TreeEntry]) -> str | None:

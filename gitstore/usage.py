@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gitstore import bill
 from gitstore.objects import collect, graph, pack_format
+from gitstore.objects.again import while_refs_change
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.graph import Node
 from gitstore.objects.oid import Kind, Oid
@@ -108,6 +109,10 @@ def measure(repository: Repository) -> Usage:
 
     Raises `Corrupt` if an object is missing, or an index is damaged, which would make the sizes wrong.
     """
+    return while_refs_change(repository, lambda: _measure(repository))
+
+
+def _measure(repository: Repository) -> Usage:
     objects = repository.objects
     objects.refresh()
     collect.check_indexes(objects)

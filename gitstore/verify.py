@@ -118,6 +118,9 @@ def verify(
         for name, each in found.items()
         if each is not None and each.verdict is Verdict.BAD
     ]
+    left = [(ref, oid) for ref, oid in tags if not (problems and snapshot.is_gone(repository, ref, oid))]
+    if len(left) < len(tags):
+        return verify(repository, left)  # removed since they were listed, perhaps with their objects
     return Report(tuple(_name(ref) for ref, _ in tags), len(paths), tuple(problems), found)
 
 

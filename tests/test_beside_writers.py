@@ -1,0 +1,54 @@
+"""Readers beside removals: what was removed and collected since it was listed is no corruption."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gitstore.model import Model
+from gitstore.objects.refs import Listing, Refs
+from tests.support.commands import GITSTORE, Git, Run
+from tests.support.models import noise, put, take
+
+
+@pytest.mark.parametrize("command", [("list",), ("usage",), ("verify",), ("verify", "--all")], ids=" ".join)
+def test_a_snapshot_that_goes_after_the_refs_were_listed(
+    model: Model, run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """Another process removes it, and collects, at the worst instant."""
+    take(model, "v1")
+    put(model, "initial", {"weights": noise(200_000)})
+    take(model, "v2")
+    look, here = Refs.look, model.directory
+
+    def look_then_lose(self: Refs, prefix: str) -> Listing:
+        found = look(self, prefix)
+        monkeypatch.setattr(Refs, "look", look)
+        for words in (["rm", "--yes", "v2"], ["gc"]):
+            subprocess.run([GITSTORE, *words], cwd=here, check=True, capture_output=True)
+        return found
+
+    monkeypatch.setattr(Refs, "look", look_then_lose)
+    done = run(*command, cwd=here)
+    assert done.code == 0, done.stderr
+    assert "v2" not in done.stdout + done.stderr
+    assert "v1" in done.stdout + done.stderr
+
+
+def test_snapshots_do_not_need_the_branch_head(model: Model, run: Run, git: Git, tmp_path: Path) -> None:
+    """Its tree is missing; git itself goes on with tags, too."""
+    take(model, "v1")
+    (model.directory / "code" / "model.py").write_text("# later\n")
+    git("commit", "--quiet", "--all", "-m", "later", cwd=model.directory)
+    tree = git("rev-parse", "HEAD^{tree}", cwd=model.directory).strip()
+    (model.repository.common / "objects" / tree[:2] / tree[2:]).unlink()
+    for command in (
+        ["list"], ["show", "v1"], ["verify", "v1"], ["verify"], ["export", "v1", str(tmp_path / "out")],
+        ["state", "list"], ["models"],
+    ):  # fmt: skip
+        done = run(*command, cwd=model.directory)
+        assert done.code == 0, (command, done.stderr)
+    done = run("verify", "--all", cwd=model.directory)
+    assert (done.code, tree in done.stderr) == (12, True)
