@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitstore import code_capture, packages, recording, settings, snapshot, state, working_state
+from gitstore.candidate import Check, Identity, candidate
 from gitstore.errors import BadSettings, GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostSnapshot, PreSnapshot
@@ -56,6 +57,7 @@ def take(
     signer: Signer = AS_CONFIGURED,
     ask_hook: bool = True,
     allow_pointers: bool = False,
+    check: Check | None = None,
     progress: Progress = lambda _: None,
 ) -> Taken:
     """Take a snapshot of a model, with its active state or another. Atomic and durable.
@@ -65,7 +67,8 @@ def take(
     base's, for a state that is not there, and for Git LFS pointers in it unless they are allowed;
     `FileChanged` if anything changes before all is read; `BadSettings` with every problem of the settings;
     `Locked` while another command replaces files; `SigningFailed`. Nothing is recorded then. The hook
-    pre-snapshot can refuse, with `hook.Refused`, unless not asked.
+    pre-snapshot can refuse, with `hook.Refused`, unless not asked. Then `check` tries what the snapshot
+    would hold; what it raises is raised, and what has changed since is no snapshot.
     """
     recording.check_vacant(model, name)
     _check_message(message or "")
@@ -73,7 +76,8 @@ def take(
         check_name(of_state, "state")
     if ask_hook:
         hook.ask(model.repository, _intended(model, name, of_state, message))
-    request = _Request(name, of_state, message, signer, allow_pointers, progress)
+    checked = _checked(model, of_state, check) if check is not None else None
+    request = _Request(name, of_state, message, signer, allow_pointers, checked, progress)
     with working_state.shared(model):
         # The hook, or whoever held the working copy until now, may have committed other settings.
         model = _again(model)
@@ -92,7 +96,15 @@ class _Request:
     message: str | None
     signer: Signer
     allow_pointers: bool
+    checked: Identity | None
     progress: Progress
+
+
+def _checked(model: Model, of_state: str | None, check: Check) -> Identity:
+    """Try what a snapshot would hold; returns what that was."""
+    with candidate(model, of_state or state.active(model)) as found:
+        check(found)
+        return found.identity
 
 
 def _again(model: Model) -> Model:
@@ -131,6 +143,12 @@ def _read(model: Model, request: _Request, writer: ObjectWriter) -> _Pieces:
             raise FileChanged(model.directory / key)
     if model.repository.is_bare and model.head != head:
         raise GitstoreError(f"the branch of {model.directory} moved meanwhile", "run the same command again")
+    identity = Identity(code.tree, weights, content, top[LOCK])
+    if request.checked is not None and request.checked != identity:
+        raise GitstoreError(
+            f"{model.directory} has changed since the check began, by the model itself perhaps",
+            "nothing was recorded; run the same command again",
+        )
     blobs = {key: writer.add(Kind.BLOB, value) for key, value in top.items() if value is not None}
     warnings = (*code.warnings, *_warnings(name, weights, found, top[LOCK]))
     return _Pieces(code.tree, weights, name, blobs, warnings)

@@ -97,6 +97,7 @@ class TestSnapshot:
             "commit": git("rev-parse", "v1^{commit}", cwd=here).strip(),
             "state": "initial",
             "signed": None,
+            "checked": False,
             "added_bytes": found["added_bytes"],
             "added_objects": 5,
             "warnings": [],

@@ -6,12 +6,18 @@ from contextlib import ExitStack
 
 import click
 
-from gitstore.cli import options, output
+from gitstore.cli import options, output, surroundings
 
 
 @click.command()
 @click.argument("name")
 @click.option("-m", "--message", metavar="TEXT", help="What the snapshot is; several lines are fine.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="First load the model from what the snapshot will hold; if that fails, take none.",
+)
+@options.input_option
 @options.signing_options
 @options.no_verify_option
 @options.pointers_option
@@ -23,6 +29,8 @@ def command(
     name: str,
     message: str | None,
     *,
+    check: bool,
+    inputs: tuple[str, ...],
     sign: bool | None,
     key: str | None,
     ask_hook: bool,
@@ -34,6 +42,10 @@ def command(
 
     It is an annotated tag that never changes. Neither the branch nor the index nor any file is touched.
 
+    The working copy can run code that a snapshot cannot: it has files outside the code directory, and
+    those that git ignores. --check runs what the snapshot will hold, and with -p also evaluates it, before
+    the snapshot is taken.
+
     Git's own configuration says how to sign: gpg.format (OpenPGP, X.509 or SSH), user.signingKey, and the
     programs. If signing fails, no snapshot is taken.
 
@@ -41,14 +53,17 @@ def command(
     Examples:
       gitstore snapshot v1 -m "First that works"
       gitstore snapshot v2 --json
+      gitstore snapshot v2 --check -p images=@image.npy
       gitstore snapshot v3 --sign -u ~/.ssh/id_ed25519.pub
     """
     from gitstore import capture
     from gitstore.model import Model
     from gitstore.objects.signing import Signer
+    from gitstore.run.candidate_check import CandidateCheck
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
+    tried = CandidateCheck(inputs, ctx.obj, surroundings.cache(ctx.obj)) if check or inputs else None
     with ExitStack() as bar:
         total = options.on_disk(model)
         progress = bar.enter_context(options.byte_progress(f"snapshot {name}", total, wanted=show_progress))
@@ -61,6 +76,7 @@ def command(
             signer=signer,
             ask_hook=ask_hook,
             allow_pointers=force,
+            check=tried,
             progress=progress,
         )
     warnings = [f"{each.message}; {each.hint}" for each in taken.warnings]
@@ -73,6 +89,7 @@ def command(
                 "commit": str(taken.snapshot.commit),
                 "state": taken.state,
                 "signed": taken.snapshot.tag.signed,
+                "checked": tried is not None,
                 "added_bytes": taken.added,
                 "added_objects": taken.pack.objects if taken.pack is not None else 0,
                 "warnings": warnings,

@@ -9,6 +9,7 @@ from gitstore.settings.schema import MaxDurations
 PHASES = {
     "create_state": ("code_startup", "create_state"),
     "evaluate": ("code_startup", "instantiate_model", "evaluate"),
+    "load": ("code_startup", "instantiate_model"),
     "train": ("code_startup", "instantiate_model", "train", "get_state"),
 }
 # train() and save_state() are one limit together.

@@ -2,6 +2,7 @@
 
     create_state   code_startup → create_state
     evaluate       code_startup → instantiate_model → evaluate
+    load           code_startup → instantiate_model
     train          code_startup → instantiate_model → train → get_state
 
 Values are checked against settings.yaml before the worker starts and after it answers. Each phase is
@@ -28,7 +29,17 @@ from gitstore.settings.schema import Settings
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["Creation", "Evaluation", "Metric", "Observers", "Training", "create_state", "evaluate", "train"]
+__all__ = [
+    "Creation",
+    "Evaluation",
+    "Metric",
+    "Observers",
+    "Training",
+    "create_state",
+    "evaluate",
+    "load",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,14 @@ def evaluate(
     dialogue = _run("evaluate", settings, arrays, read_only=read_only, code=code, state=state)
     outputs = parameters.checked_outputs(dialogue.outputs or {}, types.outputs)
     return Evaluation(outputs, dialogue.durations)
+
+
+def load(*, code: Path, state: Path, settings: Settings) -> dict[str, float]:
+    """Have the model made from `state`, and no more; returns the seconds of each phase.
+
+    Raises OperationFailed; KeyboardInterrupt stops the worker.
+    """
+    return _run("load", settings, {}, code=code, state=state).durations
 
 
 def train(

@@ -1,0 +1,87 @@
+"""What a snapshot taken now would hold, as files, so that it can be run before the snapshot is taken.
+
+The working copy itself is no test of that: files outside the code directory and ignored ones are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gitstore import code_capture, settings, state, working_state
+from gitstore.model import LOCK, Model
+from gitstore.objects import extract, staging
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.object_writer import ObjectWriter
+from gitstore.objects.oid import Oid
+from gitstore.objects.repository import Repository
+from gitstore.objects.stored import FileEntry, StoredFile
+from gitstore.settings import Settings
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a snapshot's contents are, by id: the trees of code and state, and the two files beside them."""
+
+    code: Oid
+    state: Oid | None
+    settings: bytes
+    lock: bytes | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The contents of a snapshot that is not taken yet.
+
+    `code` is a directory of ours. `state` is the state's directory; `None` if it is only saved, or not
+    there at all.
+    """
+
+    repository: Repository
+    identity: Identity
+    settings: Settings
+    code: Path
+    state: Path | None
+
+
+Check = Callable[[Candidate], object]
+"""Tries a candidate; raises `GitstoreError` if no snapshot of it is to be taken."""
+
+
+@contextmanager
+def candidate(model: Model, name: str) -> Iterator[Candidate]:
+    """What a snapshot of a model with the state `name` would hold; gone with the block.
+
+    Raises `GitstoreError` for code that a snapshot cannot hold, and `BadSettings`.
+    """
+    content, lock = model.settings_content(), model.top_file(LOCK)
+    found = settings.parse(content)
+    on_disk = working_state.read(model, name)
+    tree = on_disk.tree if on_disk is not None else state.saved_tree(model, name)
+    repository = model.repository
+    with repository.writing(), staging.quarantine(repository) as (objects, _):
+        with ObjectWriter(repository.objects, objects / "pack") as writer:
+            staged = code_capture.add(model, found, writer)
+            writer.finish()
+        code = objects.with_name("code")
+        _write_out(repository, ObjectDatabase(objects), staged.files, code)
+        identity = Identity(staged.tree, tree, content, lock)
+        path = on_disk.path if on_disk is not None else None
+        yield Candidate(repository, identity, found, code, path)
+
+
+def _write_out(
+    repository: Repository,
+    quarantine: ObjectDatabase,
+    files: dict[PurePosixPath, FileEntry],
+    target: Path,
+) -> None:
+    """Write files of code, of which the repository may lack some that a quarantine has."""
+    target.mkdir()
+    stored = [StoredFile(path, mode, oid, (oid,)) for path, (mode, oid) in files.items()]
+    for database, is_new in ((repository.objects, False), (quarantine, True)):
+        extract.extract(
+            database, [file for file in stored if (file.entry not in repository.objects) is is_new], target
+        )

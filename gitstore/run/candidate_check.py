@@ -1,0 +1,61 @@
+"""Running what a snapshot would hold, before it is taken."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.candidate import Candidate
+from gitstore.errors import OperationFailed
+from gitstore.run import supervisor
+from gitstore.run.cache import Cache
+from gitstore.run.inputs import read_inputs
+
+_HINT = (
+    "no snapshot was taken; it would have neither files outside the code directory nor those that git ignores"
+)
+
+
+@dataclass(frozen=True)
+class CandidateCheck:
+    """Loads the model from a candidate and, if there are inputs, evaluates them. A `candidate.Check`.
+
+    Input files are relative to `directory`. Raises `InvalidInput` before anything runs, and
+    `OperationFailed` for the model's own faults.
+    """
+
+    assignments: Sequence[str]
+    directory: Path
+    cache: Cache
+
+    def __call__(self, candidate: Candidate) -> None:
+        types = candidate.settings.types.evaluate
+        inputs = (
+            read_inputs(self.assignments, types.inputs, directory=self.directory) if self.assignments else {}
+        )
+        with self._state(candidate) as state:
+            try:
+                if self.assignments:
+                    supervisor.evaluate(
+                        code=candidate.code, state=state, settings=candidate.settings, inputs=inputs
+                    )
+                else:
+                    supervisor.load(code=candidate.code, state=state, settings=candidate.settings)
+            except OperationFailed as error:
+                error.hint = error.hint or _HINT
+                raise
+
+    @contextmanager
+    def _state(self, candidate: Candidate) -> Iterator[Path]:
+        """The state's files: on disk, as saved from the user's cache, or none."""
+        if candidate.state is not None:
+            yield candidate.state
+        elif candidate.identity.state is not None:
+            with self.cache.state(candidate.repository, candidate.identity.state) as path:
+                yield path
+        else:
+            with tempfile.TemporaryDirectory(prefix="gitstore-state-") as empty:
+                yield Path(empty)
