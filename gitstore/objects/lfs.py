@@ -1,6 +1,6 @@
 """Git LFS pointers: what is on disk where a file should be, after a download that brought no contents.
 
-The format is https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
+The format is in docs/spec.md of git-lfs.
 """
 
 from __future__ import annotations
