@@ -19,6 +19,8 @@ def warning(settings: Settings, operation: str) -> str | None:
 
     A worker runs with the Python and the packages of gitstore, and without limits but those of time.
     """
+    if operation == "load":
+        operation = "evaluate"  # the beginning of it
     different = list(_packages(settings.packages))
     keys = _launcher(getattr(settings.default_launchers, operation))
     parts = []
