@@ -50,6 +50,15 @@ def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     return _matching(state.names(Model.open(_directory(ctx))), incomplete)
 
 
+def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The derived models of the repository."""
+    from gitstore import models
+    from gitstore.model import Model
+
+    found = models.every(Model.open(_directory(ctx))).models
+    return _matching([each.name for each in found if each.prefix], incomplete)
+
+
 def first_states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For the first state of a derived model."""
     words = ["copy", "none", "create"]

@@ -62,6 +62,33 @@ def _remove(model: Model, chosen: tuple[str, ...], *, force: bool, progress: Pro
     return Removed(chosen, exclusive, state.active(model))
 
 
+def drop(model: Model, name: str, *, force: bool = False, progress: Progress = lambda _: None) -> None:
+    """Delete a state's directory on disk; what is saved of it stays, and can be written out again.
+
+    Raises `NoSuchState`, and `GitstoreError` if it is not saved, or not as it is on disk unless `force`.
+    """
+    check_name(name, "state")
+    with working_state.alone(model):
+        found = working_state.read(model, name, progress) if not model.repository.is_bare else None
+        saved = state.saved_tree(model, name)
+        if found is None:
+            what = "is not on disk" if saved is not None else "is not there"
+            raise state.NoSuchState(f"the state {name} {what}", "gitstore state list shows where states are")
+        if saved is None:
+            raise GitstoreError(
+                f"the state {name} is not saved", f"gitstore state save {name}; gitstore state rm removes it"
+            )
+        if found.tree != saved and not force:
+            raise GitstoreError(
+                f"the state {name} has changed on disk since it was saved",
+                f"gitstore state save {name} keeps the changes, --force drops them",
+            )
+        if not force and not found.is_current():
+            raise GitstoreError(f"{model.states / name} changed meanwhile", "run the same command again")
+        with absence(model.states / name):
+            pass
+
+
 def _check_there(model: Model, name: str) -> None:
     check_name(name, "state")
     if state.saved_tree(model, name) is None and state.directory(model, name) is None:

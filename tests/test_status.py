@@ -17,7 +17,7 @@ model:     digits
 directory: {directory}
 branch:    main
 state:     initial, on disk
-  (gitstore state save keeps it)
+  (gitstore state save keeps it; until then, git clean -fdX deletes it)
 snapshot:  none yet
   (gitstore snapshot NAME takes one)
 """
@@ -27,7 +27,7 @@ model:     digits
 directory: {directory}
 branch:    main
 state:     initial, modified
-  (gitstore state save keeps the changes)
+  (gitstore state save keeps the changes; until then, git clean -fdX deletes them)
 snapshot:  v1, 2023-11-14 22:13
 differs from v1:
   settings: 1 key: filesystem_size

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import candidates, options, output
 
 if TYPE_CHECKING:
     from gitstore.lineage import Lineage
+    from gitstore.model_removal import ModelRemoval
     from gitstore.models import Listed
     from gitstore.sizes import Sizes
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """List the models of the repository: the root model first, then the derived ones.
+    """List the models of the repository: the root model first, then the derived ones. Remove derived ones.
 
     SIZE is that of the files of all its snapshots together, STATE the active one and STATE SIZE that of
     its files as they are saved.
@@ -27,7 +29,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     Examples:
       gitstore models
       gitstore models --json
+      gitstore models rm dogs
     """
+    if ctx.invoked_subcommand is not None:
+        return
     from gitstore import models
     from gitstore.lineage import Lineage
     from gitstore.model import Model
@@ -43,6 +48,89 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         _table(rows)
     if found.unreadable is not None:
         raise found.unreadable
+
+
+@command.command()
+@click.argument("name", shell_complete=candidates.models)
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free and lose.")
+@click.option(
+    "--force", is_flag=True, help="Remove it although files would be lost, or models are based on it."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@options.no_verify_option
+@options.progress_option
+@output.json_option
+@click.pass_context
+def rm(
+    ctx: click.Context,
+    name: str,
+    *,
+    dry_run: bool,
+    force: bool,
+    yes: bool,
+    ask_hook: bool,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Remove a derived model whole: snapshots, states, branch and working copy.
+
+    Says first what that frees and loses; asks on a terminal. Unsaved states and uncommitted edits need
+    --force, and so does a model that others are based on: these keep what they need. The disk gets free
+    with the next gitstore gc. If the command is interrupted, the same again finishes it.
+
+    \b
+    Examples:
+      gitstore models rm dogs --dry-run
+      gitstore models rm dogs --yes
+    """
+    from gitstore import model_removal
+    from gitstore.model import Model
+
+    with options.byte_progress(f"check {name}", None, wanted=show_progress) as progress:
+        examined = model_removal.examine(Model.open(ctx.obj), name, progress)
+    if not as_json:
+        _explain(examined)
+    if not dry_run:
+        if not force:
+            model_removal.check(examined)
+        if not yes and sys.stdin.isatty() and not click.confirm(f"Remove the model {name}?", err=True):
+            output.message("nothing removed")
+            ctx.exit(1)
+        model_removal.remove(examined, ask_hook=ask_hook)
+    if as_json:
+        output.data_json(_removal(examined, removed=not dry_run))
+    elif not dry_run:
+        output.message(f"Removed the model {name}; gitstore gc frees the disk")
+
+
+def _explain(examined: ModelRemoval) -> None:
+    from gitstore.units import format_size
+
+    counts = {"snapshot": len(examined.snapshots), "state": len(examined.states)}
+    held = ", ".join(f"{number} {what}{'s' * (number != 1)}" for what, number in counts.items())
+    where = f" and {output.shown(str(examined.directory))}" if examined.directory is not None else ""
+    output.message(
+        f"Removing the model {examined.name}: {held}{where}; frees {format_size(examined.exclusive)}"
+    )
+    if examined.lost:
+        output.message(f"Lost for good: {', '.join(output.shown(str(path)) for path in examined.lost)}")
+    based = [*examined.dependents.models, *examined.dependents.snapshots]
+    if based:
+        output.message(f"Based on it: {', '.join(based)}")
+
+
+def _removal(examined: ModelRemoval, *, removed: bool) -> dict[str, Any]:
+    return {
+        "name": examined.name,
+        "directory": str(examined.directory) if examined.directory is not None else None,
+        "snapshots": [each.full_name for each in examined.snapshots],
+        "states": list(examined.states),
+        "exclusive_bytes": examined.exclusive,
+        "lost": [str(path) for path in examined.lost],
+        "models": list(examined.dependents.models),
+        "dependent_snapshots": list(examined.dependents.snapshots),
+        "removed": removed,
+    }
 
 
 def _row(each: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def command() -> None:
     """
 
 
-for _each in (state_files.import_, state_files.export_, state_files.rename, state_files.rm):
+for _each in (state_files.import_, state_files.export_, state_files.rename, state_files.drop, state_files.rm):
     command.add_command(_each)
 
 

@@ -126,6 +126,30 @@ def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("name", shell_complete=candidates.states)
+@click.option("--force", is_flag=True, help="Delete it although it has changes that are not saved.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | None, as_json: bool) -> None:
+    """Delete the copy on disk of a state that is saved. gitstore state path writes it out again.
+
+    \b
+    Example:
+      gitstore state drop trained-1
+    """
+    from gitstore import state_removal
+    from gitstore.model import Model
+
+    with options.byte_progress(f"check {name}", None, wanted=show_progress) as progress:
+        state_removal.drop(Model.open(ctx.obj), name, force=force, progress=progress)
+    if as_json:
+        output.data_json({"name": name})
+        return
+    output.message(f"Deleted states/{name}/; what is saved of it stays")
+
+
+@click.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=candidates.states)
 @click.option("--force", is_flag=True, help="Remove the active state too, and files that are not saved.")
 @options.progress_option

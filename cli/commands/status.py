@@ -18,8 +18,8 @@ _SHOWN = 3
 
 _STATE_HINTS = {
     "unborn": "put files into states/{}/, or gitstore state create",
-    "on disk": "gitstore state save keeps it",
-    "modified": "gitstore state save keeps the changes",
+    "on disk": "gitstore state save keeps it; until then, git clean -fdX deletes it",
+    "modified": "gitstore state save keeps the changes; until then, git clean -fdX deletes them",
     "nowhere": "gitstore state use NAME chooses another",
 }
 

@@ -215,6 +215,20 @@ class Refs:
             raise
         self._sync_names([ref])
 
+    def remove_symbolic(self, ref: str) -> None:
+        """Remove a symbolic ref, and not what it leads to. Atomic and durable. Raises `Locked`."""
+        path = self._common / ref
+        lock = path.with_name(f"{path.name}.lock")
+        try:
+            lock.touch(exist_ok=False)
+        except FileExistsError:
+            raise self._locked(ref) or Locked(f"{ref} is locked by another git process") from None
+        try:
+            path.unlink(missing_ok=True)
+        finally:
+            lock.unlink()
+        self._sync_names([ref])
+
     def _now(self, change: Change) -> Oid | None:
         """What the ref of a change holds: of one to be deleted, that it is there, be it symbolic."""
         if change.new is None and self.symbolic(change.ref) is not None:

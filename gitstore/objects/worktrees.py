@@ -41,6 +41,7 @@ class Administration(NamedTuple):
 
     path: Path
     directory: Path | None
+    branch: str | None
     locked: str | None
     damage: str | None
 
@@ -65,7 +66,8 @@ def damaged(common: Path) -> list[Administration]:
 
 
 def _administration(path: Path) -> Administration:
-    return Administration(path, directory(path), _line(path / "locked"), next(_damages(path), None))
+    branch, _ = _head(path)
+    return Administration(path, directory(path), branch, _line(path / "locked"), next(_damages(path), None))
 
 
 def directory(administration: Path) -> Path | None:

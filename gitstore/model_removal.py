@@ -1,0 +1,212 @@
+"""Removing a derived model whole: its snapshots, states and branch, its working copy, and what git has of it.
+
+The refs go first, at one instant: then the model is gone. What a kill leaves of its working copy after
+that, the same call again removes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gitstore import dependents, snapshot, state, usage, working_state
+from gitstore.dependents import Dependents
+from gitstore.errors import GitstoreError
+from gitstore.holdings import Holdings, WouldLose
+from gitstore.hooking import hook
+from gitstore.model import STATES, Model, check_name, is_derived
+from gitstore.objects import lock, worktree_building, worktrees
+from gitstore.objects.afterwards import only_warn
+from gitstore.objects.files import Progress
+from gitstore.objects.git import GitFailed
+from gitstore.objects.oid import Oid
+from gitstore.objects.reachable import held
+from gitstore.objects.refs import Change, Listing
+from gitstore.objects.replacement import absence
+from gitstore.objects.repository import Repository
+from gitstore.objects.worktrees import Administration
+from gitstore.removal import Depended, intention
+from gitstore.snapshot import Snapshot, UnreadableSnapshots
+
+
+@dataclass(frozen=True)
+class ModelRemoval:
+    """What removing a derived model would do.
+
+    `exclusive` counts the bytes that it holds alone. `lost` are files of its working copy that it has
+    nowhere else, by their paths there: unsaved states, uncommitted edits, ignored files.
+    """
+
+    repository: Repository
+    name: str
+    refs: dict[str, Oid]
+    snapshots: tuple[Snapshot, ...]
+    states: tuple[str, ...]
+    exclusive: int
+    lost: tuple[PurePosixPath, ...]
+    dependents: Dependents
+    administration: Administration | None
+
+    @property
+    def directory(self) -> Path | None:
+        """Its working copy, if that is there."""
+        where = self.administration.directory if self.administration is not None else None
+        return where if where is not None and where.is_dir() else None
+
+
+def examine(here: Model, name: str, progress: Progress = lambda _: None) -> ModelRemoval:
+    """Find out what removing a derived model of a repository would free and lose. Reads states on disk.
+
+    Raises `GitstoreError` if there is no such model, or if its working copy cannot go.
+    """
+    check_name(name, "model")
+    repository = here.repository
+    spaces = (f"refs/tags/{name}/", f"refs/states/{name}/")
+    refs = {ref: oid for ref, oid in repository.refs.all() if ref.startswith(spaces)}
+    tip, is_model = repository.refs.get(f"refs/heads/{name}"), is_derived(repository, name)
+    if tip is not None and is_model:
+        refs[f"refs/heads/{name}"] = tip
+    administration = _administration(here, name, is_model=is_model)
+    if not refs and administration is None:
+        raise GitstoreError(
+            f"there is no derived model {name}", "gitstore models lists the models of the repository"
+        )
+    snapshots = _snapshots(repository, refs)
+    others = held(repository, without=set(refs))
+    based = dependents.of(repository, {each.commit for each in snapshots})
+    return ModelRemoval(
+        repository,
+        name,
+        refs,
+        snapshots,
+        states=tuple(ref.removeprefix(spaces[1]) for ref in refs if ref.startswith(spaces[1])),
+        exclusive=sum(usage.exclusive(repository, set(refs), others).values()),
+        lost=tuple(_losses(administration, progress)),
+        dependents=Dependents(
+            tuple(each for each in based.models if each != name),
+            tuple(each for each in based.snapshots if not each.startswith(f"{name}@")),
+        ),
+        administration=administration,
+    )
+
+
+def check(removal: ModelRemoval) -> None:
+    """Raise `WouldLose` for files that are only in the working copy, `Depended` for models based on it."""
+    if removal.lost:
+        raise WouldLose(f"removing the model {removal.name}", removal.lost, f"look into {removal.directory}")
+    models = removal.dependents.models
+    if models:
+        based = f"{'is' if len(models) == 1 else 'are'} based on"
+        raise Depended(
+            f"{', '.join(models)} {based} snapshots of {removal.name}",
+            "--force removes it all the same: derived models keep what they need by their history",
+        )
+    locked = removal.administration.locked if removal.administration is not None else None
+    if locked is not None:
+        raise GitstoreError(
+            f"git has locked {removal.directory}: {locked}", "git worktree unlock, or --force"
+        )
+
+
+def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
+    """Remove the model: the refs all or none, then the working copy. The disk gets free with the next gc.
+
+    The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `hook.Refused`,
+    `Locked`, and `RefChanged` if a ref was changed meanwhile; nothing is removed then.
+    """
+    for each in removal.snapshots if ask_hook else ():
+        hook.ask(removal.repository, intention(each, removal.snapshots))
+    repository = removal.repository
+    with lock.derivation(repository.private), repository.writing(), _working_copy(removal):
+        changes = [Change(ref, oid, None) for ref, oid in removal.refs.items()]
+        with _without_active_state(repository, removal.name):
+            if changes:
+                repository.refs.change(changes, f"remove model {removal.name}")
+        _remove_directory(removal)
+        with suppress(GitFailed):  # there is no such section, as a rule
+            repository.git("config", "--local", "--remove-section", f"branch.{removal.name}")
+
+
+def _snapshots(repository: Repository, refs: dict[str, Oid]) -> tuple[Snapshot, ...]:
+    tags = {ref: oid for ref, oid in refs.items() if ref.startswith("refs/tags/")}
+    try:
+        return tuple(snapshot.among(repository, Listing(tags, ())))
+    except UnreadableSnapshots as error:
+        return tuple(error.others)  # the tags of the others go, too
+
+
+def _administration(here: Model, name: str, *, is_model: bool) -> Administration | None:
+    """What git has of the working copy that is on the model's branch."""
+    repository = here.repository
+    for each in worktrees.administrations(repository.common):
+        if each.branch == name and (is_model or repository.refs.get(f"refs/heads/{name}") is None):
+            if each.directory is not None and each.directory == repository.directory.resolve():
+                raise GitstoreError(
+                    f"{each.directory} is the working copy of {name} itself",
+                    f"leave it, and run gitstore -C DIR models rm {name}, where DIR is another model's",
+                )
+            return each
+    if is_model and any(each.branch == name for each in repository.worktrees()):
+        raise GitstoreError(
+            f"the repository's own working copy is on the branch {name}", "git switch another branch there"
+        )
+    return None
+
+
+def _losses(administration: Administration | None, progress: Progress) -> Iterator[PurePosixPath]:
+    """The files of a working copy that the model does not hold."""
+    directory = administration.directory if administration is not None else None
+    if directory is None or not (directory / ".git").exists():
+        return
+    if Repository.discover(directory).refs.get("HEAD") is None:
+        return  # its branch is gone: an earlier call was killed as it removed the rest
+    model = Model.open(directory)
+    holdings = Holdings(model)
+    on_disk = [each.name for each in (directory / STATES).iterdir()] if (directory / STATES).is_dir() else []
+    for name in sorted(on_disk):
+        found = working_state.read(model, name, progress) if state.has_files(model, name) else None
+        yield from found.losses(holdings) if found is not None else ()
+    listed = model.repository.git(
+        "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all",
+        "--ignored=traditional",
+    )  # fmt: skip
+    for line in os.fsdecode(listed).split("\0")[:-1]:
+        if not line[3:].startswith(f"{STATES}/"):
+            yield PurePosixPath(line[3:])
+
+
+@contextmanager
+def _working_copy(removal: ModelRemoval) -> Iterator[None]:
+    """Hold the model's working copy alone, if it is there."""
+    with ExitStack() as stack:
+        if removal.directory is not None and removal.administration is not None:
+            stack.enter_context(lock.working_copy(removal.administration.path))
+        yield
+
+
+@contextmanager
+def _without_active_state(repository: Repository, name: str) -> Iterator[None]:
+    """Remove the symbolic ref of the active state, which must not lead nowhere; back after an error."""
+    head, refs = f"refs/states/{name}/HEAD", repository.refs
+    target = refs.symbolic(head)
+    if target is not None:
+        refs.remove_symbolic(head)
+    try:
+        yield
+    except BaseException:
+        if target is not None:
+            refs.point(head, target)
+        raise
+
+
+def _remove_directory(removal: ModelRemoval) -> None:
+    """Delete the working copy, then what git has of it."""
+    if removal.directory is not None:
+        with only_warn(f"{removal.directory} stays"), absence(removal.directory):
+            pass
+    if removal.administration is not None and removal.administration.path.exists():
+        with only_warn(f"{removal.administration.path} stays"):
+            worktree_building.remove_administration(removal.repository, removal.administration.path)

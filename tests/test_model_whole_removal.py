@@ -1,0 +1,112 @@
+"""Removing a derived model whole."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, model_removal, state
+from gitstore.errors import GitstoreError
+from gitstore.holdings import WouldLose
+from gitstore.model import Model
+from gitstore.removal import Depended
+from tests.support.commands import Fsck, Git, Run, parsed
+from tests.support.models import put, refs, take
+
+
+@pytest.fixture
+def dogs(model: Model, tmp_path: Path) -> Model:
+    """A derived model with a snapshot and two states, all of them saved."""
+    dogs = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    put(dogs, "tuned", {"weights": b"tuned"})
+    state.save(dogs, "tuned")
+    state.use(dogs, "tuned")
+    take(dogs, "v1")
+    return dogs
+
+
+def test_all_of_it_is_gone(model: Model, dogs: Model, run: Run, git: Git, fsck: Fsck) -> None:
+    git("config", "branch.dogs.description", "dogs", cwd=model.directory)
+    before = {"refs/heads/main", "refs/tags/v1", "worktrees"}
+    said = parsed(run("models", "rm", "dogs", "--json", "--dry-run", cwd=model.directory))
+    assert (said["snapshots"], said["states"]) == (["dogs@v1"], ["initial", "tuned"])
+    assert (said["lost"], said["removed"]) == ([], False)
+    outcome = run("models", "rm", "dogs", "--yes", cwd=model.directory)
+    assert (outcome.code, outcome.stdout) == (0, "")
+    assert refs(model.directory).keys() == before
+    assert not dogs.directory.exists()
+    assert git("worktree", "list", "--porcelain", cwd=model.directory).count("worktree ") == 1
+    assert "dogs" not in (model.repository.common / "config").read_text()
+    fsck(model.directory)
+    assert [each["name"] for each in parsed(run("models", "--json", cwd=model.directory))] == ["digits"]
+    assert run("models", "rm", "dogs", cwd=model.directory).code == 1
+    derive.derive(take(model, "v2"), "dogs", dogs.directory)
+
+
+def test_what_it_alone_has_is_named_first(model: Model, dogs: Model, run: Run) -> None:
+    put(dogs, "fresh", {"weights": b"never saved"})
+    (dogs.directory / "settings.yaml").write_text((dogs.directory / "settings.yaml").read_text() + "# mine\n")
+    (dogs.directory / "note.txt").write_text("mine")
+    before = refs(model.directory)
+    with pytest.raises(WouldLose) as caught:
+        model_removal.check(model_removal.examine(model, "dogs"))
+    assert [str(path) for path in caught.value.paths] == ["states/fresh/weights", "settings.yaml", "note.txt"]
+    assert run("models", "rm", "dogs", "--yes", cwd=model.directory).code == 1
+    assert refs(model.directory) == before
+    assert run("models", "rm", "dogs", "--force", cwd=model.directory).code == 0
+    assert not dogs.directory.exists()
+
+
+def test_what_others_are_based_on(model: Model, dogs: Model, tmp_path: Path, fsck: Fsck) -> None:
+    cats = derive.derive(take(dogs, "v2"), "cats", tmp_path / "cats").model
+    examined = model_removal.examine(model, "dogs")
+    with pytest.raises(Depended, match=r"^cats is based on snapshots of dogs$"):
+        model_removal.check(examined)
+    model_removal.remove(examined)
+    take(cats, "v1")
+    fsck(model.directory)
+
+
+def test_refusals(model: Model, dogs: Model, git: Git) -> None:
+    for name in ("digits", "main", "cats"):
+        with pytest.raises(GitstoreError, match=f"^there is no derived model {name}$"):
+            model_removal.examine(model, name)
+    with pytest.raises(GitstoreError, match=r"is the working copy of dogs itself$"):
+        model_removal.examine(dogs, "dogs")
+    git("worktree", "lock", "--reason", "mine", str(dogs.directory), cwd=model.directory)
+    with pytest.raises(GitstoreError, match=r"git has locked .*: mine$"):
+        model_removal.check(model_removal.examine(model, "dogs"))
+
+
+@pytest.mark.parametrize("left", ["directory", "administration", "nothing but states"])
+def test_a_removal_that_was_killed_is_finished(
+    model: Model, dogs: Model, git: Git, fsck: Fsck, left: str
+) -> None:
+    if left == "nothing but states":  # what git worktree remove and git branch -D leave
+        git("worktree", "remove", "--force", str(dogs.directory), cwd=model.directory)
+        git("branch", "--quiet", "-D", "dogs", cwd=model.directory)
+    else:
+        for ref in [ref for ref in refs(model.directory) if "/dogs" in ref]:
+            git("update-ref", "--no-deref", "-d", ref, cwd=model.directory)
+    if left == "administration":
+        shutil.rmtree(dogs.directory)
+    model_removal.remove(model_removal.examine(model, "dogs"))
+    assert not dogs.directory.exists()
+    assert not [ref for ref in refs(model.directory) if "dogs" in ref]
+    assert not list(model.repository.common.glob("worktrees/*"))
+    fsck(model.directory)
+
+
+def test_drop_deletes_only_what_is_saved(model: Model, run: Run) -> None:
+    here = model.directory
+    assert run("state", "drop", "initial", cwd=here).code == 1
+    state.save(model, "initial")
+    put(model, "initial", {"weights": b"changed"})
+    refused = run("state", "drop", "initial", cwd=here)
+    assert (refused.code, (here / "states" / "initial" / "weights").read_bytes()) == (1, b"changed")
+    assert run("state", "drop", "initial", "--force", cwd=here).code == 0
+    assert not (here / "states" / "initial").exists()
+    assert (state.materialise(model, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
+    assert run("state", "drop", "initial", cwd=here).code == 0
