@@ -28,6 +28,8 @@ class Deltas(Protocol):
 _Found = TypeVar("_Found")
 _LOOSE_NAME = re.compile("[0-9a-f]{38}")
 
+_LOOKS = 5
+
 
 class MissingObject(Corrupt):
     """An object that something refers to is not in the repository."""
@@ -212,8 +214,12 @@ class ObjectDatabase:
         return MissingObject(oid, next(hints, None))
 
     def _again(self, oid: Oid, look: Callable[[], _Found | None]) -> _Found:
-        """What a look at an object finds, or a second one: another process may have moved it meanwhile."""
-        for _ in range(2):
+        """What a look at an object finds, or a later one: another process may have moved it meanwhile.
+
+        Looks again for as long as packs come and go, at the most five times, and at least once.
+        """
+        for attempt in range(_LOOKS):
+            before = self._known.keys()
             try:
                 found = look()
             except FileNotFoundError:
@@ -229,6 +235,8 @@ class ObjectDatabase:
             if found is not None:
                 return found
             self.refresh()
+            if attempt and self._known.keys() == before:
+                break
         raise self._missing(oid)
 
     def _header(self, oid: Oid) -> tuple[Kind, int] | None:
