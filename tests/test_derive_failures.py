@@ -76,9 +76,10 @@ def test_a_half_made_worktree_stops_nobody(
         "status",
         "usage",
         "models",
-        "verify --all",
         "state save",
     ):
         assert run(*command.split(), cwd=model.directory).code == 0, command
+    verified = run("verify", "--all", cwd=model.directory)
+    assert (verified.code, "worktrees/half" in verified.stderr) == (12, True)
     shutil.rmtree(administration)
     assert parsed(run("gc", "--json", cwd=model.directory))["damaged"] == []
