@@ -104,9 +104,7 @@ def command(
         errors = {} if problems else lacking
         _show({name: each for name, each in report.signatures.items() if name not in errors})
     if problems:
-        raise Corrupt(
-            "\n".join(problems), "a clone or a backup may still have the object; git fetch brings it back"
-        )
+        raise Corrupt("\n".join(problems), repository.objects.missing_hint)
     if lacking:
         raise signatures.NotSigned(lacking)
     output.message(

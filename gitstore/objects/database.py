@@ -31,6 +31,10 @@ _LOOSE_NAME = re.compile("[0-9a-f]{38}")
 _LOOKS = 5
 
 
+_PARTIAL = "this is a partial clone; git fetch --refetch --no-filter --tags origin brings all that it lacks"
+_ELSEWHERE = "a clone or a backup may still have the object; git fetch brings it back"
+
+
 class MissingObject(Corrupt):
     """An object that something refers to is not in the repository."""
 
@@ -211,7 +215,17 @@ class ObjectDatabase:
     def _missing(self, oid: Oid) -> MissingObject:
         """The object is not there; perhaps because an index is damaged."""
         hints = (f"{error.message}; {error.hint}" for error in self.damaged)
-        return MissingObject(oid, next(hints, None))
+        return MissingObject(oid, next(hints, _PARTIAL if self.is_partial else None))
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether git cloned the repository without some of its objects (`git clone --filter`)."""
+        return any((self.directory / "pack").glob("*.promisor"))
+
+    @property
+    def missing_hint(self) -> str:
+        """What to do if objects are missing."""
+        return _PARTIAL if self.is_partial else _ELSEWHERE
 
     def _again(self, oid: Oid, look: Callable[[], _Found | None]) -> _Found:
         """What a look at an object finds, or a later one: another process may have moved it meanwhile.
