@@ -8,8 +8,10 @@ in the branch's history.
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -26,6 +28,9 @@ from gitstore.objects.staging import copied_index, listing
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import TreeEntry
 from gitstore.settings import Settings
+
+# What git read-tree says of a file that it would lose, before it has changed any (git's unpack-trees.c).
+_EDITED = re.compile("(?:Entry|Untracked working tree file) '(.+)' (?:not uptodate|would be)")
 
 
 @dataclass(frozen=True)
@@ -107,18 +112,44 @@ class Branch:
         self.model.repository.refs.change([*refs, Change(self.ref, self.tip, oid)], message)
         return oid
 
+    def advance(self, commit: Oid, refs: Sequence[Change] = ()) -> None:
+        """Bring index and files from the head as it was found to a commit that `add` made, by stock git.
+
+        Git looks at every file before it changes one. If any was edited since `check_clean`, the branch
+        goes back, and `refs` with it, and all is as before: `GitstoreError` names the file.
+        """
+        repository = self.model.repository
+        with suppress(GitFailed):  # it exits with 1 for an edited file, which git names below
+            repository.git("update-index", "-q", "--refresh")
+        try:
+            repository.git("read-tree", "-m", "-u", str(self.tip), str(commit))
+        except GitFailed as error:
+            edited = _EDITED.search(error.stderr)
+            if edited is None:
+                raise self._behind(error) from error
+            changes = [*refs, Change(self.ref, self.tip, commit)]
+            back = [Change(change.ref, change.new, change.old) for change in reversed(changes)]
+            repository.refs.change(back, f"taken back: {edited[1]} was edited meanwhile")
+            raise GitstoreError(
+                f"{edited[1]} was edited meanwhile",
+                "nothing was changed; commit the edit or undo it, then run the same command again",
+            ) from error
+
+    def _behind(self, error: GitFailed) -> GitstoreError:
+        """What to say when the files could not follow the branch."""
+        self._check_unlocked()
+        return GitstoreError(
+            f"the commit is made, but not all files of {self.model.directory} have followed: {error.message}",
+            "fix that, then run the same command again",
+        )
+
     def follow(self, paths: Sequence[PurePosixPath]) -> None:
         """Bring index and files at and below paths to the branch's head, by stock git."""
         known = [str(path) for path in paths if self._is_known(path)]
         try:
             self.model.repository.git("restore", "--source=HEAD", "--staged", "--worktree", "--", *known)
         except GitFailed as error:
-            self._check_unlocked()
-            raise GitstoreError(
-                f"the commit is made, but not all files of {self.model.directory} have followed:"
-                f" {error.message}",
-                "mend that, then say the same again",
-            ) from error
+            raise self._behind(error) from error
 
     def resume(self, paths: Sequence[PurePosixPath]) -> None:
         """Let files follow that an interrupted command left behind; does nothing if none are.

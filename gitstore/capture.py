@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitstore import code_capture, packages, recording, settings, snapshot, state, working_state
+from gitstore import code_capture, packages, recording, settings, snapshot, state
 from gitstore.candidate import Check, Identity, candidate
 from gitstore.errors import BadSettings, GitstoreError
 from gitstore.hooking import hook
@@ -78,7 +78,7 @@ def take(
         hook.ask(model.repository, _intended(model, name, of_state, message))
     checked = _checked(model, of_state, check) if check is not None else None
     request = _Request(name, of_state, message, signer, allow_pointers, checked, progress)
-    with working_state.shared(model):
+    with model.repository.reading_files():
         # The hook, or whoever held the working copy until now, may have committed other settings.
         model = _again(model)
         taken = _take(model, request)

@@ -41,14 +41,15 @@ def detach(model: Model) -> Detached:
     base = model.base
     if base is None:
         raise GitstoreError(f"{model.name} is not a derived model: its code is its own already")
-    here, path = Branch.of(model), PurePosixPath(SETTINGS)
-    commit = None
-    if base.detached:
-        here.resume([path])
-    else:
-        here.check_clean([path])
-        commit = _commit(here, base, path)
-    make_writable(model, here.code)
+    with model.repository.replacing_files():
+        here, path = Branch.of(model), PurePosixPath(SETTINGS)
+        commit = None
+        if base.detached:
+            here.resume([path])
+        else:
+            here.check_clean([path])
+            commit = _commit(here, base, path)
+        make_writable(model, here.code)
     model.repository.maintain()
     return Detached(Model.open(model.directory), base, commit)
 
@@ -60,5 +61,5 @@ def _commit(here: Branch, base: BasedOn, path: PurePosixPath) -> Oid:
         changes = {path: (int(Mode.FILE), writer.add(Kind.BLOB, content))}
         message = f"Detach {here.model.name} from {base.called}"
         commit = here.add(changes, message, writer)
-        here.follow([path])
+        here.advance(commit)
     return commit

@@ -86,8 +86,13 @@ def rebase(
     """
     before = kinship.base_of(model)
     if before.url is None:
-        return _rebase(model, before, kinship.in_same_repository(model, source), force=force)
-    with base_repository.reach(source, model.repository, fetched) as reached:
+        base = kinship.in_same_repository(model, source)
+        with model.repository.replacing_files():
+            return _rebase(model, before, base, force=force)
+    with (
+        base_repository.reach(source, model.repository, fetched) as reached,
+        model.repository.replacing_files(),
+    ):
         return _rebase(model, before, reached.base, reached, force=force)
 
 
@@ -170,11 +175,12 @@ def _move(
         }
         message = f"Rebase {here.model.name} on {called(base)}"
         refs = base_repository.changes(repository, base) if reached is not None else []
+        here.check_clean(paths)  # again: bringing the base may have taken long
         commit = here.add(changes, message, writer, merged=(base.commit,), refs=refs)
+        here.advance(commit, refs)
         if reached is not None:
             with only_warn(f"the remote {base_repository.REMOTE} does not lead to {reached.url}"):
                 base_repository.remember(repository, reached.url)
-        here.follow(paths)
     return commit, brought
 
 

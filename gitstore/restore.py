@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -21,9 +20,11 @@ from gitstore import settings, state, working_state
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
-from gitstore.objects import directories, limits
+from gitstore.objects import directories, limits, sources
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind
+from gitstore.objects.replacement import replace_if
+from gitstore.objects.sources import FileChanged
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot
 from gitstore.working_code import CodeChange
@@ -59,11 +60,14 @@ class Restored:
 
 @dataclass
 class _Step:
-    """One part's change: what it would lose, how it is prepared, checked again, and made."""
+    """One part's change: what it would lose, how it is prepared, checked again, and made.
+
+    `check` raises `FileChanged`. What `prepare` returns makes the change; with `True` it checks once more.
+    """
 
     losses: list[PurePosixPath]
-    prepare: Callable[[ExitStack, Path], Callable[[], object]]
-    is_current: Callable[[], bool]
+    prepare: Callable[[ExitStack, Path], Callable[[bool], object]]
+    check: Callable[[], None]
     files: list[PurePosixPath] = field(default_factory=list)
     state: str | None = None
 
@@ -187,11 +191,11 @@ def _code_change(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> C
 
 
 def _code_step(change: CodeChange, holdings: Holdings) -> _Step:
-    def prepare(_: ExitStack, scratch: Path) -> Callable[[], object]:
+    def prepare(_: ExitStack, scratch: Path) -> Callable[[bool], object]:
         ready = change.prepare(scratch / "code")
-        return lambda: change.put(ready)
+        return lambda _: change.put(ready)
 
-    return _Step(change.losses(holdings), prepare, change.is_current, files=change.paths)
+    return _Step(change.losses(holdings), prepare, change.check_current, files=change.paths)
 
 
 def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: Progress) -> Iterator[_Step]:
@@ -209,16 +213,19 @@ def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: 
             f"gitstore state rename gives {name} another name; --code --settings leaves states alone",
         )
 
-    def prepare(stack: ExitStack, _: Path) -> Callable[[], object]:
+    def prepare(stack: ExitStack, _: Path) -> Callable[[bool], object]:
         new = stack.enter_context(working_state.place(model, name))
         state.fill(model, snapshot.state, new.directory, progress)
-        return new.put
+        return lambda checked: new.put(check if checked else lambda _: None)
 
-    def is_current() -> bool:
-        return found.is_current() if found is not None else state.directory(model, name) is None
+    def check(moved: Path | None) -> None:
+        if found is not None:
+            found.check_current(moved)
+        elif moved is not None and sources.has_file(moved):
+            raise FileChanged(model.states / name)
 
     losses = found.losses(holdings) if found is not None else []
-    yield _Step(losses, prepare, is_current, state=name)
+    yield _Step(losses, prepare, lambda: check(state.directory(model, name)), state=name)
 
 
 def _state_name(snapshot: Snapshot) -> str:
@@ -250,14 +257,20 @@ def _file_step(model: Model, name: str, content: bytes | None, holdings: Holding
     if before == content:
         return
 
-    def prepare(_: ExitStack, scratch: Path) -> Callable[[], object]:
-        if content is None:
-            return (model.directory / name).unlink
-        (scratch / name).write_bytes(content)
-        return partial((scratch / name).replace, model.directory / name)
+    path = model.directory / name
+
+    def prepare(_: ExitStack, scratch: Path) -> Callable[[bool], object]:
+        new = scratch / name if content is not None else None
+        if new is not None:
+            new.write_bytes(content or b"")
+        return lambda checked: replace_if(path, new, check if checked else lambda _: None)
+
+    def check(moved: Path | None) -> None:
+        if (moved.read_bytes() if moved is not None else None) != before:
+            raise FileChanged(path)
 
     losses = [PurePosixPath(name)] if before is not None and not holdings.has_top_file(name, before) else []
-    yield _Step(losses, prepare, lambda: model.top_file(name) == before, files=[PurePosixPath(name)])
+    yield _Step(losses, prepare, lambda: check(path if path.is_file() else None), files=[PurePosixPath(name)])
 
 
 def _perform(model: Model, steps: list[_Step], *, force: bool) -> None:
@@ -267,13 +280,18 @@ def _perform(model: Model, steps: list[_Step], *, force: bool) -> None:
     with ExitStack() as stack:
         scratch = stack.enter_context(_scratch(model.directory))
         ready = [step.prepare(stack, scratch) for step in steps]
-        if not force and not all(step.is_current() for step in steps):
-            raise GitstoreError(
-                f"{model.directory} changed meanwhile",
-                "nothing was restored; try again when nobody writes to it",
-            )
-        for put in ready:
-            put()
+        try:
+            for step in steps if not force else ():
+                step.check()
+        except FileChanged as error:
+            hint = "nothing was restored; try again when nothing writes to it"
+            raise FileChanged(error.path, hint) from error
+        try:
+            for put in ready:
+                put(not force)
+        except FileChanged as error:
+            hint = "it is left as it was, other files are restored; run the same command again"
+            raise FileChanged(error.path, hint) from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
-from gitstore.model import STATES, Model, check_name, is_derived
+from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, lfs, sources, stored
 from gitstore.objects.afterwards import only_warn
@@ -174,10 +174,11 @@ def save(
     path = directory(model, name)
     if path is None:
         raise NoSuchState(f"there is no state {name} on disk", _way_in(model, name))
-    listing = sources.scan(path)
-    if not allow_pointers:
-        lfs.check(listing)
-    saved = save_files(model, name, listing, progress=progress)
+    with model.repository.reading_files():
+        listing = sources.scan(path)
+        if not allow_pointers:
+            lfs.check(listing)
+        saved = save_files(model, name, listing, progress=progress)
     if not saved.was_saved:
         announce(model, "saved", saved)
     return saved
@@ -188,10 +189,10 @@ def save_files(model: Model, name: str, listing: Listing, *, progress: Progress 
     return _save(model, name, listing, model.repository.refs.get(model.state_ref(name)), progress)
 
 
-def save_new(model: Model, name: str, path: Path) -> Saved:
-    """Save the files of any directory as a state that is not there yet. Raises `StateExists`."""
+def save_new(model: Model, name: str, listing: Listing, *, progress: Progress = lambda _: None) -> Saved:
+    """Save files, wherever they are, as a state that is not saved yet. Raises `StateExists`. Like `save`."""
     try:
-        return _save(model, name, sources.scan(path), None, lambda _: None)
+        return _save(model, name, listing, None, progress)
     except RefChanged as error:
         raise taken(name) from error
 
@@ -248,11 +249,17 @@ def announcement(model: str, change: str, saved: Saved) -> PostState:
 
 
 def use(model: Model, name: str) -> None:
-    """Make a saved state the active one. Files on disk stay as they are."""
+    """Make a saved state the active one, or `initial` even before it is saved. Files stay as they are.
+
+    Raises `NoSuchState`.
+    """
     check_name(name, "state")
-    if saved_tree(model, name) is None:
+    if saved_tree(model, name) is not None:
+        _point(model, name)
+    elif name == FIRST_STATE:
+        _unpoint(model)
+    else:
         raise not_saved(model, name)
-    _point(model, name)
 
 
 def not_saved(model: Model, name: str) -> NoSuchState:
@@ -286,8 +293,12 @@ def materialise(model: Model, name: str, *, progress: Progress = lambda _: None)
             "a bare repository has no states on disk", "clone it, or gitstore export a snapshot"
         )
     target = model.states / name
-    with construction(target, durable=False) as hidden:
-        fill(model, tree, hidden, progress)
+    try:
+        with construction(target, durable=False) as hidden:
+            fill(model, tree, hidden, progress)
+    except GitstoreError:
+        if directory(model, name) is None:  # else another command was faster
+            raise
     return target
 
 
@@ -332,3 +343,11 @@ def _point(model: Model, name: str) -> None:
         before = None  # then it is written anew
     if before != goal:
         refs.point(model.state_ref("HEAD"), goal)
+
+
+def _unpoint(model: Model) -> None:
+    """Delete the symbolic ref: without it, `initial` is active."""
+    head, refs = model.state_ref("HEAD"), model.repository.refs
+    target = refs.get(head)
+    if target is not None:
+        refs.change([Change(head, target, None)], f"use state {FIRST_STATE}")

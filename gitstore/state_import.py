@@ -34,9 +34,12 @@ def import_files(
     *,
     force: bool = False,
     save: bool = True,
+    use: bool = False,
     progress: Progress = lambda _: None,
 ) -> Imported:
-    """Copy files into a state, and save it. `progress` hears of bytes copied, then of bytes saved.
+    """Copy files into a state, save it, and make it the active one if that is asked by `use`.
+
+    `progress` is called with bytes copied, then with bytes saved.
 
     A single directory is the state; of several paths each keeps its name in it. The state's directory
     is there whole or not at all. In a bare repository, which has none, the files are saved from where
@@ -44,6 +47,8 @@ def import_files(
     pointers, unless `force` takes them. The hook post-state runs when all is done.
     """
     done = _import(model, name, paths, force=force, save=save, progress=progress)
+    if use:
+        state.use(model, name)
     if done.saved is not None:
         state.announce(model, "imported", done.saved)
     else:
@@ -64,14 +69,27 @@ def _import(
     with working_state.alone(model):
         _check_new(model, name, force=force)
         if model.repository.is_bare:
-            saved = state.save_files(model, name, found, progress=progress)
+            saved = _save(model, name, found, force=force, progress=progress)
             return Imported(name, found.size, None, saved)
         with working_state.place(model, name) as new:
             copying.copy(found, new.directory, progress)
-            new.put()
+            new.put(lambda moved: None if force else _check_empty(name, moved))
         path = model.states / name
-        kept = state.save_files(model, name, sources.scan(path), progress=progress) if save else None
+        kept = _save(model, name, sources.scan(path), force=force, progress=progress) if save else None
         return Imported(name, found.size, path, kept)
+
+
+def _save(model: Model, name: str, found: Listing, *, force: bool, progress: Progress) -> Saved:
+    """Save what was imported; unless `force`, only as a state that is not saved yet."""
+    if force:
+        return state.save_files(model, name, found, progress=progress)
+    return state.save_new(model, name, found, progress=progress)
+
+
+def _check_empty(name: str, moved: Path | None) -> None:
+    """Raise `StateExists` for a directory in which files have appeared while others were copied."""
+    if moved is not None and sources.has_file(moved):
+        raise state.taken(name)
 
 
 def size(paths: Sequence[Path]) -> int:

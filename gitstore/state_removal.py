@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from gitstore import state, usage, working_state
 from gitstore.errors import GitstoreError
@@ -12,11 +13,13 @@ from gitstore.holdings import Holdings, WouldLose
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name
-from gitstore.objects import lock
+from gitstore.objects import lock, sources
 from gitstore.objects.files import Progress
 from gitstore.objects.reachable import held
 from gitstore.objects.refs import Change
 from gitstore.objects.replacement import absence
+from gitstore.objects.sources import FileChanged
+from gitstore.working_state import WorkingState
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,17 @@ def _remove(model: Model, chosen: tuple[str, ...], *, force: bool, progress: Pro
     with lock.state_names(model.repository.private), working_state.alone(model):
         for name in chosen:
             _check_there(model, name)
+        seen = {}
         if not force:
             _check_inactive(model, chosen)
-            _check_losses(model, chosen, progress)
+            seen = _check_losses(model, chosen, progress)
         changes = list(_changes(model, chosen))
         doomed = {model.state_ref(name) for name in chosen}
         others = held(model.repository, without=doomed)
         exclusive = sum(usage.exclusive(model.repository, doomed, others).values())
-        with _away(model, chosen):
+        with _away(model, chosen) as hidden:
+            for name in hidden if not force else ():
+                _check_same(model, name, seen.get(name), hidden[name])
             if changes:
                 refs.change(changes, f"remove state {', '.join(chosen)}")
     return Removed(chosen, exclusive, state.active(model))
@@ -83,10 +89,9 @@ def drop(model: Model, name: str, *, force: bool = False, progress: Progress = l
                 f"the state {name} has changed on disk since it was saved",
                 f"gitstore state save {name} keeps the changes, --force drops them",
             )
-        if not force and not found.is_current():
-            raise GitstoreError(f"{model.states / name} changed meanwhile", "run the same command again")
-        with absence(model.states / name):
-            pass
+        with absence(model.states / name) as hidden:
+            if not force:
+                found.check_current(hidden)
 
 
 def _check_there(model: Model, name: str) -> None:
@@ -104,12 +109,23 @@ def _check_inactive(model: Model, names: Sequence[str]) -> None:
         )
 
 
-def _check_losses(model: Model, names: Sequence[str], progress: Progress) -> None:
+def _check_losses(model: Model, names: Sequence[str], progress: Progress) -> dict[str, WorkingState]:
+    """Raise `WouldLose` for files on disk that would be lost; returns what is there."""
     holdings = Holdings(model)
-    on_disk = [working_state.read(model, name, progress) for name in names]
-    lost = [path for found in on_disk if found is not None for path in found.losses(holdings)]
+    on_disk = {name: working_state.read(model, name, progress) for name in names}
+    seen = {name: found for name, found in on_disk.items() if found is not None}
+    lost = [path for found in seen.values() for path in found.losses(holdings)]
     if lost:
         raise WouldLose(f"removing {', '.join(names)}", lost, "gitstore state save or export keeps it")
+    return seen
+
+
+def _check_same(model: Model, name: str, seen: WorkingState | None, hidden: Path) -> None:
+    """Raise `FileChanged` if a directory, out of sight by now, is not what was looked at before."""
+    if seen is not None:
+        seen.check_current(hidden)
+    elif sources.has_file(hidden):
+        raise FileChanged(model.states / name)
 
 
 def _changes(model: Model, names: Sequence[str]) -> Iterator[Change]:
@@ -124,10 +140,14 @@ def _changes(model: Model, names: Sequence[str]) -> Iterator[Change]:
 
 
 @contextmanager
-def _away(model: Model, names: Sequence[str]) -> Iterator[None]:
-    """Take the states' directories out of sight, and delete them when the block ends well."""
+def _away(model: Model, names: Sequence[str]) -> Iterator[dict[str, Path]]:
+    """Take the states' directories out of sight, and delete them when the block ends well.
+
+    Returns where they are meanwhile.
+    """
     with ExitStack() as stack:
+        hidden = {}
         for name in names if not model.repository.is_bare else ():
             if (model.directory / STATES / name).is_dir():
-                stack.enter_context(absence(model.states / name))
-        yield
+                hidden[name] = stack.enter_context(absence(model.states / name))
+        yield hidden

@@ -16,6 +16,7 @@ from gitstore.objects import staging, stored
 from gitstore.objects.checkout import check_out
 from gitstore.objects.oid import Oid
 from gitstore.objects.permissions import set_writable
+from gitstore.objects.sources import FileChanged
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.working_files import is_beside
 
@@ -67,9 +68,12 @@ class CodeChange:
             set_writable(ready, writable=False)
         return ready
 
-    def is_current(self) -> bool:
-        """Whether the directory still is as it was when this was planned."""
-        return _listing(self.model, self.at, self.written) == self.before
+    def check_current(self) -> None:
+        """Raise `FileChanged` unless the directory still is as it was when this was planned."""
+        now = _listing(self.model, self.at, self.written)
+        changed = {path for path in now.keys() | self.before.keys() if now.get(path) != self.before.get(path)}
+        if changed:
+            raise FileChanged(self.model.directory / self.at / min(changed))
 
     def put(self, ready: Path) -> None:
         """Bring the directory to what was planned, file by file: each is as before or as after."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -12,12 +12,12 @@ from gitstore import state
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings
 from gitstore.model import STATES, Model
-from gitstore.objects import files, lock, sources
+from gitstore.objects import files, sources
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Oid
 from gitstore.objects.replacement import Replacement, mend, replacement
-from gitstore.objects.sources import Listing
+from gitstore.objects.sources import FileChanged, Listing
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,13 @@ class WorkingState:
         unheld = holdings.unheld_state(self.tree, self.entries)
         return sorted(PurePosixPath(STATES, self.name) / path for path in unheld)
 
-    def is_current(self) -> bool:
-        """Whether the files still are as they were found."""
-        return sources.scan(self.path) == self.listing
+    def check_current(self, moved: Path | None = None) -> None:
+        """Raise `FileChanged` unless the files are as they were found, there or in the directory `moved`."""
+        path = sources.changed_path(self.listing, sources.scan(moved or self.path))
+        if path is not None and moved is not None and path.is_relative_to(moved):
+            path = self.path / path.relative_to(moved)  # a new file, which was found in the other place
+        if path is not None:
+            raise FileChanged(path)
 
 
 def read(model: Model, name: str, progress: Progress = lambda _: None) -> WorkingState | None:
@@ -70,16 +74,7 @@ def alone(model: Model) -> Iterator[None]:
 
     Raises `Locked`.
     """
-    if model.repository.is_bare:
+    with model.repository.replacing_files():
+        if not model.repository.is_bare:
+            mend(model.states)
         yield
-        return
-    with lock.working_copy(model.repository.git_directory):
-        mend(model.states)
-        yield
-
-
-def shared(model: Model) -> AbstractContextManager[None]:
-    """Hold the model's working copy with others that read it; nothing if it is bare. Raises `Locked`."""
-    if model.repository.is_bare:
-        return nullcontext()
-    return lock.reading_working_copy(model.repository.git_directory)

@@ -10,7 +10,7 @@ from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked
 from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
 from gitstore.state import NoSuchState
-from tests.support.commands import Fsck, Git
+from tests.support.commands import Fsck, Git, Run
 from tests.support.models import git_state, make, noise, picture, put, refs, take, trailers
 
 HOOKS = [
@@ -471,3 +471,24 @@ def test_an_unreadable_file_is_named(model: Model) -> None:
     path = model.directory / "states" / "initial" / "weights"
     path.chmod(0)
     assert refused(model).message == f"{path}: Permission denied"
+
+
+class TestWhichState:
+    def test_another_than_the_active_one(self, model: Model) -> None:
+        put(model, "other", {"w": b"w"})
+        taken = capture.take(model, "v1", of_state="other")
+        assert (taken.state, taken.warnings) == ("other", ())
+        assert taken.snapshot.tag.trailers["State"] == "other"
+        assert state.active(model) == "initial"
+        with pytest.raises(NoSuchState):
+            capture.take(model, "v2", of_state="none")
+        with pytest.raises(GitstoreError, match="cannot be the name of a state"):
+            capture.take(model, "v2", of_state="../initial")
+
+    def test_one_without_files_is_warned_of(self, model: Model, run: Run) -> None:
+        (model.states / "initial" / "weights").unlink()
+        (warning,) = capture.take(model, "v1").warnings
+        assert warning.message == "the state initial has no files, so the snapshot holds no weights"
+        put(model, "other", {"w": b"w"})
+        done = run("snapshot", "v2", "--state", "other", cwd=model.directory)
+        assert (done.code, "warning" in done.stderr) == (0, False)

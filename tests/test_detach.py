@@ -131,7 +131,7 @@ class TestRefusals:
             rebase.rebase(here, take(model, "v2"), force=True)
 
 
-@pytest.mark.parametrize("step", ["branch.Branch.add", "branch.Branch.follow", "detach.make_writable"])
+@pytest.mark.parametrize("step", ["branch.Branch.add", "branch.Branch.advance", "detach.make_writable"])
 def test_killed_and_said_again(dogs: Model, git: Git, fsck: Fsck, step: str) -> None:
     put(dogs, "initial", {"weights": b"not saved"})
     script = (

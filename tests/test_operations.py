@@ -207,7 +207,9 @@ class TestTraining:
             train(model, name="mine")
         assert (caught.value.message, caught.value.hint) == (
             "there is a state mine already",
-            "choose another name",
+            "choose another name"
+            if place == "saved"
+            else "gitstore state save mine saves it as it is on disk",
         )
         assert (picture(model.directory), refs(model.directory)) == before
 
@@ -215,9 +217,53 @@ class TestTraining:
         state.save(model, "initial")
         ref = f"{str(model.directory)!r}, 'update-ref', 'refs/states/mine', 'refs/states/initial'"
         code(model, "train", f"import subprocess; subprocess.run(['git', '-C', {ref}])")
-        with pytest.raises(GitstoreError, match=r"^there is a state mine already$"):
+        with pytest.raises(
+            operations.Unsaved, match=r"could not be saved: there is a state mine already$"
+        ) as caught:
             train(model, name="mine")
         assert git("show", "refs/states/mine:weights", cwd=model.directory) == "\0\1\2\3\4\5\6\7"
+        assert caught.value.path == model.states / "trained-1"  # what took so long is not thrown away
+        assert os.listdir(caught.value.path) == ["factor.json"]
+        assert not (model.states / "mine").exists()
+
+    def test_that_cannot_be_saved_is_on_disk(self, model: Model) -> None:
+        """A full disk after hours of training; the repeat that the hint names is all that is missing."""
+        lock = model.repository.common / "refs" / "states" / "trained-1.lock"
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+        with pytest.raises(operations.Unsaved) as caught:
+            train(model)
+        assert caught.value.path == model.states / "trained-1"
+        assert caught.value.hint == "gitstore state save trained-1 saves it"
+        lock.unlink()
+        assert not state.save(Model.open(model.directory), "trained-1").was_saved
+        assert sorted(os.listdir(model.states)) == ["initial", "trained-1"]
+
+    @pytest.mark.parametrize("step", ["state.save_new", "operations.sync_tree"])
+    def test_that_is_killed_has_its_name_before_it_is_saved(
+        self, model: Model, fsck: Fsck, step: str
+    ) -> None:
+        script = (
+            "import os, signal, sys; from pathlib import Path;"
+            "from gitstore import state; from gitstore.model import Model;"
+            "from gitstore.run import operations;"
+            f"{step} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL);"
+            "here = Path(sys.argv[1]);"
+            "operations.create_state(Model.open(here), ['factor=2'], directory=here, name='made')"
+        )
+        done = subprocess.run([sys.executable, "-c", script, model.directory], check=False)
+        assert done.returncode == -signal.SIGKILL
+        fsck(model.directory)
+        here = Model.open(model.directory)
+        assert state.saved_tree(here, "made") is None
+        if step == "state.save_new":
+            assert os.listdir(here.states / "made") == ["factor.json"]
+            with pytest.raises(GitstoreError, match="there is a state made already"):
+                operations.create_state(here, ["factor=2"], directory=here.directory, name="made")
+            state.save(here, "made")
+        else:
+            operations.create_state(here, ["factor=2"], directory=here.directory, name="made")
+        assert [each.name for each in state.each(here)] == ["initial", "made"]
 
     def test_needs_a_working_copy(self, model: Model, git: Git, tmp_path: Path) -> None:
         git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)

@@ -454,7 +454,7 @@ class TestInterrupted:
         assert (refs(dogs.directory), picture(dogs.directory), git_state(dogs.directory)) == before
         assert self.finish(dogs, v2, fsck, git).commit is not None
 
-    @pytest.mark.parametrize("step", ["branch.Branch.follow = die", "rebase.set_writable = die"])
+    @pytest.mark.parametrize("step", ["branch.Branch.advance = die", "rebase.set_writable = die"])
     def test_after_it_the_same_again_finishes(
         self, dogs: Model, v2: Snapshot, fsck: Fsck, git: Git, step: str
     ) -> None:
@@ -465,7 +465,7 @@ class TestInterrupted:
         assert self.finish(dogs, v2, fsck, git).commit is None
 
     def test_in_the_middle_of_a_file(self, dogs: Model, v2: Snapshot, fsck: Fsck, git: Git) -> None:
-        self.killed(dogs, "branch.Branch.follow = die")
+        self.killed(dogs, "branch.Branch.advance = die")
         path = dogs.directory / "code" / "model.py"
         content = path.read_text().replace("RATE = 2.0", "RATE = 3.0")
         path.unlink()
@@ -475,7 +475,7 @@ class TestInterrupted:
 
     @pytest.mark.parametrize("name", ["settings.yaml", "code/model.py", "code/new.py"])
     def test_what_was_edited_since_is_not_lost(self, dogs: Model, v2: Snapshot, git: Git, name: str) -> None:
-        self.killed(dogs, "branch.Branch.follow = die")
+        self.killed(dogs, "branch.Branch.advance = die")
         path = dogs.directory / name
         if path.exists():
             path.chmod(0o644)
@@ -487,7 +487,7 @@ class TestInterrupted:
     def test_a_snapshot_between_is_refused_with_the_way_out(
         self, dogs: Model, v2: Snapshot, git: Git
     ) -> None:
-        self.killed(dogs, "branch.Branch.follow = die")
+        self.killed(dogs, "branch.Branch.advance = die")
         with pytest.raises(GitstoreError) as caught:
             take(dogs, "v1")
         assert caught.value.hint == "git checkout HEAD -- settings.yaml brings it back"
@@ -501,9 +501,9 @@ class TestInterrupted:
         with pytest.raises(GitstoreError) as caught:
             rebase.rebase(dogs, v2)
         assert caught.value.message.startswith(
-            f"the commit is made, but not all files of {dogs.directory} have followed: git restore: "
+            f"the commit is made, but not all files of {dogs.directory} have followed: git read-tree: "
         )
-        assert caught.value.hint == "mend that, then say the same again"
+        assert caught.value.hint == "fix that, then run the same command again"
         attributes.unlink()
         self.finish(dogs, v2, fsck, git)
 

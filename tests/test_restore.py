@@ -14,6 +14,7 @@ from gitstore.errors import GitstoreError, Locked
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
 from gitstore.objects import lock
+from gitstore.objects.sources import FileChanged
 from gitstore.restore import Part, Restored, restore
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
@@ -331,8 +332,9 @@ class TestWhatWouldBeLost:
 
         monkeypatch.setattr(state, "fill", meanwhile)
         with fails(
-            f"{two} changed meanwhile",
-            hint="nothing was restored; try again when nobody writes to it",
+            f"{two}/states/initial/weights changed while it was being read",
+            FileChanged,
+            hint="nothing was restored; try again when nothing writes to it",
         ):
             bring_back(two, "v1")
         assert (two / "states" / "initial" / "weights").read_bytes() == b"trained on"

@@ -10,6 +10,7 @@ from gitstore.errors import GitstoreError, Locked
 from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
 from gitstore.objects.refs import RefChanged
+from gitstore.objects.sources import scan
 from gitstore.state import NoSuchState, State
 from tests.support.commands import Fsck, Git
 from tests.support.models import joined, noise, picture, put, refs, take
@@ -56,18 +57,34 @@ class TestTheActiveState:
         ("name", "message", "hint"),
         [
             ("none", "there is no state none", "gitstore state list shows those there are"),
-            ("initial", "the state initial is not saved", "gitstore state save initial"),
+            ("other", "the state other is not saved", "gitstore state save other"),
             ("HEAD", "'HEAD' cannot be the name of a state: it is a name that git keeps for itself", None),
             ("dogs/initial", "'dogs/initial' cannot be the name of a state: it has '/' in it", None),
             ("../heads/main", "'../heads/main' cannot be the name of a state: it has '/' in it", None),
         ],
     )
     def test_must_be_a_saved_one(self, model: Model, name: str, message: str, hint: str | None) -> None:
+        put(model, "other", {"w": b"w"})
         before = refs(model.directory)
         with pytest.raises(GitstoreError) as caught:
             state.use(model, name)
         assert (caught.value.message, caught.value.hint) == (message, hint)
         assert refs(model.directory) == before
+
+    @pytest.mark.parametrize("place", ["on disk", "nowhere"])
+    def test_may_be_the_first_one_unsaved(self, model: Model, git: Git, fsck: Fsck, place: str) -> None:
+        """As after the first training, from a state that nobody saved."""
+        put(model, "other", {"w": b"w"})
+        state.save(model, "other")
+        state.use(model, "other")
+        if place == "nowhere":
+            (model.states / "initial" / "weights").unlink()
+        state.use(model, "initial")
+        assert state.active(Model.open(model.directory)) == "initial"
+        assert active_ref(model, git) == ""
+        fsck(model.directory)
+        state.use(model, "other")
+        assert state.active(model) == "other"
 
 
 class TestSaving:
@@ -158,7 +175,7 @@ class TestSaving:
         state.save(model, "initial")
         directory = put(model, "new", {"w": b"w"})
         with pytest.raises(state.StateExists) as caught:
-            state.save_new(model, "initial", directory)
+            state.save_new(model, "initial", scan(directory))
         assert caught.value.message == "there is a state initial already"
 
     @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from gitstore.objects import lock
 from gitstore.state import NoSuchState, StateExists
 from gitstore.state_import import Imported, import_files
 from tests.support import files
-from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
 from tests.support.failing import fails
 from tests.support.models import noise, picture, put, refs, take
 
@@ -219,8 +219,23 @@ class TestTheCommands:
             "size": 10_000_001,
             "tree": None,
             "added_bytes": 0,
+            "active": True,
         }
         assert gitstore("state", "import", cwd=here).code == 2
+
+    def test_import_says_which_state_is_active(self, model: Model, source: Path, run: Run) -> None:
+        here, way = model.directory, ("state", "import", str(source))
+        said = run(*way, "--name", "a", cwd=here).stderr.splitlines()
+        assert said[1:] == ["The active state is initial; gitstore state use a makes a active"]
+        said = run(*way, "--name", "b", "--no-save", cwd=here).stderr.splitlines()
+        assert said[1:] == [
+            "The active state is initial; gitstore state save b, then gitstore state use b makes b active"
+        ]
+        said = run(*way, "--name", "c", "--use", cwd=here).stderr.splitlines()
+        assert said[1:] == ["The active state is c"]
+        assert state.active(model) == "c"
+        assert run(*way, "--name", "d", "--use", "--no-save", cwd=here).code == 2
+        assert take(model, "v1").state == state.saved_tree(model, "c")
 
     def test_export(self, model: Model, gitstore: Gitstore) -> None:
         state.save(model, "initial")

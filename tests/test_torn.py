@@ -8,11 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, state
+from gitstore import (
+    base_repository,
+    capture,
+    detach,
+    rebase,
+    reference,
+    reference_form,
+    state,
+    state_import,
+    state_removal,
+)
+from gitstore.branch import Branch
+from gitstore.errors import GitstoreError, Locked
 from gitstore.model import Model
+from gitstore.objects import lock, replacement
 from gitstore.objects.sources import FileChanged
+from gitstore.restore import Part, restore
+from gitstore.state import StateExists
 from tests.support.commands import Git
-from tests.support.models import edit, make, noise, put, refs, take
+from tests.support.models import again, edit, make, noise, put, refs, take
 
 
 @pytest.fixture
@@ -129,3 +144,178 @@ def test_files_that_git_ignores_are_no_change_of_the_code(large: Model, git: Git
     (large.directory / ".gitignore").write_text("/states/\n*.pyc\n")
     capture.take(large, "v1", progress=during(lambda: _ignored(large)))
     assert git("ls-tree", "--name-only", "v1:code", cwd=large.directory) == "model.py\n"
+
+
+# Files that follow a branch
+
+
+def after(monkeypatch: pytest.MonkeyPatch, what: object, name: str, change: Callable[[], object]) -> None:
+    """Make a change as soon as a function has done its work, the first time."""
+    function, changes = getattr(what, name), [change]
+
+    def with_change(*arguments: object, **others: object) -> object:
+        value = function(*arguments, **others)
+        if changes:
+            changes.pop()()
+        return value
+
+    monkeypatch.setattr(what, name, with_change)
+
+
+@pytest.fixture
+def dogs(model: Model, tmp_path: Path) -> Model:
+    """A reference model on digits@v1, while digits has a v2 with other code."""
+    made = reference_form.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    _code(model)
+    take(model, "v2")
+    return made
+
+
+def _rebase(dogs: Model) -> None:
+    rebase.rebase(again(dogs), reference.find_base("v2", dogs, dogs.directory))
+
+
+def _detach(dogs: Model) -> None:
+    detach.detach(again(dogs))
+
+
+@pytest.mark.parametrize(
+    ("command", "what", "name"),
+    [
+        (_rebase, base_repository, "bring"),
+        (_rebase, Branch, "add"),
+        (_detach, Branch, "check_clean"),
+        (_detach, Branch, "add"),
+    ],
+    ids=["rebase-brought", "rebase-committed", "detach-looked", "detach-committed"],
+)
+def test_settings_that_are_edited_meanwhile_are_not_overwritten(
+    dogs: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    git: Git,
+    *,
+    command: Callable[[Model], None],
+    what: object,
+    name: str,
+) -> None:
+    before = refs(dogs.directory)
+    with monkeypatch.context() as patch:
+        after(patch, what, name, lambda: _settings(dogs))
+        with pytest.raises(GitstoreError, match=r"^settings\.yaml (was edited|has changes that)"):
+            command(dogs)
+    assert "# much more" in (dogs.directory / "settings.yaml").read_text()
+    assert refs(dogs.directory) == before
+    assert git("status", "--porcelain", cwd=dogs.directory) == " M settings.yaml\n"
+    git("commit", "--quiet", "-am", "edited", cwd=dogs.directory)
+    command(dogs)
+    assert git("status", "--porcelain", cwd=dogs.directory) == ""
+    assert "# much more" in (dogs.directory / "settings.yaml").read_text()
+
+
+@pytest.mark.parametrize("command", [_rebase, _detach])
+def test_who_replaces_files_waits_for_who_reads_them(
+    dogs: Model, monkeypatch: pytest.MonkeyPatch, command: Callable[[Model], None]
+) -> None:
+    monkeypatch.setattr(lock, "PATIENCE", 0.1)
+    with dogs.repository.reading_files():
+        with pytest.raises(Locked):
+            command(dogs)
+        take(dogs, "v1")
+    with dogs.repository.replacing_files(), pytest.raises(Locked):
+        take(dogs, "v2")
+    command(dogs)
+
+
+# Between a check and the deed
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "w").write_bytes(noise(100))
+    return tmp_path / "source"
+
+
+def test_files_that_appear_while_others_are_imported_stay(model: Model, source: Path) -> None:
+    def appear() -> None:
+        put(model, "run", {"mine": b"mine"})
+
+    with pytest.raises(StateExists):
+        state_import.import_files(model, "run", [source], progress=during(appear, at=1))
+    assert os.listdir(model.states / "run") == ["mine"]
+    assert sorted(os.listdir(model.states)) == ["initial", "run"]
+
+
+def test_a_state_that_is_saved_while_files_are_imported_stays(model: Model, source: Path, git: Git) -> None:
+    """As another working copy of the repository can."""
+    here, tree = model.directory, state.save(model, "initial").tree
+
+    def save() -> None:
+        commit = git("commit-tree", "-m", "theirs", str(tree), cwd=here).strip()
+        git("update-ref", "refs/states/run", commit, cwd=here)
+
+    with pytest.raises(StateExists):
+        state_import.import_files(model, "run", [source], progress=during(save, at=1))
+    assert state.saved_tree(model, "run") == tree
+
+
+@pytest.mark.parametrize(
+    ("change", "part", "path"),
+    [
+        (lambda model: put(model, "initial", {"weights": b"third"}), Part.STATE, "states/initial/weights"),
+        (lambda model: put(model, "initial", {"new": b"new"}), Part.STATE, "states/initial/new"),
+        (_settings, Part.SETTINGS, "settings.yaml"),
+    ],
+    ids=["weights", "new", "settings"],
+)
+def test_files_that_change_after_a_restore_has_looked_stay(
+    model: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    change: Callable[[Model], object],
+    part: Part,
+    path: str,
+) -> None:
+    """In the very last instant: after everything was looked at again."""
+    first = take(model, "v1")
+    put(model, "initial", {"weights": b"second"})
+    edit(model, "digits", "digits # second")
+    take(model, "v2")
+    exchange, changes = replacement.exchange, [change]
+
+    def changed_first(one: Path, other: Path) -> bool:
+        if changes:
+            changes.pop()(model)
+        return exchange(one, other)
+
+    monkeypatch.setattr(replacement, "exchange", changed_first)
+    with pytest.raises(FileChanged) as caught:
+        restore(again(model), first, parts=[part])
+    assert caught.value.path == model.directory / path
+    assert (model.directory / path).read_bytes() != b"second"
+    assert "# second" in (model.directory / "settings.yaml").read_text()
+    assert [path for path in model.directory.iterdir() if path.name.startswith(".gitstore")] == []
+    assert os.listdir(model.states) == ["initial"]
+
+
+def test_files_that_change_before_a_state_is_removed_stay(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(model, "run", {"weights": b"saved"})
+    state.save(model, "run")
+    after(monkeypatch, state_removal, "held", lambda: put(model, "run", {"weights": b"new"}))
+    with pytest.raises(FileChanged) as caught:
+        state_removal.remove(model, ["run"])
+    assert caught.value.path == path / "weights"
+    assert (path / "weights").read_bytes() == b"new"
+    assert state.saved_tree(model, "run") is not None
+
+
+def test_a_hook_may_commit_and_change_settings(model: Model, git: Git) -> None:
+    """What it was called with is read anew after it."""
+    hook = model.repository.common / "hooks" / "pre-snapshot"
+    hook.write_text("#!/bin/sh\ngit mv code src\necho 'code: src' >> settings.yaml\ngit commit -qam moved\n")
+    hook.chmod(0o755)
+    found = take(model, "v1")
+    assert git("ls-tree", "--name-only", "v1:code", cwd=model.directory) == "model.py\n"
+    assert found.repository.commit(found.commit).parents == (again(model).head,)

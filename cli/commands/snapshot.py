@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import click
 
-from gitstore.cli import options, output, surroundings
+from gitstore.cli import candidates, options, output, surroundings
 
 
 @click.command()
@@ -18,6 +18,13 @@ from gitstore.cli import options, output, surroundings
     help="First load the model from what the snapshot will hold; if that fails, take none.",
 )
 @options.input_option
+@click.option(
+    "--state",
+    "of_state",
+    metavar="STATE",
+    help="The state to take; the active one by default.",
+    shell_complete=candidates.states,
+)
 @options.signing_options
 @options.no_verify_option
 @options.pointers_option
@@ -28,6 +35,7 @@ def command(
     ctx: click.Context,
     name: str,
     message: str | None,
+    of_state: str | None,
     *,
     check: bool,
     inputs: tuple[str, ...],
@@ -39,6 +47,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Take a snapshot of the model: its code, its active state and its settings, as they are on disk.
+
+    If anything of that changes before all is read, no snapshot is taken.
 
     It is an annotated tag that never changes. Neither the branch nor the index nor any file is touched.
 
@@ -54,6 +64,7 @@ def command(
       gitstore snapshot v1 -m "First that works"
       gitstore snapshot v2 --json
       gitstore snapshot v2 --check -p images=@image.npy
+      gitstore snapshot best --state trained-3
       gitstore snapshot v3 --sign -u ~/.ssh/id_ed25519.pub
     """
     from gitstore import capture
@@ -73,6 +84,7 @@ def command(
             model,
             name,
             message=message,
+            of_state=of_state,
             signer=signer,
             ask_hook=ask_hook,
             allow_pointers=force,

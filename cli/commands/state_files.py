@@ -22,6 +22,7 @@ from gitstore.cli import candidates, options, output
     is_flag=True,
     help="Replace a state that is there, whether it is saved or not. Take Git LFS pointers as they are.",
 )
+@click.option("--use", is_flag=True, help="Make the state the active one.")
 @click.option("--save/--no-save", default=True, help="Save the state, or only put its files on disk.")
 @options.progress_option
 @output.json_option
@@ -32,6 +33,7 @@ def import_(
     name: str | None,
     *,
     force: bool,
+    use: bool,
     save: bool,
     show_progress: bool | None,
     as_json: bool,
@@ -44,13 +46,15 @@ def import_(
     \b
     Examples:
       gitstore state import ~/downloads/weights.safetensors
-      gitstore state import ../run-7/checkpoint --name run-7
+      gitstore state import ../run-7/checkpoint --name run-7 --use
       gitstore state import weights.bin tokenizer.json --name chat --no-save
     """
     from gitstore import state, state_import
     from gitstore.model import Model
     from gitstore.units import format_size
 
+    if use and not save:
+        raise click.UsageError("--use needs a state that is saved: leave out --no-save")
     model = Model.open(ctx.obj)
     name = name or state.active(model)
     sources = [Path(ctx.obj, path) for path in paths]
@@ -59,15 +63,32 @@ def import_(
         return sum(map(options.size_on_disk, sources)) * (2 if save else 1)
 
     with options.byte_progress(f"import {name}", total, wanted=show_progress) as progress:
-        done = state_import.import_files(model, name, sources, force=force, save=save, progress=progress)
+        done = state_import.import_files(
+            model, name, sources, force=force, save=save, use=use, progress=progress
+        )
+    active = state.active(model)
     added = done.saved.added if done.saved is not None else 0
     if as_json:
         tree = str(done.saved.tree) if done.saved is not None else None
         where = str(done.path) if done.path is not None else None
-        output.data_json({"name": name, "path": where, "size": done.size, "tree": tree, "added_bytes": added})
+        output.data_json(
+            {
+                "name": name,
+                "path": where,
+                "size": done.size,
+                "tree": tree,
+                "added_bytes": added,
+                "active": active == name,
+            }
+        )
         return
     kept = f"saved, added {format_size(added)}" if done.saved is not None else "not saved yet"
     output.message(f"Imported state {name}: {format_size(done.size)}, {kept}")
+    if active == name:
+        output.message(f"The active state is {name}")
+    else:
+        first = "" if done.saved is not None else f"gitstore state save {name}, then "
+        output.message(f"The active state is {active}; {first}gitstore state use {name} makes {name} active")
 
 
 @click.command("export")

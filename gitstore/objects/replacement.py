@@ -12,11 +12,12 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitstore.errors import GitstoreError
 from gitstore.objects import directories, lock
 from gitstore.objects.extract import remove_tree
 from gitstore.objects.permissions import open_up
@@ -24,6 +25,7 @@ from gitstore.objects.permissions import open_up
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 _NOT_TO_BE_HAD = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 # How the name of what moved aside goes on, with a character that no state's name has.
@@ -38,14 +40,36 @@ class Replacement:
     directory: Path
     place: Path
 
-    def put(self) -> None:
-        """Let it take its place. What was there is deleted when the replacement ends."""
+    def put(self, check: Callable[[Path | None], None] = lambda _: None) -> None:
+        """Let it take its place. What was there is deleted when the replacement ends.
+
+        `check` gets the directory that was there, moved out of sight, or `None`. If it raises, all is as
+        before. So what somebody did to it until the very exchange is seen.
+        """
         open_up(self.directory)
         if not os.path.lexists(self.place):
-            self.directory.rename(self.place)
-        elif not _exchange(self.directory, self.place):
+            check(None)
+            self._appear()
+        elif exchange(self.directory, self.place):
+            try:
+                check(self.directory)
+            except BaseException:
+                exchange(self.directory, self.place)
+                raise
+        else:
             self.place.rename(_aside(self.place))
+            check(_aside(self.place))  # which the end of the replacement moves back
+            self._appear()
+
+    def _appear(self) -> None:
+        try:
             self.directory.rename(self.place)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            raise GitstoreError(
+                f"{self.place} appeared meanwhile", "nothing was changed; run the same command again"
+            ) from error
 
 
 @contextmanager
@@ -59,15 +83,45 @@ def replacement(place: Path) -> Iterator[Replacement]:
             _settle(place)
 
 
+def replace_if(path: Path, new: Path | None, check: Callable[[Path | None], None]) -> None:
+    """Let the file `new` take the place of another, or none, if `check` of what was there raises nothing.
+
+    If it does, all is as before. What was there is at `new` then, or beside it. Where names cannot be
+    exchanged, an edit in the instant between the check and the renaming is lost.
+    """
+    if not os.path.lexists(path):
+        check(None)
+        if new is not None:
+            os.link(new, path)  # fails if something has appeared
+    elif new is None:
+        old = path.with_name(f".{path.name}{_OLD}")
+        path.rename(old)
+        try:
+            check(old)
+        except BaseException:
+            old.rename(path)
+            raise
+        old.unlink()
+    elif exchange(new, path):
+        try:
+            check(new)
+        except BaseException:
+            exchange(new, path)
+            raise
+    else:
+        check(path)
+        new.replace(path)
+
+
 @contextmanager
-def absence(place: Path) -> Iterator[None]:
-    """Take a directory out of sight. It is deleted when the block ends well, and back if it does not."""
+def absence(place: Path) -> Iterator[Path]:
+    """Take a directory out of sight, and yield where it is. It is deleted when the block ends well."""
     with lock.directory(place):  # under its hidden name, too, so that nobody takes it for abandoned
         out_of_sight = Path(tempfile.mkdtemp(prefix=f".{place.name}{directories.NEW}", dir=place.parent))
         out_of_sight.rmdir()
         place.rename(out_of_sight)  # a link, too, which cannot take the place of a directory
         try:
-            yield
+            yield out_of_sight
         except BaseException:
             out_of_sight.rename(place)
             raise
@@ -116,7 +170,7 @@ def rename_to_new(directory: Path, place: Path) -> bool:
     return True
 
 
-def _exchange(one: Path, other: Path) -> bool:
+def exchange(one: Path, other: Path) -> bool:
     """Exchange two names at one instant; False if the system cannot."""
     return _rename(one, other, _RENAME_EXCHANGE)
 

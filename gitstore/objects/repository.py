@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -186,6 +186,14 @@ class Repository:
     def reading(self) -> AbstractContextManager[None]:
         """Like `writing`, for a repository that somebody else may own, and that is only read."""
         return lock.reading(self.private)
+
+    def reading_files(self) -> AbstractContextManager[None]:
+        """Hold the working copy with others that read its files; nothing if it is bare. Raises `Locked`."""
+        return nullcontext() if self.is_bare else lock.reading_working_copy(self.git_directory)
+
+    def replacing_files(self) -> AbstractContextManager[None]:
+        """Hold the working copy alone; nothing if it is bare. Raises `Locked`."""
+        return nullcontext() if self.is_bare else lock.working_copy(self.git_directory)
 
     def collecting(self) -> AbstractContextManager[None]:
         """Hold the repository's lock alone. Raises `Locked` if another gitstore command writes."""

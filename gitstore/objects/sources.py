@@ -33,13 +33,12 @@ Without a bound, twenty directories with two links each have a million paths.
 
 
 class FileChanged(GitstoreError):
-    """A file or directory is not what it was when a command began to read, so nothing was recorded."""
+    """A file or directory is not what it was when a command looked at it first."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"{path} changed while it was being read",
-            "nothing was recorded; try again when nothing writes to it",
-        )
+    def __init__(
+        self, path: Path, hint: str = "nothing was recorded; try again when nothing writes to it"
+    ) -> None:
+        super().__init__(f"{path} changed while it was being read", hint)
         self.path = path
 
 

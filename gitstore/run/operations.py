@@ -7,6 +7,7 @@ of train or create-state becomes a state when the model has written all of it, o
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,9 @@ from gitstore.hooking import hook
 from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
 from gitstore.objects import directories, sources
+from gitstore.objects.durability import sync_tree
 from gitstore.objects.files import Progress
+from gitstore.objects.permissions import open_up
 from gitstore.objects.repository import Repository
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
@@ -30,6 +33,17 @@ from gitstore.snapshot import Snapshot
 from gitstore.state import Saved, StateExists
 
 _NEW_STATE = "new"
+
+
+class Unsaved(GitstoreError):
+    """What a model made is on disk, in the directory `path`, but could not be saved."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"what the model made is in {path}, but could not be saved: {reason}",
+            f"gitstore state save {path.name} saves it",
+        )
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -125,12 +139,23 @@ def train(
         _check_there(model)
         saved = _keep(model, name, out)
     if use:
-        state.use(model, saved.name)
+        _use(model, saved.name)
     _check_there(model, saved)
     result = Result(saved, training.metrics, training.durations)
     state.announce(model, "trained", saved)
     hook.tell(model.repository, _trained(model, base, result))
     return result
+
+
+def _use(model: Model, name: str) -> None:
+    """Make a new state the active one. An error says that the state is there."""
+    try:
+        state.use(model, name)
+    except (GitstoreError, OSError) as error:
+        raise GitstoreError(
+            f"the state {name} is on disk and saved, but not the active one: {error}",
+            f"gitstore state use {name}",
+        ) from error
 
 
 def _trained(model: Model, base: str, result: Result) -> PostTrain:
@@ -233,17 +258,44 @@ def _new_state(model: Model) -> Iterator[Path]:
 
 
 def _keep(model: Model, name: str | None, out: Path) -> Saved:
-    """Save what the model wrote, and put it on disk under its name: the first free one unless given."""
+    """Give what the model wrote its name on disk, then save it: the first free name unless one is given.
+
+    In this order, since it may have taken hours: whatever happens now, the files are there, whole and
+    under a name. Raises `Unsaved` if they could not be saved.
+    """
+    sources.scan(out)  # what a state cannot hold is refused before it has a name
+    sync_tree(out)
+    open_up(out)
+    here = _give_name(model, name, out)
     while True:
         try:
-            saved = state.save_new(model, name or _next_name(model), out)
-        except StateExists:
+            if name not in (None, here.name):
+                raise state.taken(name)
+            with model.repository.reading_files():
+                return state.save_new(model, here.name, sources.scan(here))
+        except StateExists as error:
+            here = _give_name(model, None, here)  # another working copy has just saved one with that name
             if name is not None:
-                raise
-            continue  # somebody else was faster with that number
-        out.chmod(0o755)
-        out.rename(model.states / saved.name)
-        return saved
+                raise Unsaved(here, error.message) from error
+        except GitstoreError as error:
+            raise Unsaved(here, error.message) from error
+        except OSError as error:
+            raise Unsaved(here, str(error.strerror)) from error
+
+
+def _give_name(model: Model, name: str | None, out: Path) -> Path:
+    """Rename a directory to that of a state, which never takes the place of files; returns it.
+
+    If the name is taken meanwhile, it gets the first one that is free.
+    """
+    while True:
+        here = model.states / (name or _next_name(model))
+        try:
+            return out.rename(here)
+        except OSError as error:
+            if not os.path.lexists(here):
+                raise GitstoreError(f"{here} cannot be made: {error.strerror}") from error
+        name = None  # files have appeared there
 
 
 def _check_there(model: Model, saved: Saved | None = None) -> None:
@@ -274,8 +326,11 @@ def _check_there(model: Model, saved: Saved | None = None) -> None:
 def _check_new(model: Model, name: str) -> None:
     """Raise `GitstoreError` if a state of that name is there: an operation never writes over one."""
     state.check_vacant(model, name)
-    if state.saved_tree(model, name) is not None or state.has_files(model, name):
+    if state.saved_tree(model, name) is not None:
         raise state.taken(name)
+    if state.has_files(model, name):
+        # Possibly of a command like this one, which was killed before it had saved them.
+        raise state.taken(name, f"gitstore state save {name} saves it as it is on disk")
 
 
 def _next_name(model: Model) -> str:

@@ -13,7 +13,7 @@ from gitstore.objects.replacement import absence, mend, replacement
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory to replace, on a system that can exchange two, and on one that cannot."""
     if request.param != "at one instant":
-        monkeypatch.setattr(module, "_exchange", lambda *_: False)
+        monkeypatch.setattr(module, "exchange", lambda *_: False)
     (tmp_path / "größe 1" / "sub").mkdir(parents=True)
     (tmp_path / "größe 1" / "sub" / "old").write_text("old")
     return tmp_path / "größe 1"
@@ -51,7 +51,7 @@ def test_a_place_that_is_free_or_a_link(place: Path, tmp_path: Path) -> None:
 def test_the_old_one_comes_back_if_the_new_one_cannot_move_in(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_exchange", lambda *_: False)
+    monkeypatch.setattr(module, "exchange", lambda *_: False)
     rename = Path.rename
 
     def refuse(path: Path, target: Path) -> Path:

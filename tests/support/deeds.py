@@ -15,7 +15,8 @@ DEEDS = [
     Deed("state import ../source --name new", again="state import ../source --name new --force"),
     Deed("state rename initial best", done="there is no state initial\n"),
     Deed("state rm b", done=GONE),
-    Deed("state create fresh", done="there is a state fresh already\n"),
+    # Whole on disk, it may not be saved yet, as the hint says.
+    Deed("state create fresh", done="there is a state fresh already\n", then="state save fresh"),
     Deed("rename v2 größer", done="there is no snapshot v2"),
     Deed("rm v1 v2 --force", done="there is no snapshot v1"),
     Deed("derive v2 cats ../cats", done=MADE),
@@ -29,7 +30,11 @@ DEEDS = [
 SIMPLE = [
     Deed("snapshot v3", done="the snapshot v3 exists already"),
     Deed("restore v1 --force"),
-    Deed("train -p values=[1,2] --save-as trained", done="there is a state trained already\n"),
+    Deed(
+        "train -p values=[1,2] --save-as trained",
+        done="there is a state trained already\n",
+        then="state save trained",
+    ),
     Deed("gc"),
 ]
 """Those that are killed at random instants elsewhere, with larger files."""

@@ -33,14 +33,15 @@ Look = dict[str, object]
 class Deed:
     """A command to kill: where it runs, and what a repeat says of it when it was done already.
 
-    `again` is the repeat, if it is not the same. `unsettled` are files that stock git rewrites: after a
-    kill they may be cut short, or not be there.
+    `again` is the repeat, if it is not the same, and `then` what follows where that says that it is done.
+    `unsettled` are files that stock git rewrites: after a kill they may be cut short, or not be there.
     """
 
     command: str
     where: str = ROOT
     done: str | None = None
     again: str | None = None
+    then: str | None = None
     unsettled: str = "(?!)"
 
 
@@ -165,6 +166,8 @@ def _repeat(deed: Deed, top: Path) -> None:
         Path(lock[1]).unlink()
         again = gitstore(*command, cwd=top / deed.where)
     assert again.code == 0 or _says_done(deed, again), again
+    if again.code and deed.then is not None:
+        assert gitstore(*deed.then.split(), cwd=top / deed.where).code == 0
 
 
 def _says_done(deed: Deed, again: Outcome) -> bool:
