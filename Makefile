@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 LIVES ?= 300
 FAULTS ?= 0
 
-.PHONY: help setup demo test check lint types format docs bench kill settings compat faults flips life clean
+.PHONY: help setup demo test users check lint types format docs bench kill settings compat faults flips life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -27,7 +27,10 @@ demo: $(READY)  ## the whole story on real data, narrated
 test: $(READY)  ## the tests
 	$(PYTEST) -n auto
 
-check: lint types test ## what must be clean before a commit
+users: $(READY) ## the tests that meet permissions, as an ordinary user where root can become one, and with umask 077
+	$(BIN)/python -m tests.users
+
+check: lint types users test ## what must be clean before a commit
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from tests.support.content import MIB, noise
 from tests.support.failing import fails
 from tests.support.files import Tree, fetch, make, read, store, trees
 from tests.support.packs import pack_names
+from tests.support.users import require_permissions
 
 
 def without_empty(tree: Tree) -> Tree:
@@ -80,8 +81,8 @@ def test_the_same_content_is_stored_once(repository: Repository, tmp_path: Path)
     assert pack.size < 5.1 * MIB
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(repository: Repository, tmp_path: Path) -> None:
+    require_permissions()
     state = make(tmp_path / "state", {b"secret": b"x"})
     (state / "secret").chmod(0)
     with fails(f"{state}/secret: Permission denied"):

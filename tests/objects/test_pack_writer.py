@@ -23,6 +23,7 @@ from tests.support.content import MIB, noise
 from tests.support.failing import fails
 from tests.support.packs import add_blobs, entry, pack_names, write_pack
 from tests.support.tracing import system_calls
+from tests.support.users import require_permissions
 
 HINT = "nothing was recorded; make room or mend the directory's permissions, then try again"
 
@@ -184,8 +185,8 @@ def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
+    require_permissions()
     tmp_path.chmod(0o555)
     with fails(f"cannot write a pack in {tmp_path}: Permission denied"):
         PackWriter(tmp_path)
