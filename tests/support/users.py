@@ -16,7 +16,7 @@ _OVERRIDES = 0b110
 
 
 def has_power() -> bool:
-    """Whether this process may read and write whatever permissions say, as root may unless it gave that up."""
+    """Whether this process may read and write whatever permissions say, as root may by default."""
     try:
         status = Path("/proc/self/status").read_text()
     except FileNotFoundError:
