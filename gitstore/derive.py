@@ -140,9 +140,7 @@ def _settle_interrupted(repository: Repository) -> list[Path]:
     only, and nobody can have changed anything.
     """
     whole = []
-    for each in worktrees.administrations(repository.common):
-        if each.locked != _UNFINISHED:
-            continue
+    for each in worktrees.locked(repository.common, _UNFINISHED):
         if each.directory is not None and worktree_building.is_whole(each.path, each.directory):
             worktree_building.finish(each.path)
             whole.append(each.directory)

@@ -162,18 +162,23 @@ def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None)
     return run(*arguments, cwd=cwd, variables=variables).decode(errors="surrogateescape").rstrip("\n")
 
 
-def user_config(key: str, cwd: Path) -> str | None:
-    """A value of the user's own configuration; what a repository says in its files does not count.
+def user_config(section: str, cwd: Path) -> dict[str, str]:
+    """The values of one section of the user's own configuration, by their keys in small letters.
 
-    A `~` at its start is the home directory. Raises `GitFailed` if git cannot read its configuration.
+    What a repository says in its files does not count. Of several values of a key the last one holds; a `~`
+    at its start is the home directory. Raises `GitFailed` if git cannot read its configuration.
     """
-    done = attempt("config", "--show-scope", "-z", "--type=path", "--get-all", key, cwd=cwd)
+    words = ("config", "--show-scope", "-z", "--type=path", "--get-regexp", rf"^{re.escape(section)}\.")
+    done = attempt(*words, cwd=cwd)
     if done.returncode > 1:
-        raise GitFailed(("config", key), done.returncode, done.stderr)
+        raise GitFailed(words, done.returncode, done.stderr)
     fields = done.stdout.decode(errors="surrogateescape").split("\0")
-    values = [value for scope, value in zip(fields[::2], fields[1::2], strict=False)
-              if scope not in ("local", "worktree")]  # fmt: skip
-    return values[-1] if values else None
+    pairs = [
+        entry.partition("\n")
+        for scope, entry in zip(fields[::2], fields[1::2], strict=False)
+        if scope not in ("local", "worktree")
+    ]
+    return {key.removeprefix(f"{section}."): value for key, _, value in pairs}
 
 
 @contextmanager

@@ -144,8 +144,10 @@ class Repository:
 
         That is for as long as git keeps what nothing refers to, `gc.pruneExpire`: two weeks.
         """
-        expire = int(self.git("config", "--type=expiry-date", f"--default={_EXPIRE}", "gc.pruneExpire"))
         missed = self.ref_record.vanished(dict(self.refs.all()))
+        if not missed:
+            return []
+        expire = int(self.git("config", "--type=expiry-date", f"--default={_EXPIRE}", "gc.pruneExpire"))
         return [each for each in missed if each.since > expire and each.oid in self.objects]
 
     @property

@@ -60,6 +60,15 @@ def administrations(common: Path) -> list[Administration]:
     return [_administration(path) for path in sorted(common.glob("worktrees/*")) if path.is_dir()]
 
 
+def locked(common: Path, reason: str) -> list[Administration]:
+    """Those that are locked for this very reason. Of the others nothing is read: there may be a thousand."""
+    return [
+        _administration(lock.parent)
+        for lock in sorted(common.glob("worktrees/*/locked"))
+        if _line(lock) == reason
+    ]
+
+
 def damaged(common: Path) -> list[Administration]:
     """Those that git cannot use. Some of them stop git where it looks at all working copies."""
     return [each for each in administrations(common) if each.damage is not None]
