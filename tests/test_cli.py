@@ -282,7 +282,9 @@ class TestExitCodes:
     def test_1_for_what_the_file_system_refuses(self, v1: Path, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         outcome = self.call("export", "v1", str(tmp_path / "file" / "out"), cwd=v1)
-        assert outcome == said(f"error: {tmp_path}/file: File exists", code=1)
+        assert outcome == said(
+            f"error: {tmp_path}/file cannot be made: File exists", "hint: name another directory", code=1
+        )
 
     def test_without_git(self, v1: Path, tmp_path: Path) -> None:
         (tmp_path / "bin").mkdir()

@@ -9,7 +9,7 @@ from gitstore import export, snapshot
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.model import Model
 from tests.support.commands import Git
-from tests.support.models import noise, picture, put, take
+from tests.support.models import noise, picture, put, take, trailers
 
 
 def test_it_is_what_the_snapshot_was_taken_of(model: Model, tmp_path: Path) -> None:
@@ -124,7 +124,8 @@ def test_a_link_that_leads_out_is_not_written(
     lines = [f"040000 tree {tree}\tcode" if line.endswith("\tcode") else line for line in top]
     forged = git("mktree", cwd=here, stdin="".join(f"{line}\n" for line in lines).encode()).strip()
     commit = git("commit-tree", "-m", "x", forged, cwd=here).strip()
-    git("tag", "--annotate", "-m", "x\n\nGitstore-Format: 1", "v2", commit, cwd=here)
+    said = "\n".join(f"{key}: {value}" for key, value in (trailers(here, "v1") | {"Code-Tree": tree}).items())
+    git("tag", "--annotate", "-m", f"x\n\n{said}", "v2", commit, cwd=here)
     found = next(each for each in snapshot.below(Model.open(here)) if each.name == "v2")
     # The path is within code/ or within the whole, whoever finds it first.
     with pytest.raises(Corrupt, match=re.escape(f"{name} is a link to {goal}, outside the snapshot") + "$"):

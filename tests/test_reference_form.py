@@ -376,5 +376,5 @@ class TestCommand:
             assert done.code == 0, done.stderr
         assert gitstore("derive", "./digits@nobody/v3", "kittens", "k", cwd=tmp_path).stderr == (
             "error: there is no snapshot ./digits@nobody/v3: nobody is neither a model of this repository"
-            " nor a directory\nhint: gitstore list --all shows the snapshots of all its models\n"
+            " nor a directory\nhint: gitstore -C digits list --all shows the snapshots there\n"
         )

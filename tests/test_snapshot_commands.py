@@ -251,6 +251,7 @@ class TestVerify:
             "snapshots": ["v1"],
             "objects": 8,
             "problems": [],
+            "notices": [],
             "signatures": [NO_SIGNATURE],
         }
 
@@ -287,6 +288,7 @@ class TestVerify:
                     "oid": oid,
                 }
             ],
+            "notices": [],
             "signatures": [NO_SIGNATURE],
         }
 

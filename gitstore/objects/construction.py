@@ -24,7 +24,7 @@ def construction(place: Path, *, durable: bool = True) -> Iterator[Path]:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refused(place, error) from error
+        raise _refused(error.filename, error) from error
     directories.sweep(place.parent, place.name)
     try:
         with _begun(place) as directory:
@@ -60,5 +60,5 @@ def _appear(directory: Path, place: Path, *, durable: bool) -> None:
             sync_directory(place.parent)
 
 
-def _refused(place: Path, error: OSError) -> GitstoreError:
+def _refused(place: Path | str, error: OSError) -> GitstoreError:
     return GitstoreError(f"{place} cannot be made: {error.strerror}", "name another directory")
