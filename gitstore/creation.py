@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +18,7 @@ from gitstore.layout import CODE, SETTINGS, STATES, TOP
 from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
 from gitstore.objects import discovery, git
+from gitstore.objects.afterwards import only_warn
 from gitstore.objects.construction import construction
 from gitstore.objects.repository import Repository
 from gitstore.settings import rules
@@ -240,12 +241,15 @@ def _with_rule(content: bytes | None) -> bytes:
 
 def _commit(repository: Repository, plan: _Plan) -> None:
     """Commit the new files and nothing else that may be staged."""
-    head, files = repository.refs.get("HEAD"), plan.committed
+    files = plan.committed
     repository.git("add", "--force", "--sparse", "--", *files)
     try:
         message = f"Make {plan.name} a gitstore model"
         repository.git("commit", "--quiet", "--no-verify", "--message", message, "--only", "--", *files)
     except GitstoreError:
-        repository.git("reset", "--quiet", "--", *files)
-        if repository.refs.get("HEAD") == head:
-            raise  # else the commit was made, and only the index was behind
+        now = repository.refs.get("HEAD")
+        is_made = now is not None and committed_file(repository, now, SETTINGS) is not None
+        with only_warn("the model is made, but the index is behind") if is_made else suppress(GitstoreError):
+            repository.git("reset", "--quiet", "--", *files)
+        if not is_made:
+            raise

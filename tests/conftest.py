@@ -66,6 +66,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lives", type=int, metavar="N", help="N random lives, other ones each time")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests that take hours, unless they are asked for."""
+    marks = {item: item.get_closest_marker("only_with") for item in items}
+    items[:] = [
+        item for item, mark in marks.items() if not mark or config.getoption(mark.args[0]) is not None
+    ]
+
+
 @pytest.fixture(autouse=True, scope="module")
 def no_litter() -> None:
     """Close now what earlier modules left to the garbage collector: some tests count what is open."""

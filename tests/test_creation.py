@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ import pytest
 from gitstore import creation, new_files
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
-from gitstore.objects.git import GitFailed
+from gitstore.objects.git import GitFailed, GitLocked
 from tests.support.commands import Fsck, Git
+from tests.support.failing import fails
 from tests.support.models import picture
 
 
@@ -395,6 +397,45 @@ def test_killed_anywhere_init_can_be_said_again(
         ".git", ".gitignore", "code", "mine.txt", "settings.yaml", "states"
     ]  # fmt: skip
     assert git("status", "--porcelain", cwd=directory) == ("" if adopted else "?? mine.txt\n")
+
+
+@pytest.mark.parametrize("name", ["index", "HEAD"])
+def test_a_lock_that_a_killed_git_left_is_named(tmp_path: Path, git: Git, name: str) -> None:
+    directory = existing_repository(tmp_path / "m", git, mine="mine\n")
+    locked = directory / ".git" / name
+    lock = locked.with_name(f"{name}.lock")
+    lock.touch()
+    before = picture(directory)
+    hint = f"if none is running, a crash left the lock: remove {lock}"
+    with fails(f"{locked} is locked by another git process", GitLocked, hint):
+        creation.create(directory)
+    assert picture(directory) == before
+    assert GitLocked.exit_code == 11
+    lock.unlink()
+    creation.create(directory)
+    assert git("status", "--porcelain", cwd=directory) == ""
+
+
+def test_git_killed_after_the_commit_has_made_the_model(
+    tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Git renames the index after the branch: killed between the two, it leaves the lock of the index."""
+    directory = existing_repository(tmp_path / "m", git, mine="mine\n")
+    stock, index = shutil.which("git"), directory / ".git" / "index"
+    (tmp_path / "git").write_text(
+        "#!/bin/sh\n"
+        f'case " $* " in *" commit "*) cp {index} {index}.lock; GIT_INDEX_FILE={index}.lock {stock} "$@"\n'
+        f'    kill -9 $$;; *) exec {stock} "$@";; esac\n'
+    )
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    creation.create(directory)
+    assert caplog.messages == [
+        f"the model is made, but the index is behind: {index} is locked by another git process"
+    ]
+    Path(f"{index}.lock").unlink()
+    git("reset", "--quiet", cwd=directory)
+    assert git("status", "--porcelain", cwd=directory) == ""
 
 
 def test_an_interrupted_init_of_a_new_directory_can_be_said_again(tmp_path: Path) -> None:

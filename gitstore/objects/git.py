@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, Locked
 from gitstore.objects import lock
 
 # The user's hooks are for the user's git commands; what git does on our behalf must not depend on them.
@@ -53,6 +53,9 @@ _VARIABLES = {
     "LANGUAGE": "en",  # messages as we know them, and nothing else of the locale
 }
 
+# What git says where another git holds a lock, or has left it (its lockfile.c and config.c).
+_LOCKED = re.compile("(?:Unable to create '(.+)[.]lock'|could not lock config file (.+)): File exists")
+
 _PROGRESS = re.compile(r"(remote: )?[A-Z][\w ]+: +\d+% |remote: |From ")
 
 
@@ -69,6 +72,23 @@ class GitFailed(GitstoreError):
         super().__init__(f"git {verb}: {' '.join(said.split()) or f'exit code {returncode}'}")
         self.returncode = returncode
         self.stderr = stderr
+
+
+class GitLocked(GitFailed, Locked):
+    """Stock git met a lock: of another git that runs, or that was killed. `path` is the file it locks."""
+
+    def __init__(self, arguments: Sequence[str], returncode: int, stderr: str, path: Path) -> None:
+        super().__init__(arguments, returncode, stderr)
+        self.message = f"{path} is locked by another git process"
+        self.hint = f"if none is running, a crash left the lock: remove {path}.lock"
+
+
+def _failure(arguments: Sequence[str], returncode: int, stderr: str, cwd: Path) -> GitFailed:
+    """What to raise for a git that failed in a directory."""
+    locked = _LOCKED.search(stderr)
+    if locked is None:
+        return GitFailed(arguments, returncode, stderr)
+    return GitLocked(arguments, returncode, stderr, cwd / (locked[1] or locked[2]))
 
 
 class Ended(NamedTuple):
@@ -89,11 +109,11 @@ def run(
 
     Pathspecs are literal. `variables` are added to the environment that git inherits, which is rid of
     those that lead git elsewhere. Raises `GitFailed` with git's message if
-    it exits with anything but 0, and `GitstoreError` if there is no git.
+    it exits with anything but 0, `GitLocked` if it met a lock, and `GitstoreError` if there is no git.
     """
     done = attempt(*arguments, cwd=cwd, stdin=stdin, variables=variables)
     if done.returncode:
-        raise GitFailed(arguments, done.returncode, done.stderr)
+        raise _failure(arguments, done.returncode, done.stderr, cwd)
     return done.stdout
 
 
@@ -147,7 +167,7 @@ def watch(
             else:
                 said.append(piece)
     if process.returncode:
-        raise GitFailed(arguments, process.returncode, "".join(said))
+        raise _failure(arguments, process.returncode, "".join(said), cwd)
 
 
 def _command(arguments: Sequence[str], variables: Mapping[str, str]) -> list[str]:

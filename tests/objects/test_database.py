@@ -139,6 +139,64 @@ def test_deltas_that_stock_git_packs_again_are_found(repository: Repository) -> 
     assert {oid: ours.read(oid)[1] for oid in contents} == contents
 
 
+@pytest.fixture
+def moving(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Moving:
+    return Moving(repository, monkeypatch)
+
+
+class Moving:
+    """Stock git packs all anew whenever the packs have been listed, as often as is asked."""
+
+    def __init__(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+        here = repository.directory
+        (here / "weights").write_bytes(WEIGHTS)
+        git("add", "weights", cwd=here)
+        git("commit", "--quiet", "-m", "first", cwd=here)
+        self.listings, self._here, self._left, self._packed = 0, here, 1, 0
+        self._pack()
+        listing = ObjectDatabase.refresh
+
+        def refresh(database: ObjectDatabase) -> None:
+            listing(database)
+            self.listings += 1
+            if self._left:
+                self._pack()
+
+        self.objects = Repository(repository.common).objects
+        monkeypatch.setattr(ObjectDatabase, "refresh", refresh)
+
+    def begin(self, times: int) -> None:
+        """The first time is now."""
+        self._left = times
+        self._pack()
+
+    def _pack(self) -> None:
+        self._left -= 1
+        self._packed += 1
+        level = f"pack.compression={self._packed % 2 * 9}"  # another pack each time, of another name
+        git("-c", level, "repack", "-adFq", cwd=self._here)
+
+
+def test_objects_that_move_again_and_again_are_found(moving: Moving) -> None:
+    """Stock git packs all anew between each listing of the packs and the look into them that follows."""
+    moving.begin(4)
+    assert moving.objects.read(Oid.of(Kind.BLOB, WEIGHTS)) == (Kind.BLOB, WEIGHTS)
+    assert moving.listings == 4
+
+
+def test_objects_that_never_stay_are_missing_in_the_end(moving: Moving) -> None:
+    moving.begin(100)
+    with pytest.raises(MissingObject):
+        moving.objects.read(Oid.of(Kind.BLOB, WEIGHTS))
+    assert moving.listings == 5
+
+
+def test_a_missing_object_is_looked_for_twice(moving: Moving) -> None:
+    with pytest.raises(MissingObject):
+        moving.objects.read(Oid.of(Kind.BLOB, b"nowhere"))
+    assert moving.listings == 2
+
+
 def test_a_pack_that_is_written_by_others_is_found(repository: Repository) -> None:
     ours = Repository(repository.common).objects
     assert ours.packs == []

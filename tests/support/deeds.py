@@ -15,10 +15,12 @@ DEEDS = [
     Deed("state import ../source --name new", again="state import ../source --name new --force"),
     Deed("state rename initial best", done="there is no state initial\n"),
     Deed("state rm b", done=GONE),
+    Deed("state drop b", done="the state b is not on disk\n"),
     # Whole on disk, it may not be saved yet, as the hint says.
     Deed("state create fresh", done="there is a state fresh already\n", then="state save fresh"),
     Deed("rename v2 größer", done="there is no snapshot v2"),
     Deed("rm v1 v2 --force", done="there is no snapshot v1"),
+    Deed("models rm dogs --yes", done="there is no derived model dogs\n"),
     Deed("derive v2 cats ../cats", done=MADE),
     Deed("derive v2 cats ../cats --state none", done=MADE),
     Deed("derive v2 cats ../cats --state ../source", done=MADE),

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,12 +94,14 @@ def require_strace() -> None:
         pytest.skip("strace is not installed, or may not trace")
 
 
-def calls(*arguments: str, cwd: Path, below: Path, room: Path) -> list[Call]:
-    """Run gitstore, and list its calls on files below a directory. Our own files go into `room`."""
-    names = ",".join(CHANGES + READS)
-    log = room / "0.calls"
-    command = ["strace", "-y", "-s", "512", "-o", str(log), "-e", "signal=none", "-e", f"trace={names}"]
-    ended = _run([*command, str(GITSTORE), *arguments], cwd, room, {"FAULTS_LIST": names})
+def calls(*arguments: str, cwd: Path, below: Path, room: Path, names: Iterable[str]) -> list[Call]:
+    """Run gitstore, and list its calls of some names on files below a directory.
+
+    Our own files go into `room`.
+    """
+    traced, log = ",".join(sorted(names)), room / "0.calls"
+    command = ["strace", "-y", "-s", "512", "-o", str(log), "-e", "signal=none", "-e", f"trace={traced}"]
+    ended = _run([*command, str(GITSTORE), *arguments], cwd, room, {"FAULTS_LIST": traced})
     assert ended.code == 0, ended
     found = []
     for path in sorted(room.glob("*.calls"), key=lambda path: int(path.stem)):
