@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from gitstore import first_state, inheritance
+from gitstore import active_state, first_state, inheritance
 from gitstore.errors import GitstoreError
 from gitstore.first_state import COPIED, Content, FirstState
 from gitstore.hooking import hook
@@ -197,26 +197,19 @@ def _make(
         with _worktree(repository, name, target, head):
             if tip is None:
                 _point(repository, name, head, saved)
-            _activate(repository, name)
+            (repository.private / _BEGUN).unlink(missing_ok=True)
     return pack
 
 
 def _point(repository: Repository, name: str, head: Oid, saved: Oid | None) -> None:
     """Create the model's refs, the branch last. If that is interrupted, the next call removes the state."""
+    active_state.forget(repository, f"{name}/")  # an earlier model of that name may have left its choice
     refs, ref = repository.refs, f"refs/states/{name}/{FIRST_STATE}"
     changes = [Change(f"refs/heads/{name}", None, head)]
     if saved is not None:
         changes.insert(0, Change(ref, None, saved))
         _note_begun(repository, ref, saved)
     refs.change(changes, f"derive {name}")
-
-
-def _activate(repository: Repository, name: str) -> None:
-    """Make the first state the active one, if it is saved: an earlier call may have got no further."""
-    refs, ref = repository.refs, f"refs/states/{name}/{FIRST_STATE}"
-    if refs.get(ref) is not None:
-        refs.point(f"refs/states/{name}/HEAD", ref)
-    (repository.private / _BEGUN).unlink(missing_ok=True)
 
 
 def _note_begun(repository: Repository, ref: str, saved: Oid) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from gitstore import layout, settings
+from gitstore import active_state, layout, settings
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
 from gitstore.objects import limits, tree
@@ -34,8 +34,7 @@ IGNORE = f"/{STATES}/\n"
 CLAIM = "gitstore-model"
 """The file in a working copy's git directory that has the prefix of the model that states/ belongs to."""
 
-FIRST_STATE = "initial"
-"""The active state of a new model, unborn like git's first branch."""
+FIRST_STATE = active_state.FIRST_STATE
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class Model:
 
     @property
     def active_state(self) -> str:
-        """The name of the active state, which need not exist yet. Raises `Corrupt` like `active_state`."""
-        return active_state(self.repository, self.prefix)
+        """The name of the active state, which need not exist. Raises `Corrupt` like `active_state.of`."""
+        return active_state.of(self.repository, self.prefix)
 
     @property
     def pinned(self) -> BasedOn | None:
@@ -218,25 +217,6 @@ def is_derived(repository: Repository, name: str) -> bool:
     if found is not None and found.based_on is not None and found.based_on.url is None:
         return found.name == name
     return repository.refs.any_below(f"refs/tags/{name}/", f"refs/states/{name}/")
-
-
-def active_state(repository: Repository, prefix: str) -> str:
-    """The name of the active state of the model with this prefix, which need not exist yet.
-
-    The name becomes a path on disk. Raises `Corrupt` if the symbolic ref leads to no state of the model.
-    """
-    space = f"refs/states/{prefix}"
-    target = repository.refs.symbolic(f"{space}HEAD")
-    if target is None:
-        return FIRST_STATE
-    name = target.removeprefix(space)
-    if not target.startswith(space) or name_problem(name) is not None:
-        path = repository.common / space / "HEAD"
-        raise Corrupt(
-            f"{path} leads to {quoted(target)}, which is no state of this model",
-            "gitstore state use NAME chooses a saved state; without that file it is initial",
-        )
-    return name
 
 
 def check_name(name: str, what: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import dependents, snapshot, state, usage, working_state
+from gitstore import active_state, dependents, snapshot, state, usage, working_state
 from gitstore.dependents import Dependents
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
@@ -122,9 +122,10 @@ def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
     repository = removal.repository
     with lock.derivation(repository.private), repository.writing(), _working_copy(removal):
         changes = [Change(ref, oid, None) for ref, oid in removal.refs.items()]
-        with _without_active_state(repository, removal.name):
-            if changes:
-                repository.refs.change(changes, f"remove model {removal.name}")
+        if changes:
+            repository.refs.change(changes, f"remove model {removal.name}")
+        with only_warn(f"{repository.local_config.path} still says which state of {removal.name} is active"):
+            active_state.forget(repository, f"{removal.name}/")
         _remove_directory(removal)
         with suppress(GitFailed):  # there is no such section, as a rule
             repository.git("config", "--local", "--remove-section", f"branch.{removal.name}")
@@ -185,21 +186,6 @@ def _working_copy(removal: ModelRemoval) -> Iterator[None]:
         if removal.directory is not None and removal.administration is not None:
             stack.enter_context(lock.working_copy(removal.administration.path))
         yield
-
-
-@contextmanager
-def _without_active_state(repository: Repository, name: str) -> Iterator[None]:
-    """Remove the symbolic ref of the active state, which must not lead nowhere; back after an error."""
-    head, refs = f"refs/states/{name}/HEAD", repository.refs
-    target = refs.symbolic(head)
-    if target is not None:
-        refs.remove_symbolic(head)
-    try:
-        yield
-    except BaseException:
-        if target is not None:
-            refs.point(head, target)
-        raise
 
 
 def _remove_directory(removal: ModelRemoval) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitstore import settings, snapshot
+from gitstore import active_state, settings, snapshot
 from gitstore.errors import BadSettings, Corrupt
-from gitstore.model import SETTINGS, Model, active_state, committed_file
+from gitstore.model import SETTINGS, Model, committed_file
 from gitstore.names import name_problem
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
@@ -96,7 +96,7 @@ class _Survey:
     def prefixes(self) -> list[str]:
         """Those of derived models: with a branch that says so, or with snapshots or states."""
         below = (ref.removeprefix(_STATES) for ref in self.refs if ref.startswith(_STATES))
-        states = {state[: state.index("/") + 1] for state in below if "/" in state}
+        states = {state[: state.index("/") + 1] for state in below if "/" in state and _is_named(state)}
         states = {prefix for prefix in states if name_problem(prefix.removesuffix("/")) is None}
         return sorted(states | {f"{name}/" for name in self.bases} | self.snapshots.keys() - {""})
 
@@ -123,7 +123,7 @@ class _Survey:
     def _listed(self, name: str, prefix: str, base: BasedOn | None, directory: Path | None) -> Listed:
         space = f"{_STATES}{prefix}"
         try:
-            state = active_state(self.repository, prefix)
+            state = active_state.of(self.repository, prefix)
         except Corrupt as error:
             self.problems.append(error.message)
             state = ""
@@ -152,6 +152,11 @@ def bases(
         if said is not None and said.name == name and said.based_on is not None and said.based_on.url is None:
             found[name] = said.based_on
     return found
+
+
+def _is_named(state: str) -> bool:
+    """Whether a ref below refs/states/ can be a state: one called HEAD is none."""
+    return name_problem(state.rpartition("/")[2]) is None
 
 
 def _said(content: bytes) -> Settings | None:

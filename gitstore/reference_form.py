@@ -72,8 +72,6 @@ def _write(
         if saved is not None:
             changes.append(Change(ref, None, saved))
         repository.refs.change(changes, f"derive {name}")
-        if saved is not None:
-            repository.refs.point("refs/states/HEAD", ref)
     return pack
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from gitstore import active_state
 from gitstore.errors import Corrupt
-from gitstore.model import CLAIM, active_state, is_derived
+from gitstore.model import CLAIM, is_derived
 from gitstore.objects import git_files, ref_check
 from gitstore.objects.again import while_refs_change
 from gitstore.objects.files import Progress
 from gitstore.objects.pack import Pack
 from gitstore.objects.reachable import reachable
 from gitstore.objects.ref_check import Findings
-from gitstore.objects.refs import DamagedRef
 from gitstore.objects.repository import Repository
 from gitstore.quoting import shown
 
@@ -26,26 +26,13 @@ def check(repository: Repository, progress: Progress = lambda _: None) -> Findin
     problems += git_files.problems(repository, progress)
     problems += packs(repository.objects.own_packs)
     problems += [each.message for each in repository.objects.damaged]
-    problems += [*_active_states(repository), *_claims(repository)]
+    problems += [*active_state.problems(repository), *_claims(repository)]
     if not problems:
         try:
             while_refs_change(repository, lambda: reachable(repository))
         except Corrupt as error:
             problems.append(error.message)
     return Findings(list(dict.fromkeys(problems)), notices)
-
-
-def _active_states(repository: Repository) -> Iterator[str]:
-    """Symbolic refs that should name a model's active state, and do not."""
-    space = repository.common / "refs" / "states"
-    for path in (space / "HEAD", *sorted(space.glob("*/HEAD"))):
-        prefix = "" if path.parent == space else f"{path.parent.name}/"
-        try:
-            active_state(repository, prefix)
-        except DamagedRef:
-            continue  # told with all refs that cannot be read
-        except Corrupt as error:
-            yield f"{error.message}; {error.hint}"
 
 
 def _claims(repository: Repository) -> Iterator[str]:

@@ -234,11 +234,14 @@ def _state_name(snapshot: Snapshot) -> str:
 
 
 def _activate(model: Model, snapshot: Snapshot) -> str | None:
-    """Make the snapshot's state the active one, saved if it is not; its name, if another one was active."""
+    """Make the snapshot's state the active one; its name, if another one was active.
+
+    Without files it is not on disk, and is saved, so that it is there.
+    """
     name = _state_name(snapshot)
     if state.active(model) == name:
         return None
-    if state.saved_tree(model, name) is None:
+    if state.saved_tree(model, name) is None and state.directory(model, name) is None:
         state.save_tree(model, name, snapshot.state)
     state.use(model, name)
     return name

@@ -1,9 +1,8 @@
 """States: named directories of weights, which one is active, and which are saved.
 
 A state is *on disk* when `states/NAME/` is there, *saved* when `refs/states/NAME` is: a commit without
-parents whose tree holds the files. The active state's name is in the symbolic ref `refs/states/HEAD`;
-while that is absent it is `initial`. (A symbolic ref to a state that is not saved yet would make
-`git fsck` complain, so the ref comes with the first save.)
+parents whose tree holds the files. Which one is active is in the repository's configuration, see
+`active_state`.
 """
 
 from __future__ import annotations
@@ -12,19 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.errors import Corrupt, GitstoreError
+from gitstore import active_state
+from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, lfs, sources, stored
-from gitstore.objects.afterwards import only_warn
 from gitstore.objects.construction import construction
 from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
-from gitstore.objects.refs import Change, DamagedRef, RefChanged
+from gitstore.objects.refs import Change, RefChanged
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import Listing
 
@@ -222,11 +221,7 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
         oid = writer.add_apart(Kind.COMMIT, content)
         pack = writer.finish()
         saved = Saved(name, tree, tree_size(model, tree), pack, was_saved=False)
-        is_active = _is_active(model, name)
         refs.change([Change(ref, before, oid)], f"save state {name}")
-        if is_active:  # without its symbolic ref, too: it is the first
-            with only_warn(f"{model.state_ref('HEAD')} is not made"):
-                _point(model, name)
     model.repository.maintain()
     return saved
 
@@ -249,17 +244,15 @@ def announcement(model: str, change: str, saved: Saved) -> PostState:
 
 
 def use(model: Model, name: str) -> None:
-    """Make a saved state the active one, or `initial` even before it is saved. Files stay as they are.
+    """Make a state the active one: saved, only on disk, or `initial` even before it is there.
 
-    Raises `NoSuchState`.
+    Files stay as they are. Atomic and durable. Raises `NoSuchState`, and `Locked` while git changes the
+    repository's configuration.
     """
     check_name(name, "state")
-    if saved_tree(model, name) is not None:
-        _point(model, name)
-    elif name == FIRST_STATE:
-        _unpoint(model)
-    else:
-        raise not_saved(model, name)
+    if name != FIRST_STATE and saved_tree(model, name) is None and directory(model, name) is None:
+        raise missing(name)
+    active_state.choose(model.repository, model.prefix, name)
 
 
 def not_saved(model: Model, name: str) -> NoSuchState:
@@ -325,29 +318,3 @@ def _way_in(model: Model, name: str) -> str:
     if model.repository.is_bare:
         return "a bare repository has no states on disk: save it in a clone, and push it here"
     return f"put its files into {model.directory / STATES / name}/"
-
-
-def _is_active(model: Model, name: str) -> bool:
-    """Whether a state is the active one; it is not if nobody can tell which is."""
-    try:
-        return active(model) == name
-    except Corrupt:
-        return False
-
-
-def _point(model: Model, name: str) -> None:
-    goal, refs = model.state_ref(name), model.repository.refs
-    try:
-        before = refs.symbolic(model.state_ref("HEAD"))
-    except DamagedRef:
-        before = None  # then it is written anew
-    if before != goal:
-        refs.point(model.state_ref("HEAD"), goal)
-
-
-def _unpoint(model: Model) -> None:
-    """Delete the symbolic ref: without it, `initial` is active."""
-    head, refs = model.state_ref("HEAD"), model.repository.refs
-    target = refs.get(head)
-    if target is not None:
-        refs.change([Change(head, target, None)], f"use state {FIRST_STATE}")

@@ -1,4 +1,4 @@
-"""Removing states: the refs, the files on disk, and the active state's symbolic ref with them."""
+"""Removing states: the refs and the files on disk, and the choice of the active state with them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import state, usage, working_state
+from gitstore import active_state, state, usage, working_state
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.hooking import hook
@@ -56,11 +56,12 @@ def _remove(model: Model, chosen: tuple[str, ...], *, force: bool, progress: Pro
         if not force:
             _check_inactive(model, chosen)
             seen = _check_losses(model, chosen, progress)
-        changes = list(_changes(model, chosen))
         doomed = {model.state_ref(name) for name in chosen}
         others = held(model.repository, without=doomed)
         exclusive = sum(usage.exclusive(model.repository, doomed, others).values())
-        with _away(model, chosen) as hidden:
+        oids = {ref: refs.get(ref) for ref in doomed}
+        changes = [Change(ref, oid, None) for ref, oid in oids.items() if oid is not None]
+        with _inactive(model, chosen), _away(model, chosen) as hidden:
             for name in hidden if not force else ():
                 _check_same(model, name, seen.get(name), hidden[name])
             if changes:
@@ -128,15 +129,20 @@ def _check_same(model: Model, name: str, seen: WorkingState | None, hidden: Path
         raise FileChanged(model.states / name)
 
 
-def _changes(model: Model, names: Sequence[str]) -> Iterator[Change]:
-    """The refs to delete, the symbolic one of the active state with it: it must not lead nowhere."""
-    refs, head = model.repository.refs, model.state_ref("HEAD")
-    for name in names:
-        oid = refs.get(model.state_ref(name))
-        if oid is not None:
-            if refs.symbolic(head) == model.state_ref(name):
-                yield Change(head, oid, None)
-            yield Change(model.state_ref(name), oid, None)
+@contextmanager
+def _inactive(model: Model, names: Sequence[str]) -> Iterator[None]:
+    """Choose no state any more if one of these is the active one; chosen again after an error."""
+    chosen = active_state.chosen(model.repository, model.prefix)
+    if chosen is None or chosen not in names:
+        yield
+        return
+    # First: killed after it, the state is there, and can be removed by a repeat.
+    active_state.forget(model.repository, model.prefix)
+    try:
+        yield
+    except BaseException:
+        active_state.choose(model.repository, model.prefix, chosen)
+        raise
 
 
 @contextmanager

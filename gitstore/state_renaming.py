@@ -1,13 +1,14 @@
-"""Renaming a state: its ref, its directory on disk, and the active state's symbolic ref.
+"""Renaming a state: its ref, its directory on disk, and the choice of the active state.
 
 These cannot change at one instant, so they change in an order in which each step leaves all in order: the
 new ref comes first and the old one goes last, and between the two the state has both names, for the
-same commit. That is how a repeat knows a renaming that was killed, and finishes it.
+same commit. That is how a repeat knows a renaming that was killed, and finishes it. The choice changes
+before the directory: of a state that is only on disk, that is what a repeat finds under the old name.
 """
 
 from __future__ import annotations
 
-from gitstore import state, working_state
+from gitstore import active_state, state, working_state
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
@@ -19,9 +20,8 @@ from gitstore.objects.refs import Change
 def rename(model: Model, old: str, new: str) -> None:
     """Call a state otherwise, saved, on disk or both. If it is the active one, it stays that.
 
-    Raises `NoSuchState`, `StateExists` and `Locked`, and `GitstoreError` for an active state that is
-    not saved: only a saved one can have the symbolic ref. Nothing is changed then. The hook post-state
-    runs when all is done.
+    Raises `NoSuchState`, `StateExists` and `Locked`; nothing is changed then, unless git locks a file in
+    the midst, where a repeat finishes it. The hook post-state runs when all is done.
     """
     _rename(model, old, new)
     tree = state.saved_tree(model, new)
@@ -48,10 +48,10 @@ def _rename(model: Model, old: str, new: str) -> None:
         _check(model, old, new)
         if oid is not None and refs.get(model.state_ref(new)) is None:
             refs.change([Change(model.state_ref(new), None, oid)], f"rename state {old} to {new}")
+        if is_active:
+            active_state.choose(repository, model.prefix, new)
         if on_disk:
             (model.states / old).rename(model.states / new)  # over an empty directory, if one is there
-        if is_active:
-            state.use(model, new)
         if oid is not None:
             refs.change([Change(model.state_ref(old), oid, None)], f"rename state {old} to {new}")
 
@@ -65,8 +65,3 @@ def _check(model: Model, old: str, new: str) -> None:
     begun = before is not None and before == after
     if (not begun and (after is not None or is_there)) or (was_there and is_there):
         raise state.taken(new)
-    if before is None and state.active(model) == old:
-        raise GitstoreError(
-            f"the active state {old} is not saved, and under another name it could not stay active",
-            f"gitstore state save {old}",
-        )

@@ -19,7 +19,7 @@ from gitstore.diffing import change, code_diff, settings_diff
 from gitstore.diffing.settings_diff import SettingsDiff
 from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP
-from gitstore.model import LOCK, SETTINGS, Model, committed_file
+from gitstore.model import FIRST_STATE, LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import stored
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
@@ -145,8 +145,7 @@ def _look_at_state(found: Status, progress: Progress) -> None:
     elif saved is not None:
         now, found.form = _stored(model, saved), Form.SAVED
     else:
-        was_there = model.repository.refs.symbolic(model.state_ref("HEAD")) is not None
-        now, found.form = {}, Form.NOWHERE if was_there else Form.UNBORN
+        now, found.form = {}, Form.UNBORN if name == FIRST_STATE else Form.NOWHERE
     if found.last is not None:
         found.files = tuple(_file_changes(_stored(model, found.last.state), now))
 

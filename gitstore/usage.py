@@ -207,9 +207,9 @@ class _Places:
 
 
 def _without_copies(refs: Iterable[tuple[str, Oid]]) -> Iterator[tuple[str, Oid]]:
-    """Leave out what a clone or a mirror makes of the symbolic ref of an active state.
+    """Leave out what was a symbolic ref to the active state in early development, where a mirror copied it.
 
-    There it is an ordinary ref beside that of the state itself, and would be charged like another holder.
+    It means nothing, and would be charged like another holder; only where it alone holds something is it one.
     """
     listed = list(refs)
     held = {oid for ref, oid in listed if ref.startswith(_STATES) and not ref.endswith(_HEAD)}
@@ -220,6 +220,8 @@ def _without_copies(refs: Iterable[tuple[str, Oid]]) -> Iterator[tuple[str, Oid]
 
 def _kind(objects: ObjectDatabase, ref: str, oid: Oid) -> str:
     """What a ref is; a tag is a snapshot only if it says so."""
+    if ref.startswith(_STATES) and ref.endswith(_HEAD):
+        return "ref"  # no state can be called so
     kind = next((kind for namespace, kind in _KINDS.items() if ref.startswith(namespace)), "ref")
     if kind == "snapshot":
         tag, content = objects.read_inner(oid)

@@ -38,15 +38,6 @@ def test_a_hook_and_upkeep_that_cannot_run(model: Model, run: Run, monkeypatch: 
     assert "warning: the hook post-snapshot cannot be run: No space left on device\n" in outcome.stderr
 
 
-def test_a_first_state_is_active_without_its_symbolic_ref(
-    model: Model, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(refs.Refs, "point", _full)
-        assert run("state", "save", cwd=model.directory).code == 0
-    assert run("state", "use", "initial", cwd=model.directory).code == 0
-
-
 def test_what_fails_before_the_ref_leaves_nothing(
     model: Model, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

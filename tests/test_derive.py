@@ -90,7 +90,7 @@ class TestWhatItMakes:
         assert git("rev-parse", "refs/states/dogs/initial^{tree}", cwd=dogs.directory) == git(
             "rev-parse", "v1:state", cwd=dogs.directory
         )
-        assert refs(dogs.directory)["refs/states/dogs/HEAD"].endswith(" refs/states/dogs/initial")
+        assert state.active(dogs) == "initial"
         assert (state.materialise(dogs, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
 
     def test_or_none(self, model: Model, tmp_path: Path) -> None:
@@ -381,7 +381,6 @@ class TestIsolation:
         assert others() == before
         own = {ref for ref in refs(model.directory) if "dogs/" in ref}
         assert own == {
-            "refs/states/dogs/HEAD",
             "refs/states/dogs/initial",
             "refs/states/dogs/made",
             "refs/states/dogs/trained-1",

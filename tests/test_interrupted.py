@@ -30,19 +30,19 @@ def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: G
     fsck(model.directory)
 
 
-def test_a_derived_model_whose_active_state_was_not_named_yet(model: Model, tmp_path: Path) -> None:
+def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) -> None:
     base = take(model, "v1")
     script = (
         "import os, signal, sys; from pathlib import Path; from gitstore import derive, reference;"
-        "from gitstore.objects.refs import Refs;"
-        "Refs.point = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+        "from gitstore.objects import worktree_building;"
+        "worktree_building._appear = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "derive.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", script, str(model.directory), str(tmp_path / "dogs")]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert "refs/heads/dogs" in refs(model.directory)
     derive.derive(base, "dogs", tmp_path / "dogs")
-    assert refs(model.directory)["refs/states/dogs/HEAD"].endswith(" refs/states/dogs/initial")
+    assert (tmp_path / "dogs" / "settings.yaml").is_file()
 
 
 class TestInit:

@@ -139,8 +139,7 @@ class TestTree:
         git("worktree", "remove", "--force", str(dogs.directory), cwd=model.directory)
         git("branch", "--quiet", "-D", "dogs", cwd=model.directory)
         git("tag", "--delete", "dogs/w1", cwd=model.directory)
-        for ref in ("refs/states/dogs/HEAD", "refs/states/dogs/initial"):
-            git("update-ref", "--no-deref", "-d", ref, cwd=model.directory)
+        git("update-ref", "-d", "refs/states/dogs/initial", cwd=model.directory)
         assert tree(model) == {"digits": [("v1", False, {})], "pugs": []}
 
     def test_a_circle_that_somebody_wrote(self, model: Model, dogs: Model, tmp_path: Path, git: Git) -> None:

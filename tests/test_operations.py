@@ -289,10 +289,7 @@ class TestCreatingAState:
         assert set(done.durations) == {"code_startup", "create_state", "total"}
         assert (model.states / "initial" / "factor.json").read_text() == "2.5"
         assert git("show", "refs/states/initial:factor.json", cwd=model.directory) == "2.5"
-        assert (
-            git("for-each-ref", "--format=%(symref)", "refs/states/HEAD", cwd=model.directory)
-            == "refs/states/initial\n"
-        )
+        assert state.active(Model.open(model.directory)) == "initial"
         fsck(model.directory)
 
     def test_makes_one_of_another_name(self, model: Model) -> None:

@@ -88,7 +88,7 @@ class TestFetched:
         assert made.model.base.url == url
         assert git("config", "remote.base.url", cwd=there).strip() == url
         assert set(refs(there)) == {
-            "refs/heads/main", "refs/remotes/base/digits/v1", "refs/states/HEAD", "refs/states/initial",
+            "refs/heads/main", "refs/remotes/base/digits/v1", "refs/states/initial",
             "worktrees",
         }  # fmt: skip
         assert [path.name for path in (there / ".git" / "gitstore").glob("tmp_*")] == []

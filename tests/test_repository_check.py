@@ -113,8 +113,14 @@ def test_heads_and_symbolic_refs(model: Model, common: Path, git: Git) -> None:
     overwrite(common / "HEAD", lambda _: b"ref: refs/heads/main\n")
     overwrite(common / "refs/states/HEAD", lambda _: b"ref: refs/states/initiam\n")
     assert notices(model) == ["refs/states/HEAD leads to refs/states/initiam, which is not there"]
-    overwrite(common / "refs/states/HEAD", lambda _: b"ref: refs/heads/main\n")
-    assert problems(model)[0].startswith("refs/states/HEAD leads to 'refs/heads/main', which is no state ")
+
+
+def test_the_choice_of_the_active_state(model: Model, git: Git) -> None:
+    git("config", "gitstore.dogs.activeState", "../heads/main", cwd=model.directory)
+    (line,) = problems(model)
+    assert line.startswith(
+        "config: gitstore.dogs.activeState is '../heads/main', which no state can be called: it has '/'"
+    )
 
 
 def test_a_reflog_and_alternates(model: Model, common: Path) -> None:

@@ -579,14 +579,14 @@ class TestTheState:
         assert (again.state, again.active) == (None, None)
         fsck(two)
 
-    def test_that_is_gone_is_saved_again(self, two: Path, fsck: Fsck) -> None:
+    def test_that_is_gone_is_on_disk_again(self, two: Path, fsck: Fsck) -> None:
         model = Model.open(two)
         put(model, "tuned", {"weights": b"tuned"})
         state.save(model, "tuned")
         state.use(model, "tuned")
         state_removal.remove(model, ["initial"], force=True)
         assert bring_back(two, "v1").active == "initial"
-        assert state.saved_tree(Model.open(two), "initial") == reference.resolve("v1", two).state
+        assert take(Model.open(two), "v3").state == reference.resolve("v1", two).state
         fsck(two)
 
     def test_that_is_saved_and_not_on_disk_is_written_out(self, two: Path) -> None:

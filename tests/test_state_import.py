@@ -60,7 +60,7 @@ class TestImporting:
         (model.states / "initial" / "weights").unlink()
         bring(model, "initial", source / "sub" / "größe 1")
         assert os.listdir(model.states / "initial") == ["größe 1"]
-        assert refs(model.directory)["refs/states/HEAD"].endswith(" refs/states/initial")
+        assert "refs/states/initial" in refs(model.directory)
 
     def test_without_saving(self, model: Model, source: Path) -> None:
         before = refs(model.directory)

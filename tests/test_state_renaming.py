@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from gitstore import derive, state
+from gitstore import active_state, derive, state
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import Model
 from gitstore.objects import lock
-from gitstore.objects.refs import Change, Refs
+from gitstore.objects.refs import Refs
+from gitstore.objects.repository import Repository
 from gitstore.state import NoSuchState, StateExists
 from gitstore.state_renaming import rename
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
@@ -29,7 +30,7 @@ def call(model: Model, old: str, new: str) -> None:
 
 @pytest.fixture
 def saved(model: Model) -> Model:
-    """The model with its state `initial` saved, and so active by a symbolic ref."""
+    """The model with its state `initial` saved."""
     state.save(model, "initial")
     return model
 
@@ -42,7 +43,6 @@ class TestRenaming:
         after = refs(saved.directory)
         assert "refs/states/initial" not in after
         assert after["refs/states/best-größe"] == before
-        assert after["refs/states/HEAD"].endswith(" refs/states/best-größe")
         assert os.listdir(saved.states) == ["best-größe"]
         assert (saved.states / "best-größe" / "weights").read_bytes() == b"modified"
         assert state.active(saved) == "best-größe"
@@ -65,6 +65,10 @@ class TestRenaming:
         assert state.names(saved) == ["kept", "there"]
         assert os.listdir(saved.states) == ["there"]
 
+    def test_of_the_active_one_before_it_is_saved(self, model: Model) -> None:
+        call(model, "initial", "best")
+        assert (os.listdir(model.states), state.active(model)) == (["best"], "best")
+
     def test_over_an_empty_directory(self, saved: Model) -> None:
         (saved.states / "new").mkdir()
         call(saved, "initial", "new")
@@ -80,8 +84,8 @@ class TestRenaming:
         dogs = derive.derive(take(saved, "v1"), "dogs", saved.directory.parent / "dogs").model
         call(dogs, "initial", "best")
         found = refs(saved.directory)
-        assert found["refs/states/dogs/HEAD"].endswith(" refs/states/dogs/best")
-        assert "refs/states/initial" in found
+        assert {"refs/states/dogs/best", "refs/states/initial"} <= found.keys()
+        assert (state.active(dogs), state.active(saved)) == ("best", "initial")
         fsck(saved.directory)
 
     def test_in_a_bare_repository(self, saved: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
@@ -128,14 +132,6 @@ class TestWhatCannotBeRenamed:
             call(saved, old, new)
         assert (picture(saved.directory), refs(saved.directory)) == (before, named)
 
-    def test_the_active_one_before_it_is_saved(self, model: Model) -> None:
-        with fails(
-            "the active state initial is not saved, and under another name it could not stay active",
-            hint="gitstore state save initial",
-        ):
-            call(model, "initial", "best")
-        assert os.listdir(model.states) == ["initial"]
-
     def test_while_another_command_is_at_it(self, saved: Model) -> None:
         with (
             lock.state_names(saved.repository.private),
@@ -144,11 +140,17 @@ class TestWhatCannotBeRenamed:
             call(saved, "initial", "best")
 
 
+@pytest.mark.parametrize("is_saved", [True, False])
 @pytest.mark.parametrize("after", range(4))
 def test_killed_after_any_step_a_repeat_finishes(
-    saved: Model, monkeypatch: pytest.MonkeyPatch, fsck: Fsck, after: int
+    model: Model, monkeypatch: pytest.MonkeyPatch, fsck: Fsck, after: int, is_saved: bool
 ) -> None:
-    """The steps: the new ref, the directory, the symbolic ref, the old ref."""
+    """The steps: the new ref, the choice, the directory, the old ref; without the refs if it is not saved."""
+    if is_saved:
+        state.save(model, "initial")
+    elif after >= 2:
+        return
+    saved = model
     steps = 0
 
     class Killed(BaseException):
@@ -169,12 +171,12 @@ def test_killed_after_any_step_a_repeat_finishes(
     model = Model.open(saved.directory)
     with monkeypatch.context() as patch:
         patch.setattr(Refs, "change", counted(Refs.change))
-        patch.setattr(Refs, "point", counted(Refs.point))
+        patch.setattr(active_state, "choose", counted(active_state.choose))
         patch.setattr(Path, "rename", counted(Path.rename))
         with pytest.raises(Killed):
             rename(model, "initial", "best")
     fsck(saved.directory)
-    assert state.active(saved) in state.names(saved)
+    assert state.active(saved) in state.names(saved) or (not is_saved and state.active(saved) == "best")
     assert b"unsaved" in [path.read_bytes() for path in saved.states.glob("*/weights")]
     call(saved, "initial", "best")
     assert state.names(saved) == ["best"]
@@ -185,25 +187,17 @@ def test_killed_after_any_step_a_repeat_finishes(
 
 
 def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    use = state.use
+    choose = active_state.choose
 
-    def meanwhile(model: Model, name: str) -> None:
+    def meanwhile(repository: Repository, prefix: str, name: str) -> None:
         put(saved, "initial", {"weights": b"late"})
         state.save(saved, "initial")
-        use(model, name)
+        choose(repository, prefix, name)
 
-    monkeypatch.setattr(state, "use", meanwhile)
+    monkeypatch.setattr(active_state, "choose", meanwhile)
     with pytest.raises(GitstoreError, match=r"^refs/states/initial has changed$"):
         call(saved, "initial", "best")
     assert state.names(saved) == ["best", "initial"]
-
-
-def test_deleting_a_symbolic_ref_leaves_its_goal(saved: Model) -> None:
-    oid = saved.repository.refs.get("refs/states/initial")
-    saved.repository.refs.change([Change("refs/states/HEAD", oid, None)], "test")
-    found = refs(saved.directory)
-    assert "refs/states/HEAD" not in found
-    assert "refs/states/initial" in found
 
 
 def test_the_command(saved: Model, gitstore: Gitstore) -> None:

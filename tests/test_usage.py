@@ -260,8 +260,9 @@ def test_a_shallow_clone(here: Path, git: Git, tmp_path: Path) -> None:
 
 
 def test_a_mirror_has_no_other_holder(here: Path, git: Git, tmp_path: Path) -> None:
-    """It makes an ordinary ref of the symbolic one that says which state is active."""
+    """A HEAD among the states, symbolic in early development, is an ordinary ref there, and no state."""
     state.save(Model.open(here), "initial")
+    git("symbolic-ref", "refs/states/HEAD", "refs/states/initial", cwd=here)
     git("clone", "--quiet", "--mirror", str(here), "mirror.git", cwd=tmp_path)
     mirrored = usage.measure(Repository(tmp_path / "mirror.git"))
     assert git("rev-parse", "refs/states/HEAD", cwd=tmp_path / "mirror.git")
@@ -293,7 +294,6 @@ def test_a_model_costs_what_removing_it_would_free(here: Path, git: Git, tmp_pat
     )
     before = Counted.of(here).live
     git("worktree", "remove", "--force", str(dogs.directory), cwd=here)
-    git("symbolic-ref", "--delete", "refs/states/dogs/HEAD", cwd=here)
     for each in found.holders:
         if each.model == "dogs":
             git("update-ref", "-d", each.ref, cwd=here)

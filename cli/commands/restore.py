@@ -30,9 +30,9 @@ def command(
     """Bring the working copy back to a snapshot of its model: code, state and settings, or those asked for.
 
     Like git restore --source, this changes files: the branch, the index and saved states stay as they
-    are. The state's files go to the state that the snapshot was taken with, which becomes the active one,
-    and is saved if it no longer is; other states are not touched. What is saved of the state
-    stays until gitstore state save. A snapshot taken right after is like REF.
+    are. The state's files go to the state that the snapshot was taken with, which becomes the active one;
+    other states are not touched. What is saved of the state stays until gitstore state save. A snapshot
+    taken right after is like REF.
 
     Files that neither the branch head, a snapshot nor a saved state holds are not overwritten or
     deleted, unless with --force. Code that git ignores stays.

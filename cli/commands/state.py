@@ -110,7 +110,9 @@ def save(
 @output.json_option
 @click.pass_context
 def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
-    """Make a saved state the active one. No file is touched.
+    """Make a state the active one, be it saved or only on disk. No file is touched.
+
+    The choice is this repository's: no clone, fetch or push takes it along.
 
     \b
     Example:

@@ -53,8 +53,6 @@ def import_(
     from gitstore.model import Model
     from gitstore.units import format_size
 
-    if use and not save:
-        raise click.UsageError("--use needs a state that is saved: leave out --no-save")
     model = Model.open(ctx.obj)
     name = name or state.active(model)
     sources = [Path(ctx.obj, path) for path in paths]
@@ -87,8 +85,7 @@ def import_(
     if active == name:
         output.message(f"The active state is {name}")
     else:
-        first = "" if done.saved is not None else f"gitstore state save {name}, then "
-        output.message(f"The active state is {active}; {first}gitstore state use {name} makes {name} active")
+        output.message(f"The active state is {active}; gitstore state use {name} makes {name} active")
 
 
 @click.command("export")

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from gitstore import snapshot
 from gitstore.errors import Corrupt, GitstoreError
+from gitstore.names import name_problem
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 
@@ -47,7 +48,8 @@ def _check(repository: Repository, ref: str, new: str | None) -> None:
             f"the snapshot {name} never changes",
             f"gitstore rename {name} gives it another name, rm removes it",
         )
-    if ref.startswith(_STATES) and new is None and repository.refs.symbolic(ref) is None:
+    is_state = ref.startswith(_STATES) and name_problem(ref.rpartition("/")[2]) is None
+    if is_state and new is None:
         _check_state(repository, ref.removeprefix(_STATES))
 
 

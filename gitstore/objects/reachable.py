@@ -45,7 +45,7 @@ def held(repository: Repository, *, without: Collection[str] = ()) -> set[Oid]:
     """Every object that a ref or a HEAD needs; or would, `without` some refs. Raises `Corrupt`."""
     # Whoever lists refs while git renames one may see neither name: three looks do not all miss it.
     tips = _tips(repository, without)
-    # The active state's symbolic ref holds nothing that the ref it leads to does not.
+    # Of early development: symbolic refs, which hold nothing that the ref they lead to does not.
     left_out = (*without, "refs/states/HEAD", "refs/states/*/HEAD") if without else ()
     # Not --all, which is all working copies' HEADs as well: it fails where one is half-made.
     heads = {str(each.detached) for each in repository.worktrees() if each.detached is not None}

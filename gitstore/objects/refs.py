@@ -13,7 +13,6 @@ from gitstore.objects import git, ref_files
 from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import sync_directory
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import make_directory, share
 from gitstore.objects.ref_files import DamagedRef, PackedRefs, Value
 from gitstore.objects.ref_record import RefRecord
 
@@ -189,45 +188,6 @@ class Refs:
                 self._run(*_SYNCED, "pack-refs", "--all")
             except git.GitFailed as error:
                 raise self._explained(changes, error) from error
-
-    def point(self, ref: str, target: str) -> None:
-        """Make `ref` a symbolic ref to `target`, which need not exist yet. Atomic and durable.
-
-        Git has no way to sync one, whatever `core.fsync` says, so that it is written here, by git's own
-        protocol for locks. Raises `Locked` like `change`.
-        """
-        path = self._common / ref
-        make_directory(path.parent)
-        lock = path.with_name(f"{path.name}.lock")
-        try:
-            file = lock.open("xb")
-        except FileExistsError:
-            raise self._locked(ref) or Locked(f"{ref} is locked by another git process") from None
-        try:
-            with file:
-                share(lock)
-                file.write(f"ref: {target}\n".encode())
-                file.flush()
-                os.fsync(file.fileno())
-            lock.replace(path)
-        except BaseException:
-            lock.unlink(missing_ok=True)
-            raise
-        self._sync_names([ref])
-
-    def remove_symbolic(self, ref: str) -> None:
-        """Remove a symbolic ref, and not what it leads to. Atomic and durable. Raises `Locked`."""
-        path = self._common / ref
-        lock = path.with_name(f"{path.name}.lock")
-        try:
-            lock.touch(exist_ok=False)
-        except FileExistsError:
-            raise self._locked(ref) or Locked(f"{ref} is locked by another git process") from None
-        try:
-            path.unlink(missing_ok=True)
-        finally:
-            lock.unlink()
-        self._sync_names([ref])
 
     def _now(self, change: Change) -> Oid | None:
         """What the ref of a change holds: of one to be deleted, that it is there, be it symbolic."""

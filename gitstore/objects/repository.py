@@ -19,6 +19,7 @@ from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.descriptors import MOST
 from gitstore.objects.git import Ended
+from gitstore.objects.local_config import LocalConfig
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
@@ -260,8 +261,13 @@ class Repository:
             return None
 
     def set_config(self, key: str, value: str) -> None:
-        """Set a value in the repository's own configuration."""
-        self.git("config", "--local", key, value)
+        """Set a value in the repository's own configuration. Raises `Locked` if git is changing that."""
+        self.local_config.set(key, value)
+
+    @cached_property
+    def local_config(self) -> LocalConfig:
+        """The repository's own configuration, without that of the user, and of its working copies."""
+        return LocalConfig(self.common / "config", self.attempt)
 
     def _working_copy(self, top: Path | None) -> Path | None:
         """Return where the files are; `None` if the repository is bare.

@@ -171,8 +171,8 @@ class Machine(RuleBasedStateMachine):
     @step(model=models, state=states)
     def use_state(self, model: str, state: str) -> None:
         here = self.life.world.models[model]
-        refused = None if state in here.saved else "it is not saved"
-        self.life.say(here, "state", "use", state, refused=refused, changes=_state_refs(here))
+        refused = None if here.current(state) is not None else "there is none"
+        self.life.say(here, "state", "use", state, refused=refused)
         if refused is None:
             here.active = state
 
@@ -261,14 +261,14 @@ class Machine(RuleBasedStateMachine):
         begun = {old, new} <= saved.keys() and len({self._state(model, each) for each in (old, new)}) == 1
         if (not begun and (new in saved or there.get(new))) or (there.get(old) and there.get(new)):
             return "there is one of that name"
-        return "it is active and not saved" if old not in saved and model.active == old else None
+        return None
 
     def _state(self, model: Line, state: str) -> str:
         return self.life.oid(f"refs/states/{model.prefix}{state}")
 
 
 def _state_refs(model: Line, *states: str) -> list[str]:
-    return [f"refs/states/{model.prefix}{state}" for state in (*states, "HEAD")]
+    return [f"refs/states/{model.prefix}{state}" for state in states]
 
 
 def _excludes(one: str, other: str) -> bool:

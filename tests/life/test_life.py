@@ -186,7 +186,7 @@ class AnyLife(Machine):
         if name in self.life.world.models or name in root.snapshots or name in root.saved:
             refused = "the name is taken"
         directory = self.life.top / f"{name} von hier"
-        changes = [f"refs/heads/{name}", f"refs/states/{name}/initial", f"refs/states/{name}/HEAD"]
+        changes = [f"refs/heads/{name}", f"refs/states/{name}/initial"]
         command = ["derive", snapshot.partition("@")[2], name, str(directory), "--state", state]
         self.life.say(above, *command, refused=refused, changes=changes)
         if refused is None:

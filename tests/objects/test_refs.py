@@ -118,8 +118,6 @@ def test_a_lock_is_explained(repository: Repository, oids: list[Oid]) -> None:
     hint = f"if none is running, a crash left the lock: remove {lock}"
     with fails("refs/states/x is locked by another git process", Locked, hint=hint):
         repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
-    with fails("refs/states/x is locked by another git process", Locked, hint=hint):
-        repository.refs.point("refs/states/x", "refs/states/y")
     lock.unlink()
     repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
 
@@ -150,7 +148,7 @@ def test_refs_below_a_prefix_come_by_name(repository: Repository, oids: list[Oid
     refs.change([Change(name, None, oids[0]) for name in names[:2]], "make")
     git("pack-refs", "--all", cwd=repository.directory)
     refs.change([Change(name, None, oids[1]) for name in names[2:]], "make")
-    refs.point("refs/states/HEAD", "refs/states/a")
+    git("symbolic-ref", "refs/states/HEAD", "refs/states/a", cwd=repository.directory)
     assert list(refs.below("refs/states/")) == [
         ("refs/states/a", oids[0]), ("refs/states/b", oids[0]), ("refs/states/m/a", oids[1])
     ]  # fmt: skip
@@ -164,17 +162,17 @@ def test_symbolic_refs(repository: Repository, oids: list[Oid]) -> None:
     assert (refs.symbolic("HEAD"), refs.get("HEAD")) == ("refs/heads/main", None)
     assert refs.symbolic("refs/states/HEAD") is None
     refs.change([Change("refs/states/x", None, oids[0])], "make")
-    refs.point("refs/states/HEAD", "refs/states/x")
+    git("symbolic-ref", "refs/states/HEAD", "refs/states/x", cwd=repository.directory)
     assert refs.symbolic("refs/states/HEAD") == "refs/states/x"
     assert refs.symbolic("refs/states/x") is None
     assert refs.get("refs/states/HEAD") == oids[0]
-    refs.point("refs/states/HEAD", "refs/states/unborn")
+    git("symbolic-ref", "refs/states/HEAD", "refs/states/unborn", cwd=repository.directory)
     assert refs.get("refs/states/HEAD") is None
 
 
 def test_a_circle_of_symbolic_refs_leads_nowhere(repository: Repository) -> None:
-    repository.refs.point("refs/states/a", "refs/states/b")
-    repository.refs.point("refs/states/b", "refs/states/a")
+    git("symbolic-ref", "refs/states/a", "refs/states/b", cwd=repository.directory)
+    git("symbolic-ref", "refs/states/b", "refs/states/a", cwd=repository.directory)
     assert repository.refs.get("refs/states/a") is None
 
 
@@ -326,13 +324,8 @@ def test_what_cannot_be_finished_is_taken_back(
     assert list(repository.refs.all()) == []
 
 
-def test_a_symbolic_ref_is_synced_before_it_has_its_name(repository: Repository) -> None:
-    script = f"""
-        from pathlib import Path
-        from gitstore.objects.repository import Repository
-        refs = Repository.discover(Path({str(repository.directory)!r})).refs
-        refs.point("refs/states/HEAD", "refs/states/a")
-    """
-    calls = system_calls(script, "fsync", "rename", below=repository.common)
-    assert calls[:2] == [("fsync", "refs/states/HEAD.lock"), ("rename", "refs/states/HEAD")]
-    assert ("fsync", "refs/states") in calls[2:]
+def test_deleting_a_symbolic_ref_leaves_its_goal(repository: Repository, oids: list[Oid]) -> None:
+    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    git("symbolic-ref", "refs/tags/a", "refs/states/x", cwd=repository.directory)
+    repository.refs.change([Change("refs/tags/a", oids[0], None)], "delete")
+    assert (repository.refs.symbolic("refs/tags/a"), repository.refs.get("refs/states/x")) == (None, oids[0])

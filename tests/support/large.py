@@ -108,11 +108,6 @@ class _Growth:
             git("pack-refs", "--all", cwd=self._repository.directory)
             lines = "".join(f"update {ref} {oid}\n" for ref, oid in part)
             git("update-ref", "--stdin", cwd=self._repository.directory, stdin=lines.encode())
-        for ref in self._refs:
-            if ref.startswith("refs/states/") and ref.count("/") == 3:
-                head = self._repository.common / ref.replace(FIRST_STATE, "HEAD")
-                head.parent.mkdir(parents=True, exist_ok=True)
-                head.write_text(f"ref: {ref}\n")
 
     def _snapshot(self, writer: ObjectWriter, number: int) -> Taken:
         if number % _EVERY_SETTINGS == 0:

@@ -1,0 +1,75 @@
+"""Which state of a model is the active one: a choice that belongs to one repository, and to no other.
+
+It is in the repository's own configuration, as `gitstore.activeState` of the root model and
+`gitstore.MODEL.activeState` of a derived one, where no clone, fetch or push takes it along or changes
+it. While there is no such line, the active state is `initial`. The state need not be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitstore.errors import Corrupt
+from gitstore.names import name_problem
+from gitstore.objects.repository import Repository
+from gitstore.quoting import quoted
+
+FIRST_STATE = "initial"
+"""The active state of a new model, unborn like git's first branch."""
+
+_SECTION, _VARIABLE = "gitstore", "activeState"
+
+
+def of(repository: Repository, prefix: str) -> str:
+    """The active state of the model with this prefix. Raises `Corrupt` like `chosen`."""
+    return chosen(repository, prefix) or FIRST_STATE
+
+
+def chosen(repository: Repository, prefix: str) -> str | None:
+    """The active state that was chosen; `None` if none was.
+
+    The name becomes a path on disk. Raises `Corrupt` if no state can have it.
+    """
+    model = prefix.removesuffix("/") or None
+    name = repository.local_config.subsections(_SECTION, _VARIABLE).get(model)
+    if name is not None:
+        _check(repository, model, name)
+    return name
+
+
+def choose(repository: Repository, prefix: str, name: str) -> None:
+    """Make a state the active one. Atomic and durable. Raises `Locked` if git is changing the file."""
+    model = prefix.removesuffix("/") or None
+    if repository.local_config.subsections(_SECTION, _VARIABLE).get(model) != name:
+        repository.local_config.set(_key(model), name)
+
+
+def forget(repository: Repository, prefix: str) -> None:
+    """Go back to `initial`, as if nothing had been chosen. Atomic and durable. Raises `Locked`."""
+    model = prefix.removesuffix("/") or None
+    if model in repository.local_config.subsections(_SECTION, _VARIABLE):
+        repository.local_config.unset(_key(model))
+
+
+def problems(repository: Repository) -> Iterator[str]:
+    """What no state can be called, and is chosen all the same, for whichever model."""
+    for model, name in repository.local_config.subsections(_SECTION, _VARIABLE).items():
+        try:
+            _check(repository, model, name)
+        except Corrupt as error:
+            yield f"{error.message}; {error.hint}"
+
+
+def _check(repository: Repository, model: str | None, name: str) -> None:
+    problem = name_problem(name)
+    if problem is not None:
+        key = quoted(_key(model)) if model is not None and name_problem(model) is not None else _key(model)
+        raise Corrupt(
+            f"{repository.local_config.path}: {key} is {quoted(name)}, which no state can be called:"
+            f" it {problem}",
+            "gitstore state use NAME chooses a state; without that line it is initial",
+        )
+
+
+def _key(model: str | None) -> str:
+    return f"{_SECTION}.{_VARIABLE}" if model is None else f"{_SECTION}.{model}.{_VARIABLE}"

@@ -1,0 +1,175 @@
+"""Which state is active: a choice of one repository, which nobody else's can change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore import active_state, derive, model_removal, reference, state, state_removal
+from gitstore.errors import Corrupt, Locked
+from gitstore.first_state import COPIED
+from gitstore.model import Model
+from gitstore.objects import local_config
+from tests.support.commands import Fsck, Git, Run
+from tests.support.failing import fails
+from tests.support.models import put, refs, take
+from tests.support.processes import start
+
+
+def active(model: Model) -> str:
+    """What a fresh process takes for the active state."""
+    return state.active(Model.open(model.directory))
+
+
+@pytest.fixture
+def chosen(model: Model) -> Model:
+    """A model with two saved states, of which `other` is active."""
+    put(model, "other", {"w": b"w"})
+    state.save(model, "other")
+    state.save(model, "initial")
+    state.use(model, "other")
+    return model
+
+
+def test_no_ref_says_it(chosen: Model, fsck: Fsck) -> None:
+    assert [ref for ref in refs(chosen.directory) if "HEAD" in ref] == []
+    fsck(chosen.directory)
+
+
+def test_a_mirror_chooses_for_itself(chosen: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
+    git("clone", "--quiet", "--mirror", str(chosen.directory), "mirror.git", cwd=tmp_path)
+    mirror = Model.open(tmp_path / "mirror.git")
+    assert (state.active(mirror), state.names(mirror)) == ("initial", ["initial", "other"])
+    state.use(mirror, "other")
+    state.use(chosen, "initial")
+    git("remote", "update", cwd=mirror.directory)
+    assert (active(mirror), active(chosen)) == ("other", "initial")
+    fsck(mirror.directory)
+
+
+@pytest.mark.parametrize("is_symbolic", [True, False])
+def test_no_fetch_moves_it(chosen: Model, tmp_path: Path, git: Git, run: Run, *, is_symbolic: bool) -> None:
+    """Not even one of a repository in which there is a HEAD among the states."""
+    git("clone", "--quiet", str(chosen.directory), "clone", cwd=tmp_path)
+    here = Model.open(tmp_path / "clone")
+    put(here, "mine", {"w": b"mine"})
+    state.use(here, "mine")
+    make = ("symbolic-ref",) if is_symbolic else ("update-ref",)
+    git(*make, "refs/states/HEAD", "refs/states/other", cwd=chosen.directory)
+    git("fetch", "--quiet", "origin", "+refs/states/*:refs/states/*", cwd=here.directory)
+    assert "refs/states/HEAD" in refs(here.directory)
+    assert (active(here), state.names(here)) == ("mine", ["initial", "mine", "other"])
+    assert "HEAD" not in run("state", "list", cwd=here.directory).stdout
+    state_removal.remove(Model.open(here.directory), ["mine"], force=True)
+    assert active(here) == "initial"
+
+
+@pytest.mark.parametrize("name", ["große.zahlen", 'a"b', "a#b;c", "x]", "Dogs", "a=b"])
+def test_of_a_derived_model_with_any_name(model: Model, tmp_path: Path, name: str) -> None:
+    base = take(model, "v1")
+    made = derive.derive(base, name, tmp_path / "derived", state=COPIED).model
+    put(made, name, {"w": b"w"})
+    state.use(made, name)
+    assert (active(made), active(model)) == (name, "initial")
+    assert active_state.chosen(model.repository, f"{name.lower()}x/") is None
+    state_removal.remove(made, [name], force=True)
+    assert active(made) == "initial"
+
+
+def test_the_next_model_of_that_name_begins_anew(model: Model, tmp_path: Path) -> None:
+    base = take(model, "v1")
+    dogs = derive.derive(base, "dogs", tmp_path / "dogs").model
+    put(dogs, "tuned", {"w": b"w"})
+    state.use(dogs, "tuned")
+    state.save(dogs, "tuned")
+    (dogs.states / "tuned" / "w").unlink()
+    model_removal.remove(model_removal.examine(model, "dogs"))
+    assert active_state.chosen(model.repository, "dogs/") is None
+    active_state.choose(model.repository, "dogs/", "left")  # by somebody who removed it with stock git
+    assert active(derive.derive(base, "dogs", tmp_path / "dogs").model) == "initial"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[gitstore]\n\tactiveState = ../../elsewhere\n",
+        "[gitstore]\n\tactivestate\n",
+        '[gitstore]\n\tACTIVESTATE = ""\n',
+        '[GitStore]\n\tactiveState = other\n\tactiveState = "a\\nb"\n',
+        "[gitstore]\n\tactiveState = HEAD\n",
+        "[gitstore]\n\tactiveState = dogs/initial\n",
+    ],
+)
+def test_a_hostile_choice_is_refused(chosen: Model, run: Run, content: str) -> None:
+    config = chosen.repository.common / "config"
+    config.write_text(f"{config.read_text()}{content}")
+    with pytest.raises(Corrupt) as caught:
+        active(chosen)
+    assert caught.value.message.startswith(f"{config}: gitstore.activeState is ")
+    assert caught.value.hint is not None
+    done = run("snapshot", "v1", cwd=chosen.directory)
+    assert (done.code, done.stderr.count("\n")) == (12, 2)
+    verified = run("verify", "--all", cwd=chosen.directory)
+    assert "gitstore.activeState is " in verified.stdout + verified.stderr
+    assert run("state", "use", "initial", cwd=chosen.directory).code == 0
+    assert active(chosen) == "initial"
+
+
+def test_only_the_repository_s_own_file_counts(chosen: Model, git: Git, tmp_path: Path) -> None:
+    """Neither the user's, nor an included one, which a pull can change, nor what a working copy says."""
+    here, config = chosen.directory, chosen.repository.common / "config"
+    git("config", "--global", "gitstore.activeState", "initial", cwd=here)
+    (tmp_path / "included").write_text("[gitstore]\n\tactiveState = initial\n")
+    git("config", "--local", "include.path", str(tmp_path / "included"), cwd=here)
+    git("config", "extensions.worktreeConfig", "true", cwd=here)
+    git("config", "--worktree", "gitstore.activeState", "initial", cwd=here)
+    assert active(chosen) == "other"
+    git("config", "--file", str(config), "--unset", "gitstore.activeState", cwd=here)
+    put(chosen, "third", {"w": b"w"})
+    state.use(Model.open(here), "third")
+    assert active(chosen) == "third"
+
+
+def test_a_change_beside_us_is_seen(chosen: Model, git: Git) -> None:
+    assert state.active(chosen) == "other"
+    git("config", "gitstore.activeState", "third", cwd=chosen.directory)
+    assert state.active(chosen) == "third"
+
+
+def test_a_lock_that_was_left_is_named(chosen: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_config, "PATIENCE", 0.1)
+    config = chosen.repository.common / "config"
+    lock = config.with_name("config.lock")
+    lock.touch()
+    named = f"{config} is locked by another git process"
+    with fails(named, Locked, hint=f"if none is running, a crash left the lock: remove {lock}"):
+        state.use(chosen, "initial")
+    with fails(named, Locked):
+        state_removal.remove(Model.open(chosen.directory), ["other"], force=True)
+    assert (active(chosen), state.names(chosen)) == ("other", ["initial", "other"])
+    lock.unlink()
+    state.use(chosen, "initial")
+    assert active(chosen) == "initial"
+
+
+def test_two_at_once_wait_for_each_other(chosen: Model) -> None:
+    started = [start("state", "use", name, cwd=chosen.directory) for name in ("initial", "other") * 2]
+    assert [process.wait() for process in started] == [0] * 4
+    assert active(chosen) in ("initial", "other")
+
+
+def test_a_removal_that_fails_leaves_the_choice(chosen: Model) -> None:
+    lock = chosen.repository.common / "refs" / "states" / "other.lock"
+    lock.touch()
+    with pytest.raises(Locked):
+        state_removal.remove(chosen, ["other"], force=True)
+    lock.unlink()
+    assert (active(chosen), state.names(chosen)) == ("other", ["initial", "other"])
+
+
+def test_restoring_chooses(chosen: Model, run: Run) -> None:
+    take(chosen, "v1")
+    state.use(chosen, "initial")
+    assert run("restore", "v1", cwd=chosen.directory).code == 0
+    assert active(chosen) == "other" == reference.resolve("v1", chosen.directory).state_name
