@@ -94,8 +94,8 @@ class TestState:
 
     def test_use_and_path(self, run: Run, here: Path) -> None:
         put(Model.open(here), "other", {"w": b"w"})
-        assert run("state", "use", "other", cwd=here) == said(
-            "error: the state other is not saved", "hint: gitstore state save other", code=1
+        assert run("state", "use", "none", cwd=here) == said(
+            "error: there is no state none", "hint: gitstore state list shows those there are", code=1
         )
         run("state", "save", "other", cwd=here)
         assert run("state", "use", "other", cwd=here) == said("The active state is other")

@@ -228,14 +228,13 @@ class TestTheCommands:
         said = run(*way, "--name", "a", cwd=here).stderr.splitlines()
         assert said[1:] == ["The active state is initial; gitstore state use a makes a active"]
         said = run(*way, "--name", "b", "--no-save", cwd=here).stderr.splitlines()
-        assert said[1:] == [
-            "The active state is initial; gitstore state save b, then gitstore state use b makes b active"
-        ]
+        assert said[1:] == ["The active state is initial; gitstore state use b makes b active"]
         said = run(*way, "--name", "c", "--use", cwd=here).stderr.splitlines()
         assert said[1:] == ["The active state is c"]
         assert state.active(model) == "c"
-        assert run(*way, "--name", "d", "--use", "--no-save", cwd=here).code == 2
         assert take(model, "v1").state == state.saved_tree(model, "c")
+        assert run(*way, "--name", "d", "--use", "--no-save", cwd=here).code == 0
+        assert (state.active(model), state.saved_tree(model, "d")) == ("d", None)
 
     def test_export(self, model: Model, gitstore: Gitstore) -> None:
         state.save(model, "initial")
