@@ -105,7 +105,7 @@ def cache(directory: Path) -> Cache:
     from gitstore.run.cache import DEFAULT_LIMIT, Cache
     from gitstore.units import parse_size
 
-    values = git.user_config("gitstore", directory)
+    values = git.user_config("gitstore", directory, keys=("cachedir", "cachesize"))
     place, limit = values.get("cachedir"), values.get("cachesize")
     if place is not None and not Path(place).is_absolute():
         raise GitstoreError(f"gitstore.cacheDir is {place!r}, which is not an absolute path", _SET_CACHE)

@@ -182,13 +182,20 @@ def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None)
     return run(*arguments, cwd=cwd, variables=variables).decode(errors="surrogateescape").rstrip("\n")
 
 
-def user_config(section: str, cwd: Path) -> dict[str, str]:
-    """The values of one section of the user's own configuration, by their keys in small letters.
+def user_config(section: str, cwd: Path, *, keys: Sequence[str]) -> dict[str, str]:
+    """Paths, or other values, in one section of the user's own configuration, by keys in small letters.
 
     What a repository says in its files does not count. Of several values of a key the last one holds; a `~`
     at its start is the home directory. Raises `GitFailed` if git cannot read its configuration.
     """
-    words = ("config", "--show-scope", "-z", "--type=path", "--get-regexp", rf"^{re.escape(section)}\.")
+    words = (
+        "config",
+        "--show-scope",
+        "-z",
+        "--type=path",
+        "--get-regexp",
+        rf"^{section}\.({'|'.join(keys)})$",
+    )
     done = attempt(*words, cwd=cwd)
     if done.returncode > 1:
         raise GitFailed(words, done.returncode, done.stderr)
