@@ -13,7 +13,7 @@ import pytest
 from gitstore import active_state, derive, state
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import Model
-from gitstore.objects import lock
+from gitstore.objects import lock, sources
 from gitstore.objects.refs import Refs
 from gitstore.objects.repository import Repository
 from gitstore.state import NoSuchState, StateExists
@@ -190,8 +190,8 @@ def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.M
     choose = active_state.choose
 
     def meanwhile(repository: Repository, prefix: str, name: str) -> None:
-        put(saved, "initial", {"weights": b"late"})
-        state.save(saved, "initial")
+        path = put(saved, "initial", {"weights": b"late"})
+        state.save_files(saved, "initial", sources.scan(path))  # as in a working copy of its own
         choose(repository, prefix, name)
 
     monkeypatch.setattr(active_state, "choose", meanwhile)
