@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitstore import bill
-from gitstore.objects import collect, graph, pack_format
+from gitstore.errors import Corrupt
+from gitstore.objects import collect, graph, loose, pack_format
 from gitstore.objects.again import while_refs_change
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.graph import Node
@@ -105,9 +106,10 @@ class Usage:
 
 
 def measure(repository: Repository) -> Usage:
-    """The usage of a repository, all its models together. Reads trees and commits, no weights.
+    """The usage of a repository, all its models together. Reads trees, commits and loose objects.
 
-    Raises `Corrupt` if an object is missing, or an index is damaged, which would make the sizes wrong.
+    Raises `Corrupt` for what would make the sizes wrong: a missing object, a loose one that is damaged, a
+    damaged index, or a pack that does not end as its index says.
     """
     return while_refs_change(repository, lambda: _measure(repository))
 
@@ -186,6 +188,9 @@ class _Places:
         self.loose_live = self.loose_dead = 0
         for oid, path in objects.loose():
             if oid in live and oid not in self.size:
+                # Its header alone would not tell that the file is cut short.
+                if not loose.is_sound(path, oid):
+                    raise Corrupt(f"{path}: object {oid} is corrupt", loose.remedy(path))
                 self.size[oid] = path.stat().st_size
                 self.loose_live += self.size[oid]
             else:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstore import derive, snapshot, state, usage
+from gitstore.errors import Corrupt
 from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
 from gitstore.usage import Usage
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
-from tests.support.models import make, noise, put, take
+from tests.support.models import again, make, noise, put, take, write
 
 
 def measured(directory: Path) -> Usage:
@@ -298,3 +300,27 @@ def test_a_model_costs_what_removing_it_would_free(here: Path, git: Git, tmp_pat
         if each.model == "dogs":
             git("update-ref", "-d", each.ref, cwd=here)
     assert before - Counted.of(here).live == costs["dogs"].exclusive
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_what_is_cut_short_is_named(model: Model, git: Git, is_packed: bool) -> None:
+    take(model, "v1")
+    write(model, "code/more.py", "# more\n" * 400)
+    git("add", "--all", cwd=model.directory)
+    git("commit", "--quiet", "-m", "more", cwd=model.directory)
+    if is_packed:
+        git("repack", "--quiet", "-d", cwd=model.directory)
+    before = usage.measure(again(model).repository)
+    objects = model.repository.common / "objects"
+    files = [path for path in objects.rglob("*") if path.is_file() and path.suffix not in (".keep", ".rev")]
+    silent = []
+    for path in files:
+        content = path.read_bytes()
+        path.chmod(0o644)
+        for size in (len(content) - 1, len(content) - 21, len(content) // 2, 1, 0):
+            path.write_bytes(content[: max(size, 0)])
+            with suppress(Corrupt):
+                silent += [(path, size)] if usage.measure(again(model).repository) != before else []
+        path.write_bytes(content)
+    assert silent == []
+    assert usage.measure(again(model).repository) == before

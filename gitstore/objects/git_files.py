@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from gitstore.objects import loose
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
@@ -91,20 +91,7 @@ def _check_sum(path: Path, *, remedy: str) -> str | None:
 
 def _check_loose(oid: Oid, path: Path) -> str | None:
     """Check a loose object: what it inflates to, header and all, must have its id."""
-    digest, inflater = hashlib.sha1(), zlib.decompressobj()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                while block and not inflater.eof:
-                    digest.update(inflater.decompress(block, _BLOCK))
-                    block = inflater.unconsumed_tail
-            digest.update(inflater.flush())
-            is_whole = inflater.eof and not inflater.unused_data
-    except zlib.error:
-        is_whole = False
-    if is_whole and digest.digest() == oid:
-        return None
-    return f"object {oid} is corrupt; if a clone has it, rm {shlex.quote(str(path))}, then fetch from that"
+    return None if loose.is_sound(path, oid) else f"object {oid} is corrupt; {loose.remedy(path)}"
 
 
 def _check_log(objects: ObjectDatabase, path: Path) -> str | None:

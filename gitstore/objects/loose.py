@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shlex
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +11,11 @@ from pathlib import Path
 from gitstore.errors import Corrupt
 from gitstore.objects import limits
 from gitstore.objects.deflate import inflate_pieces
-from gitstore.objects.oid import Kind
+from gitstore.objects.oid import Kind, Oid
 
 _HEADER = 32  # inflated bytes that hold the kind and the size, whatever they are
 _BLOCK = 256 * 1024
+_PIECE = 1024 * 1024
 
 
 def header(path: Path) -> tuple[Kind, int]:
@@ -41,6 +44,29 @@ def pieces(path: Path) -> Iterator[bytes]:
             yield from stream
     except ValueError as error:
         raise Corrupt(f"{path}: {error}") from error
+
+
+def is_sound(path: Path, oid: Oid) -> bool:
+    """Whether a loose object is whole: what the file inflates to, header and all, must have the id.
+
+    Memory is bounded, whatever the file holds. Raises `OSError`.
+    """
+    digest, inflater = hashlib.sha1(), zlib.decompressobj()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                while block and not inflater.eof:
+                    digest.update(inflater.decompress(block, _PIECE))
+                    block = inflater.unconsumed_tail
+            digest.update(inflater.flush())
+    except zlib.error:
+        return False
+    return inflater.eof and not inflater.unused_data and digest.digest() == oid
+
+
+def remedy(path: Path) -> str:
+    """What to do about a loose object that is damaged."""
+    return f"if a clone has it, rm {shlex.quote(str(path))}, then fetch from that"
 
 
 def _header(path: Path) -> tuple[Kind, int, int]:

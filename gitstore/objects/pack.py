@@ -108,11 +108,16 @@ class Pack:
         return data
 
     def check_index(self) -> None:
-        """Raise `Corrupt` unless the index is as it was written, and is this pack's."""
+        """Raise `Corrupt` unless the index is as it was written, and the pack ends as the index says."""
         self.index.check()
-        trailer = self._pread(pack_format.TRAILER_SIZE, self.size - pack_format.TRAILER_SIZE)
-        if trailer != self.index.pack_checksum:
-            raise Corrupt(f"{self.index.path}: it is the index of another pack", remedy(self.index.path))
+        at = self.size - pack_format.TRAILER_SIZE
+        if at < pack_format.PACK_HEADER_SIZE:
+            raise Corrupt(f"{self.path}: it is cut short")
+        if self._pread(pack_format.TRAILER_SIZE, at) != self.index.pack_checksum:
+            raise Corrupt(
+                f"{self.path}: it is cut short, or its index is that of another pack",
+                remedy(self.index.path),
+            )
 
     def check_content(self) -> None:
         """Raise `Corrupt` unless the whole pack has the checksum that it was written with."""
