@@ -26,12 +26,12 @@ def snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[s
 
     here = _directory(ctx)
     where = incomplete.rpartition("@")[0]
-    model = Model.open(here)
+    model = Model.identify(here)
     found = [*_own(model), *_others(model)]
     if where:
         found += [f"{model.name}@{name}" for name in _own(model)]
         if (here / where).is_dir() and not any(each.startswith(f"{where}@") for each in found):
-            found = [f"{where}@{name}" for name in _own(Model.open(here / where))]
+            found = [f"{where}@{name}" for name in _own(Model.identify(here / where))]
     return _matching(found, incomplete)
 
 
@@ -39,7 +39,7 @@ def own_snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
     """For a snapshot of the model itself, by its name alone."""
     from gitstore.model import Model
 
-    return _matching(list(_own(Model.open(_directory(ctx)))), incomplete)
+    return _matching(list(_own(Model.identify(_directory(ctx)))), incomplete)
 
 
 def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -47,7 +47,7 @@ def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     from gitstore import state
     from gitstore.model import Model
 
-    return _matching(state.names(Model.open(_directory(ctx))), incomplete)
+    return _matching(state.names(Model.identify(_directory(ctx))), incomplete)
 
 
 def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -55,7 +55,7 @@ def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     from gitstore import models
     from gitstore.model import Model
 
-    found = models.every(Model.open(_directory(ctx))).models
+    found = models.every(Model.identify(_directory(ctx))).models
     return _matching([each.name for each in found if each.prefix], incomplete)
 
 

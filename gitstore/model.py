@@ -41,30 +41,41 @@ FIRST_STATE = active_state.FIRST_STATE
 class Model:
     """A model as one of its working copies shows it, or its bare repository.
 
-    `base` is what a derived model is based on, detached or not, by the settings that are committed.
+    `base` is what a derived model is based on, detached or not, by the settings that are committed. `invalid`
+    are the problems of these, and of those on disk, where that hindered nobody so far.
     """
 
     repository: Repository
     name: str
     prefix: str
     base: BasedOn | None = None
+    invalid: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, directory: Path) -> Model:
         """The model of a directory. Raises `NotAModel`, or `BadSettings` for broken committed settings."""
-        repository = Repository.discover(directory)
-        if not repository.directory.is_dir():
-            raise GitstoreError(
-                f"git's configuration says that the working copy is {repository.directory},"
-                " which is not there",
-                f"git config --file {repository.common}/config --unset core.worktree",
-            )
-        content = _identity(repository)
-        if content is None:
-            raise NotAModel(
-                f"{repository.directory} is a git repository, but no model: it has no {SETTINGS}",
-                "gitstore init makes it one",
-            )
+        repository, content = _look(directory)
+        return cls._of(repository, content)
+
+    @classmethod
+    def identify(cls, directory: Path) -> Model:
+        """Like `open`, for who needs no more than to know which model this is.
+
+        Settings may be invalid, `invalid` has why, if what can be read of them tells the name and whether the
+        model is derived. Then `base` is `None`. Raises like `open`.
+        """
+        repository, content = _look(directory)
+        try:
+            return cls._of(repository, content)
+        except BadSettings as error:
+            identity = settings.identify(content)
+            if identity is None:
+                raise
+            name, is_derived = identity
+            return cls(repository, name, f"{name}/" if is_derived else "", invalid=tuple(error.problems))
+
+    @classmethod
+    def _of(cls, repository: Repository, content: bytes) -> Model:
         found = _parse_either(content, repository)
         derived = found.based_on is not None and found.based_on.url is None
         return cls(repository, found.name, f"{found.name}/" if derived else "", found.based_on)
@@ -229,6 +240,23 @@ def check_name(name: str, what: str) -> None:
 def _holds_states(states: Path) -> bool:
     """Whether there is any state on disk: an empty directory is none."""
     return states.is_dir() and any(path.is_dir() and any(path.iterdir()) for path in states.iterdir())
+
+
+def _look(directory: Path) -> tuple[Repository, bytes]:
+    """The repository that a directory is in, and the settings that say which model it is of."""
+    repository = Repository.discover(directory)
+    if not repository.directory.is_dir():
+        raise GitstoreError(
+            f"git's configuration says that the working copy is {repository.directory}, which is not there",
+            f"git config --file {repository.common}/config --unset core.worktree",
+        )
+    content = _identity(repository)
+    if content is None:
+        raise NotAModel(
+            f"{repository.directory} is a git repository, but no model: it has no {SETTINGS}",
+            "gitstore init makes it one",
+        )
+    return repository, content
 
 
 def _identity(repository: Repository) -> bytes | None:

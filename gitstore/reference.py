@@ -56,7 +56,7 @@ def is_here(found: Snapshot | Elsewhere, directory: Path) -> bool:
     if isinstance(found, Elsewhere):
         return False
     try:
-        return Model.open(directory).repository.common == found.repository.common
+        return Model.identify(directory).repository.common == found.repository.common
     except NotAModel:
         return False
 
@@ -92,7 +92,7 @@ def find_base(reference: str, model: Model, directory: Path) -> Snapshot | Elsew
             f"the base's repository is not in {base.url} any more",
             f"gitstore rebase PATH@{name} says where it is now",
         )
-    there = Model.open(Path(base.url)).repository
+    there = Model.identify(Path(base.url)).repository
     prefix = f"{base.model}/" if is_derived(there, base.model) else ""
     return _read(_in_model(Model(there, base.model, prefix), name, reference))
 
@@ -122,12 +122,12 @@ def locate(reference: str, directory: Path) -> Place:
         )
     if where and (directory / where).is_dir() and not _is_model_name(where, directory):
         return _there(directory / where, where, name, reference)
-    return _named(Model.open(directory), where, name, reference)
+    return _named(Model.identify(directory), where, name, reference)
 
 
 def _there(path: Path, where: str, name: str, reference: str) -> Place:
     """A snapshot of the model in another directory, whose snapshots a hint must name."""
-    model = Model.open(path)
+    model = Model.identify(path)
     try:
         return _named(model, "", name, reference)
     except NoSuchSnapshot as error:
@@ -205,7 +205,7 @@ def _in_model(model: Model, name: str, reference: str, *, other: bool = False) -
 def _is_model_name(where: str, directory: Path) -> bool:
     """Whether the directory's repository has such a model, which goes before a directory of that name."""
     try:
-        model = Model.open(directory)
+        model = Model.identify(directory)
     except NotAModel:
         return False
     return where in (model.name, model.root_name()) or is_derived(model.repository, where)

@@ -30,7 +30,7 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
     from gitstore.model import Model
     from gitstore.sizes import Sizes
 
-    model = Model.open(ctx.obj)
+    model = Model.identify(ctx.obj)
     unreadable: Corrupt | None = None
     try:
         found: Sequence[Snapshot] = snapshot.every(model.repository) if all_models else snapshot.below(model)

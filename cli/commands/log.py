@@ -36,7 +36,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.model import Model
     from gitstore.sizes import Sizes
 
-    here = Model.open(ctx.obj)
+    here = Model.identify(ctx.obj)
+    for problem in here.invalid:
+        output.message(f"warning: {problem}")
     found = models.every(here)
     lineage, sizes = Lineage(found.models), Sizes(here.repository.objects)
     if as_json:

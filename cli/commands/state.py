@@ -45,7 +45,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.model import Model
     from gitstore.units import format_size
 
-    found = list(state.each(Model.open(ctx.obj)))
+    found = list(state.each(Model.identify(ctx.obj)))
     if as_json:
         output.data_json(
             [

@@ -41,7 +41,7 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
     from gitstore import usage
     from gitstore.model import Model
 
-    repository = Model.open(ctx.obj).repository
+    repository = Model.identify(ctx.obj).repository
     found, cached = usage.measure(repository), surroundings.cache(ctx.obj).use(repository)
     if as_json:
         totals = {"live": found.live, "dead": found.dead, "disk": found.disk, "linked": found.linked}

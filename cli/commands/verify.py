@@ -142,6 +142,6 @@ def _namespace(directory: Path) -> str | None:
     from gitstore.model import Model
 
     try:
-        return Model.open(directory).tag_ref("")
+        return Model.identify(directory).tag_ref("")
     except Corrupt:
         return None

@@ -1,7 +1,7 @@
 """settings.yaml: what it may hold, reading it, writing it and changing single keys of it."""
 
 from gitstore.settings.editing import set_keys
-from gitstore.settings.loading import FILE_NAME, find, load, parse, parse_identity
+from gitstore.settings.loading import FILE_NAME, find, identify, load, parse, parse_identity
 from gitstore.settings.rendering import render, to_builtins
 from gitstore.settings.schema import (
     BasedOn,
@@ -31,6 +31,7 @@ __all__ = [
     "TensorType",
     "Types",
     "find",
+    "identify",
     "load",
     "parse",
     "parse_identity",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitstore.errors import BadSettings, NotAModel
+from gitstore.names import name_problem
 from gitstore.settings import document
 from gitstore.settings.checking import Checker
 from gitstore.settings.nodes import data
@@ -41,16 +42,35 @@ def parse_identity(content: bytes) -> Settings:
 
     Raises BadSettings if these two cannot be read, whatever is wrong with other keys.
     """
+    try:
+        return parse(_identity_lines(content))
+    except BadSettings:
+        return parse(content)  # perhaps it is written in another way
+
+
+def identify(content: bytes) -> tuple[str, bool] | None:
+    """The model's name, and whether it is derived in its repository, of settings that may be invalid.
+
+    `None` if that cannot be read. Nothing else of them is believed.
+    """
+    for text in (content, _identity_lines(content)):
+        values = data(document.read(text).root)
+        if isinstance(values, dict):
+            name, base = values.get("name"), values.get("based_on")
+            if isinstance(name, str) and name_problem(name) is None and isinstance(base, dict | None):
+                return name, base is not None and "url" not in base
+    return None
+
+
+def _identity_lines(content: bytes) -> bytes:
+    """The lines of `name` and `based_on`."""
     kept, keep = [], False
     for line in content.splitlines(keepends=True):
         if line[:1] not in b" \t#\r\n":  # what stands at the margin begins a key
             keep = line.startswith((b"name:", b"based_on:"))
         if keep:
             kept.append(line)
-    try:
-        return parse(b"".join(kept))
-    except BadSettings:
-        return parse(content)  # perhaps it is written in another way
+    return b"".join(kept)
 
 
 def _lines(problems: list[document.Problem], source: str) -> list[str]:
