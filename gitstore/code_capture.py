@@ -8,12 +8,10 @@ from pathlib import PurePosixPath
 
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, SETTINGS, Model
-from gitstore.objects import stored
-from gitstore.objects.code_rules import check_link
+from gitstore.objects import code_rules, stored
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind
 from gitstore.objects.staging import Staged, stage
-from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import is_beside
 from gitstore.settings import BasedOn, Settings
 from gitstore.units import format_size
@@ -63,9 +61,8 @@ def _committed(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
     files = {
         path: entry for path, entry in stored.file_entries(objects, whole).items() if not is_beside(at, path)
     }
-    for path, (mode, oid) in files.items():
-        if mode == Mode.LINK:
-            check_link(at, path, stored.link_goal(objects, oid))
+    code_rules.check_trees(objects, at, whole)
+    code_rules.check_stored(objects, at, files)
     return Staged(here, sum(objects.size(oid) for _, oid in files.values()), files)
 
 

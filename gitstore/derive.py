@@ -6,6 +6,7 @@ repository, tags and states under the model's prefix.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,6 +20,7 @@ from gitstore.first_state import COPIED, Content, FirstState
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostDerive
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
+from gitstore.names import name_problem
 from gitstore.objects import extract, lock, worktree_building, worktrees
 from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import durable_file, sync_directory
@@ -39,6 +41,10 @@ _UNFINISHED = "gitstore derive is making it"
 
 _BEGUN = "derive.begun"
 """The file that has a new model's first state, while there is no branch yet: its ref and its commit."""
+
+_BEGUN_LINE = re.compile(
+    rf"(?P<ref>refs/states/(?P<name>[^/\s]+)/{re.escape(FIRST_STATE)}) (?P<oid>[0-9a-f]{{40}})\n"
+)
 
 
 @dataclass(frozen=True)
@@ -222,12 +228,14 @@ def _remove_begun(repository: Repository) -> None:
     """Remove the state of a model that an earlier call began, and was killed before there was the branch."""
     begun = repository.private / _BEGUN
     try:
-        ref, saved = begun.read_text().split()
+        content = begun.read_bytes()
     except FileNotFoundError:
         return
-    name = ref.removeprefix("refs/states/").removesuffix(f"/{FIRST_STATE}")
-    if repository.refs.get(f"refs/heads/{name}") is None and str(repository.refs.get(ref)) == saved:
-        repository.refs.change([Change(ref, Oid.parse(saved), None)], f"derive {name} was interrupted")
+    noted = _BEGUN_LINE.fullmatch(content.decode("utf-8", "replace"))
+    if noted is not None and name_problem(noted["name"]) is None:
+        ref, saved = noted["ref"], Oid.parse(noted["oid"])
+        if repository.refs.get(f"refs/heads/{noted['name']}") is None and repository.refs.get(ref) == saved:
+            repository.refs.change([Change(ref, saved, None)], f"derive {noted['name']} was interrupted")
     begun.unlink()
 
 

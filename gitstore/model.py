@@ -174,7 +174,7 @@ class Model:
             _write_claim(claim, None)
             return
         try:
-            owner = claim.read_text()
+            owner = claim.read_text(errors="replace")
         except FileNotFoundError:
             _write_claim(claim, self.prefix)
             return

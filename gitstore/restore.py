@@ -22,7 +22,7 @@ from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
 from gitstore.objects import directories, limits, sources
 from gitstore.objects.files import Progress
-from gitstore.objects.oid import Kind
+from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.replacement import replace_if
 from gitstore.objects.sources import FileChanged
 from gitstore.settings import BasedOn
@@ -191,11 +191,16 @@ def _code_change(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> C
 
 
 def _code_step(change: CodeChange, holdings: Holdings) -> _Step:
+    contents: dict[PurePosixPath, Oid | None] = {}
+
     def prepare(_: ExitStack, scratch: Path) -> Callable[[bool], object]:
         ready = change.prepare(scratch / "code")
-        return lambda _: change.put(ready)
+        return lambda checked: change.put(ready, contents if checked else None)
 
-    return _Step(change.losses(holdings), prepare, change.check_current, files=change.paths)
+    def check() -> None:
+        contents.update(change.check_current())
+
+    return _Step(change.losses(holdings), prepare, check, files=change.paths)
 
 
 def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: Progress) -> Iterator[_Step]:

@@ -23,6 +23,7 @@ from gitstore.model import FIRST_STATE, LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import stored
 from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
+from gitstore.objects.staging import copied_index
 from gitstore.snapshot import Snapshot
 
 _KINDS = {"?": "added", "A": "added", "D": "removed"}
@@ -177,10 +178,11 @@ def _uncommitted(model: Model) -> Iterator[FileChange]:
     if model.repository.is_bare:
         return
     code = _code(model)
-    listed = model.repository.git(
-        "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames",
-        "--untracked-files=all", "--", str(code), SETTINGS, LOCK,
-    )  # fmt: skip
+    with copied_index(model.repository) as variables:
+        listed = model.repository.git(
+            "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames",
+            "--untracked-files=all", "--", str(code), SETTINGS, LOCK, variables=variables,
+        )  # fmt: skip
     for line in os.fsdecode(listed).split("\0")[:-1]:
         if code == TOP and line[3:].startswith(f"{STATES}/"):
             continue  # no code, even if nothing in .gitignore says so

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,14 +13,18 @@ from gitstore.holdings import Holdings
 from gitstore.layout import TOP
 from gitstore.model import SETTINGS, Model
 from gitstore.objects import staging, stored
-from gitstore.objects.checkout import check_out
+from gitstore.objects.checkout import check_out, content_id
 from gitstore.objects.oid import Oid
 from gitstore.objects.permissions import set_writable
+from gitstore.objects.replacement import replace_if
 from gitstore.objects.sources import FileChanged
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.working_files import is_beside
 
 Files = dict[PurePosixPath, FileEntry]
+
+Contents = Mapping[PurePosixPath, Oid | None]
+"""Files as they are on disk, by the ids of their bytes; `None` where there is none."""
 
 
 @dataclass(frozen=True)
@@ -68,30 +72,66 @@ class CodeChange:
             set_writable(ready, writable=False)
         return ready
 
-    def check_current(self) -> None:
-        """Raise `FileChanged` unless the directory still is as it was when this was planned."""
+    def check_current(self) -> Contents:
+        """Raise `FileChanged` unless the directory still is as it was when this was planned.
+
+        Returns what the files hold that are to be changed, byte for byte.
+        """
+        top = self.model.directory / self.at
+        # Read before the listing, so that no edit falls between the two.
+        contents = {path: content_id(top / path) for path in (*self.written, *self.removed)}
         now = _listing(self.model, self.at, self.written)
         changed = {path for path in now.keys() | self.before.keys() if now.get(path) != self.before.get(path)}
         if changed:
-            raise FileChanged(self.model.directory / self.at / min(changed))
+            raise FileChanged(top / min(changed))
+        return contents
 
-    def put(self, ready: Path) -> None:
-        """Bring the directory to what was planned, file by file: each is as before or as after."""
+    def put(self, ready: Path, expected: Contents | None) -> None:
+        """Bring the directory to what was planned, file by file: each is as before or as after.
+
+        What was in a place is looked at when it is out of it, if `expected` is given. Raises `FileChanged`
+        for a file that holds something else: that is left as it was, and the files before it are done.
+        """
         top = self.model.directory / self.at
         for path in self.removed:
-            (top / path).unlink(missing_ok=True)
+            _replace(top / path, None, path, expected, aside=ready.with_name(f"{ready.name}~removed"))
             _prune(top, path)
         for path in self.written:
             (top / path).parent.mkdir(parents=True, exist_ok=True)
             if (top / path).is_dir() and not (top / path).is_symlink():
                 _remove_empty(top / path)
-            (ready / path).replace(top / path)
+            _replace(top / path, ready / path, path, expected)
 
     def ignored(self) -> list[PurePosixPath]:
         """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
         now = staging.listing(self.model.repository, self.at)
         wanted = stored.file_entries(self.model.repository.objects, self.tree)
         return sorted(self.at / path for path in wanted if path not in now)
+
+
+def _replace(
+    place: Path,
+    new: Path | None,
+    path: PurePosixPath,
+    expected: Contents | None,
+    *,
+    aside: Path | None = None,
+) -> None:
+    """Let a file take the place of another, or none, if that holds what is expected of `path`."""
+
+    def check(moved: Path | None) -> None:
+        if (content_id(moved) if moved is not None else None) != expected[path]:
+            raise FileChanged(place)
+
+    if expected is not None:
+        try:
+            replace_if(place, new, check, aside=aside)
+        except FileExistsError as error:
+            raise FileChanged(place) from error
+    elif new is not None:
+        new.replace(place)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def make_writable(model: Model, at: PurePosixPath) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import creation, derive, gc, usage
+from gitstore import creation, derive, gc, state, usage
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
 from tests.support.commands import Fsck, Git
@@ -43,6 +43,25 @@ def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) 
     assert "refs/heads/dogs" in refs(model.directory)
     derive.derive(base, "dogs", tmp_path / "dogs")
     assert (tmp_path / "dogs" / "settings.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["refs/tags/v1 {v1}\n", "refs/states/../tags/v1/initial {v1}\n", "refs/states/initial {state}\n",
+     "refs/states/dogs/initial x\n", "\xff", "", "a b c\n"],
+)  # fmt: skip
+def test_what_a_derive_left_is_not_believed_as_it_is(model: Model, tmp_path: Path, content: str) -> None:
+    state.save(model, "initial")
+    base, saved = take(model, "v1"), model.repository.refs.get("refs/states/initial")
+    before = refs(model.directory)
+    begun = model.repository.private / "derive.begun"
+    begun.write_bytes(content.format(v1=base.oid, state=saved).encode("latin-1"))
+    derive.derive(base, "dogs", tmp_path / "dogs")
+    after = refs(model.directory)
+    assert {ref: after.get(ref) for ref in before if ref != "worktrees"} == {
+        ref: value for ref, value in before.items() if ref != "worktrees"
+    }
+    assert not begun.exists()
 
 
 class TestInit:

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from gitstore.objects import lock
 from gitstore.objects.sources import FileChanged
 from gitstore.restore import Part, Restored, restore
 from gitstore.snapshot import Snapshot
+from gitstore.working_code import CodeChange
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.failing import fails
 from tests.support.models import git_state, noise, picture, put, refs, take
@@ -340,6 +342,29 @@ class TestWhatWouldBeLost:
         assert (two / "states" / "initial" / "weights").read_bytes() == b"trained on"
         assert os.listdir(two / "states") == ["initial"]
         assert not list(two.glob(".gitstore-*"))
+
+    @pytest.mark.parametrize("name", ["model.py", "extra.py", "gone.py"])
+    def test_an_edit_at_the_last_instant_is_not_lost(
+        self, two: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """Of a file that is replaced, one that is removed, and one that is in no place yet."""
+        (two / "code" / "gone.py").write_text("in the snapshot\n")
+        take(Model.open(two), "v3")
+        (two / "code" / "gone.py").unlink()
+        (two / "code" / "extra.py").write_text("no longer\n")
+        (two / "code" / "model.py").write_text("another\n")
+        take(Model.open(two), "v4")
+        put_code = CodeChange.put
+
+        def edited(*arguments: Any) -> None:
+            (two / "code" / name).write_text("my edit\n")
+            put_code(*arguments)
+
+        monkeypatch.setattr(CodeChange, "put", edited)
+        with pytest.raises(FileChanged, match=f"{name} changed"):
+            bring_back(two, "v3", Part.CODE)
+        assert (two / "code" / name).read_text() == "my edit\n"
+        assert not list(two.rglob("*~*"))
 
     def test_a_file_where_the_state_should_be(self, two: Path) -> None:
         directory = two / "states" / "initial"

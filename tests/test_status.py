@@ -61,6 +61,15 @@ def test_what_differs(run: Run, model: Model, v1: Snapshot) -> None:
     assert git_state(model.directory) == before
 
 
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_edits_that_git_was_told_to_overlook(model: Model, v1: Snapshot, git: Git, mark: str) -> None:
+    git("update-index", mark, "code/model.py", cwd=model.directory)
+    write(model, "code/model.py", "my edit\n")
+    before = git_state(model.directory)
+    assert status.of(again(model)).uncommitted == (("code/model.py", "changed"),)
+    assert git_state(model.directory) == before
+
+
 def test_json(run: Run, model: Model, v1: Snapshot) -> None:
     write(model, "code/new.py", "x\n")
     assert parsed(run("status", "--json", cwd=model.directory)) == {

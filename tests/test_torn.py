@@ -212,6 +212,30 @@ def test_settings_that_are_edited_meanwhile_are_not_overwritten(
     assert "# much more" in (dogs.directory / "settings.yaml").read_text()
 
 
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+@pytest.mark.parametrize(("command", "moment"), [(_rebase, "committed"), (_detach, "before")])
+def test_edits_that_git_was_told_to_overlook_are_not_overwritten(
+    dogs: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    git: Git,
+    *,
+    command: Callable[[Model], None],
+    moment: str,
+    mark: str,
+) -> None:
+    before, path = refs(dogs.directory), dogs.directory / "settings.yaml"
+    git("update-index", mark, "settings.yaml", cwd=dogs.directory)
+    with monkeypatch.context() as patch:
+        if moment == "before":
+            _settings(dogs)
+        else:
+            after(patch, Branch, "add", lambda: _settings(dogs))
+        with pytest.raises(GitstoreError, match=r"^settings\.yaml (was edited|has changes that)"):
+            command(dogs)
+    assert "# much more" in path.read_text()
+    assert refs(dogs.directory) == before
+
+
 @pytest.mark.parametrize("command", [_rebase, _detach])
 def test_who_replaces_files_waits_for_who_reads_them(
     dogs: Model, monkeypatch: pytest.MonkeyPatch, command: Callable[[Model], None]

@@ -119,6 +119,17 @@ def _is_clean(top: Path, here: tuple[str, ...], path: PurePosixPath, oid: Oid) -
     return hashed.returncode == 0 and hashed.stdout.strip() == str(oid).encode()
 
 
+def content_id(path: Path) -> Oid | None:
+    """The id of the blob that a file, or a link, would be as it is on disk; `None` if there is neither."""
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        return Oid.of(Kind.BLOB, os.fsencode(path.readlink()))
+    return _hash(path, status.st_size) if stat.S_ISREG(status.st_mode) else None
+
+
 def _hash(path: Path, size: int) -> Oid:
     digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     with path.open("rb") as file:

@@ -8,46 +8,102 @@ from pathlib import PurePosixPath
 
 from gitstore.errors import GitstoreError
 from gitstore.layout import TOP
-from gitstore.objects import lfs, tree
+from gitstore.objects import lfs, stored, tree
 from gitstore.objects.conversion import Conversion
-from gitstore.objects.stored import leads_out
+from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.stored import FileEntry, leads_out
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles, is_beside, unreadable
+from gitstore.quoting import quoted
 
 _LONGEST_LINE = 2048
 _LARGEST_ATTRIBUTES = 100 * 1024 * 1024
 """Where `git fsck` begins to refuse attributes; attr.h of git."""
 
+_LONGEST_NAME = 255
+"""What file systems take; git's fsck.largePathname allows 4096."""
+
+_MODES = frozenset(Mode)
+
 
 def check(found: WorkingFiles) -> None:
-    """Raise `GitstoreError` for names that git refuses, links that lead out, and attributes too long."""
+    """Raise `GitstoreError` for names that git refuses, links that lead out, and attributes too long.
+
+    What a sparse checkout leaves out is in the snapshot, too.
+    """
     for path, file in found.files.items():
-        _check_names(found, path)
+        _check_names(found.at, path)
         if file.mode == Mode.LINK:
             _check_link(found, path)
         elif tree.is_attributes(os.fsencode(path.name)):
-            _check_attributes(found, path, file.stamp.size)
+            _check_attributes_file(found, path, file.stamp.size)
+    check_stored(found.repository.objects, found.at, found.sparse)
 
 
-def _check_names(found: WorkingFiles, path: PurePosixPath) -> None:
+def check_stored(
+    objects: ObjectDatabase, at: PurePosixPath, files: Mapping[PurePosixPath, FileEntry]
+) -> None:
+    """The same for code that git has, at `at` of a tree. Raises `Corrupt`, too."""
+    for path, (mode, oid) in files.items():
+        _check_names(at, path)
+        if mode == Mode.LINK:
+            _check_is_followed(at, path)
+            check_link(at, path, stored.link_goal(objects, oid))
+        elif tree.is_attributes(os.fsencode(path.name)):
+            _check_size(at, path, objects.size(oid))
+            content = objects.read_as(Kind.BLOB, oid, at_most=_LARGEST_ATTRIBUTES)
+            _check_lines(at, path, content)
+
+
+def check_trees(objects: ObjectDatabase, at: PurePosixPath, root: Oid) -> None:
+    """Raise `GitstoreError` for trees below the code directory that `git fsck` complains of.
+
+    They would be in the snapshot as they are: with modes that git does not write, or written otherwise.
+    """
+    waiting, seen = [(root, PurePosixPath())], set[Oid]()
+    while waiting:
+        oid, path = waiting.pop()
+        if oid in seen:
+            continue
+        seen.add(oid)
+        content = objects.read_as(Kind.TREE, oid)
+        entries = stored.read_tree(objects, oid)
+        kept = [entry for entry in entries if not is_beside(at, path / os.fsdecode(entry.name))]
+        # The top is written anew where it holds more than code.
+        is_odd = tree.encode(entries) != content and (at != TOP or bool(path.parts))
+        if is_odd or any(entry.mode not in _MODES for entry in kept):
+            raise GitstoreError(
+                f"{at / path}: its tree has a mode that git does not write, or is not written as git does",
+                "git fsck tells more; git add and git commit in a clone write it anew",
+            )
+        waiting += [(entry.oid, path / os.fsdecode(entry.name)) for entry in kept if entry.is_tree]
+
+
+def _check_names(at: PurePosixPath, path: PurePosixPath) -> None:
     for depth, name in enumerate(path.parts):
         problem = tree.name_problem(os.fsencode(name))
         if problem is None and depth < len(path.parts) - 1 and tree.is_attributes(os.fsencode(name)):
             problem = "is a name that git keeps for a file"
+        if problem is None and len(os.fsencode(name)) > _LONGEST_NAME:
+            problem = f"is longer than {_LONGEST_NAME} bytes"
         if problem is not None:
-            shown = found.at.joinpath(*path.parts[: depth + 1])
-            raise GitstoreError(f"{shown}: {name!r} {problem}", "rename, remove or ignore it")
+            shown = at.joinpath(*path.parts[: depth + 1])
+            raise GitstoreError(f"{shown}: {quoted(name)} {problem}", "rename, remove or ignore it")
 
 
 def _check_link(found: WorkingFiles, path: PurePosixPath) -> None:
-    shown = found.at / path
-    if tree.is_read_by_git(os.fsencode(path.name)):
-        raise GitstoreError(f"{shown} is a link, which git does not follow", "put a file in its place")
+    _check_is_followed(found.at, path)
     try:
         target = os.readlink(found.directory / path)  # noqa: PTH115 - Path would normalise it
     except OSError as error:
-        raise unreadable(shown, error) from error
+        raise unreadable(found.at / path, error) from error
     check_link(found.at, path, target)
+
+
+def _check_is_followed(at: PurePosixPath, path: PurePosixPath) -> None:
+    if tree.is_read_by_git(os.fsencode(path.name)):
+        raise GitstoreError(f"{at / path} is a link, which git does not follow", "put a file in its place")
 
 
 def check_link(at: PurePosixPath, path: PurePosixPath, target: str) -> None:
@@ -60,18 +116,26 @@ def check_link(at: PurePosixPath, path: PurePosixPath, target: str) -> None:
         )
 
 
-def _check_attributes(found: WorkingFiles, path: PurePosixPath, size: int) -> None:
-    shown = found.at / path
-    if size > _LARGEST_ATTRIBUTES:
-        raise GitstoreError(f"{shown} is larger than 100 MiB, which git refuses", "make it smaller")
+def _check_attributes_file(found: WorkingFiles, path: PurePosixPath, size: int) -> None:
+    _check_size(found.at, path, size)
     try:
-        lines = (found.directory / path).read_bytes().split(b"\n")
+        content = (found.directory / path).read_bytes()
     except OSError as error:
-        raise unreadable(shown, error) from error
-    for number, line in enumerate(lines, 1):
+        raise unreadable(found.at / path, error) from error
+    _check_lines(found.at, path, content)
+
+
+def _check_size(at: PurePosixPath, path: PurePosixPath, size: int) -> None:
+    if size > _LARGEST_ATTRIBUTES:
+        raise GitstoreError(f"{at / path} is larger than 100 MiB, which git refuses", "make it smaller")
+
+
+def _check_lines(at: PurePosixPath, path: PurePosixPath, content: bytes) -> None:
+    for number, line in enumerate(content.split(b"\n"), 1):
         if len(line) >= _LONGEST_LINE:
             raise GitstoreError(
-                f"{shown}:{number}: the line has {len(line)} bytes, and git refuses {_LONGEST_LINE} and more",
+                f"{at / path}:{number}: the line has {len(line)} bytes,"
+                f" and git refuses {_LONGEST_LINE} and more",
                 "make it shorter",
             )
 

@@ -83,18 +83,21 @@ def replacement(place: Path) -> Iterator[Replacement]:
             _settle(place)
 
 
-def replace_if(path: Path, new: Path | None, check: Callable[[Path | None], None]) -> None:
+def replace_if(
+    path: Path, new: Path | None, check: Callable[[Path | None], None], *, aside: Path | None = None
+) -> None:
     """Let the file `new` take the place of another, or none, if `check` of what was there raises nothing.
 
-    If it does, all is as before. What was there is at `new` then, or beside it. Where names cannot be
+    If it does, all is as before. While it looks, what was there is at `new`, or `aside`. Raises
+    `FileExistsError` if something has appeared where nothing was. Where names cannot be
     exchanged, an edit in the instant between the check and the renaming is lost.
     """
     if not os.path.lexists(path):
         check(None)
-        if new is not None:
-            os.link(new, path)  # fails if something has appeared
+        if new is not None and not _rename(new, path, _RENAME_NOREPLACE):
+            os.link(new, path, follow_symlinks=False)  # fails, too, if something has appeared
     elif new is None:
-        old = path.with_name(f".{path.name}{_OLD}")
+        old = aside or path.with_name(f".{path.name}{_OLD}")
         path.rename(old)
         try:
             check(old)

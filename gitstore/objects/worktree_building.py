@@ -8,6 +8,7 @@ that is compared with the tree.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -126,8 +127,8 @@ def _appear(repository: Repository, administration: Path, directory: Path) -> Pa
     top = repository.common.resolve() / _WORKTREES
     make_directory(top)
     open_up(administration)
-    place = Path((administration / "gitdir").read_text().rstrip("\n")).parent
-    branch = (administration / "HEAD").read_text().strip().rpartition("/")[2]
+    place = Path(os.fsdecode((administration / "gitdir").read_bytes()).rstrip("\n")).parent
+    branch = os.fsdecode((administration / "HEAD").read_bytes()).strip().rpartition("/")[2]
     stem = place.name if name_problem(place.name) is None else branch
     for number in range(10_000):
         named = top / f"{stem}{number or ''}"
