@@ -119,19 +119,22 @@ def _replace(
 ) -> None:
     """Let a file take the place of another, or none, if that holds what is expected of `path`."""
 
+    if expected is None:
+        if new is not None:
+            new.replace(place)
+        else:
+            place.unlink(missing_ok=True)
+        return
+    before = expected[path]
+
     def check(moved: Path | None) -> None:
-        if (content_id(moved) if moved is not None else None) != expected[path]:
+        if (content_id(moved) if moved is not None else None) != before:
             raise FileChanged(place)
 
-    if expected is not None:
-        try:
-            replace_if(place, new, check, aside=aside)
-        except FileExistsError as error:
-            raise FileChanged(place) from error
-    elif new is not None:
-        new.replace(place)
-    else:
-        place.unlink(missing_ok=True)
+    try:
+        replace_if(place, new, check, aside=aside)
+    except FileExistsError as error:
+        raise FileChanged(place) from error
 
 
 def make_writable(model: Model, at: PurePosixPath) -> None:
