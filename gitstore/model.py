@@ -18,6 +18,7 @@ from gitstore import active_state, layout, settings
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
 from gitstore.objects import limits, tree
+from gitstore.objects.database import TooLarge
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.permissions import is_ours, share
 from gitstore.objects.repository import Repository
@@ -297,7 +298,10 @@ def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | No
     for entry in read_tree(repository.objects, repository.commit(commit).tree):
         if entry.name == name.encode() and entry.is_file:
             at_most = limits.SETTINGS if name == SETTINGS else limits.PACKAGES_LOCK
-            return repository.objects.read_as(Kind.BLOB, entry.oid, at_most=at_most)
+            try:
+                return repository.objects.read_as(Kind.BLOB, entry.oid, at_most=at_most)
+            except TooLarge as error:
+                raise Corrupt(f"{name} of commit {commit} cannot be read: {error.message}") from error
     return None
 
 

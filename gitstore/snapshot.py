@@ -14,6 +14,7 @@ from gitstore import settings, trust
 from gitstore.errors import Corrupt
 from gitstore.model import CODE, LOCK, SETTINGS, Model
 from gitstore.objects import limits, stored, tag
+from gitstore.objects.database import TooLarge
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.refs import Listing
 from gitstore.objects.repository import Repository
@@ -73,7 +74,10 @@ class Snapshot:
     @cached_property
     def settings_content(self) -> bytes:
         """The settings as they were, byte for byte."""
-        return self.repository.objects.read_as(Kind.BLOB, self.settings_blob, at_most=limits.SETTINGS)
+        try:
+            return self.repository.objects.read_as(Kind.BLOB, self.settings_blob, at_most=limits.SETTINGS)
+        except TooLarge as error:
+            raise Corrupt(f"{SETTINGS} of {self.full_name} cannot be read: {error.message}") from error
 
     @cached_property
     def settings(self) -> Settings:

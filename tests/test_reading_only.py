@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pygit2
 import pytest
 
 from gitstore.model import Model
@@ -58,6 +59,21 @@ def test_somebody_elses(here: Path, run: Run, git: Git, tmp_path: Path) -> None:
     outcome = run("evaluate", f"{here}@v1", "-p", "values=[1]", cwd=tmp_path)
     assert outcome.code == 0
     assert listing(here) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_somebody_elses_that_a_file_of_another_name_trusts(
+    here: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libgit2 does not read the file that GIT_CONFIG_GLOBAL names."""
+    for path in (here, *here.rglob("*")):
+        os.lchown(path, NOBODY, NOBODY)
+    outcome = run("list", cwd=here)
+    assert outcome.code == 1 and "safe.directory" in outcome.stderr
+    (tmp_path / "trusting").write_text(f"[safe]\n\tdirectory = {here}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "trusting"))
+    assert run("list", cwd=here).code == 0
+    assert pygit2.settings.owner_validation
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write everywhere")

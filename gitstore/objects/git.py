@@ -24,6 +24,7 @@ _EVENTS = (
 _SETTINGS = {
     "core.hooksPath": "/dev/null",
     **{f"hook.{event}.enabled": "false" for event in _EVENTS},
+    "core.ignoreStat": "false",  # marks by which git does not look at files
     "core.fsmonitor": "false",  # a program, which says what has changed
     "gc.auto": "0",  # upkeep is for the user's commands, too
     "maintenance.auto": "false",

@@ -75,9 +75,11 @@ class Repository:
         """
         _allow_extensions()
         try:
-            self._pygit2 = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
+            self._pygit2 = _open(path)
         except pygit2.GitError as error:
-            raise _refused(path, error) from error
+            if not _is_trusted(path, top, error):
+                raise _refused(path, error) from error
+            self._pygit2 = _open_trusted(path)
         self.git_directory = Path(self._pygit2.path)
         self.common = discovery.common_of(self.git_directory)
         _check_format(self.common)
@@ -319,6 +321,30 @@ class _Deltas:
         except pygit2.GitError as error:
             raise BrokenObject(oid, str(error)) from error
         return Kind(int(number)), answer
+
+
+def _open(path: Path) -> pygit2.Repository:
+    return pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
+
+
+def _is_trusted(path: Path, top: Path | None, error: pygit2.GitError) -> bool:
+    """Whether git trusts somebody else's repository that libgit2 does not.
+
+    libgit2 does not read the file that GIT_CONFIG_GLOBAL names.
+    """
+    if _FOREIGN.search(str(error)) is None:
+        return False
+    # Found by git itself: with GIT_DIR set, it would not ask whom the repository belongs to.
+    here = top or (path.parent if path.name == ".git" else path)
+    return git.attempt("rev-parse", "--git-dir", cwd=here).returncode == 0
+
+
+def _open_trusted(path: Path) -> pygit2.Repository:
+    pygit2.settings.owner_validation = False
+    try:
+        return _open(path)
+    finally:
+        pygit2.settings.owner_validation = True
 
 
 def _refused(path: Path, error: pygit2.GitError) -> GitstoreError:

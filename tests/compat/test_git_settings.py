@@ -27,6 +27,7 @@ SETTINGS = [
     ("init.templateDir", "{tmp}/nowhere", "what a template has in it, we do not need"),
     ("core.hooksPath", "{tmp}/hooks", "-c core.hooksPath=/dev/null; tests/test_hooks.py has the user's own"),
     ("hook.pre-commit.event", "pre-commit", "-c hook.EVENT.enabled=false (git 2.56), init says --no-verify"),
+    ("core.ignoreStat", "true", "-c core.ignoreStat=false, and its marks are looked behind"),
     ("core.fsmonitor", "{tmp}/nothing", "-c core.fsmonitor=false"),
     ("core.untrackedCache", "true", "it is checked by times of directories, like in git status"),
     ("core.splitIndex", "true", "-c core.splitIndex=false for the index that we write"),
