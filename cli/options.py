@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
     from gitstore.model import Model
+    from gitstore.objects.oid import Oid
+    from gitstore.objects.repository import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,7 +40,7 @@ def no_verify_option(function: F) -> F:
         "--verify/--no-verify",
         "ask_hook",
         default=True,
-        help="Ask the hook that can refuse, or go past it; see gitstore hooks.",
+        help="Run the hook that can refuse, or skip it; see gitstore hooks.",
     )(function)
 
 
@@ -108,15 +110,16 @@ def byte_progress(
 
 @contextmanager
 def count_progress(
-    label: str, *, wanted: bool | None
+    label: str, *, wanted: bool | None, in_bytes: bool = False
 ) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """A bar of things; hands the block one function for the total, and one for what is done."""
+    """A bar of things, or of bytes; hands the block one function for the total, and one for what is done."""
     if not _wanted(wanted):
         yield lambda _: None, lambda _: None
         return
     from gitstore.cli import bars
 
-    with _bar(label, bars.Count()) as bar:
+    columns = (bars.Amount(), bars.Speed()) if in_bytes else (bars.Count(),)
+    with _bar(label, *columns) as bar:
         task = bar.add_task("", total=None)
         yield lambda total: bar.update(task, total=total), lambda done: bar.advance(task, done)
 
@@ -140,6 +143,29 @@ def on_disk(model: Model, name: str | None = None) -> Callable[[], int]:
         from gitstore import state
 
         return size_on_disk(model.states / (name or state.active(model)))
+
+    return total
+
+
+def saved(model: Model, name: str) -> Callable[[], int]:
+    """What tells the bytes of a state as it is saved, 0 if it is not: a total for `byte_progress`."""
+
+    def total() -> int:
+        from gitstore import state
+
+        tree = state.saved_tree(model, name)
+        return 0 if tree is None else stored(model.repository, tree)()
+
+    return total
+
+
+def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
+    """What tells the bytes of the files below a tree: a total for `byte_progress`."""
+
+    def total() -> int:
+        from gitstore.sizes import Sizes
+
+        return Sizes(repository.objects).tree(tree)
 
     return total
 

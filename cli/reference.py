@@ -53,7 +53,7 @@ EXIT_CODES = {
     11: "another process holds a lock",
     12: "what is stored is not what was put in: an object is missing or corrupt, a tag is no proper snapshot,"
     " a signature is bad",
-    13: "settings.yaml does not hold",
+    13: "settings.yaml is invalid",
     14: "the model's own code failed: it raised, ended, took too long, or gave wrong outputs",
     130: "interrupted (Ctrl-C), or a training was cancelled; nothing was recorded",
     141: "the reader of the output has gone (`gitstore list | head -1`)",

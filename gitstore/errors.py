@@ -6,7 +6,7 @@ The tree:
     ├── NotAModel           10    the directory is no model
     ├── Locked              11    another process holds the repository
     ├── Corrupt             12    what is stored is not what was put in
-    ├── BadSettings         13    settings.yaml does not hold
+    ├── BadSettings         13    settings.yaml is invalid
     └── OperationFailed     14    the model's own code failed
         ├── MaxDurationExceeded
         ├── ModelException
@@ -65,7 +65,7 @@ class Corrupt(GitstoreError):
 
 
 class BadSettings(GitstoreError):
-    """settings.yaml does not hold. `problems` has one finished line for each thing that is wrong."""
+    """settings.yaml is invalid. `problems` has one finished line for each thing that is wrong."""
 
     exit_code = 13
     kind = "bad_settings"

@@ -69,12 +69,14 @@ def gc(
     *,
     dry_run: bool = False,
     prune_vanished: bool = False,
+    expect: Progress = lambda _: None,
     progress: Progress = lambda _: None,
 ) -> Collected:
     """Drop what nothing needs; with `dry_run`, only find out what that is.
 
     What refs held that vanished without gitstore is kept for `gc.pruneExpire`, unless `prune_vanished`.
-    Whatever ends it, every object that is needed is there. `progress` hears of the bytes of packs.
+    Whatever ends it, every object that is needed is there. `expect` hears how many bytes the
+    packs have that are removed or rewritten, `progress` of each pack's.
     Raises `Locked` while another gitstore command writes, and `Corrupt` if an object is missing that
     something needs.
     """
@@ -95,6 +97,7 @@ def gc(
         if not dry_run:
             for path in paths:
                 orphans.remove(path)
+            expect(sum(change.pack.size for change in plan.changes))
             changes = collect.carry_out(objects, plan, before, progress)
             repository.ref_record.update(dict(repository.refs.all()), vanished)
     return Collected(

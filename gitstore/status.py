@@ -95,6 +95,7 @@ def of(model: Model, progress: Progress = lambda _: None) -> Status:
         found.at = _tags_at_head(model) if found.branch is None else ()
     with found._telling():
         found.last = newest(model)
+    found.problems += _damaged_tags(model)
     with found._telling():
         _look_at_state(found, progress)
     with found._telling():
@@ -126,6 +127,13 @@ def newest(model: Model) -> Snapshot | None:
         if found is not None:
             return found
     return None
+
+
+def _damaged_tags(model: Model) -> list[GitstoreError]:
+    """The refs of the model's snapshots that cannot be read: stock git leaves them out of its list."""
+    space = model.tag_ref("")
+    damaged = model.repository.refs.look(space).damaged
+    return [each for each in damaged if "/" not in each.ref.removeprefix(space)]
 
 
 def _tags_at_head(model: Model) -> tuple[str, ...]:

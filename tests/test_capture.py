@@ -410,7 +410,7 @@ class TestWhatCannotBeTaken:
         error = refused(model)
         assert (error.message, error.hint) == (
             f"{link} is a link to nowhere, which is not there",
-            "mend or remove the link",
+            "repair or remove the link",
         )
 
     def test_a_state_that_changes_while_it_is_read(self, model: Model) -> None:

@@ -268,7 +268,7 @@ def test_a_file_that_may_not_grow(template: Path, fsck: Fsck, gitstore: Gitstore
         1,
         "",
         f"error: cannot write a pack in {template}/.git/objects/pack: File too large\n"
-        "hint: nothing was recorded; make room or mend the directory's permissions, then try again\n",
+        "hint: nothing was recorded; make room or fix the directory's permissions, then try again\n",
     )
     assert (refs(template), picture(template)) == before
     assert sorted((template / ".git" / "objects" / "pack").iterdir()) == packs
@@ -303,7 +303,7 @@ class TestAFullDisk:
                 1,
                 "",
                 f"error: cannot write a pack in {packs}: No space left on device\n"
-                "hint: nothing was recorded; make room or mend the directory's permissions, then try again\n",
+                "hint: nothing was recorded; make room or fix the directory's permissions, then try again\n",
             )
             assert (refs(here), picture(here), sorted(packs.iterdir())) == before
         fsck(here)

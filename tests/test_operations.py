@@ -383,3 +383,21 @@ class TestAModelThatRemovesTheRepository:
         monkeypatch.setattr(operations, "_keep", keep_and_lose)
         with pytest.raises(GitstoreError, match=r"the state trained-1 was saved, and is not there any more"):
             train(model)
+
+
+def test_a_clone_without_weights_is_told(
+    model: Model, git: Git, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """git clones snapshots, but neither `states/` nor saved states."""
+    new = make(tmp_path / "new", name="new")
+    (new.states / "initial" / "weights").unlink()
+    operations.evaluate_working_copy(new, ["values=[1]"], directory=new.directory)
+    assert caplog.messages == [], "a new model has no weights yet"
+    take(model, "v1")
+    git("clone", "--quiet", str(model.directory), str(tmp_path / "clone"), cwd=tmp_path)
+    clone = Model.open(tmp_path / "clone")
+    operations.train(clone, ["values=[1]"], directory=clone.directory)
+    (message,) = caplog.messages
+    assert message.startswith(
+        "the state initial is neither on disk nor saved, so the model runs without weights"
+    )

@@ -198,3 +198,11 @@ def test_code_larger_than_allowed_is_not_read(model: Model, run: Run) -> None:
     assert told.message.startswith(problem)
     for command in (("snapshot", "v2"), ("diff", "v1")):
         assert problem in run(*command, cwd=model.directory).stderr
+
+
+def test_a_damaged_ref_of_a_snapshot_is_a_problem(run: Run, model: Model, v1: Snapshot) -> None:
+    """Stock git leaves such a ref out of its list, as if there had never been a snapshot."""
+    Path(model.repository.common, v1.ref).write_bytes(b"")
+    (problem,) = status.of(model).problems
+    assert f"{v1.ref} is damaged: it is empty" in problem.message
+    assert f"{v1.ref} is damaged: it is empty" in run("status", cwd=model.directory).stdout

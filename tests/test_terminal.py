@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from gitstore import state
 from gitstore.cli import differences, output, terminal
 from gitstore.model import Model
 from gitstore.quoting import harmless
 from tests.support.commands import GITSTORE, Git, Gitstore, Run
-from tests.support.models import take
+from tests.support.models import put, take
 from tests.support.screens import screen
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202ecod.exe\r"
@@ -195,3 +197,21 @@ def test_verify_counts_objects(model: Model) -> None:
     printed = screen([GITSTORE, "verify"], model.directory).decode()
     assert re.search(r"verify objects .*?(\d+) / \1\D", printed, re.DOTALL)
     assert "/s" not in printed
+
+
+def test_bars_have_totals(model: Model, git: Git) -> None:
+    """Where the number is cheaply known, done / total, in the unit of what is counted."""
+    put(model, "initial", {"weights": b"w" * 5_000_000})
+    take(model, "v1")
+    state.save(model, "initial")
+    git("tag", "-d", "v1", cwd=model.directory)
+    take(model, "v2")
+    shutil.rmtree(model.states / "initial")
+    for command, label in (
+        ("restore v2", "restore v2"),
+        ("state export initial ../out", "export initial"),
+        ("derive v2 even --state ../out", "save initial"),
+        ("gc --prune-vanished", "gc"),
+    ):
+        printed = screen([GITSTORE, *command.split()], model.directory).decode()
+        assert re.search(rf"{label} .*?[\d.]+ (K|M)?i?B / [\d.]+ (K|M)?i?B", printed, re.DOTALL), printed

@@ -23,7 +23,7 @@ from gitstore.cli import output, terminal
 )
 @click.pass_context
 def command(ctx: click.Context, keep: Path | None) -> None:
-    """Tell what gitstore does, with real commands on real data, in a temporary directory.
+    """Show what gitstore does, with real commands on real data, in a temporary directory.
 
     A model is trained, changed and trained on; its first snapshot still evaluates the same; two models
     are derived from it, and trained. Takes some seconds. Needs no configuration of git, and reads none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,20 +50,19 @@ def command(
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
-    """Make a model called NAME, based on a SNAPSHOT: linked to its code, which is read-only.
+    """Make a model called NAME that is based on SNAPSHOT, and linked to its code, which is read-only.
 
     The new model takes over the settings, and has its own states and snapshots. If the snapshot is of
     this repository, the model gets a worktree.
 
-    DIRECTORY is beside the root model of the repository that you are in, unless you name another, and
-    outside of any in the current directory.
+    DIRECTORY defaults to ../NAME beside the root model; outside a repository, to ./NAME.
 
     PATH@SNAPSHOT and URL@SNAPSHOT are snapshots of another repository, PATH@MODEL/SNAPSHOT those of a
     derived model in it. The new model is then a repository of its own. From a PATH on the same file
     system it shares the packs, and costs next to nothing; a URL is fetched. The other repository may
     go afterwards. A password in a URL is used, and recorded nowhere.
 
-    With --state create, -p gives values as for state create. A path called copy is ./copy.
+    With --state create, -p gives values as for state create. To use a path called copy, write ./copy.
 
     \b
     Examples:
@@ -72,18 +72,21 @@ def command(
       gitstore derive https://example.org/models/digits.git@v1 odd --state weights.safetensors
     """
     from gitstore import derive, reference, reference_form
+    from gitstore.first_state import Imported
 
     first = _first_state(state, inputs, ctx.obj)
     base = reference.find(source, ctx.obj)
     target = _target(name, directory, ctx.obj)
+    # Only files from elsewhere have bytes that are known, and only they are read.
+    total = partial(options.size_on_disk, first.paths[0]) if isinstance(first, Imported) else None
     if isinstance(base, reference.Elsewhere):
         with options.share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
             made = reference_form.derive(base, name, target, state=first, fetched=fetched)
     elif as_reference or not reference.is_here(base, ctx.obj):
-        with options.byte_progress("save initial", None, wanted=show_progress) as progress:
+        with options.byte_progress("save initial", total, wanted=show_progress) as progress:
             made = reference_form.derive(base, name, target, state=first, progress=progress)
     else:
-        with options.byte_progress("save initial", None, wanted=show_progress) as progress:
+        with options.byte_progress("save initial", total, wanted=show_progress) as progress:
             made = derive.derive(base, name, target, state=first, progress=progress)
     _show(made, as_json=as_json)
 

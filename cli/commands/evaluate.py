@@ -52,7 +52,8 @@ def command(
         done = operations.evaluate_working_copy(Model.open(ctx.obj), inputs, directory=ctx.obj)
     else:
         found = references.resolve(reference, ctx.obj)
-        with options.byte_progress("fetch state", None, wanted=show_progress) as progress:
+        total = options.stored(found.repository, found.state)
+        with options.byte_progress("fetch state", total, wanted=show_progress) as progress:
             done = operations.evaluate_snapshot(
                 found, inputs, directory=ctx.obj, cache=surroundings.cache(ctx.obj), progress=progress
             )

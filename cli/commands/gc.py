@@ -61,8 +61,10 @@ def command(
     from gitstore.run.cache import NOTHING
 
     repository = Repository.discover(ctx.obj)
-    with options.byte_progress("gc", None, wanted=show_progress) as progress:
-        done = gc.gc(repository, dry_run=dry_run, prune_vanished=prune_vanished, progress=progress)
+    with options.count_progress("gc", wanted=show_progress, in_bytes=True) as (expect, progress):
+        done = gc.gc(
+            repository, dry_run=dry_run, prune_vanished=prune_vanished, expect=expect, progress=progress
+        )
     cache = surroundings.cache(ctx.obj)
     swept = cache.sweep(dry_run=dry_run)
     cleared = cache.clear(dry_run=dry_run) if empty_cache else NOTHING

@@ -38,8 +38,8 @@ def install(ctx: click.Context, *, as_json: bool) -> None:
     """Protect snapshots from stock git: git tag -f, git tag -d, git fetch --prune-tags and others then fail.
 
     Hooks of yours go on running. If core.hooksPath leads out of the repository, as it does for husky,
-    nothing is written there: git gets a directory whose hooks run all of those. Saying it again
-    is how to mend it, after Python or the repository have moved.
+    nothing is written there: git gets a directory whose hooks run all of those. Run it
+    again after Python or the repository has moved.
 
     \b
     Examples:

@@ -30,7 +30,7 @@ def command(
     *,
     as_json: bool,
 ) -> None:
-    """Make a model in DIRECTORY, or of the repository whose top DIRECTORY is.
+    """Create a model in DIRECTORY. If that is the top of a git repository, turn the repository into a model.
 
     A new model has a repository, code/model.py to fill in, settings.yaml, and states/initial/ for its
     weights. In a repository that is there already, only what is missing is added, and committed.

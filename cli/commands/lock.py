@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Go by this uv.toml, and by no other configuration file of uv.",
+    help="Use this uv.toml, and no other configuration file of uv.",
 )
 @click.option(
     "--allow-builds",

@@ -17,7 +17,7 @@ from gitstore.cli import candidates, options, output
 def command(
     ctx: click.Context, old: str, new: str, *, force: bool, sign: bool | None, key: str | None, as_json: bool
 ) -> None:
-    """Call the snapshot OLD of the model NEW from now on.
+    """Give the snapshot OLD the name NEW.
 
     What it holds, its date and its message stay. The new tag says what the snapshot was called and
     which tag it had. Models based on it stay valid: they go by its commit. A signature is for the old

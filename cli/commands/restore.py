@@ -12,7 +12,7 @@ from gitstore.cli import candidates, options, output
 @click.option("--code", is_flag=True, help="Restore the code.")
 @click.option("--state", is_flag=True, help="Restore the state, and make it the active one.")
 @click.option("--settings", is_flag=True, help="Restore settings.yaml and packages.lock.")
-@click.option("--force", is_flag=True, help="Overwrite what is neither committed nor saved, too.")
+@click.option("--force", is_flag=True, help="Also overwrite what is neither committed nor saved.")
 @options.progress_option
 @output.json_option
 @click.pass_context
@@ -51,7 +51,9 @@ def command(
     found = references.resolve(reference, ctx.obj)
     chosen = {Part.CODE: code, Part.STATE: state, Part.SETTINGS: settings}
     parts = [part for part, wanted in chosen.items() if wanted] or list(Part)
-    with options.byte_progress(f"restore {reference}", None, wanted=show_progress) as progress:
+    reads, writes = options.on_disk(model, found.state_name), options.stored(found.repository, found.state)
+    total = (lambda: reads() + writes()) if Part.STATE in parts else None
+    with options.byte_progress(f"restore {reference}", total, wanted=show_progress) as progress:
         done = restore(model, found, parts=parts, force=force, progress=progress)
     files, lost, ignored = ([str(path) for path in each] for each in (done.files, done.lost, done.ignored))
     if as_json:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("references", metavar="REF...", nargs=-1, required=True, shell_complete=candidates.snapshots)
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free, and what depends on it.")
-@click.option("--force", is_flag=True, help="Remove a snapshot too that a derived model is based on.")
+@click.option("--force", is_flag=True, help="Also remove snapshots that derived models are based on.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @options.no_verify_option
 @output.json_option

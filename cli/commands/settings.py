@@ -26,7 +26,7 @@ def command() -> None:
 @output.json_option
 @click.pass_context
 def check(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
-    """Tell every problem of settings.yaml, or of FILE, with its line.
+    """Print every problem of settings.yaml, or of FILE, with its line.
 
     Exits with 13 if there are any.
 
@@ -57,7 +57,7 @@ def check(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
 @output.json_option
 @click.pass_context
 def show(ctx: click.Context, *, as_json: bool) -> None:
-    """Print the settings that hold, every default included.
+    """Print the settings as gitstore uses them, with every default filled in.
 
     With --json, sizes are in bytes and durations in seconds.
 

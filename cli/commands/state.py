@@ -145,7 +145,7 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
 
     model = Model.open(ctx.obj)
     name = name or state.active(model)
-    with options.byte_progress(f"write {name}", None, wanted=show_progress) as progress:
+    with options.byte_progress(f"write {name}", options.saved(model, name), wanted=show_progress) as progress:
         directory = state.materialise(model, name, progress=progress)
     if as_json:
         output.data_json({"name": name, "path": str(directory)})

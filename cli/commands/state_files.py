@@ -111,8 +111,10 @@ def export_(
     from gitstore.units import format_size
 
     target = Path(ctx.obj, directory)
-    with options.byte_progress(f"export {name}", None, wanted=show_progress) as progress:
-        size = export.export_state(Model.open(ctx.obj), name, target, progress=progress)
+    model = Model.open(ctx.obj)
+    total = options.saved(model, name)
+    with options.byte_progress(f"export {name}", total, wanted=show_progress) as progress:
+        size = export.export_state(model, name, target, progress=progress)
     if as_json:
         output.data_json({"name": name, "directory": str(target.resolve()), "size": size})
         return
@@ -125,7 +127,7 @@ def export_(
 @output.json_option
 @click.pass_context
 def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
-    """Call the state OLD by the name NEW: what is saved of it, and its directory on disk.
+    """Rename the state OLD to NEW: what is saved of it, and its directory on disk.
 
     The active state stays active. Snapshots that were taken with it keep the name they recorded.
 

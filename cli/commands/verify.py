@@ -104,7 +104,9 @@ def command(
         errors = {} if problems else lacking
         _show({name: each for name, each in report.signatures.items() if name not in errors})
     if problems:
-        raise Corrupt("\n".join(problems), repository.objects.missing_hint)
+        # Of what a tag says wrongly, no other repository has a better copy.
+        is_lost = (everything and others) or any(problem.oid for problem in report.problems)
+        raise Corrupt("\n".join(problems), repository.objects.missing_hint if is_lost else None)
     if lacking:
         raise signatures.NotSigned(lacking)
     output.message(

@@ -153,7 +153,7 @@ class PackWriter:
     def _failed(self, error: OSError) -> GitstoreError:
         return GitstoreError(
             f"cannot write a pack in {self.directory}: {error.strerror}",
-            "nothing was recorded; make room or mend the directory's permissions, then try again",
+            "nothing was recorded; make room or fix the directory's permissions, then try again",
         )
 
 

@@ -6,6 +6,7 @@ of train or create-state becomes a state when the model has written all of it, o
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import tempfile
@@ -31,6 +32,8 @@ from gitstore.run.inputs import read_inputs
 from gitstore.run.supervisor import Evaluation, Metric, Observers
 from gitstore.snapshot import Snapshot
 from gitstore.state import Saved, StateExists
+
+_log = logging.getLogger(__name__)
 
 _NEW_STATE = "new"
 
@@ -244,8 +247,19 @@ def _active_state(model: Model) -> Iterator[Path]:
     if state.directory(model, name) is not None or state.saved_tree(model, name) is not None:
         yield state.materialise(model, name)
     else:
+        _warn_of_missing_weights(model, name)
         with tempfile.TemporaryDirectory(prefix="gitstore-state-") as empty:
             yield Path(empty)
+
+
+def _warn_of_missing_weights(model: Model, name: str) -> None:
+    """Say that there are no weights, unless the model is new: a clone has its snapshots, but no state."""
+    if model.repository.refs.any_below(model.tag_ref(""), model.state_ref("")):
+        _log.warning(
+            "the state %s is neither on disk nor saved, so the model runs without weights; gitstore restore"
+            " SNAPSHOT writes out those of a snapshot, and gitstore state list shows other states",
+            name,
+        )
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from tests.support.packs import add_blobs, entry, pack_names, write_pack
 from tests.support.tracing import system_calls
 from tests.support.users import require_permissions
 
-HINT = "nothing was recorded; make room or mend the directory's permissions, then try again"
+HINT = "nothing was recorded; make room or fix the directory's permissions, then try again"
 
 
 def fail() -> NoReturn:
