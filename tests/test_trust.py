@@ -97,7 +97,8 @@ def test_a_moved_tag(model: Model, git: Git, run: Run) -> None:
     assert problem(model) == "refs/tags/v2 cannot be trusted: its tag was made as v1"
     done = run("list", "--json", cwd=model.directory)
     assert (done.code, [each["name"] for each in json.loads(done.stdout)]) == (12, ["v1"])
-    assert "error: refs/tags/v2 cannot be trusted: its tag was made as v1\n" in done.stderr
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert error["message"] == "refs/tags/v2 cannot be trusted: its tag was made as v1"
     for command in (["show", "v2"], ["derive", "v2", "cats"], ["evaluate", "v2", "-p", "values=[1]"]):
         assert run(*command, cwd=model.directory).code == 12
     for command in (["verify"], ["verify", "--all"], ["verify", "v2"]):
