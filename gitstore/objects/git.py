@@ -13,7 +13,8 @@ from gitstore.errors import GitstoreError, Locked
 from gitstore.objects import lock
 
 # The user's hooks are for the user's git commands; what git does on our behalf must not depend on them.
-# Hooks in the configuration (git 2.54) have no path: git 2.56 disables those of an event by its name.
+# Hooks in the configuration (git 2.54) have no path: git 2.55 disables those of an event by its name, and
+# git 2.54 only one by one.
 _EVENTS = (
     "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-checkout", "post-index-change",
     "reference-transaction", "pre-auto-gc",
@@ -32,7 +33,8 @@ _SETTINGS = {
     "core.preferSymlinkRefs": "false",  # libgit2 does not read a HEAD that is a link
     "pack.packSizeLimit": "0",  # one pack, of which we have the name
     "pack.indexVersion": "2",
-    "init.defaultRefFormat": "files",  # of git 2.45; earlier ones have no option for it
+    "init.defaultRefFormat": "files",  # of git 2.47; git 2.44 and earlier have no option for it
+    "index.skipHash": "false",  # of git 2.40: with core.splitIndex, it writes an index that has lost its base
     "submodule.recurse": "false",
     "commit.gpgSign": "false",  # commits of gitstore are never signed, its tags are
     "i18n.commitEncoding": "UTF-8",

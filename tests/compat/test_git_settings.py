@@ -22,18 +22,18 @@ from tests.support.models import MODEL, again, put
 # Each: the key, a value that could do harm, and why it does none.
 SETTINGS = [
     ("init.defaultBranch", "trunk", "--initial-branch"),
-    ("init.defaultObjectFormat", "sha256", "--object-format=sha1 (git 2.52 has the key)"),
-    ("init.defaultRefFormat", "reftable", "-c init.defaultRefFormat=files (git 2.45)"),
+    ("init.defaultObjectFormat", "sha256", "--object-format=sha1 (git 2.47 has the key)"),
+    ("init.defaultRefFormat", "reftable", "-c init.defaultRefFormat=files (git 2.47)"),
     ("init.templateDir", "{tmp}/nowhere", "what a template has in it, we do not need"),
     ("core.hooksPath", "{tmp}/hooks", "-c core.hooksPath=/dev/null; tests/test_hooks.py has the user's own"),
-    ("hook.pre-commit.event", "pre-commit", "-c hook.EVENT.enabled=false (git 2.56), init says --no-verify"),
     ("core.ignoreStat", "true", "-c core.ignoreStat=false, and its marks are looked behind"),
     ("core.fsmonitor", "{tmp}/nothing", "-c core.fsmonitor=false"),
     ("core.untrackedCache", "true", "it is checked by times of directories, like in git status"),
     ("core.splitIndex", "true", "-c core.splitIndex=false for the index that we write"),
     ("index.version", "4", "no index is parsed but by git"),
     ("index.sparse", "true", "likewise"),
-    ("feature.manyFiles", "true", "likewise"),
+    ("index.skipHash", "true", "-c index.skipHash=false: git itself loses a split index with it (git 2.40)"),
+    ("feature.manyFiles", "true", "index.version=4 and index.skipHash=true, as above"),
     ("feature.experimental", "true", "it changes defaults, and we name what matters"),
     (
         "core.sparseCheckout",
@@ -131,14 +131,17 @@ REASONED = {
         " guitool imap instaweb interactive mailinfo mailmap man mergetool notes pull push rebase"
         " revert sendemail sequence showBranch stash tar uploadarchive versionsort web browser sparse"
         " bisect backfill replay history promisor attr reftable lsrefs pretty bitmapPseudoMerge size last"
+        " trailer"
     ),
     "of fetch, by which a base comes from a URL: the user's way to reach it, tried below": (
-        "credential credentialCache credentialStore fetch http protocol remote remotes ssh url transfer"
+        "credential credentialCache credentialStore fetch http protocol remote remotes sideband ssh transfer"
+        " url"
     ),
     "of servers": "receive uploadpack uploadpackfilter",
-    "only say where configuration is": "include includeIf",
+    "only say where configuration is": "include includeIf hasconfig:remote",
     "what is checked, and how strictly, when somebody else checks": "fsck fsmonitor",
     "identity, by which git signs and names us: heeded, tests/signing": "author committer gpg user",
+    "hooks in the configuration: tests/compat/test_newer_git.py": "hook",
     "filters of the user: tests/objects/test_staging.py": "filter",
     "a repository's format, which discovery reads": "extensions",
     "only speed or upkeep": "commitGraph gc maintenance pack repack splitIndex index",
