@@ -234,9 +234,8 @@ def test_a_damaged_snapshot_is_still_one(here: Path, git: Git) -> None:
     content = git("cat-file", "tag", "v1", cwd=here).replace("Gitstore-Format: 1", "Gitstore-Format: 9")
     oid = git("mktag", cwd=here, stdin=content.encode()).strip()
     git("-c", "core.hooksPath=/dev/null", "update-ref", "refs/tags/v1", oid, cwd=here)
-    assert attempt("tag", "--delete", "v1", cwd=here) == Ended(
-        128, REMOVES + "fatal: ref updates aborted by hook\n"
-    )
+    code, said = attempt("tag", "--delete", "v1", cwd=here)
+    assert (code, said.rpartition("fatal: ")[0]) == (128, REMOVES)  # the rest git puts as it likes
 
 
 def test_lines_of_git(here: Path, git: Git) -> None:
