@@ -21,7 +21,8 @@ from tests.support.kills import copied
 from tests.support.models import make, noise, picture, put, refs, take
 from tests.support.processes import GITSTORE, alive, kill, outcome, start
 
-SIZE = 30_000_000
+SIZE = 12_000_000
+"""A dozen parts: writing them takes most of a command's time."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def content() -> bytes:
 
 @pytest.fixture
 def template(tmp_path: Path, content: bytes) -> Path:
-    """A model with a snapshot, whose state then changed by 30 MB."""
+    """A model with a snapshot, whose state then changed by 12 MB."""
     model = make(tmp_path / "template")
     take(model, "v0")
     state.save(model, "initial")
