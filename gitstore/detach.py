@@ -38,10 +38,11 @@ def detach(model: Model) -> Detached:
     branch is; if the files are interrupted after that, the same call again lets them follow. Raises
     `GitstoreError` for a model that is not derived, and for uncommitted changes to the settings.
     """
-    base = model.base
-    if base is None:
-        raise GitstoreError(f"{model.name} is not a derived model: its code is its own already")
     with model.repository.replacing_files():
+        model = Model.open(model.directory)  # another command may have moved it to another base
+        base = model.base
+        if base is None:
+            raise GitstoreError(f"{model.name} is not a derived model: its code is its own already")
         here, path = Branch.of(model), PurePosixPath(SETTINGS)
         commit = None
         if base.detached:

@@ -84,21 +84,20 @@ def rebase(
     uncommitted changes; unless `force` is set, for a snapshot of a model that is not the base's,
     `Incompatible` for types that no longer fit, and for changes to the code that were committed.
     """
-    before = kinship.base_of(model)
-    if before.url is None:
+    if kinship.base_of(model).url is None:
         base = kinship.in_same_repository(model, source)
         with model.repository.replacing_files():
-            return _rebase(model, before, base, force=force)
+            return _rebase(model, base, force=force)
     with (
         base_repository.reach(source, model.repository, fetched) as reached,
         model.repository.replacing_files(),
     ):
-        return _rebase(model, before, reached.base, reached, force=force)
+        return _rebase(model, reached.base, reached, force=force)
 
 
-def _rebase(
-    model: Model, before: BasedOn, base: Snapshot, reached: Reached | None = None, *, force: bool
-) -> Rebased:
+def _rebase(model: Model, base: Snapshot, reached: Reached | None = None, *, force: bool) -> Rebased:
+    model = Model.open(model.directory)  # another command may have detached it, or moved it, meanwhile
+    before = kinship.base_of(model)
     kinship.check(model, before, base, force=force)
     here, url = Branch.of(model), reached.url if reached is not None else None
     if here.code == TOP:
