@@ -171,7 +171,8 @@ class Machine(RuleBasedStateMachine):
     @step(model=models, state=states)
     def use_state(self, model: str, state: str) -> None:
         here = self.life.world.models[model]
-        refused = None if here.current(state) is not None else "there is none"
+        is_there = state == "initial" or here.current(state) is not None
+        refused = None if is_there else "there is none"
         self.life.say(here, "state", "use", state, refused=refused)
         if refused is None:
             here.active = state

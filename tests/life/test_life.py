@@ -89,7 +89,15 @@ class AnyLife(Machine):
             said = message or f"Snapshot {name} of {model}"
             commit, tag = self.life.oid(f"{ref}^{{commit}}"), self.life.oid(ref)
             here.snapshots[name] = Taken(
-                dict(here.code), dict(state), here.settings, said, self.life.now, commit, tag, here.base
+                dict(here.code),
+                dict(state),
+                here.active,
+                here.settings,
+                said,
+                self.life.now,
+                commit,
+                tag,
+                here.base,
             )
 
     @step(lambda life: any(life.world.snapshots()), snapshot=snapshots, name=st.sampled_from(SNAPSHOTS))
@@ -133,14 +141,23 @@ class AnyLife(Machine):
             "something would be lost" if not force and self._loses(here, taken, chosen) else None
         )
         options = [*(f"--{part}" for part in parts.split()), *(["--force"] if force else [])]
-        self.life.say(here, "restore", snapshot.partition("@")[2], *options, refused=refused)
+        # A state that is nowhere on disk is saved before it becomes the active one.
+        is_saved = "state" in chosen and here.active != taken.state_name and not taken.state
+        is_saved &= here.current(taken.state_name) is None
+        refs = [f"refs/states/{here.prefix}{taken.state_name}"] if is_saved else []
+        command = ["restore", snapshot.partition("@")[2], *options]
+        self.life.say(here, *command, refused=refused, changes=refs)
         if refused is None:
             if "code" in chosen:
                 here.code = dict(taken.code)
             if "settings" in chosen:
                 here.settings = taken.settings
-            if "state" in chosen and here.current(here.active) != taken.state:
-                here.disk[here.active] = dict(taken.state)
+            if "state" in chosen:
+                if self._writes_state(here, taken):
+                    here.disk[taken.state_name] = dict(taken.state)
+                if is_saved:
+                    here.saved[taken.state_name] = dict(taken.state)
+                here.active = taken.state_name
 
     def _no_snapshot_name(self, model: Line, name: str) -> str | None:
         if name == "HEAD":
@@ -154,13 +171,20 @@ class AnyLife(Machine):
             return "the code is not the base's"
         if "settings" in parts and taken.base != model.base:
             return "the base was another"
-        now, saved = model.current(model.active), model.active in model.saved
-        if "state" in parts and now != taken.state and saved and not taken.state:
-            return "no files would mean the state as it is saved"
+        if "state" in parts and self.life.world.is_taken(model, taken.state_name):
+            return "a model has the name of the state"
+        if "state" in parts and self._writes_state(model, taken):
+            is_saved = taken.state_name in model.saved
+            return "no files would mean the state as it is saved" if is_saved and not taken.state else None
         return None
 
+    def _writes_state(self, model: Line, taken: Taken) -> bool:
+        """Whether the snapshot's state is to be written out, under its own name."""
+        now, saved = model.on_disk(taken.state_name), model.saved.get(taken.state_name)
+        return now != taken.state and not (now is None and not taken.state and saved in (None, taken.state))
+
     def _loses(self, model: Line, taken: Taken, parts: set[str]) -> bool:
-        state = model.current(model.active) != taken.state and model.loses_state(model.active)
+        state = self._writes_state(model, taken) and model.loses_state(taken.state_name)
         return (
             ("state" in parts and state)
             or ("code" in parts and model.loses_code(taken.code))

@@ -30,10 +30,14 @@ class Base:
 
 @dataclass
 class Taken:
-    """A snapshot, with all that was put in. `commit` stays, `tag` goes with the name."""
+    """A snapshot, with all that was put in. `commit` stays, `tag` goes with the name.
+
+    `state_name` is what the state was called.
+    """
 
     code: Files
     state: Files
+    state_name: str
     settings: bytes
     message: str
     date: int
