@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import json
 import re
 import shutil
 import tempfile
@@ -65,7 +66,10 @@ class Life:
             assert changed <= set(changes), said
         else:
             assert (outcome.stdout, changed) == ("", set()), said
-            assert ERROR.fullmatch(outcome.stderr), said
+            if "--json" in command:
+                assert set(json.loads(outcome.stderr)) == {"error"}, said
+            else:
+                assert ERROR.fullmatch(outcome.stderr), said
         return outcome
 
     def stock(self, model: Line, *command: str) -> None:
