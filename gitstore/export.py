@@ -40,6 +40,7 @@ def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: N
     empty one stays empty until all files are written; then they move in, settings.yaml last.
     Raises `GitstoreError` if it holds something already, `Corrupt` for an object that is not right.
     """
+    snapshot.check_tag()
     _check_free(target)
     found = files(snapshot)
     with _place(target) as directory:

@@ -25,11 +25,12 @@ class Renamed:
 def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = AS_CONFIGURED) -> Renamed:
     """Give a snapshot another name among those of its model. Durable; killed, it may have both names.
 
-    The same call again finishes that.
-    Commit, tagger, date and message stay; what is based on the snapshot goes by its commit, and
-    stays valid. Raises `GitstoreError` for a name that cannot be used, for a signature that fails, and
-    unless `force`d for a signed tag where the new one would not be: what was signed is the old name, too.
+    The same call again finishes that. Commit, tagger, date and message stay; what is based on the
+    snapshot goes by its commit, and stays valid. Raises `GitstoreError` for a name that cannot be used,
+    for a signature that fails, and unless `force`d for a signed tag where the new one would not be: what
+    was signed is the old name, too.
     """
+    found.check_tag()
     repository = found.repository
     model = Model(repository, found.model, found.prefix)
     models = dependents.of(repository, {found.commit}).models

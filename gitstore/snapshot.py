@@ -7,11 +7,12 @@ and, if the model has one, `packages.lock`; docs/format.md has the details. It i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from gitstore import settings, trust
-from gitstore.errors import Corrupt
+from gitstore.errors import BadSettings, Corrupt
 from gitstore.model import CODE, LOCK, SETTINGS, Model
 from gitstore.objects import limits, stored, tag
 from gitstore.objects.database import TooLarge
@@ -87,6 +88,11 @@ class Snapshot:
         if wrong:
             raise NotASnapshot(f"{self.ref} cannot be trusted: {'; '.join(wrong)}", trust.remedy(self.ref))
         return found
+
+    def check_tag(self) -> None:
+        """Raise `NotASnapshot` if the tag contradicts the settings, as far as these can be read."""
+        with suppress(BadSettings):
+            _ = self.settings
 
     def code_files(self) -> list[StoredFile]:
         """The files below code/."""
