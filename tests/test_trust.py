@@ -221,9 +221,16 @@ def test_no_ref_says_which_state_is_active(model: Model, run: Run, goal: str) ->
     outside.mkdir()
     (outside / "file").write_text("somebody else's")
     (model.repository.common / "refs" / "states").mkdir()
-    (model.repository.common / "refs" / "states" / "HEAD").write_text(f"ref: {goal}\n")
-    for command in (["snapshot", "v2"], ["restore", "v1", "--force"], ["state", "list"]):
+    head = model.repository.common / "refs" / "states" / "HEAD"
+    head.write_text(f"ref: {goal}\n")
+    for command in (["snapshot", "v2"], ["restore", "v1", "--force"]):
         assert run(*command, cwd=model.directory).code == 0, command
+    listed = run("state", "list", cwd=model.directory)
+    if goal.startswith("refs/") and ".." not in goal:
+        assert listed.code == 0
+    else:  # what is no name of a ref is damage, and is named
+        assert (listed.code, listed.stderr.count(str(head))) == (12, 2)
+        assert listed.stderr.endswith(f"hint: it means nothing: rm {head}\n")
     assert list(picture(outside)) == ["file"]
     second = next(each for each in snapshot.below(again(model)) if each.name == "v2")
     assert (second.state_name, second.state) == ("initial", first.state)

@@ -194,8 +194,8 @@ def _remedy(ref: str, path: Path) -> str:
         return f"write into it which branch is checked out: echo 'ref: refs/heads/BRANCH' > {file}"
     if ref == "packed-refs":
         return "a clone or a backup may still have the refs; git fsck lists tags and commits that none names"
-    if ref.endswith("/HEAD"):
-        return "gitstore state use NAME chooses a saved state; without that file it is initial"
+    if ref.startswith("refs/states/") and ref.endswith("/HEAD"):
+        return f"it means nothing: rm {file}"
     if not is_ref_name(ref):
         return f"move it out of the repository: mv {file} /tmp"
     return (
