@@ -159,8 +159,10 @@ class TestCode:
         expected = git("diff", "v1", "v2", "--", "code", cwd=model.directory)
         assert diff.compare(first, second, patch=True).code.text.decode() == expected
         assert diff.compare(first, again(model), patch=True).code.text.decode() == expected
-        coloured = diff.compare(first, second, patch=True, colour=True).code.text
-        assert b"\x1b[32m+" in coloured
+        code = diff.compare(first, second, patch=True, colour=True).code
+        assert code.text.decode() == expected
+        assert code.coloured is not None
+        assert b"\x1b[32m+" in code.coloured
 
     def test_no_code_left(self, model: Model, v1: Snapshot) -> None:
         (model.directory / "code" / "model.py").unlink()

@@ -76,7 +76,7 @@ def test_a_bug_with_its_traceback(run: Run, model: Model, monkeypatch: pytest.Mo
     def fail(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(Model, "open", fail)
+    monkeypatch.setattr(Model, "identify", fail)
     error = told(run("list", "--json", cwd=model.directory))
     assert (error["kind"], error["exit_code"]) == ("bug", 255)
     assert "RuntimeError: broken" in error["details"]["traceback"]

@@ -60,14 +60,22 @@ def test_a_tree_as_files(repository: Repository, x: Oid) -> None:
 
 
 @pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("name", [b"", b"a/b", b"../../etc/passwd"])
+@pytest.mark.parametrize("mode", ["100644", "40000", "120000"])
+def test_a_name_that_no_tree_can_hold(
+    repository: Repository, x: Oid, name: bytes, mode: str, joined: bool
+) -> None:
+    root = tree(repository, (mode, name, tree(repository) if mode == "40000" else x))
+    with fails(f"tree {root} is malformed: it has a name that is no file name", Corrupt):
+        listed(repository, root, joined=joined)
+
+
+@pytest.mark.parametrize("joined", [False, True])
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
         (b"..", "is not a file name"),
         (b".", "is not a file name"),
-        (b"", "is not a file name"),
-        (b"a/b", "is not a file name"),
-        (b"../../etc/passwd", "is not a file name"),
         (b".git", "is a name that git keeps for itself"),
         (b".GiT", "is a name that git keeps for itself"),
         (b"git~1", "is a name that git keeps for itself"),
@@ -105,13 +113,13 @@ def test_a_name_that_leads_elsewhere_once_the_parts_are_joined(
 
 def test_a_name_that_is_there_twice(repository: Repository, x: Oid) -> None:
     folder = tree(repository, ("100644", b"00000000", x))
-    for entries in (
-        [("100644", b"a", x), ("100644", b"a", x)],
-        [("120000", b"a", x), ("40000", b"a", folder)],
-        [("100644", b"a", x), ("40000", b"a.parts", folder)],
+    for entries, problem in (
+        ([("100644", b"a", x), ("100644", b"a", x)], " is malformed: it has 'a' twice"),
+        ([("120000", b"a", x), ("40000", b"a", folder)], " is malformed: it has 'a' twice"),
+        ([("100644", b"a", x), ("40000", b"a.parts", folder)], ": b'a' is there twice"),
     ):
         root = tree(repository, *entries)
-        with fails(f"tree {root}: b'a' is there twice", Corrupt):
+        with fails(f"tree {root}{problem}", Corrupt):
             listed(repository, root)
 
 
@@ -120,7 +128,6 @@ def test_a_name_that_is_there_twice(repository: Repository, x: Oid) -> None:
     [
         ([b"00000001"], b"00000001", 0),
         ([b"00000000", b"00000002"], b"00000002", 1),
-        ([b"00000000", b"00000000"], b"00000000", 1),
         ([b"0"], b"0", 0),
         ([b"00000000", b"readme"], b"readme", 1),
     ],
@@ -130,6 +137,12 @@ def test_parts_that_are_not_in_sequence(
 ) -> None:
     parts = tree(repository, *(("100644", name, x) for name in names))
     with fails(f"tree {parts}: {found!r} stands where part {number:08d} should", Corrupt):
+        listed(repository, tree(repository, ("40000", b"w.parts", parts)))
+
+
+def test_a_part_that_is_there_twice(repository: Repository, x: Oid) -> None:
+    parts = tree(repository, ("100644", b"00000000", x), ("100644", b"00000000", x))
+    with fails(f"tree {parts} is malformed: it has '00000000' twice", Corrupt):
         listed(repository, tree(repository, ("40000", b"w.parts", parts)))
 
 
