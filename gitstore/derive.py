@@ -142,14 +142,16 @@ def _prepare(base: Snapshot, name: str, target: Path) -> _Begun:
 def _settle_interrupted(repository: Repository) -> list[Path]:
     """Finish or remove the worktrees of earlier calls that were killed: they are locked still.
 
-    One whose directory is there is whole; these are returned. Of any other git has the administration
-    only, and nobody can have changed anything.
+    One whose directory is there is whole; these are returned. If git cannot use it, it stays as it is:
+    the directory may hold somebody's work. Of any other git has the administration only, and nobody can
+    have changed anything.
     """
     whole = []
     for each in worktrees.locked(repository.common, _UNFINISHED):
         if each.directory is not None and worktree_building.is_whole(each.path, each.directory):
-            worktree_building.finish(each.path)
-            whole.append(each.directory)
+            if each.damage is None:
+                worktree_building.finish(each.path)
+                whole.append(each.directory)
         else:
             worktree_building.remove_administration(repository, each.path)
     return whole

@@ -463,6 +463,7 @@ class TestWhatCannotBeTaken:
         path.write_bytes(b"garbage")
         with pytest.raises(Corrupt, match=f"object {oid} is corrupt"):
             take(model, "v1")
+        assert "refs/tags/v1" not in refs(model.directory)
 
 
 def test_an_unreadable_file_is_named(model: Model) -> None:

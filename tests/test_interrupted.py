@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from gitstore import creation, derive, gc, state, usage
 from gitstore.model import Model
+from gitstore.objects import worktrees
 from gitstore.objects.repository import Repository
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
@@ -18,13 +20,20 @@ from tests.support.models import refs, take
 
 
 def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
-    """Zeros stand in its HEAD then, which git fsck itself complains of until the worktree is gone."""
+    """Zeros stand in its HEAD then, which git fsck itself complains of until the worktree is gone.
+
+    Whatever is in its directory may be somebody's work: it stays until a person has removed it.
+    """
     base, target = take(model, "v1"), tmp_path / "dogs"
     made = derive.derive(base, "dogs", target).model
     git("worktree", "lock", "--reason", "gitstore derive is making it", str(target), cwd=model.directory)
     (made.repository.git_directory / "HEAD").write_text("0" * 40 + "\n")
     repository = Repository.discover(model.directory)
     assert "HEAD" not in {each.name for each in usage.measure(repository).holders}
+    with fails(f"{target} exists already"):
+        derive.derive(base, "dogs", target)
+    assert [each.path.name for each in worktrees.damaged(repository.common)] == ["dogs"]
+    shutil.rmtree(target)
     assert derive.derive(base, "dogs", target).model.name == "dogs"
     gc.gc(repository)
     fsck(model.directory)
@@ -97,7 +106,8 @@ class TestInit:
     def test_in_the_midst_of_a_file(self, here: Path, git: Git) -> None:
         self.uncommitted(here, git)
         path = here / "settings.yaml"
-        path.write_bytes(path.read_bytes()[:20])
+        (here / ".settings.yaml.gitstore-init").write_bytes(path.read_bytes()[:20])
+        path.unlink()  # it gets its name when it is whole
         git("checkout", "--", ".gitignore", cwd=here)
         creation.create(here, name="m", code="src")
         assert git("status", "--porcelain", cwd=here) == ""

@@ -7,7 +7,7 @@ import pytest
 from gitstore import export, state
 from gitstore.errors import Corrupt
 from gitstore.model import Model
-from gitstore.objects import tree
+from gitstore.objects import limits, tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
@@ -40,9 +40,9 @@ def test_what_is_shared_is_read_once(model: Model, monkeypatch: pytest.MonkeyPat
         looks.append(oid)
         return size(self, oid)
 
-    def reading(self: ObjectDatabase, oid: Oid) -> tuple[Kind, bytes]:
+    def reading(self: ObjectDatabase, oid: Oid, *, at_most: int = limits.PART) -> tuple[Kind, bytes]:
         looks.append(oid)
-        return read(self, oid)
+        return read(self, oid, at_most=at_most)
 
     monkeypatch.setattr(ObjectDatabase, "size", sized)
     monkeypatch.setattr(ObjectDatabase, "read", reading)

@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import NoReturn
 
 from tests.support.commands import Outcome
 
@@ -34,9 +34,12 @@ _LOST = 255
 class Process:
     """A gitstore that runs, in a process group of its own. Its standard output and error go into files."""
 
-    def __init__(self, status: int, output: IO[str], error: IO[str]) -> None:
-        self._status, self._output, self._error = status, output, error
-        self.pid = int(self._line())
+    def __init__(self, status: int, output: int, error: int) -> None:
+        # Descriptors, for Python warns of an open file that it meets in a cycle, as a traceback is one.
+        self._status: int | None = status
+        self._streams = (output, error)
+        self._texts = ("", "")
+        self.pid = int(self._line(status))
         self.returncode: int | None = None
 
     def send_signal(self, number: int) -> None:
@@ -56,49 +59,59 @@ class Process:
 
     def wait(self, timeout: float | None = 60) -> int:
         """Wait for its end. Raises `subprocess.TimeoutExpired`."""
-        if self.returncode is None:
+        if self._status is not None:
             if not select.select([self._status], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("gitstore", timeout or 0)
-            self.returncode = int(self._line() or _LOST)
-            os.close(self._status)
-        return self.returncode
+            self.returncode = int(self._line(self._status) or _LOST)
+            self._texts = (_all_of(self._streams[0]), _all_of(self._streams[1]))
+            self._close()
+        return _LOST if self.returncode is None else self.returncode
 
     def communicate(self, timeout: float | None = 60) -> tuple[str, str]:
-        """Wait for its end; returns all that it printed."""
+        """Wait for its end; returns all that it printed until then."""
         self.wait(timeout)
-        texts = []
-        for stream in (self._output, self._error):
-            stream.seek(0)
-            texts.append(stream.read())
-        return texts[0], texts[1]
+        return self._texts
 
     def __del__(self) -> None:
-        self._output.close()
-        self._error.close()
+        self._close()
 
-    def _line(self) -> str:
+    def _close(self) -> None:
+        if self._status is not None:
+            for descriptor in (self._status, *self._streams):
+                os.close(descriptor)
+            self._status = None
+
+    def _line(self, status: int) -> str:
         found = b""
         while not found.endswith(b"\n"):
-            byte = os.read(self._status, 1)
+            byte = os.read(status, 1)
             if not byte:
                 break
             found += byte
         return found.decode()
 
 
+def _all_of(descriptor: int) -> str:
+    """The text of a file, read without moving on whoever writes to it still."""
+    content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    return content.decode(errors="surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+
+
 def start(*arguments: str, cwd: Path, stdin: str = "", variables: Mapping[str, str] | None = None) -> Process:
     """Start gitstore. Its environment is this process's, and `variables`."""
     request = {"arguments": arguments, "cwd": str(cwd), "environment": {**os.environ, **(variables or {})}}
-    output = tempfile.TemporaryFile("w+", errors="surrogateescape")  # noqa: SIM115 - the Process closes it
-    error = tempfile.TemporaryFile("w+", errors="surrogateescape")  # noqa: SIM115
     reading, writing = os.pipe()
-    with tempfile.TemporaryFile("w+") as given:
+    with (
+        tempfile.TemporaryFile("w+") as given,
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as error,
+    ):
         given.write(stdin)
         given.seek(0)
         streams = [given.fileno(), output.fileno(), error.fileno(), writing]
         socket.send_fds(_server(os.getpid()), [json.dumps(request).encode()], streams)
-    os.close(writing)
-    return Process(reading, output, error)
+        os.close(writing)
+        return Process(reading, os.dup(output.fileno()), os.dup(error.fileno()))
 
 
 def gitstore(*arguments: str, cwd: Path, stdin: str = "") -> Outcome:
