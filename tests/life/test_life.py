@@ -335,7 +335,7 @@ def test_any_life(request: pytest.FixtureRequest, run: Run, git: Git, gitstore: 
             stateful_step_count=STEPS if lives is None else 2 * STEPS,
             derandomize=lives is None,
             suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate,),
+            phases=(Phase.generate, Phase.shrink),
             report_multiple_bugs=False,
         ),
     )
