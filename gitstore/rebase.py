@@ -9,6 +9,7 @@ from its repository first.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -22,7 +23,7 @@ from gitstore.inheritance import check_there
 from gitstore.kinship import called
 from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
-from gitstore.objects import stored
+from gitstore.objects import lock, stored
 from gitstore.objects.afterwards import only_warn
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Kind, Oid
@@ -158,19 +159,20 @@ def _move(
     The base of a reference model is brought first, by the same write.
     """
     repository = here.model.repository
-    lock = _lock(here, before, base, merged)
-    paths = [here.code, PurePosixPath(SETTINGS), *lock]
+    packages = _packages_lock(here, before, base, merged)
+    paths = [here.code, PurePosixPath(SETTINGS), *packages]
     here.check_clean(paths)
     _check_room(here, base)
     based_on = inheritance.based_on(base, reached.url if reached is not None else None)
     content = settings.set_keys(merged.content, {"based_on": based_on})
-    with repository.writer() as writer:
+    # A base of this repository must not be removed between the look and the commit.
+    with nullcontext() if reached else lock.derivation(repository.private), repository.writer() as writer:
         check_there(base)
         brought = base_repository.bring(repository, reached) if reached is not None else NOTHING
         changes: dict[PurePosixPath, FileEntry | None] = {
             here.code: (Mode.TREE, base.code),
             PurePosixPath(SETTINGS): (Mode.FILE, writer.add(Kind.BLOB, content)),
-            **lock,
+            **packages,
         }
         message = f"Rebase {here.model.name} on {called(base)}"
         refs = base_repository.changes(repository, base) if reached is not None else []
@@ -183,7 +185,7 @@ def _move(
     return commit, brought
 
 
-def _lock(
+def _packages_lock(
     here: Branch, before: BasedOn, base: Snapshot, merged: Merged
 ) -> dict[PurePosixPath, FileEntry | None]:
     """The change of packages.lock: none where the model has one of its own, or asks for other packages."""

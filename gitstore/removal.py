@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitstore import dependents, usage
 from gitstore.dependents import Dependents
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PreRm
-from gitstore.objects import collect
+from gitstore.objects import collect, lock
 from gitstore.objects.oid import Oid
 from gitstore.objects.reachable import held, kept
 from gitstore.objects.refs import Change
@@ -89,16 +89,22 @@ def check(removal: Removal) -> None:
         )
 
 
-def remove(removal: Removal, *, ask_hook: bool = True) -> None:
+def remove(removal: Removal, *, force: bool = False, ask_hook: bool = True) -> None:
     """Delete the tags, all or none. The disk gets free with the next gc.
 
     The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `hook.Refused`,
-    and `RefChanged` if a tag was changed or removed meanwhile; nothing is removed then.
+    `RefChanged` if a tag was changed or removed meanwhile, and, unless `force`, `Depended` if a model was
+    derived meanwhile; nothing is removed then.
     """
+    repository = removal.repository
     for each in removal.snapshots if ask_hook else ():
-        hook.ask(removal.repository, intention(each, removal.snapshots))
-    changes = [Change(each.ref, each.oid, None) for each in removal.snapshots]
-    removal.repository.refs.change(changes, f"remove {removal.names}")
+        hook.ask(repository, intention(each, removal.snapshots))
+    with lock.derivation(repository.private):
+        if not force:
+            now = dependents.of(repository, {each.commit for each in removal.snapshots})
+            check(replace(removal, dependents=now))
+        changes = [Change(each.ref, each.oid, None) for each in removal.snapshots]
+        repository.refs.change(changes, f"remove {removal.names}")
 
 
 def intention(found: Snapshot, together: Sequence[Snapshot]) -> PreRm:

@@ -55,7 +55,7 @@ def command(
             removal.check(examined)
         if not yes and sys.stdin.isatty():
             _confirm(ctx, examined)
-        removal.remove(examined, ask_hook=ask_hook)
+        removal.remove(examined, force=force, ask_hook=ask_hook)
     if as_json:
         output.data_json(_json(examined, removed=not dry_run))
     elif not dry_run:

@@ -114,13 +114,14 @@ def reading_working_copy(git_directory: Path) -> Iterator[None]:
 
 @contextmanager
 def derivation(private: Path) -> Iterator[None]:
-    """Derive alone: a model whose worktree is not there yet would look interrupted to another process.
+    """Hold alone what models are based on: derive, rebase and rm do not run beside each other.
 
-    Raises `Locked` if another process derives for longer than `PATIENCE`.
+    A model whose worktree is not there yet would look interrupted to another derive, and rm looks for
+    models that are based on a snapshot. Raises `Locked` if it is held for longer than `PATIENCE`.
     """
     with _open(private / "derive.lock") as descriptor:
         if not _wait_for(descriptor, fcntl.LOCK_EX):
-            raise Locked("another gitstore derive is running", _LATER)
+            raise Locked("another gitstore derive, rebase or rm is running", _LATER)
         yield
 
 
