@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from gitstore import active_state, layout, settings
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
-from gitstore.objects import limits, tree
+from gitstore.objects import limits, tag, tree
 from gitstore.objects.database import TooLarge
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.permissions import is_ours, share
@@ -263,17 +263,29 @@ def _look(directory: Path) -> tuple[Repository, bytes]:
 def _identity(repository: Repository) -> bytes | None:
     """The settings that say which model this is: as committed, or on disk before the first commit.
 
-    Those on disk do also where the commit cannot be read: snapshots do not need it.
+    Where the commit cannot be read, those on disk do, or those of a snapshot: snapshots do not need it.
     """
     path = repository.directory / SETTINGS
     on_disk = not repository.is_bare and path.is_file()
     try:
         content = _committed(repository, SETTINGS)
     except Corrupt:
-        if not on_disk:
+        content = None if on_disk else _settings_of_a_snapshot(repository)
+        if content is None and not on_disk:
             raise
-        content = None
     return path.read_bytes() if content is None and on_disk else content
+
+
+def _settings_of_a_snapshot(repository: Repository) -> bytes | None:
+    """The settings of a snapshot of the root model, of the first one that can be read."""
+    for ref, oid in repository.refs.below("refs/tags/"):
+        if "/" not in ref.removeprefix("refs/tags/"):
+            with suppress(Corrupt, ValueError):
+                commit, _ = tag.target(repository.objects.read_as(Kind.TAG, oid, at_most=limits.TAG))
+                content = committed_file(repository, commit, SETTINGS)
+                if content is not None:
+                    return content
+    return None
 
 
 def _parse_either(content: bytes, repository: Repository) -> Settings:

@@ -52,3 +52,21 @@ def test_snapshots_do_not_need_the_branch_head(model: Model, run: Run, git: Git,
         assert done.code == 0, (command, done.stderr)
     done = run("verify", "--all", cwd=model.directory)
     assert (done.code, tree in done.stderr) == (12, True)
+
+
+def test_nor_do_they_in_a_bare_repository(model: Model, run: Run, git: Git, tmp_path: Path) -> None:
+    take(model, "v1")
+    (model.directory / "code" / "model.py").write_text("# later\n")
+    git("commit", "--quiet", "--all", "-m", "later", cwd=model.directory)
+    tree = git("rev-parse", "HEAD^{tree}", cwd=model.directory).strip()
+    git("clone", "--quiet", "--mirror", "--no-local", str(model.directory), "mirror", cwd=tmp_path)
+    bare = tmp_path / "mirror"
+    (pack,) = (bare / "objects" / "pack").glob("*.pack")
+    pack.rename(bare / "all.pack")
+    for path in (bare / "objects" / "pack").glob("pack-*"):
+        path.unlink()
+    git("unpack-objects", "-q", cwd=bare, stdin=(bare / "all.pack").read_bytes())
+    (bare / "objects" / tree[:2] / tree[2:]).unlink()
+    for command in (["list"], ["show", "v1"], ["verify", "v1"], ["export", "v1", str(tmp_path / "out")]):
+        done = run(*command, cwd=bare)
+        assert done.code == 0, (command, done.stderr)
