@@ -14,6 +14,7 @@ from gitstore.model import Model
 from tests.support.commands import Git, Run
 from tests.support.models import put, take
 from tests.support.processes import GITSTORE
+from tests.support.users import has_power
 
 NOBODY = 65534
 
@@ -45,7 +46,7 @@ def listing(directory: Path) -> dict[str, tuple[int, int]]:
     return {path: (status.st_uid, status.st_ctime_ns) for path, status in found.items()}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.skipif(not has_power(), reason="only root can give files away")
 def test_somebody_elses(here: Path, run: Run, git: Git, tmp_path: Path) -> None:
     """Root may write there, and would lock the owner out of what it makes."""
     git("config", "--global", "safe.directory", "*", cwd=here)
@@ -61,7 +62,7 @@ def test_somebody_elses(here: Path, run: Run, git: Git, tmp_path: Path) -> None:
     assert listing(here) == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.skipif(not has_power(), reason="only root can give files away")
 def test_somebody_elses_that_a_file_of_another_name_trusts(
     here: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
