@@ -54,8 +54,10 @@ def paged(directory: Path) -> Iterator[None]:
         terminal.show_paged(paged=False)
         sys.stdout = terminal_stdout
         _await_end(pager)
-    if pager.returncode in _NOT_STARTED:
-        output.message(f"warning: the pager {command} cannot be started; gitstore --no-pager goes without")
+        if pager.returncode in _NOT_STARTED:  # said also where what we print was lost with it
+            output.message(
+                f"warning: the pager {command} cannot be started; gitstore --no-pager goes without"
+            )
 
 
 def _descriptor(pager: subprocess.Popen[bytes]) -> int:

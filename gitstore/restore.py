@@ -89,6 +89,7 @@ def restore(
     """
     _check(model, snapshot, parts)
     with working_state.alone(model):
+        directories.sweep(model.directory, _SCRATCH)  # what a killed one left, even if nothing is left to do
         holdings = Holdings(model)
         code = _code_change(model, snapshot, parts) if Part.CODE in parts else None
         steps = list(_steps(model, snapshot, parts, code, holdings, progress))

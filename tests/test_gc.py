@@ -52,7 +52,7 @@ def find(directory: Path, name: str) -> Snapshot:
 def rm(directory: Path, *names: str) -> int:
     """Remove snapshots, whoever is based on them; returns the bytes that this was said to free."""
     examined = removal.examine([find(directory, name) for name in names])
-    removal.remove(examined)
+    removal.remove(examined, force=True)
     return examined.exclusive - examined.withheld
 
 
