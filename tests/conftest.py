@@ -74,6 +74,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
 
 
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end, so no collection of garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def no_litter() -> None:
     """Close now what earlier modules left to the garbage collector: some tests count what is open."""
