@@ -132,16 +132,12 @@ def conversions(
 
 def _settings(repository: Repository) -> dict[str, str]:
     """What git's configuration says of line ends, as git understands it."""
-    answer = repository.attempt("config", "-z", "--get-regexp", r"^core\.(autocrlf|eol)$")
-    pairs = (pair.partition("\n") for pair in os.fsdecode(answer.stdout).split("\0")[:-1])
-    settings = {key: value.lower() if found else "true" for key, found, value in pairs}
-    return {key: _boolean(value) for key, value in settings.items()}
-
-
-def _boolean(value: str) -> str:
-    if value in ("yes", "on", "1"):
-        return "true"
-    return value
+    words = {}
+    for key in ("core.autocrlf", "core.eol"):
+        for value in repository.git_config.values(key)[-1:]:
+            text = "true" if value.text is None else value.text.lower()
+            words[key] = "true" if text in ("yes", "on", "1") else text
+    return words
 
 
 def _store(

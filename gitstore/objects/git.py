@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,8 +135,9 @@ def attempt(
     """
     with _explained(cwd):
         done = subprocess.run(
-            _command(arguments, variables or {}),
+            ["git", *_OPTIONS, *arguments],
             cwd=cwd,
+            env=_environment(variables or {}),
             input=None if at_terminal else stdin,
             capture_output=True,
             check=False,
@@ -155,8 +157,9 @@ def watch(
     said = []
     with _explained(cwd):
         process = subprocess.Popen(
-            _command(arguments, variables or {}),
+            ["git", *_OPTIONS, *arguments],
             cwd=cwd,
+            env=_environment(variables or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -173,11 +176,10 @@ def watch(
         raise _failure(arguments, process.returncode, "".join(said), cwd)
 
 
-def _command(arguments: Sequence[str], variables: Mapping[str, str]) -> list[str]:
-    """Return what starts git: env(1) sets variables without this room having to read the environment."""
-    unset = (word for name in _UNSET for word in ("-u", name))
-    values = (f"{name}={value}" for name, value in {**_VARIABLES, **variables}.items())
-    return ["env", *unset, *values, "git", *_OPTIONS, *arguments]
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what git's environment is: ours, without what would lead git elsewhere, and `variables`."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _UNSET}
+    return inherited | _VARIABLES | dict(variables)
 
 
 def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> str:

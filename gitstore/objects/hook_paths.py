@@ -13,6 +13,9 @@ KEY = "core.hooksPath"
 OWN = "gitstore-hooks"
 """gitstore's own directory of hooks, beside git's: it passes on to the directory that git had before."""
 
+_EXPANDED = ("~", "%(", ":(")
+"""How a path begins that git expands, or may ignore."""
+
 _WRITABLE = ("system", "global", "local")
 
 
@@ -25,10 +28,12 @@ class HookPath(NamedTuple):
 
 def settings(repository: Repository) -> list[HookPath]:
     """All values there are, the one that counts last."""
-    listing = repository.git("config", "--show-scope", "-z", "--type=path", "--get-all", KEY)
-    fields = listing.decode("utf-8", "surrogateescape").split("\0")
-    found = [HookPath(*pair) for pair in zip(fields[::2], fields[1::2], strict=False)]
-    return found[:-1]  # the very last is /dev/null, with which we run git
+    paths = [HookPath(scope, text or "") for scope, text in repository.git_config.values(KEY.lower())]
+    if any(path.startswith(_EXPANDED) for _, path in paths):
+        listing = repository.git("config", "--show-scope", "-z", "--type=path", "--get-all", KEY)
+        fields = listing.decode("utf-8", "surrogateescape").split("\0")
+        paths = [HookPath(*pair) for pair in zip(fields[::2], fields[1::2], strict=False)]
+    return paths[:-1]  # the very last is /dev/null, with which we run git
 
 
 def directories(repository: Repository) -> list[Path]:
@@ -72,6 +77,7 @@ def use_own(repository: Repository) -> None:
         return
     leave_own(repository)
     repository.git("config", "--local", "--add", KEY, own)
+    repository.forget_config()
     if not is_own(repository, settings(repository)):
         leave_own(repository)
         raise GitstoreError(f"{KEY} is set behind what git config --add writes", "look into .git/config")
@@ -82,6 +88,7 @@ def leave_own(repository: Repository) -> None:
     own = str(repository.common / OWN)
     if HookPath("local", own) in settings(repository):
         repository.git("config", "--local", "--fixed-value", "--unset-all", KEY, own)
+        repository.forget_config()
 
 
 def _others(repository: Repository, found: list[HookPath]) -> list[HookPath]:

@@ -14,11 +14,12 @@ from typing import TypeVar
 import pygit2
 
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
-from gitstore.objects import commit, discovery, git, lock, worktrees
+from gitstore.objects import commit, discovery, git, git_config, lock, worktrees
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.descriptors import MOST
 from gitstore.objects.git import Ended
+from gitstore.objects.git_config import GitConfig
 from gitstore.objects.local_config import LocalConfig
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
@@ -255,6 +256,15 @@ class Repository:
         first = [] if own.is_bare else [worktrees.main(own.directory, self.common)]
         return first + worktrees.linked(self.common)
 
+    @cached_property
+    def git_config(self) -> GitConfig:
+        """Git's configuration as git reads it, at the first look. Raises `git.GitFailed` if git cannot."""
+        return GitConfig(self.git(*git_config.LIST))
+
+    def forget_config(self) -> None:
+        """Read git's configuration anew when it is needed next."""
+        self.__dict__.pop("git_config", None)
+
     def config(self, key: str) -> str | None:
         """A value of git's configuration, from all its files."""
         try:
@@ -265,6 +275,7 @@ class Repository:
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration. Raises `Locked` if git is changing that."""
         self.local_config.set(key, value)
+        self.forget_config()
 
     @cached_property
     def local_config(self) -> LocalConfig:

@@ -57,7 +57,10 @@ class Signer:
             return True
         if self.wanted is not None:
             return self.wanted
-        return repository.git("config", "--type=bool", "--default=false", "tag.gpgSign").strip() == b"true"
+        try:
+            return repository.git_config.boolean("tag.gpgsign") or False
+        except ValueError:  # a number, or what git refuses
+            return repository.git("config", "--type=bool", "tag.gpgSign").strip() == b"true"
 
     def sign(self, repository: Repository, content: bytes, commit: bytes) -> bytes:
         """A tag's content with a signature behind it, byte for byte as git would make it.

@@ -1,0 +1,57 @@
+"""Git's configuration from all its files, as one git process lists it.
+
+Values are those of the instant at which they were first asked for, as in a git command.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import NamedTuple
+
+_TRUE = (None, "true", "yes", "on", "1")
+_FALSE = ("", "false", "no", "off", "0")
+
+LIST = ("config", "--list", "--show-scope", "-z")
+"""The arguments of the git command whose output `GitConfig` reads."""
+
+
+class Value(NamedTuple):
+    """A value, and the scope of the file that has it: `system`, `global`, `local`, `worktree`, `command`.
+
+    The text is `None` if the line has no `=`, which means true.
+    """
+
+    scope: str
+    text: str | None
+
+
+class GitConfig:
+    """What `git config --list` printed."""
+
+    def __init__(self, listing: bytes) -> None:
+        self._values: dict[str, list[Value]] = defaultdict(list)
+        fields = os.fsdecode(listing).split("\0")
+        for scope, entry in zip(fields[::2], fields[1::2], strict=False):
+            key, separator, text = entry.partition("\n")
+            self._values[key].append(Value(scope, text if separator else None))
+
+    def values(self, key: str) -> list[Value]:
+        """All values of a key in small letters, the one that counts last."""
+        return list(self._values.get(key, ()))
+
+    def boolean(self, key: str) -> bool | None:
+        """The truth of a key's last value; `None` if there is no value.
+
+        Raises `ValueError` if its text is none of the usual words.
+        """
+        values = self._values.get(key)
+        if not values:
+            return None
+        text = values[-1].text
+        word = text.lower() if text else text
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+        raise ValueError(f"{key} is {text!r}, which is neither true nor false")
