@@ -39,8 +39,23 @@ FIXED = {
     "TZ": "UTC",
 }
 
-LEAKS = ("GIT_", "GITSTORE_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLICOLOR")
+LEAKS = (
+    "GIT_",
+    "GITSTORE_",
+    "PYTHON",
+    "XDG_",
+    "LC_",
+    "LANG",
+    "COLUMNS",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+)
 """Starts of the names of variables that would make a test depend on who runs it, and where."""
+
+# Without compiled modules, each Python process that a test starts would compile gitstore anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A second git, newer than the system's, which all tests run then: `make compat` is for that.
 if "GITSTORE_TEST_GIT" in os.environ:

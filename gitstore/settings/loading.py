@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from gitstore.errors import BadSettings, NotAModel
@@ -17,6 +18,7 @@ FILE_NAME = "settings.yaml"
 MAX_PROBLEMS = 100
 
 
+@lru_cache(maxsize=32)  # one command meets the same settings in the working copy, a commit and snapshots
 def parse(content: bytes, source: str = FILE_NAME) -> Settings:
     """The settings that `content` holds, with the defaults filled in.
 
