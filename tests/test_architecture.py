@@ -6,9 +6,8 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import gitstore
 
@@ -59,13 +58,20 @@ def layer(module: str) -> int:
     return next(level for level, rooms in enumerate(LAYERS) if room(module) in rooms)
 
 
-def tree(module: str) -> ast.Module:
-    return ast.parse(MODULES[module].read_bytes())
+@cache
+def nodes(module: str) -> tuple[ast.AST, ...]:
+    """All of a module's syntax tree, the module itself first."""
+    return tuple(ast.walk(ast.parse(MODULES[module].read_bytes())))
 
 
-def imports(module: str) -> Iterator[str]:
+@cache
+def imports(module: str) -> frozenset[str]:
     """Dotted names that a module imports, anywhere in it; of a package, the module that is meant."""
-    for node in ast.walk(tree(module)):
+    return frozenset(_imports(module))
+
+
+def _imports(module: str) -> Iterator[str]:
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -81,13 +87,16 @@ def test_there_is_something_to_look_at() -> None:
     assert expected <= MODULES.keys()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_upward_only(module: str) -> None:
-    for imported in imports(module):
-        if imported.split(".")[0] == "gitstore" and imported != "gitstore":
-            assert imported in MODULES, f"{module} imports {imported}, which is not there"
-            assert layer(imported) <= layer(module), f"{module} imports {imported}"
-            assert (room(module), room(imported)) not in APART, f"{module} imports {imported}"
+def test_imports_point_upward_only() -> None:
+    ours = [
+        (module, imported)
+        for module in MODULES
+        for imported in imports(module)
+        if imported.split(".")[0] == "gitstore" and imported != "gitstore"
+    ]
+    assert [(module, imported) for module, imported in ours if imported not in MODULES] == []
+    assert [(module, imported) for module, imported in ours if layer(imported) > layer(module)] == []
+    assert [(module, imported) for module, imported in ours if (room(module), room(imported)) in APART] == []
 
 
 def test_the_objects_room_alone_knows_git() -> None:
@@ -100,10 +109,15 @@ def test_the_objects_room_alone_knows_git() -> None:
             assert "subprocess" not in found, module
 
 
+def whole(module: str) -> ast.Module:
+    (found,) = (node for node in nodes(module) if isinstance(node, ast.Module))
+    return found
+
+
 def attributes(module: str, owner: str) -> set[str]:
     return {
         node.attr
-        for node in ast.walk(tree(module))
+        for node in nodes(module)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == owner
     }
 
@@ -111,32 +125,41 @@ def attributes(module: str, owner: str) -> set[str]:
 def calls(module: str) -> set[str]:
     return {
         node.func.id
-        for node in ast.walk(tree(module))
+        for node in nodes(module)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
 
 
-@pytest.mark.parametrize("module", [each for each in MODULES if room(each) not in ("cli", "hooks")])
-def test_only_the_command_line_prints_and_reads_the_environment(module: str) -> None:
-    worker = module.startswith("gitstore.run.worker")
-    passes_on = module == "gitstore.objects.git"  # to git, without what would lead it elsewhere
-    assert "print" not in calls(module)
-    assert worker or not attributes(module, "sys") & {"stdout", "stderr", "stdin", "argv"}
-    assert passes_on or not attributes(module, "os") & {"environ", "environb", "getenv", "putenv"}
-    assert "click" not in {imported.split(".")[0] for imported in imports(module)}
+LIBRARY = [module for module in MODULES if room(module) not in ("cli", "hooks")]
 
 
-@pytest.mark.parametrize("module", [each for each in MODULES if room(each) not in ("cli", "hooks")])
-def test_integrity_does_not_hang_on_assert(module: str) -> None:
+def test_only_the_command_line_prints_and_reads_the_environment() -> None:
+    streams, variables = {"stdout", "stderr", "stdin", "argv"}, {"environ", "environb", "getenv", "putenv"}
+    workers = {module for module in LIBRARY if module.startswith("gitstore.run.worker")}
+    assert workers
+    assert [module for module in LIBRARY if "print" in calls(module)] == []
+    assert [
+        module for module in LIBRARY if attributes(module, "sys") & streams and module not in workers
+    ] == []
+    passing_on = "gitstore.objects.git"  # to git, without what would lead it elsewhere
+    reading = [module for module in LIBRARY if attributes(module, "os") & variables]
+    assert [module for module in reading if module != passing_on] == []
+    assert [module for module in LIBRARY if "click" in {name.split(".")[0] for name in imports(module)}] == []
+
+
+def test_integrity_does_not_hang_on_assert() -> None:
     """`python -O` takes every assert away."""
-    lines = [node.lineno for node in ast.walk(tree(module)) if isinstance(node, ast.Assert)]
-    assert lines == []
+    asserts = [
+        (module, node.lineno) for module in LIBRARY for node in nodes(module) if isinstance(node, ast.Assert)
+    ]
+    assert asserts == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_are_short_and_say_what_they_are(module: str) -> None:
-    assert len(MODULES[module].read_text().splitlines()) < LONGEST
-    assert ast.get_docstring(tree(module)) or not MODULES[module].read_text().strip()
+def test_modules_are_short_and_say_what_they_are() -> None:
+    texts = {module: path.read_text() for module, path in MODULES.items()}
+    assert [module for module, text in texts.items() if len(text.splitlines()) >= LONGEST] == []
+    silent = [module for module in MODULES if not ast.get_docstring(whole(module)) and texts[module].strip()]
+    assert silent == []
 
 
 def test_the_worker_runs_in_an_environment_without_gitstore_s_dependencies() -> None:
