@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 LIVES ?= 300
+EXAMPLES ?= 1000
 FAULTS ?= 0
 
-.PHONY: help setup demo test users check lint types format docs bench kill settings compat faults flips life clean
+.PHONY: help setup demo test users check lint types format docs bench kill settings compat faults flips properties life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -56,7 +57,10 @@ bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installe
 	$(BIN)/python -m tests.bench
 
 flips: $(READY)  ## flip one bit in each byte of a small repository, in turn: verify tells it, or nothing changes
-	$(PYTEST) --flips 0 tests/test_flips.py
+	$(PYTEST) --flips 0 tests/test_flips.py tests/objects/test_database.py
+
+properties: $(READY) ## what holds for any data holds for 1,000 random ones, others each time; make properties EXAMPLES=100 for fewer
+	$(PYTEST) -n auto -m hypothesis --examples $(EXAMPLES)
 
 kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
 	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/test_restore.py \

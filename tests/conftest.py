@@ -61,7 +61,7 @@ sys.dont_write_bytecode = False
 if "GITSTORE_TEST_GIT" in os.environ:
     os.environ["PATH"] = f"{Path(os.environ['GITSTORE_TEST_GIT']).parent}{os.pathsep}{os.environ['PATH']}"
 
-settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, max_examples=30)
 settings.load_profile("repeatable")
 
 real_home.forbid_writing()
@@ -78,7 +78,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--flips", type=int, default=5, metavar="N", help="flip a bit of each file and N more; 0: all"
     )
     parser.addoption("--each-setting", action="store_true", help="try each setting of git for itself")
+    parser.addoption(
+        "--examples", type=int, metavar="N", help="N random examples of each property, other ones each time"
+    )
     parser.addoption("--lives", type=int, metavar="N", help="N random lives, other ones each time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """More examples than a test run can afford, if they are asked for."""
+    if (examples := config.getoption("examples")) is not None:
+        settings.register_profile(
+            "many", deadline=None, database=None, max_examples=examples, print_blob=True
+        )
+        settings.load_profile("many")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

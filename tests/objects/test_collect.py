@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -156,32 +158,45 @@ def test_a_multi_pack_index_goes_with_the_packs_it_names(repository: Repository)
     git("multi-pack-index", "verify", cwd=repository.directory)
 
 
-@pytest.mark.parametrize("call", range(1, 9))
-def test_a_crash_at_any_removal_loses_nothing(repository: Repository, call: int) -> None:
+def test_a_crash_at_any_removal_loses_nothing(repository: Repository, tmp_path: Path) -> None:
     """Killed at each file that goes; the next collection tidies up."""
     packs(repository, [A], [B, C], [B, A])
+    killed = {call: tmp_path / f"{call}" for call in range(1, 9)}
+    for directory in killed.values():
+        shutil.copytree(repository.directory, directory)
     script = f"""
         import os, signal
         from pathlib import Path
         from gitstore.objects import collect
         from gitstore.objects.oid import Oid
         from gitstore.objects.repository import Repository
-        objects = Repository(Path({str(repository.common)!r})).objects
-        survey = collect.survey(objects)
-        plan = collect.plan(survey, {{Oid.parse({str(oid(B))!r})}})
-        calls = iter(range(1, 100))
-        unlink = Path.unlink
-        def dying(path, missing_ok=False):
-            if "gitstore-tmp" not in path.name and next(calls) == {call}:
-                os.kill(os.getpid(), signal.SIGKILL)
-            unlink(path, missing_ok=missing_ok)
-        Path.unlink = dying
-        collect.carry_out(objects, plan, survey)
+
+        def collect_and_die(directory, at):
+            objects = Repository(directory / ".git").objects
+            survey = collect.survey(objects)
+            plan = collect.plan(survey, {{Oid.parse({str(oid(B))!r})}})
+            calls = iter(range(1, 100))
+            unlink = Path.unlink
+            def dying(path, missing_ok=False):
+                if "gitstore-tmp" not in path.name and next(calls) == at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                unlink(path, missing_ok=missing_ok)
+            Path.unlink = dying
+            collect.carry_out(objects, plan, survey)
+
+        for call in range(1, 9):
+            child = os.fork()
+            if child == 0:
+                collect_and_die(Path({str(tmp_path)!r}, str(call)), call)
+                os._exit(0)
+            print(os.waitpid(child, 0)[1])
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
-    assert done.returncode == -9
-    fresh = Repository(repository.common)
-    assert fresh.objects.read(oid(B)) == (Kind.BLOB, B)
-    fsck(repository)
-    gc(fresh, [B])
-    assert held(fresh) == [{oid(B)}]
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    ends = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert ends == [str(int(signal.SIGKILL))] * len(killed)
+    for directory in killed.values():
+        fresh = Repository(directory / ".git")
+        assert fresh.objects.read(oid(B)) == (Kind.BLOB, B)
+        fsck(fresh)
+        gc(fresh, [B])
+        assert held(fresh) == [{oid(B)}]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
-import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,28 +85,21 @@ def test_a_ref_that_is_gone(repository: Repository, oids: list[Oid]) -> None:
 
 
 def test_of_many_that_swap_at_once_one_wins(repository: Repository, oids: list[Oid]) -> None:
+    """Each by a git of its own, and all of them start at the same time."""
     repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
-    script = f"""
-        import sys
-        from pathlib import Path
-        from gitstore.errors import GitstoreError
-        from gitstore.objects.oid import Oid
-        from gitstore.objects.refs import Change
-        from gitstore.objects.repository import Repository
-        refs = Repository(Path({str(repository.common)!r})).refs
-        sys.stdin.read(1)
+    others = [Repository(repository.common).refs for _ in range(4)]
+    start = threading.Barrier(len(others))
+
+    def swap(refs: Refs) -> str:
+        start.wait()
         try:
-            refs.change([Change("refs/states/x", Oid.parse("{oids[0]}"), Oid.parse("{oids[1]}"))], "swap")
+            refs.change([Change("refs/states/x", oids[0], oids[1])], "swap")
         except GitstoreError as error:
-            print(type(error).__name__)
-        else:
-            print("won")
-    """
-    command = [sys.executable, "-c", textwrap.dedent(script)]
-    started = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)
-    ]
-    found = [process.communicate("\n")[0].strip() for process in started]
+            return type(error).__name__
+        return "won"
+
+    with ThreadPoolExecutor(len(others)) as pool:
+        found = list(pool.map(swap, others))
     assert found.count("won") == 1
     assert set(found) <= {"won", "RefChanged", "Locked"}
 
