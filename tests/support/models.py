@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from gitstore import capture, creation
 from gitstore.model import Model
 from gitstore.run.cache import Cache
 from gitstore.snapshot import Snapshot
+from tests.support import copying
 from tests.support.commands import git
 
 MODEL = '''\
@@ -82,8 +82,9 @@ def make(directory: Path, name: str = "digits") -> Model:
     variables = ((key, os.environ[key]) for key in sorted(os.environ) if key.startswith("GIT_"))
     own = tuple(each for each in variables if each[0] != "GIT_CONFIG_GLOBAL")
     template = _template(name, own, Path(configuration).read_text())
-    shutil.copytree(Path(template.name, name), directory, symlinks=True)
-    git("update-index", "-q", "--refresh", cwd=directory)  # the index knows files by their inodes
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    copying.copy_tree(Path(template.name, name), directory)
+    copying.refresh_index(directory / ".git" / "index", directory)
     return Model.open(directory)
 
 
