@@ -13,7 +13,7 @@ from gitstore import export, snapshot, verify
 from gitstore.diffing import diff
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.model import Model
-from gitstore.objects import commit, limits, parts, tag, tree
+from gitstore.objects import commit, limits, parts, stored, tag, tree
 from gitstore.objects.database import TooLarge
 from gitstore.objects.deflate import deflate
 from gitstore.objects.oid import Kind, Oid
@@ -156,6 +156,51 @@ def test_a_delta_of_something_large(
             path.unlink()
         for each in contents:
             git(*words, cwd=repository.directory, stdin=each)
+
+
+def test_a_delta_that_says_it_is_large_itself(repository: Repository) -> None:
+    """What it makes may be small: the instructions are inflated first."""
+    base, content = Oid.of(Kind.BLOB, b"base"), b"result"
+    delta = bytes([4, len(content), len(content)]) + content
+    with PackWriter(repository.common / "objects" / "pack") as writer:
+        writer.append(base, entry_header(Kind.BLOB, 4) + deflate(b"base"))
+        start = entry_header(7, limits.IN_MEMORY + 1) + base  # type: ignore[arg-type]
+        writer.append(Oid.of(Kind.BLOB, content), start + deflate(delta))
+        writer.finish()
+    repository.objects.refresh()
+    with pytest.raises(TooLarge, match="it is a delta that takes an object of 268,435,457 bytes to read"):
+        repository.objects.read(Oid.of(Kind.BLOB, content))
+
+
+@pytest.mark.parametrize("where", ["code", "states/initial"])
+def test_more_files_on_disk_than_can_be_read_back(
+    model: Model, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(limits, "PATHS", 10)
+    folder = model.directory / where / "folder"
+    folder.mkdir()
+    for number in range(10 - len(list(folder.parent.iterdir()))):
+        (folder / str(number)).touch()
+    v1 = take(model, "v1")
+    stored.check_paths(v1.repository.objects, v1.code, joined=False)
+    stored.check_paths(v1.repository.objects, v1.state, joined=True)
+    (folder / "more").touch()
+    with pytest.raises(GitstoreError, match="over 10 files and directories, more than a snapshot can hold"):
+        take(model, "v2")
+
+
+def test_what_could_not_be_read_back_is_not_written(
+    model: Model, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    for number in range(40):
+        (model.directory / "states" / "initial" / str(number)).touch()
+    with monkeypatch.context() as patch:
+        patch.setitem(limits._INNER, Kind.TREE, 1000)
+        done = run("snapshot", "v1", cwd=model.directory)
+    assert (done.code, "states/initial: its tree object would have" in done.stderr) == (1, True), done
+    with pytest.raises(GitstoreError, match="its tag object would have"):
+        take(model, "v1", message="x" * limits.TAG)
+    assert again(model).repository.refs.get("refs/tags/v1") is None
 
 
 def test_a_large_file_of_code_is_streamed(model: Model, v1: Snapshot, tmp_path: Path) -> None:

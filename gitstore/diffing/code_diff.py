@@ -16,13 +16,16 @@ from typing import NamedTuple
 
 from gitstore import code_capture
 from gitstore.diffing import change
+from gitstore.errors import GitstoreError
 from gitstore.model import CODE, LOCK, Model
-from gitstore.objects import staging, stored
+from gitstore.objects import limits, staging, stored
+from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.snapshot import Snapshot
+from gitstore.units import format_size
 
 _KINDS = {"A": "added", "D": "removed"}
 
@@ -51,16 +54,19 @@ def compare(
     """Compare a snapshot's code with another's, or with what a snapshot of a model would take.
 
     Paths begin with `code/`, as in a snapshot, wherever a working copy has its code. Renames are told
-    in the text only. Raises `GitstoreError` for a nested repository in a working copy.
+    in the text only. A file over 8 MiB is compared as one that is no text. Raises `GitstoreError` for a
+    nested repository in a working copy, and for more text than is compared.
     """
     for snapshot in (before, after):
         if isinstance(snapshot, Snapshot):
             stored.check_paths(snapshot.repository.objects, snapshot.code, joined=False)
     with _view(before, after) as view:
-        files = tuple(_files(view.diff("--raw", "--numstat", "--no-renames", "-z")))
-        if not files:
+        raw = view.diff("--raw", "--no-renames", "-z")
+        if not raw:
             return CodeDiff((), b"")
-        form = ("--find-renames", "--patch" if patch else "--stat")
+        renames = _check_amount(view, raw)
+        files = tuple(_files(view.diff("--raw", "--numstat", "--no-renames", "-z")))
+        form = (renames, "--patch" if patch else "--stat")
         coloured = view.diff(*form, "--color=always") if colour else None
         return CodeDiff(files, view.diff(*form, "--color=never"), coloured)
 
@@ -92,30 +98,39 @@ def _named(code: Mapping[PurePosixPath, FileEntry], lock: Oid | None) -> dict[st
 
 
 class _View(NamedTuple):
-    """Two trees, and the repository and the environment in which git has both."""
+    """Two trees, the repository and the environment in which git has both, and all their objects."""
 
     repository: Repository
     variables: Mapping[str, str]
     before: Oid
     after: Oid
+    databases: tuple[ObjectDatabase, ...]
 
     def diff(self, *options: str) -> bytes:
         # The plumbing: git diff would run programs that the user's configuration names, and heed diff.*.
-        # core.bigFileThreshold of our repositories would make text of 256 KiB binary: this is git's default.
-        command = ("-c", "core.bigFileThreshold=512m", "diff-tree", "-r", *options)
+        # core.bigFileThreshold of our repositories would make text of 256 KiB binary, and git's own default,
+        # 512 MiB, is for machines with 40 GiB of memory.
+        command = ("-c", f"core.bigFileThreshold={limits.DIFFED_FILE}", "diff-tree", "-r", *options)
         trees = (str(self.before), str(self.after))
         return self.repository.git(*command, *trees, "--", CODE, LOCK, variables=self.variables)
+
+    def size(self, oid: Oid) -> int:
+        """The bytes of a blob. Raises `Corrupt` if it is missing or broken."""
+        return next((each for each in self.databases if oid in each), self.databases[0]).size(oid)
 
 
 @contextmanager
 def _view(before: Snapshot, after: Snapshot | Model) -> Iterator[_View]:
     if isinstance(after, Snapshot):
         borrowed = staging.borrowing(before.repository)
-        yield _View(after.repository, borrowed, before.tree, after.tree)
+        both = (after.repository.objects, before.repository.objects)
+        yield _View(after.repository, borrowed, before.tree, after.tree, both)
         return
     repository = after.repository
     with repository.reading(), staging.quarantine(repository, before.repository) as (objects, variables):
-        yield _View(repository, variables, before.tree, _tree(after, objects, variables))
+        tree = _tree(after, objects, variables)
+        all_three = (repository.objects, before.repository.objects, ObjectDatabase(objects))
+        yield _View(repository, variables, before.tree, tree, all_three)
 
 
 def _tree(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid:
@@ -145,6 +160,28 @@ def _write_tree(repository: Repository, variables: Mapping[str, str], content: b
     """Store a tree in a quarantine."""
     write = ("hash-object", "-w", "-t", "tree", "--stdin")
     return Oid.parse(repository.git(*write, stdin=content, variables=variables).decode().strip())
+
+
+def _check_amount(view: _View, raw: bytes) -> str:
+    """Return the option with which git shall find renames in what `git diff --raw -z` lists.
+
+    Of files that may be similar it reads all, whatever their size: large ones must be equal. Raises
+    `GitstoreError` if there is too much text.
+    """
+    total, largest = 0, 0
+    for word in raw.decode("utf-8", "surrogateescape").split("\0"):
+        if word.startswith(":"):
+            _, _, *oids, status = word.split(" ")
+            sizes = [view.size(Oid.parse(oid)) for oid in oids if oid.strip("0")]
+            total += sum(size for size in sizes if size <= limits.DIFFED_FILE)
+            largest = max(largest, *sizes) if status in _KINDS else largest
+    if total > limits.DIFFED:
+        raise GitstoreError(
+            f"the files of code that differ have {format_size(total)}; at most {format_size(limits.DIFFED)}"
+            " are compared line by line",
+            "git diff --stat compares single directories, after -- and their paths",
+        )
+    return "--find-renames" if largest <= limits.DIFFED_FILE else "--find-renames=100%"
 
 
 def _files(listed: bytes) -> Iterator[CodeChange]:

@@ -108,7 +108,7 @@ def _sift(
     reads = [(file.path, _read(file, writer, cache, progress)) for file in unknown]
     writer.settle()
     for path, read in reads:
-        entry = read.finish(writer)
+        entry = read.finish(writer, path)
         values[path] = of(read, entry)
         if read.trusted and not read.is_attributes:
             cache.put(read.stamp, entry[1])
@@ -151,12 +151,12 @@ class _Read(NamedTuple):
     sizes: list[int]
     is_attributes: bool
 
-    def finish(self, writer: ObjectHasher) -> tuple[Mode, Oid]:
+    def finish(self, writer: ObjectHasher, path: Path) -> tuple[Mode, Oid]:
         """The mode and id of the file's entry, once its blobs are written."""
         if self.stamp.size < parts.LARGE and not self.is_attributes:
             return Mode.FILE, self.blobs[0]
         named = (TreeEntry(Mode.FILE, parts.part_name(i), oid) for i, oid in enumerate(self.blobs))
-        return Mode.TREE, writer.add(Kind.TREE, tree.encode(named))
+        return Mode.TREE, writer.add(Kind.TREE, tree.encode(named), path=path)
 
 
 def _read(source: SourceFile, writer: ObjectHasher, cache: StatCache, progress: Progress) -> _Read:
@@ -242,4 +242,4 @@ def add_trees(listing: Listing, entries: dict[Path, tuple[Mode, Oid]], writer: O
     for name, directory in listing.directories.items():
         if next(directory.walk(), None) is not None:
             found.append(TreeEntry(Mode.TREE, name, add_trees(directory, entries, writer)))
-    return writer.add(Kind.TREE, tree.encode(found))
+    return writer.add(Kind.TREE, tree.encode(found), path=listing.path or "these files")

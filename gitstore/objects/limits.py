@@ -6,6 +6,7 @@ looked at before memory is taken. Contents that may be larger, files of code and
 
 from __future__ import annotations
 
+from gitstore.errors import GitstoreError
 from gitstore.objects.oid import Kind
 from gitstore.objects.parts import PART_MAX
 
@@ -24,12 +25,23 @@ DEEPEST = 256
 """Directories below one another: nobody's are deeper, but a hostile tree's may be."""
 
 PATHS = 1_000_000
-"""Files and directories in one tree, counted as often as they would be on disk."""
+"""Files and directories in one tree, counted as often as they would be on disk. Writers refuse more, too."""
 
 PARTS = 4_000_000
 """Parts of all files in one tree, counted likewise: 4 TB of weights."""
 
+DIFFED_FILE = 8 * MIB
+"""A larger file of code is compared as git compares what is no text: git takes 80 times a text's bytes."""
+
+DIFFED = 1024 * MIB
+"""All files of code of which the lines are compared."""
+
 _INNER = {Kind.TAG: TAG, Kind.COMMIT: COMMIT, Kind.TREE: TREE}
+_SMALLER = {
+    Kind.TAG: "shorten the message",
+    Kind.COMMIT: "shorten the message",
+    Kind.TREE: "spread the files over several directories, or cut a file of terabytes in two",
+}
 
 
 class TooMuch(ValueError):
@@ -41,3 +53,23 @@ def check(kind: Kind, size: int, at_most: int) -> None:
     limit = _INNER.get(kind, at_most)
     if size > limit:
         raise TooMuch(f"it is a {kind.name.lower()} of {size:,} bytes, where at most {limit:,} are read")
+
+
+def check_paths(count: int, directory: object) -> None:
+    """Raise `GitstoreError` if a directory on disk has more files and directories than can be read back."""
+    if count > PATHS:
+        raise GitstoreError(
+            f"{directory} has over {PATHS:,} files and directories, more than a snapshot can hold",
+            "put many small files into one archive, or move away what does not belong there",
+        )
+
+
+def check_new(kind: Kind, size: int, path: object) -> None:
+    """Raise `GitstoreError` for a new inner object of `size` bytes that could not be read back."""
+    limit = _INNER.get(kind)
+    if limit is not None and size > limit:
+        raise GitstoreError(
+            f"{path}: its {kind.name.lower()} object would have {size:,} bytes;"
+            f" at most {limit:,} can be read again",
+            _SMALLER[kind],
+        )

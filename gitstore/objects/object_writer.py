@@ -9,7 +9,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from gitstore.objects import stored
+from gitstore.objects import limits, stored
 from gitstore.objects.cores import core_count
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.deflate import deflate, deflate_stream
@@ -60,8 +60,12 @@ class ObjectHasher:
         """Whether neither a tree nor what it names need be added again."""
         return True
 
-    def add(self, kind: Kind, content: bytes) -> Oid:
-        """Add one object now."""
+    def add(self, kind: Kind, content: bytes, *, path: object = "this") -> Oid:
+        """Add one object now.
+
+        Raises `GitstoreError`, which names `path`, for a tree, commit or tag too large to be read back.
+        """
+        limits.check_new(kind, len(content), path)
         encoded = self._encode(kind, content)
         self._append(encoded)
         return encoded.oid
@@ -138,8 +142,9 @@ class ObjectWriter(ObjectHasher):
     def add_apart(self, kind: Kind, content: bytes) -> Oid:
         """Add one object that a large pack shall not have, so that others may need all of that pack.
 
-        It stands for something that they do not need: a state's name, a snapshot's.
+        It stands for something that they do not need: a state's name, a snapshot's. Raises like `add`.
         """
+        limits.check_new(kind, len(content), "this")
         encoded = self._encode(kind, content)
         if encoded.entry is not None and encoded.oid not in self._added:
             self._apart[encoded.oid] = encoded.entry

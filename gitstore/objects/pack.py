@@ -206,7 +206,7 @@ class Pack:
                 base, result, back, oid = pack_format.parse_delta(data, length)
             except ValueError as error:
                 raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
-            largest = max(largest, base, result)
+            largest = max(largest, base, result, size)  # the delta itself is inflated, too
             at = self.index.find(oid) if oid is not None else None
             if back > offset - pack_format.PACK_HEADER_SIZE or (oid is not None and at is None):
                 break

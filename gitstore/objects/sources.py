@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import parts, tree
+from gitstore.objects import limits, parts, tree
 from gitstore.objects.stat_cache import Stamp
 from gitstore.objects.stored import DEEPEST
-from gitstore.quoting import quoted
+from gitstore.quoting import quoted, shown
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def scan(directory: Path) -> Listing:
     """List all files below a directory, following links.
 
     Raises `GitstoreError` that names the path of a dangling link, a directory loop, a socket, device
-    or pipe, a reserved name, what cannot be read, or too many links to the same directories.
+    or pipe, a reserved name, what cannot be read, too many links to the same directories, or too many files.
     """
     return _Scan().directory(directory)
 
@@ -149,12 +149,13 @@ class _Scan:
         if identity in ancestors:
             raise GitstoreError(f"{path} leads back to a directory it lies in", "remove the link")
         if len(ancestors) > DEEPEST:
-            raise GitstoreError(f"{path} lies more than {DEEPEST} directories deep", "move it up")
+            raise GitstoreError(f"{shown(str(path))} lies more than {DEEPEST} directories deep", "move it up")
         if identity in self._sizes and not again:
             again = True
             self._count_again(path, self._sizes[identity])
-        listing, before = Listing({}, {}, path), self._entries
-        for name in _names(path):
+        listing, before, names = Listing({}, {}, path), self._entries, _names(path)
+        limits.check_paths(self._entries + len(names), path)  # before each is looked at
+        for name in names:
             self.enter(listing, path / name, os.fsencode(name), (*ancestors, identity), again=again)
         self._sizes[identity] = self._entries - before
         return listing
@@ -170,6 +171,7 @@ class _Scan:
     ) -> None:
         """Add what is at a path to a listing."""
         self._entries += 1
+        limits.check_paths(self._entries, path.parent)
         _check_name(path, name)
         status = _status(path)
         if stat.S_ISDIR(status.st_mode):

@@ -80,7 +80,7 @@ def stage(
         code_rules.check_conversions(found, converted)
         files = _entries(found, raw, converted)
     warnings = tuple(code_rules.warnings(found, converted))
-    return Staged(_add_trees(files, writer), found.size, files, warnings, found)
+    return Staged(_add_trees(files, writer, code), found.size, files, warnings, found)
 
 
 def listing(
@@ -118,7 +118,7 @@ def code_tree(
     with ObjectWriter(repository.objects, objects / "pack") as writer:
         raw = _read(found, writer)
         with _converted(found, raw, writer) as converted:
-            oid = _add_trees(_entries(found, raw, converted), writer)
+            oid = _add_trees(_entries(found, raw, converted), writer, code)
         writer.finish()
     return oid
 
@@ -195,8 +195,8 @@ def _entries(
     return entries | found.sparse
 
 
-def _add_trees(files: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter) -> Oid:
-    """Add the trees of files; returns the outermost."""
+def _add_trees(files: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter, at: PurePosixPath) -> Oid:
+    """Add the trees of files below the directory `at`; returns the outermost."""
     entries = []
     below: dict[str, dict[PurePosixPath, FileEntry]] = defaultdict(dict)
     for path, (mode, oid) in files.items():
@@ -205,8 +205,8 @@ def _add_trees(files: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter) -
         else:
             entries.append(TreeEntry(mode, os.fsencode(path.name), oid))
     for name, inner in below.items():
-        entries.append(TreeEntry(Mode.TREE, os.fsencode(name), _add_trees(inner, writer)))
-    return writer.add(Kind.TREE, tree.encode(entries))
+        entries.append(TreeEntry(Mode.TREE, os.fsencode(name), _add_trees(inner, writer, at / name)))
+    return writer.add(Kind.TREE, tree.encode(entries), path=at)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import chain
@@ -76,10 +77,11 @@ def parse(content: bytes) -> list[TreeEntry]:
     entries = parse_loosely(content)
     names = [entry.name for entry in entries]
     if len(set(names)) != len(names):
-        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        twice = next(name for name, times in Counter(names).items() if times > 1)
         raise ValueError(f"it has {quoted(os.fsdecode(twice))} twice")
     if b"" in names or b"/" in b"".join(names):
-        raise ValueError("it has a name that is no file name")
+        name = next(name for name in names if name == b"" or b"/" in name)
+        raise ValueError(f"it has {quoted(os.fsdecode(name))}, which is no file name")
     ordered = [_place(entry) for entry in entries]
     if ordered != sorted(ordered):
         raise ValueError("its entries are not in order")

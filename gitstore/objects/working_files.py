@@ -7,6 +7,7 @@ with a mere warning, directories that it cannot open, and it believes flags of i
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -15,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from gitstore import quoting
 from gitstore.errors import GitstoreError
 from gitstore.layout import BESIDE_CODE, TOP
-from gitstore.objects import git
+from gitstore.objects import git, limits
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import FileChanged
@@ -197,6 +199,7 @@ class _Walk:
     found: WorkingFiles
     ignored: _Ignored
     _unreadable: dict[str, OSError] = field(default_factory=dict)
+    _paths: int = 0
 
     def files(self) -> Iterator[tuple[PurePosixPath, os.stat_result]]:
         """The files, with their status. Raises `GitstoreError` at the end for what cannot be read."""
@@ -231,8 +234,10 @@ class _Walk:
                     continue
                 if stat.S_ISDIR(status.st_mode):
                     waiting.append((name, path / entry.name, taken and name not in self.ignored.collapsed))
+                    self._count(taken=taken)
                 elif taken and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
                     self._check_depth(path / entry.name)
+                    self._count(taken=taken)
                     yield path / entry.name, status
 
     def _entries(self, shown: str) -> list[os.DirEntry[str]]:
@@ -252,9 +257,13 @@ class _Walk:
             self._unreadable[shown] = error
             return None
 
+    def _count(self, *, taken: bool) -> None:
+        self._paths += taken
+        limits.check_paths(self._paths, self.found.directory)
+
     def _check_depth(self, path: PurePosixPath) -> None:
         if len(path.parts) > DEEPEST:
-            at = self.found.at.joinpath(*path.parts[: DEEPEST + 1])
+            at = quoting.shown(str(self.found.at.joinpath(*path.parts[: DEEPEST + 1])))
             raise GitstoreError(f"{at} lies more than {DEEPEST} directories deep", "move it up")
 
 
@@ -273,7 +282,10 @@ def nested(path: PurePosixPath) -> GitstoreError:
 
 def unreadable(path: PurePosixPath, error: OSError) -> GitstoreError:
     """The error for code that cannot be read, so that a snapshot would lack it."""
-    return GitstoreError(f"{path}: {error.strerror}", "make it readable, or make git ignore it")
+    name = quoting.shown(str(path))
+    if error.errno == errno.ENAMETOOLONG:
+        return GitstoreError(f"{name}: {error.strerror}", "move it up, or make git ignore it")
+    return GitstoreError(f"{name}: {error.strerror}", "make it readable, or make git ignore it")
 
 
 def _ask(repository: Repository, *arguments: str) -> list[str]:

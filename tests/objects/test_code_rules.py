@@ -67,7 +67,7 @@ def test_what_git_takes_is_taken(bare: Bare, fsck: Fsck) -> None:
         ({b".gitmodules": (b"100644", b"x")}, "is a name that git gives a meaning to"),
         ({b".GIT": (b"100644", b"x")}, "is a name that git keeps for itself"),
         ({b"..": (b"100644", b"x")}, "is not a file name"),
-        ({b"a/b": (b"100644", b"x")}, "it has a name that is no file name"),
+        ({b"a/b": (b"100644", b"x")}, "it has 'a/b', which is no file name"),
         ({b"n" * 300: (b"100644", b"x")}, "is longer than 255 bytes"),
         ({b"m": (b"160000", b"x")}, "is neither file, link nor directory"),
         ({b"out": (b"120000", b"../../settings.yaml")}, "outside"),

@@ -19,6 +19,7 @@ from gitstore.objects.sources import (
     scan,
     scan_each,
 )
+from gitstore.quoting import quoted
 from tests.support.failing import fails
 from tests.support.files import Tree, make
 
@@ -53,7 +54,7 @@ def test_directories_nested_without_end(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["d"] * 300)
     deep.mkdir(parents=True)
     too_deep = tmp_path.joinpath(*["d"] * (stored.DEEPEST + 1))
-    with fails(f"{too_deep} lies more than 256 directories deep", hint="move it up"):
+    with fails(f"{quoted(str(too_deep))} lies more than 256 directories deep", hint="move it up"):
         scan(tmp_path)
 
 

@@ -16,6 +16,7 @@ from gitstore.objects.repository import Repository
 from gitstore.objects.sources import FileChanged
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
+from gitstore.quoting import quoted
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.failing import fails
@@ -329,7 +330,7 @@ def test_directories_nested_without_end(model: Repository) -> None:
     deep.mkdir(parents=True)
     (deep / "f").touch()
     shown = "/".join(["code", *["d"] * (stored.DEEPEST + 1)])
-    refuse(model, f"{shown} lies more than 256 directories deep", "move it up")
+    refuse(model, f"{quoted(shown)} lies more than 256 directories deep", "move it up")
 
 
 @pytest.mark.parametrize("name", [".gitattributes", ".GITATTRIBUTES", "gitatt~1", ".gitattributes "])

@@ -66,7 +66,7 @@ def test_a_name_that_no_tree_can_hold(
     repository: Repository, x: Oid, name: bytes, mode: str, joined: bool
 ) -> None:
     root = tree(repository, (mode, name, tree(repository) if mode == "40000" else x))
-    with fails(f"tree {root} is malformed: it has a name that is no file name", Corrupt):
+    with fails(f"tree {root} is malformed: it has {name.decode()!r}, which is no file name", Corrupt):
         listed(repository, root, joined=joined)
 
 
