@@ -29,7 +29,7 @@ def refresh_index(index: Path, top: Path) -> None:
     assert content[:8] == b"DIRC\0\0\0\2", f"{index} has another format"
     for start, path in _entries(content):
         file = top / os.fsdecode(path)
-        if _blob(file) == content[start + 40 : start + 60]:
+        if _blob(file) == bytes(content[start + 40 : start + 60]):
             content[start : start + _STAT.size] = _stat(file, bytes(content[start + 24 : start + 28]))
     content[-20:] = hashlib.sha1(content[:-20], usedforsecurity=False).digest()
     index.write_bytes(content)
