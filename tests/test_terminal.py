@@ -12,7 +12,7 @@ from gitstore import state
 from gitstore.cli import differences, output, terminal
 from gitstore.model import Model
 from gitstore.quoting import harmless
-from tests.support.commands import GITSTORE, Git, Gitstore, Run
+from tests.support.commands import Git, Gitstore, Run
 from tests.support.models import put, take
 from tests.support.screens import screen
 
@@ -49,7 +49,7 @@ class TestNothingIsObeyed:
         ],
     )
     def test_on_a_terminal(self, model: Model, command: str) -> None:
-        printed = screen([GITSTORE, "--no-pager", *command.split()], model.directory)
+        printed = screen("--no-pager", *command.split(), cwd=model.directory)
         assert obeyed(printed) == []
         assert printed
 
@@ -68,7 +68,7 @@ class TestNothingIsObeyed:
             "        raise ValueError(EVIL)\n"
             "    def evaluate(self, values): pass\n"
         )
-        printed = screen([GITSTORE, "evaluate", "-p", "values=[1]"], model.directory)
+        printed = screen("evaluate", "-p", "values=[1]", cwd=model.directory, installed=True)
         assert set(obeyed(printed)) <= {"\r"}
         assert b"printed \\x1b]0;owned\\x07" in printed
         assert b"written\\x1b" in printed
@@ -116,25 +116,25 @@ class TestPagerAndColours:
     @pytest.mark.parametrize("command", ["list", "log", "show v1", "diff v1 --no-progress"])
     def test_the_pager_of_git(self, directory: Path, command: str) -> None:
         (directory / "code" / "more.py").write_text("")
-        lines = screen([GITSTORE, *command.split()], directory).splitlines()
+        lines = screen(*command.split(), cwd=directory).splitlines()
         assert lines
         assert all(line.startswith(b"PAGED ") for line in lines)
-        assert b"PAGED" not in screen([GITSTORE, "--no-pager", *command.split()], directory)
+        assert b"PAGED" not in screen("--no-pager", *command.split(), cwd=directory)
 
     @pytest.mark.usefixtures("pager")
     def test_variables_come_first_and_neither_json_nor_pipes_are_paged(
         self, directory: Path, gitstore: Gitstore
     ) -> None:
-        assert b"PAGED" not in screen([GITSTORE, "list"], directory, {"GIT_PAGER": "cat"})
-        assert b"PAGED" not in screen([GITSTORE, "list", "--json"], directory)
+        assert b"PAGED" not in screen("list", cwd=directory, variables={"GIT_PAGER": "cat"})
+        assert b"PAGED" not in screen("list", "--json", cwd=directory)
         assert "PAGED" not in gitstore("list", cwd=directory).stdout
 
     def test_a_pager_that_is_not_there(self, directory: Path) -> None:
-        printed = screen([GITSTORE, "list"], directory, {"GIT_PAGER": "no-such-pager"})
+        printed = screen("list", cwd=directory, variables={"GIT_PAGER": "no-such-pager"})
         assert b"warning: the pager no-such-pager cannot be started" in printed
 
     def test_a_reader_who_stops(self, directory: Path) -> None:
-        assert screen([GITSTORE, "show", "v1"], directory, {"GIT_PAGER": "true"}) == b""
+        assert screen("show", "v1", cwd=directory, variables={"GIT_PAGER": "true"}) == b""
 
     @pytest.mark.parametrize(
         ("setting", "variables", "coloured"),
@@ -157,7 +157,7 @@ class TestPagerAndColours:
         if setting:
             git("config", *setting, cwd=directory)
         (directory / "code" / "model.py").write_text("")
-        printed = screen([GITSTORE, "--no-pager", "diff", "v1", "--no-progress"], directory, variables)
+        printed = screen("--no-pager", "diff", "v1", "--no-progress", cwd=directory, variables=variables)
         assert bool(COLOUR.search(printed)) is coloured
 
 
@@ -194,7 +194,7 @@ class TestHints:
 
 def test_verify_counts_objects(model: Model) -> None:
     take(model, "v1")
-    printed = screen([GITSTORE, "verify"], model.directory).decode()
+    printed = screen("verify", cwd=model.directory).decode()
     assert re.search(r"verify objects .*?(\d+) / \1\D", printed, re.DOTALL)
     assert "/s" not in printed
 
@@ -213,5 +213,5 @@ def test_bars_have_totals(model: Model, git: Git) -> None:
         ("derive v2 even --state ../out", "save initial"),
         ("gc --prune-vanished", "gc"),
     ):
-        printed = screen([GITSTORE, *command.split()], model.directory).decode()
+        printed = screen(*command.split(), cwd=model.directory).decode()
         assert re.search(rf"{label} .*?[\d.]+ (K|M)?i?B / [\d.]+ (K|M)?i?B", printed, re.DOTALL), printed

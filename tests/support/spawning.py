@@ -3,15 +3,18 @@
 To load Python, pygit2 and gitstore takes longer than most commands. Each test process starts one server,
 which imports gitstore and then does nothing but fork. Everything else is as with the installed program: a
 process with an environment, a current directory and standard streams of its own, and an exit code.
+`stand_ins` are programs that do the same, for shells, git and its hooks, which start programs by their path.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import json
+import gc
+import marshal
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,12 +24,13 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from tests.support.commands import Outcome
 
 _ROOT = Path(__file__).parents[2]
 _SERVE = "from tests.support.spawning import serve; serve()"
+_STAND_IN = Path(__file__).with_name("stand_in.py")
 _REQUEST = 1 << 20  # bytes of one request at the most
 _LOST = 255
 
@@ -97,9 +101,26 @@ def _all_of(descriptor: int) -> str:
     return content.decode(errors="surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def start(*arguments: str, cwd: Path, stdin: str = "", variables: Mapping[str, str] | None = None) -> Process:
-    """Start gitstore. Its environment is this process's, and `variables`."""
-    request = {"arguments": arguments, "cwd": str(cwd), "environment": {**os.environ, **(variables or {})}}
+def start(
+    *arguments: str,
+    cwd: Path,
+    stdin: str = "",
+    variables: Mapping[str, str] | None = None,
+    terminal: int | None = None,
+) -> Process:
+    """Start gitstore. Its environment is this process's, and `variables`.
+
+    Its streams are at `terminal`, a descriptor, if that is given; then `communicate` gives nothing.
+    """
+    request = {
+        "arguments": ["gitstore", *arguments],
+        "environment": {
+            **os.environb,
+            **{os.fsencode(k): os.fsencode(v) for k, v in (variables or {}).items()},
+        },
+        "streams": [0, 1, 2],
+    }
+    directory = os.open(cwd, os.O_RDONLY | os.O_DIRECTORY)
     reading, writing = os.pipe()
     with (
         tempfile.TemporaryFile("w+") as given,
@@ -108,9 +129,12 @@ def start(*arguments: str, cwd: Path, stdin: str = "", variables: Mapping[str, s
     ):
         given.write(stdin)
         given.seek(0)
-        streams = [given.fileno(), output.fileno(), error.fileno(), writing]
-        socket.send_fds(_server(os.getpid()), [json.dumps(request).encode()], streams)
+        own = [given.fileno(), output.fileno(), error.fileno()]
+        streams = own if terminal is None else [terminal] * 3
+        way = _server(os.getpid()).way
+        socket.send_fds(way, [marshal.dumps(request)], [writing, directory, *streams])
         os.close(writing)
+        os.close(directory)
         return Process(reading, os.dup(output.fileno()), os.dup(error.fileno()))
 
 
@@ -121,40 +145,76 @@ def gitstore(*arguments: str, cwd: Path, stdin: str = "") -> Outcome:
     return Outcome(process.wait(), stdout, stderr)
 
 
+def stand_ins() -> Path:
+    """A directory with the programs gitstore, git-gitstore and python, which last as long as this process.
+
+    python is this one, but where it is called to run gitstore it is a fork of the server, too. In a process
+    group, a session and at a terminal is who was started; a signal to that reaches the fork.
+    """
+    return _server(os.getpid()).programs
+
+
+class _Server(NamedTuple):
+    """The way to a server, which ends when nobody holds the other end any more."""
+
+    way: socket.socket
+    programs: Path
+
+
 @cache
-def _server(_owner: int) -> socket.socket:
-    """The way to the server of this process, which ends when nobody holds the other end any more."""
+def _server(_owner: int) -> _Server:
+    """The server of this process."""
+    directory = Path(tempfile.mkdtemp(prefix="gitstore-programs-"))
+    atexit.register(shutil.rmtree, directory)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _REQUEST)
-    with theirs:
+    with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(directory / "server"))
+        listening.listen(16)
         process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE], cwd=_ROOT, stdin=theirs.fileno(), stdout=subprocess.DEVNULL
-        )
+            [sys.executable, "-c", _SERVE, str(listening.fileno())],
+            cwd=_ROOT, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, pass_fds=[listening.fileno()],
+        )  # fmt: skip
+    for name in ("gitstore", "git-gitstore", "python"):
+        program = directory / name
+        program.write_text(f"#!{sys.executable} -IS\n{_STAND_IN.read_text()}")
+        program.chmod(0o755)
     atexit.register(process.wait)
     atexit.register(ours.close)
-    return ours
+    return _Server(ours, directory)
 
 
 def serve() -> None:
     """The server: fork for each request, until the other end is closed."""
-    import gitstore.cli.commands
-    import gitstore.cli.main  # noqa: F401
+    from gitstore.cli.main import COMMANDS
 
-    for module in ("capture", "snapshot", "usage", "verify", "derive", "restore", "gc", "run.operations"):
+    commands = (f"cli.commands.{module}" for module in COMMANDS.values())
+    for module in ("capture", "usage", "verify", "derive", "restore", "gc", "run.operations", *commands):
         __import__(f"gitstore.{module}")
+    gc.collect()
+    gc.freeze()  # so that what is loaded stays shared with all forks
     requests = socket.socket(fileno=0)
+    listening = socket.socket(fileno=int(sys.argv[1]))
+    listening.set_inheritable(False)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
     while True:
-        data, descriptors, _, _ = socket.recv_fds(requests, _REQUEST, 4)
-        if not data:
-            return
+        ready, _, _ = select.select([requests, listening], [], [])
+        if requests in ready:
+            data, descriptors, _, _ = socket.recv_fds(requests, _REQUEST, 5)
+            if not data:
+                return
+        else:
+            connection, _ = listening.accept()
+            data, descriptors, _, _ = socket.recv_fds(connection, _REQUEST, 4)
+            descriptors.insert(0, connection.detach())
         if os.fork() == 0:
-            _keep(json.loads(data), *descriptors)
+            listening.close()
+            _keep(marshal.loads(data), *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _keep(request: dict[str, object], stdin: int, stdout: int, stderr: int, status: int) -> NoReturn:
+def _keep(request: dict[str, Any], status: int, directory: int, *streams: int) -> NoReturn:
     """Fork once more, tell the other end the process id and then the exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ready, go = os.pipe()
@@ -164,42 +224,59 @@ def _keep(request: dict[str, object], stdin: int, stdout: int, stderr: int, stat
         os.close(status)
         os.read(ready, 1)
         os.close(ready)
-        _become(request, stdin, stdout, stderr)
-    os.write(status, f"{child}\n".encode())
+        os.fchdir(directory)
+        os.close(directory)
+        _become(request, dict(zip(request["streams"], streams, strict=True)))
+    for stream in streams:
+        os.close(stream)  # who reads them waits for the program, and not for us
+    with contextlib.suppress(OSError):  # nobody wants to know any more
+        os.write(status, f"{child}\n".encode())
     os.close(go)
     _, ended = os.waitpid(child, 0)
-    os.write(status, f"{os.waitstatus_to_exitcode(ended)}\n".encode())
+    with contextlib.suppress(OSError):
+        os.write(status, f"{os.waitstatus_to_exitcode(ended)}\n".encode())
     os._exit(0)
 
 
-def _become(request: dict[str, object], *streams: int) -> NoReturn:
-    """Be the program gitstore, called with the request's arguments."""
-    arguments, cwd, environment = request["arguments"], request["cwd"], request["environment"]
-    if not isinstance(arguments, list) or not isinstance(environment, dict):
-        os._exit(_LOST)
+def _become(request: dict[str, Any], streams: dict[int, int]) -> NoReturn:
+    """Be the program gitstore, or a Python that runs `code`, called with the request's arguments."""
     os.setsid()
-    for number, descriptor in enumerate(streams):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if number in streams:
+            os.dup2(streams[number], number)
+            os.close(streams[number])
+        else:
+            os.close(number)
+            setattr(sys, name, None)
+            setattr(sys, f"__{name}__", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.clear()
-    os.environ.update(environment)
+    os.environb.clear()
+    os.environb.update(request["environment"])
     time.tzset()
-    os.chdir(str(cwd))
-    sys.argv = ["gitstore", *arguments]
+    sys.argv = list(request["arguments"])
     _tell_libgit2()
-    from gitstore.cli.main import main
-
     code: object = _LOST
     try:
-        main()
+        _run(request.get("code"))
     except SystemExit as end:
         code = end.code
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+            code = 1
     finally:
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
     os._exit(code if isinstance(code, int) else 0)
+
+
+def _run(code: str | None) -> None:
+    if code is not None:
+        exec(code, {"__name__": "__main__"})
+        raise SystemExit(0)
+    from gitstore.cli.main import main
+
+    main()
 
 
 def _tell_libgit2() -> None:
@@ -208,4 +285,4 @@ def _tell_libgit2() -> None:
 
     level = pygit2.enums.ConfigLevel
     for each in (level.SYSTEM, level.XDG, level.GLOBAL):
-        pygit2.settings.search_path[each] = os.environ["HOME"]
+        pygit2.settings.search_path[each] = os.environ.get("HOME", "")
