@@ -37,24 +37,22 @@ class TestNothingIsObeyed:
         take(model, "v2", message=f"first {EVIL}")
         return model
 
-    @pytest.mark.parametrize(
-        "command",
-        [
+    def test_on_a_terminal(self, model: Model) -> None:
+        for command in (
             "list",
             "log",
             "show v1",
             "diff v1 --no-progress",
             "diff v1 v2 -p --no-progress",
             "status --no-progress",
-        ],
-    )
-    def test_on_a_terminal(self, model: Model, command: str) -> None:
-        printed = screen("--no-pager", *command.split(), cwd=model.directory)
-        assert obeyed(printed) == []
-        assert printed
+        ):
+            printed = screen("--no-pager", *command.split(), cwd=model.directory)
+            assert (command, obeyed(printed)) == (command, [])
+            assert printed, command
 
-    def test_data_in_a_pipe_is_exact(self, model: Model, gitstore: Gitstore) -> None:
+    def test_data_in_a_pipe_is_exact_and_messages_are_not(self, model: Model, gitstore: Gitstore) -> None:
         assert "+# \x1b[31m\x1b]0;owned\x07" in gitstore("diff", "v1", "v2", "-p", cwd=model.directory).stdout
+        assert "\x1b" not in gitstore("show", f"a{EVIL}", cwd=model.directory).stderr
 
     def test_what_a_model_prints(self, model: Model) -> None:
         (model.directory / "code" / "model.py").write_text(
@@ -74,9 +72,6 @@ class TestNothingIsObeyed:
         assert b"written\\x1b" in printed
         assert b"child\\x1b[2J" in printed
         assert printed.index(b"child") < printed.index(b"error: instantiate_model: ValueError")
-
-    def test_messages_anywhere(self, model: Model, gitstore: Gitstore) -> None:
-        assert "\x1b" not in gitstore("show", f"a{EVIL}", cwd=model.directory).stderr
 
 
 def test_only_colours_that_a_text_does_not_have_itself_are_kept() -> None:
@@ -113,13 +108,13 @@ class TestPagerAndColours:
         git("config", "core.pager", "sed 's/^/PAGED /'", cwd=directory)
 
     @pytest.mark.usefixtures("pager")
-    @pytest.mark.parametrize("command", ["list", "log", "show v1", "diff v1 --no-progress"])
-    def test_the_pager_of_git(self, directory: Path, command: str) -> None:
+    def test_the_pager_of_git(self, directory: Path) -> None:
         (directory / "code" / "more.py").write_text("")
-        lines = screen(*command.split(), cwd=directory).splitlines()
-        assert lines
-        assert all(line.startswith(b"PAGED ") for line in lines)
-        assert b"PAGED" not in screen("--no-pager", *command.split(), cwd=directory)
+        for command in ("list", "log", "show v1", "diff v1 --no-progress"):
+            lines = screen(*command.split(), cwd=directory).splitlines()
+            assert lines, command
+            assert all(line.startswith(b"PAGED ") for line in lines), command
+            assert b"PAGED" not in screen("--no-pager", *command.split(), cwd=directory), command
 
     @pytest.mark.usefixtures("pager")
     def test_variables_come_first_and_neither_json_nor_pipes_are_paged(
@@ -128,68 +123,50 @@ class TestPagerAndColours:
         assert b"PAGED" not in screen("list", cwd=directory, variables={"GIT_PAGER": "cat"})
         assert b"PAGED" not in screen("list", "--json", cwd=directory)
         assert "PAGED" not in gitstore("list", cwd=directory).stdout
-
-    def test_a_pager_that_is_not_there(self, directory: Path) -> None:
         printed = screen("list", cwd=directory, variables={"GIT_PAGER": "no-such-pager"})
         assert b"warning: the pager no-such-pager cannot be started" in printed
 
     def test_a_reader_who_stops(self, directory: Path) -> None:
         assert screen("show", "v1", cwd=directory, variables={"GIT_PAGER": "true"}) == b""
 
-    @pytest.mark.parametrize(
-        ("setting", "variables", "coloured"),
-        [
+    def test_colours_as_git_has_them(self, git: Git, directory: Path) -> None:
+        (directory / "code" / "model.py").write_text("")
+        for setting, variables, coloured in (
             (None, {}, True),
             (None, {"NO_COLOR": "1"}, False),
             (None, {"TERM": "dumb"}, False),
-            (("color.ui", "never"), {}, False),
-            (("color.ui", "always"), {}, True),
-        ],
-    )
-    def test_colours_as_git_has_them(
-        self,
-        git: Git,
-        directory: Path,
-        setting: tuple[str, str] | None,
-        variables: dict[str, str],
-        coloured: bool,
-    ) -> None:
-        if setting:
-            git("config", *setting, cwd=directory)
-        (directory / "code" / "model.py").write_text("")
-        printed = screen("--no-pager", "diff", "v1", "--no-progress", cwd=directory, variables=variables)
-        assert bool(COLOUR.search(printed)) is coloured
+            ("never", {}, False),
+            ("always", {}, True),
+        ):
+            if setting:
+                git("config", "color.ui", setting, cwd=directory)
+            printed = screen("--no-pager", "diff", "v1", "--no-progress", cwd=directory, variables=variables)
+            assert bool(COLOUR.search(printed)) is coloured, (setting, variables)
 
 
-class TestHints:
-    @pytest.fixture
-    def directory(self, model: Model) -> Path:
-        take(model, "v1")
-        return model.directory
+def test_hints_of_the_repository_that_is_meant(run: Run, model: Model) -> None:
+    """From elsewhere, they name the directory."""
+    take(model, "v1")
+    directory, above = model.directory, model.directory.parent
 
-    @pytest.mark.parametrize(
-        ("reference", "hint"),
-        [
-            ("../digits@v11", "did you mean ../digits@v1?"),
-            ("../digits@other", "gitstore -C ../digits list --all shows the snapshots there"),
-            ("dogs@other", "gitstore list --all shows the snapshots of all models"),
-            ("other", "gitstore list shows the snapshots"),
-        ],
-    )
-    def test_of_the_repository_that_is_meant(
-        self, run: Run, directory: Path, reference: str, hint: str
-    ) -> None:
-        if reference.startswith("dogs"):
-            assert run("derive", "v1", "dogs", "--state", "none", cwd=directory).code == 0
-        assert run("show", reference, cwd=directory).stderr.splitlines()[-1] == f"hint: {hint}"
+    def hint(*arguments: str, cwd: Path) -> str:
+        return run(*arguments, cwd=cwd).stderr.splitlines()[-1].removeprefix("hint: ")
 
-    def test_from_elsewhere_they_name_the_directory(self, run: Run, directory: Path) -> None:
-        done = run("-C", "digits", "show", "other", cwd=directory.parent)
-        assert done.stderr.splitlines()[-1] == "hint: gitstore -C digits list shows the snapshots"
-        done = run("-C", "digits", "show", "../digits@other", cwd=directory.parent)
-        command = "gitstore -C digits/../digits list --all"
-        assert done.stderr.splitlines()[-1] == f"hint: {command} shows the snapshots there"
-        assert run(*command.split()[1:], cwd=directory.parent).code == 0
+    for reference, expected in (
+        ("../digits@v11", "did you mean ../digits@v1?"),
+        ("../digits@other", "gitstore -C ../digits list --all shows the snapshots there"),
+        ("other", "gitstore list shows the snapshots"),
+    ):
+        assert hint("show", reference, cwd=directory) == expected
+    assert run("derive", "v1", "dogs", "--state", "none", cwd=directory).code == 0
+    expected = "gitstore list --all shows the snapshots of all models"
+    assert hint("show", "dogs@other", cwd=directory) == expected
+    expected = "gitstore -C digits list shows the snapshots"
+    assert hint("-C", "digits", "show", "other", cwd=above) == expected
+    command = "gitstore -C digits/../digits list --all"
+    expected = f"{command} shows the snapshots there"
+    assert hint("-C", "digits", "show", "../digits@other", cwd=above) == expected
+    assert run(*command.split()[1:], cwd=above).code == 0
 
 
 def test_verify_counts_objects(model: Model) -> None:
