@@ -249,10 +249,19 @@ def compare(expected: Outcome, tmp_path: Path) -> Outcome:
     return expected
 
 
-def configure(key: str, value: str, tmp_path: Path) -> None:
+def configure(tmp_path: Path, settings: dict[str, str]) -> None:
+    """Set keys of the user."""
     (tmp_path / "attributes").write_text("")
     (tmp_path / "excludes").write_text("")
-    git("config", "--global", key, value.format(tmp=tmp_path), cwd=tmp_path)
+    lines = []
+    for key, value in settings.items():
+        section, _, name = key.rpartition(".")
+        section, _, below = section.partition(".")
+        lines.append(f'[{section} "{below}"]' if below else f"[{section}]")
+        lines.append(f'{name} = "{value.format(tmp=tmp_path)}"')
+    with (Path.home() / ".gitconfig").open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    assert git("config", key, cwd=tmp_path) == f"{value.format(tmp=tmp_path)}\n"  # git reads to the end
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -265,8 +274,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_all_settings_at_once_change_nothing(compare: Outcome, tmp_path: Path) -> None:
-    for key, value, _ in SETTINGS:
-        configure(key, value, tmp_path)
+    configure(tmp_path, {key: value for key, value, _ in SETTINGS})
     assert flow(tmp_path) == compare
 
 
@@ -297,8 +305,7 @@ def test_settings_of_fetch(model: Model, tmp_path: Path) -> None:
         "init.defaultObjectFormat": "sha256", "gc.auto": "1", "pack.packSizeLimit": "1",
         "pack.indexVersion": "1",
     }  # fmt: skip
-    for key, value in settings.items():
-        git("config", "--global", key, value, cwd=tmp_path)
+    configure(tmp_path, settings)
     source = Elsewhere(f"file://{model.directory}", ("v1",))
     made = reference_form.derive(source, "pup", tmp_path / "pup")
     assert capture.take(made.model, "v1").snapshot.code == made.base.code
@@ -321,7 +328,7 @@ def test_replacements_and_grafts_do_not_count(model: Model, tmp_path: Path) -> N
 
 def test_a_setting_changes_nothing(compare: Outcome, tmp_path: Path, key: str, value: str, why: str) -> None:
     assert why
-    configure(key, value, tmp_path)
+    configure(tmp_path, {key: value})
     assert flow(tmp_path) == compare
 
 

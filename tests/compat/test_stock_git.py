@@ -11,6 +11,7 @@ import pytest
 from gitstore.objects import commit, files, sources, stored, tag
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
+from gitstore.objects.parts import LARGE
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
 from gitstore.objects.stat_cache import StatCache
@@ -61,8 +62,10 @@ def snapshots(repository: Repository, directory: Path) -> Repository:
     return repository
 
 
-def test_fsck_is_silent(snapshots: Repository) -> None:
+def test_fsck_and_verify_pack_have_nothing_to_say(snapshots: Repository) -> None:
     fsck(snapshots)
+    for pack in snapshots.objects.own_packs:
+        git("verify-pack", str(pack.path), cwd=snapshots.directory)
 
 
 def test_the_second_costs_what_changed(repository: Repository, directory: Path) -> None:
@@ -76,21 +79,19 @@ def test_the_second_costs_what_changed(repository: Repository, directory: Path) 
 
 
 def test_a_clone_has_it_all(snapshots: Repository, tmp_path: Path) -> None:
-    git("clone", "--quiet", "--no-local", "--bare", str(snapshots.directory), "clone", cwd=tmp_path)
-    clone = Repository.discover(tmp_path / "clone")
+    """And of a checkout, cat gives the files."""
+    place = tmp_path / "clone"
+    git("clone", "--quiet", "--no-local", "--no-checkout", str(snapshots.directory), "clone", cwd=tmp_path)
+    clone = Repository.discover(place)
     fsck(clone)
     for name in ("v1", "v2"):
         assert files_of(clone, name, tmp_path / f"c-{name}") == files_of(
             snapshots, name, tmp_path / f"s-{name}"
         )
-
-
-def test_a_checkout_and_cat_give_the_files(snapshots: Repository, tmp_path: Path) -> None:
-    git("clone", "--quiet", "--no-checkout", str(snapshots.directory), "clone", cwd=tmp_path)
-    git("checkout", "--quiet", "v1", cwd=tmp_path / "clone")
-    parts = sorted((tmp_path / "clone" / "model.safetensors.parts").iterdir())
+    git("checkout", "--quiet", "v1", cwd=place)
+    parts = sorted((place / "model.safetensors.parts").iterdir())
     assert b"".join(part.read_bytes() for part in parts) == WEIGHTS
-    assert git("status", "--porcelain", cwd=tmp_path / "clone") == ""
+    assert git("status", "--porcelain", cwd=place) == ""
 
 
 @pytest.mark.parametrize(
@@ -108,9 +109,11 @@ def test_a_checkout_and_cat_give_the_files(snapshots: Repository, tmp_path: Path
     ids=" ".join,
 )
 def test_upkeep_of_stock_git_loses_nothing(
-    repository: Repository, directory: Path, tmp_path: Path, upkeep: tuple[str, ...]
+    repository: Repository, tmp_path: Path, upkeep: tuple[str, ...]
 ) -> None:
     """Before, between and after our writes; with our packs kept, and without their mark."""
+    contents = FILES | {b"model.safetensors": WEIGHTS[: LARGE + 1]}
+    directory = make(tmp_path / "files", contents)
     git("commit", "--quiet", "--allow-empty", "-m", "first", cwd=repository.directory)
     git("repack", "-adq", cwd=repository.directory)
     git(*upkeep, cwd=repository.directory)
@@ -124,8 +127,8 @@ def test_upkeep_of_stock_git_loses_nothing(
     tagged(fresh, directory, "v2")
     git(*upkeep, cwd=repository.directory)
     fsck(repository)
-    assert files_of(repository, "v1", tmp_path / "v1") == FILES
-    assert files_of(repository, "v2", tmp_path / "v2") == FILES | {b"more": b"more"}
+    assert files_of(repository, "v1", tmp_path / "v1") == contents
+    assert files_of(repository, "v2", tmp_path / "v2") == contents | {b"more": b"more"}
 
 
 def test_gc_does_not_take_what_a_write_is_about_to_use(repository: Repository, directory: Path) -> None:
@@ -142,15 +145,10 @@ def test_gc_does_not_take_what_a_write_is_about_to_use(repository: Repository, d
     fsck(repository)
 
 
-def test_verify_pack_agrees(snapshots: Repository) -> None:
-    for pack in snapshots.objects.own_packs:
-        git("verify-pack", str(pack.path), cwd=snapshots.directory)
-
-
 def test_the_bytes_of_packs_are_those_that_stock_git_counts(repository: Repository, tmp_path: Path) -> None:
     """To the byte: `objectsize:disk` of all objects, and 32 bytes of frame for each pack."""
     for number in range(3):
-        content: Tree = {b"w": noise(5 * MIB, seed=number), b"same": b"same" * 1000, b"n": b"%d" % number}
+        content: Tree = {b"w": noise(LARGE + 1, seed=number), b"same": b"same" * 1000, b"n": b"%d" % number}
         tagged(repository, make(tmp_path / f"{number}", content), f"v{number}")
     repository.objects.refresh()
     packs = repository.objects.own_packs

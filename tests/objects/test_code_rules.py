@@ -9,8 +9,11 @@ import pytest
 from gitstore import state
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
+from gitstore.objects.oid import Kind
+from gitstore.objects.repository import Repository
 from tests.support.commands import Fsck, Git
 from tests.support.models import again, take
+from tests.support.packs import add_loose
 
 Entries = dict[bytes, tuple[bytes, bytes]]
 """Of a directory by name: modes, as they are written, and what is in the files."""
@@ -20,18 +23,18 @@ class Bare:
     """A bare repository, in which anything can be committed as code."""
 
     def __init__(self, directory: Path, git: Git) -> None:
-        self.directory, self._git = directory, git
+        self.directory, self._git, self._repository = directory, git, Repository(directory)
 
-    def write(self, kind: str, content: bytes) -> bytes:
-        words = ("hash-object", "-w", "-t", kind, "--literally", "--stdin")
-        return bytes.fromhex(self._git(*words, cwd=self.directory, stdin=content).strip())
+    def write(self, kind: Kind, content: bytes) -> bytes:
+        return add_loose(self._repository, kind, content)
 
     def tree(self, entries: Entries) -> bytes:
         lines = (
-            b"%s %s\0%s" % (mode, name, content if mode.endswith(b"40000") else self.write("blob", content))
+            b"%s %s\0%s"
+            % (mode, name, content if mode.endswith(b"40000") else self.write(Kind.BLOB, content))
             for name, (mode, content) in sorted(entries.items())
         )
-        return self.write("tree", b"".join(lines))
+        return self.write(Kind.TREE, b"".join(lines))
 
     def commit(self, entries: Entries) -> None:
         """Put a commit on the branch in which code/ has the entries, and those in sub/ as well."""
@@ -56,27 +59,27 @@ def test_what_git_takes_is_taken(bare: Bare, fsck: Fsck) -> None:
     fsck(bare.directory)
 
 
-@pytest.mark.parametrize(
-    ("entry", "said"),
-    [
-        ({b"a.py": (b"100664", b"x")}, "its tree has a mode that git does not write"),
-        ({b"a.py": (b"0100644", b"x")}, "its tree has a mode that git does not write"),
-        ({b".gitattributes": (b"100644", b"x" * 2048)}, "the line has 2048 bytes"),
-        ({b".gitattributes": (b"120000", b"model.py")}, "is a link, which git does not follow"),
-        ({b".mailmap": (b"120000", b"model.py")}, "is a link, which git does not follow"),
-        ({b".gitmodules": (b"100644", b"x")}, "is a name that git gives a meaning to"),
-        ({b".GIT": (b"100644", b"x")}, "is a name that git keeps for itself"),
-        ({b"..": (b"100644", b"x")}, "is not a file name"),
-        ({b"a/b": (b"100644", b"x")}, "it has 'a/b', which is no file name"),
-        ({b"n" * 300: (b"100644", b"x")}, "is longer than 255 bytes"),
-        ({b"m": (b"160000", b"x")}, "is neither file, link nor directory"),
-        ({b"out": (b"120000", b"../../settings.yaml")}, "outside"),
-    ],
-)
-def test_what_git_refuses_is_refused(bare: Bare, entry: Entries, said: str) -> None:
-    bare.commit(entry)
-    with pytest.raises(GitstoreError, match=said):
-        take(Model.open(bare.directory), "v1")
+REFUSED: list[tuple[Entries, str]] = [
+    ({b"a.py": (b"100664", b"x")}, "its tree has a mode that git does not write"),
+    ({b"a.py": (b"0100644", b"x")}, "its tree has a mode that git does not write"),
+    ({b".gitattributes": (b"100644", b"x" * 2048)}, "the line has 2048 bytes"),
+    ({b".gitattributes": (b"120000", b"model.py")}, "is a link, which git does not follow"),
+    ({b".mailmap": (b"120000", b"model.py")}, "is a link, which git does not follow"),
+    ({b".gitmodules": (b"100644", b"x")}, "is a name that git gives a meaning to"),
+    ({b".GIT": (b"100644", b"x")}, "is a name that git keeps for itself"),
+    ({b"..": (b"100644", b"x")}, "is not a file name"),
+    ({b"a/b": (b"100644", b"x")}, "it has 'a/b', which is no file name"),
+    ({b"n" * 300: (b"100644", b"x")}, "is longer than 255 bytes"),
+    ({b"m": (b"160000", b"x")}, "is neither file, link nor directory"),
+    ({b"out": (b"120000", b"../../settings.yaml")}, "outside"),
+]
+
+
+def test_what_git_refuses_is_refused(bare: Bare) -> None:
+    for entry, said in REFUSED:
+        bare.commit(entry)
+        with pytest.raises(GitstoreError, match=said):
+            take(Model.open(bare.directory), "v1")
 
 
 def test_a_directory_called_like_attributes(bare: Bare) -> None:

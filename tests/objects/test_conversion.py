@@ -13,7 +13,7 @@ from gitstore.objects.repository import Repository
 from gitstore.objects.staging import Staged, listing, stage
 from tests.support.commands import git
 from tests.support.failing import fails
-from tests.support.files import make
+from tests.support.files import commit, make
 
 CODE = PurePosixPath("code")
 UTF16 = "größe\n".encode("utf-16")
@@ -21,10 +21,7 @@ UTF16 = "größe\n".encode("utf-16")
 
 @pytest.fixture
 def model(repository: Repository) -> Repository:
-    make(repository.directory, {b"code": {b"model.py": b"old\n"}})
-    git("add", ".", cwd=repository.directory)
-    git("commit", "--quiet", "-m", "first", cwd=repository.directory)
-    return repository
+    return commit(repository, {b"code": {b"model.py": b"old\n"}})
 
 
 def take(repository: Repository) -> Staged:

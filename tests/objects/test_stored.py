@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -14,21 +14,31 @@ from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile, leads_out
 from gitstore.objects.tree import Mode
-from tests.support.commands import git
 from tests.support.failing import fails
+from tests.support.packs import add_loose
 
 Entry = tuple[str, bytes, Oid]
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stored")
+
+
+@pytest.fixture
+def repository(place: Path) -> Repository:
+    """One for all tests: each adds objects that it reads, and none takes any away."""
+    return Repository(place / ".git") if (place / ".git").exists() else Repository.create(place)
+
+
 def blob(repository: Repository, content: bytes) -> Oid:
-    return Oid.parse(git("hash-object", "-w", "--stdin", cwd=repository.directory, stdin=content).strip())
+    return add_loose(repository, Kind.BLOB, content)
 
 
 def tree(repository: Repository, *entries: Entry) -> Oid:
     """A tree with these entries as they are, which git would not make."""
     content = b"".join(b"%s %s\0%s" % (mode.encode(), name, oid) for mode, name, oid in entries)
-    command = ("hash-object", "-t", "tree", "-w", "--literally", "--stdin")
-    return Oid.parse(git(*command, cwd=repository.directory, stdin=content).strip())
+    return add_loose(repository, Kind.TREE, content)
 
 
 def listed(repository: Repository, root: Oid, *, joined: bool = True) -> list[StoredFile]:
@@ -219,8 +229,7 @@ def test_trees_nested_without_end(repository: Repository) -> None:
 
 def test_a_malformed_tree(repository: Repository) -> None:
     for content in (b"100644", b"100644 a\0short", b"abc a\0" + bytes(20), b"100644a\0" + bytes(20)):
-        command = ("hash-object", "-t", "tree", "-w", "--literally", "--stdin")
-        oid = Oid.parse(git(*command, cwd=repository.directory, stdin=content).strip())
+        oid = add_loose(repository, Kind.TREE, content)
         with pytest.raises(Corrupt, match=f"^tree {oid} is malformed: "):
             listed(repository, oid)
 

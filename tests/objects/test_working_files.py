@@ -16,7 +16,7 @@ from gitstore.objects.staging import listing, stage
 from gitstore.objects.working_files import scan
 from tests.support.commands import git
 from tests.support.failing import fails
-from tests.support.files import make
+from tests.support.files import commit, make
 from tests.support.users import give_away, ordinary_user
 
 CODE = PurePosixPath("code")
@@ -24,10 +24,7 @@ CODE = PurePosixPath("code")
 
 @pytest.fixture
 def model(repository: Repository) -> Repository:
-    make(repository.directory, {b"code": {b"model.py": b"old", b"lib": {b"a.py": b"a"}}, b"other": b"x"})
-    git("add", ".", cwd=repository.directory)
-    git("commit", "--quiet", "-m", "first", cwd=repository.directory)
-    return repository
+    return commit(repository, {b"code": {b"model.py": b"old", b"lib": {b"a.py": b"a"}}, b"other": b"x"})
 
 
 def names(repository: Repository) -> list[str]:

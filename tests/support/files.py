@@ -15,6 +15,7 @@ from gitstore.objects.repository import Repository
 from gitstore.objects.stat_cache import StatCache
 from gitstore.objects.stored import files as stored_files
 from gitstore.objects.tree import name_problem
+from tests.support.commands import git
 
 Tree = dict[bytes, "bytes | Tree"]
 
@@ -55,6 +56,14 @@ def read(directory: Path) -> Tree:
         if content != {}:
             found[os.fsencode(path.name)] = content
     return found
+
+
+def commit(repository: Repository, tree: Tree) -> Repository:
+    """Commit these files with stock git, beside those that are there."""
+    make(repository.directory, tree)
+    git("add", ".", cwd=repository.directory)
+    git("commit", "--quiet", "-m", "first", cwd=repository.directory)
+    return repository
 
 
 def store(repository: Repository, directory: Path, cache: StatCache | None = None) -> Oid:

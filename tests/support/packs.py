@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_format import entry_header
 from gitstore.objects.pack_writer import PackWriter, Written
+from gitstore.objects.repository import Repository
 
 
 def entry(content: bytes, kind: Kind = Kind.BLOB) -> tuple[Oid, bytes]:
@@ -35,6 +37,16 @@ def add_blobs(database: ObjectDatabase, *contents: bytes) -> Written | None:
         for content in contents:
             writer.add(Kind.BLOB, content)
         return writer.finish()
+
+
+def add_loose(repository: Repository, kind: Kind, content: bytes) -> Oid:
+    """A loose object, as git hash-object writes it; whatever it holds."""
+    oid = Oid.of(kind, content)
+    path = repository.common / "objects" / str(oid)[:2] / str(oid)[2:]
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists():
+        path.write_bytes(zlib.compress(b"%s %d\0" % (kind.word, len(content)) + content))
+    return oid
 
 
 def pack_names(objects: Path) -> list[str]:
