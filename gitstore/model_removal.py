@@ -1,7 +1,8 @@
 """Removing a derived model whole: its snapshots, states and branch, its working copy, and what git has of it.
 
-The refs go first, at one instant: then the model is gone. What a kill leaves of its working copy after
-that, the same call again removes.
+Its working copy goes out of sight first, and comes back if the refs cannot go. So there is no instant at
+which git knows a working copy whose branch is gone. The refs go at one instant: then the model is gone. Where
+a kill came before that, the same call again removes the rest; hidden directories go with the next derive.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def check(removal: ModelRemoval) -> None:
 
 
 def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
-    """Remove the model: the refs all or none, then the working copy. The disk gets free with the next gc.
+    """Remove the model: the refs all or none, and the working copy. The disk gets free with the next gc.
 
     The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `hook.Refused`,
     `Locked`, and `RefChanged` if a ref was changed meanwhile; nothing is removed then.
@@ -122,11 +123,11 @@ def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
     repository = removal.repository
     with lock.derivation(repository.private), repository.writing(), _working_copy(removal):
         changes = [Change(ref, oid, None) for ref, oid in removal.refs.items()]
-        if changes:
-            repository.refs.change(changes, f"remove model {removal.name}")
+        with _out_of_sight(removal):
+            if changes:
+                repository.refs.change(changes, f"remove model {removal.name}")
         with only_warn(f"{repository.local_config.path} still says which state of {removal.name} is active"):
             active_state.forget(repository, f"{removal.name}/")
-        _remove_directory(removal)
         with suppress(GitFailed):  # there is no such section, as a rule
             repository.git("config", "--local", "--remove-section", f"branch.{removal.name}")
 
@@ -188,11 +189,22 @@ def _working_copy(removal: ModelRemoval) -> Iterator[None]:
         yield
 
 
-def _remove_directory(removal: ModelRemoval) -> None:
-    """Delete the working copy, then what git has of it."""
-    if removal.directory is not None:
-        with only_warn(f"{removal.directory} stays"), absence(removal.directory):
-            pass
-    if removal.administration is not None and removal.administration.path.exists():
-        with only_warn(f"{removal.administration.path} stays"):
-            worktree_building.remove_administration(removal.repository, removal.administration.path)
+@contextmanager
+def _out_of_sight(removal: ModelRemoval) -> Iterator[None]:
+    """Hide the working copy and what git has of it. Both are deleted at the end, or back if the block fails.
+
+    What cannot be hidden stays, with a warning.
+    """
+    where, administration = removal.directory, removal.administration
+    with ExitStack() as directory, ExitStack() as knowledge:
+        if where is not None:
+            with only_warn(f"{where} stays"):
+                directory.enter_context(absence(where))
+        if administration is not None and administration.path.exists():
+            with only_warn(f"{administration.path} stays"):
+                knowledge.enter_context(worktree_building.forgotten(removal.repository, administration.path))
+        yield
+        with only_warn(f"what git had of the working copy of {removal.name} stays"):
+            knowledge.close()
+        with only_warn(f"a part of {where} stays beside its place"):
+            directory.close()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gitstore import derive, model_removal, state
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, Locked
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
+from gitstore.objects.refs import Refs
 from gitstore.removal import Depended
 from tests.support.commands import Fsck, Git, Run, parsed
-from tests.support.models import put, refs, take
+from tests.support.models import picture, put, refs, take
 
 
 @pytest.fixture
@@ -78,6 +80,38 @@ def test_refusals(model: Model, dogs: Model, git: Git) -> None:
     git("worktree", "lock", "--reason", "mine", str(dogs.directory), cwd=model.directory)
     with pytest.raises(GitstoreError, match=r"git has locked .*: mine$"):
         model_removal.check(model_removal.examine(model, "dogs"))
+
+
+def test_git_never_knows_a_working_copy_without_its_branch(
+    model: Model, dogs: Model, git: Git, fsck: Fsck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change, looks = Refs.change, []
+
+    def look() -> None:
+        fsck(model.directory)
+        looks.append(git("worktree", "list", cwd=model.directory).count("\n"))
+
+    def watched(*arguments: Any, **options: Any) -> None:
+        look()
+        change(*arguments, **options)
+        look()
+
+    monkeypatch.setattr(Refs, "change", watched)
+    model_removal.remove(model_removal.examine(model, "dogs"))
+    assert looks == [1, 1]
+
+
+def test_the_working_copy_comes_back_if_the_refs_cannot_go(model: Model, dogs: Model, fsck: Fsck) -> None:
+    before = refs(model.directory), picture(dogs.directory)
+    lock = model.repository.common / "refs" / "heads" / "dogs.lock"
+    lock.touch()
+    with pytest.raises(Locked):
+        model_removal.remove(model_removal.examine(model, "dogs"))
+    lock.unlink()
+    assert (refs(model.directory), picture(dogs.directory)) == before
+    assert not list(dogs.directory.parent.glob(".dogs*"))
+    take(dogs, "v2")
+    fsck(model.directory)
 
 
 @pytest.mark.parametrize("left", ["directory", "administration", "nothing but states"])

@@ -80,8 +80,22 @@ def finish(administration: Path) -> None:
 
 def remove_administration(repository: Repository, administration: Path) -> None:
     """Let git forget a worktree, at one instant. Its directory stays as it is."""
+    with forgotten(repository, administration):
+        pass
+
+
+@contextmanager
+def forgotten(repository: Repository, administration: Path) -> Iterator[None]:
+    """Let git forget a worktree, at one instant, before the block. If that fails, git knows it again."""
     with _scratch(repository) as scratch:
-        administration.rename(scratch / administration.name)
+        out_of_sight = scratch / administration.name
+        administration.rename(out_of_sight)
+        try:
+            yield
+        except BaseException:
+            make_directory(administration.parent)  # git removes it where it is empty
+            out_of_sight.rename(administration)
+            raise
         sync_directory(administration.parent)
 
 
