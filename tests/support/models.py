@@ -132,6 +132,20 @@ def edit(model: Model, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def change(model: Model, *, old: str = "RATE = 2.0", new: str = "RATE = 3.0") -> None:
+    """Commit another code."""
+    path = model.directory / "code" / "model.py"
+    path.write_text(path.read_text().replace(old, new))
+    git("add", "--all", cwd=model.directory)
+    git("commit", "--quiet", "-m", "another rate", cwd=model.directory)
+
+
+def retype(model: Model, old: str, new: str) -> None:
+    """Commit other settings."""
+    edit(model, old, new)
+    git("commit", "--quiet", "-m", "other settings", "--", "settings.yaml", cwd=model.directory)
+
+
 def take(model: Model, name: str, message: str | None = None) -> Snapshot:
     """A snapshot, as a fresh process would take it."""
     return capture.take(again(model), name, message=message).snapshot

@@ -5,19 +5,39 @@ from __future__ import annotations
 import os
 import signal
 import time
+import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from tests.support.commands import GITSTORE, Outcome
 from tests.support.spawning import Process, start
 
-__all__ = ["GITSTORE", "alive", "kill", "outcome", "start"]
+__all__ = ["GITSTORE", "alive", "kill", "outcome", "run_forked", "start"]
 
 
 def outcome(process: Process) -> Outcome:
     """How it ends, within a minute."""
     stdout, stderr = process.communicate(timeout=60)
     return Outcome(process.wait(), stdout, stderr)
+
+
+def run_forked(work: Callable[[], object]) -> int:
+    """How a fork of this process ends that does some work: 0, minus the signal that kills it, or 1."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die(*_: object, **__: object) -> None:
+    """Stands in for a function: the process is killed when it is called."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def alive(group: int) -> bool:

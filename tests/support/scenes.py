@@ -45,6 +45,12 @@ def referencing(root: Path, *names: str) -> Model:
     return Model.open(root / "dogs")
 
 
+def behind(root: Path) -> Model:
+    """dogs as `derived` makes it, and v2 of `root`/digits, which has one file more and one changed."""
+    copy(_behind, root)
+    return Model.open(root / "dogs")
+
+
 def find(root: Path, name: str = "v1") -> Snapshot:
     """The snapshot of `root`/digits that has this name, as a fresh process would see it."""
     return reference.resolve(name, root / "digits")
@@ -121,3 +127,11 @@ def _derived(root: Path, *names: str) -> None:
 
 def _referencing(root: Path, *names: str) -> None:
     reference_form.derive(snapshot(root, *names), "dogs", root / "dogs")
+
+
+def _behind(root: Path) -> None:
+    derived(root)
+    model = Model.open(root / "digits")
+    models.write(model, "code/sub/größer name.py", "new\n")
+    models.change(model)
+    models.take(model, "v2")

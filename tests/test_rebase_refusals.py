@@ -1,0 +1,154 @@
+"""What a derived model is not moved to: nothing is changed then, on disk or in git."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gitstore import derive, rebase
+from gitstore.errors import GitstoreError, Locked
+from gitstore.model import Model
+from gitstore.snapshot import Snapshot
+from tests.support import scenes
+from tests.support.commands import Git
+from tests.support.failing import fails
+from tests.support.models import again, change, git_state, make, picture, put, refs, take
+
+
+@pytest.fixture
+def dogs(tmp_path: Path) -> Model:
+    """dogs, based on digits@v1, in `tmp_path`/dogs."""
+    return scenes.behind(tmp_path)
+
+
+@pytest.fixture
+def model(dogs: Model) -> Model:
+    return Model.open(dogs.directory.with_name("digits"))
+
+
+@pytest.fixture
+def v2(dogs: Model) -> Snapshot:
+    """Another snapshot of digits, with one file more and one changed."""
+    return scenes.find(dogs.directory.parent, "v2")
+
+
+class TestRefusals:
+    """Nothing is changed, on disk or in git."""
+
+    def refused(self, dogs: Model, base: Snapshot, *, force: bool = False) -> GitstoreError:
+        before = refs(dogs.directory), picture(dogs.directory), git_state(dogs.directory)
+        with pytest.raises(GitstoreError) as caught:
+            rebase.rebase(again(dogs), base, force=force)
+        assert (refs(dogs.directory), picture(dogs.directory), git_state(dogs.directory)) == before
+        return caught.value
+
+    def test_a_root_model(self, model: Model, v2: Snapshot) -> None:
+        with fails(
+            "digits is not based on a snapshot, so it cannot move to another",
+            hint="gitstore derive makes a model that is",
+        ):
+            rebase.rebase(model, v2)
+
+    def test_a_snapshot_of_itself_and_a_circle(self, dogs: Model, tmp_path: Path) -> None:
+        own = take(dogs, "v1")
+        pugs = derive.derive(own, "pugs", tmp_path / "pugs").model
+        base = derive.derive(take(pugs, "v1"), "dachshunds", tmp_path / "dachshunds").model
+        circle = take(base, "v1")
+        for force in (False, True):
+            error = self.refused(dogs, own, force=force)
+            assert error.message == "dogs@v1 is a snapshot of dogs itself"
+            assert error.hint == "name one of digits"
+            error = self.refused(dogs, circle, force=force)
+            assert error.message == "dachshunds@v1 is based on dogs, which cannot be based on it in turn"
+            assert error.hint == "name a snapshot of digits"
+
+    def test_a_circle_by_a_snapshot_from_before(
+        self, dogs: Model, v2: Snapshot, model: Model, tmp_path: Path
+    ) -> None:
+        """cats@v1 is based on digits, but cats itself is based on dogs by now."""
+        cats = derive.derive(v2, "cats", tmp_path / "cats").model
+        old = take(cats, "v1")
+        rebase.rebase(cats, take(dogs, "v1"), force=True)
+        error = self.refused(dogs, old, force=True)
+        assert error.message == "cats@v1 is based on dogs, which cannot be based on it in turn"
+
+    def test_another_line_without_force(self, dogs: Model, v2: Snapshot, tmp_path: Path) -> None:
+        other = take(derive.derive(v2, "cats", tmp_path / "cats").model, "v1")
+        error = self.refused(dogs, other)
+        assert error.message == "cats@v1 is no snapshot of digits, which dogs is based on"
+        assert error.hint == "--force moves it there all the same"
+        assert rebase.rebase(dogs, other, force=True).model.line() == ["dogs", "cats", "digits"]
+
+    def test_another_repository(self, dogs: Model, tmp_path: Path) -> None:
+        other = take(make(tmp_path / "other"), "v1")
+        assert self.refused(dogs, other, force=True).message == (
+            "digits@v1 is in another repository, and a worktree cannot leave its own"
+        )
+
+    def test_a_base_that_goes_meanwhile(self, dogs: Model, model: Model, v2: Snapshot, git: Git) -> None:
+        git("tag", "--delete", "v2", cwd=model.directory)
+        assert self.refused(dogs, v2).message == "the snapshot v2 is gone: somebody removed it meanwhile"
+
+    def test_edited_settings(self, dogs: Model, v2: Snapshot, git: Git) -> None:
+        path = dogs.directory / "settings.yaml"
+        path.write_text(path.read_text() + "# a comment\n")
+        for staged in (False, True):
+            if staged:
+                git("add", "settings.yaml", cwd=dogs.directory)
+            error = self.refused(dogs, v2, force=True)
+            assert error.message == "settings.yaml has changes that are not committed"
+            assert error.hint == (
+                "git commit -m TEXT -- settings.yaml keeps them, "
+                "git checkout HEAD -- settings.yaml drops them"
+            )
+
+    def test_edited_code(self, dogs: Model, v2: Snapshot) -> None:
+        code = dogs.directory / "code"
+        for name in ("my – new.py", "deep/er/new.py", "model.py"):
+            path = code / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                path.chmod(0o644)
+            path.write_text("edited\n")
+            error = self.refused(dogs, v2, force=True)
+            assert error.message == f"code/{name} has changes that are not committed"
+            assert error.hint == "git stash --include-untracked puts them aside, git status shows them"
+            path.unlink()
+        (code / "a.py").write_text("new\n")
+        assert self.refused(dogs, v2).message == "code/a.py, and 1 more have changes that are not committed"
+
+    def test_an_ignored_file_in_the_way(self, dogs: Model, v2: Snapshot, git: Git) -> None:
+        (dogs.directory / ".gitignore").write_text("/states/\nsub\n")
+        git("commit", "--quiet", "--all", "-m", "ignore", cwd=dogs.directory)
+        for way in ("sub/größer name.py", "sub"):
+            shutil.rmtree(dogs.directory / "code" / "sub", ignore_errors=True)
+            put(dogs, "../code", {way: b"precious\n"})
+            error = self.refused(dogs, v2, force=True)
+            assert error.message == f"code/{way} is in the way: digits@v2 has a file there"
+            assert error.hint == "move it away"
+
+    def test_code_that_was_committed(self, dogs: Model, v2: Snapshot, git: Git) -> None:
+        (dogs.directory / "code" / "model.py").chmod(0o644)
+        change(dogs, new="RATE = 9.0")
+        error = self.refused(dogs, v2)
+        assert error.message == "code/ on the branch dogs is not that of digits@v1: a commit changed it"
+        assert error.hint == (
+            "gitstore detach makes it the model's own; --force gives it up, but for the branch's history"
+        )
+        assert take(rebase.rebase(again(dogs), v2, force=True).model, "v1").code == v2.code
+
+    def test_another_branch(self, dogs: Model, v2: Snapshot, git: Git) -> None:
+        for here, *switch in (("the branch topic", "-c", "topic"), ("no branch", "--detach")):
+            git("switch", "--quiet", *switch, cwd=dogs.directory)
+            error = self.refused(dogs, v2)
+            assert error.message == f"{dogs.directory} has {here} checked out, not the model's own"
+            assert error.hint == "git switch dogs"
+
+    def test_an_index_that_is_locked(self, dogs: Model, v2: Snapshot) -> None:
+        lock = dogs.repository.git_directory / "index.lock"
+        lock.touch()
+        error = self.refused(dogs, v2)
+        assert (type(error), error.message) == (Locked, "the index is locked by another git process")
+        assert error.hint == f"if none is running, a crash left the lock: remove {lock}"
