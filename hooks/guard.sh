@@ -9,7 +9,7 @@ case $input in *\ refs/tags/* | *\ refs/states/*)
 	[ -e "$dir/packed-refs.lock" ] || [ -d "$dir/reftable" ] || lines=$(printf '%s\n' "$lines" | grep -v ' 0* refs/')
 	there=$(printf '%s\n' "$lines" | sed 's/.* //' | git cat-file --batch-check==) || exit 1
 	if printf '%s\n' "$there" | grep -q '^='; then
-		"$python" -Pc 'import gitstore' || { echo "gitstore: $python has no gitstore, so no tag or state changes here; mend it with: gitstore hooks install" >&2; exit 1; }
-		printf '%s\n' "$lines" | "$python" -Pm gitstore.cli -C "$dir" hooks run reference-transaction --input - || exit 1
+		printf '%s\n' "$lines" | "$python" -Pm gitstore.cli -C "$dir" hooks run reference-transaction --input - || {
+			"$python" -Pc 'import gitstore' || echo "gitstore: $python has no gitstore, so no tag or state changes here; mend it with: gitstore hooks install" >&2; exit 1; }
 	fi ;; esac
 [ ! -x "$next" ] || { [ -z "$input" ] || printf '%s\n' "$input"; } | "$next" "$@"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from gitstore.hooking import guard, installation
 from gitstore.hooking.guard import Protected
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
+from tests.support import spawning
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.failing import fails
 from tests.support.models import make, put, refs, take
@@ -47,7 +50,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(template: Path, tmp_path: Path, git: Git) -> Path:
-    """A guarded model with two commits, a snapshot, a saved state, and a tag that is no snapshot."""
+    """A guarded model with two commits, a snapshot, a saved state, and a tag that is no snapshot.
+
+    The guard starts a stand-in for Python; `with_python` gives it the real one.
+    """
     if not template.exists():
         model = make(template)
         take(model, "v1")
@@ -55,7 +61,16 @@ def here(template: Path, tmp_path: Path, git: Git) -> Path:
         git("tag", "plain", cwd=template)
         git("commit", "--quiet", "--allow-empty", "-m", "More", cwd=template)
         installation.install(model.repository)
+        with_python(template, spawning.stand_ins() / "python")
     return shutil.copytree(template, tmp_path / template.name, symlinks=True)
+
+
+def with_python(here: Path, python: Path) -> None:
+    """Have the guard start this Python."""
+    stub = here / ".git" / "hooks" / "reference-transaction"
+    text, changes = re.subn(r"(?<= python=).*", shlex.quote(str(python)), stub.read_text())
+    assert changes == 1
+    stub.write_text(text)
 
 
 STATE = "error: the state initial can only be removed by gitstore\nhint: gitstore state rm initial\n"
@@ -73,22 +88,24 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("command", "packed"),
-    # Git tells the hook of a deletion in other words if the ref is packed.
-    [(each, False) for each in REFUSED] + [(each, True) for each in REFUSED if REFUSED[each] is not MOVES],
-)
-def test_what_git_may_not_do(here: Path, git: Git, fsck: Fsck, command: str, packed: bool) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_git_may_not_do(here: Path, git: Git, fsck: Fsck, packed: bool) -> None:
+    """Git tells the hook of a deletion in other words if the ref is packed."""
     if packed:
         git("pack-refs", "--all", cwd=here)
     before = refs(here)
     old = git("rev-parse", "v1", cwd=here).strip()
-    code, stderr = attempt(*command.replace("OLD", old).split(), cwd=here)
-    assert code != 0
-    assert stderr.startswith(REFUSED[command])
-    assert {key: value for key, value in refs(here).items() if key != "refs/tags/plain"} == {
-        key: value for key, value in before.items() if key != "refs/tags/plain"
-    }
+    for command, said in REFUSED.items():
+        if packed and said is MOVES:
+            continue
+        code, stderr = attempt(*command.replace("OLD", old).split(), cwd=here)
+        assert code != 0, command
+        assert stderr.startswith(said), command
+        if command == "tag --delete plain v1" and "refs/tags/plain" not in refs(here):
+            git("tag", "plain", "HEAD~1", cwd=here)
+            if packed:
+                git("pack-refs", "--all", cwd=here)
+        assert refs(here) == before, command
     fsck(here)
 
 
@@ -130,18 +147,16 @@ def test_packing_does_not_start_python(here: Path, git: Git, tmp_path: Path) -> 
     git("pack-refs", "--all", "--prune", cwd=here)
     take(Model.open(here), "v2")
     count = tmp_path / "count"
-    stub = here / ".git" / "hooks" / "reference-transaction"
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho "$@" >> "{count}"\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    stub.write_text(stub.read_text().replace(f"python={sys.executable}", f"python={python}"))
-    assert str(python) in stub.read_text()
+    with_python(here, python)
     git("commit", "--quiet", "--allow-empty", "-m", "x", cwd=here)
     git("tag", "another", cwd=here)
     assert not count.exists()
     git("pack-refs", "--all", "--prune", cwd=here)
     # Once, for the one transaction that writes packed-refs; not for each loose tag that then goes.
-    assert len(count.read_text().splitlines()) == 2
+    assert len(count.read_text().splitlines()) == 1
 
 
 def test_fetching(here: Path, git: Git, tmp_path: Path) -> None:
@@ -214,12 +229,11 @@ def test_gitstore_itself_gets_through(here: Path, gitstore: Gitstore, fsck: Fsck
 
 @pytest.mark.parametrize("why", ["no Python", "no gitstore"])
 def test_without_gitstore_it_fails_closed(here: Path, git: Git, tmp_path: Path, why: str) -> None:
-    stub = here / ".git" / "hooks" / "reference-transaction"
     python = tmp_path / "python"
     if why == "no gitstore":
-        python.write_text("#!/bin/sh\nexit 1\n")
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} -IS "$@"\n')
         python.chmod(0o755)
-    stub.write_text(stub.read_text().replace(f"python={sys.executable}", f"python={python}"))
+    with_python(here, python)
     git("commit", "--quiet", "--allow-empty", "-m", "x", cwd=here)
     git("tag", "another", cwd=here)
     code, stderr = attempt("tag", "--delete", "v1", cwd=here)

@@ -14,11 +14,14 @@ streams: list[int] = []
 request = {"arguments": sys.argv, "environment": dict(posix.environ), "streams": streams}
 
 if name == "python":
-    joined = sys.argv[1:3] == ["-P", "-c"]
-    if not joined and sys.argv[1:2] != ["-Pc"]:
+    first, *arguments = sys.argv[1:] or [""]
+    if first == "-P" and arguments[:1] == ["-c"]:
+        first, *arguments = "-Pc", *arguments[1:]
+    if first == "-Pc":
+        request["code"], *arguments = arguments
+    elif first != "-Pm" or arguments[:1] != ["gitstore.cli"]:
         posix.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-    request["code"], *arguments = sys.argv[2 + joined :]
-    request["arguments"] = ["-c", *arguments]
+    request["arguments"] = ["-c", *arguments] if first == "-Pc" else arguments
 
 for number in (0, 1, 2):
     try:
