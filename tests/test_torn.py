@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,6 @@ from gitstore import (
     detach,
     rebase,
     reference,
-    reference_form,
     state,
     state_import,
     state_removal,
@@ -23,9 +24,11 @@ from gitstore.branch import Branch
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import Model
 from gitstore.objects import lock, replacement
+from gitstore.objects.parts import LARGE
 from gitstore.objects.sources import FileChanged
 from gitstore.restore import Part, restore
 from gitstore.state import StateExists
+from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import again, edit, make, noise, put, refs, take
 
@@ -34,7 +37,7 @@ from tests.support.models import again, edit, make, noise, put, refs, take
 def large(tmp_path: Path) -> Model:
     """A model whose state has three files, of which the second has parts, so that it is read for a while."""
     model = make(tmp_path / "digits")
-    put(model, "initial", {"1": b"old", "2": noise(6_000_000), "3": b"old"})
+    put(model, "initial", {"1": b"old", "2": noise(LARGE + 1), "3": b"old"})
     return model
 
 
@@ -51,23 +54,31 @@ def during(change: Callable[[], None], *, at: int = 1_000_000) -> Callable[[int]
     return progress
 
 
+VERSIONS = itertools.count()
+
+
+def _new() -> bytes:
+    """Other bytes of the same size each time."""
+    return b"new%6d" % next(VERSIONS)
+
+
 def _rewrite(model: Model) -> None:
-    put(model, "initial", {"1": b"new", "3": b"new"})
+    put(model, "initial", {"1": _new(), "3": _new()})
 
 
 def _replace(model: Model) -> None:
     for name in "13":
         path = model.states / "initial" / name
-        path.with_suffix(".tmp").write_bytes(b"new")
+        path.with_suffix(".tmp").write_bytes(_new())
         path.with_suffix(".tmp").replace(path)
 
 
 def _first(model: Model) -> None:
-    put(model, "initial", {"1": b"new"})
+    put(model, "initial", {"1": _new()})
 
 
 def _appear(model: Model) -> None:
-    put(model, "initial", {"sub/4": b"new"})
+    put(model, "initial", {"sub/4": _new()})
 
 
 def _vanish(model: Model) -> None:
@@ -94,13 +105,16 @@ def _lock(model: Model) -> None:
     (model.directory / "packages.lock").write_text("new")
 
 
-STATE = {
-    "1": (_rewrite, _replace, _first),
-    "sub": (_appear,),
-    "3": (_rename,),
-}
+STATE = [
+    (_rewrite, "1"),
+    (_replace, "1"),
+    (_first, "1"),
+    (_appear, "sub"),
+    (_rename, "3"),
+    (_vanish, "1"),
+]
 CHANGES = [
-    *((change, f"states/initial/{name}") for name, changes in STATE.items() for change in changes),
+    *((change, f"states/initial/{name}") for change, name in STATE),
     (_code, "code/model.py"),
     (_new_code, "code/new.py"),
     (_settings, "settings.yaml"),
@@ -108,32 +122,28 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("change", "named"), CHANGES, ids=lambda each: getattr(each, "__name__", ""))
-def test_a_snapshot_is_of_one_time_or_not_taken(
-    large: Model, change: Callable[[Model], None], named: str
-) -> None:
-    before = refs(large.directory), os.listdir(large.repository.common / "objects" / "pack")
-    with pytest.raises(FileChanged) as caught:
-        capture.take(large, "v1", progress=during(lambda: change(large)))
-    if change in (_rewrite, _replace):
-        assert caught.value.path.name in "13"
-    else:
-        assert caught.value.path == large.directory / named
-    assert (refs(large.directory), os.listdir(large.repository.common / "objects" / "pack")) == before
+def test_a_snapshot_is_of_one_time_or_not_taken(large: Model) -> None:
+    packs = large.repository.common / "objects" / "pack"
+    before = refs(large.directory), os.listdir(packs)
+    for number, (change, named) in enumerate(CHANGES):
+        put(large, "initial", {"2": noise(LARGE + 1, number)})  # which nobody has read yet
+        progress = during(functools.partial(change, large))
+        with pytest.raises(FileChanged) as caught:
+            capture.take(again(large), "v1", progress=progress)
+        if change in (_rewrite, _replace):
+            assert caught.value.path.name in "13"
+        else:
+            assert caught.value.path == large.directory / named
+        assert (refs(large.directory), os.listdir(packs)) == before
     assert take(large, "v1").name == "v1"
 
 
-def test_a_file_that_vanishes(large: Model) -> None:
-    with pytest.raises(FileChanged) as caught:
-        capture.take(large, "v1", progress=during(lambda: _vanish(large)))
-    assert caught.value.path == large.states / "initial" / "1"
-
-
-@pytest.mark.parametrize("change", [_rewrite, _first, _appear, _vanish])
-def test_a_state_is_saved_as_of_one_time_or_not_at_all(large: Model, change: Callable[[Model], None]) -> None:
-    with pytest.raises(FileChanged):
-        state.save(large, "initial", progress=during(lambda: change(large)))
-    assert state.saved_tree(large, "initial") is None
+def test_a_state_is_saved_as_of_one_time_or_not_at_all(large: Model) -> None:
+    for number, change in enumerate((_rewrite, _first, _appear, _vanish)):
+        put(large, "initial", {"2": noise(LARGE + 1, number)})
+        with pytest.raises(FileChanged):
+            state.save(large, "initial", progress=during(functools.partial(change, large)))
+        assert state.saved_tree(large, "initial") is None
 
 
 def _ignored(model: Model) -> None:
@@ -163,12 +173,17 @@ def after(monkeypatch: pytest.MonkeyPatch, what: object, name: str, change: Call
 
 
 @pytest.fixture
-def dogs(model: Model, tmp_path: Path) -> Model:
+def dogs(tmp_path: Path) -> Model:
     """A reference model on digits@v1, while digits has a v2 with other code."""
-    made = reference_form.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    scenes.copy(_dogs, tmp_path)
+    return Model.open(tmp_path / "dogs")
+
+
+def _dogs(root: Path) -> None:
+    scenes.referencing(root)
+    model = Model.open(root / "digits")
     _code(model)
     take(model, "v2")
-    return made
 
 
 def _rebase(dogs: Model) -> None:
@@ -212,28 +227,25 @@ def test_settings_that_are_edited_meanwhile_are_not_overwritten(
     assert "# much more" in (dogs.directory / "settings.yaml").read_text()
 
 
-@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
 @pytest.mark.parametrize(("command", "moment"), [(_rebase, "committed"), (_detach, "before")])
 def test_edits_that_git_was_told_to_overlook_are_not_overwritten(
-    dogs: Model,
-    monkeypatch: pytest.MonkeyPatch,
-    git: Git,
-    *,
-    command: Callable[[Model], None],
-    moment: str,
-    mark: str,
+    dogs: Model, monkeypatch: pytest.MonkeyPatch, git: Git, command: Callable[[Model], None], moment: str
 ) -> None:
     before, path = refs(dogs.directory), dogs.directory / "settings.yaml"
-    git("update-index", mark, "settings.yaml", cwd=dogs.directory)
-    with monkeypatch.context() as patch:
-        if moment == "before":
-            _settings(dogs)
-        else:
-            after(patch, Branch, "add", lambda: _settings(dogs))
-        with pytest.raises(GitstoreError, match=r"^settings\.yaml (was edited|has changes that)"):
-            command(dogs)
-    assert "# much more" in path.read_text()
-    assert refs(dogs.directory) == before
+    content = path.read_text()
+    for mark in ("assume-unchanged", "skip-worktree"):
+        git("update-index", f"--{mark}", "settings.yaml", cwd=dogs.directory)
+        with monkeypatch.context() as patch:
+            if moment == "before":
+                _settings(dogs)
+            else:
+                after(patch, Branch, "add", lambda: _settings(dogs))
+            with pytest.raises(GitstoreError, match=r"^settings\.yaml (was edited|has changes that)"):
+                command(dogs)
+        assert "# much more" in path.read_text()
+        assert refs(dogs.directory) == before
+        path.write_text(content)
+        git("update-index", f"--no-{mark}", "settings.yaml", cwd=dogs.directory)
 
 
 @pytest.mark.parametrize("command", [_rebase, _detach])
@@ -283,6 +295,15 @@ def test_a_state_that_is_saved_while_files_are_imported_stays(model: Model, sour
     assert state.saved_tree(model, "run") == tree
 
 
+def _second(root: Path) -> None:
+    """digits with a v1, and a v2 of other settings and weights, as they are on disk."""
+    scenes.snapshot(root)
+    model = Model.open(root / "digits")
+    put(model, "initial", {"weights": b"second"})
+    edit(model, "digits", "digits # second")
+    take(model, "v2")
+
+
 @pytest.mark.parametrize(
     ("change", "part", "path"),
     [
@@ -293,7 +314,7 @@ def test_a_state_that_is_saved_while_files_are_imported_stays(model: Model, sour
     ids=["weights", "new", "settings"],
 )
 def test_files_that_change_after_a_restore_has_looked_stay(
-    model: Model,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
     change: Callable[[Model], object],
@@ -301,10 +322,8 @@ def test_files_that_change_after_a_restore_has_looked_stay(
     path: str,
 ) -> None:
     """In the very last instant: after everything was looked at again."""
-    first = take(model, "v1")
-    put(model, "initial", {"weights": b"second"})
-    edit(model, "digits", "digits # second")
-    take(model, "v2")
+    scenes.copy(_second, tmp_path)
+    first, model = scenes.find(tmp_path), Model.open(tmp_path / "digits")
     exchange, changes = replacement.exchange, [change]
 
     def changed_first(one: Path, other: Path) -> bool:
