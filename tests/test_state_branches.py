@@ -1,0 +1,123 @@
+"""States beside plain git: branches that are switched, clones, and worktrees that move."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore import state
+from gitstore.errors import GitstoreError
+from gitstore.model import Model
+from gitstore.objects.parts import LARGE
+from tests.support import scenes
+from tests.support.commands import Fsck, Git
+from tests.support.models import joined, noise, picture, put, take
+
+
+def _derived_with_snapshot(root: Path) -> None:
+    take(scenes.derived(root), "v1")
+
+
+class TestPlainGit:
+    """Everyday git never touches a file under states/: that is why a snapshot's tree says state/."""
+
+    @pytest.fixture(params=["root", "derived"])
+    def place(self, request: pytest.FixtureRequest, tmp_path: Path) -> Model:
+        """With a snapshot v1 of its own."""
+        if request.param == "root":
+            scenes.snapshot(tmp_path)
+            return Model.open(tmp_path / "digits")
+        scenes.copy(_derived_with_snapshot, tmp_path)
+        return Model.open(tmp_path / "dogs")
+
+    def test_checkout_and_switch_with_unsaved_weights(self, place: Model, git: Git, fsck: Fsck) -> None:
+        put(place, "initial", {"weights": b"unsaved", "more": b"more"})
+        put(place, "never-saved", {"w": b"w"})
+        before = picture(place.states)
+        here = place.directory
+        branch = git("branch", "--show-current", cwd=here).strip()
+        tag = f"{place.prefix}v1"
+        git("checkout", "--quiet", tag, cwd=here)
+        assert (here / "state" / "weights").exists()
+        assert picture(place.states) == before
+        git("switch", "--quiet", branch, cwd=here)
+        assert not (here / "state").exists()
+        assert picture(place.states) == before
+        git("checkout", "--quiet", "--force", tag, cwd=here)
+        git("switch", "--quiet", "--force", branch, cwd=here)
+        git("stash", "--include-untracked", "--quiet", cwd=here)
+        git("clean", "--force", "-d", "--quiet", cwd=here)
+        assert picture(place.states) == before
+        assert git("status", "--porcelain", cwd=here) == ""
+        fsck(here)
+
+    def test_a_detached_snapshot_is_still_the_model(self, place: Model, git: Git) -> None:
+        git("checkout", "--quiet", f"{place.prefix}v1", cwd=place.directory)
+        again = Model.open(place.directory)
+        assert (again.name, again.prefix, state.active(again)) == (place.name, place.prefix, "initial")
+        assert take(again, "v2").name == "v2"
+
+
+class TestAnotherModelsBranch:
+    def test_in_the_root_working_copy_is_told_apart(self, git: Git, tmp_path: Path) -> None:
+        dogs, model = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
+        git("switch", "--quiet", "--ignore-other-worktrees", "dogs", cwd=model.directory)
+        before = picture(model.directory)
+        for command in (
+            lambda here: state.save(here, "initial"),
+            lambda here: list(state.each(here)),
+            take_any,
+        ):
+            with pytest.raises(GitstoreError) as caught:
+                command(Model.open(model.directory))
+            assert caught.value.message == (
+                f"{model.directory} has the model dogs checked out, but its states/ belongs to the root model"
+            )
+            assert caught.value.hint == (
+                "switch back, or give the model dogs a working copy of its own with git worktree add"
+            )
+        assert picture(model.directory) == before
+        git("switch", "--quiet", "main", cwd=model.directory)
+        assert [each.name for each in state.each(Model.open(model.directory))] == ["initial"]
+        assert [each.name for each in state.each(dogs)] == ["initial"]
+
+    def test_in_a_fresh_clone_it_is_that_model(self, git: Git, tmp_path: Path) -> None:
+        scenes.copy(_derived_with_snapshot, tmp_path)
+        git("clone", "--quiet", "digits", "clone", cwd=tmp_path)
+        git("switch", "--quiet", "dogs", cwd=tmp_path / "clone")
+        clone = Model.open(tmp_path / "clone")
+        put(clone, "initial", {"w": b"w"})
+        assert take(clone, "v2").ref == "refs/tags/dogs/v2"
+
+
+def take_any(model: Model) -> object:
+    return take(model, "v9")
+
+
+def test_states_of_a_moved_worktree_are_not_looked_for_in_the_old_place(tmp_path: Path) -> None:
+    scenes.derived(tmp_path)
+    (tmp_path / "dogs").rename(tmp_path / "hounds")
+    moved = Model.open(tmp_path / "hounds")
+    assert (moved.name, moved.states) == ("dogs", tmp_path / "hounds" / "states")
+    put(moved, "initial", {"weights": b"new"})
+    state.save(moved, "initial")
+    assert not (tmp_path / "dogs").exists()
+
+
+def test_what_is_saved_is_plain_git(model: Model, git: Git, tmp_path: Path) -> None:
+    contents = {"a": b"a", "sub/large": noise(LARGE + 1), "empty": b""}
+    put(model, "initial", contents)
+    state.save(model, "initial")
+    git(
+        "worktree",
+        "add",
+        "--quiet",
+        "--detach",
+        str(tmp_path / "out"),
+        "refs/states/initial",
+        cwd=model.directory,
+    )
+    found = joined(tmp_path / "out")
+    found.pop(".git")
+    assert found == contents | {"weights": b"\0\1\2\3\4\5\6\7"}
