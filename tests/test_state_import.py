@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, export, state
+from gitstore import export, state
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.objects import lock
+from gitstore.objects.parts import LARGE
 from gitstore.state import NoSuchState, StateExists
 from gitstore.state_import import Imported, import_files
-from tests.support import files
+from tests.support import files, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
 from tests.support.failing import fails
 from tests.support.models import noise, picture, put, refs, take
 
+SIZE = 2 * (LARGE + 1) + 1
 TAKEN = "--name gives this another name; --force replaces that one"
 
 
@@ -27,7 +29,7 @@ def source(tmp_path: Path) -> Path:
     """A directory with weights, elsewhere."""
     files.make(
         tmp_path / "ein Lauf",
-        {b"large": noise(5_000_000), b"sub": {"größe 1".encode(): b"s"}, b"empty": {}},
+        {b"large": noise(LARGE + 1), b"sub": {"größe 1".encode(): b"s"}, b"empty": {}},
     )
     (tmp_path / "ein Lauf" / "link").symlink_to("large")
     return tmp_path / "ein Lauf"
@@ -44,7 +46,7 @@ class TestImporting:
         assert done.path == model.states / "run"
         assert files.read(done.path) == files.read(source)
         assert not (done.path / "link").is_symlink()
-        assert (done.size, done.saved is not None) == (10_000_001, True)
+        assert (done.size, done.saved is not None) == (SIZE, True)
         assert state.saved_tree(model, "run") == files.store(model.repository, source)
         assert state.active(model) == "initial"
         fsck(model.directory)
@@ -52,7 +54,7 @@ class TestImporting:
     def test_of_several_paths_each_keeps_its_name(self, model: Model, source: Path) -> None:
         bring(model, "run", source / "large", source / "sub")
         assert files.read(model.states / "run") == {
-            b"large": noise(5_000_000),
+            b"large": noise(LARGE + 1),
             b"sub": {"größe 1".encode(): b"s"},
         }
 
@@ -68,8 +70,8 @@ class TestImporting:
         assert refs(model.directory) == before
         assert files.read(model.states / "run") == files.read(source)
 
-    def test_of_a_derived_model(self, model: Model, source: Path, git: Git, fsck: Fsck) -> None:
-        dogs = derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs").model
+    def test_of_a_derived_model(self, tmp_path: Path, source: Path, fsck: Fsck) -> None:
+        dogs, model = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
         bring(dogs, "run", source)
         assert "refs/states/dogs/run" in refs(model.directory)
         assert (dogs.directory / "states" / "run" / "large").is_file()
@@ -83,7 +85,7 @@ class TestImporting:
         with fails("a bare repository has no states on disk", hint="leave out --no-save"):
             bring(bare, "run", source, save=False)
         done = bring(bare, "run", source)
-        assert (done.path, done.size) == (None, 10_000_001)
+        assert (done.path, done.size) == (None, SIZE)
         assert state.saved_tree(bare, "run") == files.store(bare.repository, source)
         assert not (bare.directory / "states").exists()
         with fails("there is a state run already", StateExists, TAKEN):
@@ -118,21 +120,15 @@ class TestWhatIsThereAlready:
 
 
 class TestWhatCannotBeImported:
-    @pytest.mark.parametrize(
-        ("name", "message"),
-        [
-            ("a b", "'a b' cannot be the name of a state: it has a space in it"),
-            ("../x", "'../x' cannot be the name of a state: it has '/' in it"),
-        ],
-    )
-    def test_under_a_bad_name(self, model: Model, source: Path, name: str, message: str) -> None:
-        with fails(message):
-            bring(model, name, source)
-
-    def test_under_the_name_of_a_derived_model(self, model: Model, source: Path) -> None:
-        derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs")
-        with fails("dogs is the name of a derived model, so no state can have it"):
-            bring(model, "dogs", source)
+    def test_under_a_bad_name(self, tmp_path: Path, source: Path) -> None:
+        scenes.derived(tmp_path)
+        for name, message in {
+            "a b": "'a b' cannot be the name of a state: it has a space in it",
+            "../x": "'../x' cannot be the name of a state: it has '/' in it",
+            "dogs": "dogs is the name of a derived model, so no state can have it",
+        }.items():
+            with fails(message):
+                bring(Model.open(tmp_path / "digits"), name, source)
 
     def test_nothing(self, model: Model, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
@@ -176,7 +172,7 @@ class TestExporting:
         heard: list[int] = []
         size = export.export_state(model, "run", tmp_path / "mein Ziel", progress=heard.append)
         assert files.read(tmp_path / "mein Ziel") == files.read(source) | {b"sub": {"größe 1".encode(): b"s"}}
-        assert size == sum(heard) == 10_000_001
+        assert size == sum(heard) == SIZE
 
     def test_from_a_bare_repository_into_an_empty_directory(
         self, model: Model, tmp_path: Path, git: Git
@@ -216,7 +212,7 @@ class TestTheCommands:
         assert found == {
             "name": "initial",
             "path": f"{here}/states/initial",
-            "size": 10_000_001,
+            "size": SIZE,
             "tree": None,
             "added_bytes": 0,
             "active": True,
@@ -236,11 +232,11 @@ class TestTheCommands:
         assert run(*way, "--name", "d", "--use", "--no-save", cwd=here).code == 0
         assert (state.active(model), state.saved_tree(model, "d")) == ("d", None)
 
-    def test_export(self, model: Model, gitstore: Gitstore) -> None:
+    def test_export(self, model: Model, run: Run) -> None:
         state.save(model, "initial")
-        assert gitstore("state", "export", "initial", "out", cwd=model.directory) == Outcome(
+        assert run("state", "export", "initial", "out", cwd=model.directory) == Outcome(
             0, "", "Exported state initial to out: 8 B\n"
         )
-        assert gitstore("state", "export", "initial", "out", cwd=model.directory) == Outcome(
+        assert run("state", "export", "initial", "out", cwd=model.directory) == Outcome(
             1, "", "error: out exists already\nhint: export into a new directory\n"
         )

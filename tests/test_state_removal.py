@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference, state, usage
+from gitstore import reference, state, usage
 from gitstore.errors import GitstoreError
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
 from gitstore.objects.refs import Refs
 from gitstore.state import NoSuchState
 from gitstore.state_removal import Removed, remove
-from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support import scenes
+from tests.support.commands import Fsck, Git, Gitstore, Run, parsed, said
 from tests.support.failing import fails
-from tests.support.models import noise, picture, put, refs, take
+from tests.support.models import make, noise, picture, put, refs, take
 
 KEEP = "gitstore state save or export keeps it; with --force it is lost"
 
@@ -29,13 +29,18 @@ def take_away(model: Model, *names: str, force: bool = False) -> Removed:
 
 
 @pytest.fixture
-def three(model: Model) -> Model:
+def three(tmp_path: Path) -> Model:
     """A model with the saved states `initial`, which is active, `one` and `two`, all on disk."""
+    scenes.copy(_three, tmp_path)
+    return Model.open(tmp_path / "digits")
+
+
+def _three(root: Path) -> None:
+    model = make(root / "digits")
     state.save(model, "initial")
     for seed, name in enumerate(["one", "two"]):
         put(model, name, {"w": noise(100_000, seed), "weights": b"\0\1\2\3\4\5\6\7"})
         state.save(model, name)
-    return Model.open(model.directory)
 
 
 class TestRemoving:
@@ -63,15 +68,15 @@ class TestRemoving:
         found = reference.resolve("v1", three.directory)
         assert {str(file.path) for file in found.state_files()} == {"w", "weights"}
 
-    def test_of_one_that_is_not_on_disk(self, three: Model) -> None:
-        shutil.rmtree(three.states / "one")
-        take_away(three, "one")
-        assert state.names(three) == ["initial", "two"]
-
-    def test_of_one_on_disk_that_a_snapshot_holds(self, model: Model) -> None:
-        """It was never saved as a state, but nothing is lost."""
-        take(model, "v1")
+    def test_of_one_that_is_only_saved_or_only_in_a_snapshot(self, tmp_path: Path) -> None:
+        """What is on disk need not be saved as a state, if nothing is lost."""
+        scenes.snapshot(tmp_path)
+        model = Model.open(tmp_path / "digits")
         put(model, "copy", {"weights": b"\0\1\2\3\4\5\6\7"})
+        state.save(model, put(model, "one", {"w": b"w"}).name)
+        shutil.rmtree(model.states / "one")
+        take_away(model, "one")
+        assert state.names(model) == ["copy", "initial"]
         assert take_away(model, "copy") == Removed(("copy",), 0, "initial")
         assert os.listdir(model.states) == ["initial"]
 
@@ -82,13 +87,14 @@ class TestRemoving:
         assert sorted(os.listdir(tmp_path / "elsewhere")) == ["w", "weights"]
         assert sorted(os.listdir(three.states)) == ["initial", "two"]
 
-    def test_of_a_derived_model(self, three: Model, fsck: Fsck) -> None:
-        dogs = derive.derive(take(three, "v1"), "dogs", three.directory.parent / "dogs").model
+    def test_of_a_derived_model(self, tmp_path: Path, fsck: Fsck) -> None:
+        dogs, model = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
+        state.save(model, "initial")
         take_away(dogs, "initial", force=True)
-        found = refs(three.directory)
+        found = refs(model.directory)
         assert not [ref for ref in found if ref.startswith("refs/states/dogs/")]
         assert "refs/states/initial" in found
-        fsck(three.directory)
+        fsck(model.directory)
 
     def test_in_a_bare_repository(self, three: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
         git("clone", "--quiet", "--mirror", str(three.directory), str(tmp_path / "b.git"), cwd=tmp_path)
@@ -119,6 +125,18 @@ class TestTheActiveOne:
 
 
 class TestWhatWouldBeLost:
+    def test_a_wrong_name_stops_all(self, three: Model) -> None:
+        before, named = picture(three.directory), refs(three.directory)
+        for name, message in {
+            "none": "there is no state none",
+            "a b": "'a b' cannot be the name of a state: it has a space in it",
+            "..": "'..' cannot be the name of a state: it starts with '.'",
+            "HEAD": "'HEAD' cannot be the name of a state: it is a name that git keeps for itself",
+        }.items():
+            with fails(message, NoSuchState if name == "none" else GitstoreError):
+                take_away(three, "one", name, force=True)
+        assert (picture(three.directory), refs(three.directory)) == (before, named)
+
     def test_is_named(self, three: Model) -> None:
         put(three, "one", {"w": b"modified"})
         put(three, "unsaved", {"a": b"a", "sub/größe": b"b"})
@@ -133,21 +151,6 @@ class TestWhatWouldBeLost:
         assert (picture(three.directory), refs(three.directory)) == (before, named)
         take_away(three, "one", "unsaved", force=True)
         assert state.names(three) == ["initial", "two"]
-
-    @pytest.mark.parametrize(
-        ("name", "message"),
-        [
-            ("none", "there is no state none"),
-            ("a b", "'a b' cannot be the name of a state: it has a space in it"),
-            ("..", "'..' cannot be the name of a state: it starts with '.'"),
-            ("HEAD", "'HEAD' cannot be the name of a state: it is a name that git keeps for itself"),
-        ],
-    )
-    def test_a_wrong_name_stops_all(self, three: Model, name: str, message: str) -> None:
-        before, named = picture(three.directory), refs(three.directory)
-        with fails(message, NoSuchState if name == "none" else GitstoreError):
-            take_away(three, "one", name, force=True)
-        assert (picture(three.directory), refs(three.directory)) == (before, named)
 
     def test_files_come_back_if_the_refs_cannot_change(self, three: Model) -> None:
         before, named = picture(three.directory), refs(three.directory)
@@ -178,21 +181,17 @@ class TestWhatWouldBeLost:
         assert sorted(os.listdir(three.states)) == ["initial", "two"]
 
 
-class TestTheCommand:
-    def test_says_what_gc_frees(self, three: Model, gitstore: Gitstore) -> None:
-        done = gitstore("state", "rm", "one", cwd=three.directory / "code")
-        assert (done.code, done.stdout) == (0, "")
-        assert done.stderr.startswith("Removed state one: gitstore gc frees 97.")
-        found = json.loads(gitstore("state", "rm", "two", "--json", cwd=three.directory).stdout)
-        assert found.pop("exclusive_bytes") > 100_000
-        assert found == {"names": ["two"], "active": "initial"}
-
-    def test_refuses(self, three: Model, gitstore: Gitstore) -> None:
-        put(three, "one", {"w": b"modified"})
-        assert gitstore("state", "rm", "one", cwd=three.directory) == Outcome(
-            1,
-            "",
-            "error: removing one would lose a file that is neither committed nor saved: states/one/w\n"
-            f"hint: {KEEP}\n",
-        )
-        assert gitstore("state", "rm", cwd=three.directory).code == 2
+def test_the_command_says_what_gc_frees(three: Model, gitstore: Gitstore, run: Run) -> None:
+    done = gitstore("state", "rm", "one", cwd=three.directory / "code")
+    assert (done.code, done.stdout) == (0, "")
+    assert done.stderr.startswith("Removed state one: gitstore gc frees 97.")
+    put(three, "two", {"w": b"modified"})
+    assert run("state", "rm", "two", cwd=three.directory) == said(
+        "error: removing two would lose a file that is neither committed nor saved: states/two/w",
+        f"hint: {KEEP}",
+        code=1,
+    )
+    found = parsed(run("state", "rm", "two", "--force", "--json", cwd=three.directory))
+    assert found.pop("exclusive_bytes") > 100_000
+    assert found == {"names": ["two"], "active": "initial"}
+    assert run("state", "rm", cwd=three.directory).code == 2

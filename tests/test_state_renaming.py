@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gitstore import active_state, derive, state
+from gitstore import active_state, state
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import Model
 from gitstore.objects import lock, sources
@@ -18,9 +18,10 @@ from gitstore.objects.refs import Refs
 from gitstore.objects.repository import Repository
 from gitstore.state import NoSuchState, StateExists
 from gitstore.state_renaming import rename
-from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support import scenes
+from tests.support.commands import Fsck, Git, Run, said
 from tests.support.failing import fails
-from tests.support.models import picture, put, refs, take
+from tests.support.models import make, picture, put, refs, take
 
 
 def call(model: Model, old: str, new: str) -> None:
@@ -29,10 +30,14 @@ def call(model: Model, old: str, new: str) -> None:
 
 
 @pytest.fixture
-def saved(model: Model) -> Model:
+def saved(tmp_path: Path) -> Model:
     """The model with its state `initial` saved."""
-    state.save(model, "initial")
-    return model
+    scenes.copy(_saved, tmp_path)
+    return Model.open(tmp_path / "digits")
+
+
+def _saved(root: Path) -> None:
+    state.save(make(root / "digits"), "initial")
 
 
 class TestRenaming:
@@ -80,8 +85,9 @@ class TestRenaming:
         second = take(saved, "v2")
         assert (second.state, second.tag.trailers["State"]) == (first.state, "best")
 
-    def test_of_a_derived_model(self, saved: Model, fsck: Fsck) -> None:
-        dogs = derive.derive(take(saved, "v1"), "dogs", saved.directory.parent / "dogs").model
+    def test_of_a_derived_model(self, tmp_path: Path, fsck: Fsck) -> None:
+        dogs, saved = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
+        state.save(saved, "initial")
         call(dogs, "initial", "best")
         found = refs(saved.directory)
         assert {"refs/states/dogs/best", "refs/states/initial"} <= found.keys()
@@ -97,40 +103,29 @@ class TestRenaming:
 
 
 class TestWhatCannotBeRenamed:
-    @pytest.mark.parametrize(
-        ("old", "new", "kind", "message"),
-        [
-            ("none", "new", NoSuchState, "there is no state none"),
-            ("initial", "initial", GitstoreError, "the state is called initial already"),
-            ("initial", "other", StateExists, "there is a state other already"),
-            ("initial", "disk", StateExists, "there is a state disk already"),
-            ("disk", "other", StateExists, "there is a state other already"),
-            (
-                "initial",
-                "HEAD",
-                GitstoreError,
-                "'HEAD' cannot be the name of a state: it is a name that git keeps for itself",
-            ),
-            (
-                "initial",
-                "dogs",
-                GitstoreError,
-                "dogs is the name of a derived model, so no state can have it",
-            ),
-        ],
-    )
-    def test_changes_nothing(
-        self, saved: Model, old: str, new: str, kind: type[GitstoreError], message: str
-    ) -> None:
-        derive.derive(take(saved, "v1"), "dogs", saved.directory.parent / "dogs")
+    def test_changes_nothing(self, tmp_path: Path) -> None:
+        scenes.derived(tmp_path)
+        saved = Model.open(tmp_path / "digits")
+        state.save(saved, "initial")
         path = put(saved, "other", {"w": b"w"})
         state.save(saved, "other")
         shutil.rmtree(path)
         put(saved, "disk", {"w": b"d"})
         before, named = picture(saved.directory), refs(saved.directory)
-        with fails(message, kind):
-            call(saved, old, new)
-        assert (picture(saved.directory), refs(saved.directory)) == (before, named)
+        keeps = "cannot be the name of a state: it is a name that git keeps for itself"
+        derived = "dogs is the name of a derived model, so no state can have it"
+        for old, new, kind, message in (
+            ("none", "new", NoSuchState, "there is no state none"),
+            ("initial", "initial", GitstoreError, "the state is called initial already"),
+            ("initial", "other", StateExists, "there is a state other already"),
+            ("initial", "disk", StateExists, "there is a state disk already"),
+            ("disk", "other", StateExists, "there is a state other already"),
+            ("initial", "HEAD", GitstoreError, f"'HEAD' {keeps}"),
+            ("initial", "dogs", GitstoreError, derived),
+        ):
+            with fails(message, kind):
+                call(saved, old, new)
+            assert (picture(saved.directory), refs(saved.directory)) == (before, named)
 
     def test_while_another_command_is_at_it(self, saved: Model) -> None:
         with (
@@ -140,17 +135,18 @@ class TestWhatCannotBeRenamed:
             call(saved, "initial", "best")
 
 
-@pytest.mark.parametrize("is_saved", [True, False])
-@pytest.mark.parametrize("after", range(4))
+@pytest.mark.parametrize(
+    ("is_saved", "after"), [*((True, after) for after in range(4)), *((False, after) for after in range(2))]
+)
 def test_killed_after_any_step_a_repeat_finishes(
-    model: Model, monkeypatch: pytest.MonkeyPatch, fsck: Fsck, after: int, is_saved: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsck: Fsck, *, is_saved: bool, after: int
 ) -> None:
     """The steps: the new ref, the choice, the directory, the old ref; without the refs if it is not saved."""
     if is_saved:
-        state.save(model, "initial")
-    elif after >= 2:
-        return
-    saved = model
+        scenes.copy(_saved, tmp_path)
+    else:
+        make(tmp_path / "digits")
+    saved = Model.open(tmp_path / "digits")
     steps = 0
 
     class Killed(BaseException):
@@ -200,12 +196,10 @@ def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.M
     assert state.names(saved) == ["best", "initial"]
 
 
-def test_the_command(saved: Model, gitstore: Gitstore) -> None:
+def test_the_command(saved: Model, run: Run) -> None:
     here = saved.directory / "code"
-    assert gitstore("state", "rename", "initial", "best", cwd=here) == Outcome(
-        0, "", "The state initial is called best now\n"
-    )
-    assert gitstore("state", "rename", "initial", "best", cwd=here) == Outcome(
-        1, "", "error: there is no state initial\nhint: gitstore state list shows those there are\n"
-    )
-    assert gitstore("state", "rename", "best", cwd=here).code == 2
+    renaming = ("state", "rename", "initial", "best")
+    assert run(*renaming, cwd=here) == said("The state initial is called best now")
+    hint = "hint: gitstore state list shows those there are"
+    assert run(*renaming, cwd=here) == said("error: there is no state initial", hint, code=1)
+    assert run("state", "rename", "best", cwd=here).code == 2
