@@ -149,17 +149,9 @@ def _read(model: Model, request: _Request, writer: ObjectWriter) -> _Pieces:
             f"{model.directory} has changed since the check began, by the model itself perhaps",
             "nothing was recorded; run the same command again",
         )
-    blobs = {key: _add_sound(writer, value) for key, value in top.items() if value is not None}
+    blobs = {key: writer.add(Kind.BLOB, value) for key, value in top.items() if value is not None}
     warnings = (*code.warnings, *_warnings(name, weights, found, top[LOCK]))
     return _Pieces(code.tree, weights, name, blobs, warnings)
-
-
-def _add_sound(writer: ObjectWriter, content: bytes) -> Oid:
-    """Add a small file. Raises `Corrupt` if the repository has it, but damaged: the snapshot would, too."""
-    oid = Oid.of(Kind.BLOB, content)
-    if oid in writer.database:
-        writer.database.read_as(Kind.BLOB, oid, at_most=len(content))
-    return writer.add(Kind.BLOB, content)
 
 
 def _intended(model: Model, name: str, of_state: str | None, message: str | None) -> PreSnapshot:

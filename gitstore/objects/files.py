@@ -216,8 +216,8 @@ def _known(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> tuple[Mo
     if oid is None:
         return None
     if file.stamp.size < parts.LARGE:
-        return (Mode.FILE, oid) if writer.has(oid) else None
-    return (Mode.TREE, oid) if writer.has_tree(oid) else None
+        return (Mode.FILE, oid) if writer.has(oid, file.stamp.size) else None
+    return (Mode.TREE, oid) if writer.has_tree(oid, file.stamp.size) else None
 
 
 def _cached(file: SourceFile, cache: StatCache) -> Oid | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from gitstore.errors import Corrupt
 from gitstore.objects import limits, stored
 from gitstore.objects.cores import core_count
-from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.deflate import deflate, deflate_stream
 from gitstore.objects.merge import LARGE_PACK
 from gitstore.objects.oid import Kind, Oid
@@ -25,6 +28,10 @@ _IN_FLIGHT = 64 * 1024 * 1024
 
 _BLOCK = 4 * 1024 * 1024
 """Bytes of a large blob that are in memory at a time."""
+
+
+_READ_BACK = 64 * 1024
+"""Bytes of an object up to which reading it back costs little."""
 
 
 class Encoded(NamedTuple):
@@ -52,12 +59,12 @@ class ObjectHasher:
         self._in_flight = 0
         self._pool = ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-objects")
 
-    def has(self, oid: Oid) -> bool:  # noqa: ARG002 - a writer looks
-        """Whether an object need not be added again."""
+    def has(self, oid: Oid, size: int | None = None) -> bool:  # noqa: ARG002 - a writer looks
+        """Whether an object need not be added again; it is a blob of `size` bytes if that is given."""
         return True
 
-    def has_tree(self, oid: Oid) -> bool:  # noqa: ARG002 - a writer looks
-        """Whether neither a tree nor what it names need be added again."""
+    def has_tree(self, oid: Oid, size: int | None = None) -> bool:  # noqa: ARG002 - a writer looks
+        """Whether neither a tree nor what it names need be added again; `size` is that of its blobs."""
         return True
 
     def add(self, kind: Kind, content: bytes, *, path: object = "this") -> Oid:
@@ -66,16 +73,17 @@ class ObjectHasher:
         Raises `GitstoreError`, which names `path`, for a tree, commit or tag too large to be read back.
         """
         limits.check_new(kind, len(content), path)
-        encoded = self._encode(kind, content)
+        encoded = self._encode(kind, content, read_back=True)
         self._append(encoded)
         return encoded.oid
 
-    def add_blob(self, content: bytes, then: Callable[[Oid], None]) -> None:
+    def add_blob(self, content: bytes, then: Callable[[Oid], None], *, read_back: bool = False) -> None:
         """Add a blob as soon as a core is free, and hand its id to `then` in the order of the calls.
 
-        Blocks while too much content is under way; `settle` waits for the rest.
+        Blocks while too much content is under way; `settle` waits for the rest. With `read_back`, a blob that
+        the repository has is read again, whatever its size.
         """
-        encoded = self._pool.submit(self._encode, Kind.BLOB, content)
+        encoded = self._pool.submit(self._encode, Kind.BLOB, content, read_back=read_back)
         self._waiting.append(_Waiting(encoded, len(content), then))
         self._in_flight += len(content)
         while self._in_flight > _IN_FLIGHT:
@@ -107,7 +115,7 @@ class ObjectHasher:
         self._in_flight -= waiting.size
         waiting.then(encoded.oid)
 
-    def _encode(self, kind: Kind, content: bytes) -> Encoded:
+    def _encode(self, kind: Kind, content: bytes, *, read_back: bool = False) -> Encoded:  # noqa: ARG002
         """In any thread."""
         return Encoded(Oid.of(kind, content), None)
 
@@ -119,25 +127,42 @@ class ObjectWriter(ObjectHasher):
     """One write: a set of objects, of which those the repository lacks become one new pack.
 
     Nothing becomes part of the repository before `finish`. The caller then points a ref at it.
+
+    What the repository has is not written again, but looked at, for a new snapshot must not hold what is
+    damaged: code and whatever is small is read back, of larger weights only the header. What is damaged
+    raises `Corrupt`. Objects that soon go again need not be sound.
     """
 
     def __init__(self, database: ObjectDatabase, directory: Path | None = None) -> None:
         """`directory` is where packs go, if not into the database: objects that soon go again."""
         super().__init__(database)
         self._directory = directory or database.directory / "pack"
+        self._lasts = directory is None
         self._pack = PackWriter(self._directory)
         self._apart: dict[Oid, bytes] = {}
         self._added: set[Oid] = set()
 
-    def has(self, oid: Oid) -> bool:
+    def has(self, oid: Oid, size: int | None = None) -> bool:
         """Whether the repository has an object, or this write does."""
-        return oid in self._added or self.database.freshen(oid)
+        if oid in self._added:
+            return True
+        is_there = self.database.freshen(oid)
+        if is_there and size is not None:
+            self._check(oid, Kind.BLOB, size)
+        return is_there
 
-    def has_tree(self, oid: Oid) -> bool:
+    def has_tree(self, oid: Oid, size: int | None = None) -> bool:
         """Whether the repository has a tree and all that it names, or this write does."""
         if oid in self._added:
             return True  # after what it names
-        return self.has(oid) and all(self.has(entry.oid) for entry in stored.read_tree(self.database, oid))
+        if not self.has(oid):
+            return False
+        with self._damaged(oid):
+            blobs = [entry.oid for entry in stored.read_tree(self.database, oid)]
+        is_there = all(self.has(blob) for blob in blobs)
+        if is_there and size is not None and self._lasts and sum(map(self._size, blobs)) != size:
+            raise BrokenObject(oid, f"its blobs do not say that they have {size:,} bytes")
+        return is_there
 
     def add_apart(self, kind: Kind, content: bytes) -> Oid:
         """Add one object that a large pack shall not have, so that others may need all of that pack.
@@ -145,7 +170,7 @@ class ObjectWriter(ObjectHasher):
         It stands for something that they do not need: a state's name, a snapshot's. Raises like `add`.
         """
         limits.check_new(kind, len(content), "this")
-        encoded = self._encode(kind, content)
+        encoded = self._encode(kind, content, read_back=True)
         if encoded.entry is not None and encoded.oid not in self._added:
             self._apart[encoded.oid] = encoded.entry
             self._added.add(encoded.oid)
@@ -154,7 +179,9 @@ class ObjectWriter(ObjectHasher):
     def add_file(self, file: FileIO, *, size: int, path: Path) -> Oid:
         """Like that of a hasher; the blob goes into the pack unless the repository has it."""
         oid = super().add_file(file, size=size, path=path)
-        if not self.has(oid):
+        if self.has(oid):
+            self._read_back(oid, Kind.BLOB, size, always=True)
+        else:
             self.settle()
             digest = Oid.hasher(Kind.BLOB, size)
             stream = deflate_stream(_hashed(_blocks(file, size, path), digest.update))
@@ -181,9 +208,10 @@ class ObjectWriter(ObjectHasher):
         super().__exit__(*error)
         self._pack.__exit__(*error)
 
-    def _encode(self, kind: Kind, content: bytes) -> Encoded:
+    def _encode(self, kind: Kind, content: bytes, *, read_back: bool = False) -> Encoded:
         oid = Oid.of(kind, content)
         if self.has(oid):
+            self._read_back(oid, kind, len(content), always=read_back)
             return Encoded(oid, None)
         return Encoded(oid, entry_header(kind, len(content)) + deflate(content))
 
@@ -192,6 +220,41 @@ class ObjectWriter(ObjectHasher):
         if encoded.entry is not None and encoded.oid not in self._added:
             self._pack.append(encoded.oid, encoded.entry)
             self._added.add(encoded.oid)
+
+    def _check(self, oid: Oid, kind: Kind, size: int) -> None:
+        """Raise `Corrupt` unless an object that is reused says that it is of this kind and size."""
+        if not self._lasts:
+            return
+        with self._damaged(oid):
+            if self.database.header(oid) != (kind, size):
+                raise BrokenObject(oid, f"it does not say that it is a {kind.name.lower()} of {size:,} bytes")
+
+    def _read_back(self, oid: Oid, kind: Kind, size: int, *, always: bool) -> None:
+        """The same, and read it if that costs little or is asked for."""
+        if not self._lasts or oid in self._added:
+            return
+        self._check(oid, kind, size)
+        if always or size <= _READ_BACK or self.database.find(oid) is None:
+            with self._damaged(oid):
+                self.database.check(oid)
+
+    def _size(self, oid: Oid) -> int:
+        with self._damaged(oid):
+            return self.database.size(oid)
+
+    @contextmanager
+    def _damaged(self, oid: Oid) -> Iterator[None]:
+        """Say what to do about an object that is damaged."""
+        try:
+            yield
+        except Corrupt as error:
+            packed, path = self.database.find(oid), self.database.loose_path(oid)
+            if packed is not None:
+                where = shlex.quote(str(packed.pack.path))
+                error.hint = f"it lies in {where}; gitstore verify --all shows what else is damaged"
+            elif path is not None:
+                error.hint = f"rm {shlex.quote(str(path))}, and the same command stores it anew"
+            raise
 
 
 def _finish(pack: PackWriter, last: Mapping[Oid, bytes]) -> Written | None:

@@ -147,7 +147,7 @@ def _read_file(path: Path, file: WorkingFile, writer: ObjectHasher, then: Callab
         content = os.fsencode(path.readlink())
         if Stamp.of(path.lstat()) != file.stamp:
             raise FileChanged(path)
-        writer.add_blob(content, then)
+        writer.add_blob(content, then, read_back=True)
         return
     with FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)) as opened:
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
@@ -160,7 +160,7 @@ def _read_file(path: Path, file: WorkingFile, writer: ObjectHasher, then: Callab
             content = opened.read(size + 1)  # one more, so that a file that has grown shows
             if len(content) != size:
                 raise FileChanged(path)
-            writer.add_blob(content, then)
+            writer.add_blob(content, then, read_back=True)
         if Stamp.of(os.fstat(opened.fileno())) != file.stamp:
             raise FileChanged(path)
 

@@ -161,11 +161,11 @@ def test_an_unchanged_file_is_not_read_again(repository: Repository, tmp_path: P
     first = store(repository, state, cache)
     assert store(repository, state, cache) == first
     with repository.writer() as writer:
-        other = writer.add(Kind.BLOB, b"other")
+        other = writer.add(Kind.BLOB, b"another")
         writer.finish()
     cache.put(Stamp.of((state / "w").stat()), other)
     lie = store(repository, state, cache)
-    assert git("show", f"{lie}:w", cwd=repository.directory) == "other"
+    assert git("show", f"{lie}:w", cwd=repository.directory) == "another"
 
 
 def test_a_known_file_is_read_if_the_repository_lacks_it(repository: Repository, tmp_path: Path) -> None:

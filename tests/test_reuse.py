@@ -1,0 +1,75 @@
+"""What a snapshot reuses of the repository is looked at: a damaged object is not taken over unread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore import state
+from gitstore.errors import Corrupt
+from gitstore.model import Model
+from gitstore.objects.oid import Kind, Oid
+from tests.support.models import again, noise, put, refs, take
+
+
+def flip(model: Model, oid: Oid, *, at: int) -> None:
+    """Change one byte of an object's entry in its pack, `at` bytes from its start."""
+    packed = again(model).repository.objects.find(oid)
+    assert packed is not None
+    with packed.pack.path.open("r+b") as file:
+        file.seek(packed.pack.span(packed.position)[0] + at)
+        (byte,) = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 0x10]))
+
+
+def empty_loose(model: Model, content: bytes) -> Path:
+    """A loose object that a crash has left without its bytes."""
+    name = str(Oid.of(Kind.BLOB, content))
+    path = model.directory / ".git" / "objects" / name[:2] / name[2:]
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_code_that_is_damaged_in_a_pack(model: Model) -> None:
+    content = noise(300_000)
+    (model.directory / "code" / "table.bin").write_bytes(content)
+    take(model, "v1")
+    flip(model, Oid.of(Kind.BLOB, content), at=200_000)
+    with pytest.raises(Corrupt, match="is corrupt") as caught:
+        take(model, "v2")
+    assert str(caught.value.hint).endswith(".pack; gitstore verify --all shows what else is damaged")
+    assert "refs/tags/v2" not in refs(model.directory)
+
+
+@pytest.mark.parametrize("where", ["code", "states/initial"])
+def test_a_loose_object_without_bytes(model: Model, where: str) -> None:
+    (model.directory / where / "new").write_bytes(b"new")
+    path = empty_loose(model, b"new")
+    with pytest.raises(Corrupt) as caught:
+        take(model, "v1")
+    assert caught.value.hint == f"rm {path}, and the same command stores it anew"
+    path.unlink()
+    take(model, "v1")
+
+
+def test_weights_that_are_known_and_damaged(model: Model) -> None:
+    """They are not read, for the files have not changed."""
+    put(model, "initial", {"w.bin": b"weights"})
+    state.save(again(model), "initial")
+    flip(model, Oid.of(Kind.BLOB, b"weights"), at=0)
+    with pytest.raises(Corrupt, match="is corrupt"):
+        take(model, "v1")
+
+
+def test_large_weights_that_are_read_again(model: Model) -> None:
+    """Of a part that the repository has, the header is compared, not the content."""
+    content = noise(200_000)
+    put(model, "initial", {"w.bin": content})
+    take(model, "v1")
+    (model.directory / "states" / "initial" / "w.bin").touch()
+    flip(model, Oid.of(Kind.BLOB, content), at=1)
+    with pytest.raises(Corrupt, match="it does not say that it is a blob of 200,000 bytes"):
+        take(model, "v2")
