@@ -7,21 +7,31 @@ from typing import Any
 
 import pytest
 
-from gitstore import creation, derive, settings, state
+from gitstore import creation, settings, state
 from gitstore.diffing import diff, settings_diff
 from gitstore.diffing.code_diff import CodeChange
 from gitstore.diffing.settings_diff import KeyChange
 from gitstore.errors import BadSettings
 from gitstore.model import Model
 from gitstore.snapshot import Snapshot
+from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
 from tests.support.models import again, edit, git_state, make, picture, put, refs, take, write
 
 
 @pytest.fixture
-def v1(model: Model) -> Snapshot:
-    return take(model, "v1")
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
+    """The model; it has a snapshot v1 where a test asks for that too."""
+    if "v1" not in request.fixturenames:
+        return make(tmp_path / "digits")
+    scenes.snapshot(tmp_path)
+    return Model.open(tmp_path / "digits")
+
+
+@pytest.fixture
+def v1(model: Model, tmp_path: Path) -> Snapshot:
+    return scenes.find(tmp_path)
 
 
 def between(old: str, new: str) -> tuple[KeyChange, ...]:
@@ -152,14 +162,13 @@ class TestCode:
             " 3 files changed, 2 insertions(+), 1 deletion(-)\n"
         )
 
-    def test_a_patch(self, model: Model, git: Git) -> None:
-        first = take(model, "v1")
+    def test_a_patch(self, model: Model, v1: Snapshot, git: Git) -> None:
         write(model, "code/model.py", "changed\n")
         second = take(model, "v2")
         expected = git("diff", "v1", "v2", "--", "code", cwd=model.directory)
-        assert diff.compare(first, second, patch=True).code.text.decode() == expected
-        assert diff.compare(first, again(model), patch=True).code.text.decode() == expected
-        code = diff.compare(first, second, patch=True, colour=True).code
+        assert diff.compare(v1, second, patch=True).code.text.decode() == expected
+        assert diff.compare(v1, again(model), patch=True).code.text.decode() == expected
+        code = diff.compare(v1, second, patch=True, colour=True).code
         assert code.text.decode() == expected
         assert code.coloured is not None
         assert b"\x1b[32m+" in code.coloured
@@ -204,7 +213,6 @@ class TestCode:
     def test_a_bare_repository(self, model: Model, git: Git, tmp_path: Path) -> None:
         """Its branch head, and its saved active state."""
         state.save(again(model), "initial")
-        take(model, "v1")
         git("clone", "--quiet", "--mirror", str(model.directory), str(tmp_path / "bare.git"), cwd=tmp_path)
         bare = Model.open(tmp_path / "bare.git")
         first = take(bare, "v2")
@@ -216,9 +224,9 @@ class TestCode:
         assert found.code.files == (CodeChange("code/model.py", "changed", 1, 34),)
         assert found.state.files == ()
 
-    def test_models_of_one_repository(self, model: Model, v1: Snapshot, tmp_path: Path) -> None:
+    def test_models_of_one_repository(self, tmp_path: Path) -> None:
         """In a linked worktree, from its subdirectory."""
-        even = derive.derive(v1, "even", tmp_path / "even").model
+        even, v1 = scenes.derived(tmp_path), scenes.find(tmp_path)
         assert not diff.compare(v1, again(even)).code.files
         found = diff.compare(v1, Model.open(even.directory / "code"))
         assert [change.path for change in found.settings.changes] == ["name", "based_on"]

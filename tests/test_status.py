@@ -9,8 +9,9 @@ import pytest
 from gitstore import state, status
 from gitstore.model import Model
 from gitstore.snapshot import Snapshot
+from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run, parsed
-from tests.support.models import again, edit, git_state, put, take, write
+from tests.support.models import again, edit, git_state, make, put, take, write
 
 NEW = """\
 model:     digits
@@ -39,8 +40,17 @@ not committed: 5 files: code/a ä.py, code/b.py, code/c.py, …
 
 
 @pytest.fixture
-def v1(model: Model) -> Snapshot:
-    return take(model, "v1")
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
+    """The model; it has a snapshot v1 where a test asks for that too."""
+    if "v1" not in request.fixturenames:
+        return make(tmp_path / "digits")
+    scenes.snapshot(tmp_path)
+    return Model.open(tmp_path / "digits")
+
+
+@pytest.fixture
+def v1(model: Model, tmp_path: Path) -> Snapshot:
+    return scenes.find(tmp_path)
 
 
 def test_without_a_snapshot(run: Run, model: Model) -> None:
@@ -61,13 +71,14 @@ def test_what_differs(run: Run, model: Model, v1: Snapshot) -> None:
     assert git_state(model.directory) == before
 
 
-@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
-def test_edits_that_git_was_told_to_overlook(model: Model, v1: Snapshot, git: Git, mark: str) -> None:
-    git("update-index", mark, "code/model.py", cwd=model.directory)
+def test_edits_that_git_was_told_to_overlook(model: Model, v1: Snapshot, git: Git) -> None:
     write(model, "code/model.py", "my edit\n")
-    before = git_state(model.directory)
-    assert status.of(again(model)).uncommitted == (("code/model.py", "changed"),)
-    assert git_state(model.directory) == before
+    for mark in ("assume-unchanged", "skip-worktree"):
+        git("update-index", f"--{mark}", "code/model.py", cwd=model.directory)
+        before = git_state(model.directory)
+        assert status.of(again(model)).uncommitted == (("code/model.py", "changed"),)
+        assert git_state(model.directory) == before
+        git("update-index", f"--no-{mark}", "code/model.py", cwd=model.directory)
 
 
 def test_json(run: Run, model: Model, v1: Snapshot) -> None:
@@ -188,9 +199,8 @@ def test_a_missing_lock(run: Run, model: Model) -> None:
     )
 
 
-def test_code_larger_than_allowed_is_not_read(model: Model, run: Run) -> None:
+def test_code_larger_than_allowed_is_not_read(model: Model, v1: Snapshot, run: Run) -> None:
     """Nothing of it comes into .git, not even for a moment: a file of a terabyte must do."""
-    take(model, "v1")
     with (model.directory / "code" / "dataset").open("wb") as file:
         file.truncate(2**40)
     problem = "code/ has 1.0 TiB, more than filesystem_size in settings.yaml allows"
