@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Git
-
 ADA = "Ada Lovelace <ada@example.org>"
 
 CERTIFICATE = """\
@@ -76,9 +74,9 @@ class Keyring:
         return next(line.split(":")[9] for line in lines if line.startswith("fpr:"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def new_keyring() -> Iterator[Callable[[], Keyring]]:
-    """Makes keyrings; their agents end with the module."""
+    """Makes keyrings; their agents end with the session."""
     needed("gpg")
     made: list[Keyring] = []
 
@@ -92,7 +90,7 @@ def new_keyring() -> Iterator[Callable[[], Keyring]]:
         shutil.rmtree(each.home, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ada(new_keyring: Callable[[], Keyring]) -> Keyring:
     """A keyring with a key of Ada Lovelace, who takes the snapshots of the tests."""
     keyring = new_keyring()
@@ -107,30 +105,37 @@ def gpg(ada: Keyring, monkeypatch: pytest.MonkeyPatch) -> str:
     return ada.fingerprint(ADA)
 
 
+@pytest.fixture(scope="session")
+def made_ssh_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An SSH key without a passphrase, and its fingerprint."""
+    key = tmp_path_factory.mktemp("ssh") / "ada"
+    subprocess.run([needed("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
+    listed = subprocess.run(["ssh-keygen", "-lf", key], capture_output=True, text=True, check=True)
+    return key, listed.stdout.split()[1]
+
+
 @pytest.fixture
-def ssh_key(tmp_path: Path) -> Path:
+def ssh_key(made_ssh_key: tuple[Path, str], tmp_path: Path) -> Path:
     """An SSH key without a passphrase, at a path with a space."""
     key = tmp_path / "my keys" / "ada"
     key.parent.mkdir()
-    subprocess.run([needed("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
+    for suffix in ("", ".pub"):
+        shutil.copy(made_ssh_key[0].with_suffix(suffix), key.with_suffix(suffix))
     return key
 
 
 @pytest.fixture
-def ssh(ssh_key: Path, git: Git) -> str:
+def ssh(made_ssh_key: tuple[Path, str], ssh_key: Path, home: Path) -> str:
     """git signs with an SSH key, and knows it; returns the fingerprint."""
-    for key, value in {
-        "gpg.format": "ssh",
-        "user.signingKey": str(ssh_key),
-        "gpg.ssh.allowedSignersFile": str(ssh_key.with_name("signers")),
-    }.items():
-        git("config", "--global", key, value, cwd=ssh_key.parent)
-    ssh_key.with_name("signers").write_text(f"ada@example.org {ssh_key.with_suffix('.pub').read_text()}")
-    listed = subprocess.run(["ssh-keygen", "-lf", ssh_key], capture_output=True, text=True, check=True)
-    return listed.stdout.split()[1]
+    signers = ssh_key.with_name("signers")
+    signers.write_text(f"ada@example.org {ssh_key.with_suffix('.pub').read_text()}")
+    with (home / ".gitconfig").open("a") as file:
+        file.write(f'[gpg]\n\tformat = ssh\n[user]\n\tsigningKey = "{ssh_key}"\n')
+        file.write(f'[gpg "ssh"]\n\tallowedSignersFile = "{signers}"\n')
+    return made_ssh_key[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def certified(new_keyring: Callable[[], Keyring]) -> tuple[Keyring, str]:
     """A keyring with a certificate, and its fingerprint."""
     needed("gpgsm")
@@ -139,12 +144,12 @@ def certified(new_keyring: Callable[[], Keyring]) -> tuple[Keyring, str]:
 
 
 @pytest.fixture
-def x509(certified: tuple[Keyring, str], git: Git, monkeypatch: pytest.MonkeyPatch, home: Path) -> str:
+def x509(certified: tuple[Keyring, str], monkeypatch: pytest.MonkeyPatch, home: Path) -> str:
     """git signs with gpgsm; returns the fingerprint."""
     keyring, fingerprint = certified
     monkeypatch.setenv("GNUPGHOME", str(keyring.home))
-    git("config", "--global", "gpg.format", "x509", cwd=home)
-    git("config", "--global", "user.signingKey", "ada@example.org", cwd=home)
+    with (home / ".gitconfig").open("a") as file:
+        file.write("[gpg]\n\tformat = x509\n[user]\n\tsigningKey = ada@example.org\n")
     return fingerprint
 
 
