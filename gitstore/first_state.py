@@ -52,14 +52,16 @@ class Absent:
 
 @dataclass(frozen=True)
 class Imported:
-    """Files from elsewhere, by the rules of `state_import`."""
+    """Files from elsewhere, by the rules of `state_import`; `expect` hears how many bytes they have."""
 
     paths: Sequence[Path]
+    expect: Progress = lambda _: None
 
     @contextmanager
     def ready(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - others need it
         found = state_import.listing(self.paths)
         lfs.check(found, "gitstore state import --force takes it as it is")
+        self.expect(found.size)
         yield found
 
 

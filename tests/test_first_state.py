@@ -73,8 +73,10 @@ def test_a_single_file(made: Derive, tmp_path: Path) -> None:
 
 
 def test_what_the_code_creates(made: Derive, tmp_path: Path, fsck: Fsck) -> None:
-    dogs = made(CreatedState(["factor=3"], tmp_path, user_cache())).model
+    expected: list[int] = []
+    dogs = made(CreatedState(["factor=3"], tmp_path, user_cache(), expected.append)).model
     assert content(dogs) == {"factor.json": b"3.0"}
+    assert expected == [3]
     assert [path for path in dogs.repository.private.iterdir() if path.name.startswith("tmp_")] == []
     fsck(dogs.directory)
 

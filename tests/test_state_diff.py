@@ -231,11 +231,13 @@ class TestTensors:
         content[-1] ^= 1
         cut_otherwise(model, "m.safetensors", safetensors({"w": ("U8", [len(content)], bytes(content))}))
         read: list[int] = []
+        expected: list[int] = []
         tracemalloc.start()
-        found = files(diff.compare(first, again(model), progress=read.append))["m.safetensors"]
+        compared = diff.compare(first, again(model), progress=read.append, expect=expected.append)
+        found = files(compared)["m.safetensors"]
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert kinds(found.tensors) == [("w", "values")]
         assert (found.shared, found.changed) == (0, found.after)
-        assert sum(read) > len(content)
+        assert sum(read) == expected[-1] > 2 * len(content), "compared, and compared by tensor"
         assert peak < 32 * MIB

@@ -186,6 +186,7 @@ def test_bars_have_totals(model: Model, git: Git) -> None:
     shutil.rmtree(model.states / "initial")
     for command, label in (
         ("restore v2", "restore v2"),
+        ("diff v2", "compare state"),
         ("state export initial ../out", "export initial"),
         ("derive v2 even --state ../out", "save initial"),
         ("gc --prune-vanished", "gc"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from gitstore.cli import candidates, options, output, surroundings
 if TYPE_CHECKING:
     from gitstore.derive import Derived
     from gitstore.first_state import FirstState
+    from gitstore.objects.files import Progress
 
 
 @click.command()
@@ -72,26 +72,26 @@ def command(
       gitstore derive https://example.org/models/digits.git@v1 odd --state weights.safetensors
     """
     from gitstore import derive, reference, reference_form
-    from gitstore.first_state import Imported
 
     first = _first_state(state, inputs, ctx.obj)
     base = reference.find(source, ctx.obj)
     target = _target(name, directory, ctx.obj)
-    # Only files from elsewhere have bytes that are known, and only they are read.
-    total = partial(options.size_on_disk, first.paths[0]) if isinstance(first, Imported) else None
     if isinstance(base, reference.Elsewhere):
         with options.share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
             made = reference_form.derive(base, name, target, state=first, fetched=fetched)
-    elif as_reference or not reference.is_here(base, ctx.obj):
-        with options.byte_progress("save initial", total, wanted=show_progress) as progress:
-            made = reference_form.derive(base, name, target, state=first, progress=progress)
     else:
-        with options.byte_progress("save initial", total, wanted=show_progress) as progress:
-            made = derive.derive(base, name, target, state=first, progress=progress)
+        is_here = not as_reference and reference.is_here(base, ctx.obj)
+        make = derive.derive if is_here else reference_form.derive
+        bar = options.count_progress("save initial", wanted=show_progress, in_bytes=True)
+        with bar as (expect, progress):
+            first = _first_state(state, inputs, ctx.obj, expect)
+            made = make(base, name, target, state=first, progress=progress)
     _show(made, as_json=as_json)
 
 
-def _first_state(state: str, inputs: tuple[str, ...], directory: Path) -> FirstState:
+def _first_state(
+    state: str, inputs: tuple[str, ...], directory: Path, expect: Progress = lambda _: None
+) -> FirstState:
     from gitstore import first_state
 
     if not state:
@@ -99,11 +99,11 @@ def _first_state(state: str, inputs: tuple[str, ...], directory: Path) -> FirstS
     if state == "create":
         from gitstore.run.operations import CreatedState
 
-        return CreatedState(inputs, directory, surroundings.cache(directory))
+        return CreatedState(inputs, directory, surroundings.cache(directory), expect)
     if inputs:
         raise click.UsageError("-p gives values to --state create, and to nothing else")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}
-    return words.get(state) or first_state.Imported([Path(directory, state)])
+    return words.get(state) or first_state.Imported([Path(directory, state)], expect)
 
 
 def _target(name: str, directory: Path | None, here: Path) -> Path:

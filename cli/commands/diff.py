@@ -49,8 +49,8 @@ def command(
     after = Model.open(ctx.obj) if b is None else reference.resolve(b, ctx.obj)
     pager.prepare(ctx.obj, "color.diff")
     colour = terminal.in_colour() and not as_json
-    with options.byte_progress("compare state", None, wanted=show_progress) as progress:
-        found = diff.compare(before, after, patch=patch, colour=colour, progress=progress)
+    with options.count_progress("compare state", wanted=show_progress, in_bytes=True) as (expect, progress):
+        found = diff.compare(before, after, patch=patch, colour=colour, progress=progress, expect=expect)
     if as_json:
         output.data_json(differences.as_json(before, after, found, patch=patch))
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gitstore.diffing import code_diff, settings_diff, state_diff
 from gitstore.diffing.code_diff import CodeDiff
 from gitstore.diffing.settings_diff import SettingsDiff
-from gitstore.diffing.state_diff import StateDiff
+from gitstore.diffing.state_diff import StateDiff, Work
 from gitstore.model import Model
 from gitstore.objects.files import Progress
 from gitstore.snapshot import Snapshot
@@ -34,25 +34,28 @@ def compare(
     patch: bool = False,
     colour: bool = False,
     progress: Progress = lambda _: None,
+    expect: Progress = lambda _: None,
 ) -> Diff:
     """Compare a snapshot with another one, of whatever repository, or with what one of a model would hold.
 
     Writes nothing but the stat cache. Weights are read part by part. With `patch`, the text of the
     code's diff is a patch, else a table of files; `colour` is for a terminal. `progress` hears of
-    bytes of state that were hashed or compared. Raises `BadSettings` for broken settings on disk,
-    `Corrupt` for a broken object, and `GitstoreError` for a state that changes while it is read.
+    bytes of state that were hashed or compared, `expect` how many that will be.
+    Raises `BadSettings` for broken settings on disk, `Corrupt` for a broken object, and `GitstoreError`
+    for a state that changes while it is read.
     """
     content = after.settings_content if isinstance(after, Snapshot) else after.settings_content()
+    work = Work(progress, expect)
     return Diff(
         settings_diff.compare(
             before.settings, after.settings, is_other_text=content != before.settings_content
         ),
         code_diff.compare(before, after, patch=patch, colour=colour),
-        state_diff.compare(state_diff.of_snapshot(before), _state(after, progress), progress),
+        state_diff.compare(state_diff.of_snapshot(before), _state(after, work), work),
     )
 
 
-def _state(after: Snapshot | Model, progress: Progress) -> state_diff.Side:
+def _state(after: Snapshot | Model, work: Work) -> state_diff.Side:
     if isinstance(after, Snapshot):
         return state_diff.of_snapshot(after)
-    return state_diff.of_model(after, progress)
+    return state_diff.of_model(after, work)

@@ -6,7 +6,8 @@ is written but the stat cache.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,37 @@ from gitstore.objects.joined import Content, Joined, OnDisk, same_bytes
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Oid
 from gitstore.snapshot import Snapshot
+
+
+@dataclass
+class Work:
+    """How far a comparison is, in bytes.
+
+    `progress` hears of bytes as they are dealt with, `expect` how many there will be in all.
+    """
+
+    progress: Progress = lambda _: None
+    expect: Progress = lambda _: None
+    _total: int = 0
+
+    def add(self, size: int) -> None:
+        """Expect so many bytes more."""
+        self._total += size
+        self.expect(self._total)
+
+    @contextmanager
+    def exactly(self, size: int) -> Iterator[Progress]:
+        """Hand on progress, in the end of just so many bytes: a comparison stops at the first difference."""
+        left = size
+
+        def progress(amount: int) -> None:
+            nonlocal left
+            amount = min(amount, left)
+            left -= amount
+            self.progress(amount)
+
+        yield progress
+        progress(left)
 
 
 @dataclass(frozen=True)
@@ -90,20 +122,20 @@ def of_snapshot(snapshot: Snapshot) -> Side:
     return Side(name, _stored(snapshot.repository.objects, snapshot.state))
 
 
-def of_model(model: Model, progress: Progress = lambda _: None) -> Side:
+def of_model(model: Model, work: Work) -> Side:
     """A model's active state as a snapshot would take it: on disk, else saved; without files if neither.
 
-    `progress` hears of bytes on disk. Raises `GitstoreError` like `sources.scan` and `files.identify`.
+    Raises `GitstoreError` like `sources.scan` and `files.identify`.
     """
     name = state.active(model)
     path, tree = state.directory(model, name), state.saved_tree(model, name)
     if path is not None:
-        return Side(name, _on_disk(model, path, progress))
+        return Side(name, _on_disk(model, path, work))
     return Side(name, _stored(model.repository.objects, tree) if tree is not None else {})
 
 
-def compare(before: Side, after: Side, progress: Progress = lambda _: None) -> StateDiff:
-    """Compare two states. `progress` hears of bytes compared."""
+def compare(before: Side, after: Side, work: Work) -> StateDiff:
+    """Compare two states."""
     old, new = before.files, after.files
     common = old.keys() & new.keys()
     found = [
@@ -112,11 +144,15 @@ def compare(before: Side, after: Side, progress: Progress = lambda _: None) -> S
     found += [
         FileChange(path, None, new[path].size, *_shares(new[path], before)) for path in new.keys() - common
     ]
-    for path in sorted(common):
-        if not _same(old[path], new[path], progress):
+    sizes = {path: _to_compare(path, old[path], new[path]) for path in sorted(common)}
+    work.add(sum(sizes.values()))
+    for path, size in sizes.items():
+        with work.exactly(size) as progress:
+            if _same(old[path], new[path], progress):
+                continue
             tensors, note = _by_tensor(path, old[path], new[path], progress)
-            shares = _shares(new[path], before)
-            found.append(FileChange(path, old[path].size, new[path].size, *shares, tensors, note))
+        shares = _shares(new[path], before)
+        found.append(FileChange(path, old[path].size, new[path].size, *shares, tensors, note))
     found.sort(key=lambda each: each.path)
     unchanged = len(old.keys() | new.keys()) - len(found)
     return StateDiff(before.name, after.name, before.size, after.size, tuple(found), unchanged)
@@ -126,12 +162,20 @@ def _stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]
     return {file.path: Joined(database, file.blobs) for file in stored.files(database, tree, joined=True)}
 
 
-def _on_disk(model: Model, directory: Path, progress: Progress) -> dict[PurePosixPath, Content]:
-    cache = model.repository.stat_cache()
+def _on_disk(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, Content]:
+    cache, listing = model.repository.stat_cache(), sources.scan(directory)
+    work.add(listing.size)
     with ObjectHasher(model.repository.objects) as hasher:
-        found = files.identify(sources.scan(directory), hasher, cache, progress)
+        found = files.identify(listing, hasher, cache, work.progress)
     cache.save()
     return {PurePosixPath(path.relative_to(directory)): OnDisk(path, each) for path, each in found.items()}
+
+
+def _to_compare(path: PurePosixPath, old: Content, new: Content) -> int:
+    """How many bytes `_same` and `_by_tensor` compare at the most."""
+    if old.blobs == new.blobs:
+        return 0
+    return (old.size == new.size) * new.size + (path.suffix.lower() == SUFFIX) * new.size
 
 
 def _same(old: Content, new: Content, progress: Progress) -> bool:

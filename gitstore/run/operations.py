@@ -207,12 +207,14 @@ def create_state(
 class CreatedState:
     """A derived model's first state that the code of its base creates. Files are relative to `directory`.
 
-    Raises `InvalidInput` before anything runs, and `OperationFailed` for the code's own faults.
+    `expect` hears how many bytes it has. Raises `InvalidInput` before anything runs, and `OperationFailed`
+    for the code's own faults.
     """
 
     assignments: Sequence[str]
     directory: Path
     cache: Cache
+    expect: Progress = lambda _: None
 
     @contextmanager
     def ready(self, base: Snapshot) -> Iterator[Content]:
@@ -227,7 +229,9 @@ class CreatedState:
                     out=out,
                     read_only=self.cache.directory,
                 )
-            yield sources.scan(out)
+            listing = sources.scan(out)
+            self.expect(listing.size)
+            yield listing
 
 
 def _code(model: Model) -> Path:
