@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from gitstore.cli import story
 from gitstore.cli.story import Chapter, Command, StoryFailed
-from tests.support import commands
+from tests.support import commands, spawning
 
 GITSTORE = Path(sys.executable).with_name("gitstore")
 
@@ -23,7 +24,9 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The directory for temporary files of the processes that a test starts."""
     path = tmp_path / "temporary"
     path.mkdir()
+    spawning.stand_ins()  # which are in a directory of that kind, and stay
     monkeypatch.setenv("TMPDIR", str(path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # so that this process looks at TMPDIR again
     return path
 
 
@@ -44,18 +47,22 @@ class Listener:
 
 
 def test_the_whole_story(
-    gitstore: commands.Gitstore,
+    run: commands.Run,
     fsck: commands.Fsck,
     home: Path,
     tmp_path: Path,
     temporary: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With no configuration of git at all, kept, so that what it made can be looked at."""
+    """With no configuration of git at all, kept, so that what it made can be looked at.
+
+    Its commands are run by a stand-in for Python; those of the story that is interrupted, by Python.
+    """
+    monkeypatch.setattr(sys, "executable", str(spawning.stand_ins() / "python"))
     (home / ".gitconfig").unlink()
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
-    told = gitstore("demo", "--keep", "kept", cwd=tmp_path)
+    told = run("demo", "--keep", "kept", cwd=tmp_path)
     assert (told.code, told.stderr) == (0, f"The models are in {tmp_path / 'kept'}\n")
     lines = told.stdout.splitlines()
     shown = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
@@ -73,18 +80,21 @@ def test_the_whole_story(
     fsck(tmp_path / "kept" / "digits")
 
 
-def test_it_keeps_away_from_what_is_there(gitstore: commands.Gitstore, tmp_path: Path) -> None:
+def test_it_keeps_away_from_what_is_there(run: commands.Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    told = gitstore("demo", "--keep", ".", cwd=tmp_path)
+    told = run("demo", "--keep", ".", cwd=tmp_path)
     assert told == (1, "", f"error: {tmp_path} exists already\nhint: name a new directory\n")
 
 
-@pytest.mark.parametrize("seconds", [0.7, 1.5])
-def test_nothing_is_left_after_ctrl_c(tmp_path: Path, temporary: Path, seconds: float) -> None:
+@pytest.mark.parametrize("command", ["gitstore init", "gitstore train"])
+def test_nothing_is_left_after_ctrl_c(tmp_path: Path, temporary: Path, command: str) -> None:
+    """Pressed while this command of the story runs, or begins to."""
     process = subprocess.Popen(
         [GITSTORE, "demo"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(seconds)
+    assert process.stdout is not None
+    assert any(line.startswith(f"$ {command} ") for line in process.stdout)
+    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from gitstore.cli import failures, reference
 from gitstore.cli.main import cli
 from gitstore.cli.shell import Shell
 from gitstore.objects import parts
+from tests.support import spawning
 
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -62,7 +64,10 @@ def matches(shown: str, output: str) -> bool:
 
 
 @pytest.mark.parametrize("page", HAND_WRITTEN, ids=lambda page: page.name)
-def test_examples_run_as_written(page: Path, tmp_path: Path) -> None:
+def test_examples_run_as_written(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of hooks.md, which are the fewest, with Python itself, and all others with a stand-in for it."""
+    if page.name != "hooks.md":
+        monkeypatch.setattr(sys, "executable", str(spawning.stand_ins() / "python"))
     found = list(examples(page.read_text(encoding="utf-8")))
     assert found
     with Shell(tmp_path) as shell:
@@ -80,7 +85,7 @@ def test_the_cut_of_the_format_is_ours() -> None:
     exec(source, scope)
     next_part = scope["next_part"]
     assert callable(next_part)
-    content = "".join(f"{number}\n" for number in range(1, 600_001)).encode() + b"."
+    content = "".join(f"{number}\n" for number in range(1, 500_001)).encode() + b"."
     expected = [len(part) for part in parts.cut(_Source(content))]
     found = []
     at = 0
@@ -121,20 +126,25 @@ def commands(
 COMMANDS = dict(commands())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_help_has_an_example(name: str) -> None:
-    text = COMMANDS[name].help or ""
-    assert re.search(rf"Examples?:\n +.*{name.split()[0]} ", text)
+def test_every_help_has_an_example() -> None:
+    assert [
+        name
+        for name, command in COMMANDS.items()
+        if not re.search(rf"Examples?:\n +.*{name.split()[0]} ", command.help or "")
+    ] == []
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "gitstore"])
-def test_every_command_and_option_is_in_the_reference(name: str) -> None:
-    section = re.search(rf"^##+ {name}\n(.*?)(?=^##|\Z)", read("docs", "cli.md"), re.DOTALL | re.MULTILINE)
-    assert section is not None
-    for parameter in COMMANDS[name].params:
-        if isinstance(parameter, click.Option):
-            for option in [*parameter.opts, *parameter.secondary_opts]:
-                assert option in section[1]
+def test_every_command_and_option_is_in_the_reference() -> None:
+    page = read("docs", "cli.md")
+    for name, command in COMMANDS.items():
+        if name == "gitstore":
+            continue
+        section = re.search(rf"^##+ {name}\n(.*?)(?=^##|\Z)", page, re.DOTALL | re.MULTILINE)
+        assert section is not None, name
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                options = [*parameter.opts, *parameter.secondary_opts]
+                assert [option for option in options if option not in section[1]] == [], name
 
 
 def test_the_reference_is_current() -> None:

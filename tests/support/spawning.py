@@ -13,6 +13,7 @@ import contextlib
 import gc
 import marshal
 import os
+import runpy
 import select
 import shutil
 import signal
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -148,8 +150,8 @@ def gitstore(*arguments: str, cwd: Path, stdin: str = "") -> Outcome:
 def stand_ins() -> Path:
     """A directory with the programs gitstore, git-gitstore and python, which last as long as this process.
 
-    python is this one, but where it is called to run gitstore it is a fork of the server, too. In a process
-    group, a session and at a terminal is who was started; a signal to that reaches the fork.
+    python is this one, but where it is to run gitstore or a script, it is a fork of the server, too. In a
+    process group, a session and at a terminal is who was started; a signal to that reaches the fork.
     """
     return _server(os.getpid()).programs
 
@@ -255,14 +257,17 @@ def _become(request: dict[str, Any], streams: dict[int, int]) -> NoReturn:
     time.tzset()
     sys.argv = list(request["arguments"])
     _tell_libgit2()
-    code: object = _LOST
+    code: object = 0
     try:
-        _run(request.get("code"))
+        _run(request)
     except SystemExit as end:
         code = end.code
         if isinstance(code, str):
             print(code, file=sys.stderr)
             code = 1
+    except BaseException:
+        traceback.print_exc()
+        code = 1
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -270,10 +275,14 @@ def _become(request: dict[str, Any], streams: dict[int, int]) -> NoReturn:
     os._exit(code if isinstance(code, int) else 0)
 
 
-def _run(code: str | None) -> None:
-    if code is not None:
-        exec(code, {"__name__": "__main__"})
-        raise SystemExit(0)
+def _run(request: dict[str, Any]) -> None:
+    if "code" in request:
+        exec(request["code"], {"__name__": "__main__"})
+        return
+    if "script" in request:
+        sys.path[0] = os.path.dirname(sys.argv[0])
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        return
     from gitstore.cli.main import main
 
     main()

@@ -19,9 +19,14 @@ if name == "python":
         first, *arguments = "-Pc", *arguments[1:]
     if first == "-Pc":
         request["code"], *arguments = arguments
-    elif first != "-Pm" or arguments[:1] != ["gitstore.cli"]:
+        request["arguments"] = ["-c", *arguments]
+    elif first == "-Pm" and arguments[:1] == ["gitstore.cli"]:
+        request["arguments"] = arguments
+    elif first.endswith(".py"):
+        request["script"] = True
+        request["arguments"] = sys.argv[1:]
+    else:
         posix.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-    request["arguments"] = ["-c", *arguments] if first == "-Pc" else arguments
 
 for number in (0, 1, 2):
     try:
