@@ -9,7 +9,7 @@ LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
 
-.PHONY: help setup demo test users check lint types format docs bench kill settings compat faults flips properties life clean
+.PHONY: help setup demo test users check lint types format docs bench kill settings compat faults flips properties workers life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -74,6 +74,10 @@ compat: $(READY) ## what compares with stock git; GITSTORE_TEST_GIT=/path/to/git
 
 faults: $(READY) ## each system call of each writing command fails, or is its last; hours; make faults FAULTS=20 for a sample
 	$(PYTEST) -n auto tests/test_faults.py --faults $(FAULTS)
+
+workers: $(READY) ## operations, with each worker started as the product starts it
+	$(PYTEST) --real-workers tests/run tests/test_operations.py tests/test_cache.py tests/test_candidate.py \
+		tests/test_model_commands.py
 
 life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer
 	$(PYTEST) tests/life --lives $(LIVES)

@@ -14,7 +14,8 @@ from hypothesis import settings
 from gitstore.cli.main import main
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
-from tests.support import commands, models, real_home, spawning
+from gitstore.run import process
+from tests.support import commands, models, real_home, spawning, workers
 
 GIT_CONFIG = """\
 [user]
@@ -81,6 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--examples", type=int, metavar="N", help="N random examples of each property, other ones each time"
     )
+    parser.addoption("--real-workers", action="store_true", help="start each worker as the product does")
     parser.addoption("--lives", type=int, metavar="N", help="N random lives, other ones each time")
 
 
@@ -137,6 +139,14 @@ def _tell_libgit2(home: Path) -> None:
         level = pygit2.enums.ConfigLevel
         for each in (level.SYSTEM, level.XDG, level.GLOBAL):
             pygit2.settings.search_path[each] = str(home)
+
+
+@pytest.fixture(autouse=True)
+def quick_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are forked from one that has loaded numpy already, where a test does not want real ones."""
+    is_real = request.config.getoption("--real-workers") or request.node.get_closest_marker("real_workers")
+    if sys.platform == "linux" and not is_real:
+        monkeypatch.setattr(process, "launch", workers.launch)
 
 
 @pytest.fixture

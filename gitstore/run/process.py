@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 WORKER = Path(__file__).parent / "worker"
@@ -48,6 +49,21 @@ class Process:
 
     def wait(self, seconds: float) -> bool:
         """Give the worker time to end by itself; whether it did."""
+        if self.ended():
+            return True
+        try:
+            descriptor = os.pidfd_open(self._process.pid)
+        except (AttributeError, OSError):  # elsewhere than on Linux, or on an old one
+            return self._ended_within(seconds)
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        try:
+            poll.poll(seconds * 1000)
+        finally:
+            os.close(descriptor)
+        return self.ended()
+
+    def _ended_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         pause = 0.001
         while not self.ended():
@@ -97,13 +113,7 @@ def _start(directory: Path, read_only: Path) -> Process:
     guardian = [sys.executable, "-I", "-S", "-B", str(GUARDIAN), str(control), str(theirs.fileno())]
     with theirs:
         try:
-            process = subprocess.Popen(
-                [*guardian, str(read_only), *worker],
-                cwd=directory,
-                pass_fds=[control, theirs.fileno()],
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-            )
+            process = launch([*guardian, str(read_only), *worker], directory, [control, theirs.fileno()])
         except BaseException:
             os.close(ours_of_control)
             ours.close()
@@ -111,3 +121,10 @@ def _start(directory: Path, read_only: Path) -> Process:
         finally:
             os.close(control)
     return Process(process, ours, ours_of_control)
+
+
+def launch(command: list[str], directory: Path, descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
+    """Start a guardian, in a session of its own, that inherits `descriptors`."""
+    return subprocess.Popen(
+        command, cwd=directory, pass_fds=descriptors, start_new_session=True, stdin=subprocess.DEVNULL
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from gitstore.errors import OperationFailed
 from gitstore.run import supervisor
 from gitstore.settings.loading import parse
+from tests.support import workers
 
 SETTINGS = parse(b"""
 name: lab
@@ -35,11 +38,21 @@ types:
 """)
 
 
+FINE = {
+    "import": "pass",
+    "create_state": "pass",
+    "init": "pass",
+    "evaluate": "return {}",
+    "train": "pass",
+    "save_state": "pass",
+}
+
+
 class Lab:
     """The directories of a model, and the operations on them."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, scratch: Path) -> None:
+        self.root, self.scratch = root, scratch
         self.code, self.state, self.out = (root / name for name in ("code", "state", "out"))
         for directory in (self.code, self.state, self.out):
             directory.mkdir()
@@ -49,6 +62,27 @@ class Lab:
         self, source: str, *, imports: str = "import os, signal, sys, time\nimport numpy as np"
     ) -> None:
         (self.code / "model.py").write_text(imports + "\n\n" + textwrap.dedent(source))
+
+    def write_statement(self, place: str, statement: str) -> None:
+        """Write a model that is fine, but for one statement in one of the places that `FINE` names."""
+        body = {**FINE, place: statement}
+        self.write(f"""
+            {body["import"]}
+            class Model:
+                @staticmethod
+                def create_state(out): {body["create_state"]}
+                def __init__(self, state): self.state = state; {body["init"]}
+                def evaluate(self): {body["evaluate"]}
+                def train(self, tracker): {body["train"]}
+                def save_state(self, out): {body["save_state"]}
+            """)
+
+    def fails(self, operation: str, error: type[OperationFailed]) -> OperationFailed:
+        """Run an operation that fails in this way; gives the error."""
+        with pytest.raises(error) as caught:
+            getattr(self, operation)()
+        assert type(caught.value) is error
+        return caught.value
 
     def limit(self, **seconds: float) -> None:
         limits = msgspec.structs.replace(self.settings.max_durations, **seconds)
@@ -76,19 +110,22 @@ class Lab:
         return self.living() == []
 
     def living(self) -> list[int]:
-        """The processes that have this lab in their environment, as all have that its models started."""
+        """The processes that this lab's models started: they have its variable, or are where workers are."""
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if f"LAB={self.root}\0".encode() in (path / "environ").read_bytes():
+                is_there = Path(os.readlink(path / "cwd")).is_relative_to(self.scratch)
+                if is_there or f"LAB={self.root}\0".encode() in (path / "environ").read_bytes():
                     found.append(int(path.name))
         return found
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def lab(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setenv("LAB", str(tmp_path))
-    return Lab(tmp_path)
+    scratch = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    return Lab(tmp_path, scratch)
 
 
 @pytest.fixture
@@ -107,6 +144,7 @@ def children() -> set[str]:
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     """Every test ends with the processes and the file descriptors that it began with."""
+    workers.serving()
     before = set(os.listdir("/proc/self/fd")), children()
     yield
     assert (set(os.listdir("/proc/self/fd")), children()) == before

@@ -144,18 +144,3 @@ def test_training_works_outside_the_main_thread(lab):
     thread.start()
     thread.join()
     assert results[0].metrics[0].name == "done"
-
-
-def test_the_worker_dies_with_its_supervisor(lab, tmp_path):
-    """Not by a signal, and not by the supervisor's doing: it notices that the socket has closed."""
-    from gitstore.run import process
-    from gitstore.run.worker import wire
-
-    lab.write(TRAIN % "time.sleep(600)")
-    with process.started() as worker:
-        channel = wire.Channel(worker.socket)
-        channel.send("request", operation="train", code=str(lab.code), state=str(lab.state), out=str(lab.out))
-        while channel.receive().kind != "progress":
-            pass
-        worker.socket.close()
-        assert worker.wait(10)

@@ -16,7 +16,9 @@ from tests.run.conftest import Lab
 NOBODY = 65534
 DUMPABLE = 4  # prctl(2): who changed its user without exec may not write its own uid_map
 
-DAEMON = "setsid sh -c 'setsid sleep 600 & sleep 600 & wait' & sleep 0.3; exit 3"
+# Two sleepers, one in a session of its own, and their parent, which all run when the substitution ends.
+SLEEPERS = "setsid sleep 600 >/dev/null & sleep 600 >/dev/null & exec >/dev/null; wait"
+DAEMON = f": $(setsid sh -c '{SLEEPERS}' &); exit 3"
 
 
 @pytest.fixture(params=["root", "user"])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 import numpy as np
 import pytest
 
@@ -145,56 +142,6 @@ def test_close_is_called_after_the_outputs_are_out(lab):
     assert (lab.state / "closed").exists()
 
 
-def test_what_a_model_prints_goes_to_standard_error(lab, capfd):
-    lab.write("""
-        print("at import")
-        class Model:
-            def __init__(self, state): os.write(1, b"by descriptor\\n")
-            def evaluate(self):
-                print("x" * 200_000)
-                sys.stdout.write("without end of line")
-                assert sys.stdin.read() == ""
-                return {}
-        """)
-    lab.evaluate()
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert err == "at import\nby descriptor\n" + "x" * 200_000 + "\nwithout end of line"
-
-
-def test_the_code_directory_is_imported_first_and_stays_clean(lab):
-    lab.write(
-        """
-        class Model:
-            def __init__(self, state): pass
-            def evaluate(self):
-                assert (wire.MINE, session.MINE, tensors.MINE) == (1, 1, 1)
-                assert sys.path[0] == str(pathlib.Path(__file__).parent)
-                assert not any("gitstore" in entry and "worker" in entry for entry in sys.path)
-                return {}
-        """,
-        imports="import pathlib, sys\nimport session, tensors, wire",
-    )
-    for name in ("session", "tensors", "wire"):
-        (lab.code / f"{name}.py").write_text("MINE = 1\n")
-    lab.evaluate()
-    assert sorted(os.listdir(lab.code)) == ["model.py", "session.py", "tensors.py", "wire.py"]
-
-
-def test_the_model_runs_in_an_empty_directory_that_goes_away(lab):
-    lab.write("""
-        class Model:
-            def __init__(self, state): pass
-            def evaluate(self):
-                assert os.listdir() == []
-                open("scratch", "w").close()
-                return {"words": [os.getcwd()]}
-        """)
-    (directory,) = lab.evaluate().outputs["words"]
-    assert not os.path.exists(directory)
-    assert sorted(os.listdir(lab.root)) == ["code", "out", "state"]
-
-
 def test_relative_paths_are_the_callers(lab, monkeypatch):
     lab.write("""
         class Model:
@@ -205,15 +152,6 @@ def test_relative_paths_are_the_callers(lab, monkeypatch):
     monkeypatch.chdir(lab.root)
     lab.code, lab.state = lab.code.relative_to(lab.root), lab.state.relative_to(lab.root)
     lab.evaluate()
-
-
-def test_the_worker_is_this_interpreter(lab):
-    lab.write("""
-        class Model:
-            def __init__(self, state): pass
-            def evaluate(self): return {"words": [sys.executable]}
-        """)
-    assert lab.evaluate().outputs["words"].tolist() == [sys.executable]
 
 
 def test_wrong_inputs_start_nothing(lab):

@@ -11,20 +11,25 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
 PACKAGE = "_gitstore_worker"
 
 
 def main() -> None:
     """Serve the one operation that the supervisor asks for."""
+    load().serve(int(sys.argv.pop()))
+
+
+def load() -> Any:
+    """The module `session`."""
     here = Path(__file__).parent
     sys.path.remove(str(here))
     spec = importlib.util.spec_from_file_location(PACKAGE, here / "__init__.py")
     if spec is None:
         raise ImportError(f"{here} is no package")
     sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
-    session = importlib.import_module(f"{PACKAGE}.session")
-    session.serve(int(sys.argv.pop()))
+    return importlib.import_module(f"{PACKAGE}.session")
 
 
 if __name__ == "__main__":

@@ -11,20 +11,21 @@ In a pid namespace a worker sees neither gitstore nor us, so it can kill neither
 READ_ONLY is mounted read-only for it. Root may make one, and others where the system allows user
 namespaces. Elsewhere a worker that means to can kill us and get away.
 
-Run by itself, without gitstore and without site-packages.
+Run by itself, without gitstore and without site-packages. It starts before each worker, so it imports
+only what loads fast: neither pathlib, nor contextlib, nor signal.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import select
-import signal
 import sys
 import time
-from pathlib import Path
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 NEW_MOUNTS, NEW_USER, NEW_PIDS = 0x20000, 0x10000000, 0x20000000
 READ_ONLY, NO_SETUID, NO_DEVICES, NO_PROGRAMS = 1, 2, 4, 8
@@ -32,6 +33,7 @@ REMOUNT, BIND, RECURSIVE, SLAVE = 32, 1 << 12, 1 << 14, 1 << 19
 NO_ACCESS_TIME, NO_DIRECTORY_TIME, RELATIVE_TIME = 1 << 10, 1 << 11, 1 << 21
 ST_RELATIME = 1 << 12
 DIE_WITH_PARENT, SUBREAPER = 1, 36
+SIGKILL = 9
 
 PATIENCE = 5.0
 """Seconds after which a process that cannot be killed is left."""
@@ -58,19 +60,19 @@ def main(arguments: list[str]) -> NoReturn:
     poll.register(told, select.POLLIN)
     stopped = any(descriptor == control for descriptor, _ in poll.poll())
     status = b"" if stopped else os.read(told, 8)
-    _kill_children()
-    _end_like(int.from_bytes(status, "little") if len(status) == 8 else signal.SIGKILL)
+    _kill_children(init)
+    _end_like(int.from_bytes(status, "little") if len(status) == 8 else SIGKILL)
 
 
 def _init(command: list[str], socket: int, tell: int, *, read_only: str | None) -> NoReturn:
     """Start the worker, take care of orphans, and tell how the worker ended."""
     try:
-        _prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        _prctl(DIE_WITH_PARENT, SIGKILL)
         if read_only is not None:
             _mount_all(read_only)
         worker = os.fork()
         if worker == 0:
-            _prctl(DIE_WITH_PARENT, signal.SIGKILL)
+            _prctl(DIE_WITH_PARENT, SIGKILL)
             os.setsid()
             os.execv(command[0], command)  # noqa: S606 - a shell would be one process more
         os.close(socket)
@@ -93,12 +95,17 @@ def _isolate() -> bool:
             return True
         if _libc.unshare(NEW_USER | NEW_PIDS) != 0:
             return False
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
     except (OSError, AttributeError):  # a system that does not know this, or does not allow it
         return False
     return True
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def _mount_all(read_only: str) -> bool:
@@ -113,9 +120,11 @@ def _mount_all(read_only: str) -> bool:
         _mount("proc", "/proc", "proc", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
     except OSError:
         return False
-    with contextlib.suppress(OSError):
+    try:
         _mount(read_only, read_only, "", BIND)
         _mount("none", read_only, "", REMOUNT | BIND | READ_ONLY | _locked_flags(read_only))
+    except OSError:
+        pass
     return True
 
 
@@ -138,50 +147,75 @@ def _succeeds(attempt: Any) -> bool:
     child = os.fork()
     if child == 0:
         code = 1
-        with contextlib.suppress(BaseException):
+        try:
             code = 0 if attempt() else 1
-        os._exit(code)
+        finally:
+            os._exit(code)
     return os.waitpid(child, 0)[1] == 0
 
 
-def _kill_children() -> None:
-    """Kill all children, and the orphans that come to us as these end."""
+def _kill_children(init: int) -> None:
+    """Kill init, all other children, and the orphans that come to us as these end."""
     deadline = time.monotonic() + PATIENCE
-    with contextlib.suppress(ChildProcessError):
-        while time.monotonic() < deadline:
-            for child in _children():
-                with contextlib.suppress(OSError):
-                    os.kill(child, signal.SIGKILL)
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-            time.sleep(0.001)
+    _kill(init)
+    while not _reap() and time.monotonic() < deadline:
+        time.sleep(0.001)
+        # In a namespace none are left now, and to look at all processes takes time.
+        for child in [] if _reap() else _children():
+            _kill(child)
+
+
+def _reap() -> bool:
+    """Take note of the children that have ended; whether these were all."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _children() -> list[int]:
     found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, IndexError):
-            fields = (path / "stat").read_bytes().rpartition(b")")[2].split()
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
             if int(fields[1]) == os.getpid():
-                found.append(int(path.name))
+                found.append(int(name))
+        except (OSError, IndexError):
+            pass
     return found
 
 
+def _kill(process: int) -> None:
+    try:
+        os.kill(process, SIGKILL)
+    except OSError:
+        pass
+
+
 def _prctl(option: int, value: int) -> None:
-    with contextlib.suppress(AttributeError):  # elsewhere than on Linux
+    try:
         _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0)
+    except AttributeError:  # elsewhere than on Linux
+        pass
 
 
 def _end_like(status: int) -> NoReturn:
     """End with the exit code or by the signal that a wait status has."""
     if os.WIFSIGNALED(status):
-        with contextlib.suppress(ImportError, ValueError, OSError):
+        import signal
+
+        number = os.WTERMSIG(status)
+        try:
+            signal.signal(number, signal.SIG_DFL)
             import resource
 
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the worker has dumped its own
-        with contextlib.suppress(OSError):
-            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
-        os.kill(os.getpid(), os.WTERMSIG(status))
+        except (ImportError, ValueError, OSError):  # of SIGKILL, say, which has no handler and no dump
+            pass
+        os.kill(os.getpid(), number)
     os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 1)
 
 

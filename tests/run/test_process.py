@@ -1,0 +1,129 @@
+"""The worker's process, as the product starts it; most other tests have one that has loaded numpy already."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from gitstore.errors import CodeTerminated, MaxDurationExceeded, ModelException
+from gitstore.run import process
+from gitstore.run.worker import wire
+
+real = pytest.mark.real_workers
+
+
+@real
+def test_it_is_this_interpreter_with_the_models_code_first_in_an_empty_directory(lab, floats):
+    lab.write(
+        """
+        class Model:
+            def __init__(self, state): pass
+            async def evaluate(self, x):
+                assert (wire.MINE, session.MINE, tensors.MINE) == (1, 1, 1)
+                assert sys.path[0] == str(pathlib.Path(__file__).parent)
+                assert not any("gitstore" in entry and "worker" in entry for entry in sys.path)
+                assert "gitstore" not in sys.modules
+                assert os.listdir() == []
+                open("scratch", "w").close()
+                return {"y": x * 2, "words": [sys.executable, os.getcwd()]}
+        """,
+        imports="import os, pathlib, sys\nimport session, tensors, wire",
+    )
+    for name in ("session", "tensors", "wire"):
+        (lab.code / f"{name}.py").write_text("MINE = 1\n")
+    outputs = lab.evaluate(x=floats).outputs
+    assert outputs["y"].tolist() == [2, 4, 6]
+    executable, directory = outputs["words"]
+    assert executable == sys.executable
+    assert not os.path.exists(directory)
+    assert sorted(os.listdir(lab.code)) == ["model.py", "session.py", "tensors.py", "wire.py"]
+    assert sorted(os.listdir(lab.root)) == ["code", "out", "state"]
+
+
+@real
+def test_what_a_model_prints_goes_to_standard_error(lab, capfd):
+    lab.write("""
+        print("at import")
+        class Model:
+            def __init__(self, state): os.write(1, b"by descriptor\\n")
+            def evaluate(self):
+                print("x" * 200_000)
+                sys.stdout.write("without end of line")
+                assert sys.stdin.read() == ""
+                return {}
+        """)
+    lab.evaluate()
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == "at import\nby descriptor\n" + "x" * 200_000 + "\nwithout end of line"
+
+
+@real
+@pytest.mark.parametrize(("argument", "code", "said"), [("0", 0, ""), ("'bye'", 1, "bye\n")])
+def test_sys_exit_ends_it(lab, capfd, argument, code, said):
+    lab.write_statement("evaluate", f"sys.exit({argument})")
+    assert lab.fails("evaluate", CodeTerminated).returncode == code
+    assert capfd.readouterr().err == said
+
+
+@real
+def test_a_signal(lab):
+    lab.write_statement("evaluate", "os.kill(os.getpid(), signal.SIGKILL)")
+    error = lab.fails("evaluate", CodeTerminated)
+    assert (
+        error.message == "evaluate: the model's process was killed by signal 9 (SIGKILL) before it answered"
+    )
+    assert (error.returncode, error.signal) == (None, signal.SIGKILL)
+
+
+@real
+def test_code_that_raises(lab):
+    lab.write_statement("init", "raise ValueError('no')")
+    error = lab.fails("train", ModelException)
+    assert error.message == "instantiate_model: ValueError: no"
+    assert error.traceback.splitlines()[1].startswith('  File "code/model.py", line ')
+
+
+@real
+def test_a_child_ends_with_it(lab):
+    lab.write("""
+        class Model:
+            def __init__(self, state): self.state = state
+            def evaluate(self):
+                if os.fork() == 0:
+                    os.setsid()
+                    (self.state / "child").touch()
+                time.sleep(600)
+        """)
+    lab.limit(evaluate=0.25)
+    lab.fails("evaluate", MaxDurationExceeded)
+    assert lab.child_dies()
+
+
+@real
+def test_it_dies_with_its_supervisor(lab):
+    """Not by a signal, and not by the supervisor's doing: it notices that the socket has closed."""
+    lab.write_statement("train", "tracker.progress(0.5); time.sleep(600)")
+    with process.started() as worker:
+        channel = wire.Channel(worker.socket)
+        channel.send("request", operation="train", code=str(lab.code), state=str(lab.state), out=str(lab.out))
+        while channel.receive().kind != "progress":
+            pass
+        worker.socket.close()
+        assert worker.wait(10)
+
+
+@pytest.mark.parametrize("notices", [True, False], ids=["at once", "by looking"])
+def test_its_end_is_awaited(lab, monkeypatch, notices):
+    if not notices:
+        monkeypatch.delattr(os, "pidfd_open")
+    with process.started() as worker:
+        assert not worker.ended()
+        assert not worker.wait(0.02)
+        worker.socket.close()
+        assert worker.wait(10)
+        assert worker.ended()
+        assert worker.stop() == worker.stop() == 1
