@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -108,19 +111,58 @@ def test_it_does_not_grow(run: Run, places: dict[str, Path], command: str) -> No
     assert large["calls"] <= 1.2 * small["calls"]
 
 
-def test_a_chain_of_two_thousand_models(tmp_path: Path, run: Run) -> None:
-    """Deeper than Python's own stack."""
-    amounts = Amounts(snapshots=1, models=2_000, states=1, packs=1, chained=2_000, worktrees=0, chain=2_000)
-    place = large.make(tmp_path / "digits", amounts).directory
-    drawn = run("log", cwd=place).stdout.splitlines()
-    assert len(drawn) == 2 + 2 * 2_000
-    assert drawn[-2].endswith("└─ model1999")
-    rows = json.loads(run("log", "--json", cwd=place).stdout)
-    assert [row["model"] for row in rows] == ["digits", *(f"model{number:04}" for number in range(2_000))]
-    assert rows[1]["snapshots"][0]["models"] == ["model0001"]
-    assert len(run("models", cwd=place).stdout.splitlines()) == 2 + 2_000
-    done = run("derive", "model1999@v1", "last", "--json", cwd=place)
-    assert (done.code, done.stderr) == (0, "")
+CHAIN, ROOM = 160, 120
+"""Models in a chain, and the frames of Python's stack that a command may use: too few for recursion."""
+
+
+@contextmanager
+def shallow_stack() -> Iterator[None]:
+    limit, depth = sys.getrecursionlimit(), sum(1 for _ in traceback.walk_stack(None))
+    sys.setrecursionlimit(depth + ROOM)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+@pytest.fixture(scope="module")
+def chains(places: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Repositories with chains of models, each based on the one before."""
+    found = {}
+    for name, length in {"small": CHAIN // TIMES, "large": CHAIN}.items():
+        amounts = Amounts(
+            snapshots=1, models=length, states=1, packs=1, chained=length, worktrees=0, chain=length
+        )
+        found[name] = large.make(tmp_path_factory.mktemp(name) / "digits", amounts).directory
+    return found
+
+
+def test_a_chain_is_deeper_than_the_stack(chains: dict[str, Path], run: Run) -> None:
+    place = chains["large"]
+    with shallow_stack():
+        with pytest.raises(RecursionError):
+            _deep(CHAIN)
+        drawn = run("log", cwd=place).stdout.splitlines()
+        assert len(drawn) == 2 + 2 * CHAIN
+        assert drawn[-2].endswith(f"└─ model{CHAIN - 1:04}")
+        rows = json.loads(run("log", "--json", cwd=place).stdout)
+        assert [row["model"] for row in rows] == ["digits", *(f"model{each:04}" for each in range(CHAIN))]
+        assert rows[1]["snapshots"][0]["models"] == ["model0001"]
+        assert len(run("models", cwd=place).stdout.splitlines()) == 2 + CHAIN
+        done = run("derive", f"model{CHAIN - 1:04}@v1", "last", "--json", cwd=place)
+        assert (done.code, done.stderr) == (0, "")
+
+
+def _deep(frames: int) -> None:
+    if frames:
+        _deep(frames - 1)
+
+
+@pytest.mark.parametrize("command", ["log", "models"])
+def test_it_grows_as_the_chain(chains: dict[str, Path], run: Run, command: str) -> None:
+    small, large = both(run, chains, command)
+    assert large["read"] <= TIMES * small["read"]
+    assert large["calls"] <= TIMES * small["calls"]
 
 
 def test_what_is_built_here_is_what_gitstore_writes(places: dict[str, Path], run: Run, fsck: Fsck) -> None:

@@ -33,13 +33,18 @@ def files(directory: Path) -> Files:
     return found
 
 
-def check(world: World, run: Run) -> None:
-    """Everything that is to hold after each step, but for what `check_sharing` asks git."""
+def look(world: World) -> None:
+    """What is told at once, and cheaply: the files of each working copy, and the refs."""
     for model in world.models.values():
         check_files(model)
+    check_refs(world, refs(world.root.directory))
+
+
+def check(world: World, run: Run) -> None:
+    """Everything that is to hold after each step, but for what `check_sharing` asks git."""
+    look(world)
     repository = Repository.discover(world.root.directory)
     fsck(world.root.directory)
-    check_refs(world, refs(world.root.directory))
     check_exports(world, repository)
     check_lists(world, run)
     tags = verify.snapshots(repository, "refs/tags/", below=True)

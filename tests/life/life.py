@@ -94,6 +94,10 @@ class Life:
         (directory / path).write_bytes(content(number))
         files[path] = content(number)
 
+    def look(self) -> None:
+        """Compare files and refs with what should exist."""
+        checks.look(self.world)
+
     def check(self) -> None:
         """Compare everything with what should exist."""
         checks.check(self.world, self.run)

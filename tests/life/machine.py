@@ -70,16 +70,21 @@ def _is_file(number: int | None) -> bool:
 
 
 class Machine(RuleBasedStateMachine):
-    """A life as hypothesis leads it. Each rule predicts whether its command is refused, and what it does."""
+    """A life as hypothesis leads it. Each rule predicts whether its command is refused, and what it does.
 
-    def __init__(self, run: Run, git: Git, gitstore: Gitstore) -> None:
+    After each step files and refs are compared, and everything after every `often`-th one and at the end.
+    """
+
+    def __init__(self, run: Run, git: Git, gitstore: Gitstore, *, often: int) -> None:
         super().__init__()
-        self.life = Life(run, git, gitstore)
+        self.life, self._often = Life(run, git, gitstore), often
+        self._steps = 0
         self.is_sound = False
 
     def teardown(self) -> None:
         try:
             if self.is_sound:
+                self.life.check()
                 checks.check_sharing(Repository.discover(self.life.root.directory))
                 for copy in self.life.copies:
                     checks.check_copy(*copy)
@@ -88,13 +93,17 @@ class Machine(RuleBasedStateMachine):
 
     @rule(act=st.runner().flatmap(_acts))
     def do(self, act: Act) -> None:
-        """Do one thing, and look at everything.
+        """Do one thing, and look at what there is.
 
         One rule for all: of many, hypothesis would leave half out of each life, and they need one another.
         """
         self.is_sound = False
         getattr(self, act.name)(**act.given)
-        self.life.check()
+        self._steps += 1
+        if self._steps % self._often:
+            self.life.look()
+        else:
+            self.life.check()
         self.is_sound = True
 
     @step(

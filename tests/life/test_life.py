@@ -1,7 +1,7 @@
 """Whatever is done to a model, in whatever order: each snapshot stays, and all adds up.
 
-`make life` lives many more lives than a test run does. A failure prints the shortest sequence of rules
-that shows it.
+`make life` lives many more lives than a test run does, and looks at everything after each step. A failure
+prints the shortest sequence of rules that shows it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tests.life.machine import (
 from tests.life.world import Base, Line, Taken
 from tests.support.commands import Git, Gitstore, Run
 
-SOME, STEPS = 12, 25
-"""Lives, and steps of each, that a test run can afford."""
+SOME, STEPS, OFTEN = 6, 20, 5
+"""Lives, steps of each, and steps from one look at everything to the next, that a test run can afford."""
 
 
 class AnyLife(Machine):
@@ -326,13 +326,13 @@ def test_any_life(request: pytest.FixtureRequest, run: Run, git: Git, gitstore: 
 
     class Here(AnyLife):
         def __init__(self) -> None:
-            super().__init__(run, git, gitstore)
+            super().__init__(run, git, gitstore, often=OFTEN if lives is None else 1)
 
     run_state_machine_as_test(
         Here,
         settings=settings(
             max_examples=lives or SOME,
-            stateful_step_count=STEPS if lives is None else 2 * STEPS,
+            stateful_step_count=STEPS if lives is None else 50,
             derandomize=lives is None,
             suppress_health_check=list(HealthCheck),
             phases=(Phase.generate, Phase.shrink),
