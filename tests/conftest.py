@@ -73,10 +73,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what could go on for ever is done; the defaults are what a test run can afford."""
-    parser.addoption("--kills", type=int, default=4, metavar="N", help="kill each writing command N times")
+    parser.addoption("--kills", type=int, default=2, metavar="N", help="kill each writing command N times")
     parser.addoption("--faults", type=int, metavar="N", help="N system calls of each command fail; 0: all")
     parser.addoption(
-        "--flips", type=int, default=5, metavar="N", help="flip a bit of each file and N more; 0: all"
+        "--flips", type=int, default=5, metavar="N", help="flip a bit of each kind of file and N more; 0: all"
     )
     parser.addoption("--each-setting", action="store_true", help="try each setting of git for itself")
     parser.addoption(

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from gitstore.model import Model
 from gitstore.objects.refs import Listing, Refs
-from tests.support.commands import GITSTORE, Git, Run
-from tests.support.models import noise, put, take
+from tests.support import scenes
+from tests.support.commands import Git, Gitstore, Run
+from tests.support.models import take
 
 
 @pytest.mark.parametrize("command", [("list",), ("usage",), ("verify",), ("verify", "--all")], ids=" ".join)
 def test_a_snapshot_that_goes_after_the_refs_were_listed(
-    model: Model, run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    tmp_path: Path, run: Run, gitstore: Gitstore, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     """Another process removes it, and collects, at the worst instant."""
-    take(model, "v1")
-    put(model, "initial", {"weights": noise(200_000)})
-    take(model, "v2")
-    look, here = Refs.look, model.directory
+    look, here = Refs.look, scenes.snapshot(tmp_path, "v1", "v2").repository.directory
 
     def look_then_lose(self: Refs, prefix: str) -> Listing:
         found = look(self, prefix)
         monkeypatch.setattr(Refs, "look", look)
         for words in (["rm", "--yes", "v2"], ["gc"]):
-            subprocess.run([GITSTORE, *words], cwd=here, check=True, capture_output=True)
+            assert gitstore(*words, cwd=here).code == 0
         return found
 
     monkeypatch.setattr(Refs, "look", look_then_lose)

@@ -1,11 +1,12 @@
 """Bits that flip on the disk: `verify --all` tells each, or it is proven to change nothing that anybody sees.
 
-A sample of one bit in each file, and some more; `make flips` takes one in each byte.
+A sample of one bit in each kind of file, and some more; `make flips` takes one in each byte.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,7 @@ def place(model: Model, git: Git, tmp_path: Path) -> Path:
 
 
 def flips(place: Path, count: int | None) -> Iterator[Flip]:
-    """One bit in each byte of git's files; of these, one in each file and `count` more."""
+    """One bit in each byte of git's files; of these, one in each kind of file and `count` more."""
     draw = random.Random(count)
     folders = (place / ".git", place.parent / "dogs" / ".git")
     files = sorted(path for top in folders for path in (top.rglob("*") if top.is_dir() else [top]))
@@ -76,9 +77,14 @@ def flips(place: Path, count: int | None) -> Iterator[Flip]:
     if count is None:
         yield from every
         return
-    by_file = {flip.path: flip for flip in draw.sample(every, len(every))}
-    yield from by_file.values()
+    by_kind = {_kind(flip.path): flip for flip in draw.sample(every, len(every))}
+    yield from by_kind.values()
     yield from draw.sample(every, count)
+
+
+def _kind(path: Path) -> str:
+    """Where a file is, but for names made of a content: one loose object stands for all, and one pack."""
+    return re.sub(r"[0-9a-f]{38,40}|/[0-9a-f]{2}/", "", str(path))
 
 
 @contextmanager

@@ -19,8 +19,10 @@ from gitstore.model import Model
 from gitstore.objects import directories, orphans
 from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot
+from tests.support import scenes
 from tests.support.commands import Fsck, Git, fsck
 from tests.support.commands import git as run_git
+from tests.support.examples import examples
 from tests.support.failing import fails
 from tests.support.models import git_state, make, noise, picture, put, refs, take
 
@@ -32,13 +34,18 @@ PER_PACK = 12 + 20 + 1072 + len(b"gitstore\n")
 
 
 @pytest.fixture
-def here(model: Model) -> Path:
+def here(tmp_path: Path) -> Path:
     """A model with v1 and v2, where v2 alone has 300 kB."""
+    scenes.copy(_two, tmp_path)
+    return tmp_path / "digits"
+
+
+def _two(root: Path) -> None:
+    model = make(root / "digits")
     put(model, "initial", {"base": noise(200_000)})
     take(model, "v1")
     put(model, "initial", {"more": noise(300_000, 1)})
     take(model, "v2")
-    return model.directory
 
 
 def repository(directory: Path) -> Repository:
@@ -307,7 +314,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(4))
 @given(STEPS)
 def test_every_live_snapshot_stays_what_it_was(steps: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as name:

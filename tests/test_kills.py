@@ -21,4 +21,4 @@ def test_at_random_instants(
 ) -> None:
     if not template.exists():
         scene(template)
-    kill_often(deed, template, tmp_path, max(2, request.config.getoption("--kills") // 3))
+    kill_often(deed, template, tmp_path, max(1, request.config.getoption("--kills") // 3))

@@ -12,6 +12,7 @@ from gitstore import export, verify
 from gitstore.model import Model
 from gitstore.objects import tree
 from tests.support.commands import fsck, git
+from tests.support.examples import examples
 from tests.support.models import joined, make, noise, put, take
 
 LARGE = 4 * 1024 * 1024
@@ -60,7 +61,7 @@ def files(directory: Path) -> dict[str, bytes]:
     }
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(5), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(TREES)
 def test_any_tree_of_files_comes_back(content: object) -> None:
     contents = flat(content)
@@ -83,7 +84,7 @@ def test_any_tree_of_files_comes_back(content: object) -> None:
         fsck(root / "clone")
 
 
-@settings(max_examples=5)
+@settings(max_examples=examples(2))
 @given(st.integers(0, LARGE), st.integers(1, 50_000))
 def test_an_insertion_adds_a_few_parts(at: int, length: int) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -17,10 +17,12 @@ import pytest
 from gitstore import gc, removal, snapshot, state
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
+from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, said
 from tests.support.kills import copied
 from tests.support.models import make, noise, put, refs, take
-from tests.support.processes import GITSTORE, kill, outcome, start
+from tests.support.processes import kill, outcome, start
+from tests.support.spawning import stand_ins
 from tests.test_crash import leftovers, sound
 
 
@@ -31,11 +33,15 @@ def sizes_hidden(found: Outcome) -> Outcome:
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    model = make(tmp_path / "große zahlen")
+    scenes.copy(_two, tmp_path)
+    return tmp_path / "große zahlen"
+
+
+def _two(root: Path) -> None:
+    model = make(root / "große zahlen")
     take(model, "v1", "First")
     put(model, "initial", {"more": noise(300_000, 1)})
     take(model, "v2")
-    return model.directory
 
 
 class TestRename:
@@ -136,7 +142,8 @@ class TestRm:
     def test_on_a_terminal_it_asks(self, here: Path, answer: str, code: int) -> None:
         mine, theirs = pty.openpty()
         os.write(mine, f"{answer}\n".encode())
-        done = subprocess.run([GITSTORE, "rm", "v2"], cwd=here, stdin=theirs, capture_output=True, text=True)
+        program = stand_ins() / "gitstore"
+        done = subprocess.run([program, "rm", "v2"], cwd=here, stdin=theirs, capture_output=True, text=True)
         os.close(mine)
         os.close(theirs)
         assert done.returncode == code
@@ -145,7 +152,8 @@ class TestRm:
 
     def test_yes_on_a_terminal(self, here: Path) -> None:
         mine, theirs = pty.openpty()
-        done = subprocess.run([GITSTORE, "rm", "-y", "v2"], cwd=here, stdin=theirs, capture_output=True)
+        program = stand_ins() / "gitstore"
+        done = subprocess.run([program, "rm", "-y", "v2"], cwd=here, stdin=theirs, capture_output=True)
         os.close(mine)
         os.close(theirs)
         assert (done.returncode, b"?" in done.stderr) == (0, False)

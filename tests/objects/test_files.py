@@ -17,6 +17,7 @@ from gitstore.objects.sources import FileChanged, scan
 from gitstore.objects.stat_cache import Stamp, StatCache
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
+from tests.support.examples import examples
 from tests.support.failing import fails
 from tests.support.files import Tree, fetch, make, read, store, trees
 from tests.support.packs import pack_names
@@ -28,7 +29,7 @@ def without_empty(tree: Tree) -> Tree:
     return {name: each for name, each in found.items() if each != {}}
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(10))
 @given(trees)
 def test_what_is_stored_comes_back(tmp_path_factory: pytest.TempPathFactory, tree: Tree) -> None:
     directory = tmp_path_factory.mktemp("files")

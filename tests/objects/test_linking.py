@@ -20,9 +20,10 @@ from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot
-from tests.support.commands import Fsck, Git
+from tests.support import scenes
+from tests.support.commands import Fsck, Git, git
 from tests.support.failing import fails
-from tests.support.models import noise, put, take
+from tests.support.models import make, noise, put, take
 
 
 @pytest.fixture
@@ -31,18 +32,23 @@ def new(tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-def base(model: Model, git: Git) -> Snapshot:
+def base(tmp_path: Path) -> Snapshot:
     """v1, whose objects are in one pack of git's and in one of ours; beside it lie v0, v2 and a state."""
+    scenes.copy(_base, tmp_path)
+    return scenes.find(tmp_path)
+
+
+def _base(root: Path) -> None:
+    model = make(root / "digits")
     git("repack", "-adq", cwd=model.directory)
     put(model, "initial", {"old": noise(100_000, 1)})
     take(model, "v0")
     (model.states / "initial" / "old").unlink()
     put(model, "initial", {"large": noise(2_000_000)})
-    found = take(model, "v1")
+    take(model, "v1")
     put(model, "initial", {"other": noise(300_000, 2)})
     take(model, "v2")
     state.save(model, "initial")
-    return found
 
 
 def listed(repository: Repository) -> set[str]:
@@ -86,9 +92,8 @@ class TestWhatComes:
         assert done.linked + done.copied == sum(packs(new))
         fsck(new)
 
-    def test_others_give_what_is_needed_of_them(
-        self, model: Model, base: Snapshot, new: Repository, fsck: Fsck
-    ) -> None:
+    def test_others_give_what_is_needed_of_them(self, base: Snapshot, new: Repository, fsck: Fsck) -> None:
+        model = Model.open(base.repository.directory)
         put(model, "initial", {"more": noise(1_500_000, 3)})
         take(model, "v3")  # whose pack is merged with that of v1
         assert max(packs(base.repository)) > 3_500_000

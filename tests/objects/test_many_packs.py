@@ -1,4 +1,4 @@
-"""Thousands of packs, in a process that may have a few hundred files open."""
+"""A thousand packs, in a process that may have four hundred files open."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gitstore.objects.repository import Repository
 from tests.support.commands import git
 from tests.support.packs import add_blobs, entry
 
-COUNT = 5000
-OURS = 500
+COUNT, FILES = 1000, 400
+OURS = 100
 
 
 @pytest.fixture
 def few_files() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -44,7 +44,7 @@ def quick_pack(directory: Path, content: bytes, *, is_ours: bool) -> None:
 
 
 @pytest.mark.usefixtures("few_files")
-def test_five_thousand_packs_are_read_and_merged(repository: Repository) -> None:
+def test_more_packs_than_may_be_open_are_read_and_merged(repository: Repository) -> None:
     directory = repository.common / "objects" / "pack"
     directory.mkdir(exist_ok=True)
     contents = [b"weights %d" % number for number in range(COUNT)]

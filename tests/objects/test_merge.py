@@ -19,6 +19,8 @@ from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.packs import add_blobs, pack_names, write_pack
 
+WRITES, ROUNDS = 64, 8
+
 
 def merged(repository: Repository) -> list[str]:
     """Merge; returns the names of the packs that went."""
@@ -37,16 +39,16 @@ def readable(repository: Repository, *contents: bytes) -> bool:
 def test_packs_stay_few_over_many_writes(repository: Repository) -> None:
     contents, most = [], 0
     copied = 0
-    for number in range(200):
+    for number in range(WRITES):
         contents.append(noise(50 + number * 7 % 400, seed=number))
         add_blobs(repository.objects, contents[-1])
         gone = merge_small_packs(repository.objects, repository.private)
         copied += sum(pack.index.count for pack in gone)
         most = max(most, pack_count(repository))
-    assert most <= math.log2(200) + 2
-    assert copied <= 200 * math.log2(200)
+    assert most <= math.log2(WRITES) + 2
+    assert copied <= WRITES * math.log2(WRITES)
     assert readable(repository, *contents)
-    assert sum(pack.index.count for pack in repository.objects.own_packs) == 200
+    assert sum(pack.index.count for pack in repository.objects.own_packs) == WRITES
     fsck(repository)
 
 
@@ -218,7 +220,7 @@ def test_many_write_merge_and_read_at_once(repository: Repository) -> None:
         from tests.support.packs import add_blobs
         repository = Repository(Path({str(repository.common)!r}))
         mine = []
-        for number in range(15):
+        for number in range({ROUNDS}):
             mine.append(f"{{sys.argv[1]}} {{number}}".encode())
             add_blobs(repository.objects, mine[-1], b"same %d" % number)
             repository.maintain()
@@ -231,8 +233,8 @@ def test_many_write_merge_and_read_at_once(repository: Repository) -> None:
         subprocess.Popen([*command, str(n)], cwd=root, stderr=subprocess.PIPE, text=True) for n in range(3)
     ]
     assert [process.communicate()[1] for process in started] == [""] * 3
-    written = [b"%d %d" % (process, number) for process in range(3) for number in range(15)]
-    assert readable(repository, *written, *(b"same %d" % number for number in range(15)))
+    written = [b"%d %d" % (process, number) for process in range(3) for number in range(ROUNDS)]
+    assert readable(repository, *written, *(b"same %d" % number for number in range(ROUNDS)))
     fsck(repository)
 
 

@@ -46,12 +46,12 @@ class Deed:
 
 
 def scene(top: Path) -> Path:
-    """digits with v1 and v2, the states a (active), b and c of some megabytes; dogs, based on v1."""
+    """digits with v1 and v2, the states initial (active) and b of some megabytes; dogs, based on v1."""
     model = make(top / ROOT)
     first = take(model, "v1")
-    put(model, "initial", {"large": noise(4_500_000), "sub/ein Name": b"x"})
+    put(model, "initial", {"large": noise(4_300_000), "sub/ein Name": b"x"})
     state.save(model, "initial")
-    put(model, "b", {"large": noise(5_000_000, 1), "small": b"y"})
+    put(model, "b", {"large": noise(1_000_000, 1), "small": b"y"})
     state.save(model, "b")
     (model.directory / "code" / "model.py").write_text(MODEL.replace("RATE = 2.0", "RATE = 3.0"))
     git("commit", "--quiet", "--all", "-m", "faster", cwd=model.directory)
@@ -59,7 +59,7 @@ def scene(top: Path) -> Path:
     derive.derive(first, DERIVED, top / DERIVED)
     for number in range(3):
         (top / "source").mkdir(exist_ok=True)
-        (top / "source" / f"part {number}").write_bytes(noise(3_000_000, 10 + number))
+        (top / "source" / f"part {number}").write_bytes(noise(1_000_000, 10 + number))
     (top / "adopted" / "src").mkdir(parents=True)
     (top / "adopted" / "src" / "model.py").write_text("class Model: pass\n")
     git("init", "--quiet", cwd=top / "adopted")
@@ -122,7 +122,7 @@ def kill_often(deed: Deed, template: Path, tmp_path: Path, kills: int) -> None:
         top = fresh(template, tmp_path / "whole")
         process = start(*deed.command.split(), cwd=top / deed.where)
         time.sleep((0.15 + 0.85 * (number + draw.random()) / kills) * duration)
-        kill(process, group=number % 2 == 0)
+        kill(process, group=(number + len(deed.command)) % 2 == 0)
         check_after_failure(deed, top, before, after)
         shutil.rmtree(top)
 
