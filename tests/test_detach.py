@@ -3,25 +3,25 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gitstore import derive, detach, rebase, settings, verify
+from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.run import operations
-from tests.support.commands import Fsck, Git, Gitstore, Outcome
+from tests.support import processes, scenes
+from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.failing import fails
 from tests.support.models import again, git_state, picture, put, refs, take, user_cache
 
 
 @pytest.fixture
-def dogs(model: Model, tmp_path: Path) -> Model:
+def dogs(tmp_path: Path) -> Model:
     """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    return scenes.derived(tmp_path)
 
 
 def edit(model: Model) -> None:
@@ -41,7 +41,7 @@ class TestWhatItDoes:
         assert git("status", "--porcelain", cwd=dogs.directory) == ""
         fsck(dogs.directory)
 
-    def test_it_stays_the_model_that_it_is(self, dogs: Model, model: Model) -> None:
+    def test_it_stays_the_model_that_it_is(self, dogs: Model) -> None:
         take(dogs, "v1")
         before = {ref: oid for ref, oid in refs(dogs.directory).items() if ref.startswith("refs/states/")}
         here = detach.detach(dogs).model
@@ -122,26 +122,25 @@ class TestRefusals:
         ):
             detach.detach(again(dogs))
 
-    def test_rebasing_it(self, dogs: Model, model: Model) -> None:
+    def test_rebasing_it(self, dogs: Model) -> None:
+        base = scenes.find(dogs.directory.parent)
         here = detach.detach(dogs).model
         with fails(
             "dogs is detached: its code is its own",
             hint="git merge brings another snapshot's code in; gitstore derive makes a new model of it",
         ):
-            rebase.rebase(here, take(model, "v2"), force=True)
+            rebase.rebase(here, base, force=True)
 
 
-@pytest.mark.parametrize("step", ["branch.Branch.add", "branch.Branch.advance", "detach.make_writable"])
-def test_killed_and_said_again(dogs: Model, git: Git, fsck: Fsck, step: str) -> None:
+@pytest.mark.parametrize(("owner", "step"), [(Branch, "add"), (Branch, "advance"), (detach, "make_writable")])
+def test_killed_and_said_again(dogs: Model, git: Git, fsck: Fsck, owner: object, step: str) -> None:
     put(dogs, "initial", {"weights": b"not saved"})
-    script = (
-        "import os, signal, sys; from pathlib import Path;"
-        "from gitstore import branch, detach; from gitstore.model import Model;"
-        f"{step} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL);"
-        "detach.detach(Model.open(Path(sys.argv[1])))"
-    )
-    done = subprocess.run([sys.executable, "-c", script, dogs.directory], check=False)
-    assert done.returncode == -signal.SIGKILL
+
+    def work() -> None:
+        setattr(owner, step, processes.die)
+        detach.detach(again(dogs))
+
+    assert processes.run_forked(work) == -signal.SIGKILL
     fsck(dogs.directory)
     here = detach.detach(again(dogs)).model
     assert here.base is not None
@@ -155,14 +154,14 @@ def test_killed_and_said_again(dogs: Model, git: Git, fsck: Fsck, step: str) -> 
 
 
 class TestCommand:
-    def test_what_it_says(self, dogs: Model, gitstore: Gitstore) -> None:
-        assert gitstore("detach", cwd=dogs.directory / "code") == Outcome(
+    def test_what_it_says(self, dogs: Model, run: Run) -> None:
+        assert run("detach", cwd=dogs.directory / "code") == Outcome(
             0, "", "Detached dogs from digits@v1: its code is its own now\n"
         )
-        assert gitstore("detach", cwd=dogs.directory) == Outcome(0, "", "dogs is detached already\n")
+        assert run("detach", cwd=dogs.directory) == Outcome(0, "", "dogs is detached already\n")
 
-    def test_json(self, dogs: Model, git: Git, gitstore: Gitstore) -> None:
-        done = gitstore("detach", "--json", cwd=dogs.directory)
+    def test_json(self, dogs: Model, git: Git, run: Run) -> None:
+        done = run("detach", "--json", cwd=dogs.directory)
         tip = git("rev-parse", "dogs", cwd=dogs.directory).strip()
         assert json.loads(done.stdout) == {"name": "dogs", "base": "digits@v1", "commit": tip}
 

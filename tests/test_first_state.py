@@ -5,29 +5,37 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gitstore import derive, reference_form, state
+from gitstore import base_repository, derive, first_state, reference_form, state
 from gitstore.derive import Derived
 from gitstore.errors import GitstoreError, InvalidInput, OperationFailed
 from gitstore.first_state import ABSENT, COPIED, FirstState, Imported
 from gitstore.model import Model
 from gitstore.run.operations import CreatedState
 from gitstore.snapshot import Snapshot
-from tests.support.commands import Fsck, Git, Gitstore
+from tests.support import processes, scenes
+from tests.support.commands import Fsck, Run
 from tests.support.models import noise, picture, put, refs, take, user_cache
 
 Derive = Callable[[FirstState], Derived]
 
+BOTH = pytest.mark.parametrize("form", ["", "--reference"])
+
 
 @pytest.fixture
-def base(model: Model) -> Snapshot:
-    return take(model, "v1")
+def base(tmp_path: Path) -> Snapshot:
+    """digits@v1, in `tmp_path`/digits."""
+    return scenes.snapshot(tmp_path)
+
+
+@pytest.fixture
+def model(base: Snapshot) -> Model:
+    return Model.open(base.repository.directory)
 
 
 @pytest.fixture(params=["worktree", "reference"])
@@ -91,11 +99,11 @@ class TestRefusals:
         assert (refs(model.directory), picture(model.directory.parent)) == before
         return caught.value
 
-    def test_no_such_file(self, made: Derive, model: Model, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_there_and_a_dangling_link(
+        self, made: Derive, model: Model, tmp_path: Path
+    ) -> None:
         error = self.refused(made, Imported([tmp_path / "nothing"]), model)
         assert error.message == f"{tmp_path / 'nothing'}: there is no such file or directory"
-
-    def test_a_dangling_link(self, made: Derive, model: Model, tmp_path: Path) -> None:
         (tmp_path / "files").mkdir()
         (tmp_path / "files" / "link").symlink_to("nowhere")
         error = self.refused(made, Imported([tmp_path / "files"]), model)
@@ -106,17 +114,14 @@ class TestRefusals:
         assert isinstance(error, InvalidInput)
         assert len(error.problems) == 2
 
-    def test_code_that_fails(self, made: Derive, model: Model, tmp_path: Path, base: Snapshot) -> None:
-        class Broken(CreatedState):
-            pass
-
+    def test_code_that_fails(self, model: Model, tmp_path: Path, base: Snapshot) -> None:
         path = model.directory / "code" / "model.py"
         path.write_text(path.read_text().replace("save(out, 1.0", "raise RuntimeError  # "))
         broken = take(model, "broken")
         before = refs(model.directory), picture(tmp_path)
         for form in (derive.derive, reference_form.derive):
             with pytest.raises(OperationFailed):
-                form(broken, "dogs", tmp_path / "dogs", state=Broken([], tmp_path, user_cache()))
+                form(broken, "dogs", tmp_path / "dogs", state=CreatedState([], tmp_path, user_cache()))
             assert (refs(model.directory), picture(tmp_path)) == before
 
     def test_a_name_that_is_taken_before_the_code_runs(self, model: Model, base: Snapshot) -> None:
@@ -126,63 +131,67 @@ class TestRefusals:
             )
 
 
-@pytest.mark.parametrize("form", ["", "--reference"])
 class TestCommand:
-    def derive(self, gitstore: Gitstore, model: Model, form: str, *options: str) -> tuple[int, str]:
+    def derive(self, run: Run, model: Model, form: str, *options: str) -> tuple[int, str]:
         options = (*options, "--json", *([form] if form else []))
-        done = gitstore("derive", "v1", "dogs", *options, cwd=model.directory)
+        done = run("derive", "v1", "dogs", *options, cwd=model.directory)
         if done.code != 0:
             return done.code, json.loads(done.stderr.splitlines()[-1])["error"]["message"]
         assert json.loads(done.stdout)["form"] == ("reference" if form else "worktree")
         return done.code, done.stderr
 
-    def test_create(self, gitstore: Gitstore, model: Model, base: Snapshot, form: str) -> None:
+    def test_create(self, run: Run, model: Model) -> None:
         (model.directory / "f.json").write_text("2.5")
         options = ("--state", "create", "-p", "factor=@f.json")
-        assert self.derive(gitstore, model, form, *options) == (0, "")
+        assert self.derive(run, model, "--reference", *options) == (0, "")
         assert content(Model.open(model.directory.parent / "dogs")) == {"factor.json": b"2.5"}
 
-    def test_a_path_called_like_a_word(
-        self, gitstore: Gitstore, model: Model, base: Snapshot, form: str
-    ) -> None:
+    @BOTH
+    def test_a_path_called_like_a_word(self, run: Run, model: Model, form: str) -> None:
         (model.directory / "copy").write_bytes(b"its own")
-        assert self.derive(gitstore, model, form, "--state", "./copy") == (0, "")
+        assert self.derive(run, model, form, "--state", "./copy") == (0, "")
         assert content(Model.open(model.directory.parent / "dogs")) == {"copy": b"its own"}
 
-    def test_no_word_at_all(self, gitstore: Gitstore, model: Model, base: Snapshot, form: str) -> None:
-        code, said = self.derive(gitstore, model, form, "--state", "")
+    @BOTH
+    def test_no_word_at_all(self, run: Run, model: Model, form: str) -> None:
+        code, said = self.derive(run, model, form, "--state", "")
         assert code == 2
         assert said == "--state is copy, none, create, or a path"
 
-    @pytest.mark.parametrize("word", ["copy", "none", "."])
-    def test_values_for_nothing(
-        self, gitstore: Gitstore, model: Model, base: Snapshot, form: str, word: str
-    ) -> None:
-        code, said = self.derive(gitstore, model, form, "--state", word, "-p", "factor=1")
-        assert code == 2
-        assert said == "-p gives values to --state create, and to nothing else"
+    @BOTH
+    def test_values_for_nothing(self, run: Run, model: Model, form: str) -> None:
+        for word in ("copy", "none", "."):
+            code, said = self.derive(run, model, form, "--state", word, "-p", "factor=1")
+            assert code == 2
+            assert said == "-p gives values to --state create, and to nothing else"
 
 
-@pytest.mark.parametrize("step", ["first_state.add", "base_repository.changes", "derive._point"])
-def test_killed_before_the_refs(base: Snapshot, tmp_path: Path, git: Git, step: str, fsck: Fsck) -> None:
+@pytest.mark.parametrize(
+    ("form", "owner", "step"),
+    [
+        (derive, first_state, "add"),
+        (reference_form, base_repository, "changes"),
+        (derive, derive, "_point"),
+    ],
+)
+def test_killed_before_the_refs(
+    base: Snapshot, tmp_path: Path, form: Any, owner: object, step: str, fsck: Fsck
+) -> None:
     put(Model.open(base.repository.directory), "initial", {"weights": b"other"})
-    script = (
-        "import os, signal, sys; from pathlib import Path\n"
-        "from gitstore import base_repository, derive, first_state, reference, reference_form\n"
-        "def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"{step} = kill\n"
-        "base = reference.resolve('v1', Path(sys.argv[1]))\n"
-        "form = reference_form if sys.argv[3] == 'reference' else derive\n"
-        "form.derive(base, 'dogs', Path(sys.argv[2]), state=first_state.Imported([Path(sys.argv[4])]))"
-    )
-    form = "reference" if step.startswith("base") else "worktree"
     files = base.repository.directory / "states" / "initial"
-    places = [str(base.repository.directory), str(tmp_path / "dogs"), form, str(files)]
-    command = [sys.executable, "-c", script, *places]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+
+    def work() -> Derived:
+        derived = form.derive(base, "dogs", tmp_path / "dogs", state=Imported([files]))
+        assert isinstance(derived, Derived)
+        return derived
+
+    def killed() -> None:
+        setattr(owner, step, processes.die)
+        work()
+
+    assert processes.run_forked(killed) == -signal.SIGKILL
     assert "dogs" not in os.listdir(tmp_path)
     assert not [ref for ref in refs(base.repository.directory) if "dogs" in ref]
-    module = reference_form if form == "reference" else derive
-    made = module.derive(base, "dogs", tmp_path / "dogs", state=Imported([files]))
+    made = work()
     assert content(made.model) == {"weights": b"other"}
     fsck(made.model.directory)

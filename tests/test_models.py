@@ -10,15 +10,27 @@ from gitstore.lineage import Line, Lineage
 from gitstore.model import Model
 from gitstore.objects.refs import Change, Listing, Refs
 from gitstore.sizes import Sizes
-from tests.support.commands import Git, Gitstore, Outcome
-from tests.support.models import again, put, take
+from tests.support import scenes
+from tests.support.commands import Git, Outcome, Run
+from tests.support.models import again, make, put, take
 
 
 @pytest.fixture
-def dogs(model: Model, tmp_path: Path) -> Model:
+def dogs(tmp_path: Path) -> Model:
     """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    state.save(model, "initial")
-    return derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    scenes.copy(_scene, tmp_path)
+    return Model.open(tmp_path / "dogs")
+
+
+@pytest.fixture
+def model(dogs: Model) -> Model:
+    """digits, whose state is saved."""
+    return Model.open(dogs.directory.with_name("digits"))
+
+
+def _scene(root: Path) -> None:
+    state.save(make(root / "digits"), "initial")
+    derive.derive(take(Model.open(root / "digits"), "v1"), "dogs", root / "dogs")
 
 
 def found(model: Model) -> list[models.Listed]:
@@ -37,7 +49,8 @@ def tree(model: Model) -> dict[str, object]:
 
 
 class TestModels:
-    def test_a_lonely_one(self, model: Model) -> None:
+    def test_a_lonely_one(self, tmp_path: Path) -> None:
+        model = make(tmp_path / "digits")
         (root,) = found(model)
         assert (root.name, root.prefix, root.base, root.snapshots) == ("digits", "", None, ())
         assert (root.state, root.state_tree, root.directory) == ("initial", None, model.directory)
@@ -68,10 +81,10 @@ class TestModels:
         assert derived.state_tree is not None
         assert Sizes(dogs.repository.objects).tree(derived.state_tree) == 5
 
-    def test_sizes_are_those_of_list(self, model: Model, dogs: Model, gitstore: Gitstore) -> None:
+    def test_sizes_are_those_of_list(self, model: Model, dogs: Model, run: Run) -> None:
         (dogs.directory / "packages.lock").write_text("locked\n")
         take(dogs, "v1")
-        listed = json.loads(gitstore("list", "--all", "--json", cwd=model.directory).stdout)
+        listed = json.loads(run("list", "--all", "--json", cwd=model.directory).stdout)
         sizes = Sizes(model.repository.objects)
         assert {each["ref"]: each["size"] for each in listed} == {
             each.ref: sizes.snapshot(each) for row in found(model) for each in row.snapshots
@@ -154,9 +167,9 @@ class TestTree:
 
 
 class TestCommands:
-    def test_models(self, model: Model, dogs: Model, gitstore: Gitstore) -> None:
+    def test_models(self, model: Model, dogs: Model, run: Run) -> None:
         detach.detach(dogs)
-        done = gitstore("models", cwd=dogs.directory / "code")
+        done = run("models", cwd=dogs.directory / "code")
         assert done == Outcome(
             0,
             "MODEL   BASE                  SNAPSHOTS     SIZE  STATE    STATE SIZE  DIRECTORY\n"
@@ -165,9 +178,9 @@ class TestCommands:
             "",
         )
 
-    def test_models_as_json(self, model: Model, dogs: Model, gitstore: Gitstore, git: Git) -> None:
+    def test_models_as_json(self, model: Model, dogs: Model, run: Run, git: Git) -> None:
         git("tag", "--delete", "v1", cwd=model.directory)
-        assert json.loads(gitstore("models", "--json", cwd=dogs.directory).stdout)[1] == {
+        assert json.loads(run("models", "--json", cwd=dogs.directory).stdout)[1] == {
             "name": "dogs",
             "derived": True,
             "base": "digits@v1 (removed)",
@@ -179,14 +192,14 @@ class TestCommands:
             "directory": str(dogs.directory),
         }
 
-    def test_log(self, model: Model, dogs: Model, gitstore: Gitstore, tmp_path: Path) -> None:
+    def test_log(self, model: Model, dogs: Model, run: Run, tmp_path: Path) -> None:
         take(dogs, "w1")
         second = take(model, "v2")
         derive.derive(second, "cats", tmp_path / "größer cats")
         here = rebase.rebase(dogs, second).model
         pugs = derive.derive(take(here, "w2"), "pugs", tmp_path / "pugs").model
         detach.detach(pugs)
-        done = gitstore("log", cwd=model.directory)
+        done = run("log", cwd=model.directory)
         assert (done.code, done.stderr) == (0, "")
         assert done.stdout == (
             "digits\n"
@@ -199,15 +212,15 @@ class TestCommands:
             "         └─ pugs (detached)  no snapshots\n"
         )
 
-    def test_log_of_what_was_removed(self, model: Model, dogs: Model, gitstore: Gitstore, git: Git) -> None:
+    def test_log_of_what_was_removed(self, model: Model, dogs: Model, run: Run, git: Git) -> None:
         git("tag", "--delete", "v1", cwd=model.directory)
-        assert gitstore("log", cwd=model.directory).stdout == (
+        assert run("log", cwd=model.directory).stdout == (
             "digits\n└─ v1 (removed)\n   └─ dogs  no snapshots\n"
         )
 
-    def test_log_as_json(self, model: Model, dogs: Model, gitstore: Gitstore) -> None:
+    def test_log_as_json(self, model: Model, dogs: Model, run: Run) -> None:
         (base,) = snapshot.below(model)
-        assert json.loads(gitstore("log", "--json", cwd=model.directory).stdout) == [
+        assert json.loads(run("log", "--json", cwd=model.directory).stdout) == [
             {
                 "model": "digits",
                 "base": None,
@@ -236,20 +249,20 @@ class TestCommands:
 
     @pytest.mark.parametrize("command", ["models", "log"])
     def test_a_tag_that_cannot_be_read(
-        self, model: Model, dogs: Model, gitstore: Gitstore, git: Git, command: str
+        self, model: Model, dogs: Model, run: Run, git: Git, command: str
     ) -> None:
         content = git("cat-file", "tag", "v1", cwd=model.directory).replace("Format: 1", "Format: 9")
         oid = git("hash-object", "-t", "tag", "-w", "--stdin", cwd=model.directory, stdin=content.encode())
         git("update-ref", "refs/tags/v9", oid.strip(), cwd=model.directory)
-        done = gitstore(command, cwd=model.directory)
+        done = run(command, cwd=model.directory)
         assert done.code == 12
         assert "dogs" in done.stdout
         assert done.stderr.startswith("error: refs/tags/v9 is of format 9, which this gitstore does not know")
 
     @pytest.mark.parametrize("command", ["models", "log", "rebase", "detach"])
-    def test_no_model(self, tmp_path: Path, gitstore: Gitstore, command: str) -> None:
+    def test_no_model(self, tmp_path: Path, run: Run, command: str) -> None:
         arguments = (command, "v1") if command == "rebase" else (command,)
-        done = gitstore(*arguments, cwd=tmp_path)
+        done = run(*arguments, cwd=tmp_path)
         assert (done.code, done.stdout) == (10, "")
 
 

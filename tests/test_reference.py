@@ -9,48 +9,53 @@ from gitstore.errors import GitstoreError, NotAModel
 from gitstore.first_state import ABSENT
 from gitstore.model import Model
 from gitstore.reference import NoSuchSnapshot
+from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import make, take
 
+Family = tuple[Model, Model, Model]
+
 
 @pytest.fixture
-def family(model: Model) -> tuple[Model, Model, Model]:
+def family(tmp_path: Path) -> Family:
     """digits, dogs based on digits@v1, and pugs based on dogs@v1; each has a v1, dogs has a `special` too."""
-    dogs = derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs").model
-    pugs = derive.derive(take(dogs, "v1"), "pugs", model.directory.parent / "pugs").model
+    scenes.copy(_family, tmp_path)
+    digits, dogs, pugs = (Model.open(tmp_path / name) for name in ("digits", "dogs", "pugs"))
+    return digits, dogs, pugs
+
+
+def _family(root: Path) -> None:
+    dogs = derive.derive(scenes.snapshot(root), "dogs", root / "dogs").model
+    pugs = derive.derive(take(dogs, "v1"), "pugs", root / "pugs").model
     take(dogs, "special")
     take(pugs, "v1")
-    return model, dogs, pugs
 
 
 def resolved(text: str, directory: Path) -> str:
     return reference.resolve(text, directory).ref
 
 
-@pytest.mark.parametrize(
-    ("text", "of_digits", "of_dogs", "of_pugs"),
-    [
-        ("v1", "v1", "dogs/v1", "pugs/v1"),
-        ("digits@v1", "v1", "v1", "v1"),
-        ("dogs@v1", "dogs/v1", "dogs/v1", "dogs/v1"),
-        ("dogs@special", "dogs/special", "dogs/special", "dogs/special"),
-        ("dogs/special", "dogs/special", "dogs/special", "dogs/special"),
-        ("pugs@v1", "pugs/v1", "pugs/v1", "pugs/v1"),
-        ("../digits@v1", "v1", "v1", "v1"),
-        ("../dogs@special", "dogs/special", "dogs/special", "dogs/special"),
-    ],
-)
-def test_a_name_means_the_same_to_git_and_to_us(
-    family: tuple[Model, Model, Model], text: str, of_digits: str, of_dogs: str, of_pugs: str
-) -> None:
-    for model, wanted in zip(family, (of_digits, of_dogs, of_pugs), strict=True):
-        assert resolved(text, model.directory) == f"refs/tags/{wanted}"
+def test_a_name_means_the_same_to_git_and_to_us(family: Family) -> None:
+    wanted = {
+        "v1": ["v1", "dogs/v1", "pugs/v1"],
+        "digits@v1": ["v1", "v1", "v1"],
+        "dogs@v1": ["dogs/v1", "dogs/v1", "dogs/v1"],
+        "dogs@special": ["dogs/special", "dogs/special", "dogs/special"],
+        "dogs/special": ["dogs/special", "dogs/special", "dogs/special"],
+        "pugs@v1": ["pugs/v1", "pugs/v1", "pugs/v1"],
+        "../digits@v1": ["v1", "v1", "v1"],
+        "../dogs@special": ["dogs/special", "dogs/special", "dogs/special"],
+    }
+    assert {
+        text: [resolved(text, model.directory).removeprefix("refs/tags/") for model in family]
+        for text in wanted
+    } == wanted
 
 
-def test_from_a_subdirectory_and_by_absolute_path(model: Model) -> None:
-    take(model, "v1")
-    assert resolved("v1", model.directory / "code") == "refs/tags/v1"
-    assert resolved(f"{model.directory}@v1", Path("/")) == "refs/tags/v1"
+def test_from_a_subdirectory_and_by_absolute_path(tmp_path: Path) -> None:
+    scenes.snapshot(tmp_path)
+    assert resolved("v1", tmp_path / "digits" / "code") == "refs/tags/v1"
+    assert resolved(f"{tmp_path / 'digits'}@v1", Path("/")) == "refs/tags/v1"
 
 
 def test_a_path_with_spaces_at_signs_and_colons(tmp_path: Path) -> None:
@@ -60,28 +65,28 @@ def test_a_path_with_spaces_at_signs_and_colons(tmp_path: Path) -> None:
     assert resolved("a@b: größe@v1", tmp_path / "my models") == "refs/tags/v1"
 
 
-def test_a_model_s_name_goes_before_a_directory_s(family: tuple[Model, Model, Model], tmp_path: Path) -> None:
+def test_a_model_s_name_goes_before_a_directory_s(family: Family, tmp_path: Path) -> None:
     take(make(tmp_path / "elsewhere", "other"), "v1")
     (tmp_path / "elsewhere").rename(family[0].directory / "dogs")
     assert reference.resolve("dogs@v1", family[0].directory).model == "dogs"
     assert reference.resolve("./dogs@v1", family[0].directory).model == "other"
 
 
-def test_a_derived_model_without_snapshots_is_known(model: Model) -> None:
-    derive.derive(take(model, "v1"), "dogs", model.directory.parent / "dogs", state=ABSENT)
+def test_a_derived_model_without_snapshots_is_known(tmp_path: Path) -> None:
+    derive.derive(scenes.snapshot(tmp_path), "dogs", tmp_path / "dogs", state=ABSENT)
     with pytest.raises(NoSuchSnapshot) as caught:
-        reference.resolve("dogs@v1", model.directory)
+        reference.resolve("dogs@v1", tmp_path / "digits")
     assert caught.value.message == "there is no snapshot dogs@v1"
 
 
-@pytest.mark.parametrize(
-    ("text", "message", "hint"),
-    [
+def test_what_leads_nowhere(tmp_path: Path) -> None:
+    here = scenes.snapshot(tmp_path, "first-run").repository.directory
+    assert resolved("@first-run", here) == "refs/tags/first-run"
+    cases: list[tuple[str, str, str | None]] = [
         ("first-one", "there is no snapshot first-one", "did you mean first-run?"),
         ("unlike", "there is no snapshot unlike", "gitstore list shows the snapshots"),
         ("", "there is no snapshot ", "gitstore list shows the snapshots"),
         ("digits@", "there is no snapshot digits@", "gitstore list shows the snapshots"),
-        ("@first-run", None, None),
         ("digits@nothing", "there is no snapshot digits@nothing", "gitstore list shows the snapshots"),
         (
             "cats@v1",
@@ -104,27 +109,22 @@ def test_a_derived_model_without_snapshots_is_known(model: Model) -> None:
             None,
         ),
         ("..@v1", "{parent} is not in a git repository", "gitstore init makes a model here"),
-    ],
-)
-def test_what_leads_nowhere(model: Model, text: str, message: str | None, hint: str | None) -> None:
-    take(model, "first-run")
-    if message is None:
-        assert resolved(text, model.directory) == "refs/tags/first-run"
-        return
-    with pytest.raises(GitstoreError) as caught:
-        reference.resolve(text, model.directory)
-    assert caught.value.message == message.format(parent=model.directory / "..")
-    assert hint is None or caught.value.hint == hint
+    ]
+    for text, message, hint in cases:
+        with pytest.raises(GitstoreError) as caught:
+            reference.resolve(text, here)
+        assert caught.value.message == message.format(parent=here / "..")
+        assert hint is None or caught.value.hint == hint
 
 
-@pytest.mark.parametrize("text", ["v 1", "v~1", "v^", "a..b", "v1.lock", "v:1", "v\\1", "[", "*"])
-def test_what_git_would_not_even_take_for_a_name(model: Model, text: str) -> None:
-    with pytest.raises(NoSuchSnapshot) as caught:
-        reference.resolve(text, model.directory)
-    assert caught.value.message == f"there is no snapshot {text}"
+def test_what_git_would_not_even_take_for_a_name(model: Model) -> None:
+    for text in ("v 1", "v~1", "v^", "a..b", "v1.lock", "v:1", "v\\1", "[", "*"):
+        with pytest.raises(NoSuchSnapshot) as caught:
+            reference.resolve(text, model.directory)
+        assert caught.value.message == f"there is no snapshot {text}"
 
 
-def test_the_base_s_snapshot_is_suggested(family: tuple[Model, Model, Model]) -> None:
+def test_the_base_s_snapshot_is_suggested(family: Family) -> None:
     take(family[0], "v7")
     with pytest.raises(NoSuchSnapshot) as caught:
         reference.resolve("v7", family[1].directory)
@@ -152,7 +152,7 @@ def test_outside_of_any_model(tmp_path: Path, git: Git) -> None:
         reference.resolve("v1", tmp_path)
 
 
-def test_based_on_themselves(family: tuple[Model, Model, Model], git: Git) -> None:
+def test_based_on_themselves(family: Family, git: Git) -> None:
     """Settings that somebody wrote by hand lead in a circle, but not for ever."""
     _, dogs, pugs = family
     path = dogs.directory / "settings.yaml"

@@ -7,25 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import reference, reference_form, state, verify
+from gitstore import derive, reference, reference_form, state, verify
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.rebase import Incompatible, Rebased, rebase
 from gitstore.snapshot import Snapshot
-from tests.support.commands import Fsck, Git, Gitstore
+from tests.support import scenes
+from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails
 from tests.support.models import make, noise, picture, put, refs, take
 
 
 @pytest.fixture
-def dogs(model: Model, tmp_path: Path) -> Model:
+def dogs(tmp_path: Path) -> Model:
     """A reference model on digits@v1, when digits has a v2 with 2 MB more, and other code."""
-    made = reference_form.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    scenes.copy(_scene, tmp_path)
+    return Model.open(tmp_path / "dogs")
+
+
+@pytest.fixture
+def model(dogs: Model) -> Model:
+    return Model.open(dogs.directory.with_name("digits"))
+
+
+def _scene(root: Path) -> None:
+    reference_form.derive(scenes.snapshot(root), "dogs", root / "dogs")
+    model = Model.open(root / "digits")
     path = model.directory / "code" / "model.py"
     path.write_text(path.read_text().replace("RATE = 2.0", "RATE = 5.0"))
     put(model, "initial", {"large": noise(2_000_000)})
     take(model, "v2")
-    return made
 
 
 def moved(dogs: Model, to: str, *, force: bool = False) -> Rebased:
@@ -121,8 +132,6 @@ class TestRefusals:
         assert error.message == "pugs@v1 is based on dogs, which cannot be based on it in turn"
 
     def test_a_worktree_stays_in_its_repository(self, dogs: Model, model: Model, tmp_path: Path) -> None:
-        from gitstore import derive
-
         base: Snapshot = reference.resolve("v1", model.directory)
         cats = derive.derive(base, "cats", tmp_path / "cats").model
         take(make(tmp_path / "other", "other"), "v1")
@@ -135,9 +144,9 @@ class TestRefusals:
             )
 
 
-def test_command(dogs: Model, gitstore: Gitstore) -> None:
-    done = gitstore("rebase", "v2", cwd=dogs.directory / "code")
+def test_command(dogs: Model, run: Run) -> None:
+    done = run("rebase", "v2", cwd=dogs.directory / "code")
     assert done.code == 0
     assert done.stderr.startswith("Rebased dogs from digits@v1 on digits@v2: "), done.stderr
     assert done.stderr.endswith("linked 1.9 MiB\n")
-    assert gitstore("rebase", "v2", cwd=dogs.directory).stderr == "dogs is based on digits@v2 already\n"
+    assert run("rebase", "v2", cwd=dogs.directory).stderr == "dogs is based on digits@v2 already\n"
