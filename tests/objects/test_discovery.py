@@ -145,15 +145,10 @@ SCENES: list[Callable[[Path], Path]] = [
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_working_copy_is_where_git_sees_it(tmp_path: Path, scene: Callable[[Path], Path]) -> None:
+    """And our git processes see what a person's git sees in that directory."""
     directory = scene(tmp_path)
     for place in (directory, directory / "code"):
         assert by_us(place) == by_git(place)
-
-
-@pytest.mark.parametrize("scene", SCENES)
-def test_git_acts_on_it(tmp_path: Path, scene: Callable[[Path], Path]) -> None:
-    """Our git processes see what a person's git sees in that directory."""
-    directory = scene(tmp_path)
     words = ("rev-parse", "--absolute-git-dir", "--git-common-dir", "HEAD")
     ours = Repository.discover(directory).git(*words).decode().split()
     theirs = git(*words, cwd=directory).split()

@@ -15,6 +15,7 @@ from gitstore.objects.files import identify
 from gitstore.objects.joined import Content, Joined, OnDisk, Piece, same_bytes
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.parts import LARGE
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import scan
 from tests.support.content import MIB, noise
@@ -78,7 +79,7 @@ def on_disk(repository: Repository, directory: Path) -> OnDisk:
 
 @pytest.fixture
 def weights(repository: Repository, tmp_path: Path) -> Large:
-    return large(repository, tmp_path / "weights", noise(9 * MIB))
+    return large(repository, tmp_path / "weights", noise(6 * MIB))
 
 
 def slices(content: bytes, pieces: tuple[Piece, ...]) -> Iterator[tuple[int, int]]:
@@ -116,7 +117,7 @@ def test_a_large_file_stored_and_on_disk(weights: Large) -> None:
     assert len(pieces) > 3
     assert weights.on_disk.pieces == pieces
     assert weights.on_disk.blobs == weights.stored.blobs
-    assert weights.on_disk.size == weights.stored.size == 9 * MIB
+    assert weights.on_disk.size == weights.stored.size == 6 * MIB
     for offset, length in slices(weights.content, pieces):
         expected = weights.content[offset : offset + length]
         assert weights.stored.read(offset, length) == expected
@@ -139,8 +140,8 @@ def test_what_is_shared_is_not_read(repository: Repository, weights: Large, tmp_
 
 
 def test_the_first_difference_ends_it(repository: Repository, weights: Large, tmp_path: Path) -> None:
-    other = large(repository, tmp_path / "other", noise(9 * MIB, seed=1))
-    assert not same_bytes(weights.stored, 0, other.stored, 0, 9 * MIB)
+    other = large(repository, tmp_path / "other", noise(6 * MIB, seed=1))
+    assert not same_bytes(weights.stored, 0, other.stored, 0, 6 * MIB)
     assert weights.database.reads == [weights.stored.blobs[0]]
     assert other.database.reads == [other.stored.blobs[0]]
 
@@ -153,14 +154,14 @@ def test_an_empty_file(repository: Repository, tmp_path: Path) -> None:
 
 
 def test_identifying_writes_nothing(repository: Repository, tmp_path: Path) -> None:
-    directory = make(tmp_path / "weights", {b"w": noise(5 * MIB), b"small": b"x", b"in": {b"deep": b"y"}})
+    directory = make(tmp_path / "weights", {b"w": noise(LARGE + 1), b"small": b"x", b"in": {b"deep": b"y"}})
     cache = repository.stat_cache()
     with ObjectHasher(repository.objects) as hasher:
         read: list[int] = []
         found = identify(scan(directory), hasher, cache, read.append)
-    assert sum(read) == 5 * MIB + 2
+    assert sum(read) == LARGE + 3
     assert {path.name: sum(each.sizes) for path, each in found.items()} == {
-        "w": 5 * MIB,
+        "w": LARGE + 1,
         "small": 1,
         "deep": 1,
     }

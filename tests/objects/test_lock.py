@@ -7,6 +7,8 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -128,21 +130,32 @@ def test_the_lock_goes_with_a_killed_process(repository: Repository) -> None:
         pass
 
 
-def test_the_lock_stays_with_a_git_that_outlives_its_parent(repository: Repository) -> None:
-    """It may be the one that sets the ref. Here an alias, which git runs for as long as we like."""
+def test_the_lock_stays_with_a_git_that_outlives_its_parent(repository: Repository, tmp_path: Path) -> None:
+    """It may be the one that sets the ref. Here an alias, which git runs until we take a file away."""
+    sign = tmp_path / "lingers"
+    linger = f"!touch '{sign}'; while test -e '{sign}'; do sleep 0.01; done"
     body = (
-        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start(); print('begun', flush=True);"
-        f" git.run('-c', 'alias.linger=!sleep 1', 'linger', cwd=Path({str(repository.common)!r}))"
+        "print('begun', flush=True);"
+        f" git.run('-c', {f'alias.linger={linger}'!r}, 'linger', cwd=Path({str(repository.common)!r}))"
     )
     process = holder(repository, body)
+    wait_for(sign.exists)
+    process.kill()
     process.communicate()
     with pytest.raises(Locked), repository.collecting():
         pass
+    sign.unlink()
+    wait_for(lambda: is_free(repository))
+
+
+def is_free(repository: Repository) -> bool:
+    with suppress(Locked), repository.collecting():
+        return True
+    return False
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            with repository.collecting():
-                return
-        except Locked:
-            time.sleep(0.05)
-    pytest.fail("the lock outlived the last process that held it")
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
