@@ -11,6 +11,7 @@ from gitstore.objects.checkout import check_out
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.staging import Staged, listing, stage
+from tests.support import scenes
 from tests.support.commands import git
 from tests.support.failing import fails
 from tests.support.files import commit, make
@@ -20,8 +21,14 @@ UTF16 = "größe\n".encode("utf-16")
 
 
 @pytest.fixture
-def model(repository: Repository) -> Repository:
-    return commit(repository, {b"code": {b"model.py": b"old\n"}})
+def model(tmp_path: Path) -> Repository:
+    """A repository with code that is committed."""
+    scenes.copy(_model, tmp_path)
+    return Repository.discover(tmp_path / "repository")
+
+
+def _model(root: Path) -> None:
+    commit(Repository.create(root / "repository"), {b"code": {b"model.py": b"old\n"}})
 
 
 def take(repository: Repository) -> Staged:

@@ -151,7 +151,7 @@ def test_a_hasher_knows_the_ids_and_writes_nothing(repository: Repository) -> No
 
 
 def test_memory_stays_bounded_whatever_is_written(repository: Repository) -> None:
-    """256 MiB go through; what is under way may be 64 MiB of content and as much of its streams."""
+    """200 MiB go through; what is under way may be 64 MiB of content and as much of its streams."""
     script = f"""
         import resource
         from pathlib import Path
@@ -161,7 +161,7 @@ def test_memory_stays_bounded_whatever_is_written(repository: Repository) -> Non
         with Repository(Path({str(repository.common)!r})).writer() as writer:
             writer._pack.append = lambda oid, entry: None  # the disk is not what is measured
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            for number in range(128):
+            for number in range(100):
                 part[:4] = number.to_bytes(4, "big")
                 writer.add_blob(bytes(part), lambda _: None)
             writer.settle()

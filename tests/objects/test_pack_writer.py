@@ -3,10 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-import subprocess
-import sys
 import tempfile
-import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +18,7 @@ from gitstore.objects.repository import Repository
 from tests.support.commands import fsck
 from tests.support.content import MIB, noise
 from tests.support.failing import fails
+from tests.support.limits import limit
 from tests.support.packs import add_blobs, entry, pack_names, write_pack
 from tests.support.tracing import system_calls
 from tests.support.users import require_permissions
@@ -164,24 +162,9 @@ def test_a_pack_is_flushed_while_it_grows(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
-    """A limit on the size of files stands for the disk; `-c` runs it where it limits nobody else."""
-    script = f"""
-        import resource
-        from pathlib import Path
-        from gitstore.errors import GitstoreError
-        from tests.support.content import noise
-        from tests.support.packs import write_pack
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-        try:
-            write_pack(Path({str(tmp_path)!r}), [noise(200_000)])
-        except GitstoreError as error:
-            print(error.message)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert (done.stdout, done.stderr) == (f"cannot write a pack in {tmp_path}: File too large\n", "")
+    problem = f"cannot write a pack in {tmp_path}: File too large"
+    with limit(resource.RLIMIT_FSIZE, 100_000), fails(problem):
+        write_pack(tmp_path, [noise(200_000)])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,6 +13,7 @@ from gitstore.objects import limits
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.reachable import reachable
 from gitstore.objects.repository import Repository
+from tests.support import scenes
 from tests.support.commands import git
 
 WANTED = b"to be kept\n"
@@ -23,11 +24,14 @@ def blob(content: bytes = WANTED) -> Oid:
 
 
 @pytest.fixture
-def here(repository: Repository) -> Path:
+def here(tmp_path: Path) -> Path:
     """A repository with one commit on main."""
-    directory = repository.directory
-    commit(directory, b"first\n", "first")
-    return directory
+    scenes.copy(_here, tmp_path)
+    return tmp_path / "repository"
+
+
+def _here(root: Path) -> None:
+    commit(Repository.create(root / "repository").directory, b"first\n", "first")
 
 
 def commit(directory: Path, content: bytes, message: str) -> None:

@@ -17,6 +17,7 @@ from gitstore.objects.sources import FileChanged
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
 from gitstore.quoting import quoted
+from tests.support import code
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.failing import fails
@@ -27,8 +28,8 @@ CODE = PurePosixPath("code")
 
 
 @pytest.fixture
-def model(repository: Repository) -> Repository:
-    return commit(repository, {b"code": {b"model.py": b"old", b"lib": {b"a.py": b"a"}}, b"other": b"x"})
+def model(tmp_path: Path) -> Repository:
+    return code.repository(tmp_path)
 
 
 def take(repository: Repository, code: PurePosixPath = CODE) -> Staged:
@@ -51,10 +52,11 @@ def picture(repository: Repository) -> object:
         if ".git" not in path.relative_to(directory).parts[:1]
     }
     loose = sorted(path.name for path in (repository.common / "objects").glob("??/*"))
+    refs = sorted(path for path in (repository.common / "refs").rglob("*") if path.is_file())
     kept = sorted(path.name for path in repository.git_directory.iterdir() if path.name != "gitstore")
     return (
         index.read_bytes() if index.exists() else None,
-        git("for-each-ref", cwd=directory) + git("symbolic-ref", "HEAD", cwd=directory),
+        [path.read_bytes() for path in (*refs, *repository.git_directory.glob("HEAD"))],
         files,
         loose,
         kept,

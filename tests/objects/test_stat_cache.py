@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
-import textwrap
+import resource
 from pathlib import Path
 
 import msgspec
@@ -12,6 +10,7 @@ import pytest
 from gitstore.objects import stat_cache
 from gitstore.objects.oid import Oid
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
+from tests.support.limits import limit
 
 OID = Oid(b"o" * 20)
 
@@ -112,18 +111,11 @@ def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_cache_that_was(cache: StatCache) -> None:
     cache.put(stamp(1), OID)
     cache.save()
-    script = f"""
-        import resource
-        from pathlib import Path
-        from gitstore.objects.oid import Oid
-        from gitstore.objects.stat_cache import Stamp, StatCache
-        cache = StatCache(Path({str(cache.path)!r}))
-        for number in range(1000):
-            cache.put(Stamp(number, 0, 0, 0), Oid(bytes(20)))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-        cache.save()
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+    full = StatCache(cache.path)
+    for number in range(1000):
+        full.put(Stamp(number, 0, 0, 0), Oid(bytes(20)))
+    with limit(resource.RLIMIT_FSIZE, 100):
+        full.save()
     assert [path.name for path in cache.path.parent.iterdir()] == ["stat-cache"]
     assert StatCache(cache.path).get(stamp(1)) == OID
 

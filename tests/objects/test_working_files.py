@@ -14,17 +14,18 @@ import pytest
 from gitstore.objects.repository import Repository
 from gitstore.objects.staging import listing, stage
 from gitstore.objects.working_files import scan
+from tests.support import code
 from tests.support.commands import git
 from tests.support.failing import fails
-from tests.support.files import commit, make
+from tests.support.files import make
 from tests.support.users import give_away, ordinary_user
 
 CODE = PurePosixPath("code")
 
 
 @pytest.fixture
-def model(repository: Repository) -> Repository:
-    return commit(repository, {b"code": {b"model.py": b"old", b"lib": {b"a.py": b"a"}}, b"other": b"x"})
+def model(tmp_path: Path) -> Repository:
+    return code.repository(tmp_path)
 
 
 def names(repository: Repository) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import given
+from hypothesis import settings as limited
 from hypothesis import strategies as st
 
 from gitstore import units
@@ -136,6 +137,7 @@ types:
     assert parse(text.encode()) == settings
 
 
+@limited(max_examples=limited().max_examples // 2)
 @given(ALL_SETTINGS)
 def test_what_is_rendered_reads_back(settings: Settings) -> None:
     assert parse(render(settings).encode()) == settings
