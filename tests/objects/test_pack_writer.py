@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import tempfile
 import threading
 from collections.abc import Callable
