@@ -15,6 +15,7 @@ import pytest
 
 from gitstore.cli.main import COMMANDS
 from gitstore.model import Model
+from tests.support import commands, spawning
 from tests.support.commands import GITSTORE, Fsck, Git, Outcome, Run, parsed, said
 from tests.support.models import make, noise, picture, put, refs, take
 
@@ -94,7 +95,7 @@ class TestWhereItIsRun:
         fsck(there)
 
     def test_outside_of_a_model(self, run: Run, tmp_path: Path, git: Git) -> None:
-        commands = [
+        lines = [
             "list",
             "show v1",
             "snapshot v1",
@@ -104,15 +105,15 @@ class TestWhereItIsRun:
             "train",
             "evaluate",
         ]
-        commands += ["export v1 out", "derive v1 dogs", "verify"]
-        for command in commands:
+        lines += ["export v1 out", "derive v1 dogs", "verify"]
+        for command in lines:
             assert run(*command.split(), cwd=tmp_path) == said(
                 f"error: {tmp_path} is not in a git repository",
                 "hint: gitstore init makes a model here",
                 code=10,
             )
         git("init", "--quiet", cwd=tmp_path)
-        for command in commands:
+        for command in lines:
             assert run(*command.split(), cwd=tmp_path) == said(
                 f"error: {tmp_path} is a git repository, but no model: it has no settings.yaml",
                 "hint: gitstore init makes it one",
@@ -120,33 +121,25 @@ class TestWhereItIsRun:
             )
         assert run("settings", "check", cwd=tmp_path).code == 10
 
-    @pytest.mark.parametrize(
-        "variable", ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"]
-    )
     def test_from_a_hook_of_another_repository(
-        self,
-        run: Run,
-        v1: Path,
-        tmp_path: Path,
-        git: Git,
-        monkeypatch: pytest.MonkeyPatch,
-        fsck: Fsck,
-        variable: str,
+        self, run: Run, v1: Path, tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, fsck: Fsck
     ) -> None:
         other = make(tmp_path / "other", "other").directory
         before = picture(other / ".git"), picture(other)
-        values = {
-            "GIT_DIR": ".git",
-            "GIT_INDEX_FILE": ".git/index",
-            "GIT_WORK_TREE": "",
-            "GIT_OBJECT_DIRECTORY": ".git/objects",
-        }
-        monkeypatch.setenv(variable, str(other / values[variable]))
-        assert run("snapshot", "v2", cwd=v1).code == 0
-        assert run("state", "save", cwd=v1).code == 0
-        assert run("derive", "v2", "dogs", cwd=v1).code == 0
-        monkeypatch.delenv(variable, raising=False)
-        assert (picture(other / ".git"), picture(other)) == before
+        for number, (variable, value) in enumerate(
+            {
+                "GIT_DIR": ".git",
+                "GIT_INDEX_FILE": ".git/index",
+                "GIT_WORK_TREE": "",
+                "GIT_OBJECT_DIRECTORY": ".git/objects",
+            }.items()
+        ):
+            monkeypatch.setenv(variable, str(other / value))
+            put(Model.open(v1), "initial", {"number": str(number).encode()})
+            for command in (f"snapshot a{number}", "state save", f"derive a{number} dogs{number}"):
+                assert run(*command.split(), cwd=v1).code == 0, (variable, command)
+            monkeypatch.delenv(variable, raising=False)
+            assert (picture(other / ".git"), picture(other)) == before, variable
         fsck(v1)
 
     def test_in_a_hook_of_its_own(self, v1: Path, git: Git, fsck: Fsck) -> None:
@@ -174,9 +167,8 @@ STATE_VERBS = ("save", "list", "use", "path", "create", "import", "export", "ren
 
 
 class TestUsageErrors:
-    @pytest.mark.parametrize(
-        ("arguments", "message"),
-        [
+    def test_exit_with_2(self, run: Run, here: Path) -> None:
+        for arguments, message in (
             (["snapshto"], "error: 'snapshto' is not a gitstore command. Did you mean 'snapshot'?"),
             (["frobnicate"], "error: 'frobnicate' is not a gitstore command. See 'gitstore --help'."),
             (["snapshot"], "error: Missing argument 'NAME'."),
@@ -186,20 +178,15 @@ class TestUsageErrors:
                 ["derive", "v1", "d", "-p", "factor=1"],
                 "error: -p gives values to --state create, and to nothing else",
             ),
-        ],
-    )
-    def test_exit_with_2(self, run: Run, here: Path, arguments: list[str], message: str) -> None:
-        outcome = run(*arguments, cwd=here)
-        assert (outcome.code, outcome.stdout, outcome.stderr.splitlines()[-1]) == (2, "", message)
+        ):
+            outcome = run(*arguments, cwd=here)
+            assert (outcome.code, outcome.stdout, outcome.stderr.splitlines()[-1]) == (2, "", message)
 
-    @pytest.mark.parametrize(
-        "name",
-        [*COMMANDS, *(f"state {verb}" for verb in STATE_VERBS)],
-    )
-    def test_every_command_has_help_with_an_example(self, run: Run, tmp_path: Path, name: str) -> None:
-        outcome = run(*name.split(), "--help", cwd=tmp_path)
-        assert (outcome.code, outcome.stderr) == (0, "")
-        assert re.search(rf"Examples?:\n.*gitstore .*{name.split()[0]}", outcome.stdout)
+    def test_every_command_has_help_with_an_example(self, run: Run, tmp_path: Path) -> None:
+        for name in [*COMMANDS, *(f"state {verb}" for verb in STATE_VERBS)]:
+            outcome = run(*name.split(), "--help", cwd=tmp_path)
+            assert (name, outcome.code, outcome.stderr) == (name, 0, "")
+            assert re.search(rf"Examples?:\n.*gitstore .*{name.split()[0]}", outcome.stdout), name
 
 
 class TestExitCodes:
@@ -207,7 +194,12 @@ class TestExitCodes:
 
     def call(self, *arguments: str, cwd: Path, **options: Any) -> Outcome:
         done = subprocess.run(
-            [GITSTORE, *arguments], cwd=cwd, capture_output=True, text=True, check=False, **options
+            [spawning.stand_ins() / "gitstore", *arguments],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
@@ -236,20 +228,11 @@ class TestExitCodes:
         assert list(packs.iterdir()) == []
         fsck(here)
 
-    def test_141_for_a_reader_that_has_gone(self, v1: Path) -> None:
-        read, write = os.pipe()
-        os.close(read)
-        done = subprocess.run(
-            [GITSTORE, "show", "v1"], cwd=v1, stdout=write, stderr=subprocess.PIPE, text=True, check=False
-        )
-        os.close(write)
-        assert (done.returncode, done.stderr) == (141, "")
-
     def test_141_in_the_middle_of_much_data(self, here: Path) -> None:
         for number in range(200):
             (here / "code" / f"a file with a long name, one of many {number:04}").write_text("x")
         take(Model.open(here), "v1")
-        command = f'"{GITSTORE}" show v1 --json; echo $? >&2'
+        command = f'"{spawning.stand_ins()}/gitstore" show v1 --json; echo $? >&2'
         process = subprocess.Popen(
             ["sh", "-c", command], cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -296,7 +279,7 @@ class TestExitCodes:
         assert self.call("list", cwd=v1, env=environment).code == 0
 
     def test_version(self, tmp_path: Path) -> None:
-        outcome = self.call("--version", cwd=tmp_path)
+        outcome = commands.gitstore("--version", cwd=tmp_path)
         assert re.fullmatch(r"gitstore \d+\.\d+\S*\n", outcome.stdout)
         as_git = subprocess.run(
             ["git", "gitstore", "--version"], cwd=tmp_path, capture_output=True, text=True, check=False,

@@ -18,6 +18,7 @@ from gitstore.errors import GitstoreError
 from gitstore.hooking import installation, listing, stubs
 from gitstore.hooking.installation import install, uninstall
 from gitstore.objects.repository import Repository
+from tests.support import spawning
 from tests.support.commands import Git, Outcome, Run
 from tests.support.failing import fails
 from tests.support.kills import copied
@@ -28,11 +29,25 @@ NAME = "reference-transaction"
 NOTE = '#!/bin/sh\necho "$(basename "$0") $*" >> "{log}"\ncat >> "{log}"\n'
 
 
+@pytest.fixture(autouse=True)
+def python(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The Python that the guard starts is a stand-in; returns the real one."""
+    python = Path(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(spawning.stand_ins() / "python"))
+    return python
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a model with a snapshot is made once, to be copied for each test."""
+    return tmp_path_factory.mktemp("template") / "große zahlen"
+
+
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
-    model = make(tmp_path / "große zahlen")
-    take(model, "v1")
-    return model.directory
+def here(template: Path, tmp_path: Path) -> Path:
+    if not template.exists():
+        take(make(template), "v1")
+    return shutil.copytree(template, tmp_path / template.name, symlinks=True)
 
 
 @pytest.fixture
@@ -77,7 +92,9 @@ def guarded(here: Path) -> bool:
 
 
 class TestWithinTheRepository:
-    def test_there_and_back(self, here: Path) -> None:
+    def test_there_and_back(self, here: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With a guard that starts the real Python."""
+        monkeypatch.setattr(sys, "executable", str(python))
         before = inside(here)
         done = install(opened(here))
         assert (done.path, done.following) == (here / ".git" / "hooks" / NAME, None)

@@ -15,6 +15,7 @@ import pytest
 
 from gitstore import derive, reference
 from gitstore.model import Model
+from tests.support import spawning
 from tests.support.commands import Git, Gitstore, Outcome, Run
 from tests.support.models import make, put, refs, take
 from tests.support.processes import GITSTORE
@@ -175,9 +176,9 @@ class TestPostHooks:
 
     def test_it_can_call_gitstore(self, gitstore: Gitstore, here: Path, git: Git) -> None:
         """No lock of ours is held, and nothing in the environment leads git astray."""
-        bare = here.parent / "backup.git"
+        bare, program = here.parent / "backup.git", spawning.stand_ins() / "gitstore"
         git("init", "--quiet", "--bare", str(bare), cwd=here)
-        hook(here, "post-train", f'#!/bin/sh\n"{GITSTORE}" snapshot "after-training"\n"{GITSTORE}" gc\n')
+        hook(here, "post-train", f'#!/bin/sh\n"{program}" snapshot "after-training"\n"{program}" gc\n')
         hook(
             here,
             "post-snapshot",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import models
+from tests.support import models, spawning
 from tests.support.commands import Git
 from tests.support.terminals import BEGIN, END, Terminal, terminal
 
@@ -66,7 +66,8 @@ def need(program: str) -> str:
 
 @pytest.fixture(autouse=True)
 def found_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    """A stand-in, which each Tab starts."""
+    monkeypatch.setenv("PATH", f"{spawning.stand_ins()}:{os.environ['PATH']}")
     monkeypatch.setenv("TERM", "xterm")
 
 

@@ -11,7 +11,7 @@ from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socket
 
 directory, _, name = sys.argv[0].rpartition("/")
 streams: list[int] = []
-request = {"arguments": sys.argv, "environment": dict(posix.environ), "streams": streams}
+request: dict[str, object] = {"arguments": sys.argv, "environment": dict(posix.environ), "streams": streams}
 
 if name == "python":
     first, *arguments = sys.argv[1:] or [""]
