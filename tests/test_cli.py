@@ -213,7 +213,7 @@ class TestExitCodes:
         )
 
     def test_130_for_an_interrupt(self, here: Path, fsck: Fsck) -> None:
-        put(Model.open(here), "initial", {"large": noise(100_000_000)})
+        put(Model.open(here), "initial", {"large": noise(40_000_000)})
         before = refs(here)
         process = subprocess.Popen([GITSTORE, "snapshot", "v1"], cwd=here, stderr=subprocess.PIPE, text=True)
         packs = here / ".git" / "objects" / "pack"

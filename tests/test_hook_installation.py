@@ -200,19 +200,21 @@ class TestWithinTheRepository:
 class TestElsewhere:
     """`core.hooksPath` leads out of the repository: nothing is written there, and all of it runs."""
 
-    @pytest.fixture(params=["local", "global", "link"])
+    @pytest.fixture
     def company(self, request: pytest.FixtureRequest, here: Path, hooks: Path, log: Path, git: Git) -> Path:
-        directory = here / ".husky" if request.param == "local" else here.parent / "company"
+        how = getattr(request, "param", "local")
+        directory = here / ".husky" if how == "local" else here.parent / "company"
         for name in ("pre-commit", "post-commit", NAME, "post-snapshot"):
             write(directory / name, NOTE.format(log=log))
-        if request.param == "link":
+        if how == "link":
             shutil.rmtree(hooks)
             hooks.symlink_to(directory)
         else:
-            value = ".husky" if request.param == "local" else str(directory)
-            git("config", f"--{request.param}", "core.hooksPath", value, cwd=here)
+            value = ".husky" if how == "local" else str(directory)
+            git("config", f"--{how}", "core.hooksPath", value, cwd=here)
         return directory
 
+    @pytest.mark.parametrize("company", ["local", "global", "link"], indirect=True)
     def test_there_and_back(self, here: Path, company: Path, log: Path, git: Git, run: Run) -> None:
         before = inside(here)
         done = install(opened(here))
@@ -232,8 +234,25 @@ class TestElsewhere:
         assert guarded(here)
         assert run("snapshot", "v2", cwd=here).code == 0
         assert '"hook": "post-snapshot"' in log.read_text()
+        self.look_at_the_list(here, company)
         uninstall(opened(here))
+        (company / "pre-push").unlink()
         assert inside(here) == before
+
+    def look_at_the_list(self, here: Path, company: Path) -> None:
+        write(company / "pre-push", "#!/bin/sh\n", 0o644)
+        found = listing.listing(opened(here))
+        assert found.is_protected
+        assert {(each.name, str(each.whose), each.runs, each.path.name) for each in found.hooks} == {
+            ("post-commit", "chained", True, "post-commit"),
+            ("post-snapshot", "user", True, "post-snapshot"),
+            ("pre-commit", "chained", True, "pre-commit"),
+            ("pre-push", "chained", False, "pre-push"),
+            (NAME, "gitstore", True, NAME),
+            (NAME, "chained", True, NAME),
+        }
+        others = {each.path.parent.resolve() for each in found.hooks if each.whose != "gitstore"}
+        assert others == {company}
 
     def test_a_hook_that_comes_later_runs(self, here: Path, company: Path, log: Path, git: Git) -> None:
         install(opened(here))
@@ -249,22 +268,6 @@ class TestElsewhere:
         assert uninstall(opened(here)).left == (mine,)
         assert mine.read_text() == "#!/bin/sh\n# mine\n"
         assert "gitstore" not in (here / ".git" / "config").read_text()
-
-    def test_the_list(self, here: Path, company: Path) -> None:
-        install(opened(here))
-        write(company / "pre-push", "#!/bin/sh\n", 0o644)
-        found = listing.listing(opened(here))
-        assert found.is_protected
-        assert {(each.name, str(each.whose), each.runs, each.path.name) for each in found.hooks} == {
-            ("post-commit", "chained", True, "post-commit"),
-            ("post-snapshot", "user", True, "post-snapshot"),
-            ("pre-commit", "chained", True, "pre-commit"),
-            ("pre-push", "chained", False, "pre-push"),
-            (NAME, "gitstore", True, NAME),
-            (NAME, "chained", True, NAME),
-        }
-        others = {each.path.parent.resolve() for each in found.hooks if each.whose != "gitstore"}
-        assert others == {company}
 
 
 def test_a_configuration_that_is_not_ours_to_change(here: Path, git: Git) -> None:
@@ -355,7 +358,7 @@ def test_kill_at_random_instants(
         directory = copied(here, here.parent / str(number))
         for command in ("install", "uninstall"):
             process = start("hooks", command, cwd=directory)
-            time.sleep(0.1 + 0.25 * (number + draw.random()) / kills)
+            time.sleep(0.01 + 0.12 * (number + draw.random()) / kills)
             kill(process, group=True)
             log.unlink(missing_ok=True)
             git("tag", f"{command}-{number}", cwd=directory)
