@@ -46,7 +46,7 @@ class Branch:
         """The model's branch. Raises `GitstoreError` if it is not what the working copy has checked out."""
         if model.repository.is_bare:
             raise GitstoreError(
-                f"{model.directory} is a bare repository", "say it in a working copy of the model"
+                f"{model.directory} is a bare repository", "run it in a working copy of the model"
             )
         name, tip = model.repository.head(), model.head
         if name is None or tip is None or (model.prefix and name != model.name):

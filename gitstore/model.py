@@ -255,7 +255,7 @@ def _look(directory: Path) -> tuple[Repository, bytes]:
     if content is None:
         raise NotAModel(
             f"{repository.directory} is a git repository, but no model: it has no {SETTINGS}",
-            "gitstore init makes it one",
+            f"gitstore init {'in a clone ' * repository.is_bare}makes it one",
         )
     return repository, content
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,8 +110,19 @@ def _prefix_of_base(repository: Repository, base: BasedOn) -> str | None:
 def _read(place: Place) -> Snapshot:
     found = snapshot.read(place.repository, place.ref, place.oid)
     if found is None:
-        raise NoSuchSnapshot(f"{place.ref} is a tag, but no snapshot", "gitstore list shows the snapshots")
+        raise _no_snapshot(place)
     return found
+
+
+def check_snapshot(place: Place) -> None:
+    """Raise `NoSuchSnapshot` like `resolve` for a tag that never was a snapshot. A broken one may be one."""
+    with suppress(Corrupt):
+        if snapshot.parse(place.repository, place.ref, place.oid) is None:
+            raise _no_snapshot(place)
+
+
+def _no_snapshot(place: Place) -> NoSuchSnapshot:
+    return NoSuchSnapshot(f"{place.ref} is a tag, but no snapshot", "gitstore list shows the snapshots")
 
 
 def locate(reference: str, directory: Path) -> Place:

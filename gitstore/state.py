@@ -141,10 +141,8 @@ def add(
         return add_files(model.repository, listing, writer, progress)
     tree = saved_tree(model, name)
     if tree is None:
-        raise NoSuchState(
-            f"the state {name} is neither on disk nor saved",
-            f"{_way_in(model, name)}, or gitstore state create",
-        )
+        create = "" if model.repository.is_bare else ", or gitstore state create"
+        raise NoSuchState(f"the state {name} is neither on disk nor saved", _way_in(model, name) + create)
     return tree
 
 
@@ -283,7 +281,7 @@ def materialise(model: Model, name: str, *, progress: Progress = lambda _: None)
         raise missing(name)
     if model.repository.is_bare:
         raise GitstoreError(
-            "a bare repository has no states on disk", "clone it, or gitstore export a snapshot"
+            "a bare repository has no states on disk", f"gitstore state export {name} DIR writes its files"
         )
     target = model.states / name
     try:
@@ -316,5 +314,5 @@ def check_vacant(model: Model, name: str) -> None:
 def _way_in(model: Model, name: str) -> str:
     """How files become a state."""
     if model.repository.is_bare:
-        return "a bare repository has no states on disk: save it in a clone, and push it here"
+        return f"a bare repository has no states on disk; gitstore state import PATH --name {name} saves one"
     return f"put its files into {model.directory / STATES / name}/"

@@ -194,8 +194,7 @@ class TestWhatCannotBeTaken:
         with pytest.raises(NoSuchState) as caught:
             take(Model.open(tmp_path / "b.git"), "v1")
         assert caught.value.hint == (
-            "a bare repository has no states on disk: save it in a clone, and push it here,"
-            " or gitstore state create"
+            "a bare repository has no states on disk; gitstore state import PATH --name initial saves one"
         )
 
     def test_a_damaged_branch(self, model: Model, git: Git) -> None:

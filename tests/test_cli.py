@@ -73,6 +73,9 @@ class TestWhereItIsRun:
             outcome = run(*command.split(), cwd=bare)
             assert outcome.code == 1
             assert "a bare repository has no " in outcome.stderr
+        for command in ("settings check", "settings show"):
+            outcome = run(*command.split(), cwd=bare)
+            assert (outcome.code, "git show HEAD:settings.yaml prints" in outcome.stderr) == (10, True)
         assert not (bare / "states").exists()
         fsck(bare)
 

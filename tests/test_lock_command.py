@@ -379,8 +379,8 @@ class TestAStrangersRepository:
         assert (done.code, mark.exists()) == (1, False)
         assert done.stderr == (
             "error: packages cannot be resolved: evil==1.0 has no usable wheels and you require evil==1.0\n"
-            f"hint: gitstore -C {shlex.quote(str(top))} lock --allow-builds builds packages from source,"
-            " which runs their code\n"
+            f"hint: gitstore -C {shlex.quote(str(top))} lock --config {shlex.quote(str(top / 'uv.toml'))}"
+            " --allow-builds builds packages from source, which runs their code\n"
         )
 
     def test_a_build_that_the_user_allows_is_done(self, run: Run, top: Path, mark: Path) -> None:

@@ -273,7 +273,7 @@ class TestTraining:
             with pytest.raises(GitstoreError) as caught:
                 operation(bare, ["values=[1]"] if operation is operations.train else [], directory=tmp_path)
             assert caught.value.message == "a bare repository has no code on disk to run"
-            assert caught.value.hint == "clone it, or evaluate a snapshot"
+            assert caught.value.hint == "clone it, and run it there; gitstore evaluate SNAPSHOT works here"
         assert picture(tmp_path / "b.git") == before
 
 

@@ -18,7 +18,7 @@ from gitstore import gc, removal, snapshot, state
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
 from tests.support import scenes
-from tests.support.commands import Fsck, Git, Gitstore, Outcome, said
+from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run, said
 from tests.support.kills import copied
 from tests.support.models import make, noise, put, refs, take
 from tests.support.processes import kill, outcome, start
@@ -160,6 +160,15 @@ class TestRm:
 
 
 class TestGc:
+    def test_many_packs_of_git_are_summed_up(self, run: Run, here: Path, git: Git) -> None:
+        for number in range(7):
+            oid = git("hash-object", "-w", "--stdin", cwd=here, stdin=noise(1000, number))
+            git("pack-objects", "-q", ".git/objects/pack/pack", cwd=here, stdin=oid.encode())
+            git("prune-packed", cwd=here)
+        lines = run("gc", "-n", cwd=here).stderr.splitlines()
+        assert len([line for line in lines if line.startswith("  pack-")]) == 5
+        assert any(line.startswith("  2 smaller ones: ") for line in lines)
+
     def test_what_it_freed(self, gitstore: Gitstore, here: Path, git: Git, fsck: Fsck) -> None:
         gitstore("rm", "v2", cwd=here)
         (here / ".git" / "objects" / "pack" / "gitstore-tmp-idx-x").write_bytes(b"x")

@@ -106,7 +106,7 @@ class TestListing:
             state.save(bare, "initial")
         assert (
             caught.value.hint
-            == "a bare repository has no states on disk: save it in a clone, and push it here"
+            == "a bare repository has no states on disk; gitstore state import PATH --name initial saves one"
         )
         with pytest.raises(GitstoreError) as other:
             state.materialise(bare, "initial")

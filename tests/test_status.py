@@ -59,6 +59,14 @@ def test_without_a_snapshot(run: Run, model: Model) -> None:
     assert run("status", cwd=model.directory / "code") == expected
 
 
+def test_what_the_last_snapshot_holds_is_not_lost(run: Run, model: Model, v1: Snapshot) -> None:
+    lines = run("status", cwd=model.directory).stdout.splitlines()
+    assert lines[3:5] == [
+        "state:     initial, on disk",
+        "  (v1 holds it as it is; gitstore state save keeps it without that, too)",
+    ]
+
+
 def test_what_differs(run: Run, model: Model, v1: Snapshot) -> None:
     state.save(again(model), "initial")
     edit(model, "filesystem_size: 1MiB", "filesystem_size: 2MiB")

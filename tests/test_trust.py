@@ -141,12 +141,9 @@ def test_tags_that_are_no_snapshots(model: Model, git: Git, run: Run) -> None:
     git("tag", "--annotate", "-m", "a release", "heavy", "v1^{commit}", cwd=model.directory)
     assert [each.name for each in snapshot.below(again(model))] == ["v1"]
     for name in ("light", "heavy"):
-        for command in (["show", name], ["derive", name, "cats"], ["evaluate", name, "-p", "values=[1]"]):
-            done = run(*command, cwd=model.directory)
-            assert done.code == 1
-            assert f"refs/tags/{name} is a tag, but no snapshot" in done.stderr
-        done = run("verify", name, cwd=model.directory)
-        assert (done.code, f"error: {name}: is a tag, but no snapshot\n" in done.stderr) == (12, True)
+        for command in ("show {}", "verify {}", "derive {} cats", "evaluate {} -p values=[1]"):
+            done = run(*command.format(name).split(), cwd=model.directory)
+            assert (done.code, f"refs/tags/{name} is a tag, but no snapshot" in done.stderr) == (1, True)
     assert run("verify", "--all", cwd=model.directory).code == 0
 
 

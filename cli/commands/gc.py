@@ -115,10 +115,14 @@ def _show_elsewhere(done: Collected) -> None:
             f"{format_size(done.foreign)} more are dead, in what git stored; git gc frees them when they are"
             " two weeks old, git gc --prune=now at once, while nothing else runs"
         )
-    for each in done.elsewhere:
+    largest = sorted(done.elsewhere, key=lambda each: each.size, reverse=True)
+    for each in largest[:_NAMED]:
         where = each.pack.name if each.pack is not None else "loose objects"
         kept = f"; not while {each.pack.with_suffix('.keep')} is there" if each.pack and each.is_kept else ""
         output.message(f"  {where}: {format_size(each.size)}{kept}")
+    if len(largest) > _NAMED:
+        rest = format_size(sum(each.size for each in largest[_NAMED:]))
+        output.message(f"  {len(largest) - _NAMED} smaller ones: {rest}; --json lists them all")
 
 
 def _show_vanished(done: Collected) -> None:

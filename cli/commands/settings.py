@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -38,7 +39,7 @@ def check(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
     from gitstore import settings
     from gitstore.errors import BadSettings
 
-    path = settings.find(ctx.obj) if file is None else ctx.obj / file
+    path = _find(ctx.obj) if file is None else ctx.obj / file
     source = path.name if file is None else str(file)
     try:
         settings.load(path, source)
@@ -68,7 +69,7 @@ def show(ctx: click.Context, *, as_json: bool) -> None:
     """
     from gitstore import settings
 
-    loaded = settings.load(settings.find(ctx.obj))
+    loaded = settings.load(_find(ctx.obj))
     if as_json:
         output.data_json(settings.to_builtins(loaded))
     else:
@@ -87,3 +88,20 @@ def schema(*, as_json: bool) -> None:  # noqa: ARG001
     from gitstore.settings.json_schema import schema as json_schema
 
     output.data_json(json_schema())
+
+
+def _find(directory: Path) -> Path:
+    """The settings.yaml of the model that a directory is in. A bare repository has it in its commits only."""
+    from gitstore import settings
+    from gitstore.errors import GitstoreError, NotAModel
+    from gitstore.layout import SETTINGS
+    from gitstore.objects.repository import Repository
+
+    try:
+        return settings.find(directory)
+    except NotAModel as error:
+        with suppress(GitstoreError):
+            if Repository.discover(directory).is_bare:
+                error.message = f"{directory} is a bare repository, which has no {SETTINGS} on disk"
+                error.hint = f"git show HEAD:{SETTINGS} prints what is committed; a clone has the file"
+        raise

@@ -90,7 +90,11 @@ def _base(base: BasedOn) -> str:
 def _state(found: Status) -> Iterator[str]:
     name = output.shown(found.state or "")
     yield f"state:     {name}, {found.form}" if found.form is not None else f"state:     {name}"
-    if found.form is not None and found.form in _STATE_HINTS and not found.model.repository.is_bare:
+    if found.form is None or found.form not in _STATE_HINTS or found.model.repository.is_bare:
+        return
+    if found.form in ("on disk", "modified") and found.last is not None and found.files == ():
+        yield f"  ({found.last.name} holds it as it is; gitstore state save keeps it without that, too)"
+    else:
         yield f"  ({_STATE_HINTS[found.form].format(name)})"
 
 

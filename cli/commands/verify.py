@@ -64,6 +64,8 @@ def command(
     if references and everything:
         raise click.UsageError("give REF, or --all", ctx)
     places = [reference.locate(each, ctx.obj) for each in references]
+    for place in places:
+        reference.check_snapshot(place)
     repository = places[0].repository if places else Repository.discover(ctx.obj)
     if any(place.repository.common != repository.common for place in places):
         raise click.UsageError("verify the snapshots of one repository at a time", ctx)

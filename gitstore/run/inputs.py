@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +47,19 @@ def read_inputs(
                 problems.append(f"{name}: {error}")
     problems += parameters.problems(arrays, definitions, given=given)
     if problems:
-        raise InvalidInput(problems)
+        raise InvalidInput(problems, _hint(arrays, given, by_name))
     return arrays
+
+
+def _hint(
+    arrays: Mapping[str, Array], given: Mapping[str, Sequence[str]], by_name: Mapping[str, Parameter]
+) -> str | None:
+    """Say how a single value is given where settings.yaml asks for a batch, if that would help."""
+    for name, array in arrays.items():
+        alone, shape = given[name][0].startswith("@") and len(given[name]) == 1, by_name[name].shape
+        if alone and -1 in shape and array.ndim == len(shape) - 1:
+            return f"a pattern or a list names a batch, even of one: {name}=@DIR/a*.png, {name}=@@LIST"
+    return None
 
 
 def _value(texts: Sequence[str], definition: Parameter, directory: Path) -> Array:

@@ -238,7 +238,8 @@ def _code(model: Model) -> Path:
     """Where the model's code is, to run from."""
     if model.repository.is_bare:
         raise GitstoreError(
-            "a bare repository has no code on disk to run", "clone it, or evaluate a snapshot"
+            "a bare repository has no code on disk to run",
+            "clone it, and run it there; gitstore evaluate SNAPSHOT works here",
         )
     return model.directory / model.code
 

@@ -8,6 +8,7 @@ can name any package of any directory.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -94,7 +95,7 @@ def resolve(
             check=False,
         )
         if process.returncode:
-            raise _failure(process.returncode, process.stderr.decode(errors="replace"))
+            raise _failure(process.returncode, process.stderr.decode(errors="replace"), permissions.config)
         return output.read_text(encoding="utf-8")
 
 
@@ -108,10 +109,11 @@ def _binary() -> str:
         raise GitstoreError("uv, which resolves packages, is not installed", "pip install uv") from error
 
 
-def _failure(returncode: int, said: str) -> Unresolved:
+def _failure(returncode: int, said: str, config: Path | None) -> Unresolved:
     reason = cause(said)
     if _NOT_BUILT in reason:
-        hint = "gitstore lock --allow-builds builds packages from source, which runs their code"
+        same = f"--config {shlex.quote(str(config.absolute()))} " if config is not None else ""
+        hint = f"gitstore lock {same}--allow-builds builds packages from source, which runs their code"
     elif returncode == _UNSATISFIABLE:
         hint = "fix packages in settings.yaml; uv's configuration says which index is asked"
     else:

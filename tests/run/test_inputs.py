@@ -119,6 +119,17 @@ def test_json_that_does_not_fit(text, types, shape, message):
     assert problem(text, types, shape) == message
 
 
+def test_one_file_where_a_batch_is_wanted(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(4, "f4"))
+    with pytest.raises(InvalidInput, match="shape is") as caught:
+        read_inputs(["x=@a.npy"], [define(["f32"], [-1, 4])], directory=tmp_path)
+    assert caught.value.hint == "a pattern or a list names a batch, even of one: x=@DIR/a*.png, x=@@LIST"
+    assert read_inputs(["x=@*.npy"], [define(["f32"], [-1, 4])], directory=tmp_path)["x"].shape == (1, 4)
+    with pytest.raises(InvalidInput) as other:
+        read_inputs(["x=@a.npy"], [define(["f32"], [-1, 4, 4])], directory=tmp_path)
+    assert other.value.hint is None
+
+
 def test_every_problem_at_once(tmp_path):
     definitions = [
         define(["f32"], [-1], "images"),
