@@ -7,40 +7,64 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from gitstore import derive, gc, models, reference, reference_form, removal, settings, state, usage, verify
+from gitstore import (
+    base_repository,
+    derive,
+    gc,
+    models,
+    reference,
+    reference_form,
+    removal,
+    settings,
+    state,
+    usage,
+    verify,
+)
 from gitstore.derive import Derived
 from gitstore.errors import GitstoreError
 from gitstore.lineage import Lineage
 from gitstore.model import Model
+from gitstore.objects import construction, linking
 from gitstore.objects.repository import Repository
 from gitstore.run import operations
 from gitstore.snapshot import Snapshot
-from tests.support.commands import Fsck, Git, Gitstore
+from tests.support import processes, scenes
+from tests.support.commands import Fsck, Git, Gitstore, Run
 from tests.support.failing import fails
 from tests.support.models import make, noise, picture, put, refs, take, user_cache
 
 
 @pytest.fixture
-def base(model: Model) -> Snapshot:
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Snapshot:
     """digits@v1, with 2 MB of weights."""
+    scenes.copy(_dogs if "dogs" in request.fixturenames else _base, tmp_path)
+    return scenes.find(tmp_path)
+
+
+@pytest.fixture
+def model(base: Snapshot) -> Model:
+    return Model.open(base.repository.directory)
+
+
+@pytest.fixture
+def dogs(base: Snapshot, tmp_path: Path) -> Model:
+    """dogs, in a repository of its own beside that of digits, which it is based on."""
+    return Model.open(tmp_path / "dogs")
+
+
+def _base(root: Path) -> None:
+    model = make(root / "digits")
     put(model, "initial", {"large": noise(2_000_000)})
-    return take(model, "v1")
+    take(model, "v1")
 
 
-@pytest.fixture
-def made(base: Snapshot, tmp_path: Path) -> Derived:
-    """dogs, in a repository of its own."""
-    return reference_form.derive(base, "dogs", tmp_path / "dogs")
-
-
-@pytest.fixture
-def dogs(made: Derived) -> Model:
-    return made.model
+def _dogs(root: Path) -> None:
+    scenes.copy(_base, root)
+    reference_form.derive(scenes.find(root), "dogs", root / "dogs")
 
 
 def again(model: Model) -> Model:
@@ -76,8 +100,10 @@ def lives(dogs: Model, fsck: Fsck) -> None:
 
 class TestWhatItMakes:
     def test_a_repository_that_begins_at_the_base(
-        self, dogs: Model, base: Snapshot, git: Git, fsck: Fsck
+        self, base: Snapshot, tmp_path: Path, git: Git, fsck: Fsck
     ) -> None:
+        made = reference_form.derive(base, "dogs", tmp_path / "dogs")
+        dogs = made.model
         assert git("log", "--format=%s", cwd=dogs.directory).splitlines() == [
             "Derive dogs from digits@v1",
             "Snapshot v1 of digits",
@@ -89,7 +115,29 @@ class TestWhatItMakes:
         assert git("status", "--porcelain", cwd=dogs.directory) == ""
         assert git("tag", cwd=dogs.directory) == ""
         assert git("config", "core.bigFileThreshold", cwd=dogs.directory) == "256k\n"
+        assert dogs.settings.based_on == settings.BasedOn(
+            model="digits",
+            snapshot="v1",
+            tag=str(base.oid),
+            commit=str(base.commit),
+            url=str(base.repository.directory).rstrip("/"),
+        )
+        modes = [path.stat().st_mode & 0o777 for path in (dogs.directory / "code").iterdir()]
+        assert modes == [0o444]
+        assert list((dogs.directory / "states" / "initial").iterdir()) == []
+        assert state.active(dogs) == "initial"
         fsck(dogs.directory)
+        self.usage_tells_what_is_linked(made, base)
+
+    def usage_tells_what_is_linked(self, made: Derived, base: Snapshot) -> None:
+        for repository in (made.model.repository, base.repository):
+            found = usage.measure(repository)
+            assert found.linked >= made.brought.linked > 1_900_000
+            assert all(
+                each.size == each.live + each.dead + each.duplicate + each.frame for each in found.packs
+            )
+            assert sum(each.charged for each in found.holders) == found.live
+        assert made.added < 10_000
 
     def test_nothing_else_of_the_base_s_repository(
         self, model: Model, base: Snapshot, git: Git, tmp_path: Path
@@ -111,21 +159,6 @@ class TestWhatItMakes:
         assert "secret" not in git("config", "--list", "--local", cwd=dogs.directory)
         assert not (dogs.repository.common / "hooks" / "post-commit").exists()
 
-    def test_settings_that_say_where_the_base_is(self, dogs: Model, base: Snapshot) -> None:
-        assert dogs.settings.based_on == settings.BasedOn(
-            model="digits",
-            snapshot="v1",
-            tag=str(base.oid),
-            commit=str(base.commit),
-            url=str(base.repository.directory).rstrip("/"),
-        )
-
-    def test_read_only_code_and_no_state_on_disk(self, dogs: Model) -> None:
-        modes = [path.stat().st_mode & 0o777 for path in (dogs.directory / "code").iterdir()]
-        assert modes == [0o444]
-        assert list((dogs.directory / "states" / "initial").iterdir()) == []
-        assert state.active(dogs) == "initial"
-
     def test_a_snapshot_says_what_it_is_based_on(self, dogs: Model, base: Snapshot) -> None:
         found = take(dogs, "v1")
         assert (found.ref, found.tag.trailers["Based-On"]) == ("refs/tags/v1", f"digits@v1 {base.oid}")
@@ -145,16 +178,6 @@ class TestWhatItMakes:
         assert dogs.base is not None
         place = str(base.repository.directory).rstrip("/")
         assert Lineage(listed).called(dogs.base) == f"digits@v1 in {place}"
-
-    def test_usage_tells_what_is_linked(self, made: Derived, base: Snapshot) -> None:
-        for repository in (made.model.repository, base.repository):
-            found = usage.measure(repository)
-            assert found.linked >= made.brought.linked > 1_900_000
-            assert all(
-                each.size == each.live + each.dead + each.duplicate + each.frame for each in found.packs
-            )
-            assert sum(each.charged for each in found.holders) == found.live
-        assert made.added < 10_000
 
     def test_of_a_derived_model_and_of_another_reference_model(
         self, base: Snapshot, dogs: Model, tmp_path: Path, fsck: Fsck
@@ -298,28 +321,24 @@ class TestRefusals:
 
 class TestInterrupted:
     @pytest.mark.parametrize(
-        "step",
+        ("owner", "step"),
         [
-            "linking._pack_rest = kill",
-            "base_repository.remember = kill",
-            "reference_form.set_writable = kill",
-            "construction._appear = kill",
+            (linking, "_pack_rest"),
+            (base_repository, "remember"),
+            (reference_form, "set_writable"),
+            (construction, "_appear"),
         ],
     )
     def test_nothing_is_there_and_the_same_again_works(
-        self, base: Snapshot, tmp_path: Path, fsck: Fsck, step: str
+        self, base: Snapshot, tmp_path: Path, fsck: Fsck, owner: object, step: str
     ) -> None:
-        script = (
-            "import os, signal, sys; from pathlib import Path\n"
-            "from gitstore import base_repository, reference, reference_form\n"
-            "from gitstore.objects import construction, linking\n"
-            "def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
-            f"{step}\n"
-            "reference_form.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
-        )
         place = tmp_path / "new" / "dogs"
-        done = subprocess.run([sys.executable, "-c", script, base.repository.directory, place], check=False)
-        assert done.returncode == -signal.SIGKILL
+
+        def work() -> None:
+            setattr(owner, step, processes.die)
+            reference_form.derive(base, "dogs", place)
+
+        assert processes.run_forked(work) == -signal.SIGKILL
         assert not place.exists()
         fsck(base.repository)
         made = reference_form.derive(base, "dogs", place)
@@ -327,31 +346,24 @@ class TestInterrupted:
         sound(made.model, fsck)
 
     def test_two_at_once(self, base: Snapshot, tmp_path: Path, fsck: Fsck) -> None:
-        command = [
-            str(Path(sys.executable).with_name("gitstore")),
-            "derive",
-            "./digits@v1",
-            "dogs",
-            "--reference",
-        ]
-        both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        said = [process.communicate()[1] for process in both]
-        codes = sorted(process.returncode for process in both)
-        assert codes == [0, 1], said
+        command = ("derive", "./digits@v1", "dogs", "--reference")
+        both = [processes.start(*command, cwd=tmp_path) for _ in range(2)]
+        said = [processes.outcome(process) for process in both]
+        assert sorted(outcome.code for outcome in said) == [0, 1], said
         assert sorted(os.listdir(tmp_path)) == ["digits", "dogs"]
         sound(Model.open(tmp_path / "dogs"), fsck)
 
 
 class TestCommand:
-    def test_from_anywhere(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
-        done = gitstore("derive", "digits@v1", "dogs", cwd=tmp_path)
+    def test_from_anywhere(self, base: Snapshot, tmp_path: Path, run: Run) -> None:
+        done = run("derive", "digits@v1", "dogs", cwd=tmp_path)
         assert done.code == 0, done.stderr
         assert done.stderr.startswith(f"Derived dogs from digits@v1 in {tmp_path / 'dogs'}: added ")
         assert ", linked 1.9 MiB\n" in done.stderr
 
-    def test_from_another_model(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
+    def test_from_another_model(self, base: Snapshot, tmp_path: Path, run: Run) -> None:
         other = make(tmp_path / "elsewhere" / "other", "other")
-        done = gitstore("derive", "../../../digits@v1", "dogs", "--json", cwd=other.directory / "code")
+        done = run("derive", "../../../digits@v1", "dogs", "--json", cwd=other.directory / "code")
         assert done.code == 0, done.stderr
         found = json.loads(done.stdout)
         place = str(base.repository.directory).rstrip("/")
@@ -359,22 +371,22 @@ class TestCommand:
         assert found["directory"].rstrip("/") == str(tmp_path / "elsewhere" / "dogs")
         assert found["linked_bytes"] > 1_900_000 > found["added_bytes"] > 0
 
-    def test_of_the_same_repository(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
+    def test_of_the_same_repository(self, base: Snapshot, tmp_path: Path, run: Run) -> None:
         here = base.repository.directory / "code"
-        worktree = json.loads(gitstore("derive", "v1", "cats", "--json", cwd=here).stdout)
+        worktree = json.loads(run("derive", "v1", "cats", "--json", cwd=here).stdout)
         assert (worktree["form"], worktree["base"]["url"]) == ("worktree", None)
-        assert gitstore("derive", "../../cats@v1", "x", cwd=here).code == 1
+        assert run("derive", "../../cats@v1", "x", cwd=here).code == 1
         take(Model.open(tmp_path / "cats"), "v3")
-        done = gitstore("derive", "cats@v3", "dogs", "my dogs", "--reference", cwd=here)
+        done = run("derive", "cats@v3", "dogs", "my dogs", "--reference", cwd=here)
         assert done.code == 0, done.stderr
         assert Model.open(here / "my dogs").name == "dogs"
 
-    def test_of_a_derived_model_by_its_path(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:
+    def test_of_a_derived_model_by_its_path(self, base: Snapshot, tmp_path: Path, run: Run) -> None:
         take(derive.derive(base, "cats", tmp_path / "sub" / "cats").model, "v3")
         for number, source in enumerate(["./digits@cats/v3", "sub/cats@v3"]):
-            done = gitstore("derive", source, "kittens", f"k{number}", cwd=tmp_path)
+            done = run("derive", source, "kittens", f"k{number}", cwd=tmp_path)
             assert done.code == 0, done.stderr
-        assert gitstore("derive", "./digits@nobody/v3", "kittens", "k", cwd=tmp_path).stderr == (
+        assert run("derive", "./digits@nobody/v3", "kittens", "k", cwd=tmp_path).stderr == (
             "error: there is no snapshot ./digits@nobody/v3: nobody is neither a model of this repository"
             " nor a directory\nhint: gitstore -C digits list --all shows the snapshots there\n"
         )
