@@ -10,8 +10,15 @@ import pytest
 from gitstore import derive, snapshot
 from gitstore.model import Model
 from gitstore.snapshot import UnreadableSnapshots
+from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import again, picture, refs, take
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """digits, with v1."""
+    return Model.open(scenes.snapshot(tmp_path).repository.directory)
 
 
 def forge(model: Model, git: Git, name: str, old: str, new: str, base: str = "v1") -> None:
@@ -30,9 +37,8 @@ def problem(model: Model) -> str:
     return caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
+def test_a_forged_trailer_is_refused_where_it_is_read(model: Model, git: Git) -> None:
+    for old, new, said in (
         ("Model: digits", "Model: a b", "its tag says Model: 'a b', which has a space in it"),
         ("Model: digits\n", "", "its tag does not say Model"),
         ("Model: digits", "Model: digits\nModel: dogs", "its tag says Model more than once"),
@@ -45,15 +51,10 @@ def problem(model: Model) -> str:
         ),
         ("State: initial\n", "", "its tag does not say State"),
         ("Gitstore", "Renamed-From: v0\nGitstore", "Renamed-From: 'v0', which is no name and id"),
-    ],
-)
-def test_a_forged_trailer_is_refused_where_it_is_read(
-    model: Model, git: Git, old: str, new: str, said: str
-) -> None:
-    take(model, "v1")
-    forge(model, git, "v2", old, new)
-    assert problem(model).startswith("refs/tags/v2 cannot be trusted: ")
-    assert said in problem(model)
+    ):
+        forge(model, git, "v2", old, new)
+        assert problem(model).startswith("refs/tags/v2 cannot be trusted: ")
+        assert said in problem(model)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,6 @@ def test_a_forged_trailer_is_refused_where_it_is_read(
     ],
 )
 def test_what_the_settings_contradict(model: Model, git: Git, run: Run, old: str, new: str) -> None:
-    take(model, "v1")
     forge(model, git, "v2", old, new)
     before = refs(model.directory)
     commands = (
@@ -84,7 +84,6 @@ def test_what_the_settings_contradict(model: Model, git: Git, run: Run, old: str
 
 def test_a_forged_model_makes_no_derived_one(model: Model, git: Git, run: Run) -> None:
     """It used to leave a branch and a worktree that nothing could open."""
-    take(model, "v1")
     forge(model, git, "v2", "Model: digits", "Model: a b")
     before = refs(model.directory)
     done = run("derive", "v2", "cats", cwd=model.directory)
@@ -94,9 +93,8 @@ def test_a_forged_model_makes_no_derived_one(model: Model, git: Git, run: Run) -
 
 
 def test_a_moved_tag(model: Model, git: Git, run: Run) -> None:
-    for name in ("v1", "v2"):
-        (model.directory / "code" / "model.py").write_text(f"# {name}\n")
-        take(model, name)
+    (model.directory / "code" / "model.py").write_text("# v2\n")
+    take(model, "v2")
     git("tag", "--force", "v2", "v1", cwd=model.directory)
     assert problem(model) == "refs/tags/v2 cannot be trusted: its tag was made as v1"
     done = run("list", "--json", cwd=model.directory)
@@ -115,7 +113,6 @@ def test_a_moved_tag(model: Model, git: Git, run: Run) -> None:
 @pytest.mark.parametrize("content", ["", "junk\n", "1" * 40 + "\n"])
 def test_a_tag_whose_ref_is_damaged(model: Model, git: Git, run: Run, content: str) -> None:
     """It used to be "no snapshots yet", and "Verified no snapshots"."""
-    take(model, "v1")
     take(model, "v2")
     path = model.repository.common / "refs" / "tags" / "v2"
     path.write_text(content)
@@ -136,7 +133,6 @@ def test_a_tag_whose_ref_is_damaged(model: Model, git: Git, run: Run, content: s
 
 
 def test_tags_that_are_no_snapshots(model: Model, git: Git, run: Run) -> None:
-    take(model, "v1")
     git("tag", "light", "main", cwd=model.directory)
     git("tag", "--annotate", "-m", "a release", "heavy", "v1^{commit}", cwd=model.directory)
     assert [each.name for each in snapshot.below(again(model))] == ["v1"]
@@ -147,28 +143,20 @@ def test_tags_that_are_no_snapshots(model: Model, git: Git, run: Run) -> None:
     assert run("verify", "--all", cwd=model.directory).code == 0
 
 
-@pytest.mark.parametrize("name", ["a/b/c", "-x", "HEAD", "v1@x"])
-def test_a_ref_that_no_snapshot_can_have(model: Model, git: Git, name: str) -> None:
-    take(model, "v1")
-    content = git("cat-file", "tag", "v1", cwd=model.directory).replace("tag v1\n", f"tag {name}\n").encode()
-    oid = git(
-        "hash-object",
-        "-t",
-        "tag",
-        "--literally",
-        "-w",
-        "--stdin",
-        cwd=model.directory,
-        stdin=content,
-    )
-    git("update-ref", f"refs/tags/{name}", oid.strip(), cwd=model.directory)
-    with pytest.raises(UnreadableSnapshots) as caught:
-        snapshot.every(again(model).repository)
-    assert f"refs/tags/{name} cannot be trusted: " in caught.value.message
+def test_a_ref_that_no_snapshot_can_have(model: Model, git: Git) -> None:
+    for name in ("a/b/c", "-x", "HEAD", "v1@x"):
+        content = git("cat-file", "tag", "v1", cwd=model.directory).replace("tag v1\n", f"tag {name}\n")
+        words = ("hash-object", "-t", "tag", "--literally", "-w", "--stdin")
+        oid = git(*words, cwd=model.directory, stdin=content.encode()).strip()
+        git("update-ref", f"refs/tags/{name}", oid, cwd=model.directory)
+        with pytest.raises(UnreadableSnapshots) as caught:
+            snapshot.every(again(model).repository)
+        assert f"refs/tags/{name} cannot be trusted: " in caught.value.message
+        git("update-ref", "-d", f"refs/tags/{name}", cwd=model.directory)
 
 
 def test_a_tag_of_a_derived_model_names_that(model: Model, git: Git, tmp_path: Path) -> None:
-    dogs = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    dogs = derive.derive(scenes.find(tmp_path), "dogs", tmp_path / "dogs").model
     take(dogs, "d1")
     forge(model, git, "dogs/d2", "Model: dogs", "Model: digits", base="dogs/d1")
     with pytest.raises(UnreadableSnapshots, match="its tag says Model: digits"):
@@ -178,7 +166,7 @@ def test_a_tag_of_a_derived_model_names_that(model: Model, git: Git, tmp_path: P
 @pytest.mark.parametrize("which", ["settings.yaml", "packages.lock"])
 def test_a_link_for_a_file(model: Model, git: Git, which: str) -> None:
     """Who reads it would follow it, or take its target for the content."""
-    found = take(model, "v1")
+    found = scenes.find(model.directory.parent)
     here = model.directory
     link = git("hash-object", "-w", "--stdin", cwd=here, stdin=b"/etc/passwd").strip()
     lines = [each for each in git("ls-tree", "v1", cwd=here).splitlines() if not each.endswith(which)]
@@ -190,7 +178,7 @@ def test_a_link_for_a_file(model: Model, git: Git, which: str) -> None:
 
 def test_two_entries_of_one_name(model: Model, git: Git, run: Run) -> None:
     """git shows the first, and a mapping has the second."""
-    found = take(model, "v1")
+    found = scenes.find(model.directory.parent)
     here = model.directory
     content = model.repository.objects.read(found.tree)[1]
     entry = b"40000 code\0" + bytes(found.state)
@@ -213,7 +201,7 @@ def test_no_ref_says_which_state_is_active(model: Model, run: Run, goal: str) ->
 
     test_active_state has the same for the configuration, which says it now.
     """
-    first = take(model, "v1")
+    first = scenes.find(model.directory.parent)
     outside = model.directory.parent / "outside"
     outside.mkdir()
     (outside / "file").write_text("somebody else's")

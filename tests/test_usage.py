@@ -15,6 +15,7 @@ from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
 from gitstore.usage import Usage
+from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
 from tests.support.models import again, make, noise, put, take, write
@@ -150,12 +151,18 @@ def test_every_byte_is_on_somebody_s_bill(actions: list[tuple[str, int]]) -> Non
 
 
 @pytest.fixture
-def here(model: Model) -> Path:
+def here(tmp_path: Path) -> Path:
+    """v1 with 20 kB, and v2 with 30 kB more."""
+    scenes.copy(_two_snapshots, tmp_path)
+    return tmp_path / "digits"
+
+
+def _two_snapshots(root: Path) -> None:
+    model = make(root / "digits")
     put(model, "initial", {"base": noise(20_000)})
     take(model, "v1")
     put(model, "initial", {"more": noise(30_000, 1)})
     take(model, "v2")
-    return model.directory
 
 
 def holder(found: Usage, ref: str) -> usage.Holder:
