@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.commands import Outcome
-from tests.support.processes import GITSTORE
+from tests.support.processes import GITSTORE, outcome, start
 
 CHANGES = (
     "write", "pwrite64", "pwritev", "copy_file_range", "ftruncate", "fallocate",
@@ -34,19 +34,22 @@ READS = ("openat", "read", "pread64", "getdents64")
 KILL = "signal=KILL"
 ERRORS = ("ENOSPC", "EIO")
 
+_RANDOM = re.compile(r"~new-\w+")
 _LINE = re.compile(r"(?:(?P<process>\d+) +)?(?P<call>\w+)\((?P<arguments>.*)")
 
 # Each git that a command starts gets a number. strace runs those that are to be listed, or to fail.
 _SHIM = """\
 #!/bin/sh
-number=$(($(cat "$FAULTS_DIRECTORY/count") + 1))
+read -r number < "$FAULTS_DIRECTORY/count"
+number=$((number + 1))
 echo $number > "$FAULTS_DIRECTORY/count"
 echo "$*" > "$FAULTS_DIRECTORY/$number.command"
+OPTIONS="-f --seccomp-bpf -e signal=none"
 if [ -n "$FAULTS_LIST" ]; then
     log="$FAULTS_DIRECTORY/$number.calls"
-    exec strace -f -y -s 512 -o "$log" -e signal=none -e trace="$FAULTS_LIST" @GIT@ "$@"
+    exec strace $OPTIONS -y -s 512 -o "$log" -e trace="$FAULTS_LIST" @GIT@ "$@"
 elif [ "$FAULTS_GIT" = $number ]; then
-    exec strace -f -o /dev/null -e signal=none -e trace="$FAULTS_CALL" -e inject="$FAULTS_INJECT" @GIT@ "$@"
+    exec strace $OPTIONS -o /dev/null -e trace="$FAULTS_CALL" -e inject="$FAULTS_INJECT" @GIT@ "$@"
 fi
 exec @GIT@ "$@"
 """
@@ -114,14 +117,20 @@ def calls(*arguments: str, cwd: Path, below: Path, room: Path, names: Iterable[s
 def run_with(fault: Fault, *arguments: str, cwd: Path, room: Path) -> Outcome:
     """Run gitstore with one fault."""
     call = fault.call
-    command = [str(GITSTORE), *arguments]
-    variables = {}
     if call.git:
-        variables = {"FAULTS_GIT": str(call.git), "FAULTS_CALL": call.name, "FAULTS_INJECT": fault.injection}
-    else:
-        trace = ["-e", f"trace={call.name}", "-e", f"inject={fault.injection}"]
-        command = ["strace", "-o", "/dev/null", "-e", "signal=none", *trace, *command]
-    return _run(command, cwd, room, variables)
+        wanted = {"FAULTS_GIT": str(call.git), "FAULTS_CALL": call.name, "FAULTS_INJECT": fault.injection}
+        process = start(*arguments, cwd=cwd, variables=_surroundings(room, wanted))
+        ended = outcome(process)
+        assert _asked(room, call.git) == _RANDOM.sub("~new-", call.command), "another git was hit"
+        return ended
+    trace = ["-e", f"trace={call.name}", "-e", f"inject={fault.injection}"]
+    command = ["strace", "-o", "/dev/null", "-e", "signal=none", *trace, str(GITSTORE), *arguments]
+    return _run(command, cwd, room, {})
+
+
+def _asked(room: Path, git: int) -> str:
+    """What a git of the last command was asked to do, without what is random in it."""
+    return _RANDOM.sub("~new-", (room / f"{git}.command").read_text().strip())
 
 
 def effects(call: Call) -> tuple[str, ...]:
@@ -134,6 +143,15 @@ def effects(call: Call) -> tuple[str, ...]:
 
 
 def _run(command: list[str], cwd: Path, room: Path, variables: Mapping[str, str]) -> Outcome:
+    environment = os.environ | _surroundings(room, variables)
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def _surroundings(room: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a command whose gits are the shim, which is made."""
     shims = room / "bin"
     shims.mkdir(parents=True, exist_ok=True)
     git = shutil.which("git")
@@ -141,18 +159,13 @@ def _run(command: list[str], cwd: Path, room: Path, variables: Mapping[str, str]
     (shims / "git").write_text(_SHIM.replace("@GIT@", git))
     (shims / "git").chmod(0o755)
     (room / "count").write_text("0\n")
-    environment = {
-        **os.environ,
+    return {
         "PATH": f"{shims}{os.pathsep}{os.environ['PATH']}",
         "FAULTS_DIRECTORY": str(room),
         "FAULTS_LIST": "",
         "FAULTS_GIT": "",
         **variables,
     }
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
-    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 def _parsed(log: str, git: int, command: str, below: Path) -> Iterator[Call]:
