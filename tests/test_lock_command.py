@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +14,10 @@ import pytest
 from gitstore.model import Model
 from gitstore.objects import lock
 from gitstore.settings import set_keys
-from tests.support import models
+from tests.support import models, spawning
 from tests.support.commands import Fsck, Git, Run
-from tests.support.index import Index, sdist, serving
+from tests.support.index import Index, sdist, serving, uv_cache
 
-GITSTORE = Path(sys.executable).with_name("gitstore")
 STALE = "packages.lock is stale: packages in settings.yaml changed after it was made"
 MISSING = "packages.lock is missing, and settings.yaml has packages.requirements"
 ANEW = "hint: gitstore lock makes it anew\n"
@@ -35,7 +33,7 @@ def index(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     with serving(index):
         for name, value in {
             "UV_DEFAULT_INDEX": index.url,
-            "UV_CACHE_DIR": str(home / "uv"),
+            "UV_CACHE_DIR": str(uv_cache(home / "uv")),
             "UV_NO_CONFIG": "1",
             "UV_HTTP_RETRIES": "0",
             "NO_PROXY": "127.0.0.1",
@@ -52,6 +50,20 @@ def top(tmp_path: Path, index: Index) -> Path:
     return directory
 
 
+_made: list[bytes] = []
+
+
+@pytest.fixture
+def locked(run: Run, top: Path) -> Path:
+    """The same model with the packages.lock that gitstore makes of it, for each run of the tests once."""
+    path = top / "packages.lock"
+    if not _made:
+        assert run("lock", cwd=top).code == 0
+        _made.append(path.read_bytes())
+    path.write_bytes(_made[0])
+    return top
+
+
 def require(directory: Path, *requirements: str, python: str = "3.11") -> None:
     path = directory / "settings.yaml"
     packages = {"python": python, "requirements": list(requirements)}
@@ -61,78 +73,69 @@ def require(directory: Path, *requirements: str, python: str = "3.11") -> None:
 def offer_newer(index: Index, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A newer beta, which uv sees at once."""
     index.add("beta", "2.0")
-    monkeypatch.setenv("UV_CACHE_DIR", str(home / "another"))
+    monkeypatch.setenv("UV_CACHE_DIR", str(uv_cache(home / "another")))
 
 
 def listing(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()}
 
 
-def test_it_pins_what_is_needed_in_turn_with_hashes(run: Run, top: Path) -> None:
+def test_it_pins_what_is_needed_in_turn_with_hashes(
+    run: Run, top: Path, index: Index, tmp_path: Path
+) -> None:
     done = run("lock", cwd=top)
     pins = ["alpha==1.0", "beta==1.0", "gamma==1.0 ; sys_platform == 'win32'"]
     told = "".join(f"+ {pin}\n" for pin in pins)
     assert done == (0, "", f"Wrote packages.lock: 3 packages for Python 3.11\n{told}")
-    lines = (top / "packages.lock").read_text().splitlines()
+    content = (top / "packages.lock").read_bytes()
+    lines = content.decode().splitlines()
     assert [line.rstrip("\\ ") for line in lines if line[0] not in "# "] == pins
     assert sum("--hash=sha256:" in line for line in lines) == 3
+    assert b"127.0.0.1" not in content
+    assert str(tmp_path).encode() not in content
+    index.asked.clear()
     assert run("lock", "--check", cwd=top) == (0, "", "packages.lock is up to date\n")
-
-
-def test_it_names_no_index_no_path_and_no_time(run: Run, top: Path, index: Index, tmp_path: Path) -> None:
-    run("lock", cwd=top)
-    first = (top / "packages.lock").read_bytes()
-    assert b"127.0.0.1" not in first
-    assert str(tmp_path).encode() not in first
+    assert run("lock", cwd=top) == (0, "", "packages.lock is up to date\n")
+    assert not index.asked.is_set()  # a current file needs no network
     (top / "packages.lock").unlink()
     assert run("lock", cwd=top).code == 0
-    assert (top / "packages.lock").read_bytes() == first
+    assert (top / "packages.lock").read_bytes() == content
 
 
-def test_uv_installs_from_it(run: Run, top: Path, tmp_path: Path) -> None:
+def test_uv_installs_from_it(locked: Path, tmp_path: Path) -> None:
     import uv
 
-    run("lock", cwd=top)
     target = tmp_path / "installed"
     options = ["--quiet", "--require-hashes", f"--python={sys.executable}", f"--target={target}"]
     command = [uv.find_uv_bin(), "pip", "install", *options, "-r", "packages.lock"]
-    subprocess.run(command, cwd=top, check=True)
+    subprocess.run(command, cwd=locked, check=True)
     assert (target / "alpha.py").read_text() == "VERSION = '1.0'\n"
     assert (target / "beta.py").exists()
     assert not (target / "gamma.py").exists()
 
 
-def test_a_current_file_stays_without_a_network(run: Run, top: Path, index: Index) -> None:
-    run("lock", cwd=top)
-    index.asked.clear()
-    assert run("lock", cwd=top) == (0, "", "packages.lock is up to date\n")
-    assert not index.asked.is_set()
-
-
 def test_versions_stay_until_they_are_upgraded(
-    run: Run, top: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, locked: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("lock", cwd=top)
     offer_newer(index, home, monkeypatch)
-    require(top, "alpha==1.0", "gamma==1.0")
-    assert run("lock", cwd=top).stderr == (
+    require(locked, "alpha==1.0", "gamma==1.0")
+    assert run("lock", cwd=locked).stderr == (
         "Wrote packages.lock: 3 packages for Python 3.11\n"
         "- gamma==1.0 ; sys_platform == 'win32'\n"
         "+ gamma==1.0\n"
     )
     told = "Wrote packages.lock: 3 packages for Python 3.11\n- beta==1.0\n+ beta==2.0\n"
-    assert run("lock", "--upgrade-package", "BETA", cwd=top).stderr == told
-    assert run("lock", "--upgrade-package", "beta", cwd=top).stderr == "packages.lock is up to date\n"
+    assert run("lock", "--upgrade-package", "BETA", cwd=locked).stderr == told
+    assert run("lock", "--upgrade-package", "beta", cwd=locked).stderr == "packages.lock is up to date\n"
 
 
 def test_upgrade_takes_the_newest_of_all(
-    run: Run, top: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, locked: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("lock", cwd=top)
     offer_newer(index, home, monkeypatch)
-    done = run("lock", "--upgrade", "--json", cwd=top)
+    done = run("lock", "--upgrade", "--json", cwd=locked)
     assert json.loads(done.stdout) == {
-        "path": str(top / "packages.lock"),
+        "path": str(locked / "packages.lock"),
         "python": "3.11",
         "changed": True,
         "packages": ["alpha==1.0", "beta==2.0", "gamma==1.0 ; sys_platform == 'win32'"],
@@ -154,25 +157,29 @@ def test_check_and_upgrade_exclude_each_other(run: Run, top: Path) -> None:
     assert done.stderr.endswith("error: --check changes nothing, so it cannot upgrade\n")
 
 
-@pytest.mark.parametrize("force", ["missing", "stale", "edited", "foreign"])
-def test_check_tells_what_is_not_right(run: Run, top: Path, force: str) -> None:
-    path = top / "packages.lock"
-    message, hint = MISSING, "hint: gitstore lock makes it\n"
-    if force != "missing":
-        run("lock", cwd=top)
-    if force == "stale":
-        require(top, "beta==1.0")
-        message, hint = STALE, ANEW
-    elif force == "edited":
-        path.write_text(path.read_text().replace("beta==1.0", "beta==1.1"))
-        message, hint = "packages.lock was edited after gitstore made it", ANEW
-    elif force == "foreign":
-        path.write_text("alpha==1.0\n")
-        message = "packages.lock was not made by gitstore, so nobody can tell whether it fits settings.yaml"
-        hint = "hint: gitstore lock makes one when that is out of the way\n"
-    assert run("lock", "--check", cwd=top) == (1, "", f"error: {message}\n{hint}")
-    done = run("lock", "--check", "--json", cwd=top)
-    assert (done.code, json.loads(done.stdout)) == (1, {"ok": False, "status": force})
+def test_check_tells_what_is_not_right(run: Run, locked: Path) -> None:
+    path, settings = locked / "packages.lock", locked / "settings.yaml"
+    before, original = path.read_text(), settings.read_bytes()
+
+    def told(status: str, message: str, hint: str) -> None:
+        assert run("lock", "--check", cwd=locked) == (1, "", f"error: {message}\n{hint}")
+        done = run("lock", "--check", "--json", cwd=locked)
+        assert (done.code, json.loads(done.stdout)) == (1, {"ok": False, "status": status})
+
+    path.unlink()
+    told("missing", MISSING, "hint: gitstore lock makes it\n")
+    path.write_text(before)
+    require(locked, "beta==1.0")
+    told("stale", STALE, ANEW)
+    settings.write_bytes(original)
+    path.write_text(before.replace("beta==1.0", "beta==1.1"))
+    told("edited", "packages.lock was edited after gitstore made it", ANEW)
+    path.write_text("alpha==1.0\n")
+    told(
+        "foreign",
+        "packages.lock was not made by gitstore, so nobody can tell whether it fits settings.yaml",
+        "hint: gitstore lock makes one when that is out of the way\n",
+    )
 
 
 def test_a_model_without_requirements_needs_none(run: Run, top: Path) -> None:
@@ -185,20 +192,19 @@ def test_a_model_without_requirements_needs_none(run: Run, top: Path) -> None:
     assert not (top / "packages.lock").exists()
 
 
-def test_requirements_that_go_leave_a_file_without_packages(run: Run, top: Path) -> None:
-    run("lock", cwd=top)
-    require(top)
-    assert run("lock", "--check", cwd=top).code == 1
-    assert run("lock", cwd=top).stderr.startswith("Wrote packages.lock: 0 packages for Python 3.11\n- alpha")
-    assert run("lock", "--check", cwd=top).code == 0
+def test_requirements_that_go_leave_a_file_without_packages(run: Run, locked: Path) -> None:
+    require(locked)
+    assert run("lock", "--check", cwd=locked).code == 1
+    done = run("lock", cwd=locked)
+    assert done.stderr.startswith("Wrote packages.lock: 0 packages for Python 3.11\n- alpha")
+    assert run("lock", "--check", cwd=locked).code == 0
 
 
-def test_an_edited_file_is_made_anew_and_nothing_of_it_counts(run: Run, top: Path) -> None:
-    run("lock", cwd=top)
-    path = top / "packages.lock"
+def test_an_edited_file_is_made_anew_and_nothing_of_it_counts(run: Run, locked: Path) -> None:
+    path = locked / "packages.lock"
     before = path.read_bytes()
     path.write_bytes(before.replace(b"--hash=sha256:", b"--hash=sha256:0", 1) + b"<<<<<<< ours\n")
-    assert run("lock", cwd=top).code == 0
+    assert run("lock", cwd=locked).code == 0
     assert path.read_bytes() == before
 
 
@@ -210,26 +216,21 @@ def test_what_somebody_else_made_is_not_overwritten(run: Run, top: Path) -> None
     assert path.read_text() == "alpha==0.9\n"
 
 
-@pytest.mark.parametrize(
-    ("requirements", "cause"),
-    [
-        (["nosuch==1.0"], "nosuch was not found in the package registry and you require nosuch==1.0"),
-        (["alpha==9"], "there is no version of alpha==9 and you require alpha==9"),
-    ],
-)
-def test_a_failed_lock_leaves_the_old_file(run: Run, top: Path, requirements: list[str], cause: str) -> None:
-    run("lock", cwd=top)
-    before, files = (top / "packages.lock").read_bytes(), listing(top)
-    require(top, *requirements)
-    done = run("lock", cwd=top)
-    assert done == (
-        1,
-        "",
-        f"error: packages cannot be resolved: {cause}\n"
-        "hint: fix packages in settings.yaml; uv's configuration says which index is asked\n",
-    )
-    assert (top / "packages.lock").read_bytes() == before
-    assert listing(top) == files
+def test_a_failed_lock_leaves_the_old_file(run: Run, locked: Path) -> None:
+    before, files = (locked / "packages.lock").read_bytes(), listing(locked)
+    for requirement, cause in {
+        "nosuch==1.0": "nosuch was not found in the package registry and you require nosuch==1.0",
+        "alpha==9": "there is no version of alpha==9 and you require alpha==9",
+    }.items():
+        require(locked, requirement)
+        assert run("lock", cwd=locked) == (
+            1,
+            "",
+            f"error: packages cannot be resolved: {cause}\n"
+            "hint: fix packages in settings.yaml; uv's configuration says which index is asked\n",
+        )
+        assert (locked / "packages.lock").read_bytes() == before
+        assert listing(locked) == files
 
 
 def test_an_index_out_of_reach_is_named(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,12 +250,11 @@ def test_without_uv_it_says_so(run: Run, top: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_bare_repository_can_be_checked_and_not_locked(
-    run: Run, git: Git, top: Path, tmp_path: Path
+    run: Run, git: Git, locked: Path, tmp_path: Path
 ) -> None:
-    run("lock", cwd=top)
-    git("add", "--all", cwd=top)
-    git("commit", "--quiet", "-m", "Lock", cwd=top)
-    git("clone", "--quiet", "--bare", str(top), str(tmp_path / "bare.git"), cwd=tmp_path)
+    git("add", "--all", cwd=locked)
+    git("commit", "--quiet", "-m", "Lock", cwd=locked)
+    git("clone", "--quiet", "--bare", str(locked), str(tmp_path / "bare.git"), cwd=tmp_path)
     assert run("lock", "--check", cwd=tmp_path / "bare.git").code == 0
     assert run("lock", cwd=tmp_path / "bare.git") == (
         1,
@@ -265,19 +265,18 @@ def test_a_bare_repository_can_be_checked_and_not_locked(
 
 
 def test_a_derived_model_takes_over_the_lock_and_has_its_own_from_then_on(
-    run: Run, top: Path, fsck: Fsck
+    run: Run, locked: Path, fsck: Fsck
 ) -> None:
-    run("lock", cwd=top)
-    models.take(Model.open(top), "v1")
-    assert run("derive", "v1", "even", cwd=top).code == 0
-    even = top.parent / "even"
+    models.take(Model.open(locked), "v1")
+    assert run("derive", "v1", "even", cwd=locked).code == 0
+    even = locked.parent / "even"
     assert run("lock", "--check", cwd=even).code == 0
     require(even, "beta==1.0")
     assert run("lock", "--check", cwd=even / "code").stderr == f"error: {STALE}\n{ANEW}"
     assert run("lock", cwd=even / "code").code == 0
     assert run("lock", "--check", cwd=even).code == 0
-    assert run("lock", "--check", cwd=top).code == 0
-    fsck(top)
+    assert run("lock", "--check", cwd=locked).code == 0
+    fsck(locked)
 
 
 def test_a_snapshot_warns_of_a_lock_that_does_not_fit(run: Run, top: Path) -> None:
@@ -300,36 +299,33 @@ def test_who_replaces_files_there_goes_first(run: Run, top: Path, monkeypatch: p
 
 
 def test_killed_while_it_resolves_it_leaves_nothing(
-    run: Run, top: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, locked: Path, index: Index, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(home))
-    run("lock", cwd=top)
-    before, files = (top / "packages.lock").read_bytes(), listing(top)
-    require(top, "gamma==1.0")
+    before, files = (locked / "packages.lock").read_bytes(), listing(locked)
+    require(locked, "gamma==1.0")
     index.asked.clear()
     index.free.clear()
-    process = subprocess.Popen([GITSTORE, "lock", "--upgrade"], cwd=top, start_new_session=True)
+    process = spawning.start("lock", "--upgrade", cwd=locked)
     assert index.asked.wait(20)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     index.free.set()
-    assert (top / "packages.lock").read_bytes() == before
-    assert listing(top) == files
-    assert run("lock", cwd=top).code == 0
+    assert (locked / "packages.lock").read_bytes() == before
+    assert listing(locked) == files
+    assert run("lock", cwd=locked).code == 0
 
 
 def test_a_file_that_changes_meanwhile_is_kept(run: Run, top: Path, index: Index) -> None:
     index.free.clear()
-    process = subprocess.Popen([GITSTORE, "lock"], cwd=top, stderr=subprocess.PIPE, text=True)
+    process = spawning.start("lock", cwd=top)
     assert index.asked.wait(20)
     (top / "packages.lock").write_text("mine\n")
     index.free.set()
     _, said = process.communicate()
     path = top / "packages.lock"
-    assert (process.returncode, said) == (
-        1,
-        f"error: {path} changed meanwhile\nhint: run gitstore lock again\n",
-    )
+    message = f"error: {path} changed meanwhile\nhint: run gitstore lock again\n"
+    assert (process.returncode, said) == (1, message)
     assert path.read_text() == "mine\n"
 
 

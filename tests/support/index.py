@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import shutil
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
@@ -58,6 +64,23 @@ def prepare_metadata_for_build_wheel(directory, *_):
             entry.size = len(text)
             archive.addfile(entry, io.BytesIO(text.encode()))
     return file.getvalue()
+
+
+def uv_cache(directory: Path) -> Path:
+    """Make a cache for uv that knows no package, but this Python: to look at that takes uv a while."""
+    shutil.copytree(_knowing_python().name, directory)
+    return directory
+
+
+@cache
+def _knowing_python() -> TemporaryDirectory[str]:
+    import uv
+
+    directory = TemporaryDirectory(prefix="gitstore-uv-")
+    command = [uv.find_uv_bin(), "pip", "compile", "--quiet", "--offline", f"--python={sys.executable}", "-"]
+    environment = {**os.environ, "UV_CACHE_DIR": directory.name, "UV_NO_CONFIG": "1"}
+    subprocess.run(command, input=b"", stdout=subprocess.DEVNULL, env=environment, cwd="/", check=True)
+    return directory
 
 
 class Index:
