@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from inspect import cleandoc
 
 import click
-import pytest
 
 from gitstore.cli.main import COMMANDS, cli
 
@@ -43,29 +42,32 @@ def options(command: click.Command) -> set[str]:
     return {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
 
 
-@pytest.mark.parametrize("name", LEAVES)
-def test_what_is_printed_can_be_had_as_json(name: str) -> None:
-    assert ("--json" in options(LEAVES[name])) is (name not in WITHOUT_JSON)
+def test_what_is_printed_can_be_had_as_json() -> None:
+    without = {name for name, command in LEAVES.items() if "--json" not in options(command)}
+    assert without == WITHOUT_JSON.keys()
 
 
-@pytest.mark.parametrize("name", sorted(SLOW))
-def test_what_takes_time_shows_progress(name: str) -> None:
-    assert "--progress" in options(LEAVES[name])
+def test_what_takes_time_shows_progress() -> None:
+    assert [name for name in SLOW if "--progress" not in options(LEAVES[name])] == []
 
 
-@pytest.mark.parametrize("name", LEAVES)
-def test_every_option_has_help(name: str) -> None:
-    for parameter in LEAVES[name].params:
-        if isinstance(parameter, click.Option):
-            assert re.fullmatch(r"[A-Z].*\.(  \[.*\])?", parameter.help or ""), parameter.name
+def test_every_option_has_help() -> None:
+    assert [
+        f"{name} {parameter.name}"
+        for name, command in LEAVES.items()
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        and not re.fullmatch(r"[A-Z].*\.(  \[.*\])?", parameter.help or "")
+    ] == []
 
 
-@pytest.mark.parametrize("name", sorted({*LEAVES, *COMMANDS}))
-def test_every_help_begins_with_a_sentence_and_has_examples_that_are_meant(name: str) -> None:
-    command = LEAVES.get(name) or cli.get_command(click.Context(cli), name)
-    assert command is not None
-    text = cleandoc(command.help or "")
-    assert re.match(r"[A-Z][^\n]*[.,:]", text)
-    block = re.search(r"\x08\nExamples?:\n((?: +.*\n?)+)", text)
-    assert block is not None
-    assert any(re.search(rf"gitstore (-C \S+ )?{name}\b", line) for line in block[1].splitlines())
+def test_every_help_begins_with_a_sentence_and_has_examples_that_are_meant() -> None:
+    for name in {*LEAVES, *COMMANDS}:
+        command = LEAVES.get(name) or cli.get_command(click.Context(cli), name)
+        assert command is not None, name
+        text = cleandoc(command.help or "")
+        assert re.match(r"[A-Z][^\n]*[.,:]", text), name
+        block = re.search(r"\x08\nExamples?:\n((?: +.*\n?)+)", text)
+        assert block is not None, name
+        lines = block[1].splitlines()
+        assert any(re.search(rf"gitstore (-C \S+ )?{name}\b", line) for line in lines), name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.model import Model
+from tests.support import spawning
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.models import put, refs
 
@@ -86,7 +86,8 @@ def here(model: Model, ssh: str, ssh_key: Path, monkeypatch: pytest.MonkeyPatch)
     """A model whose snapshots are signed by a key with the passphrase `open sesame`."""
     for name in ("DISPLAY", "SSH_ASKPASS", "SSH_AUTH_SOCK"):
         monkeypatch.delenv(name, raising=False)
-    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "open sesame", "-f", ssh_key], check=True)
+    change = ["ssh-keygen", "-q", "-p", "-a", "1", "-N", "open sesame", "-f", str(ssh_key)]
+    subprocess.run(change, check=True)
     put(model, "initial", {"large": bytes(5_000_000)})
     return model.directory
 
@@ -145,10 +146,10 @@ def test_killed_meanwhile(model: Model, git: Git, gitstore: Gitstore, fsck: Fsck
     git("config", "gpg.program", str(asks), cwd=here)
     before = refs(here)
     asked = os.open(tmp_path / "asked", os.O_RDWR | os.O_NONBLOCK)
-    process = subprocess.Popen([GITSTORE, "snapshot", "v1", "--sign"], cwd=here, stderr=subprocess.DEVNULL)
+    process = spawning.start("snapshot", "v1", "--sign", cwd=here)
     assert select.select([asked], [], [], PATIENCE)[0]
     os.close(asked)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     assert refs(here) == before
     fsck(here)

@@ -107,6 +107,19 @@ def _make(directory: Path, name: str) -> Model:
     return Model.open(directory)
 
 
+def existing_repository(directory: Path, **files: str) -> Path:
+    """A new repository with one commit of files, in whose names `__` is a slash."""
+    directory.mkdir()
+    git("init", "--quiet", cwd=directory)
+    for name, text in files.items():
+        path = directory / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git("add", "--all", cwd=directory)
+    git("commit", "--quiet", "--message", "before", cwd=directory)
+    return directory
+
+
 def put(model: Model, state: str, contents: dict[str, bytes]) -> Path:
     """Write files into a state on disk."""
     directory = model.directory / "states" / state
