@@ -1,12 +1,8 @@
+"""Operations on a model: evaluating a snapshot or the working copy, creating a state, and what ends them."""
+
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +10,16 @@ import pytest
 
 from gitstore import snapshot, state
 from gitstore.errors import (
-    CodeTerminated,
     GitstoreError,
     InvalidInput,
-    MaxDurationExceeded,
     ModelException,
-    OperationFailed,
 )
 from gitstore.model import Model
 from gitstore.run import operations
+from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import make, picture, put, refs, take, user_cache
-
-WAIT = """\
-import time
-        open(__file__ + ".started", "w").close()
-        while not tracker.cancelled:
-            time.sleep(0.01)
-        return"""
+from tests.support.training import code, train
 
 
 def evaluated(model: Model, name: str, *inputs: str) -> bytes:
@@ -41,19 +29,6 @@ def evaluated(model: Model, name: str, *inputs: str) -> bytes:
         found, inputs or ["values=[1, 2, 3]"], directory=here.directory, cache=user_cache()
     )
     return done.outputs["products"].tobytes()
-
-
-def train(model: Model, *inputs: str, name: str | None = None) -> operations.Result:
-    here = Model.open(model.directory)
-    return operations.train(here, inputs or ["values=[2.5]"], directory=here.directory, name=name)
-
-
-def code(model: Model, method: str, body: str) -> None:
-    """Replace the body of one of the model's methods."""
-    path = model.directory / "code" / "model.py"
-    lines = path.read_text().splitlines()
-    at = next(number for number, line in enumerate(lines) if line.startswith(f"    def {method}("))
-    path.write_text("\n".join([*lines[: at + 1], f"        {body}", *lines[at + 1 :]]) + "\n")
 
 
 class TestEvaluatingASnapshot:
@@ -73,16 +48,16 @@ class TestEvaluatingASnapshot:
         )
         assert evaluated(model, "v1") == first
 
-    def test_touches_nothing_of_the_working_copy(self, model: Model) -> None:
-        take(model, "v1")
+    def test_touches_nothing_of_the_working_copy_and_works_in_a_bare_repository(
+        self, git: Git, tmp_path: Path
+    ) -> None:
+        scenes.snapshot(tmp_path)
+        model = Model.open(tmp_path / "digits")
         before = picture(model.directory), refs(model.directory)
-        evaluated(model, "v1")
+        products = evaluated(model, "v1")
         assert (picture(model.directory), refs(model.directory)) == before
-
-    def test_works_in_a_bare_repository(self, model: Model, git: Git, tmp_path: Path) -> None:
-        take(model, "v1")
         git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
-        assert evaluated(Model.open(tmp_path / "b.git"), "v1") == evaluated(model, "v1")
+        assert evaluated(Model.open(tmp_path / "b.git"), "v1") == products
 
 
 class TestEvaluatingTheWorkingCopy:
@@ -111,170 +86,6 @@ class TestEvaluatingTheWorkingCopy:
         (model.states / "initial").rmdir()
         assert self.evaluate(model) == [2.0]
         assert not (model.states / "initial").exists()
-
-
-class TestTraining:
-    def test_makes_a_new_state_saved_and_on_disk_and_not_active(self, model: Model, fsck: Fsck) -> None:
-        before = picture(model.states / "initial")
-        done = train(model)
-        assert done.saved.name == "trained-1"
-        assert json.loads((model.states / "trained-1" / "factor.json").read_text()) == 3.5
-        found = {each.name: each for each in state.each(Model.open(model.directory))}
-        assert (found["trained-1"].is_modified, found["trained-1"].on_disk, found["trained-1"].is_active) == (
-            False,
-            True,
-            False,
-        )
-        assert found["trained-1"].tree == done.saved.tree
-        assert [(metric.name, metric.value) for metric in done.metrics] == [("factor", 3.5)]
-        assert picture(model.states / "initial") == before
-        assert train(model).saved.name == "trained-2"
-        assert train(model, name="mine").saved.name == "mine"
-        assert not [path for path in model.states.iterdir() if path.name.startswith(".")]
-        fsck(model.directory)
-
-    def test_goes_on_from_the_active_state(self, model: Model) -> None:
-        state.use(model, train(model).saved.name)
-        train(model)
-        assert json.loads((model.states / "trained-2" / "factor.json").read_text()) == 6.0
-
-    def test_two_at_once_both_keep_their_result(self, model: Model) -> None:
-        """The name is chosen when there is something to name."""
-        code(model, "train", "import time; time.sleep(0.5)")
-        names: list[str] = []
-        threads = [threading.Thread(target=lambda: names.append(train(model).saved.name)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(names) == ["trained-1", "trained-2"]
-
-    def test_takes_the_next_name_if_somebody_was_faster_with_the_first(
-        self, model: Model, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        train(model, name="trained-1")
-        names = iter(["trained-1", "trained-2"])  # as if the first had been free a moment ago
-        monkeypatch.setattr(operations, "_next_name", lambda _: next(names))
-        assert train(model).saved.name == "trained-2"
-
-    @pytest.mark.parametrize(
-        ("body", "error"),
-        [
-            ("raise RuntimeError('no')", ModelException),
-            ("import os; os._exit(3)", CodeTerminated),
-            ("import time; time.sleep(60)", MaxDurationExceeded),
-        ],
-    )
-    @pytest.mark.parametrize("method", ["train", "save_state"])
-    def test_that_fails_leaves_nothing(
-        self, model: Model, fsck: Fsck, method: str, body: str, error: type[OperationFailed]
-    ) -> None:
-        settings = model.directory / "settings.yaml"
-        settings.write_text(settings.read_text() + "max_durations: {train: 1s}\n")
-        if method == "save_state":
-            code(model, method, "(Path(out) / 'half').write_bytes(b'half')")
-        code(model, method, body)
-        before = picture(model.directory), refs(model.directory)
-        with pytest.raises(error):
-            train(model)
-        assert (picture(model.directory), refs(model.directory)) == before
-        fsck(model.directory)
-
-    def test_that_is_cancelled_leaves_nothing(self, model: Model, fsck: Fsck) -> None:
-        code(model, "train", WAIT)
-        started = model.directory / "code" / "model.py.started"
-        before = picture(model.directory), refs(model.directory)
-        command = [str(Path(sys.executable).with_name("gitstore")), "train", "-p", "values=[1]"]
-        process = subprocess.Popen(command, cwd=model.directory, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 20
-        while not started.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGINT)
-        _, stderr = process.communicate(timeout=20)
-        assert (process.returncode, stderr) == (130, "error: training was cancelled; nothing of it is kept\n")
-        started.unlink()
-        assert (picture(model.directory), refs(model.directory)) == before
-        fsck(model.directory)
-
-    @pytest.mark.parametrize("place", ["saved", "on disk"])
-    def test_never_writes_over_a_state(self, model: Model, place: str) -> None:
-        put(model, "mine", {"w": b"w"})
-        if place == "saved":
-            state.save(model, "mine")
-            (model.states / "mine" / "w").unlink()
-        before = picture(model.directory), refs(model.directory)
-        with pytest.raises(GitstoreError) as caught:
-            train(model, name="mine")
-        assert (caught.value.message, caught.value.hint) == (
-            "there is a state mine already",
-            "choose another name"
-            if place == "saved"
-            else "gitstore state save mine saves it as it is on disk",
-        )
-        assert (picture(model.directory), refs(model.directory)) == before
-
-    def test_never_writes_over_one_that_came_meanwhile(self, model: Model, git: Git) -> None:
-        state.save(model, "initial")
-        ref = f"{str(model.directory)!r}, 'update-ref', 'refs/states/mine', 'refs/states/initial'"
-        code(model, "train", f"import subprocess; subprocess.run(['git', '-C', {ref}])")
-        with pytest.raises(
-            operations.Unsaved, match=r"could not be saved: there is a state mine already$"
-        ) as caught:
-            train(model, name="mine")
-        assert git("show", "refs/states/mine:weights", cwd=model.directory) == "\0\1\2\3\4\5\6\7"
-        assert caught.value.path == model.states / "trained-1"  # what took so long is not thrown away
-        assert os.listdir(caught.value.path) == ["factor.json"]
-        assert not (model.states / "mine").exists()
-
-    def test_that_cannot_be_saved_is_on_disk(self, model: Model) -> None:
-        """A full disk after hours of training; the repeat that the hint names is all that is missing."""
-        lock = model.repository.common / "refs" / "states" / "trained-1.lock"
-        lock.parent.mkdir(parents=True)
-        lock.touch()
-        with pytest.raises(operations.Unsaved) as caught:
-            train(model)
-        assert caught.value.path == model.states / "trained-1"
-        assert caught.value.hint == "gitstore state save trained-1 saves it"
-        lock.unlink()
-        assert not state.save(Model.open(model.directory), "trained-1").was_saved
-        assert sorted(os.listdir(model.states)) == ["initial", "trained-1"]
-
-    @pytest.mark.parametrize("step", ["state.save_new", "operations.sync_tree"])
-    def test_that_is_killed_has_its_name_before_it_is_saved(
-        self, model: Model, fsck: Fsck, step: str
-    ) -> None:
-        script = (
-            "import os, signal, sys; from pathlib import Path;"
-            "from gitstore import state; from gitstore.model import Model;"
-            "from gitstore.run import operations;"
-            f"{step} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL);"
-            "here = Path(sys.argv[1]);"
-            "operations.create_state(Model.open(here), ['factor=2'], directory=here, name='made')"
-        )
-        done = subprocess.run([sys.executable, "-c", script, model.directory], check=False)
-        assert done.returncode == -signal.SIGKILL
-        fsck(model.directory)
-        here = Model.open(model.directory)
-        assert state.saved_tree(here, "made") is None
-        if step == "state.save_new":
-            assert os.listdir(here.states / "made") == ["factor.json"]
-            with pytest.raises(GitstoreError, match="there is a state made already"):
-                operations.create_state(here, ["factor=2"], directory=here.directory, name="made")
-            state.save(here, "made")
-        else:
-            operations.create_state(here, ["factor=2"], directory=here.directory, name="made")
-        assert [each.name for each in state.each(here)] == ["initial", "made"]
-
-    def test_needs_a_working_copy(self, model: Model, git: Git, tmp_path: Path) -> None:
-        git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
-        before = picture(tmp_path / "b.git")
-        bare = Model.open(tmp_path / "b.git")
-        for operation in (operations.train, operations.create_state):
-            with pytest.raises(GitstoreError) as caught:
-                operation(bare, ["values=[1]"] if operation is operations.train else [], directory=tmp_path)
-            assert caught.value.message == "a bare repository has no code on disk to run"
-            assert caught.value.hint == "clone it, and run it there; gitstore evaluate SNAPSHOT works here"
-        assert picture(tmp_path / "b.git") == before
 
 
 class TestCreatingAState:
@@ -322,30 +133,30 @@ class TestCreatingAState:
         assert (picture(model.directory), refs(model.directory)) == before
 
 
-@pytest.mark.parametrize(
-    ("given", "problem"),
-    [
-        (["values=[true]"], "values: "),
-        (["values=1"], "values: "),
-        ([], "values: is missing, settings.yaml requires it"),
-        (["values=[1]", "other=2"], "other: "),
-        (["values=@nowhere.npy"], "values: "),
-        (["values"], "'values': write NAME=VALUE, with VALUE in JSON, or NAME=@FILE"),
-    ],
-)
-def test_inputs_that_do_not_fit_run_nothing(model: Model, given: list[str], problem: str) -> None:
+UNFIT = [
+    (["values=[true]"], "values: "),
+    (["values=1"], "values: "),
+    ([], "values: is missing, settings.yaml requires it"),
+    (["values=[1]", "other=2"], "other: "),
+    (["values=@nowhere.npy"], "values: "),
+    (["values"], "'values': write NAME=VALUE, with VALUE in JSON, or NAME=@FILE"),
+]
+
+
+def test_inputs_that_do_not_fit_run_nothing(model: Model) -> None:
     path = model.directory / "code" / "model.py"
     path.write_text(f"open({str(model.directory / 'ran')!r}, 'w')\n" + path.read_text())
     found = take(model, "v1")
     here = model.directory
-    for run in (
-        lambda: operations.evaluate_snapshot(found, given, directory=here, cache=user_cache()),
-        lambda: operations.evaluate_working_copy(Model.open(here), given, directory=here),
-        lambda: operations.train(Model.open(here), given, directory=here),
-    ):
-        with pytest.raises(InvalidInput) as caught:
-            run()
-        assert any(line.startswith(problem) for line in caught.value.problems), caught.value.problems
+    for given, problem in UNFIT:
+        for run in (
+            partial(operations.evaluate_snapshot, found, cache=user_cache()),
+            partial(operations.evaluate_working_copy, Model.open(here)),
+            partial(operations.train, Model.open(here)),
+        ):
+            with pytest.raises(InvalidInput) as caught:
+                run(given, directory=here)
+            assert any(line.startswith(problem) for line in caught.value.problems), caught.value.problems
     assert not (here / "ran").exists()
     assert state.names(Model.open(here)) == ["initial"]
 
