@@ -11,9 +11,10 @@ from gitstore.errors import Corrupt, Locked
 from gitstore.first_state import COPIED
 from gitstore.model import Model
 from gitstore.objects import local_config
+from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails
-from tests.support.models import put, refs, take
+from tests.support.models import make, put, refs, take
 from tests.support.processes import start
 
 
@@ -23,13 +24,18 @@ def active(model: Model) -> str:
 
 
 @pytest.fixture
-def chosen(model: Model) -> Model:
+def chosen(tmp_path: Path) -> Model:
     """A model with two saved states, of which `other` is active."""
+    scenes.copy(_chosen, tmp_path)
+    return Model.open(tmp_path / "digits")
+
+
+def _chosen(root: Path) -> None:
+    model = make(root / "digits")
     put(model, "other", {"w": b"w"})
     state.save(model, "other")
     state.save(model, "initial")
     state.use(model, "other")
-    return model
 
 
 def test_no_ref_says_it(chosen: Model, fsck: Fsck) -> None:
@@ -65,21 +71,22 @@ def test_no_fetch_moves_it(chosen: Model, tmp_path: Path, git: Git, run: Run, *,
     assert active(here) == "initial"
 
 
-@pytest.mark.parametrize("name", ["große.zahlen", 'a"b', "a#b;c", "x]", "Dogs", "a=b"])
-def test_of_a_derived_model_with_any_name(model: Model, tmp_path: Path, name: str) -> None:
-    base = take(model, "v1")
-    made = derive.derive(base, name, tmp_path / "derived", state=COPIED).model
-    put(made, name, {"w": b"w"})
-    state.use(made, name)
-    assert (active(made), active(model)) == (name, "initial")
-    assert active_state.chosen(model.repository, f"{name.lower()}x/") is None
-    state_removal.remove(made, [name], force=True)
-    assert active(made) == "initial"
+def test_of_a_derived_model_with_any_name(tmp_path: Path) -> None:
+    base = scenes.snapshot(tmp_path)
+    model = Model.open(base.repository.directory)
+    for name in ("große.zahlen", 'a"b', "a#b;c", "x]", "Dogs", "a=b"):
+        made = derive.derive(base, name, tmp_path / name, state=COPIED).model
+        put(made, name, {"w": b"w"})
+        state.use(made, name)
+        assert (active(made), active(model)) == (name, "initial")
+        assert active_state.chosen(model.repository, f"{name.lower()}x/") is None
+        state_removal.remove(made, [name], force=True)
+        assert active(made) == "initial"
 
 
-def test_the_next_model_of_that_name_begins_anew(model: Model, tmp_path: Path) -> None:
-    base = take(model, "v1")
-    dogs = derive.derive(base, "dogs", tmp_path / "dogs").model
+def test_the_next_model_of_that_name_begins_anew(tmp_path: Path) -> None:
+    dogs, base = scenes.derived(tmp_path), scenes.find(tmp_path)
+    model = Model.open(tmp_path / "digits")
     put(dogs, "tuned", {"w": b"w"})
     state.use(dogs, "tuned")
     state.save(dogs, "tuned")
@@ -90,30 +97,28 @@ def test_the_next_model_of_that_name_begins_anew(model: Model, tmp_path: Path) -
     assert active(derive.derive(base, "dogs", tmp_path / "dogs").model) == "initial"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
+def test_a_hostile_choice_is_refused(chosen: Model, run: Run) -> None:
+    config = chosen.repository.common / "config"
+    sound = config.read_text()
+    for content in (
         "[gitstore]\n\tactiveState = ../../elsewhere\n",
         "[gitstore]\n\tactivestate\n",
         '[gitstore]\n\tACTIVESTATE = ""\n',
         '[GitStore]\n\tactiveState = other\n\tactiveState = "a\\nb"\n',
         "[gitstore]\n\tactiveState = HEAD\n",
         "[gitstore]\n\tactiveState = dogs/initial\n",
-    ],
-)
-def test_a_hostile_choice_is_refused(chosen: Model, run: Run, content: str) -> None:
-    config = chosen.repository.common / "config"
-    config.write_text(f"{config.read_text()}{content}")
-    with pytest.raises(Corrupt) as caught:
-        active(chosen)
-    assert caught.value.message.startswith(f"{config}: gitstore.activeState is ")
-    assert caught.value.hint is not None
-    done = run("snapshot", "v1", cwd=chosen.directory)
-    assert (done.code, done.stderr.count("\n")) == (12, 2)
-    verified = run("verify", "--all", cwd=chosen.directory)
-    assert "gitstore.activeState is " in verified.stdout + verified.stderr
-    assert run("state", "use", "initial", cwd=chosen.directory).code == 0
-    assert active(chosen) == "initial"
+    ):
+        config.write_text(f"{sound}{content}")
+        with pytest.raises(Corrupt) as caught:
+            active(chosen)
+        assert caught.value.message.startswith(f"{config}: gitstore.activeState is ")
+        assert caught.value.hint is not None
+        done = run("snapshot", "v1", cwd=chosen.directory)
+        assert (done.code, done.stderr.count("\n")) == (12, 2)
+        verified = run("verify", "--all", cwd=chosen.directory)
+        assert "gitstore.activeState is " in verified.stdout + verified.stderr
+        assert run("state", "use", "initial", cwd=chosen.directory).code == 0
+        assert active(chosen) == "initial"
 
 
 def test_only_the_repository_s_own_file_counts(chosen: Model, git: Git, tmp_path: Path) -> None:

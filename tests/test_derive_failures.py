@@ -12,9 +12,10 @@ from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.objects import reachable
 from gitstore.objects.repository import Repository
+from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed
 from tests.support.injection import git_under_strace
-from tests.support.models import refs, take
+from tests.support.models import refs
 
 HALF_MADE = {
     "commondir is empty": {"commondir": "", "gitdir": "{place}", "HEAD": "ref: refs/heads/dogs\n"},
@@ -34,9 +35,11 @@ HALF_MADE = {
     ],
 )
 def test_a_git_that_fails_leaves_nothing(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsck: Fsck, fault: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsck: Fsck, fault: str
 ) -> None:
-    base, before = take(model, "v1"), refs(model.directory)
+    base = scenes.snapshot(tmp_path)
+    model = Model.open(base.repository.directory)
+    before = refs(model.directory)
     with monkeypatch.context() as patched:
         shim = git_under_strace(tmp_path / "shim", "read-tree", "-e", fault)
         patched.setenv("PATH", str(shim), prepend=":")
@@ -51,12 +54,9 @@ def test_a_git_that_fails_leaves_nothing(
 
 
 @pytest.mark.parametrize("damage", HALF_MADE)
-def test_a_half_made_worktree_stops_nobody(
-    model: Model, tmp_path: Path, git: Git, run: Run, damage: str
-) -> None:
+def test_a_half_made_worktree_stops_nobody(tmp_path: Path, git: Git, run: Run, damage: str) -> None:
     """gc names it; what only it could have needed is told by its index."""
-    take(model, "v1")
-    take(model, "v2")
+    model = Model.open(scenes.snapshot(tmp_path, "v1", "v2").repository.directory)
     administration = model.directory / ".git" / "worktrees" / "half"
     administration.mkdir(parents=True)
     for name, content in HALF_MADE[damage].items():

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from gitstore import export, snapshot
-from gitstore.errors import Corrupt, GitstoreError
+from gitstore.errors import Corrupt
 from gitstore.model import Model
+from tests.support import scenes
 from tests.support.commands import Git
+from tests.support.failing import fails
 from tests.support.models import noise, picture, put, take, trailers
 
 
@@ -41,19 +43,17 @@ def test_a_name_in_code_that_ends_in_parts_means_nothing_there(model: Model, tmp
     assert (tmp_path / "out" / "code" / "x.parts" / "file").read_text() == "file"
 
 
-def test_an_empty_directory_stays_the_same_directory(model: Model, tmp_path: Path) -> None:
+def test_an_empty_directory_stays_the_same_directory(tmp_path: Path) -> None:
     """A shell that stands in it sees the files."""
     out = tmp_path / "out"
     out.mkdir()
     before = out.stat().st_ino
-    export.export(take(model, "v1"), out)
+    export.export(scenes.snapshot(tmp_path), out)
     assert out.stat().st_ino == before
     assert sorted(path.name for path in out.iterdir()) == ["code", "settings.yaml", "state"]
 
 
-def test_of_an_empty_directory_settings_are_the_last(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_an_empty_directory_settings_are_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where they are, all of it is."""
     order: list[str] = []
     rename = Path.rename
@@ -64,32 +64,23 @@ def test_of_an_empty_directory_settings_are_the_last(
 
     monkeypatch.setattr(Path, "rename", noted)
     (tmp_path / "out").mkdir()
-    export.export(take(model, "v1"), tmp_path / "out")
+    export.export(scenes.snapshot(tmp_path), tmp_path / "out")
     assert order[-1] == "settings.yaml"
 
 
-@pytest.mark.parametrize("kind", ["file", "directory", "dangling link"])
-def test_a_target_that_is_taken(model: Model, tmp_path: Path, kind: str) -> None:
-    target = tmp_path / "out"
-    if kind == "file":
-        target.touch()
-    elif kind == "directory":
-        (target / "sub").mkdir(parents=True)
-    else:
-        target.symlink_to("nowhere")
-    found = take(model, "v1")
+def test_a_target_that_is_taken(tmp_path: Path) -> None:
+    found = scenes.snapshot(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "directory" / "sub").mkdir(parents=True)
+    (tmp_path / "dangling link").symlink_to("nowhere")
     before = picture(tmp_path)
-    with pytest.raises(GitstoreError) as caught:
-        export.export(found, target)
-    assert (caught.value.message, caught.value.hint) == (
-        f"{target} exists already",
-        "export into a new directory",
-    )
+    for name in ("file", "directory", "dangling link"):
+        with fails(f"{tmp_path / name} exists already", hint="export into a new directory"):
+            export.export(found, tmp_path / name)
     assert picture(tmp_path) == before
 
 
-@pytest.mark.parametrize("exists", [False, True])
-def test_a_damaged_object_leaves_the_target_as_it_was(model: Model, tmp_path: Path, *, exists: bool) -> None:
+def test_a_damaged_object_leaves_the_target_as_it_was(model: Model, tmp_path: Path) -> None:
     put(model, "initial", {"large": noise(9_000_000)})
     take(model, "v1")
     (pack,) = (model.repository.common / "objects" / "pack").glob("*.pack")
@@ -97,25 +88,21 @@ def test_a_damaged_object_leaves_the_target_as_it_was(model: Model, tmp_path: Pa
     with pack.open("r+b") as file:
         file.seek(5_000_000)
         file.write(b"damage")
-    out = tmp_path / "out"
-    if exists:
-        out.mkdir()
+    (tmp_path / "empty").mkdir()
     before = picture(tmp_path)
     (found,) = snapshot.below(Model.open(model.directory))
-    with pytest.raises(Corrupt, match=r"^object [0-9a-f]{40} is corrupt: "):
-        export.export(found, out)
-    assert picture(tmp_path) == before
+    for name in ("new", "empty"):
+        with pytest.raises(Corrupt, match=r"^object [0-9a-f]{40} is corrupt: "):
+            export.export(found, tmp_path / name)
+        assert picture(tmp_path) == before
 
 
 @pytest.mark.parametrize(
     ("name", "goal"), [("link", "/etc/passwd"), ("link", "../../outside"), ("sub/link", "../../../outside")]
 )
-def test_a_link_that_leads_out_is_not_written(
-    model: Model, git: Git, tmp_path: Path, name: str, goal: str
-) -> None:
+def test_a_link_that_leads_out_is_not_written(git: Git, tmp_path: Path, name: str, goal: str) -> None:
     """Nobody can take such a snapshot with gitstore; stock git can make one."""
-    here = model.directory
-    take(model, "v1")
+    here = scenes.snapshot(tmp_path).repository.directory
     blob = git("hash-object", "-w", "--stdin", cwd=here, stdin=goal.encode()).strip()
     tree = git("mktree", cwd=here, stdin=f"120000 blob {blob}\t{name.rpartition('/')[2]}\n".encode()).strip()
     if "/" in name:
@@ -133,8 +120,8 @@ def test_a_link_that_leads_out_is_not_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_a_killed_export_left_is_no_obstacle(model: Model, tmp_path: Path) -> None:
-    found = take(model, "v1")
+def test_what_a_killed_export_left_is_no_obstacle(tmp_path: Path) -> None:
+    found = scenes.snapshot(tmp_path)
     target = tmp_path / "out"
     (target / ".export~new-x").mkdir(parents=True)
     (target / ".export~new-x" / "half").touch()

@@ -14,19 +14,29 @@ from gitstore.holdings import WouldLose
 from gitstore.model import Model
 from gitstore.objects.refs import Refs
 from gitstore.removal import Depended
+from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed
 from tests.support.models import picture, put, refs, take
 
 
 @pytest.fixture
-def dogs(model: Model, tmp_path: Path) -> Model:
+def dogs(tmp_path: Path) -> Model:
     """A derived model with a snapshot and two states, all of them saved."""
-    dogs = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    scenes.copy(_dogs, tmp_path)
+    return Model.open(tmp_path / "dogs")
+
+
+@pytest.fixture
+def model(dogs: Model) -> Model:
+    return Model.open(dogs.directory.with_name("digits"))
+
+
+def _dogs(root: Path) -> None:
+    dogs = scenes.derived(root)
     put(dogs, "tuned", {"weights": b"tuned"})
     state.save(dogs, "tuned")
     state.use(dogs, "tuned")
     take(dogs, "v1")
-    return dogs
 
 
 def test_all_of_it_is_gone(model: Model, dogs: Model, run: Run, git: Git, fsck: Fsck) -> None:

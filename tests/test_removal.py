@@ -11,22 +11,36 @@ from gitstore.objects import collect
 from gitstore.objects.refs import RefChanged
 from gitstore.removal import Depended
 from gitstore.snapshot import Snapshot
+from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
-from tests.support.models import noise, picture, put, refs, take
+from tests.support.models import make, noise, picture, put, refs, take
 from tests.test_usage import Counted, holder
 
 
 @pytest.fixture
-def v1(model: Model) -> Snapshot:
-    put(model, "initial", {"base": noise(20_000)})
-    return take(model, "v1")
+def model(tmp_path: Path) -> Model:
+    """digits: v1 with 20 kB of weights, and v2 with 30 kB more."""
+    scenes.copy(_two_snapshots, tmp_path)
+    return Model.open(tmp_path / "digits")
 
 
 @pytest.fixture
-def v2(model: Model, v1: Snapshot) -> Snapshot:
+def v1(model: Model) -> Snapshot:
+    return scenes.find(model.directory.parent, "v1")
+
+
+@pytest.fixture
+def v2(model: Model) -> Snapshot:
+    return scenes.find(model.directory.parent, "v2")
+
+
+def _two_snapshots(root: Path) -> None:
+    model = make(root / "digits")
+    put(model, "initial", {"base": noise(20_000)})
+    take(model, "v1")
     put(model, "initial", {"more": noise(30_000, 1)})
-    return take(model, "v2")
+    take(model, "v2")
 
 
 def test_it_says_what_usage_says(model: Model, v1: Snapshot, v2: Snapshot) -> None:
@@ -46,8 +60,9 @@ def test_several_share_what_they_have_together(model: Model, v1: Snapshot, v2: S
     assert before - Counted.of(model.directory).live == together.exclusive
 
 
-def test_what_gc_leaves_is_not_promised(model: Model, monkeypatch: pytest.MonkeyPatch, fsck: Fsck) -> None:
+def test_what_gc_leaves_is_not_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsck: Fsck) -> None:
     """A large pack that is mostly needed stays as it is."""
+    model = make(tmp_path / "digits")
     monkeypatch.setattr(collect, "LARGE_PACK", 100_000)
     put(model, "initial", {"base": noise(200_000), "small": b"one"})
     v1 = take(model, "v1")

@@ -11,16 +11,27 @@ from gitstore.model import Model
 from gitstore.objects import git as stock
 from gitstore.objects.refs import RefChanged
 from gitstore.snapshot import Snapshot
+from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
-from tests.support.models import git_state, picture, refs, take, trailers
+from tests.support.models import git_state, make, picture, refs, take, trailers
 
 MESSAGE = "First\n\nIt multiplies.\n\n-- \nMore: of it, größer"
 
 
 @pytest.fixture
-def v1(model: Model) -> Snapshot:
-    return take(model, "v1", MESSAGE)
+def v1(tmp_path: Path) -> Snapshot:
+    scenes.copy(_v1, tmp_path)
+    return scenes.find(tmp_path)
+
+
+@pytest.fixture
+def model(v1: Snapshot) -> Model:
+    return Model.open(v1.repository.directory)
+
+
+def _v1(root: Path) -> None:
+    take(make(root / "digits"), "v1", MESSAGE)
 
 
 def sound(found: Snapshot) -> None:
@@ -74,23 +85,20 @@ def test_derived_models_stay_valid(v1: Snapshot, tmp_path: Path, fsck: Fsck) -> 
     fsck(dogs.directory)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
+def test_names_that_cannot_be(tmp_path: Path) -> None:
+    scenes.derived(tmp_path, "v2", "v1")
+    v1 = scenes.find(tmp_path)
+    before = refs(tmp_path / "digits")
+    for name, message in (
         ("v1", "the snapshot v1 exists already, and a snapshot never changes"),
         ("v2", "the snapshot v2 exists already, and a snapshot never changes"),
         ("dogs", "dogs is the name of a derived model, so no snapshot can have it"),
         ("a b", "'a b' cannot be the name of a snapshot: it has a space in it"),
         ("dogs@v9", "'dogs@v9' cannot be the name of a snapshot: it has '@' in it"),
-    ],
-)
-def test_names_that_cannot_be(model: Model, v1: Snapshot, tmp_path: Path, name: str, message: str) -> None:
-    take(model, "v2")
-    derive.derive(v1, "dogs", tmp_path / "dogs")
-    before = refs(model.directory)
-    with fails(message):
-        renaming.rename(v1, name)
-    assert refs(model.directory) == before
+    ):
+        with fails(message):
+            renaming.rename(v1, name)
+    assert refs(tmp_path / "digits") == before
 
 
 def test_a_name_that_somebody_takes_meanwhile(
@@ -135,9 +143,11 @@ def test_a_signature_is_for_the_old_name(signed: Snapshot) -> None:
     sound(found)
 
 
-def test_a_git_that_was_killed_between_the_two_tags_is_finished(model: Model, git: Git, fsck: Fsck) -> None:
+def test_a_git_that_was_killed_between_the_two_tags_is_finished(
+    model: Model, v1: Snapshot, git: Git, fsck: Fsck
+) -> None:
     """Git sets the new ref, and then deletes the old one."""
-    old = take(model, "v1")
+    old = v1
     new = renaming.rename(old, "v2").snapshot
     git("update-ref", old.ref, str(old.oid), cwd=model.directory)
     with pytest.raises(GitstoreError, match=r"^the snapshot v2 exists already"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gitstore import derive, snapshot, state, usage
@@ -18,6 +18,7 @@ from gitstore.usage import Usage
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
+from tests.support.examples import examples
 from tests.support.models import again, make, noise, put, take, write
 
 
@@ -135,8 +136,15 @@ def play(root: Path, actions: list[tuple[str, int]]) -> Model:
     return models[0]
 
 
-@settings(max_examples=10)
+EVERYTHING = [
+    ("weights", 1), ("snapshot", 0), ("code", 2), ("commit", 0), ("save", 3), ("derive", 0), ("branch", 1),
+    ("weights", 1), ("snapshot", 1), ("derive", 1), ("drop", 0), ("snapshot", 2), ("commit", 1), ("drop", 0),
+]  # fmt: skip
+
+
+@settings(max_examples=examples(2))
 @given(ACTIONS)
+@example(EVERYTHING)
 def test_every_byte_is_on_somebody_s_bill(actions: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as root:
         here = play(Path(root), actions).directory

@@ -12,18 +12,24 @@ from gitstore.errors import Corrupt
 from gitstore.gc import Collected
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
+from tests.support import scenes
 from tests.support.commands import Git, Run, fsck
-from tests.support.models import noise, put, refs, take
+from tests.support.models import make, noise, put, refs, take
 
 
 @pytest.fixture
-def here(model: Model) -> Path:
-    """v1 and v2, where v2 alone has 30 kB, and all refs packed."""
+def here(tmp_path: Path) -> Path:
+    """v1 and v2, where v2 alone has 30 kB."""
+    scenes.copy(_two_snapshots, tmp_path)
+    return tmp_path / "digits"
+
+
+def _two_snapshots(root: Path) -> None:
+    model = make(root / "digits")
     put(model, "initial", {"base": noise(20_000)})
     take(model, "v1")
     put(model, "initial", {"more": noise(30_000, 1)})
     take(model, "v2")
-    return model.directory
 
 
 def collected(here: Path, *, prune_vanished: bool = False) -> Collected:
@@ -132,13 +138,13 @@ def test_rm_does_not_promise_what_a_vanished_ref_keeps(here: Path, git: Git) -> 
     assert collected(here).freed < 5000
 
 
-@pytest.mark.parametrize("content", [b"", b"junk\n", bytes(41)], ids=["empty", "junk", "zeros"])
-def test_a_ref_that_is_damaged_stops_gc(here: Path, content: bytes) -> None:
+def test_a_ref_that_is_damaged_stops_gc(here: Path) -> None:
     """git leaves it out when it lists what is needed, with a warning alone."""
     path = here / ".git" / "refs" / "tags" / "v2"
     assert path.exists()
-    path.write_bytes(content)
     before = sorted(os.listdir(here / ".git/objects/pack"))
-    with pytest.raises(Corrupt, match="refs/tags/v2"):
-        collected(here)
-    assert sorted(os.listdir(here / ".git/objects/pack")) == before
+    for content in (b"", b"junk\n", bytes(41)):
+        path.write_bytes(content)
+        with pytest.raises(Corrupt, match="refs/tags/v2"):
+            collected(here)
+        assert sorted(os.listdir(here / ".git/objects/pack")) == before
