@@ -18,6 +18,7 @@ from gitstore.objects.stat_cache import file_clock
 from gitstore.run import cache_check
 from gitstore.run.cache import Cache, CacheUse, Entry, Item
 from gitstore.snapshot import Snapshot
+from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, take, user_cache
 
@@ -52,12 +53,32 @@ class Model:
 
 
 @pytest.fixture
-def found(model: Model) -> Snapshot:
+def found(tmp_path: Path) -> Snapshot:
     """A snapshot with a file of parts, a directory and an executable."""
+    scenes.copy(_with_parts, tmp_path)
+    return scenes.find(tmp_path)
+
+
+def _with_parts(root: Path) -> None:
+    model = make(root / "digits")
     put(model, "initial", {"big": noise(5 << 20), "deep/small": b"weights"})
     (model.directory / "code" / "tool").write_text("#!/bin/sh\n")
     (model.directory / "code" / "tool").chmod(0o755)
-    return take(model, "v1")
+    take(model, "v1")
+
+
+def _of_three_weights(root: Path) -> None:
+    model = make(root / "digits")
+    for number in range(3):
+        put(model, "initial", {"w": noise(100_000, number)})
+        take(model, f"v{number}")
+
+
+def _counting(root: Path) -> None:
+    model = make(root / "digits")
+    (model.directory / "code" / "model.py").write_text(COUNTS)
+    put(model, "initial", {"weights": b"weights"})
+    take(model, "v1")
 
 
 @pytest.fixture
@@ -196,11 +217,12 @@ def test_what_a_kill_left_is_swept(cache: Cache, found: Snapshot) -> None:
 
 
 class TestTheLimit:
-    def test_what_was_used_least_recently_goes(self, model: Model, cache: Cache) -> None:
-        taken = []
-        for number in range(3):
-            put(model, "initial", {"w": noise(100_000, number)})
-            taken.append(take(model, f"v{number}"))
+    @pytest.fixture
+    def taken(self, tmp_path: Path) -> list[Snapshot]:
+        scenes.copy(_of_three_weights, tmp_path)
+        return [scenes.find(tmp_path, f"v{number}") for number in range(3)]
+
+    def test_what_was_used_least_recently_goes(self, taken: list[Snapshot], cache: Cache) -> None:
         kept = replace(cache, limit=250_000)
         first = state(kept, taken[0])
         second = state(kept, taken[1])
@@ -208,11 +230,8 @@ class TestTheLimit:
         state(kept, taken[2])
         assert (first.exists(), second.exists()) == (True, False)
 
-    def test_what_is_in_use_stays_and_so_does_the_newest(self, model: Model, cache: Cache) -> None:
-        put(model, "initial", {"w": noise(100_000)})
-        one = take(model, "v1")
-        put(model, "initial", {"w": noise(100_000, 1)})
-        other = take(model, "v2")
+    def test_what_is_in_use_stays_and_so_does_the_newest(self, taken: list[Snapshot], cache: Cache) -> None:
+        one, other, _ = taken
         small = replace(cache, limit=1)
         with ExitStack() as stack:
             first = stack.enter_context(small.state(one.repository, one.state))
@@ -231,7 +250,7 @@ class TestTheLimit:
 
 def test_use_and_clear(cache: Cache, found: Snapshot, tmp_path: Path) -> None:
     sizes = [orphans.size(state(cache, found)), orphans.size(code(cache, found))]
-    strange = take(make(tmp_path / "strange"), "v1")
+    strange = scenes.snapshot(tmp_path / "strange")
     more = orphans.size(state(cache, strange))
     assert cache.use(found.repository) == CacheUse(sum(sizes), sum(sizes) + more)
     promised = cache.clear(dry_run=True)
@@ -266,11 +285,9 @@ class TestChecking:
 
 class TestCommands:
     @pytest.fixture
-    def here(self, model: Model) -> Path:
-        (model.directory / "code" / "model.py").write_text(COUNTS)
-        put(model, "initial", {"weights": b"weights"})
-        take(model, "v1")
-        return model.directory
+    def here(self, tmp_path: Path) -> Path:
+        scenes.copy(_counting, tmp_path)
+        return tmp_path / "digits"
 
     def test_a_model_that_writes_beside_its_weights_gives_the_same_answer(self, here: Path, run: Run) -> None:
         answers = [run("evaluate", "v1", "-p", "values=[1]", cwd=here).stdout for _ in range(3)]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.model import Model
+from tests.support import scenes
 from tests.support.commands import Fsck, Git, Outcome, Run, bytes_hidden, parsed, said
-from tests.support.models import put, take
+from tests.support.models import put
 
 
 @pytest.fixture
@@ -18,9 +19,8 @@ def here(model: Model) -> Path:
 
 
 @pytest.fixture
-def v1(model: Model) -> Path:
-    take(model, "v1", "First\n\nIt multiplies.")
-    return model.directory
+def v1(tmp_path: Path) -> Path:
+    return scenes.snapshot(tmp_path).repository.directory
 
 
 class TestDerive:
