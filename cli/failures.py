@@ -8,7 +8,6 @@ stdout stays data. With --json, the last line of stderr is an object, whatever w
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +98,8 @@ def of_lost_output(lost: streams.OutputLost) -> Failure:
 
 def of_bug() -> Failure:
     """The exception that is being handled, which nobody expected."""
+    import traceback
+
     text = traceback.format_exc()
     message = (
         f"gitstore {__version__} failed in a way it should not. Please report the lines above,"

@@ -7,13 +7,16 @@ there is neither.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitstore.cli import output, streams, terminal
+
+if TYPE_CHECKING:
+    import subprocess
 
 _NOT_STARTED = (126, 127)
 
@@ -44,6 +47,8 @@ def paged(directory: Path) -> Iterator[None]:
         return
     # What git sets for its pagers: leave if it fits on the screen, show colours, do not clear the screen.
     variables = {"LESS": "FRX", "LV": "-c"} | os.environ
+    import subprocess
+
     pager = subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, env=variables)
     terminal_stdout, sys.stdout = sys.stdout, streams.data(_descriptor(pager))
     terminal.show_paged(paged=True)

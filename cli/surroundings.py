@@ -32,7 +32,7 @@ GIT_LOCAL_VARIABLES = (
 
 # What says which index uv asks, and how. No other UV_* reaches it: some name files and projects of the
 # current directory, others change the result, which is to be the same for everybody.
-_UV_INDEX = re.compile(
+_UV_INDEX = (
     r"UV_(DEFAULT_INDEX|INDEX(_.+)?|EXTRA_INDEX_URL|NO_INDEX|FIND_LINKS|CONFIG_FILE|NO_CONFIG|CACHE_DIR|NO_CACHE"
     r"|OFFLINE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|KEYRING_PROVIDER|CREDENTIALS_DIR|HTTP_.+|REQUEST_TIMEOUT"
     r"|CONCURRENT_.+|EXCLUDE_NEWER|PRERELEASE|LOCK_TIMEOUT)"
@@ -61,7 +61,7 @@ def for_uv() -> dict[str, str]:
     uv runs in another directory than we do, so paths become absolute.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
-    own |= {name: value for name, value in os.environ.items() if _UV_INDEX.fullmatch(name)}
+    own |= {name: value for name, value in os.environ.items() if re.fullmatch(_UV_INDEX, name)}
     for name in _UV_PATHS:
         if own.get(name):
             own[name] = str(Path(own[name]).absolute())

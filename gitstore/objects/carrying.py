@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from gitstore.objects.cores import core_count
 from gitstore.objects.pack import Packed
 from gitstore.objects.pack_writer import PackWriter
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _IN_FLIGHT = 64 * 1024 * 1024
 """Bytes of entries that may wait for their turn: what bounds memory, together with the largest."""
@@ -30,6 +33,8 @@ def carry_over(entries: Iterable[Packed], writer: PackWriter) -> None:
         for packed in entries:
             writer.append(packed.oid, packed.pack.checked_entry(packed.position))
         return
+    from concurrent.futures import ThreadPoolExecutor  # late: who only reads needs none
+
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-carry") as pool:
         waiting: deque[tuple[Packed, Future[bytes]]] = deque()
         in_flight = 0

@@ -7,13 +7,16 @@ next write to each of them shows. tmpfs has no disk, and never shows such a writ
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import tempfile
 import time
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ctypes
 
 _WRITE = 2
 _WRITE_AND_WAIT = 7  # SYNC_FILE_RANGE_WRITE_AND_WAIT: waits for what is being written, too
@@ -70,11 +73,15 @@ def _probe(scratch: Path) -> bool:
 
 @cache
 def _libc() -> ctypes.CDLL:
+    import ctypes  # only here and below: few commands need it, and it takes a while
+
     return ctypes.CDLL(None, use_errno=True)
 
 
 def _sync_range(descriptor: int, flags: int) -> bool:
     """sync_file_range(2) on a whole file; False if the system has no such thing."""
+    import ctypes
+
     call = getattr(_libc(), "sync_file_range", None)
     if call is None:
         return False
@@ -83,6 +90,8 @@ def _sync_range(descriptor: int, flags: int) -> bool:
 
 def _kind(descriptor: int) -> int | None:
     """The kind of file system that an open file is on: f_type, the first field that fstatfs(2) gives."""
+    import ctypes
+
     call = getattr(_libc(), "fstatfs", None)
     answer = (ctypes.c_long * 64)()
     if call is None or call(descriptor, answer) != 0:

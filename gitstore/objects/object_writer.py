@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gitstore.errors import Corrupt
 from gitstore.objects import limits, stored
@@ -21,6 +20,9 @@ from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_format import entry_header
 from gitstore.objects.pack_writer import PackWriter, Written
 from gitstore.objects.sources import FileChanged
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _IN_FLIGHT = 64 * 1024 * 1024
 """Bytes of content that may wait for a core or for their turn in the pack: what bounds memory."""
@@ -57,6 +59,8 @@ class ObjectHasher:
         self.database = database
         self._waiting: deque[_Waiting] = deque()
         self._in_flight = 0
+        from concurrent.futures import ThreadPoolExecutor  # late: who only reads needs none
+
         self._pool = ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-objects")
 
     def has(self, oid: Oid, size: int | None = None) -> bool:  # noqa: ARG002 - a writer looks

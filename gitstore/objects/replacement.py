@@ -7,7 +7,6 @@ puts it back.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import re
@@ -180,6 +179,8 @@ def exchange(one: Path, other: Path) -> bool:
 
 def _rename(one: Path, other: Path, flags: int) -> bool:
     """renameat2(2); False if the system does not have that, or not with these flags."""
+    import ctypes
+
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         return False
