@@ -62,6 +62,7 @@ def test_packed_refs_that_are_cut_to_nothing(here: Path, git: Git, run: Run) -> 
     assert refs(here) == before
     assert states(here) == ["v1", "v2"]
     assert collected(here).vanished == []
+    git("pack-refs", "--all", cwd=here)  # git 2.50 and later warn of an empty file
     fsck(here)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from gitstore.objects import lock
 
 # The user's hooks are for the user's git commands; what git does on our behalf must not depend on them.
 # Hooks in the configuration (git 2.54) have no path: git 2.55 disables those of an event by its name, and
-# git 2.54 only one by one.
+# git 2.54 only one by one, for which see `without_hooks`.
 _EVENTS = (
     "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-checkout", "post-index-change",
     "reference-transaction", "pre-auto-gc",
@@ -180,6 +180,14 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Return what git's environment is: ours, without what would lead git elsewhere, and `variables`."""
     inherited = {name: value for name, value in os.environ.items() if name not in _UNSET}
     return inherited | _VARIABLES | dict(variables)
+
+
+def without_hooks(keys: Iterable[str]) -> list[str]:
+    """Options that disable each hook among the keys of a configuration by its name, as git 2.54 wants it."""
+    names = {key.split(".", 1)[1].rpartition(".")[0] for key in keys if key.startswith("hook.")}
+    # A "=" would end the key.
+    named = [name for name in sorted(names) if name and "=" not in name]
+    return [word for name in named for word in ("-c", f"hook.{name}.enabled=false")]
 
 
 def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> str:

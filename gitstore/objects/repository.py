@@ -118,13 +118,17 @@ class Repository:
 
     def git(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
         """Run stock git here, without hooks. Raises `git.GitFailed`."""
-        return git.run(
-            *arguments, cwd=self.directory, stdin=stdin, variables=self.variables | dict(variables or {})
-        )
+        everything = self.variables | dict(variables or {})
+        return git.run(*self.without_hooks, *arguments, cwd=self.directory, stdin=stdin, variables=everything)
 
     def attempt(self, *arguments: str) -> Ended:
         """Run stock git here like `git`, for which an exit code other than 0 is an answer."""
-        return git.attempt(*arguments, cwd=self.directory, variables=self.variables)
+        return git.attempt(*self.without_hooks, *arguments, cwd=self.directory, variables=self.variables)
+
+    @cached_property
+    def without_hooks(self) -> list[str]:
+        """Options with which git runs no hook that the configuration names; libgit2 says which there are."""
+        return git.without_hooks(entry.name for entry in self._pygit2.config)
 
     @cached_property
     def variables(self) -> dict[str, str]:

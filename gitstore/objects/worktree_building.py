@@ -126,7 +126,8 @@ def _check_out(
     complete: Callable[[Path], None],
 ) -> None:
     """Have git write the files of a commit, and its index. A sparse checkout leaves nothing out here."""
-    here = ("-c", "core.sparseCheckout=false", f"--git-dir={administration}", f"--work-tree={directory}")
+    here = (*repository.without_hooks, "-c", "core.sparseCheckout=false", f"--git-dir={administration}",
+            f"--work-tree={directory}")  # fmt: skip
     git.run(*here, "read-tree", "--reset", "-u", str(commit), cwd=directory)
     complete(directory)
     # What was completed has new times; a file that git would not commit as it is there is no reason to fail.

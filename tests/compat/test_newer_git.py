@@ -10,6 +10,7 @@ import pytest
 
 from gitstore import derive, reference
 from gitstore.model import Model
+from gitstore.objects.repository import Repository
 from tests.support.commands import Fsck, Run, git, said
 from tests.support.models import again, noise, put, take, write
 
@@ -240,3 +241,14 @@ def test_fsck_is_silent_after_every_writing_command(
     model: Model, tmp_path: Path, run: Run, fsck: Fsck
 ) -> None:
     every_writing_command(model, tmp_path, fsck, run)
+
+
+def test_hooks_in_the_configuration_are_disabled_by_name(repository: Repository) -> None:
+    """For git 2.54, which has no switch for all of them; nothing is asked for without such hooks."""
+    assert repository.without_hooks == []
+    repository.git("config", "hook.My own.hook.command", "false")
+    repository.git("config", "hook.My own.hook.event", "reference-transaction")
+    repository.git("config", "hook.jobs", "2")
+    fresh = Repository(repository.git_directory)
+    assert fresh.without_hooks == ["-c", "hook.My own.hook.enabled=false"]
+    assert fresh.git("config", "hook.My own.hook.enabled") == b"false\n"
