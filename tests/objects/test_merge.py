@@ -4,7 +4,6 @@ import errno
 import math
 import os
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from gitstore.objects.repository import Repository
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.packs import add_blobs, pack_names, write_pack
+from tests.support.spawning import stand_ins
 
 WRITES, ROUNDS = 64, 8
 
@@ -192,7 +192,7 @@ def test_a_crash_at_any_step_loses_nothing(repository: Repository, step: str) ->
         merge.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         Repository(Path({str(repository.common)!r})).maintain()
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    done = subprocess.run([stand_ins() / "python", "-Pc", textwrap.dedent(script)], check=False)
     assert done.returncode == -9
     assert readable(repository, *contents)
     fsck(repository)
@@ -227,7 +227,7 @@ def test_many_write_merge_and_read_at_once(repository: Repository) -> None:
             for content in [*mine, b"same %d" % number]:
                 assert repository.objects.read(Oid.of(Kind.BLOB, content)) == (Kind.BLOB, content)
     """
-    command = [sys.executable, "-c", textwrap.dedent(script)]
+    command = [stand_ins() / "python", "-Pc", textwrap.dedent(script)]
     root = Path(__file__).parents[2]
     started = [
         subprocess.Popen([*command, str(n)], cwd=root, stderr=subprocess.PIPE, text=True) for n in range(3)

@@ -6,7 +6,7 @@ Made of what Python has built in, without `site`, because this is what each star
 import marshal
 import posix
 import sys
-from _signal import SIG_DFL, SIGHUP, SIGINT, SIGTERM, signal  # type: ignore[import-not-found]
+from _signal import SIG_DFL, SIGHUP, SIGINT, SIGKILL, SIGTERM, signal  # type: ignore[import-not-found]
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socket
 
 directory, _, name = sys.argv[0].rpartition("/")
@@ -45,6 +45,7 @@ for number in (SIGHUP, SIGINT, SIGTERM):
     signal(number, lambda number, _: posix.kill(process, number))
 code = int(server.recv(32) or 255)
 if code < 0:
-    signal(-code, SIG_DFL)
+    if -code != SIGKILL:
+        signal(-code, SIG_DFL)
     posix.kill(posix.getpid(), -code)
 posix._exit(code)
