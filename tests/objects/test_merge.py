@@ -227,7 +227,7 @@ def test_many_write_merge_and_read_at_once(repository: Repository) -> None:
             for content in [*mine, b"same %d" % number]:
                 assert repository.objects.read(Oid.of(Kind.BLOB, content)) == (Kind.BLOB, content)
     """
-    command = [stand_ins() / "python", "-Pc", textwrap.dedent(script)]
+    command = [str(stand_ins() / "python"), "-Pc", textwrap.dedent(script)]
     root = Path(__file__).parents[2]
     started = [
         subprocess.Popen([*command, str(n)], cwd=root, stderr=subprocess.PIPE, text=True) for n in range(3)
