@@ -15,7 +15,7 @@ from gitstore.cli.main import main
 from gitstore.model import Model
 from gitstore.objects.repository import Repository
 from gitstore.run import process
-from tests.support import commands, models, real_home, spawning, workers
+from tests.support import commands, models, real_home, scenes, spawning, workers
 
 GIT_CONFIG = """\
 [user]
@@ -152,7 +152,12 @@ def quick_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     """A new repository in `tmp_path`/repository, on the unborn branch main."""
-    return Repository.create(tmp_path / "repository")
+    scenes.copy(_new_repository, tmp_path)
+    return Repository(tmp_path / "repository" / ".git", tmp_path / "repository")
+
+
+def _new_repository(root: Path) -> None:
+    Repository.create(root / "repository")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.objects.parts import LARGE
 from gitstore.state import NoSuchState
+from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.models import git_state, make, noise, picture, put, take, trailers
 from tests.support.packs import pack_names
@@ -214,17 +215,18 @@ class TestWhereItComesFrom:
 
 class TestWhatItLeavesAlone:
     @pytest.fixture(params=["working copy", "linked worktree", "derived worktree"])
-    def place(self, request: pytest.FixtureRequest, model: Model, git: Git, tmp_path: Path) -> Model:
+    def place(self, request: pytest.FixtureRequest, git: Git, tmp_path: Path) -> Model:
+        if request.param == "derived worktree":
+            dogs = scenes.derived(tmp_path, "v0")
+            state.materialise(dogs, "initial")
+            return dogs
+        model = make(tmp_path / "digits")
         if request.param == "working copy":
             return model
         linked = tmp_path / "linked copy"
-        if request.param == "linked worktree":
-            git("worktree", "add", "--quiet", "-b", "side", str(linked), cwd=model.directory)
-            put(Model.open(linked), "initial", {"w": b"w"})
-            return Model.open(linked)
-        dogs = derive.derive(take(model, "v0"), "dogs", linked).model
-        state.materialise(dogs, "initial")
-        return dogs
+        git("worktree", "add", "--quiet", "-b", "side", str(linked), cwd=model.directory)
+        put(Model.open(linked), "initial", {"w": b"w"})
+        return Model.open(linked)
 
     def test_index_branch_and_files(self, place: Model, git: Git, fsck: Fsck) -> None:
         if not place.prefix:

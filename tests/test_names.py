@@ -17,41 +17,41 @@ def test_good_names(name: str) -> None:
     assert name_problem(name) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    [
-        ("", "is empty"),
-        ("x" * 101, "is longer than 100 characters"),
-        ("数" * 81, "is longer than 240 bytes"),
-        ("my model", "has a space in it"),
-        ("a\tb", "has a space in it"),
-        ("a\n", "has a space in it"),
-        ("a\u00a0b", "has a space in it"),
-        ("a\x00b", "has an invisible character in it"),
-        ("a\x7f", "has an invisible character in it"),
-        ("a\u200bb", "has an invisible character in it"),
-        ("\u202eb", "has an invisible character in it"),
-        ("a\ud800", "has an invisible character in it"),
-        ("a/b", "has '/' in it"),
-        ("a@b", "has '@' in it"),
-        ("@", "has '@' in it"),
-        ("a:b", "has ':' in it"),
-        ("a\\b", "has '\\\\' in it"),
-        ("a~1", "has '~' in it"),
-        ("gro\u0308\u00dfe", "is not in Unicode's composed form (NFC)"),
-        ("-rf", "starts with '-'"),
-        (".git", "starts with '.'"),
-        ("..", "starts with '.'"),
-        ("a.", "ends with '.'"),
-        ("a.lock", "ends with '.lock'"),
-        ("a..b", "has '..' in it"),
-        ("HEAD", "is a name that git keeps for itself"),
-        ("head", "is a name that git keeps for itself"),
-        ("0123456789abcdef" * 2 + "01234567", "looks like an object id"),
-    ],
-)
-def test_bad_names(name: str, problem: str) -> None:
-    assert name_problem(name) == problem
+BAD_NAMES: list[tuple[str, str]] = [
+    ("", "is empty"),
+    ("x" * 101, "is longer than 100 characters"),
+    ("数" * 81, "is longer than 240 bytes"),
+    ("my model", "has a space in it"),
+    ("a\tb", "has a space in it"),
+    ("a\n", "has a space in it"),
+    ("a\u00a0b", "has a space in it"),
+    ("a\x00b", "has an invisible character in it"),
+    ("a\x7f", "has an invisible character in it"),
+    ("a\u200bb", "has an invisible character in it"),
+    ("\u202eb", "has an invisible character in it"),
+    ("a\ud800", "has an invisible character in it"),
+    ("a/b", "has '/' in it"),
+    ("a@b", "has '@' in it"),
+    ("@", "has '@' in it"),
+    ("a:b", "has ':' in it"),
+    ("a\\b", "has '\\\\' in it"),
+    ("a~1", "has '~' in it"),
+    ("gro\u0308\u00dfe", "is not in Unicode's composed form (NFC)"),
+    ("-rf", "starts with '-'"),
+    (".git", "starts with '.'"),
+    ("..", "starts with '.'"),
+    ("a.", "ends with '.'"),
+    ("a.lock", "ends with '.lock'"),
+    ("a..b", "has '..' in it"),
+    ("HEAD", "is a name that git keeps for itself"),
+    ("head", "is a name that git keeps for itself"),
+    ("0123456789abcdef" * 2 + "01234567", "looks like an object id"),
+]
+
+
+def test_bad_names() -> None:
+    found = [name_problem(name) for name, _ in BAD_NAMES]
+    assert found == [problem for _, problem in BAD_NAMES]
 
 
 @settings(max_examples=25, deadline=None)
@@ -61,15 +61,15 @@ def test_git_takes_what_we_take(name: str) -> None:
         subprocess.run(["git", "check-ref-format", f"refs/tags/{name}"], check=True)
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a b", "'a b'"),
-        ("it's", '"it\'s"'),
-        ("a\n\x1b[31m", "'a\\n\\x1b[31m'"),
-        ("x" * 60, "'" + "x" * 60 + "'"),
-        ("x" * 61, "'" + "x" * 59 + "…'"),
-    ],
-)
-def test_quoted_is_one_harmless_line(text: str, shown: str) -> None:
-    assert quoted(text) == shown
+QUOTED: list[tuple[str, str]] = [
+    ("a b", "'a b'"),
+    ("it's", '"it\'s"'),
+    ("a\n\x1b[31m", "'a\\n\\x1b[31m'"),
+    ("x" * 60, "'" + "x" * 60 + "'"),
+    ("x" * 61, "'" + "x" * 59 + "…'"),
+]
+
+
+def test_quoted_is_one_harmless_line() -> None:
+    found = [quoted(text) for text, _ in QUOTED]
+    assert found == [shown for _, shown in QUOTED]

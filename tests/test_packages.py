@@ -91,40 +91,40 @@ def test_pins_are_what_is_not_a_comment_or_a_hash() -> None:
     assert packages.pins(LOCK) == ["alpha==1.0 ; sys_platform == 'linux'", "beta==2.0"]
 
 
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        (
-            "error: No solution found when resolving dependencies\n"
-            "  cause: Because there is no version of alpha==9 and you require alpha==9, we can conclude that"
-            " your requirements are unsatisfiable.\n\nhint: read this\n      and that\n",
-            "there is no version of alpha==9 and you require alpha==9",
-        ),
-        (
-            "  × No solution found when resolving dependencies:\n"
-            "  ╰─▶ Because alpha was not found in the package registry and you require\n"
-            "      alpha==1.0, we can conclude that your requirements are unsatisfiable.\n",
-            "alpha was not found in the package registry and you require alpha==1.0",
-        ),
-        (
-            "warning: something else\n"
-            "error: Request failed after 3 retries\n"
-            "  Caused by: Failed to fetch: `http://127.0.0.1:9/alpha/`\n"
-            "  Caused by: error sending request\n"
-            "  Caused by: Connection refused (os error 111)\n",
-            "Request failed after 3 retries: Failed to fetch: `http://127.0.0.1:9/alpha/`:"
-            " Connection refused (os error 111)",
-        ),
-        (
-            "error: Failed to parse: uv.toml\n  cause: line 1\n    |\n  1 | [\n",
-            "Failed to parse: uv.toml: line 1 | 1 | [",
-        ),
-        ("", ""),
-        ("a panic\n of its own\n", "a panic of its own"),
-    ],
-)  # fmt: skip
-def test_the_cause_of_a_failure_is_one_line(said: str, told: str) -> None:
-    assert cause(said) == told
+CAUSES: list[tuple[str, str]] = [
+    (
+        "error: No solution found when resolving dependencies\n"
+        "  cause: Because there is no version of alpha==9 and you require alpha==9, we can conclude that"
+        " your requirements are unsatisfiable.\n\nhint: read this\n      and that\n",
+        "there is no version of alpha==9 and you require alpha==9",
+    ),
+    (
+        "  × No solution found when resolving dependencies:\n"
+        "  ╰─▶ Because alpha was not found in the package registry and you require\n"
+        "      alpha==1.0, we can conclude that your requirements are unsatisfiable.\n",
+        "alpha was not found in the package registry and you require alpha==1.0",
+    ),
+    (
+        "warning: something else\n"
+        "error: Request failed after 3 retries\n"
+        "  Caused by: Failed to fetch: `http://127.0.0.1:9/alpha/`\n"
+        "  Caused by: error sending request\n"
+        "  Caused by: Connection refused (os error 111)\n",
+        "Request failed after 3 retries: Failed to fetch: `http://127.0.0.1:9/alpha/`:"
+        " Connection refused (os error 111)",
+    ),
+    (
+        "error: Failed to parse: uv.toml\n  cause: line 1\n    |\n  1 | [\n",
+        "Failed to parse: uv.toml: line 1 | 1 | [",
+    ),
+    ("", ""),
+    ("a panic\n of its own\n", "a panic of its own"),
+]
+
+
+def test_the_cause_of_a_failure_is_one_line() -> None:
+    found = [cause(said) for said, _ in CAUSES]
+    assert found == [told for _, told in CAUSES]
 
 
 @pytest.mark.parametrize("example", examples.names())

@@ -166,10 +166,11 @@ def test_the_bytes_of_packs_are_those_that_stock_git_counts(repository: Reposito
 
 
 def test_stock_git_can_write_what_we_read(repository: Repository, directory: Path, tmp_path: Path) -> None:
-    make(repository.directory, FILES)
+    contents = FILES | {b"model.safetensors": WEIGHTS[: LARGE + 1]}
+    make(repository.directory, contents)
     git("add", ".", cwd=repository.directory)
     git("commit", "--quiet", "-m", "plain", cwd=repository.directory)
-    assert files_of(repository, "HEAD", tmp_path / "out") == FILES
+    assert files_of(repository, "HEAD", tmp_path / "out") == contents
     root = repository.commit(Oid.parse(git("rev-parse", "HEAD", cwd=repository.directory).strip())).tree
     listed = stored.files(repository.objects, root, joined=True)
     assert {str(file.path) for file in listed} == {

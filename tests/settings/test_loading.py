@@ -74,86 +74,85 @@ description: again
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", "settings.yaml:1: is empty; write at least the model's name, like name: digits"),
-        ("# nothing", "settings.yaml:1: is empty; write at least the model's name, like name: digits"),
-        ("name:", "settings.yaml:1: name: has no value; it must be text"),
-        ("name: [x]", "settings.yaml:1: name: is a list; it must be text"),
-        ("name: 7", 'settings.yaml:1: name: is the number 7; put it in quotes: "7"'),
-        ("name: true", 'settings.yaml:1: name: is the boolean true; put it in quotes: "true"'),
-        (
-            "name: my model",
-            "settings.yaml:1: name: 'my model' has a space in it;"
-            " a name is one word, like digits or digits-v2",
-        ),
-        (
-            "- name",
-            "settings.yaml:1: is a list; it must be a mapping of the keys name, description, code,"
-            " filesystem_size, types, max_durations, packages, default_launchers, based_on",
-        ),
-        ('"na\\nme": x\nname: y', "settings.yaml:1: 'na\\nme': there is no such key; did you mean name?"),
-        ("name: x\ntypes: &a {}", "settings.yaml:2: the anchor &a is not allowed; remove it"),
-    ],
-)
-def test_one_problem(text: str, problem: str) -> None:
-    assert problems_of(text) == [problem]
+PROBLEMS: list[tuple[str, str]] = [
+    ("", "settings.yaml:1: is empty; write at least the model's name, like name: digits"),
+    ("# nothing", "settings.yaml:1: is empty; write at least the model's name, like name: digits"),
+    ("name:", "settings.yaml:1: name: has no value; it must be text"),
+    ("name: [x]", "settings.yaml:1: name: is a list; it must be text"),
+    ("name: 7", 'settings.yaml:1: name: is the number 7; put it in quotes: "7"'),
+    ("name: true", 'settings.yaml:1: name: is the boolean true; put it in quotes: "true"'),
+    (
+        "name: my model",
+        "settings.yaml:1: name: 'my model' has a space in it; a name is one word, like digits or digits-v2",
+    ),
+    (
+        "- name",
+        "settings.yaml:1: is a list; it must be a mapping of the keys name, description, code,"
+        " filesystem_size, types, max_durations, packages, default_launchers, based_on",
+    ),
+    ('"na\\nme": x\nname: y', "settings.yaml:1: 'na\\nme': there is no such key; did you mean name?"),
+    ("name: x\ntypes: &a {}", "settings.yaml:2: the anchor &a is not allowed; remove it"),
+]
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ('description: "\\e[31m"', "description: '\\x1b[31m' has a control character in it"),
-        ("types:", "types: has no value; it must be a mapping of the keys create_state, train, evaluate"),
-        ("types: {train: }", "types.train: has no value; it must be a list, like [] or [first, second]"),
-        (
-            "zzz: 1",
-            "zzz: there is no such key; allowed are name, description, code, filesystem_size, types,"
-            " max_durations, packages, default_launchers, based_on",
-        ),
-        ("filesystem_size: 0", "filesystem_size: is 0B; it must be at least 1B"),
-        ("filesystem_size: [1]", "filesystem_size: is a list; it must be a size, like 32MiB"),
-        ("filesystem_size: 1.5", "filesystem_size: '1.5' is not a whole number of bytes; use a smaller unit"),
-        ("max_durations: {train: }", "max_durations.train: has no value; it must be a duration, like 60s"),
-        ("max_durations: {train: 0s}", "max_durations.train: is 0s; it must be more than 0s"),
-        ("max_durations: {trian: 1s}", "max_durations.trian: there is no such key; did you mean train?"),
-        (
-            "packages: {requirements: [a, a==1]}",
-            "packages.requirements[0]: 'a' is not an exact pin like numpy==2.4.6",
-        ),
-        (
-            "packages: {python: '2.7'}",
-            'packages.python: \'2.7\' is not a version of Python like "3.11" or "3.11.7"',
-        ),
-        (
-            "default_launchers: {train: {cpus: 0.1}}",
-            "default_launchers.train.cpus: is 0.1; it must be at least 0.125",
-        ),
-        (
-            "default_launchers: {train: {cpus: two}}",
-            "default_launchers.train.cpus: is the text 'two'; it must be a number",
-        ),
-        (
-            "default_launchers: {train: {memory: 64MiB}}",
-            "default_launchers.train.memory: is 64MiB; it must be at least 128MiB",
-        ),
-        (
-            "default_launchers: {train: {engine: rya}}",
-            "default_launchers.train.engine: 'rya' is not known; did you mean ray?",
-        ),
-        (
-            "default_launchers: {train: {gpus: {count: 1.5}}}",
-            "default_launchers.train.gpus.count: is the number 1.5; it must be a whole number",
-        ),
-        (
-            "default_launchers: {train: {gpus: {count: true}}}",
-            "default_launchers.train.gpus.count: is the boolean true; it must be a whole number",
-        ),
-    ],
-)
-def test_one_problem_below_a_name(text: str, problem: str) -> None:
-    assert problem_of(text) == problem
+def test_one_problem() -> None:
+    found = [problems_of(text) for text, _ in PROBLEMS]
+    assert found == [[problem] for _, problem in PROBLEMS]
+
+
+PROBLEMS_BELOW_A_NAME: list[tuple[str, str]] = [
+    ('description: "\\e[31m"', "description: '\\x1b[31m' has a control character in it"),
+    ("types:", "types: has no value; it must be a mapping of the keys create_state, train, evaluate"),
+    ("types: {train: }", "types.train: has no value; it must be a list, like [] or [first, second]"),
+    (
+        "zzz: 1",
+        "zzz: there is no such key; allowed are name, description, code, filesystem_size, types,"
+        " max_durations, packages, default_launchers, based_on",
+    ),
+    ("filesystem_size: 0", "filesystem_size: is 0B; it must be at least 1B"),
+    ("filesystem_size: [1]", "filesystem_size: is a list; it must be a size, like 32MiB"),
+    ("filesystem_size: 1.5", "filesystem_size: '1.5' is not a whole number of bytes; use a smaller unit"),
+    ("max_durations: {train: }", "max_durations.train: has no value; it must be a duration, like 60s"),
+    ("max_durations: {train: 0s}", "max_durations.train: is 0s; it must be more than 0s"),
+    ("max_durations: {trian: 1s}", "max_durations.trian: there is no such key; did you mean train?"),
+    (
+        "packages: {requirements: [a, a==1]}",
+        "packages.requirements[0]: 'a' is not an exact pin like numpy==2.4.6",
+    ),
+    (
+        "packages: {python: '2.7'}",
+        'packages.python: \'2.7\' is not a version of Python like "3.11" or "3.11.7"',
+    ),
+    (
+        "default_launchers: {train: {cpus: 0.1}}",
+        "default_launchers.train.cpus: is 0.1; it must be at least 0.125",
+    ),
+    (
+        "default_launchers: {train: {cpus: two}}",
+        "default_launchers.train.cpus: is the text 'two'; it must be a number",
+    ),
+    (
+        "default_launchers: {train: {memory: 64MiB}}",
+        "default_launchers.train.memory: is 64MiB; it must be at least 128MiB",
+    ),
+    (
+        "default_launchers: {train: {engine: rya}}",
+        "default_launchers.train.engine: 'rya' is not known; did you mean ray?",
+    ),
+    (
+        "default_launchers: {train: {gpus: {count: 1.5}}}",
+        "default_launchers.train.gpus.count: is the number 1.5; it must be a whole number",
+    ),
+    (
+        "default_launchers: {train: {gpus: {count: true}}}",
+        "default_launchers.train.gpus.count: is the boolean true; it must be a whole number",
+    ),
+]
+
+
+def test_one_problem_below_a_name() -> None:
+    found = [problem_of(text) for text, _ in PROBLEMS_BELOW_A_NAME]
+    assert found == [problem for _, problem in PROBLEMS_BELOW_A_NAME]
 
 
 @pytest.mark.parametrize(
@@ -178,32 +177,35 @@ def test_parameters_are_keyword_arguments(operation: str, name: str, problem: st
 CODE = "write the path of a directory in the repository, like src, or . for its top"
 
 
-@pytest.mark.parametrize(
-    ("code", "problem"),
-    [
-        ("", f"'' has an empty or '.' component; {CODE}"),
-        ("./src", f"'./src' has an empty or '.' component; {CODE}"),
-        ("src/", f"'src/' has an empty or '.' component; {CODE}"),
-        ("/src", f"'/src' is an absolute path; {CODE}"),
-        ("../src", f"'../src' leads out of the directory it starts in; {CODE}"),
-        ("a/../..", f"'a/../..' leads out of the directory it starts in; {CODE}"),
-        ("states/x", f"'states/x' is where gitstore keeps something else; {CODE}"),
-        ("settings.yaml", f"'settings.yaml' is where gitstore keeps something else; {CODE}"),
-        (".git/hooks", f"'.git/hooks' is git's own directory; {CODE}"),
-        ("a/.GIT", f"'a/.GIT' is git's own directory; {CODE}"),
-        (
-            "a\\b",
-            f"'a\\\\b' has a character in it that a path in git should not have; {CODE}",
-        ),
-    ],
-)
-def test_code_stays_in_the_repository(code: str, problem: str) -> None:
-    assert problem_of(f"code: '{code}'") == f"code: {problem}"
+BAD_PATHS: list[tuple[str, str]] = [
+    ("", f"'' has an empty or '.' component; {CODE}"),
+    ("./src", f"'./src' has an empty or '.' component; {CODE}"),
+    ("src/", f"'src/' has an empty or '.' component; {CODE}"),
+    ("/src", f"'/src' is an absolute path; {CODE}"),
+    ("../src", f"'../src' leads out of the directory it starts in; {CODE}"),
+    ("a/../..", f"'a/../..' leads out of the directory it starts in; {CODE}"),
+    ("states/x", f"'states/x' is where gitstore keeps something else; {CODE}"),
+    ("settings.yaml", f"'settings.yaml' is where gitstore keeps something else; {CODE}"),
+    (".git/hooks", f"'.git/hooks' is git's own directory; {CODE}"),
+    ("a/.GIT", f"'a/.GIT' is git's own directory; {CODE}"),
+    (
+        "a\\b",
+        f"'a\\\\b' has a character in it that a path in git should not have; {CODE}",
+    ),
+]
 
 
-@pytest.mark.parametrize("code", ["src", "a/b", "größe", "with space", ".github", "mystates"])
-def test_good_paths_of_code(code: str) -> None:
-    assert parse(f"name: x\ncode: {code}".encode()).code == code
+def test_code_stays_in_the_repository() -> None:
+    found = [problem_of(f"code: '{code}'") for code, _ in BAD_PATHS]
+    assert found == [f"code: {problem}" for _, problem in BAD_PATHS]
+
+
+GOOD_PATHS: list[str] = ["src", "a/b", "größe", "with space", ".github", "mystates"]
+
+
+def test_good_paths_of_code() -> None:
+    found = [parse(f"name: x\ncode: {code}".encode()).code for code in GOOD_PATHS]
+    assert found == GOOD_PATHS
 
 
 @pytest.mark.parametrize(
@@ -223,30 +225,30 @@ def test_good_pins(requirement: str) -> None:
     assert parse(text.encode()).packages.requirements == (requirement,)
 
 
-@pytest.mark.parametrize(
-    "requirement",
-    [
-        "numpy",
-        "numpy>=2",
-        "numpy==2.*",
-        "numpy===2",
-        "numpy==2,<3",
-        "numpy == 2",
-        "-r other.txt",
-        "./wheel.whl",
-        "a @ https://files.example/a.whl",
-        "a==1 --hash=sha256:0",
-        "a==1; --index-url",
-        "a==1;",
-        "a==1 # comment",
-        "",
-    ],
-)
-def test_a_pin_is_nothing_but_a_pin(requirement: str) -> None:
-    assert (
-        problem_of(f"packages: {{requirements: ['{requirement}']}}")
-        == f"packages.requirements[0]: '{requirement}' is not an exact pin like numpy==2.4.6"
-    )
+NO_PINS: list[str] = [
+    "numpy",
+    "numpy>=2",
+    "numpy==2.*",
+    "numpy===2",
+    "numpy==2,<3",
+    "numpy == 2",
+    "-r other.txt",
+    "./wheel.whl",
+    "a @ https://files.example/a.whl",
+    "a==1 --hash=sha256:0",
+    "a==1; --index-url",
+    "a==1;",
+    "a==1 # comment",
+    "",
+]
+
+
+def test_a_pin_is_nothing_but_a_pin() -> None:
+    found = [problem_of(f"packages: {{requirements: ['{requirement}']}}") for requirement in NO_PINS]
+    assert found == [
+        f"packages.requirements[0]: '{requirement}' is not an exact pin like numpy==2.4.6"
+        for requirement in NO_PINS
+    ]
 
 
 def test_a_pin_has_one_line() -> None:
@@ -263,32 +265,32 @@ def test_requirements_differ() -> None:
 IDS = f"tag: {'a' * 40}, commit: {'b' * 40}"
 
 
-@pytest.mark.parametrize(
-    ("base", "problem"),
-    [
-        (
-            f"model: m, snapshot: v/1, {IDS}",
-            "snapshot: 'v/1' has '/' in it; a name is one word, like digits or digits-v2",
-        ),
-        (
-            f"model: m, snapshot: v1, tag: abc, commit: {'b' * 40}",
-            "tag: 'abc' is not an object id: 40 digits 0-9a-f",
-        ),
-        (f"model: m, snapshot: v1, tag: {'a' * 40}", "commit: is missing; it has no default"),
-        (
-            f"model: m, snapshot: v1, {IDS}, url: --upload-pack=x",
-            "url: '--upload-pack=x' starts with '-', which git would read as an option;"
-            " write the URL or the path of a repository",
-        ),
-        (
-            f"model: m, snapshot: v1, {IDS}, url: 'ext::sh -c x'",
-            "url: 'ext::sh -c x' names a remote helper, which git would run;"
-            " write the URL or the path of a repository",
-        ),
-    ],
-)
-def test_bases(base: str, problem: str) -> None:
-    assert problem_of(f"based_on: {{{base}}}") == f"based_on.{problem}"
+BASES: list[tuple[str, str]] = [
+    (
+        f"model: m, snapshot: v/1, {IDS}",
+        "snapshot: 'v/1' has '/' in it; a name is one word, like digits or digits-v2",
+    ),
+    (
+        f"model: m, snapshot: v1, tag: abc, commit: {'b' * 40}",
+        "tag: 'abc' is not an object id: 40 digits 0-9a-f",
+    ),
+    (f"model: m, snapshot: v1, tag: {'a' * 40}", "commit: is missing; it has no default"),
+    (
+        f"model: m, snapshot: v1, {IDS}, url: --upload-pack=x",
+        "url: '--upload-pack=x' starts with '-', which git would read as an option;"
+        " write the URL or the path of a repository",
+    ),
+    (
+        f"model: m, snapshot: v1, {IDS}, url: 'ext::sh -c x'",
+        "url: 'ext::sh -c x' names a remote helper, which git would run;"
+        " write the URL or the path of a repository",
+    ),
+]
+
+
+def test_bases() -> None:
+    found = [problem_of(f"based_on: {{{base}}}") for base, _ in BASES]
+    assert found == [f"based_on.{problem}" for _, problem in BASES]
 
 
 def test_missing_keys_are_on_the_line_of_their_parent() -> None:
