@@ -15,7 +15,7 @@ import pytest
 
 from gitstore.cli.main import COMMANDS
 from gitstore.model import Model
-from tests.support import commands, spawning
+from tests.support import commands, scenes, spawning
 from tests.support.commands import GITSTORE, Fsck, Git, Outcome, Run, parsed, said
 from tests.support.models import make, noise, picture, put, refs, take
 
@@ -26,9 +26,9 @@ def here(model: Model) -> Path:
 
 
 @pytest.fixture
-def v1(model: Model) -> Path:
-    take(model, "v1", "First\n\nIt multiplies.")
-    return model.directory
+def v1(tmp_path: Path) -> Path:
+    scenes.snapshot(tmp_path)
+    return tmp_path / "digits"
 
 
 class TestWhereItIsRun:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.model import Model
+from tests.support import scenes
 from tests.support.commands import Fsck, Git, Outcome, Run, bytes_hidden, gitstore, parsed, said
-from tests.support.models import MODEL, SETTINGS, put, take
+from tests.support.models import MODEL, SETTINGS, make, put, take
 
 MODEL_FILES = [
     {"path": "settings.yaml", "size": len(SETTINGS.format(name="digits")), "parts": 1},
@@ -35,9 +36,13 @@ def here(model: Model) -> Path:
 
 
 @pytest.fixture
-def v1(model: Model) -> Path:
-    take(model, "v1", "First\n\nIt multiplies.")
-    return model.directory
+def v1(tmp_path: Path) -> Path:
+    scenes.copy(_v1, tmp_path)
+    return tmp_path / "digits"
+
+
+def _v1(root: Path) -> None:
+    take(make(root / "digits"), "v1", "First\n\nIt multiplies.")
 
 
 class TestInit:
@@ -258,22 +263,15 @@ class TestVerify:
     def test_nothing_to_verify(self, run: Run, here: Path) -> None:
         assert run("verify", cwd=here) == said("Verified no snapshots: 0 objects are sound")
 
-    @pytest.fixture
-    def missing(self, v1: Path, git: Git) -> tuple[Path, str]:
-        oid = git("rev-parse", "v1:code/model.py", cwd=v1).strip()
+    def test_damaged(self, run: Run, v1: Path, git: Git) -> None:
+        here, oid = v1, git("rev-parse", "v1:code/model.py", cwd=v1).strip()
         (v1 / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
-        return v1, oid
-
-    def test_damaged(self, run: Run, missing: tuple[Path, str]) -> None:
-        here, oid = missing
         assert run("verify", cwd=here) == said(
             f"error: v1: object {oid} is missing from the repository (code/model.py)",
             "hint: a clone or a backup may still have the object; git fetch brings it back",
             code=12,
         )
 
-    def test_damaged_as_json(self, run: Run, missing: tuple[Path, str]) -> None:
-        here, oid = missing
         outcome = run("verify", "--json", cwd=here)
         assert (outcome.code, outcome.stderr) == (12, "")
         assert json.loads(outcome.stdout) == {

@@ -12,8 +12,9 @@ from gitstore import state
 from gitstore.cli import differences, output, terminal
 from gitstore.model import Model
 from gitstore.quoting import harmless
+from tests.support import scenes
 from tests.support.commands import Git, Gitstore, Run
-from tests.support.models import put, take
+from tests.support.models import make, put, take
 from tests.support.screens import screen
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202ecod.exe\r"
@@ -28,14 +29,19 @@ def obeyed(printed: bytes) -> list[str]:
 
 class TestNothingIsObeyed:
     @pytest.fixture
-    def model(self, model: Model) -> Model:
+    def model(self, tmp_path: Path) -> Model:
         """Escapes in a tag's message, in code, in names of files of the code and the state."""
+        scenes.copy(self.make, tmp_path)
+        return Model.open(tmp_path / "digits")
+
+    @staticmethod
+    def make(root: Path) -> None:
+        model = make(root / "digits")
         (model.directory / "states" / "initial" / f"w{EVIL}").write_text("w")
         take(model, "v1", message=f"first {EVIL}")
         (model.directory / "code" / "model.py").write_text(f"# \x1b[31m{EVIL}\n")
         (model.directory / "code" / f"x{EVIL}.py").write_text("")
         take(model, "v2", message=f"first {EVIL}")
-        return model
 
     def test_on_a_terminal(self, model: Model) -> None:
         for command in (
@@ -99,9 +105,8 @@ def test_a_table_of_wide_names(capfd: pytest.CaptureFixture[str]) -> None:
 
 class TestPagerAndColours:
     @pytest.fixture
-    def directory(self, model: Model) -> Path:
-        take(model, "v1")
-        return model.directory
+    def directory(self, tmp_path: Path) -> Path:
+        return scenes.snapshot(tmp_path).repository.directory
 
     @pytest.fixture
     def pager(self, git: Git, directory: Path) -> None:
@@ -144,10 +149,10 @@ class TestPagerAndColours:
             assert bool(COLOUR.search(printed)) is coloured, (setting, variables)
 
 
-def test_hints_of_the_repository_that_is_meant(run: Run, model: Model) -> None:
+def test_hints_of_the_repository_that_is_meant(run: Run, tmp_path: Path) -> None:
     """From elsewhere, they name the directory."""
-    take(model, "v1")
-    directory, above = model.directory, model.directory.parent
+    scenes.snapshot(tmp_path)
+    directory, above = tmp_path / "digits", tmp_path
 
     def hint(*arguments: str, cwd: Path) -> str:
         return run(*arguments, cwd=cwd).stderr.splitlines()[-1].removeprefix("hint: ")
@@ -169,9 +174,9 @@ def test_hints_of_the_repository_that_is_meant(run: Run, model: Model) -> None:
     assert run(*command.split()[1:], cwd=above).code == 0
 
 
-def test_verify_counts_objects(model: Model) -> None:
-    take(model, "v1")
-    printed = screen("verify", cwd=model.directory).decode()
+def test_verify_counts_objects(tmp_path: Path) -> None:
+    scenes.snapshot(tmp_path)
+    printed = screen("verify", cwd=tmp_path / "digits").decode()
     assert re.search(r"verify objects .*?(\d+) / \1\D", printed, re.DOTALL)
     assert "/s" not in printed
 
