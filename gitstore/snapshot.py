@@ -6,7 +6,7 @@ and, if the model has one, `packages.lock`; docs/format.md has the details. It i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from gitstore import settings, trust
 from gitstore.errors import BadSettings, Corrupt
 from gitstore.model import CODE, LOCK, SETTINGS, Model
 from gitstore.objects import limits, stored, tag
-from gitstore.objects.database import TooLarge
+from gitstore.objects.database import MissingObject, TooLarge
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.refs import Listing
 from gitstore.objects.repository import Repository
@@ -181,6 +181,27 @@ def among(repository: Repository, tags: Listing) -> list[Snapshot]:
     if problems:
         raise UnreadableSnapshots(problems, found)
     return found
+
+
+def contradicted(snapshots: Iterable[Snapshot]) -> Iterator[Corrupt]:
+    """Why snapshots cannot be trusted whose tags their settings contradict, or whose settings are damaged.
+
+    Settings that are missing, as in a partial clone, are passed over, and so are invalid ones.
+    """
+    sound = set()
+    for each in snapshots:
+        key = (each.settings_blob, each.model, each.tag.trailers.get(trust.BASED_ON))
+        if key in sound:
+            continue
+        try:
+            if not trust.agrees_at_first_sight(each, each.settings_content):
+                each.check_tag()
+        except MissingObject:
+            continue
+        except Corrupt as error:
+            yield error
+        else:
+            sound.add(key)
 
 
 def is_gone(repository: Repository, ref: str, oid: Oid) -> bool:

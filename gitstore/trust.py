@@ -5,6 +5,7 @@ Anybody can write a tag. What is in it becomes names of refs and directories, an
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from gitstore.snapshot import Snapshot
 
 MODEL, STATE, BASED_ON, RENAMED_FROM = "Model", "State", "Based-On", "Renamed-From"
+
+_PLAIN = rb" *([\w.-]+) *(?:#.*)?\r?$"
+_NAME = re.compile(rb"^name:" + _PLAIN, re.MULTILINE)
+_BLOCK = re.compile(rb"^based_on: *\r?\n((?:[ \t]+.*\n?)*)", re.MULTILINE)
+_BASE = [re.compile(rb"^[ \t]+%s:" % key + _PLAIN, re.MULTILINE) for key in (b"model", b"snapshot", b"tag")]
 
 _OURS = (MODEL, STATE, "Code-Tree", "State-Tree", "Settings-Blob", BASED_ON, RENAMED_FROM, "Gitstore-Format")
 
@@ -38,6 +44,22 @@ def settings_problems(found: Snapshot, settings: Settings) -> list[str]:
     if said != expected:
         problems.append(f"its tag says {BASED_ON}: {_said(said)}, but {SETTINGS} says {expected}")
     return problems
+
+
+def agrees_at_first_sight(found: Snapshot, content: bytes) -> bool:
+    """Whether plain lines of a settings.yaml say what the tag says. Where not, `settings_problems` can tell.
+
+    For thousands of snapshots: YAML takes a hundred times as long to parse.
+    """
+    if _NAME.findall(content) != [found.model.encode()]:
+        return False
+    said, block = found.tag.trailers.get(BASED_ON), _BLOCK.search(content)
+    if block is None or said is None:
+        return said is None and b"based_on" not in content
+    values = [pattern.findall(block[1]) for pattern in _BASE]
+    return [len(each) for each in values] == [1, 1, 1] and said.encode() == b"%s@%s %s" % (
+        values[0][0], values[1][0], values[2][0],
+    )  # fmt: skip
 
 
 def remedy(ref: str) -> str:

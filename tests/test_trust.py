@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, snapshot
+from gitstore import derive, snapshot, trust
 from gitstore.model import Model
 from gitstore.snapshot import UnreadableSnapshots
 from tests.support import scenes
 from tests.support.commands import Git, Run
-from tests.support.models import again, picture, refs, take
+from tests.support.models import again, picture, put, refs, take
 
 
 @pytest.fixture
@@ -76,10 +76,27 @@ def test_what_the_settings_contradict(model: Model, git: Git, run: Run, old: str
         assert (done.code, done.stdout) == (12, "")
         assert done.stderr.startswith("error: refs/tags/v2 cannot be trusted: its tag says ")
     assert refs(model.directory) == before
+    done = run("list", cwd=model.directory)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("warning: refs/tags/v2 cannot be trusted: its tag says ")
     done = run("verify", cwd=model.directory)
     assert done.code == 12
     assert done.stderr.startswith("error: v2: its tag says ")
     assert "hint:" not in done.stderr, "no backup has a better tag"
+
+
+def test_settings_that_agree_are_not_parsed(model: Model) -> None:
+    """Neither those of a root model nor those of a derived one: list reads thousands."""
+    (v1,) = snapshot.below(model)
+    even = derive.derive(v1, "even", model.directory.parent / "even").model
+    put(even, "initial", {"w": b"w"})
+    for found in (v1, take(even, "v1")):
+        content = found.settings_content
+        assert trust.agrees_at_first_sight(found, content)
+        assert not trust.agrees_at_first_sight(found, content.replace(b"\nname:", b"\nname: other\nname:"))
+        assert not trust.agrees_at_first_sight(found, content.replace(b"\nname: ", b"\nname: x"))
+    assert not trust.agrees_at_first_sight(found, content.replace(b"snapshot: v1", b"snapshot: v2"))
+    assert not trust.agrees_at_first_sight(v1, v1.settings_content + b"based_on: {model: x}\n")
 
 
 def test_a_forged_model_makes_no_derived_one(model: Model, git: Git, run: Run) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
     """List the model's snapshots, oldest first, with the bytes of their files.
 
+    A warning names each snapshot whose tag says something else than its settings; verify tells all.
+
     \b
     Examples:
       gitstore list
@@ -36,6 +38,8 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
         found: Sequence[Snapshot] = snapshot.every(model.repository) if all_models else snapshot.below(model)
     except snapshot.UnreadableSnapshots as error:
         unreadable, found = error, error.others
+    for wrong in snapshot.contradicted(found):
+        output.message(f"warning: {wrong.message}")
     sizes = Sizes(model.repository.objects)
     rows = [(each, sizes.snapshot(each)) for each in found]
     if as_json:
