@@ -194,7 +194,11 @@ class TestPostHooks:
         """Through pipes, which are read until nobody has the other end any more."""
         hook(here, "post-snapshot", "#!/bin/sh\n(sleep 0.2; echo late) &\n")
         done = subprocess.run(
-            [GITSTORE, "snapshot", "v1"], cwd=here, capture_output=True, text=True, check=False
+            [spawning.stand_ins() / "gitstore", "snapshot", "v1"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "late")
 
