@@ -22,11 +22,7 @@ from tests.support.models import again, edit, git_state, make, picture, put, ref
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
-    """The model; it has a snapshot v1 where a test asks for that too."""
-    if "v1" not in request.fixturenames:
-        return make(tmp_path / "digits")
-    scenes.snapshot(tmp_path)
-    return Model.open(tmp_path / "digits")
+    return scenes.model(tmp_path, request.fixturenames)
 
 
 @pytest.fixture

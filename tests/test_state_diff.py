@@ -24,7 +24,7 @@ from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
 from tests.support.failing import fails
-from tests.support.models import again, make, noise, put, take
+from tests.support.models import again, noise, put, take
 from tests.support.tensors import safetensors, with_header
 
 MIB = 1024**2
@@ -32,11 +32,7 @@ MIB = 1024**2
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
-    """The model; it has a snapshot v1 where a test asks for that too."""
-    if "v1" not in request.fixturenames:
-        return make(tmp_path / "digits")
-    scenes.snapshot(tmp_path)
-    return Model.open(tmp_path / "digits")
+    return scenes.model(tmp_path, request.fixturenames)
 
 
 @pytest.fixture

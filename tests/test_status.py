@@ -11,7 +11,7 @@ from gitstore.model import Model
 from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run, parsed
-from tests.support.models import again, edit, git_state, make, put, take, write
+from tests.support.models import again, edit, git_state, put, take, write
 
 NEW = """\
 model:     digits
@@ -41,11 +41,7 @@ not committed: 5 files: code/a ä.py, code/b.py, code/c.py, …
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
-    """The model; it has a snapshot v1 where a test asks for that too."""
-    if "v1" not in request.fixturenames:
-        return make(tmp_path / "digits")
-    scenes.snapshot(tmp_path)
-    return Model.open(tmp_path / "digits")
+    return scenes.model(tmp_path, request.fixturenames)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ makes everything in the directory that it is given.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,6 +49,14 @@ def behind(root: Path) -> Model:
     """dogs as `derived` makes it, and v2 of `root`/digits, which has one file more and one changed."""
     copy(_behind, root)
     return Model.open(root / "dogs")
+
+
+def model(root: Path, fixtures: Collection[str]) -> Model:
+    """The model of `models.make` in `root`/digits; with the snapshot v1 if a test has a fixture called so."""
+    if "v1" not in fixtures:
+        return models.make(root / "digits")
+    snapshot(root)
+    return Model.open(root / "digits")
 
 
 def find(root: Path, name: str = "v1") -> Snapshot:
