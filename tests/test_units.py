@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -11,9 +12,15 @@ from gitstore import units
 KIB, MIB, GIB, TIB = units.KIB, units.MIB, units.GIB, units.TIB
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
+def refusal(parse: Callable[[str], object], text: str) -> str:
+    """Why a text is not taken."""
+    with pytest.raises(ValueError) as error:
+        parse(text)
+    return str(error.value)
+
+
+def test_sizes() -> None:
+    expected = [
         ("0", 0),
         ("4096", 4096),
         ("912B", 912),
@@ -26,18 +33,15 @@ KIB, MIB, GIB, TIB = units.KIB, units.MIB, units.GIB, units.TIB
         ("20GB", 20 * 10**9),
         ("3TB", 3 * 10**12),
         ("9223372036854775807", 2**63 - 1),
-    ],
-)
-def test_sizes(text: str, size: int) -> None:
-    assert units.parse_size(text) == size
+    ]
+    assert [(text, units.parse_size(text)) for text, _ in expected] == expected
 
 
 NOT_A_SIZE = "is not a size; write bytes, or a number and one of B, KiB, MiB, GiB, TiB, KB, MB, GB, TB: 32MiB"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_bad_sizes() -> None:
+    expected = [
         ("", f"'' {NOT_A_SIZE}"),
         ("32 potatoes", f"'32 potatoes' {NOT_A_SIZE}"),
         ("32mib", f"'32mib' {NOT_A_SIZE}"),
@@ -55,17 +59,12 @@ NOT_A_SIZE = "is not a size; write bytes, or a number and one of B, KiB, MiB, Gi
         ("0.3KiB", "'0.3KiB' is not a whole number of bytes; use a smaller unit"),
         ("9223372036854775808", "'9223372036854775808' is too large; a size is less than 8 EiB"),
         ("8388608TiB", "'8388608TiB' is too large; a size is less than 8 EiB"),
-    ],
-)
-def test_bad_sizes(text: str, message: str) -> None:
-    with pytest.raises(ValueError) as error:
-        units.parse_size(text)
-    assert str(error.value) == message
+    ]
+    assert [(text, refusal(units.parse_size, text)) for text, _ in expected] == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
+def test_durations() -> None:
+    expected = [
         ("60s", 60.0),
         ("0s", 0.0),
         ("500ms", 0.5),
@@ -77,18 +76,15 @@ def test_bad_sizes(text: str, message: str) -> None:
         ("1d2h3m4s5ms", 93784.005),
         ("0.1s", 0.1),
         ("3650d", 315360000.0),
-    ],
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert units.parse_duration(text) == seconds
+    ]
+    assert [(text, units.parse_duration(text)) for text, _ in expected] == expected
 
 
 NOT_A_DURATION = "is not a duration; write it like 500ms, 60s, 10m, 1h30m or 7d"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_bad_durations() -> None:
+    expected = [
         ("", f"'' {NOT_A_DURATION}"),
         ("60", "'60' has no unit; write it like 60s, 10m or 24h"),
         ("1.5", "'1.5' has no unit; write it like 60s, 10m or 24h"),
@@ -104,12 +100,8 @@ NOT_A_DURATION = "is not a duration; write it like 500ms, 60s, 10m, 1h30m or 7d"
         ("1:30", f"'1:30' {NOT_A_DURATION}"),
         ("0.0000000001s", "'0.0000000001s' is finer than a nanosecond; use fewer digits"),
         ("3651d", "'3651d' is too long; a duration is at most 3650d"),
-    ],
-)
-def test_bad_durations(text: str, message: str) -> None:
-    with pytest.raises(ValueError) as error:
-        units.parse_duration(text)
-    assert str(error.value) == message
+    ]
+    assert [(text, refusal(units.parse_duration, text)) for text, _ in expected] == expected
 
 
 @given(st.integers(0, 2**63 - 1) | st.builds(lambda n, p: n << p, st.integers(0, 1023), st.integers(0, 50)))
@@ -128,9 +120,8 @@ def test_durations_are_read_to_the_nanosecond(seconds: Decimal) -> None:
     assert units.parse_duration(f"{seconds:f}s") == float(seconds)
 
 
-@pytest.mark.parametrize(
-    ("size", "literal", "shown"),
-    [
+def test_size_texts() -> None:
+    expected = [
         (0, "0B", "0 B"),
         (912, "912B", "912 B"),
         (1023, "1023B", "1023 B"),
@@ -141,16 +132,12 @@ def test_durations_are_read_to_the_nanosecond(seconds: Decimal) -> None:
         (GIB, "1GiB", "1.0 GiB"),
         (GIB + KIB, "1048577KiB", "1.0 GiB"),
         (5000 * TIB, "5000TiB", "5000.0 TiB"),
-    ],
-)
-def test_size_texts(size: int, literal: str, shown: str) -> None:
-    assert units.size_literal(size) == literal
-    assert units.format_size(size) == shown
+    ]
+    assert [(size, units.size_literal(size), units.format_size(size)) for size, _, _ in expected] == expected
 
 
-@pytest.mark.parametrize(
-    ("seconds", "literal", "shown"),
-    [
+def test_duration_texts() -> None:
+    expected = [
         (0, "0s", "0 ms"),
         (0.35, "350ms", "350 ms"),
         (0.0015, "0.0015s", "2 ms"),
@@ -165,17 +152,17 @@ def test_size_texts(size: int, literal: str, shown: str) -> None:
         (86400, "1d", "1 d 00 h"),
         (100000, "100000s", "1 d 04 h"),
         (0.1 + 0.2, "300ms", "300 ms"),
-    ],
-)
-def test_duration_texts(seconds: float, literal: str, shown: str) -> None:
-    assert units.duration_literal(seconds) == literal
-    assert units.format_duration(seconds) == shown
+    ]
+    assert [
+        (seconds, units.duration_literal(seconds), units.format_duration(seconds))
+        for seconds, _, _ in expected
+    ] == expected
 
 
-@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf"), 4e8])
-def test_no_literal_for_what_is_no_duration(seconds: float) -> None:
-    with pytest.raises(ValueError, match="is not a duration"):
-        units.duration_literal(seconds)
+def test_no_literal_for_what_is_no_duration() -> None:
+    for seconds in (-1.0, float("nan"), float("inf"), 4e8):
+        with pytest.raises(ValueError, match="is not a duration"):
+            units.duration_literal(seconds)
 
 
 def test_no_literal_for_a_negative_size() -> None:
