@@ -74,7 +74,7 @@ def test_no_fetch_moves_it(chosen: Model, tmp_path: Path, git: Git, run: Run, *,
 def test_of_a_derived_model_with_any_name(tmp_path: Path) -> None:
     base = scenes.snapshot(tmp_path)
     model = Model.open(base.repository.directory)
-    for name in ("große.zahlen", 'a"b', "a#b;c", "x]", "Dogs", "a=b"):
+    for name in ("große.zahlen", 'a"b#c;d=e]', "Dogs"):
         made = derive.derive(base, name, tmp_path / name, state=COPIED).model
         put(made, name, {"w": b"w"})
         state.use(made, name)

@@ -115,7 +115,7 @@ class TestSound:
         assert report.objects == len(held)
 
     def test_after_stock_git_repacked_it_with_deltas(self, model: Model, git: Git) -> None:
-        for number in range(4):
+        for number in range(2):
             (model.directory / "code" / "data").write_text(
                 "".join(f"{i * 7919 % 1000}\n" for i in range(3000 + number))
             )
