@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,11 @@ from gitstore import creation, derive, gc, state, usage
 from gitstore.model import Model
 from gitstore.objects import worktrees
 from gitstore.objects.repository import Repository
+from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
-from tests.support.models import refs, take
+from tests.support.models import make, refs, take
+from tests.support.spawning import stand_ins
 
 
 def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
@@ -47,11 +48,17 @@ def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) 
         "worktree_building._appear = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "derive.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
     )
-    command = [sys.executable, "-c", script, str(model.directory), str(tmp_path / "dogs")]
+    command = [str(stand_ins() / "python"), "-Pc", script, str(model.directory), str(tmp_path / "dogs")]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert "refs/heads/dogs" in refs(model.directory)
     derive.derive(base, "dogs", tmp_path / "dogs")
     assert (tmp_path / "dogs" / "settings.yaml").is_file()
+
+
+def _saved(root: Path) -> None:
+    model = make(root / "digits")
+    state.save(model, "initial")
+    take(model, "v1")
 
 
 @pytest.mark.parametrize(
@@ -59,9 +66,10 @@ def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) 
     ["refs/tags/v1 {v1}\n", "refs/states/../tags/v1/initial {v1}\n", "refs/states/initial {state}\n",
      "refs/states/dogs/initial x\n", "\xff", "", "a b c\n"],
 )  # fmt: skip
-def test_what_a_derive_left_is_not_believed_as_it_is(model: Model, tmp_path: Path, content: str) -> None:
-    state.save(model, "initial")
-    base, saved = take(model, "v1"), model.repository.refs.get("refs/states/initial")
+def test_what_a_derive_left_is_not_believed_as_it_is(tmp_path: Path, content: str) -> None:
+    scenes.copy(_saved, tmp_path)
+    base, model = scenes.find(tmp_path), Model.open(tmp_path / "digits")
+    saved = model.repository.refs.get("refs/states/initial")
     before = refs(model.directory)
     begun = model.repository.private / "derive.begun"
     begun.write_bytes(content.format(v1=base.oid, state=saved).encode("latin-1"))
