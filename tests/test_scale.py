@@ -20,6 +20,7 @@ from gitstore.model import Model
 from gitstore.objects import git as stock_git
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.refs import Refs
+from gitstore.settings import loading
 from tests.support import large
 from tests.support.amounts import Amounts
 from tests.support.commands import Fsck, Run
@@ -59,6 +60,7 @@ def work(run: Run, directory: Path, *arguments: str) -> Counter[str]:
             found["calls"] += 1
             found[WATCHED.get(frame.f_code, "other")] += 1
 
+    loading.parse.cache_clear()  # as in a process of its own
     sys.setprofile(note)
     try:
         done = run(*arguments, cwd=directory)

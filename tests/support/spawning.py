@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -198,46 +198,61 @@ def serve() -> None:
     requests = socket.socket(fileno=0)
     listening = socket.socket(fileno=int(sys.argv[1]))
     listening.set_inheritable(False)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
+    running: dict[int, _Running] = {}
     while True:
-        ready, _, _ = select.select([requests, listening], [], [])
+        ready, _, _ = select.select([requests, listening, *running], [], [])
+        for pidfd in running.keys() & set(ready):
+            running.pop(pidfd).end(pidfd)
         if requests in ready:
             data, descriptors, _, _ = socket.recv_fds(requests, _REQUEST, 5)
             if not data:
                 return
-        else:
+        elif listening in ready:
             connection, _ = listening.accept()
             data, descriptors, _, _ = socket.recv_fds(connection, _REQUEST, 4)
             descriptors.insert(0, connection.detach())
-        if os.fork() == 0:
-            listening.close()
-            _keep(marshal.loads(data), *descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        else:
+            continue
+        others = [listening.fileno(), *running, *(fork.status for fork in running.values())]
+        started = _fork(marshal.loads(data), others, *descriptors)
+        running[os.pidfd_open(started.pid)] = started
 
 
-def _keep(request: dict[str, Any], status: int, directory: int, *streams: int) -> NoReturn:
-    """Fork once more, tell the other end the process id and then the exit code."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+class _Running(NamedTuple):
+    """A fork of the server, and the way to who asked for it."""
+
+    pid: int
+    status: int
+
+    def end(self, pidfd: int) -> None:
+        """Tell the exit code of a fork that has ended."""
+        _, ended = os.waitpid(self.pid, 0)
+        with contextlib.suppress(OSError):  # nobody wants to know any more
+            os.write(self.status, f"{os.waitstatus_to_exitcode(ended)}\n".encode())
+        os.close(self.status)
+        os.close(pidfd)
+
+
+def _fork(
+    request: dict[str, Any], others: Sequence[int], status: int, directory: int, *streams: int
+) -> _Running:
+    """Fork, and tell the other end the process id, before anything of the program runs."""
     ready, go = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(go)
-        os.close(status)
+        for descriptor in (go, status, *others):
+            os.close(descriptor)
         os.read(ready, 1)
         os.close(ready)
         os.fchdir(directory)
         os.close(directory)
         _become(request, dict(zip(request["streams"], streams, strict=True)))
-    for stream in streams:
-        os.close(stream)  # who reads them waits for the program, and not for us
+    for descriptor in (ready, directory, *streams):
+        os.close(descriptor)  # who reads them waits for the program, and not for us
     with contextlib.suppress(OSError):  # nobody wants to know any more
         os.write(status, f"{child}\n".encode())
     os.close(go)
-    _, ended = os.waitpid(child, 0)
-    with contextlib.suppress(OSError):
-        os.write(status, f"{os.waitstatus_to_exitcode(ended)}\n".encode())
-    os._exit(0)
+    return _Running(child, status)
 
 
 def _become(request: dict[str, Any], streams: dict[int, int]) -> NoReturn:
