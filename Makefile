@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+# Two test processes for each core: one waits for the disk as often as not.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
@@ -26,7 +28,7 @@ demo: $(READY)  ## the whole story on real data, narrated
 	$(BIN)/gitstore demo
 
 test: $(READY)  ## the tests
-	$(PYTEST) -n auto
+	$(PYTEST) -n $(WORKERS) --dist worksteal
 
 users: $(READY) ## the tests that meet permissions, as an ordinary user where root can become one, and with umask 077
 	$(BIN)/python -m tests.users

@@ -30,7 +30,7 @@ from tests.life.machine import (
 from tests.life.world import Base, Line, Taken
 from tests.support.commands import Git, Gitstore, Run
 
-SOME, STEPS, OFTEN = 6, 20, 5
+SOME, STEPS, OFTEN = 4, 20, 5
 """Lives, steps of each, and steps from one look at everything to the next, that a test run can afford."""
 
 
