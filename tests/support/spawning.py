@@ -200,7 +200,8 @@ def serve() -> None:
     listening.set_inheritable(False)
     running: dict[int, _Running] = {}
     while True:
-        ready, _, _ = select.select([requests, listening, *running], [], [])
+        watched: list[socket.socket | int] = [requests, listening, *running]
+        ready, _, _ = select.select(watched, [], [])
         for pidfd in running.keys() & set(ready):
             running.pop(pidfd).end(pidfd)
         if requests in ready:
