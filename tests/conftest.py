@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,19 +116,31 @@ def no_litter() -> None:
     gc.collect()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def home_of_scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home for what fixtures of a module or of the session build, before any test has one of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        _settle(tmp_path_factory.mktemp("home"), patch)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home directory of this test alone, with a git configuration that names an author."""
-    home = tmp_path_factory.mktemp("home")
+    return _settle(tmp_path_factory.mktemp("home"), monkeypatch)
+
+
+def _settle(home: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Make `home` the home directory, and set or delete all variables that tests depend on."""
     (home / ".gitconfig").write_text(GIT_CONFIG)
     for name in os.environ:
         if name.startswith(LEAKS):
-            monkeypatch.delenv(name)
+            patch.delenv(name)
     variables = FIXED | {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / ".gitconfig")}
     for kind in ("CONFIG", "CACHE", "DATA", "STATE", "RUNTIME"):
         variables[f"XDG_{kind}_{'DIR' if kind == 'RUNTIME' else 'HOME'}"] = str(home / kind.lower())
     for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+        patch.setenv(name, value)
     _tell_libgit2(home)
     return home
 

@@ -40,15 +40,10 @@ WATCHED: dict[CodeType, str] = {
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A repository of some size, and one that is four times as large."""
-    with pytest.MonkeyPatch.context() as patch:
-        for who in ("AUTHOR", "COMMITTER"):
-            patch.setenv(f"GIT_{who}_NAME", "Ada Lovelace")
-            patch.setenv(f"GIT_{who}_EMAIL", "ada@example.org")
-        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-        return {
-            name: large.make(tmp_path_factory.mktemp(name) / "digits", amounts).directory
-            for name, amounts in {"small": SMALL, "large": LARGE}.items()
-        }
+    return {
+        name: large.make(tmp_path_factory.mktemp(name) / "digits", amounts).directory
+        for name, amounts in {"small": SMALL, "large": LARGE}.items()
+    }
 
 
 def work(run: Run, directory: Path, *arguments: str) -> Counter[str]:
