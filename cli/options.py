@@ -136,13 +136,25 @@ def size_on_disk(directory: Path) -> int:
     return size
 
 
-def on_disk(model: Model, name: str | None = None) -> Callable[[], int]:
-    """What tells the bytes of a state on disk, of the active one by default: a total for `byte_progress`."""
+def on_disk(model: Model, *names: str) -> Callable[[], int]:
+    """What tells the bytes of states on disk, of the active one by default: a total for `byte_progress`."""
 
     def total() -> int:
         from gitstore import state
 
-        return size_on_disk(model.states / (name or state.active(model)))
+        return sum(size_on_disk(model.states / name) for name in names or (state.active(model),))
+
+    return total
+
+
+def states_on_disk(model: Model, name: str) -> Callable[[], int]:
+    """What tells the bytes of all states of a derived model on disk: a total for `byte_progress`."""
+
+    def total() -> int:
+        from gitstore.model import STATES
+
+        copies = (copy for copy in model.repository.worktrees() if copy.branch == name)
+        return sum(size_on_disk(copy.directory / STATES) for copy in copies)
 
     return total
 

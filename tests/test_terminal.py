@@ -195,6 +195,11 @@ def test_bars_have_totals(model: Model, git: Git) -> None:
         ("state export initial ../out", "export initial"),
         ("derive v2 even --state ../out", "save initial"),
         ("gc --prune-vanished", "gc"),
+        ("state path initial", "write initial"),
+        ("state drop initial", "check initial"),
+        ("models rm even --dry-run", "check even"),
     ):
+        if command.startswith("models rm"):
+            put(Model.open(model.directory.parent / "even"), "initial", {"weights": b"w" * 5_000_000})
         printed = screen(*command.split(), cwd=model.directory).decode()
         assert re.search(rf"{label} .*?[\d.]+ (K|M)?i?B / [\d.]+ (K|M)?i?B", printed, re.DOTALL), printed

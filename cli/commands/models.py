@@ -88,8 +88,10 @@ def rm(
     from gitstore import model_removal
     from gitstore.model import Model
 
-    with options.byte_progress(f"check {name}", None, wanted=show_progress) as progress:
-        examined = model_removal.examine(Model.open(ctx.obj), name, progress)
+    model = Model.open(ctx.obj)
+    total = options.states_on_disk(model, name)
+    with options.byte_progress(f"check {name}", total, wanted=show_progress) as progress:
+        examined = model_removal.examine(model, name, progress)
     if not as_json:
         _explain(examined)
     if not dry_run:

@@ -161,8 +161,11 @@ def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | No
     from gitstore import state_removal
     from gitstore.model import Model
 
-    with options.byte_progress(f"check {name}", None, wanted=show_progress) as progress:
-        state_removal.drop(Model.open(ctx.obj), name, force=force, progress=progress)
+    model = Model.open(ctx.obj)
+    with options.byte_progress(
+        f"check {name}", options.on_disk(model, name), wanted=show_progress
+    ) as progress:
+        state_removal.drop(model, name, force=force, progress=progress)
     if as_json:
         output.data_json({"name": name})
         return
@@ -192,8 +195,10 @@ def rm(
     from gitstore.model import Model
     from gitstore.units import format_size
 
-    with options.byte_progress(f"check {', '.join(names)}", None, wanted=show_progress) as progress:
-        done = state_removal.remove(Model.open(ctx.obj), names, force=force, progress=progress)
+    model = Model.open(ctx.obj)
+    total, label = options.on_disk(model, *names), f"check {', '.join(names)}"
+    with options.byte_progress(label, total, wanted=show_progress) as progress:
+        done = state_removal.remove(model, names, force=force, progress=progress)
     if as_json:
         output.data_json(
             {"names": list(done.names), "exclusive_bytes": done.exclusive, "active": done.active}
