@@ -148,6 +148,10 @@ def _only_tag(objects: Path) -> bytes | None:
     return next((content for kind, content in found if kind is Kind.TAG), None)
 
 
+_LAST_WORDS = ("unable to sign the tag", "The tag message has been left in ")
+"""What git itself says in the end."""
+
+
 def _reason(done: git.Ended) -> str:
     """What the program that signs said, as far as git passes it on; before 2.40 it does not for gpg."""
     lines = [line.strip() for line in done.stderr.splitlines()]
@@ -156,8 +160,8 @@ def _reason(done: git.Ended) -> str:
         for line in lines
         if line and not line.startswith("[GNUPG:]")
     ]
-    if done.returncode and len(said) > 1:
-        del said[-1]  # git's own last word: that it was not able to
+    if len(said) > 1:
+        said = [line for line in said if not line.startswith(_LAST_WORDS)]
     return "; ".join(said) or f"exit code {done.returncode}"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -204,7 +206,12 @@ class TestOpenPGP:
         git("config", "--unset", "gpg.program", cwd=here)
         told = f"v1: signature that has expired, or whose key has ({bob}, OpenPGP key {key})\n"
         assert run("verify", cwd=here) == Outcome(0, "", f"{told}{OBJECTS}")
-        assert run("verify", "--require-signature", cwd=here) == Outcome(1, "", f"error: {told}")
+        # Newer git accepts what was signed before the key expired, and so it is accepted here.
+        accepted = subprocess.run(["git", "verify-tag", "v1"], cwd=here, capture_output=True).returncode == 0
+        required = run("verify", "--require-signature", cwd=here)
+        assert required == (
+            Outcome(0, "", f"{told}{OBJECTS}") if accepted else Outcome(1, "", f"error: {told}")
+        )
         (found,) = signatures(run, here)
         assert (found["status"], found["signer"], found["key"]) == ("expired", bob, key)
 
@@ -222,9 +229,12 @@ class TestOpenPGP:
     def test_no_gpg(self, run: Run, here: Path, git: Git, gpg: str) -> None:
         run("snapshot", "v1", "--sign", cwd=here)
         git("config", "gpg.program", "/no/such/gpg", cwd=here)
-        why = "cannot run /no/such/gpg: No such file or directory"
-        told = f"v1: OpenPGP signature that cannot be checked: {why}\n"
-        assert run("verify", cwd=here) == Outcome(0, "", f"{told}{OBJECTS}")
+        verified = run("verify", cwd=here)
+        told = (
+            "v1: OpenPGP signature that cannot be checked: cannot (run|exec) '?/no/such/gpg'?: No such file"
+        )
+        assert (verified.code, verified.stdout) == (0, "")
+        assert re.match(told, verified.stderr) and verified.stderr.endswith(OBJECTS)
         assert run("verify", "--require-signature", cwd=here).code == 1
 
 
