@@ -289,3 +289,25 @@ class TestExitCodes:
             env={**os.environ, "PATH": f"{GITSTORE.parent}{os.pathsep}{os.environ['PATH']}"},
         )  # fmt: skip
         assert (as_git.returncode, as_git.stdout) == (0, outcome.stdout)
+
+
+def test_only_operations_load_numpy(model: Model) -> None:
+    """It takes longer than a snapshot. A bar is not drawn, so rich is not needed either."""
+    told = [
+        *("snapshot v1", "list", "show v1", "status", "diff v1", "derive v1 dogs ../dogs", "models", "log"),
+        *("usage", "verify v1", "export v1 ../out", "restore v1", "state save", "rm v1 -n", "gc"),
+    ]
+    script = """
+import sys
+from gitstore.cli.main import main
+for command in sys.argv[1:]:
+    sys.argv = ["gitstore", *command.split()]
+    try:
+        main()
+    except SystemExit as end:
+        assert end.code == 0, command
+    assert not {"numpy", "rich", "asyncio"} & sys.modules.keys(), command
+"""
+    program = [sys.executable, "-c", script, *told]
+    done = subprocess.run(program, cwd=model.directory, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gitstore.cli import candidates, options, output, surroundings
+
+if TYPE_CHECKING:
+    from gitstore.run.candidate_check import CandidateCheck
 
 
 @click.command()
@@ -70,11 +75,10 @@ def command(
     from gitstore import capture
     from gitstore.model import Model
     from gitstore.objects.signing import Signer
-    from gitstore.run.candidate_check import CandidateCheck
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
-    tried = CandidateCheck(inputs, ctx.obj, surroundings.cache(ctx.obj)) if check or inputs else None
+    tried = _candidate_check(inputs, ctx.obj) if check or inputs else None
     with ExitStack() as bar:
         total = options.on_disk(model)
         progress = bar.enter_context(options.byte_progress(f"snapshot {name}", total, wanted=show_progress))
@@ -113,3 +117,10 @@ def command(
     )
     for warning in warnings:
         output.message(f"warning: {warning}")
+
+
+def _candidate_check(inputs: tuple[str, ...], directory: Path) -> CandidateCheck:
+    """What runs a snapshot before it is taken. It alone needs numpy, which takes longer than a snapshot."""
+    from gitstore.run.candidate_check import CandidateCheck
+
+    return CandidateCheck(inputs, directory, surroundings.cache(directory))
