@@ -40,6 +40,11 @@ class GitConfig:
         """All values of a key in small letters, the one that counts last."""
         return list(self._values.get(key, ()))
 
+    def below(self, *sections: str) -> dict[str, str | None]:
+        """The text that counts of each key in some sections, by keys as git lists them."""
+        starts = tuple(f"{section}." for section in sections)
+        return {key: values[-1].text for key, values in self._values.items() if key.startswith(starts)}
+
     def boolean(self, key: str) -> bool | None:
         """The truth of a key's last value; `None` if there is no value.
 

@@ -60,8 +60,7 @@ class Signature:
 
 def knows_signers(repository: Repository) -> bool:
     """Whether git is configured to know SSH keys."""
-    done = repository.attempt("config", "--get", SIGNERS)
-    return done.returncode == 0
+    return bool(repository.git_config.values(SIGNERS.lower()))
 
 
 def check(repository: Repository, oid: Oid, scheme: str, *, signers: bool = True) -> Signature:

@@ -70,7 +70,7 @@ class Signer:
         """
         self.before()
         name = tag.parse(content).name
-        configuration = _configuration(repository)
+        configuration = repository.git_config.below("gpg", "user")  # keys and programs
         key = ("--local-user", self.key) if self.key is not None else ()
         done, signed = _attempt(repository, content, commit, (*_options(configuration), "tag", *key))
         # git 2.39 exits with 0, and leaves the tag without a signature, if ssh-keygen cannot load the key.
@@ -112,16 +112,6 @@ def _scratch(repository: Repository) -> Iterator[Path]:
         for each in ("objects", "refs"):
             (directory / each).mkdir()
         yield directory
-
-
-def _configuration(repository: Repository) -> dict[str, str | None]:
-    """What the configuration says of keys and programs; a value that is `None` is a plain "yes"."""
-    listed = repository.attempt("config", "-z", "--get-regexp", r"^(gpg|user)\.")
-    found: dict[str, str | None] = {}
-    for each in listed.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]:
-        key, separator, value = each.partition("\n")
-        found[key] = value if separator else None  # the last one holds
-    return found
 
 
 def _options(configuration: Mapping[str, str | None]) -> Iterator[str]:
