@@ -59,6 +59,9 @@ LEAKS = (
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Matrices of tests are small: threads for them only wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # A second git, newer than the system's, which all tests run then: `make compat` is for that.
 if "GITSTORE_TEST_GIT" in os.environ:
     os.environ["PATH"] = f"{Path(os.environ['GITSTORE_TEST_GIT']).parent}{os.pathsep}{os.environ['PATH']}"

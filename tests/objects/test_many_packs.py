@@ -1,4 +1,4 @@
-"""Five thousand packs, in a process that may have four hundred files open."""
+"""More packs than a process may have files open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gitstore.objects.repository import Repository
 from tests.support.commands import git
 from tests.support.packs import add_blobs, entry
 
-COUNT, FILES = 5000, 400
+COUNT, FILES = 1500, 400
 OURS = 100
 
 

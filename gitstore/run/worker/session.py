@@ -77,9 +77,13 @@ class Session:
 
     def listen(self) -> None:
         """Follow what the supervisor says meanwhile. Its death is the worker's."""
-        with contextlib.suppress(wire.Closed, wire.Malformed):
+        try:
             while self._channel.receive().kind == "cancel":
                 self._tracker.cancel()
+        except wire.Lost:
+            return  # the model closed our socket: the next report ends the worker with an exit code
+        except (wire.Closed, wire.Malformed):
+            pass
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(SUPERVISOR_GONE)

@@ -12,6 +12,7 @@ receiver believes nothing that it can check: the model's code can write to the w
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import select
 import socket
@@ -25,7 +26,7 @@ from . import payload, tensors
 from .payload import Malformed
 from .tensors import Array
 
-__all__ = ["Channel", "Closed", "Frame", "Malformed"]
+__all__ = ["Channel", "Closed", "Frame", "Lost", "Malformed"]
 
 HEADER_LIMIT = 1 << 20
 NO_LIMIT = 1 << 62
@@ -36,6 +37,10 @@ _TYPES = {*tensors.NUMERIC, tensors.STRING, "binary"}
 
 class Closed(Exception):
     """The other side has closed its end, or this process has lost its own."""
+
+
+class Lost(Closed):
+    """This process has no end any more: its descriptor was closed or replaced."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class Channel:
                 self._wait(select.POLLIN)
                 continue
             except OSError as error:
-                raise Closed(str(error)) from error
+                raise _closed(error) from error
             if received == 0:
                 raise Closed("the other side has closed the connection")
             view = view[received:]
@@ -126,13 +131,18 @@ class Channel:
             except BlockingIOError:
                 self._wait(select.POLLOUT)
             except OSError as error:
-                raise Closed(str(error)) from error
+                raise _closed(error) from error
 
     def _poll(self, event: int) -> None:
         # Reached only if someone made a blocking socket non-blocking behind our back.
         poll = select.poll()
         poll.register(self._socket, event)
         poll.poll()
+
+
+def _closed(error: OSError) -> Closed:
+    kind = Lost if error.errno in (errno.EBADF, errno.ENOTSOCK) else Closed
+    return kind(str(error))
 
 
 def _parse(header: bytearray) -> tuple[Frame, list[tuple[str, str, tuple[int, ...]]]]:
