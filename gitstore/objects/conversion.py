@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from gitstore.errors import GitstoreError
+from gitstore.objects import limits, stored
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles
+from gitstore.units import format_size
 
 ATTRIBUTES = ".gitattributes"
 
@@ -90,18 +94,26 @@ class Rules:
 
 def rules(found: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry]) -> dict[PurePosixPath, Rules]:
     """The rules of those files that git may convert."""
-    at, config = found.at, _settings(found.repository)
+    files = [found.at / path for path, (mode, _) in raw.items() if mode != Mode.LINK]
+    return {path.relative_to(found.at): rule for path, rule in _rules(found.repository, files).items()}
+
+
+def _rules(
+    repository: Repository,
+    paths: Iterable[PurePosixPath],
+    *options: str,
+    variables: Mapping[str, str] | None = None,
+) -> dict[PurePosixPath, Rules]:
+    config = _settings(repository)
     autocrlf, eol = config.get("core.autocrlf", ""), config.get("core.eol", "")
-    asked = "".join(f"{at / path}\0" for path, (mode, _) in raw.items() if mode != Mode.LINK)
-    check = ("check-attr", "-z", "--stdin", *_NAMES)
-    answer = os.fsdecode(found.repository.git(*check, stdin=os.fsencode(asked))).split("\0")[:-1]
+    asked = os.fsencode("".join(f"{path}\0" for path in paths))
+    check = ("check-attr", *options, "-z", "--stdin", *_NAMES)
+    answer = os.fsdecode(repository.git(*check, stdin=asked, variables=variables)).split("\0")[:-1]
     attributes: dict[str, dict[str, str]] = defaultdict(dict)
     for name, attribute, value in zip(answer[0::3], answer[1::3], answer[2::3], strict=True):
         attributes[name][attribute] = value
     every = {name: Rules.of(said, autocrlf=autocrlf, eol=eol) for name, said in attributes.items()}
-    return {
-        PurePosixPath(name).relative_to(at): rule for name, rule in every.items() if rule.cause is not None
-    }
+    return {PurePosixPath(name): rule for name, rule in every.items() if rule.cause is not None}
 
 
 def conversions(
@@ -115,19 +127,49 @@ def conversions(
     """The files that git would store, or give back, otherwise than they are; `raw` is how they are.
 
     `objects` and `variables` are of a quarantine, where the blobs go that git would store. Raises
-    `GitFailed`, as for a filter that fails.
+    `GitFailed`, as for a filter that fails, and `GitstoreError` for a file that is too large for git.
     """
+    for path, rule in rules.items():
+        _check_size(found.at / path, found.files[path].stamp.size, rule)
     quarantined = {**variables, "GIT_INDEX_FILE": str(objects.with_name("converted"))}
-    stored = _store(found, list(rules), quarantined)
+    blobs = _store(found, list(rules), quarantined)
     # What a filter has changed is refused anyway, and giving it back may mean a download.
-    refused = {path for path in rules if rules[path].has_filter and stored[path] != raw[path][1]}
+    refused = {path for path in rules if rules[path].has_filter and blobs[path] != raw[path][1]}
     doubtful = [path for path in rules if rules[path].gives_back_otherwise and path not in refused]
     back = _give_back(found, doubtful, objects.with_name("back"), quarantined)
     found_out = {
-        path: Conversion(stored[path], back.get(path, stored[path]), raw[path][1], rule.cause or "")
+        path: Conversion(blobs[path], back.get(path, blobs[path]), raw[path][1], rule.cause or "")
         for path, rule in rules.items()
     }
     return {path: each for path, each in found_out.items() if not each.stored == each.returned == each.raw}
+
+
+def check_sizes(repository: Repository, tree: Oid) -> None:
+    """Raise `GitstoreError` if checking out a tree would take more memory than `limits.CONVERTED` allows."""
+    objects = repository.objects
+    sizes = {
+        path: objects.size(oid)
+        for path, (mode, oid) in stored.file_entries(objects, tree).items()
+        if mode != Mode.LINK
+    }
+    large = {path: size for path, size in sizes.items() if size > limits.CONVERTED}
+    if not large:
+        return
+    with tempfile.TemporaryDirectory(prefix="gitstore-") as place:  # the repository may be somebody else's
+        variables = {"GIT_INDEX_FILE": str(Path(place, "index"))}
+        repository.git("read-tree", str(tree), variables=variables)
+        for path, rule in _rules(repository, large, "--cached", variables=variables).items():
+            _check_size(path, large[path], rule)
+
+
+def _check_size(path: PurePosixPath, size: int, rule: Rules) -> None:
+    if size > limits.CONVERTED:
+        attribute = (rule.cause or "").partition("=")[0] if rule.attributes else "text"
+        raise GitstoreError(
+            f"{path} has {format_size(size)}, and {rule.cause} makes git convert it;"
+            f" gitstore lets git convert at most {format_size(limits.CONVERTED)}",
+            f"the line '{path.name} -{attribute}' in .gitattributes keeps git from that",
+        )
 
 
 def _settings(repository: Repository) -> dict[str, str]:
@@ -158,11 +200,11 @@ def _store(
     run("update-index", "-z", "--index-info", stdin=os.fsencode(known), variables=variables)
     run(*_PLAIN, "update-index", "--add", "-z", "--stdin", stdin=os.fsencode(names), variables=variables)
     listed = os.fsdecode(run("ls-files", "-z", "--stage", variables=variables)).split("\0")[:-1]
-    stored = {}
+    blobs = {}
     for line in listed:
         entry, _, name = line.partition("\t")
-        stored[PurePosixPath(name).relative_to(found.at)] = Oid.parse(entry.split(" ")[1])
-    return stored
+        blobs[PurePosixPath(name).relative_to(found.at)] = Oid.parse(entry.split(" ")[1])
+    return blobs
 
 
 def _give_back(

@@ -30,6 +30,9 @@ PATHS = 1_000_000
 PARTS = 4_000_000
 """Parts of all files in one tree, counted likewise: 4 TB of weights."""
 
+CONVERTED = 512 * MIB
+"""A file of code that git converts: it takes all of it into memory, once or twice."""
+
 DIFFED_FILE = 8 * MIB
 """A larger file of code is compared as git compares what is no text: git takes 80 times a text's bytes."""
 

@@ -252,3 +252,18 @@ def test_hooks_in_the_configuration_are_disabled_by_name(repository: Repository)
     fresh = Repository(repository.git_directory)
     assert fresh.without_hooks == ["-c", "hook.My own.hook.enabled=false"]
     assert fresh.git("config", "hook.My own.hook.enabled") == b"false\n"
+
+
+@pytest.mark.parametrize("variable", ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"])
+def test_hooks_in_a_configuration_that_a_variable_names(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Git reads such a file, and libgit2 does not."""
+    file = tmp_path / "configuration"
+    file.write_text('[include]\n\tpath = more\n[hook "one"]\n\tcommand = false\n')
+    (tmp_path / "more").write_text('[hook "two"]\n\tcommand = false\n')
+    monkeypatch.setenv(variable, str(file))
+    disabled = [word for word in repository.without_hooks if word != "-c"]
+    assert disabled == ["hook.one.enabled=false", "hook.two.enabled=false"]
+    file.write_text("[damaged")
+    assert Repository(repository.git_directory).without_hooks == []

@@ -1,0 +1,77 @@
+"""Files of code that git would take into memory as a whole: large ones that attributes make it convert."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitstore import derive, rebase, reference_form, restore
+from gitstore.errors import GitstoreError
+from gitstore.model import Model
+from gitstore.objects import limits
+from tests.support import scenes
+from tests.support.models import picture, take, write
+
+SIZE = 5000
+
+
+@pytest.fixture
+def large(model: Model) -> Model:
+    """A model with a large file of code that git would convert, and a snapshot `v0` from before."""
+    take(model, "v0")
+    write(model, "code/words.txt", "x" * SIZE)
+    write(model, "code/.gitattributes", "words.txt text=auto\n")
+    return model
+
+
+def lower(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CONVERTED", SIZE - 1)
+
+
+def test_no_snapshot_is_taken(large: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    lower(monkeypatch)
+    with pytest.raises(GitstoreError) as caught:
+        take(large, "v1")
+    assert caught.value.message == (
+        "code/words.txt has 4.9 KiB, and text=auto makes git convert it;"
+        " gitstore lets git convert at most 4.9 KiB"
+    )
+    assert caught.value.hint == "the line 'words.txt -text' in .gitattributes keeps git from that"
+    write(large, "code/.gitattributes", "words.txt -text\n")
+    take(large, "v1")
+
+
+def test_up_to_the_limit(large: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CONVERTED", SIZE)
+    derive.derive(take(large, "v1"), "dogs", large.directory.with_name("dogs"))
+
+
+@pytest.mark.parametrize("is_reference", [False, True])
+def test_nothing_is_derived(large: Model, monkeypatch: pytest.MonkeyPatch, is_reference: bool) -> None:
+    v1 = take(large, "v1")
+    lower(monkeypatch)
+    before = picture(large.directory.parent)
+    form = reference_form.derive if is_reference else derive.derive
+    with pytest.raises(GitstoreError, match="makes git convert it"):
+        form(v1, "dogs", large.directory.with_name("dogs"))
+    assert picture(large.directory.parent) == before
+
+
+def test_no_base_of_that_kind(large: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    dogs = large.directory.with_name("dogs")
+    derive.derive(scenes.find(large.directory.parent, "v0"), "dogs", dogs)
+    v1 = take(large, "v1")
+    lower(monkeypatch)
+    before = picture(dogs)
+    with pytest.raises(GitstoreError, match="makes git convert it"):
+        rebase.rebase(Model.open(dogs), v1)
+    assert picture(dogs) == before
+
+
+def test_not_restored(large: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    v1 = take(large, "v1")
+    (large.directory / "code/words.txt").unlink()
+    lower(monkeypatch)
+    before = picture(large.directory)
+    with pytest.raises(GitstoreError, match="makes git convert it"):
+        restore.restore(large, v1, force=True)
+    assert picture(large.directory) == before
