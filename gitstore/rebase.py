@@ -23,7 +23,7 @@ from gitstore.inheritance import check_there
 from gitstore.kinship import called
 from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
-from gitstore.objects import conversion, lock, stored
+from gitstore.objects import attributes, lock, stored
 from gitstore.objects.afterwards import only_warn
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Kind, Oid
@@ -163,7 +163,7 @@ def _move(
     paths = [here.code, PurePosixPath(SETTINGS), *packages]
     here.check_clean(paths)
     _check_room(here, base)
-    conversion.check_sizes(base.repository, base.code)
+    attributes.check_sizes(base.repository, base.code)
     based_on = inheritance.based_on(base, reached.url if reached is not None else None)
     content = settings.set_keys(merged.content, {"based_on": based_on})
     # A base of this repository must not be removed between the look and the commit.

@@ -14,7 +14,7 @@ from gitstore.derive import OTHER_PLACE, Derived, announced
 from gitstore.errors import Corrupt
 from gitstore.first_state import COPIED, FirstState
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
-from gitstore.objects import checkout, conversion, extract, git
+from gitstore.objects import attributes, checkout, extract, git
 from gitstore.objects.construction import construction
 from gitstore.objects.files import Progress
 from gitstore.objects.pack_writer import Written
@@ -87,7 +87,7 @@ def _check_out(repository: Repository) -> None:
     """Put the branch's files on disk, the code read-only. Raises `GitstoreError` if not all are there."""
     head = repository.refs.get("HEAD")
     if head is not None:
-        conversion.check_sizes(repository, repository.commit(head).tree)
+        attributes.check_sizes(repository, repository.commit(head).tree)
     repository.git("reset", "--quiet", "--hard")
     if head is not None:
         checkout.check_complete(repository, repository.commit(head).tree, repository.directory)

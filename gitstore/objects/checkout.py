@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from gitstore.errors import GitstoreError
 from gitstore.layout import TOP
-from gitstore.objects import conversion, git, stored
+from gitstore.objects import attributes, git, stored
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import FileEntry
@@ -33,13 +33,13 @@ def check_out(
     They go below `target`, a new directory; returns where in there the tree begins. The working copy
     and its index stay as they are. Raises `GitstoreError` if not all of them are there then.
     """
-    conversion.check_sizes(repository, tree)
+    attributes.check_sizes(repository, tree)
     top = target / "files"
     (top / at).mkdir(parents=True)
     for folder in at.parents:
-        attributes = repository.directory / folder / _ATTRIBUTES
-        if attributes.is_file():
-            shutil.copyfile(attributes, top / folder / _ATTRIBUTES)
+        rules_file = repository.directory / folder / _ATTRIBUTES
+        if rules_file.is_file():
+            shutil.copyfile(rules_file, top / folder / _ATTRIBUTES)
     variables = {"GIT_INDEX_FILE": str((target / "index").absolute())}
     below = () if at == TOP else (f"--prefix={at}/",)
     repository.git("read-tree", *below, str(tree), variables=variables)

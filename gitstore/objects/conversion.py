@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from gitstore.errors import GitstoreError
-from gitstore.objects import limits, stored
+from gitstore.objects import attributes
+from gitstore.objects.attributes import Rules
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.repository import Repository
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles
-from gitstore.units import format_size
 
 ATTRIBUTES = ".gitattributes"
 
@@ -32,7 +27,6 @@ _PLAIN = (
     "-c", "core.safecrlf=false", "-c", "core.bigFileThreshold=2g", "-c", "core.looseCompression=0",
     "-c", "core.splitIndex=false",
 )  # fmt: skip
-_NAMES = ("filter", "working-tree-encoding", "ident", "text", "eol", "crlf")
 _BLOCK = 1024 * 1024
 
 
@@ -53,67 +47,12 @@ class Conversion(NamedTuple):
         return self.cause.startswith("filter=")
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What converts a file: its attributes that are set, and git's own settings for line ends."""
-
-    attributes: Mapping[str, str]
-    autocrlf: str
-    eol: str
-
-    @classmethod
-    def of(cls, said: Mapping[str, str], *, autocrlf: str, eol: str) -> Rules:
-        """`said` is what `git check-attr` says. Without `text`, line ends stay, whatever else says."""
-        known = {name: value for name, value in said.items() if value not in ("unspecified", "unset")}
-        if said.get("text") == "unset" or (said.get("crlf") == "unset" and "text" not in known):
-            known.pop("eol", None)
-            autocrlf = ""
-        return cls(known, autocrlf, eol)
-
-    @property
-    def cause(self) -> str | None:
-        """The attribute or setting that makes git convert a file, the strongest of several."""
-        for name, value in self.attributes.items():
-            if name in ("text", "crlf") and "eol" in self.attributes:
-                continue  # it is eol that says which
-            return name if value == "set" else f"{name}={value}"
-        return f"core.autocrlf={self.autocrlf}" if self.autocrlf in ("true", "input") else None
-
-    @property
-    def has_filter(self) -> bool:
-        return "filter" in self.attributes
-
-    @property
-    def gives_back_otherwise(self) -> bool:
-        """Whether checking out may do something. Line ends become others only where these say so."""
-        if {"filter", "working-tree-encoding", "ident"} & self.attributes.keys():
-            return True
-        eol = self.attributes.get("eol")
-        return eol == "crlf" or (eol is None and (self.autocrlf == "true" or self.eol == "crlf"))
-
-
-def rules(found: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry]) -> dict[PurePosixPath, Rules]:
+def rules_of(found: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry]) -> dict[PurePosixPath, Rules]:
     """The rules of those files that git may convert."""
     files = [found.at / path for path, (mode, _) in raw.items() if mode != Mode.LINK]
-    return {path.relative_to(found.at): rule for path, rule in _rules(found.repository, files).items()}
-
-
-def _rules(
-    repository: Repository,
-    paths: Iterable[PurePosixPath],
-    *options: str,
-    variables: Mapping[str, str] | None = None,
-) -> dict[PurePosixPath, Rules]:
-    config = _settings(repository)
-    autocrlf, eol = config.get("core.autocrlf", ""), config.get("core.eol", "")
-    asked = os.fsencode("".join(f"{path}\0" for path in paths))
-    check = ("check-attr", *options, "-z", "--stdin", *_NAMES)
-    answer = os.fsdecode(repository.git(*check, stdin=asked, variables=variables)).split("\0")[:-1]
-    attributes: dict[str, dict[str, str]] = defaultdict(dict)
-    for name, attribute, value in zip(answer[0::3], answer[1::3], answer[2::3], strict=True):
-        attributes[name][attribute] = value
-    every = {name: Rules.of(said, autocrlf=autocrlf, eol=eol) for name, said in attributes.items()}
-    return {PurePosixPath(name): rule for name, rule in every.items() if rule.cause is not None}
+    return {
+        path.relative_to(found.at): rule for path, rule in attributes.rules(found.repository, files).items()
+    }
 
 
 def conversions(
@@ -130,7 +69,7 @@ def conversions(
     `GitFailed`, as for a filter that fails, and `GitstoreError` for a file that is too large for git.
     """
     for path, rule in rules.items():
-        _check_size(found.at / path, found.files[path].stamp.size, rule)
+        attributes.check_size(found.at / path, found.files[path].stamp.size, rule)
     quarantined = {**variables, "GIT_INDEX_FILE": str(objects.with_name("converted"))}
     blobs = _store(found, list(rules), quarantined)
     # What a filter has changed is refused anyway, and giving it back may mean a download.
@@ -142,44 +81,6 @@ def conversions(
         for path, rule in rules.items()
     }
     return {path: each for path, each in found_out.items() if not each.stored == each.returned == each.raw}
-
-
-def check_sizes(repository: Repository, tree: Oid) -> None:
-    """Raise `GitstoreError` if checking out a tree would take more memory than `limits.CONVERTED` allows."""
-    objects = repository.objects
-    sizes = {
-        path: objects.size(oid)
-        for path, (mode, oid) in stored.file_entries(objects, tree).items()
-        if mode != Mode.LINK
-    }
-    large = {path: size for path, size in sizes.items() if size > limits.CONVERTED}
-    if not large:
-        return
-    with tempfile.TemporaryDirectory(prefix="gitstore-") as place:  # the repository may be somebody else's
-        variables = {"GIT_INDEX_FILE": str(Path(place, "index"))}
-        repository.git("read-tree", str(tree), variables=variables)
-        for path, rule in _rules(repository, large, "--cached", variables=variables).items():
-            _check_size(path, large[path], rule)
-
-
-def _check_size(path: PurePosixPath, size: int, rule: Rules) -> None:
-    if size > limits.CONVERTED:
-        attribute = (rule.cause or "").partition("=")[0] if rule.attributes else "text"
-        raise GitstoreError(
-            f"{path} has {format_size(size)}, and {rule.cause} makes git convert it;"
-            f" gitstore lets git convert at most {format_size(limits.CONVERTED)}",
-            f"the line '{path.name} -{attribute}' in .gitattributes keeps git from that",
-        )
-
-
-def _settings(repository: Repository) -> dict[str, str]:
-    """What git's configuration says of line ends, as git understands it."""
-    words = {}
-    for key in ("core.autocrlf", "core.eol"):
-        for value in repository.git_config.values(key)[-1:]:
-            text = "true" if value.text is None else value.text.lower()
-            words[key] = "true" if text in ("yes", "on", "1") else text
-    return words
 
 
 def _store(
@@ -216,13 +117,13 @@ def _give_back(
     target.mkdir()
     top = found.repository.directory
     inner = (path for path in found.files if path.name == ATTRIBUTES)
-    for attributes in (
+    for rules_file in (
         *(each / ATTRIBUTES for each in found.at.parents),
         *(found.at / path for path in inner),
     ):
-        if (top / attributes).is_file():
-            (target / attributes).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(top / attributes, target / attributes)
+        if (top / rules_file).is_file():
+            (target / rules_file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(top / rules_file, target / rules_file)
     names = "".join(f"{found.at / path}\0" for path in paths)
     # Quiet and forced: the attributes are there already, and may be to be checked out themselves.
     found.repository.git(

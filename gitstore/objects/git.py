@@ -190,6 +190,11 @@ def without_hooks(keys: Iterable[str]) -> list[str]:
     return [word for name in named for word in ("-c", f"hook.{name}.enabled=false")]
 
 
+def variable(name: str) -> str | None:
+    """The value of an environment variable that git would heed."""
+    return os.environ.get(name)
+
+
 def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> str:
     """The one line that a git command prints, without its end."""
     return run(*arguments, cwd=cwd, variables=variables).decode(errors="surrogateescape").rstrip("\n")

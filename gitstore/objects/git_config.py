@@ -9,11 +9,33 @@ import os
 from collections import defaultdict
 from typing import NamedTuple
 
+import pygit2
+
+from gitstore.objects import git
+
 _TRUE = (None, "true", "yes", "on", "1")
 _FALSE = ("", "false", "no", "off", "0")
 
 LIST = ("config", "--list", "--show-scope", "-z")
 """The arguments of the git command whose output `GitConfig` reads."""
+
+
+def keys(config: pygit2.Config) -> list[str]:
+    """The keys that libgit2 finds, without a process for it."""
+    return [entry.name for entry in config]
+
+
+def keys_of_variables() -> list[str]:
+    """Those in files that variables name, which git reads and libgit2 does not."""
+    paths = filter(None, map(git.variable, ("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL")))
+    return [key for path in paths for key in _keys_of_file(path)]
+
+
+def _keys_of_file(path: str) -> list[str]:
+    try:
+        return keys(pygit2.Config(path))
+    except (OSError, pygit2.GitError):  # git itself complains
+        return []
 
 
 class Value(NamedTuple):

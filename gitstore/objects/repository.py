@@ -127,10 +127,8 @@ class Repository:
 
     @cached_property
     def without_hooks(self) -> list[str]:
-        """Options with which git runs no hook that the configuration names; libgit2 says which there are."""
-        named = [_config_file(name) for name in ("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL")]
-        configs = [self._pygit2.config, *filter(None, named)]
-        return git.without_hooks(entry.name for config in configs for entry in config)
+        """Options with which git runs no hook that the configuration names."""
+        return git.without_hooks([*git_config.keys(self._pygit2.config), *git_config.keys_of_variables()])
 
     @cached_property
     def variables(self) -> dict[str, str]:
@@ -354,15 +352,6 @@ def _is_trusted(path: Path, top: Path | None, error: pygit2.GitError) -> bool:
     # Found by git itself: with GIT_DIR set, it would not ask whom the repository belongs to.
     here = top or (path.parent if path.name == ".git" else path)
     return git.attempt("rev-parse", "--git-dir", cwd=here).returncode == 0
-
-
-def _config_file(variable: str) -> pygit2.Config | None:
-    """The configuration in the file that an environment variable names, which libgit2 does not look at."""
-    path = os.environ.get(variable)
-    try:
-        return pygit2.Config(path) if path else None
-    except (OSError, pygit2.GitError):  # git itself complains
-        return None
 
 
 def _open_trusted(path: Path) -> pygit2.Repository:

@@ -170,7 +170,7 @@ def _converted(
     found: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter | None
 ) -> Iterator[dict[PurePosixPath, Conversion]]:
     """What git would store otherwise; when the block ends well, those blobs are in the write."""
-    rules = conversion.rules(found, raw)
+    rules = conversion.rules_of(found, raw)
     if not rules:
         yield {}
         return

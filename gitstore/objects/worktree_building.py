@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gitstore.errors import GitstoreError
 from gitstore.names import name_problem
-from gitstore.objects import checkout, conversion, directories, git
+from gitstore.objects import attributes, checkout, directories, git
 from gitstore.objects.afterwards import only_warn
 from gitstore.objects.construction import construction
 from gitstore.objects.durability import sync_directory, sync_tree
@@ -128,7 +128,7 @@ def _check_out(
     """Have git write the files of a commit, and its index. A sparse checkout leaves nothing out here."""
     here = (*repository.without_hooks, "-c", "core.sparseCheckout=false", f"--git-dir={administration}",
             f"--work-tree={directory}")  # fmt: skip
-    conversion.check_sizes(repository, repository.commit(commit).tree)
+    attributes.check_sizes(repository, repository.commit(commit).tree)
     git.run(*here, "read-tree", "--reset", "-u", str(commit), cwd=directory)
     complete(directory)
     # What was completed has new times; a file that git would not commit as it is there is no reason to fail.
