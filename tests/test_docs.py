@@ -22,7 +22,9 @@ from tests.support import spawning
 
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-HAND_WRITTEN = [ROOT / "README.md", ROOT / "docs" / "format.md", ROOT / "docs" / "hooks.md"]
+WITH_EXAMPLES = [page for page in DOCS if "```console\n" in page.read_text(encoding="utf-8")]
+WRITTEN_BY_HAND = [page for page in DOCS if page.name not in ("cli.md", "architecture.md")]
+PROSE_WIDTH = 100
 
 
 # Commands whose point is that they have nothing to say; others may, where no output is shown for them.
@@ -35,6 +37,18 @@ class Example(NamedTuple):
     line: str
     shown: str
 
+    @property
+    def fails(self) -> bool:
+        """Whether the page shows the command as one that fails."""
+        return re.search("^error: ", self.shown, re.MULTILINE) is not None
+
+
+class Program(NamedTuple):
+    """A Python block whose first line is a comment with a path: the reader writes it to that file."""
+
+    path: str
+    source: str
+
 
 def read(*path: str) -> str:
     return ROOT.joinpath(*path).read_text(encoding="utf-8")
@@ -44,14 +58,22 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def examples(text: str) -> Iterator[Example]:
+def steps(text: str) -> Iterator[Example | Program]:
+    """What a reader of a page does, in its order: write the programs, run the command lines."""
+    for language, block in re.findall(r"^```(console|python)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        if language == "console":
+            yield from examples(block)
+        elif path := re.match(r"# ([\w.-]+\.py)\n", block):
+            yield Program(path[1], block)
+
+
+def examples(block: str) -> Iterator[Example]:
     """What follows a `$ `, with its continued lines, and the lines up to the next one."""
-    for block in blocks(text, "console"):
-        assert block.startswith("$ ")
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            lines = part.splitlines(keepends=True)
-            length = next(i for i, line in enumerate(lines, start=1) if not line.endswith("\\\n"))
-            yield Example("".join(lines[:length]).rstrip("\n"), "".join(lines[length:]))
+    assert block.startswith("$ ")
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        lines = part.splitlines(keepends=True)
+        length = next(i for i, line in enumerate(lines, start=1) if not line.endswith("\\\n"))
+        yield Example("".join(lines[:length]).rstrip("\n"), "".join(lines[length:]))
 
 
 def matches(shown: str, output: str) -> bool:
@@ -63,19 +85,52 @@ def matches(shown: str, output: str) -> bool:
     return re.fullmatch(pattern, output) is not None
 
 
-@pytest.mark.parametrize("page", HAND_WRITTEN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
 def test_examples_run_as_written(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of hooks.md, which are the fewest, with Python itself, and all others with a stand-in for it."""
     if page.name != "hooks.md":
         monkeypatch.setattr(sys, "executable", str(spawning.stand_ins() / "python"))
-    found = list(examples(page.read_text(encoding="utf-8")))
-    assert found
     with Shell(tmp_path) as shell:
-        for example in found:
-            done = shell.run(example.line)
-            assert done.exit_code == 0, f"$ {example.line}\n{done.output}"
-            if example.shown or example.line.startswith(QUIET):
-                assert matches(example.shown, done.output), f"$ {example.line}\n{done.output}"
+        for step in steps(page.read_text(encoding="utf-8")):
+            if isinstance(step, Program):
+                (shell.directory / step.path).write_text(step.source, encoding="utf-8")
+            else:
+                run_example(step, shell)
+
+
+def run_example(example: Example, shell: Shell) -> None:
+    """Run a command line, which must end and print as shown."""
+    result = shell.run(example.line)
+    context = f"$ {example.line}\n{result.output}"
+    assert (result.exit_code != 0) == example.fails, context
+    if example.shown or example.line.startswith(QUIET):
+        assert matches(example.shown, result.output), context
+
+
+@pytest.mark.parametrize("name", ["README.md", "format.md", "hooks.md", "recipes.md", "troubleshooting.md"])
+def test_the_pages_with_examples_are_found(name: str) -> None:
+    assert name in [page.name for page in WITH_EXAMPLES]
+
+
+def test_the_readme_quotes_messages_that_the_troubleshooting_page_shows() -> None:
+    """That page's commands are run, so that the README's table cannot name a message that nobody prints."""
+    section = re.search(r"^## Troubleshooting\n(.*?)^\[", read("README.md"), re.DOTALL | re.MULTILINE)
+    assert section is not None
+    quoted = [row.split("`")[1] for row in re.findall(r"^\| `.*$", section[1], re.MULTILINE)]
+    shown = "".join(blocks(read("docs", "troubleshooting.md"), "console"))
+    assert len(quoted) >= 10
+    for message in quoted:
+        pattern = re.escape(message).replace("…", ".*?").rstrip(".*?")
+        assert re.search(pattern, shown), message
+
+
+@pytest.mark.parametrize("page", WRITTEN_BY_HAND, ids=lambda page: page.name)
+def test_prose_has_lines_of_at_most_a_hundred_characters(page: Path) -> None:
+    """Code, tables and what a program writes between two comments can be longer, and so can links."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", "", text, flags=re.DOTALL)
+    prose = [line for line in text.splitlines() if not line.startswith(("|", "    "))]
+    assert [line for line in prose if len(re.sub(r"\]\([^)]*\)", "]", line)) > PROSE_WIDTH] == []
 
 
 def test_the_cut_of_the_format_is_ours() -> None:
