@@ -1,63 +1,66 @@
-"""docs/cli.md, made from the commands: `python -m gitstore.cli.reference > docs/cli.md`."""
+"""Writes docs/cli.md from the commands: `python -m gitstore.cli.reference > docs/cli.md`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from inspect import cleandoc
-from textwrap import dedent
+from textwrap import dedent, fill
 
 import click
 
 from gitstore.cli.main import cli
+
+WIDTH = 100
 
 INTRODUCTION = """\
 # Commands
 
 `make docs` writes this page from the commands' own help.
 
-`gitstore COMMAND`, or `git gitstore COMMAND`. A command acts on the model of the current directory; `-C DIR`
-names another, and other paths are then relative to DIR. `--help` explains a command, `--version` tells the
-version.
+`gitstore COMMAND` and `git gitstore COMMAND` are the same. A command acts on the model of the
+current directory. `-C DIR` names another; other paths are then relative to DIR. `--help` explains a
+command, `--version` prints the version.
 
-Data goes to standard output, messages and progress to standard error. `--json` prints data for programs:
-sizes in bytes, durations in seconds, and numbers that JSON lacks as `"NaN"`, `"Infinity"` and `"-Infinity"`.
-Bars of progress are drawn only on a terminal, unless `--progress` asks for them.
+Data goes to standard output, messages and progress to standard error. `--json` prints data for
+programs. Sizes are in bytes and durations in seconds. Numbers that JSON lacks are the texts
+`"NaN"`, `"Infinity"` and `"-Infinity"`. Progress bars are drawn only on a terminal, unless
+`--progress` asks for them.
 
-With `--json` a failed command tells its error as JSON, too, on the last line of standard error:
+With `--json`, a failed command also prints its error as JSON, on the last line of standard error:
 
     {"error": {"kind": "bad_settings", "message": "…", "hint": null, "exit_code": 13, "details": {…}}}
 
-`message` has a line for each problem. `details` has what is known beside it: `problems`, the `traceback` of
-a model's code, and the phase that it was `at`. Errors of no model have the kinds `usage`, `system`,
-`interrupted`, `output_lost` and `bug`.
+`message` has a line for each problem. `details` has more data, if there is any: the `problems`, the
+`traceback` of a model's code, and the phase that it was `at`. Errors that no model causes have the
+kinds `usage`, `system`, `interrupted`, `output_lost` and `bug`.
 
-On a terminal, and only there, `list`, `log`, `show` and `diff` use colours and the pager as git does:
-`color.ui`, `color.diff`, `GIT_PAGER`, `core.pager` and `PAGER` count; `NO_COLOR` and `--no-pager` go without.
-Characters that a terminal would obey are escaped there, in tags, files and what a model prints, and in
-messages always. In a pipe data is exact.
+On a terminal, `list`, `log`, `show` and `diff` use colours and the pager as git does. `color.ui`,
+`color.diff`, `GIT_PAGER`, `core.pager` and `PAGER` choose them; `NO_COLOR` and `--no-pager` switch
+them off. Control characters in tags, files and the output of a model are escaped on a terminal, and
+in messages always. In a pipe, data is exact.
 
 REF names a snapshot:
 
 | REF | the snapshot |
 |---|---|
-| `v1` | of the model of the current directory |
-| `dogs@v1`, `dogs/v1` | of another model of the repository, the root model or a derived one |
-| `../other@v1` | of the model in that directory |
+| `v1` | `v1` of the model of the current directory |
+| `dogs@v1`, `dogs/v1` | `v1` of the model `dogs` in the same repository, the root model or a derived one |
+| `../other@v1` | `v1` of the model in the directory `../other` |
 """
 
 EXIT_CODES = {
     0: "done",
     1: "an expected failure, which the message explains; an input that settings.yaml does not allow",
     2: "the command line is wrong",
-    10: "the directory is no model",
+    10: "the directory is not a model",
     11: "another process holds a lock",
-    12: "what is stored is not what was put in: an object is missing or corrupt, a tag is no proper snapshot,"
+    12: "something stored is damaged: an object is missing or corrupt, a tag is not a valid snapshot,"
     " a signature is bad",
     13: "settings.yaml is invalid",
-    14: "the model's own code failed: it raised, ended, took too long, or gave wrong outputs",
+    14: "the model's own code failed: it raised, ended, took too long, or returned wrong outputs",
     130: "interrupted (Ctrl-C), or a training was cancelled; nothing was recorded",
-    141: "the reader of the output has gone (`gitstore list | head -1`)",
-    255: "a bug in gitstore: the traceback is for a report on the project's issue tracker",
+    141: "the reader of the output has closed it (`gitstore list | head -1`)",
+    255: "a bug in gitstore; please report it with the traceback",
 }
 
 
@@ -102,7 +105,7 @@ def _command(context: click.Context) -> Iterator[str]:
 def _paragraph(text: str) -> str:
     """A paragraph of a command's help; one that click is told not to wrap is shown as it stands."""
     if not text.startswith("\b\n"):
-        return " ".join(text.split())
+        return fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
     lines = text.removeprefix("\b\n")
     label, _, examples = lines.partition("\n")
     if label in ("Example:", "Examples:"):
