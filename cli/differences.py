@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitstore.cli import output, terminal
-from gitstore.quoting import harmless, quoted
+from gitstore.text import harmless, quoted
 
 if TYPE_CHECKING:
     from gitstore.diffing.code_diff import CodeDiff

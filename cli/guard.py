@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gitstore.cli import streams
-from gitstore.quoting import harmless
+from gitstore.text import harmless
 
 _BLOCK = 65536
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitstore.cli import candidates
-from gitstore.quoting import harmless
+from gitstore.text import harmless
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn

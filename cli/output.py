@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitstore.cli import terminal
-from gitstore.quoting import harmless, json_harmless, quoted
+from gitstore.text import harmless, json_harmless, quoted
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ import re
 import sys
 import unicodedata
 
-from gitstore.quoting import harmless
+from gitstore.text import harmless
 
 _STYLES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1"}
 _MARKS = {name: chr(0xFDD0 + number) for number, name in enumerate(_STYLES)}

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from gitstore.errors import Corrupt
 from gitstore.names import name_problem
 from gitstore.objects.repository import Repository
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 
 FIRST_STATE = "initial"
 """The active state of a new model, unborn like git's first branch."""

@@ -16,13 +16,13 @@ from gitstore.hooking import hook
 from gitstore.hooking.event import PostSnapshot, PreSnapshot
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.objects import commit, stored, tag, tree
-from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
 from gitstore.objects.signing import AS_CONFIGURED, Signer
 from gitstore.objects.sources import FileChanged
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.progress import Progress
 from gitstore.settings import Settings
 from gitstore.snapshot import FORMAT, STATE, Snapshot
 

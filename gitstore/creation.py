@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gitstore import examples, new_files, settings
+from gitstore.afterwards import only_warn
 from gitstore.errors import GitstoreError
 from gitstore.layout import CODE, SETTINGS, STATES, TOP
 from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
 from gitstore.objects import discovery, git
-from gitstore.objects.afterwards import only_warn
 from gitstore.objects.construction import construction
 from gitstore.objects.repository import Repository
 from gitstore.settings import rules

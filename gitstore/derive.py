@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from gitstore import active_state, first_state, inheritance
+from gitstore.afterwards import only_warn
 from gitstore.errors import GitstoreError
 from gitstore.first_state import COPIED, Content, FirstState
 from gitstore.hooking import hook
@@ -22,15 +23,14 @@ from gitstore.hooking.event import PostDerive
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.names import name_problem
 from gitstore.objects import extract, lock, worktree_building, worktrees
-from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import durable_file, sync_directory
-from gitstore.objects.files import Progress
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack_writer import Written
 from gitstore.objects.permissions import set_writable
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
+from gitstore.progress import Progress
 from gitstore.snapshot import Snapshot
 
 OTHER_PLACE = "name another directory: gitstore derive SNAPSHOT NAME DIR"

@@ -10,10 +10,10 @@ from gitstore import state
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.objects import directories, extract, stored
 from gitstore.objects.construction import construction
-from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
+from gitstore.progress import Progress
 from gitstore.snapshot import STATE, Snapshot
 
 _HIDDEN = "export"

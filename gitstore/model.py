@@ -23,8 +23,8 @@ from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.permissions import is_ours, share
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import read_tree, subtree, without
-from gitstore.quoting import quoted
 from gitstore.settings import BasedOn, Settings
+from gitstore.text import quoted
 
 SETTINGS, LOCK, STATES, CODE = layout.SETTINGS, layout.LOCK, layout.STATES, layout.CODE
 

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gitstore import active_state, dependents, snapshot, state, usage, working_state
+from gitstore.afterwards import only_warn
 from gitstore.dependents import Dependents
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.hooking import hook
 from gitstore.model import STATES, Model, check_name, is_derived
 from gitstore.objects import lock, worktree_building, worktrees
-from gitstore.objects.afterwards import only_warn
-from gitstore.objects.files import Progress
 from gitstore.objects.git import GitFailed
 from gitstore.objects.oid import Oid
 from gitstore.objects.reachable import held
@@ -29,6 +28,7 @@ from gitstore.objects.refs import Change, Listing
 from gitstore.objects.replacement import absence
 from gitstore.objects.repository import Repository
 from gitstore.objects.worktrees import Administration
+from gitstore.progress import Progress
 from gitstore.removal import Depended, intention
 from gitstore.snapshot import Snapshot, UnreadableSnapshots
 

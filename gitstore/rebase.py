@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gitstore import base_repository, compatibility, inheritance, kinship, settings, settings_merge
+from gitstore.afterwards import only_warn
 from gitstore.base_repository import Reached
 from gitstore.branch import Branch
 from gitstore.compatibility import Misfit
@@ -24,7 +25,6 @@ from gitstore.kinship import called
 from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import attributes, lock, stored
-from gitstore.objects.afterwards import only_warn
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.permissions import set_writable

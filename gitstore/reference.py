@@ -20,9 +20,9 @@ from gitstore.objects import tag
 from gitstore.objects.fetching import shown
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
-from gitstore.quoting import quoted
 from gitstore.settings import BasedOn, rules
 from gitstore.snapshot import Snapshot
+from gitstore.text import quoted
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:")
 

@@ -16,11 +16,11 @@ from gitstore.first_state import COPIED, FirstState
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.objects import attributes, checkout, extract, git
 from gitstore.objects.construction import construction
-from gitstore.objects.files import Progress
 from gitstore.objects.pack_writer import Written
 from gitstore.objects.permissions import set_writable
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
+from gitstore.progress import Progress
 from gitstore.reference import Elsewhere
 from gitstore.snapshot import Snapshot
 

@@ -21,10 +21,10 @@ from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
 from gitstore.objects import directories, limits, sources
-from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.replacement import replace_if
 from gitstore.objects.sources import FileChanged
+from gitstore.progress import Progress
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot
 from gitstore.working_code import CodeChange

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from gitstore.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.objects import signature, tag
-from gitstore.objects.cores import core_count
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import SIGNERS, Signature, Verdict
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 
 _SCHEMES = {"openpgp": "OpenPGP", "ssh": "SSH", "x509": "X.509"}
 _MAKE_KNOWN = {

@@ -22,8 +22,8 @@ from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tag import Tag
 from gitstore.objects.tree import TreeEntry
-from gitstore.quoting import shown
 from gitstore.settings import Settings
+from gitstore.text import shown
 
 FORMAT = "1"
 STATE = "state"

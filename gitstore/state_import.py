@@ -12,8 +12,8 @@ from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import Model
 from gitstore.objects import copying, lfs, sources
-from gitstore.objects.files import Progress
 from gitstore.objects.sources import Listing
+from gitstore.progress import Progress
 from gitstore.state import Saved
 
 

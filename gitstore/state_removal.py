@@ -14,11 +14,11 @@ from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name
 from gitstore.objects import lock, sources
-from gitstore.objects.files import Progress
 from gitstore.objects.reachable import held
 from gitstore.objects.refs import Change
 from gitstore.objects.replacement import absence
 from gitstore.objects.sources import FileChanged
+from gitstore.progress import Progress
 from gitstore.working_state import WorkingState
 
 

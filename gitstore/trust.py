@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from gitstore.model import SETTINGS
 from gitstore.names import name_problem
 from gitstore.objects.oid import Oid
-from gitstore.quoting import quoted, shown
 from gitstore.settings import Settings
+from gitstore.text import quoted, shown
 
 if TYPE_CHECKING:
     from gitstore.snapshot import Snapshot

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 
 KIB = 1024
 MIB = 1024**2

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gitstore import export, settings, signatures, snapshot, trust
+from gitstore.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.model import CODE, SETTINGS
 from gitstore.objects import graph
-from gitstore.objects.cores import core_count
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.files import Progress
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import Signature, Verdict
 from gitstore.objects.stored import subtree
+from gitstore.progress import Progress
 from gitstore.settings import Settings
 from gitstore.snapshot import Snapshot
 

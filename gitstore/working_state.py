@@ -13,11 +13,11 @@ from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings
 from gitstore.model import STATES, Model
 from gitstore.objects import files, sources
-from gitstore.objects.files import Progress
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Oid
 from gitstore.objects.replacement import Replacement, mend, replacement
 from gitstore.objects.sources import FileChanged, Listing
+from gitstore.progress import Progress
 
 
 @dataclass(frozen=True)

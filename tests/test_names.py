@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstore.names import name_problem
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 
 
 @pytest.mark.parametrize(

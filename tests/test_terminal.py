@@ -11,7 +11,7 @@ import pytest
 from gitstore import state
 from gitstore.cli import differences, output, terminal
 from gitstore.model import Model
-from gitstore.quoting import harmless
+from gitstore.text import harmless
 from tests.support import scenes
 from tests.support.commands import Git, Gitstore, Run
 from tests.support.models import make, put, take

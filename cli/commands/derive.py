@@ -12,7 +12,7 @@ from gitstore.cli import candidates, options, output, surroundings
 if TYPE_CHECKING:
     from gitstore.derive import Derived
     from gitstore.first_state import FirstState
-    from gitstore.objects.files import Progress
+    from gitstore.progress import Progress
 
 
 @click.command()

@@ -9,7 +9,7 @@ from gitstore.diffing.code_diff import CodeDiff
 from gitstore.diffing.settings_diff import SettingsDiff
 from gitstore.diffing.state_diff import StateDiff, Work
 from gitstore.model import Model
-from gitstore.objects.files import Progress
+from gitstore.progress import Progress
 from gitstore.snapshot import Snapshot
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 
 SUFFIX = ".safetensors"
 

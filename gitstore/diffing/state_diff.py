@@ -19,10 +19,10 @@ from gitstore.diffing.tensor_diff import TensorDiff
 from gitstore.model import Model
 from gitstore.objects import files, sources, stored
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.files import Progress
 from gitstore.objects.joined import Content, Joined, OnDisk, same_bytes
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Oid
+from gitstore.progress import Progress
 from gitstore.snapshot import Snapshot
 
 

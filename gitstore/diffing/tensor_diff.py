@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from gitstore.diffing import change
 from gitstore.diffing.safetensors import Header, Tensor, read_header
 from gitstore.diffing.settings_diff import KeyChange, changes
-from gitstore.objects.files import Progress
 from gitstore.objects.joined import Content, same_bytes
+from gitstore.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from msgspec import to_builtins
 
+from gitstore.afterwards import only_warn
 from gitstore.errors import GitstoreError
 from gitstore.hooking.event import Event
 from gitstore.objects import hook_paths, hook_process
-from gitstore.objects.afterwards import only_warn
 from gitstore.objects.hook_process import CannotStart
 from gitstore.objects.repository import Repository
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gitstore.objects.cores import core_count
+from gitstore.cores import core_count
 from gitstore.objects.pack import Packed
 from gitstore.objects.pack_writer import PackWriter
 

@@ -15,7 +15,7 @@ from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stored import FileEntry, leads_out
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles, is_beside, unreadable
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 
 _LONGEST_LINE = 2048
 _LARGEST_ATTRIBUTES = 100 * 1024 * 1024

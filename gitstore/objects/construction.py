@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from gitstore.afterwards import only_warn
 from gitstore.errors import GitstoreError
 from gitstore.objects import directories
-from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import sync_directory, sync_tree
 from gitstore.objects.permissions import open_up
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import mapped_writes
-from gitstore.objects.files import Progress, settle
+from gitstore.objects.files import settle
 from gitstore.objects.sources import FileChanged, Listing, SourceFile, check_unchanged
 from gitstore.objects.stat_cache import Stamp
+from gitstore.progress import Progress
 
 _AT_ONCE = 64 * 1024 * 1024
 _CANNOT_SHARE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from gitstore.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.objects import limits
-from gitstore.objects.cores import core_count
 from gitstore.objects.database import ObjectDatabase, TooLarge
-from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
 from gitstore.objects.stored import StoredFile, link_goal
 from gitstore.objects.tree import Mode
+from gitstore.progress import Progress
 
 _AHEAD = 4
 """Blobs under way for each core: at 4 MiB a part at the most, what bounds memory."""

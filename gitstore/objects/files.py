@@ -23,11 +23,10 @@ from gitstore.objects.sources import FileChanged, Listing, SourceFile
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.progress import Progress
 
 T = TypeVar("T")
 
-Progress = Callable[[int], None]
-"""Called with the number of bytes dealt with since the last call."""
 
 _PATIENCE = 0.1
 """Seconds to wait at the most for the file system's clock to pass a file's time; a tick takes 1 to 10 ms."""

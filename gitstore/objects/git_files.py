@@ -16,9 +16,9 @@ from pathlib import Path
 
 from gitstore.objects import loose
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
+from gitstore.progress import Progress
 
 Check = Callable[[Path], str | None]
 """Looks at a file, and says what is wrong with it, if anything is."""

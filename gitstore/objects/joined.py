@@ -16,9 +16,10 @@ from typing import NamedTuple, Protocol
 from gitstore.errors import GitstoreError
 from gitstore.objects import limits
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.files import Identified, Progress
+from gitstore.objects.files import Identified
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stat_cache import Stamp
+from gitstore.progress import Progress
 
 _PARTS = 2
 """Parts of a file that are kept in memory: a range that begins in one often ends in the next."""

@@ -10,9 +10,9 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from gitstore.cores import core_count
 from gitstore.errors import Corrupt
 from gitstore.objects import limits, stored
-from gitstore.objects.cores import core_count
 from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.deflate import deflate, deflate_stream
 from gitstore.objects.merge import LARGE_PACK

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from gitstore.errors import Corrupt
 from gitstore.objects.oid import Oid
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 
 _LONGEST = 4096 + len("ref: ")
 """Bytes of a ref's file, at the most: it holds an object id, or a name as long as a path can be."""

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from gitstore.afterwards import only_warn
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git, ref_files
-from gitstore.objects.afterwards import only_warn
 from gitstore.objects.durability import sync_directory
 from gitstore.objects.oid import Oid
 from gitstore.objects.ref_files import DamagedRef, PackedRefs, Value

@@ -17,7 +17,7 @@ from gitstore.errors import GitstoreError
 from gitstore.objects import limits, parts, tree
 from gitstore.objects.stat_cache import Stamp
 from gitstore.objects.stored import DEEPEST
-from gitstore.quoting import quoted, shown
+from gitstore.text import quoted, shown
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from gitstore.objects.oid import Oid
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 
 # What HFS+ ignores in a name, so that `.g\u200cit` there is `.git`; the list of git's utf8.c.
 _IGNORED_BY_HFS = dict.fromkeys(

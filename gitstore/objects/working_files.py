@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from gitstore import quoting
+from gitstore import text as quoting
 from gitstore.errors import GitstoreError
 from gitstore.layout import BESIDE_CODE, TOP
 from gitstore.objects import git, limits

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gitstore.afterwards import only_warn
 from gitstore.errors import GitstoreError
 from gitstore.names import name_problem
 from gitstore.objects import attributes, checkout, directories, git
-from gitstore.objects.afterwards import only_warn
 from gitstore.objects.construction import construction
 from gitstore.objects.durability import sync_directory, sync_tree
 from gitstore.objects.oid import Oid

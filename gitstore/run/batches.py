@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from gitstore.quoting import shown
 from gitstore.run import bounded
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter
+from gitstore.text import shown
 
 MAX_ITEMS = 1 << 20
 """Values of one input."""

@@ -27,10 +27,10 @@ from gitstore.errors import GitstoreError
 from gitstore.objects import directories, extract, lock, orphans, stored
 from gitstore.objects.construction import construction
 from gitstore.objects.durability import sync_tree
-from gitstore.objects.files import Progress
 from gitstore.objects.oid import Oid
 from gitstore.objects.permissions import seal
 from gitstore.objects.repository import Repository
+from gitstore.progress import Progress
 from gitstore.run import manifest
 
 DEFAULT_LIMIT = 20 * 2**30

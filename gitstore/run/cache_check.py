@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from gitstore.cores import core_count
 from gitstore.errors import Corrupt
 from gitstore.objects import lock, stored
-from gitstore.objects.cores import core_count
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.files import Progress
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
+from gitstore.progress import Progress
 from gitstore.run.cache import Cache, Entry
 
 _BLOCK = 1 << 20

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gitstore.quoting import quoted
 from gitstore.run import arrayfiles, bounded, literals
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter
+from gitstore.text import quoted
 
 KINDS = (".npy", ".npz", ".csv", ".json")
 

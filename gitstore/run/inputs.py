@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from gitstore.errors import InvalidInput
-from gitstore.quoting import quoted
 from gitstore.run import batches, datafiles, literals, parameters
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter
+from gitstore.text import quoted
 
 FORMS = "write NAME=VALUE, with VALUE in JSON, or NAME=@FILE"
 

@@ -23,9 +23,9 @@ from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
 from gitstore.objects import directories, sources
 from gitstore.objects.durability import sync_tree
-from gitstore.objects.files import Progress
 from gitstore.objects.permissions import open_up
 from gitstore.objects.repository import Repository
+from gitstore.progress import Progress
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
 from gitstore.run.inputs import read_inputs

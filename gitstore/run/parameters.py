@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from gitstore.errors import InvalidInput, InvalidOutput
-from gitstore.quoting import quoted
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter
+from gitstore.text import quoted
 
 
 def checked_inputs(values: Mapping[str, Any], definitions: Sequence[Parameter]) -> dict[str, Array]:

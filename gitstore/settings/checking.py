@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct, inspect
 
-from gitstore.quoting import quoted
 from gitstore.settings import wording
 from gitstore.settings.document import Problem
 from gitstore.settings.nodes import Mapping, Node, Refused, Scalar, Sequence
 from gitstore.settings.wording import Rules
+from gitstore.text import quoted
 
 T = TypeVar("T", bound=Struct)
 

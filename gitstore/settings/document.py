@@ -23,8 +23,8 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from gitstore.quoting import quoted
 from gitstore.settings.nodes import Entry, Mapping, Node, Refused, Scalar, Sequence, resolve
+from gitstore.text import quoted
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32

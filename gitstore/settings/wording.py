@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import inspect
 
-from gitstore.quoting import quoted
 from gitstore.settings.nodes import Mapping, Node, Scalar, Sequence
+from gitstore.text import quoted
 
 Rules = ReadOnly[str, Any]
 """What `Meta.extra` says about a type; the keys are in `schema`."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects import cores, object_writer, tree
+from gitstore import cores
+from gitstore.objects import object_writer, tree
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository

@@ -19,7 +19,7 @@ from gitstore.objects.sources import (
     scan,
     scan_each,
 )
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 from tests.support.failing import fails
 from tests.support.files import Tree, make
 

@@ -16,7 +16,7 @@ from gitstore.objects.repository import Repository
 from gitstore.objects.sources import FileChanged
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
-from gitstore.quoting import quoted
+from gitstore.text import quoted
 from tests.support import code
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
