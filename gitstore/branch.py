@@ -23,6 +23,7 @@ from gitstore.objects import commit, limits, stored, tree
 from gitstore.objects.git import GitFailed
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.paths import read_tree
 from gitstore.objects.refs import Change
 from gitstore.objects.staging import copied_index, listing
 from gitstore.objects.stored import FileEntry
@@ -79,7 +80,7 @@ class Branch:
         for step in path.parts:
             if found is None or found[0] != tree.Mode.TREE:
                 return None
-            entries = stored.read_tree(objects, found[1])
+            entries = read_tree(objects, found[1])
             found = next(((e.mode, e.oid) for e in entries if e.name == os.fsencode(step)), None)
         return found
 
@@ -226,7 +227,7 @@ class Branch:
 
 def _edited(writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPath, FileEntry | None]) -> Oid:
     """Add a tree with some paths changed, or removed where the change is `None`; returns it."""
-    listed = stored.read_tree(writer.database, root) if root is not None else []
+    listed = read_tree(writer.database, root) if root is not None else []
     entries = {entry.name: entry for entry in listed}
     below: dict[bytes, dict[PurePosixPath, FileEntry | None]] = defaultdict(dict)
     for path, content in changes.items():

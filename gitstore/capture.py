@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from gitstore import code_capture, packages, recording, settings, snapshot, state
 from gitstore.candidate import Check, Identity, candidate
-from gitstore.errors import BadSettings, GitstoreError
+from gitstore.errors import BadSettings, FileChanged, GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostSnapshot, PreSnapshot
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
-from gitstore.objects import commit, stored, tag, tree
+from gitstore.objects import commit, tag, tree
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written
+from gitstore.objects.paths import read_tree
 from gitstore.objects.signing import AS_CONFIGURED, Signer
-from gitstore.objects.sources import FileChanged
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.progress import Progress
 from gitstore.settings import Settings
@@ -282,5 +282,5 @@ def _parents(model: Model) -> tuple[Oid, ...]:
     if model.head is None:
         return ()
     here = model.repository.commit(model.head)
-    is_snapshot = snapshot.shape_problem(stored.read_tree(model.repository.objects, here.tree)) is None
+    is_snapshot = snapshot.shape_problem(read_tree(model.repository.objects, here.tree)) is None
     return here.parents if is_snapshot else (model.head,)

@@ -14,12 +14,12 @@ from pathlib import Path, PurePosixPath
 
 from gitstore import examples, new_files, settings
 from gitstore.afterwards import only_warn
+from gitstore.disk.construction import construction
 from gitstore.errors import GitstoreError
 from gitstore.layout import CODE, SETTINGS, STATES, TOP
 from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
 from gitstore.objects import discovery, git
-from gitstore.objects.construction import construction
 from gitstore.objects.repository import Repository
 from gitstore.settings import rules
 

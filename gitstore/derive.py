@@ -16,18 +16,20 @@ from pathlib import Path
 
 from gitstore import active_state, first_state, inheritance
 from gitstore.afterwards import only_warn
+from gitstore.disk import locks
+from gitstore.disk.atomic import durable_file, sync_directory
+from gitstore.disk.construction import check_free
+from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.first_state import COPIED, Content, FirstState
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostDerive
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.names import name_problem
-from gitstore.objects import extract, lock, worktree_building, worktrees
-from gitstore.objects.durability import durable_file, sync_directory
+from gitstore.objects import worktree_building, worktrees
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack_writer import Written
-from gitstore.objects.permissions import set_writable
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
 from gitstore.progress import Progress
@@ -93,14 +95,14 @@ def derive(
     repository = base.repository
     check_name(name, "model")
     target = directory.parent.resolve() / directory.name
-    with lock.derivation(repository.private):
+    with locks.derivation(repository.private):
         begun = _prepare(base, name, target)
     pack = None
     if begun is not _Begun.WHOLE:
         # Making a state can take long: others derive meanwhile.
         with (
             nullcontext() if begun is _Begun.BRANCH else state.ready(base) as content,
-            lock.derivation(repository.private),
+            locks.derivation(repository.private),
         ):
             begun = _prepare(base, name, target)
             pack = _make(base, name, content, target, begun, progress)
@@ -132,7 +134,7 @@ def _prepare(base: Snapshot, name: str, target: Path) -> _Begun:
     _remove_begun(repository)
     if target in _settle_interrupted(repository):
         return _Begun.WHOLE
-    extract.check_free(target, OTHER_PLACE)
+    check_free(target, OTHER_PLACE)
     if _was_interrupted(base, name):
         return _Begun.BRANCH
     _check_vacant(base, name)

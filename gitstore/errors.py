@@ -20,6 +20,7 @@ Anything else that reaches the command line is a bug, and exits with 255.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -149,3 +150,13 @@ class Cancelled(GitstoreError):
 
     exit_code = 130
     kind = "cancelled"
+
+
+class FileChanged(GitstoreError):
+    """A file or directory is not what it was when a command looked at it first."""
+
+    def __init__(
+        self, path: Path, hint: str = "nothing was recorded; try again when nothing writes to it"
+    ) -> None:
+        super().__init__(f"{path} changed while it was being read", hint)
+        self.path = path

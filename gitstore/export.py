@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 
 from gitstore import state
+from gitstore.disk import directories
+from gitstore.disk.construction import check_free, construction
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
-from gitstore.objects import directories, extract, stored
-from gitstore.objects.construction import construction
+from gitstore.objects import extract, stored
 from gitstore.objects.oid import Oid
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
@@ -70,7 +71,7 @@ def export_state(model: Model, name: str, target: Path, *, progress: Progress = 
 def _check_free(target: Path) -> None:
     """Raise `GitstoreError` unless a directory is new, or empty but for what a killed export left."""
     directories.sweep(target, _HIDDEN)
-    extract.check_free(target, "export into a new directory")
+    check_free(target, "export into a new directory")
 
 
 def _place(target: Path) -> AbstractContextManager[Path]:

@@ -16,16 +16,17 @@ from pathlib import Path, PurePosixPath
 from gitstore import active_state, dependents, snapshot, state, usage, working_state
 from gitstore.afterwards import only_warn
 from gitstore.dependents import Dependents
+from gitstore.disk import locks
+from gitstore.disk.exchange import absence
 from gitstore.errors import GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.hooking import hook
 from gitstore.model import STATES, Model, check_name, is_derived
-from gitstore.objects import lock, worktree_building, worktrees
+from gitstore.objects import worktree_building, worktrees
 from gitstore.objects.git import GitFailed
 from gitstore.objects.oid import Oid
 from gitstore.objects.reachable import held
 from gitstore.objects.refs import Change, Listing
-from gitstore.objects.replacement import absence
 from gitstore.objects.repository import Repository
 from gitstore.objects.worktrees import Administration
 from gitstore.progress import Progress
@@ -121,7 +122,7 @@ def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
     for each in removal.snapshots if ask_hook else ():
         hook.ask(removal.repository, intention(each, removal.snapshots))
     repository = removal.repository
-    with lock.derivation(repository.private), repository.writing(), _working_copy(removal):
+    with locks.derivation(repository.private), repository.writing(), _working_copy(removal):
         changes = [Change(ref, oid, None) for ref, oid in removal.refs.items()]
         with _out_of_sight(removal):
             if changes:
@@ -185,7 +186,7 @@ def _working_copy(removal: ModelRemoval) -> Iterator[None]:
     """Hold the model's working copy alone, if it is there."""
     with ExitStack() as stack:
         if removal.directory is not None and removal.administration is not None:
-            stack.enter_context(lock.working_copy(removal.administration.path))
+            stack.enter_context(locks.working_copy(removal.administration.path))
         yield
 
 

@@ -19,15 +19,16 @@ from gitstore.base_repository import Reached
 from gitstore.branch import Branch
 from gitstore.compatibility import Misfit
 from gitstore.diffing.settings_diff import KeyChange
+from gitstore.disk import locks
+from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.inheritance import check_there
 from gitstore.kinship import called
 from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
-from gitstore.objects import attributes, lock, stored
+from gitstore.objects import attributes, stored
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.permissions import set_writable
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.reference import Elsewhere
@@ -167,7 +168,7 @@ def _move(
     based_on = inheritance.based_on(base, reached.url if reached is not None else None)
     content = settings.set_keys(merged.content, {"based_on": based_on})
     # A base of this repository must not be removed between the look and the commit.
-    with nullcontext() if reached else lock.derivation(repository.private), repository.writer() as writer:
+    with nullcontext() if reached else locks.derivation(repository.private), repository.writer() as writer:
         check_there(base)
         brought = base_repository.bring(repository, reached) if reached is not None else NOTHING
         changes: dict[PurePosixPath, FileEntry | None] = {

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from gitstore import base_repository, first_state, inheritance, snapshot
 from gitstore.derive import OTHER_PLACE, Derived, announced
+from gitstore.disk.construction import check_free, construction
+from gitstore.disk.permissions import set_writable
 from gitstore.errors import Corrupt
 from gitstore.first_state import COPIED, FirstState
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
-from gitstore.objects import attributes, checkout, extract, git
-from gitstore.objects.construction import construction
+from gitstore.objects import attributes, checkout, git
 from gitstore.objects.pack_writer import Written
-from gitstore.objects.permissions import set_writable
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
 from gitstore.progress import Progress
@@ -42,7 +42,7 @@ def derive(
     """
     check_name(name, "model")
     target = directory.absolute()
-    extract.check_free(target, OTHER_PLACE)
+    check_free(target, OTHER_PLACE)
     git.identity(git.nearest(target.parent))
     with construction(target) as hidden:
         repository = Repository.create(hidden)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from gitstore import dependents, usage
 from gitstore.dependents import Dependents
+from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PreRm
-from gitstore.objects import collect, lock
+from gitstore.objects import collect
 from gitstore.objects.oid import Oid
 from gitstore.objects.reachable import held, kept
 from gitstore.objects.refs import Change
@@ -99,7 +100,7 @@ def remove(removal: Removal, *, force: bool = False, ask_hook: bool = True) -> N
     repository = removal.repository
     for each in removal.snapshots if ask_hook else ():
         hook.ask(repository, intention(each, removal.snapshots))
-    with lock.derivation(repository.private):
+    with locks.derivation(repository.private):
         if not force:
             now = dependents.of(repository, {each.commit for each in removal.snapshots})
             check(replace(removal, dependents=now))

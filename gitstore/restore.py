@@ -17,13 +17,13 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from gitstore import settings, state, working_state
-from gitstore.errors import GitstoreError
+from gitstore.disk import directories
+from gitstore.disk.exchange import replace_if
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
-from gitstore.objects import directories, limits, sources
+from gitstore.objects import limits, sources
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.replacement import replace_if
-from gitstore.objects.sources import FileChanged
 from gitstore.progress import Progress
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot

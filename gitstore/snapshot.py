@@ -17,6 +17,7 @@ from gitstore.model import CODE, LOCK, SETTINGS, Model
 from gitstore.objects import limits, stored, tag
 from gitstore.objects.database import MissingObject, TooLarge
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.paths import read_tree
 from gitstore.objects.refs import Listing
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile
@@ -228,7 +229,7 @@ def shape_problem(top: Iterable[TreeEntry]) -> str | None:
 
 def _read_tree(repository: Repository, ref: str, oid: Oid, found: Tag) -> Snapshot:
     tree_oid = repository.commit(found.target).tree
-    top = stored.read_tree(repository.objects, tree_oid)
+    top = read_tree(repository.objects, tree_oid)
     problem = shape_problem(top)
     if problem is not None:
         raise NotASnapshot(f"{ref} is no snapshot: {problem}")

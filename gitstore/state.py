@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import active_state
+from gitstore.disk.construction import construction
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, lfs, sources, stored
-from gitstore.objects.construction import construction
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import Written

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import active_state, state, usage, working_state
-from gitstore.errors import GitstoreError
+from gitstore.disk import locks
+from gitstore.disk.exchange import absence
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name
-from gitstore.objects import lock, sources
+from gitstore.objects import sources
 from gitstore.objects.reachable import held
 from gitstore.objects.refs import Change
-from gitstore.objects.replacement import absence
-from gitstore.objects.sources import FileChanged
 from gitstore.progress import Progress
 from gitstore.working_state import WorkingState
 
@@ -49,7 +49,7 @@ def remove(
 
 def _remove(model: Model, chosen: tuple[str, ...], *, force: bool, progress: Progress) -> Removed:
     refs = model.repository.refs
-    with lock.state_names(model.repository.private), working_state.alone(model):
+    with locks.state_names(model.repository.private), working_state.alone(model):
         for name in chosen:
             _check_there(model, name)
         seen = {}

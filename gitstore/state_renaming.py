@@ -9,11 +9,11 @@ before the directory: of a state that is only on disk, that is what a repeat fin
 from __future__ import annotations
 
 from gitstore import active_state, state, working_state
+from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import Model, check_name
-from gitstore.objects import lock
 from gitstore.objects.refs import Change
 
 
@@ -42,7 +42,7 @@ def _rename(model: Model, old: str, new: str) -> None:
         raise GitstoreError(f"the state is called {old} already", "choose another name")
     refs, repository = model.repository.refs, model.repository
     # Sharing the repository's lock: a gc that lists refs meanwhile might see neither of the two.
-    with repository.writing(), lock.state_names(repository.private), working_state.alone(model):
+    with repository.writing(), locks.state_names(repository.private), working_state.alone(model):
         oid, is_active = refs.get(model.state_ref(old)), state.active(model) == old
         on_disk = state.has_files(model, old)
         _check(model, old, new)

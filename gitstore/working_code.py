@@ -8,16 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore.errors import GitstoreError
+from gitstore.disk.exchange import replace_if
+from gitstore.disk.permissions import set_writable
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings
 from gitstore.layout import TOP
 from gitstore.model import SETTINGS, Model
 from gitstore.objects import staging, stored
 from gitstore.objects.checkout import check_out, content_id
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import set_writable
-from gitstore.objects.replacement import replace_if
-from gitstore.objects.sources import FileChanged
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.working_files import is_beside
 

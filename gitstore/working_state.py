@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gitstore import state
-from gitstore.errors import GitstoreError
+from gitstore.disk.exchange import Replacement, mend, replacement
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings
 from gitstore.model import STATES, Model
 from gitstore.objects import files, sources
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Oid
-from gitstore.objects.replacement import Replacement, mend, replacement
-from gitstore.objects.sources import FileChanged, Listing
+from gitstore.objects.sources import Listing
 from gitstore.progress import Progress
 
 

@@ -42,7 +42,7 @@ def test_what_fails_before_the_ref_leaves_nothing(
     model: Model, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("gitstore.objects.durability.os.fsync", _full)
+        patched.setattr("gitstore.disk.atomic.os.fsync", _full)
         outcome = run("snapshot", "v1", cwd=model.directory)
     assert outcome.code == 1
     assert Repository.discover(model.directory).refs.get("refs/tags/v1") is None

@@ -29,6 +29,7 @@ LAYERS = [
         "settings",
         "examples",
         "objects",
+        "disk",
     ),
     (
         "domain",
@@ -45,7 +46,7 @@ LAYERS = [
 APART = {("settings", "objects"), ("objects", "settings")}
 """Of one layer, and yet strangers."""
 
-GIT = {"objects"}
+GIT = {"objects", "disk"}
 OBJECTS_ONLY = {"pygit2", "isal", "pyfastcdc"}
 LONGEST = 400
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, state
+from gitstore.disk import construction
 from gitstore.errors import GitstoreError
 from gitstore.first_state import ABSENT, Imported
 from gitstore.model import Model
-from gitstore.objects import construction, worktree_building
+from gitstore.objects import worktree_building
 from gitstore.objects.refs import Change, Refs
 from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstore import derive, export, gc, removal, snapshot, state, usage, verify
+from gitstore.disk import directories
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.gc import Collected, Item
 from gitstore.model import Model
-from gitstore.objects import directories, orphans
+from gitstore.objects import orphans
 from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot
 from tests.support import scenes

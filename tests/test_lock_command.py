@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.disk import locks
 from gitstore.model import Model
-from gitstore.objects import lock
 from gitstore.settings import set_keys
 from tests.support import models, spawning
 from tests.support.commands import Fsck, Git, Run
@@ -291,8 +291,8 @@ def test_a_snapshot_warns_of_a_lock_that_does_not_fit(run: Run, top: Path) -> No
 
 
 def test_who_replaces_files_there_goes_first(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "PATIENCE", 0.1)
-    with lock.working_copy(Model.open(top).repository.git_directory):
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
+    with locks.working_copy(Model.open(top).repository.git_directory):
         done = run("lock", cwd=top)
     assert done.code == 11
     assert not (top / "packages.lock").exists()

@@ -25,10 +25,11 @@ from gitstore import (
     verify,
 )
 from gitstore.derive import Derived
+from gitstore.disk import construction
 from gitstore.errors import GitstoreError
 from gitstore.lineage import Lineage
 from gitstore.model import Model
-from gitstore.objects import construction, linking
+from gitstore.objects import linking
 from gitstore.objects.repository import Repository
 from gitstore.run import operations
 from gitstore.snapshot import Snapshot

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from gitstore import reference, state, working_state
+from gitstore.errors import FileChanged
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
-from gitstore.objects.sources import FileChanged
 from gitstore.restore import Part
 from gitstore.working_code import CodeChange
 from tests.support import restoring

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from gitstore import capture, derive, detach, reference
+from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
-from gitstore.objects import lock
 from gitstore.restore import Part
 from tests.support import restoring, scenes
 from tests.support.commands import Fsck, Git
@@ -57,10 +57,10 @@ class TestWhatDoesNotFit:
         assert Model.open(two).name == "numbers"
 
     def test_another_command_is_at_it(self, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(lock, "PATIENCE", 0.1)
+        monkeypatch.setattr(locks, "PATIENCE", 0.1)
         before = picture(two)
         with (
-            lock.working_copy(Model.open(two).repository.git_directory),
+            locks.working_copy(Model.open(two).repository.git_directory),
             fails("another gitstore command is using this working copy", Locked),
         ):
             bring_back(two, "v1")
@@ -137,7 +137,7 @@ class TestADerivedModel:
         assert (dogs / "states" / "initial" / "weights").read_bytes() == b"dogs"
 
     def test_has_its_own_lock(self, dogs: Path, two: Path) -> None:
-        with lock.working_copy(Model.open(two).repository.git_directory):
+        with locks.working_copy(Model.open(two).repository.git_directory):
             bring_back(dogs, "v1")
 
 

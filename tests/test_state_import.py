@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import export, state
+from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
-from gitstore.objects import lock
 from gitstore.objects.parts import LARGE
 from gitstore.state import NoSuchState, StateExists
 from gitstore.state_import import Imported, import_files
@@ -156,9 +156,9 @@ class TestWhatCannotBeImported:
     def test_while_another_command_is_at_it(
         self, model: Model, source: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(lock, "PATIENCE", 0.1)
+        monkeypatch.setattr(locks, "PATIENCE", 0.1)
         with (
-            lock.working_copy(model.repository.git_directory),
+            locks.working_copy(model.repository.git_directory),
             pytest.raises(GitstoreError, match="another gitstore command is using this"),
         ):
             bring(model, "run", source)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from gitstore import active_state, state
+from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import Model
-from gitstore.objects import lock, sources
+from gitstore.objects import sources
 from gitstore.objects.refs import Refs
 from gitstore.objects.repository import Repository
 from gitstore.state import NoSuchState, StateExists
@@ -129,7 +130,7 @@ class TestWhatCannotBeRenamed:
 
     def test_while_another_command_is_at_it(self, saved: Model) -> None:
         with (
-            lock.state_names(saved.repository.private),
+            locks.state_names(saved.repository.private),
             fails("another gitstore command is renaming or removing states", Locked),
         ):
             call(saved, "initial", "best")

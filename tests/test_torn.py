@@ -21,11 +21,11 @@ from gitstore import (
     state_removal,
 )
 from gitstore.branch import Branch
-from gitstore.errors import GitstoreError, Locked
+from gitstore.disk import exchange as replacement
+from gitstore.disk import locks
+from gitstore.errors import FileChanged, GitstoreError, Locked
 from gitstore.model import Model
-from gitstore.objects import lock, replacement
 from gitstore.objects.parts import LARGE
-from gitstore.objects.sources import FileChanged
 from gitstore.restore import Part, restore
 from gitstore.state import StateExists
 from tests.support import scenes
@@ -252,7 +252,7 @@ def test_edits_that_git_was_told_to_overlook_are_not_overwritten(
 def test_who_replaces_files_waits_for_who_reads_them(
     dogs: Model, monkeypatch: pytest.MonkeyPatch, command: Callable[[Model], None]
 ) -> None:
-    monkeypatch.setattr(lock, "PATIENCE", 0.1)
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
     with dogs.repository.reading_files():
         with pytest.raises(Locked):
             command(dogs)

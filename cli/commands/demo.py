@@ -49,8 +49,8 @@ def command(ctx: click.Context, keep: Path | None) -> None:
 @contextmanager
 def _directory(kept: Path | None) -> Iterator[Path]:
     """The directory that is asked for, to be kept, or one that is gone afterwards, whatever happens."""
+    from gitstore.disk.directories import remove_tree
     from gitstore.errors import GitstoreError
-    from gitstore.objects.extract import remove_tree
 
     if kept is not None:
         if kept.exists() and (not kept.is_dir() or any(kept.iterdir())):

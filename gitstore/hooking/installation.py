@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitstore.disk import locks
+from gitstore.disk.atomic import replace_file
 from gitstore.errors import GitstoreError
 from gitstore.hooking import stubs
 from gitstore.hooking.names import GIT, GUARD, QUIET
 from gitstore.hooking.stubs import KEPT
-from gitstore.objects import hook_paths, lock
-from gitstore.objects.durability import replace_file
+from gitstore.objects import hook_paths
 from gitstore.objects.repository import Repository
 
 
@@ -46,7 +47,7 @@ def install(repository: Repository) -> Installed:
     Raises `GitstoreError` if a file is in the way, or if the configuration does not let us; then all
     hooks run as before.
     """
-    with lock.hooks(repository.private):
+    with locks.hooks(repository.private):
         found = hook_paths.settings(repository)
         if not hook_paths.is_own(repository, found):
             hook_paths.check_writable(found)
@@ -60,7 +61,7 @@ def install(repository: Repository) -> Installed:
 
 def uninstall(repository: Repository) -> Uninstalled:
     """Leave all as it was before `install`, byte for byte. What somebody changed since then stays."""
-    with lock.hooks(repository.private):
+    with locks.hooks(repository.private):
         found = hook_paths.settings(repository)
         directory = hook_paths.former(repository, found)
         restored, left = _remove_apart(repository)

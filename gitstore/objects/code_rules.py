@@ -12,6 +12,7 @@ from gitstore.objects import lfs, stored, tree
 from gitstore.objects.conversion import Conversion
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.paths import read_tree
 from gitstore.objects.stored import FileEntry, leads_out
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles, is_beside, unreadable
@@ -68,7 +69,7 @@ def check_trees(objects: ObjectDatabase, at: PurePosixPath, root: Oid) -> None:
             continue
         seen.add(oid)
         content = objects.read_as(Kind.TREE, oid)
-        entries = stored.read_tree(objects, oid)
+        entries = read_tree(objects, oid)
         kept = [entry for entry in entries if not is_beside(at, path / os.fsdecode(entry.name))]
         # The top is written anew where it holds more than code.
         is_odd = tree.encode(entries) != content and (at != TOP or bool(path.parts))

@@ -6,10 +6,10 @@ import errno
 import os
 from pathlib import Path
 
-from gitstore.errors import GitstoreError
-from gitstore.objects import mapped_writes
+from gitstore.disk import mapped_writes
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.objects.files import settle
-from gitstore.objects.sources import FileChanged, Listing, SourceFile, check_unchanged
+from gitstore.objects.sources import Listing, SourceFile, check_unchanged
 from gitstore.objects.stat_cache import Stamp
 from gitstore.progress import Progress
 

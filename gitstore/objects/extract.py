@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,22 +43,6 @@ def extract(
             raise GitstoreError(f"cannot write below {target.parent}: {error.strerror}") from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def check_free(target: Path, hint: str) -> None:
-    """Raise `GitstoreError` unless a directory is new or empty."""
-    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
-        raise GitstoreError(f"{target} exists already", hint)
-
-
-def remove_tree(directory: Path) -> None:
-    """Delete a directory of ours, read-only files and directories included. Of a link, only the link."""
-    if directory.is_symlink():
-        directory.unlink()
-        return
-    for folder, _, _ in os.walk(directory):
-        Path(folder).chmod(0o700)
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _jobs(database: ObjectDatabase, files: Iterable[StoredFile], target: Path) -> Iterator[Callable[[], int]]:

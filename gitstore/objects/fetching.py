@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from gitstore.disk import directories
+from gitstore.disk.permissions import make_directory
 from gitstore.errors import GitstoreError
-from gitstore.objects import directories, git
+from gitstore.objects import git
 from gitstore.objects.git import GitFailed
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import make_directory
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
 
 _ONE_PACK = (

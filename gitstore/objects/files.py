@@ -14,12 +14,13 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from gitstore.errors import GitstoreError
-from gitstore.objects import mapped_writes, parts, stored, tree
+from gitstore.disk import mapped_writes
+from gitstore.errors import FileChanged, GitstoreError
+from gitstore.objects import parts, stored, tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.sources import FileChanged, Listing, SourceFile
+from gitstore.objects.sources import Listing, SourceFile
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode, TreeEntry

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
-from gitstore.objects import lock
 
 # The user's hooks are for the user's git commands; what git does on our behalf must not depend on them.
 # Hooks in the configuration (git 2.54) have no path: git 2.55 disables those of an event by its name, and
@@ -141,7 +141,7 @@ def attempt(
             input=None if at_terminal else stdin,
             capture_output=True,
             check=False,
-            pass_fds=() if at_terminal else lock.held(),
+            pass_fds=() if at_terminal else locks.held(),
         )
     return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 

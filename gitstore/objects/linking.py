@@ -15,12 +15,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.objects import copying, limits
 from gitstore.objects.carrying import carry_over
 from gitstore.objects.collect import MOST_DEAD
 from gitstore.objects.deflate import deflate
-from gitstore.objects.durability import TEMPORARY, durable_file, sync_directory, sync_file
 from gitstore.objects.git import GitFailed
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack import Pack, Packed

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from gitstore.disk.atomic import sync_directory, sync_file
 from gitstore.errors import Locked
-from gitstore.objects.durability import sync_directory, sync_file
 from gitstore.objects.git import Ended, GitFailed
 
 PATIENCE = 1.0

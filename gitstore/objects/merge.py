@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from gitstore.disk import locks
+from gitstore.disk.atomic import sync_directory
 from gitstore.errors import Corrupt
-from gitstore.objects import lock
 from gitstore.objects.carrying import carry_over
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.durability import sync_directory
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack import SUFFIXES, Pack, Packed
 from gitstore.objects.pack_writer import PackWriter
@@ -37,7 +37,7 @@ def merge_small_packs(database: ObjectDatabase, private: Path) -> list[Pack]:
 
     Does nothing while another process merges, or collects garbage.
     """
-    with lock.upkeep(private) as free:
+    with locks.upkeep(private) as free:
         if not free:
             return []
         database.refresh()

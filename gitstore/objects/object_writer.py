@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gitstore.cores import core_count
-from gitstore.errors import Corrupt
-from gitstore.objects import limits, stored
+from gitstore.errors import Corrupt, FileChanged
+from gitstore.objects import limits
 from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.deflate import deflate, deflate_stream
 from gitstore.objects.merge import LARGE_PACK
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_format import entry_header
 from gitstore.objects.pack_writer import PackWriter, Written
-from gitstore.objects.sources import FileChanged
+from gitstore.objects.paths import read_tree
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -162,7 +162,7 @@ class ObjectWriter(ObjectHasher):
         if not self.has(oid):
             return False
         with self._damaged(oid):
-            blobs = [entry.oid for entry in stored.read_tree(self.database, oid)]
+            blobs = [entry.oid for entry in read_tree(self.database, oid)]
         is_there = all(self.has(blob) for blob in blobs)
         if is_there and size is not None and self._lasts and sum(map(self._size, blobs)) != size:
             raise BrokenObject(oid, f"its blobs do not say that they have {size:,} bytes")

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from gitstore.disk import directories
+from gitstore.disk.atomic import TEMPORARY
+from gitstore.disk.directories import remove_tree
 from gitstore.layout import STATES
-from gitstore.objects import directories
-from gitstore.objects.durability import TEMPORARY
-from gitstore.objects.extract import remove_tree
 from gitstore.objects.pack import SUFFIXES
 from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
 from gitstore.objects.repository import Repository

@@ -20,9 +20,9 @@ from typing import NamedTuple, Self
 
 from isal import isal_zlib
 
+from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory
 from gitstore.errors import GitstoreError
 from gitstore.objects import pack_format
-from gitstore.objects.durability import TEMPORARY, durable_file, sync_directory
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack_format import Entry
 

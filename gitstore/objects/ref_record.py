@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.disk import locks
+from gitstore.disk.atomic import replace_file
+from gitstore.disk.permissions import share
 from gitstore.errors import Locked
-from gitstore.objects import lock
-from gitstore.objects.durability import replace_file
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import share
 
 NAMESPACES = ("refs/tags/", "refs/states/", "refs/heads/", "refs/notes/")
 """What is recorded: refs that are made on purpose, not those that git brings from elsewhere."""
@@ -68,7 +68,7 @@ class RefRecord:
         noted = [change for change in changes if _is_ours(change[0])]
         lines = [f"changed {old or _ABSENT} {new or _ABSENT} {ref}\n" for ref, old, new in noted]
         if lines:
-            with suppress(OSError, Locked), lock.record(self._private), self._path.open("ab") as file:
+            with suppress(OSError, Locked), locks.record(self._private), self._path.open("ab") as file:
                 share(self._path)
                 file.write("".join(lines).encode("utf-8", "surrogateescape"))
 
@@ -82,7 +82,7 @@ class RefRecord:
         lines = [f"changed {_ABSENT} {oid} {ref}\n" for ref, oid in refs.items() if _is_ours(ref)]
         lines += [f"missed {int(each.since)} {each.oid} {each.ref}\n" for each in missed]
         content = "".join(lines).encode("utf-8", "surrogateescape")
-        with lock.record(self._private):
+        with locks.record(self._private):
             replace_file(self._path, content, scratch=self._path.with_suffix(".new"))
             with suppress(OSError):  # another's file
                 share(self._path)

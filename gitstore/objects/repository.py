@@ -13,8 +13,10 @@ from typing import TypeVar
 
 import pygit2
 
+from gitstore.disk import locks
+from gitstore.disk.permissions import is_ours
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
-from gitstore.objects import commit, discovery, git, git_config, lock, worktrees
+from gitstore.objects import commit, discovery, git, git_config, worktrees
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.descriptors import MOST
@@ -24,7 +26,6 @@ from gitstore.objects.local_config import LocalConfig
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.permissions import is_ours
 from gitstore.objects.ref_record import RefRecord, Vanished
 from gitstore.objects.refs import Refs
 from gitstore.objects.stat_cache import StatCache
@@ -191,23 +192,23 @@ class Repository:
 
     def writing(self) -> AbstractContextManager[None]:
         """Share the repository's lock with other writes, so that no gc runs. Raises `Locked` if one does."""
-        return lock.shared(self.private)
+        return locks.shared(self.private)
 
     def reading(self) -> AbstractContextManager[None]:
         """Like `writing`, for a repository that somebody else may own, and that is only read."""
-        return lock.reading(self.private)
+        return locks.reading(self.private)
 
     def reading_files(self) -> AbstractContextManager[None]:
         """Hold the working copy with others that read its files; nothing if it is bare. Raises `Locked`."""
-        return nullcontext() if self.is_bare else lock.reading_working_copy(self.git_directory)
+        return nullcontext() if self.is_bare else locks.reading_working_copy(self.git_directory)
 
     def replacing_files(self) -> AbstractContextManager[None]:
         """Hold the working copy alone; nothing if it is bare. Raises `Locked`."""
-        return nullcontext() if self.is_bare else lock.working_copy(self.git_directory)
+        return nullcontext() if self.is_bare else locks.working_copy(self.git_directory)
 
     def collecting(self) -> AbstractContextManager[None]:
         """Hold the repository's lock alone. Raises `Locked` if another gitstore command writes."""
-        return lock.exclusive(self.private)
+        return locks.exclusive(self.private)
 
     def maintain(self) -> None:
         """Cheap upkeep after a write: see to it that packs do not become too many."""

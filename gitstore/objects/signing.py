@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitstore.disk import directories
 from gitstore.errors import GitstoreError
-from gitstore.objects import directories, git, tag
+from gitstore.objects import git, tag
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from gitstore.errors import GitstoreError
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.objects import limits, parts, tree
 from gitstore.objects.stat_cache import Stamp
 from gitstore.objects.stored import DEEPEST
@@ -30,16 +30,6 @@ MOST_AGAIN = 10_000
 
 Without a bound, twenty directories with two links each have a million paths.
 """
-
-
-class FileChanged(GitstoreError):
-    """A file or directory is not what it was when a command looked at it first."""
-
-    def __init__(
-        self, path: Path, hint: str = "nothing was recorded; try again when nothing writes to it"
-    ) -> None:
-        super().__init__(f"{path} changed while it was being read", hint)
-        self.path = path
 
 
 class SourceFile(NamedTuple):

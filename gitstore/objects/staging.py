@@ -18,14 +18,14 @@ from functools import partial
 from io import FileIO
 from pathlib import Path, PurePosixPath
 
-from gitstore.errors import GitstoreError
-from gitstore.objects import code_rules, conversion, directories, mapped_writes, tree
+from gitstore.disk import directories, mapped_writes
+from gitstore.errors import FileChanged, GitstoreError
+from gitstore.objects import code_rules, conversion, tree
 from gitstore.objects.conversion import Conversion
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
-from gitstore.objects.sources import FileChanged
 from gitstore.objects.stat_cache import Stamp
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode, TreeEntry

@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from gitstore.objects import mapped_writes
+from gitstore.disk import mapped_writes
+from gitstore.disk.permissions import make_directory, open_up, share
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import make_directory, open_up, share
 
 _VERSION = 3
 _SUM = 20

@@ -11,6 +11,7 @@ from gitstore.errors import Corrupt
 from gitstore.objects import limits, parts, tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.oid import Kind, Oid
+from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode, TreeEntry
 
 DEEPEST = limits.DEEPEST
@@ -116,14 +117,6 @@ def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: boo
             yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
         else:
             raise Corrupt(f"tree {oid}: {path} is neither file, link nor directory")
-
-
-def read_tree(database: ObjectDatabase, oid: Oid) -> list[TreeEntry]:
-    """The entries of a tree. Raises `Corrupt`."""
-    try:
-        return tree.parse(database.read_as(Kind.TREE, oid))
-    except ValueError as error:
-        raise Corrupt(f"tree {oid} is malformed: {error}") from error
 
 
 def subtree(database: ObjectDatabase, root: Oid, path: PurePosixPath) -> Oid | None:

@@ -17,12 +17,11 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gitstore import text as quoting
-from gitstore.errors import GitstoreError
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.layout import BESIDE_CODE, TOP
 from gitstore.objects import git, limits
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
-from gitstore.objects.sources import FileChanged
 from gitstore.objects.stat_cache import Stamp, file_clock
 from gitstore.objects.stored import DEEPEST, FileEntry
 from gitstore.objects.tree import Mode

@@ -14,14 +14,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitstore.afterwards import only_warn
+from gitstore.disk import directories
+from gitstore.disk.atomic import sync_directory, sync_tree
+from gitstore.disk.construction import construction
+from gitstore.disk.exchange import rename_to_new
+from gitstore.disk.permissions import make_directory, open_up, share
 from gitstore.errors import GitstoreError
 from gitstore.names import name_problem
-from gitstore.objects import attributes, checkout, directories, git
-from gitstore.objects.construction import construction
-from gitstore.objects.durability import sync_directory, sync_tree
+from gitstore.objects import attributes, checkout, git
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import make_directory, open_up, share
-from gitstore.objects.replacement import rename_to_new
 from gitstore.objects.repository import Repository
 
 _WORKTREES = "worktrees"

@@ -23,12 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.disk import directories, locks
+from gitstore.disk.atomic import sync_tree
+from gitstore.disk.construction import construction
+from gitstore.disk.directories import remove_tree
+from gitstore.disk.permissions import seal
 from gitstore.errors import GitstoreError
-from gitstore.objects import directories, extract, lock, orphans, stored
-from gitstore.objects.construction import construction
-from gitstore.objects.durability import sync_tree
+from gitstore.objects import extract, orphans, stored
 from gitstore.objects.oid import Oid
-from gitstore.objects.permissions import seal
 from gitstore.objects.repository import Repository
 from gitstore.progress import Progress
 from gitstore.run import manifest
@@ -158,9 +160,9 @@ class Cache:
         removed, in_use = [], 0
         for entry in self.entries():
             item = Item(entry.path.parent.name, entry.size)
-            with lock.directory(entry.path) as free:
+            with locks.directory(entry.path) as free:
                 if free and not dry_run:
-                    extract.remove_tree(entry.path)
+                    remove_tree(entry.path)
             removed += [item] if free else []
             in_use += not free
         if not dry_run:
@@ -191,14 +193,14 @@ class Cache:
         """
         for entry in [each for each in self.entries() if each.path.parent == key]:
             with ExitStack() as attempt:
-                if not attempt.enter_context(lock.directory(entry.path, share=True)):
+                if not attempt.enter_context(locks.directory(entry.path, share=True)):
                     continue  # it is being removed
                 if entry == made or entry.is_sound():
                     stack.push(attempt.pop_all())
                     return entry
-            with lock.directory(entry.path) as free:
+            with locks.directory(entry.path) as free:
                 if free:
-                    extract.remove_tree(entry.path)
+                    remove_tree(entry.path)
         return None
 
     @contextmanager
@@ -207,7 +209,7 @@ class Cache:
         for _ in range(_TRIES):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             key.mkdir(mode=0o700, exist_ok=True)
-            with lock.directory(key, wait=True) as ours:
+            with locks.directory(key, wait=True) as ours:
                 if ours:
                     yield
                     return
@@ -220,15 +222,15 @@ class Cache:
         for entry, size in sized[:-1]:
             if total <= self.limit:
                 break
-            with lock.directory(entry.path) as free:
+            with locks.directory(entry.path) as free:
                 if free:
-                    extract.remove_tree(entry.path)
+                    remove_tree(entry.path)
                     total -= size
         self._remove_empty_keys()
 
     def _remove_empty_keys(self) -> None:
         for key in self._keys():
-            with suppress(OSError), lock.directory(key) as free:
+            with suppress(OSError), locks.directory(key) as free:
                 if free:
                     key.rmdir()
 

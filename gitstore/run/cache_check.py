@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gitstore.cores import core_count
+from gitstore.disk import locks
 from gitstore.errors import Corrupt
-from gitstore.objects import lock, stored
+from gitstore.objects import stored
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile
@@ -31,7 +32,7 @@ def check(cache: Cache, repository: Repository, progress: Progress = lambda _: N
     """
     problems = []
     for entry in cache.entries():
-        with lock.directory(entry.path, share=True) as held:
+        with locks.directory(entry.path, share=True) as held:
             if held and entry.tree in repository.objects and entry.is_sound():
                 problems += [
                     f"{path}: {message}; gitstore gc --cache removes it, and it is made anew when needed"

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from gitstore.objects import mapped_writes
-from gitstore.objects.durability import replace_file
+from gitstore.disk import mapped_writes
+from gitstore.disk.atomic import replace_file
 from gitstore.objects.stat_cache import Stamp, file_clock
 
 _VERSION = 1

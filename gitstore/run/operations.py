@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import state
+from gitstore.disk import directories
+from gitstore.disk.atomic import sync_tree
+from gitstore.disk.permissions import open_up
 from gitstore.errors import GitstoreError
 from gitstore.first_state import Content
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
-from gitstore.objects import directories, sources
-from gitstore.objects.durability import sync_tree
-from gitstore.objects.permissions import open_up
+from gitstore.objects import sources
 from gitstore.objects.repository import Repository
 from gitstore.progress import Progress
 from gitstore.run import supervisor

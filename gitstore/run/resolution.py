@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import packages
+from gitstore.disk import locks
+from gitstore.disk.atomic import replace_file
 from gitstore.errors import GitstoreError
 from gitstore.model import LOCK, Model
-from gitstore.objects import lock
-from gitstore.objects.durability import replace_file
 from gitstore.packages import Status
 from gitstore.run import uv
 from gitstore.run.uv import Permissions
@@ -105,7 +105,7 @@ def _normal(name: str) -> str:
 def _replace(model: Model, before: bytes | None, after: bytes) -> None:
     """Let a new file take the place of packages.lock. Raises if somebody changed that meanwhile."""
     path = model.directory / LOCK
-    with lock.working_copy(model.repository.git_directory):
+    with locks.working_copy(model.repository.git_directory):
         if model.top_file(LOCK) != before:
             raise GitstoreError(f"{path} changed meanwhile", "run gitstore lock again")
         replace_file(path, after, scratch=model.directory / _SCRATCH)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.errors import FileChanged
 from gitstore.objects import copying, sources
-from gitstore.objects.sources import FileChanged
 from tests.support.content import MIB, noise
 from tests.support.files import make, read
 

@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from gitstore.disk.construction import construction
+from gitstore.disk.directories import remove_tree
 from gitstore.errors import GitstoreError
 from gitstore.objects import stored
-from gitstore.objects.construction import construction
 from gitstore.objects.database import BrokenObject, MissingObject
-from gitstore.objects.extract import extract, remove_tree
+from gitstore.objects.extract import extract
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile

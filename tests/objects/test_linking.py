@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from gitstore import gc, state
+from gitstore.disk import locks
 from gitstore.errors import Corrupt, Locked
 from gitstore.model import Model
-from gitstore.objects import linking, lock, merge
+from gitstore.objects import linking, merge
 from gitstore.objects.linking import Brought
 from gitstore.objects.oid import Oid
 from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
@@ -224,7 +225,7 @@ class TestWhileOthersWork:
                 pass
         shutil.rmtree(base.repository.private)
         monkeypatch.setattr(Path, "mkdir", lambda *_, **__: os.open("/nowhere", os.O_RDWR))
-        with lock.reading(base.repository.private):
+        with locks.reading(base.repository.private):
             pass
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects import lock, merge
+from gitstore.disk import locks
+from gitstore.objects import merge
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.pack_writer import KEEP_MARK
@@ -204,7 +205,7 @@ def test_a_crash_at_any_step_loses_nothing(repository: Repository, step: str) ->
 def test_only_one_merges_at_a_time(repository: Repository) -> None:
     for number in range(3):
         add_blobs(repository.objects, b"%d" % number)
-    with lock.upkeep(repository.private) as free:
+    with locks.upkeep(repository.private) as free:
         assert free
         assert merged(repository) == []
     assert len(merged(repository)) == 3

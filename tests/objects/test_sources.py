@@ -9,16 +9,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from gitstore.errors import GitstoreError
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.objects import sources, stored
-from gitstore.objects.sources import (
-    FileChanged,
-    changed_path,
-    check_unchanged,
-    has_file,
-    scan,
-    scan_each,
-)
+from gitstore.objects.sources import changed_path, check_unchanged, has_file, scan, scan_each
 from gitstore.text import quoted
 from tests.support.failing import fails
 from tests.support.files import Tree, make

@@ -8,12 +8,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gitstore.errors import GitstoreError
+from gitstore.errors import FileChanged, GitstoreError
 from gitstore.objects import stored
 from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
-from gitstore.objects.sources import FileChanged
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
 from gitstore.text import quoted

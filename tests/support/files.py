@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from gitstore.disk.construction import construction
 from gitstore.objects import files, sources
-from gitstore.objects.construction import construction
 from gitstore.objects.extract import extract
 from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository

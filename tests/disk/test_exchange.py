@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects import replacement as module
-from gitstore.objects.replacement import absence, mend, replacement
+from gitstore.disk import exchange as module
+from gitstore.disk.exchange import absence, mend, replacement
 
 
 @pytest.fixture(params=["at one instant", "one after the other"])

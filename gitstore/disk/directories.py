@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gitstore.objects import lock
-from gitstore.objects.extract import remove_tree
-from gitstore.objects.permissions import is_ours, make_directory
+from gitstore.disk import locks
+from gitstore.disk.permissions import is_ours, make_directory
 
 NEW = "~new-"
 """What follows the name. No name of a model, snapshot or state has a tilde."""
@@ -31,7 +31,7 @@ def hidden(parent: Path, name: str) -> Iterator[Path]:
     """
     while True:
         directory = Path(tempfile.mkdtemp(prefix=f".{name}{NEW}", dir=parent))
-        with lock.directory(directory) as ours:
+        with locks.directory(directory) as ours:
             if not ours:  # another process took it for abandoned, just before we held it
                 continue
             try:
@@ -62,14 +62,14 @@ def abandoned(parent: Path) -> list[Path]:
     """What killed processes left in a directory."""
     found = []
     for path in _every(parent, None):
-        with lock.directory(path) as free:
+        with locks.directory(path) as free:
             found += [path] if free else []
     return found
 
 
 def remove_abandoned(path: Path) -> None:
     """Remove a directory unless somebody holds it."""
-    with lock.directory(path) as free:
+    with locks.directory(path) as free:
         if free:
             remove_tree(path)
 
@@ -87,3 +87,13 @@ def _is_writable(directory: Path) -> bool:
     except OSError:
         return False
     return os.access(directory, os.W_OK)
+
+
+def remove_tree(directory: Path) -> None:
+    """Delete a directory of ours, read-only files and directories included. Of a link, only the link."""
+    if directory.is_symlink():
+        directory.unlink()
+        return
+    for folder, _, _ in os.walk(directory):
+        Path(folder).chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from gitstore.disk import permissions
+from gitstore.disk.permissions import make_directory, share
 from gitstore.errors import Locked
-from gitstore.objects import permissions
-from gitstore.objects.permissions import make_directory, share
 
 PATIENCE = 10.0
 """Seconds that a write waits for a gc to end, a restore for a snapshot, and a snapshot for a restore."""

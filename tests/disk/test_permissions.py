@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gitstore import capture, derive, status
+from gitstore.disk.permissions import make_directory, share
 from gitstore.model import Model
-from gitstore.objects.permissions import make_directory, share
 from tests.support import models
 from tests.support.commands import git
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects.construction import construction
+from gitstore.disk.construction import construction
 from tests.support.failing import fails
 
 
@@ -21,7 +21,7 @@ def build(place: Path, *, then: str) -> subprocess.Popen[bytes]:
     """A process that has begun to build at a place, and says so; `then` is what it does next."""
     script = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from gitstore.objects.construction import construction\n"
+        "from gitstore.disk.construction import construction\n"
         "with construction(Path(sys.argv[1])) as directory:\n"
         "    (directory / 'other').write_text('other')\n"
         "    print('begun', flush=True)\n"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.disk import locks
 from gitstore.errors import Locked
-from gitstore.objects import lock
 from gitstore.objects.repository import Repository
 from tests.support.commands import git
 from tests.support.failing import fails
@@ -25,7 +25,7 @@ LATER = "let it finish, then say the same again"
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "PATIENCE", 0.1)
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
 
 
 def test_gc_does_not_wait_for_a_write(repository: Repository) -> None:

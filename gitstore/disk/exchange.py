@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitstore.disk import directories, locks
+from gitstore.disk.directories import remove_tree
+from gitstore.disk.permissions import open_up
 from gitstore.errors import GitstoreError
-from gitstore.objects import directories, lock
-from gitstore.objects.extract import remove_tree
-from gitstore.objects.permissions import open_up
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -118,7 +118,7 @@ def replace_if(
 @contextmanager
 def absence(place: Path) -> Iterator[Path]:
     """Take a directory out of sight, and yield where it is. It is deleted when the block ends well."""
-    with lock.directory(place):  # under its hidden name, too, so that nobody takes it for abandoned
+    with locks.directory(place):  # under its hidden name, too, so that nobody takes it for abandoned
         out_of_sight = Path(tempfile.mkdtemp(prefix=f".{place.name}{directories.NEW}", dir=place.parent))
         out_of_sight.rmdir()
         place.rename(out_of_sight)  # a link, too, which cannot take the place of a directory

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gitstore.objects import directories
+from gitstore.disk import directories
 
 HOLD = (
-    "import sys; from pathlib import Path; from gitstore.objects import directories\n"
+    "import sys; from pathlib import Path; from gitstore.disk import directories\n"
     "with directories.hidden(Path(sys.argv[1]), sys.argv[2]) as directory:\n"
     "    (directory / 'half').write_bytes(bytes(1000)); print(directory, flush=True); sys.stdin.read()\n"
 )
@@ -47,7 +47,7 @@ def test_a_child_process_of_the_builder_holds_it_too(tmp_path: Path) -> None:
     """As git does, which may write there although gitstore was killed."""
     script = HOLD.replace(
         "sys.stdin.read()",
-        "import subprocess; from gitstore.objects import lock; "
+        "import subprocess; from gitstore.disk import locks as lock; "
         "subprocess.Popen(['cat'], pass_fds=lock.held()); import os; os.kill(os.getpid(), 9)",
     )
     parent = subprocess.Popen(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gitstore.afterwards import only_warn
+from gitstore.disk import directories
+from gitstore.disk.atomic import sync_directory, sync_tree
+from gitstore.disk.permissions import open_up
 from gitstore.errors import GitstoreError
-from gitstore.objects import directories
-from gitstore.objects.durability import sync_directory, sync_tree
-from gitstore.objects.permissions import open_up
 
 
 @contextmanager
@@ -62,3 +63,9 @@ def _appear(directory: Path, place: Path, *, durable: bool) -> None:
 
 def _refused(place: Path | str, error: OSError) -> GitstoreError:
     return GitstoreError(f"{place} cannot be made: {error.strerror}", "name another directory")
+
+
+def check_free(target: Path, hint: str) -> None:
+    """Raise `GitstoreError` unless a directory is new or empty."""
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
+        raise GitstoreError(f"{target} exists already", hint)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from gitstore import state
+from gitstore.disk import mapped_writes
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
-from gitstore.objects import mapped_writes
 from gitstore.restore import Part, restore
 from tests.support.models import make, put, take
 
