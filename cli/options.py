@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
     from gitstore.model import Model
-    from gitstore.objects.oid import Oid
     from gitstore.objects.repository import Repository
+    from gitstore.packs.oid import Oid
 
 F = TypeVar("F", bound=Callable[..., Any])
 

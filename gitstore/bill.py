@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from gitstore.objects.graph import Node
-from gitstore.objects.oid import Kind, Oid
+from gitstore.packs.oid import Kind, Oid
 
 
 class Bill(NamedTuple):

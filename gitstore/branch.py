@@ -19,15 +19,16 @@ from pathlib import PurePosixPath
 from gitstore import settings
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import SETTINGS, Model, committed_file
-from gitstore.objects import commit, limits, stored, tree
+from gitstore.objects import commit, stored, tree
 from gitstore.objects.git import GitFailed
 from gitstore.objects.object_writer import ObjectWriter
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.paths import read_tree
 from gitstore.objects.refs import Change
 from gitstore.objects.staging import copied_index, listing
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import TreeEntry
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import Settings
 
 # What git read-tree says of a file that it would lose, before it has changed any (git's unpack-trees.c).

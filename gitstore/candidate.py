@@ -15,9 +15,9 @@ from gitstore.model import LOCK, Model
 from gitstore.objects import extract, staging
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.object_writer import ObjectWriter
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import FileEntry, StoredFile
+from gitstore.packs.oid import Oid
 from gitstore.settings import Settings
 
 

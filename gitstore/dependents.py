@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from gitstore import models, settings, snapshot
 from gitstore.errors import BadSettings
-from gitstore.objects.oid import Oid
 from gitstore.objects.refs import Listing
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
 from gitstore.snapshot import UnreadableSnapshots
 
 

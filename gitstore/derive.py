@@ -28,10 +28,10 @@ from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.names import name_problem
 from gitstore.objects import worktree_building, worktrees
 from gitstore.objects.linking import NOTHING, Brought
-from gitstore.objects.oid import Oid
-from gitstore.objects.pack_writer import Written
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
+from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.snapshot import Snapshot
 

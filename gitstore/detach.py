@@ -16,8 +16,8 @@ from gitstore import settings
 from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
 from gitstore.model import SETTINGS, Model
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.tree import Mode
+from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
 from gitstore.working_code import make_writable
 

@@ -11,9 +11,9 @@ from gitstore.disk import directories
 from gitstore.disk.construction import check_free, construction
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.objects import extract, stored
-from gitstore.objects.oid import Oid
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
+from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.snapshot import STATE, Snapshot
 

@@ -14,12 +14,12 @@ from gitstore.errors import Corrupt, GitstoreError
 from gitstore.objects import collect, graph, orphans, tag, worktrees
 from gitstore.objects.collect import Change, Dead, Plan
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Packed
 from gitstore.objects.reachable import held, kept
 from gitstore.objects.ref_record import Vanished
 from gitstore.objects.repository import Repository
 from gitstore.objects.tag import Tag
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.pack import Packed
 from gitstore.progress import Progress
 
 

@@ -15,8 +15,8 @@ from gitstore import snapshot
 from gitstore.errors import GitstoreError
 from gitstore.model import LOCK, Model, committed_file
 from gitstore.objects import stored
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stored import FileEntry
+from gitstore.packs.oid import Kind, Oid
 from gitstore.snapshot import Snapshot, UnreadableSnapshots
 
 _SHOWN = 5

@@ -18,12 +18,13 @@ from gitstore import active_state, layout, settings
 from gitstore.disk.permissions import is_ours, share
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.names import name_problem
-from gitstore.objects import limits, tag, tree
+from gitstore.objects import tag, tree
 from gitstore.objects.database import TooLarge
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.paths import read_tree
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import subtree, without
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn, Settings
 from gitstore.text import quoted
 

@@ -24,11 +24,11 @@ from gitstore.hooking import hook
 from gitstore.model import STATES, Model, check_name, is_derived
 from gitstore.objects import worktree_building, worktrees
 from gitstore.objects.git import GitFailed
-from gitstore.objects.oid import Oid
 from gitstore.objects.reachable import held
 from gitstore.objects.refs import Change, Listing
 from gitstore.objects.repository import Repository
 from gitstore.objects.worktrees import Administration
+from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.removal import Depended, intention
 from gitstore.snapshot import Snapshot, UnreadableSnapshots

@@ -14,8 +14,8 @@ from gitstore import active_state, settings, snapshot
 from gitstore.errors import BadSettings, Corrupt
 from gitstore.model import SETTINGS, Model, committed_file
 from gitstore.names import name_problem
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
 from gitstore.settings import BasedOn, Settings
 from gitstore.snapshot import Snapshot, UnreadableSnapshots
 

@@ -28,9 +28,9 @@ from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import attributes, stored
 from gitstore.objects.linking import NOTHING, Brought
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
+from gitstore.packs.oid import Kind, Oid
 from gitstore.reference import Elsewhere
 from gitstore.settings import BasedOn
 from gitstore.settings_merge import Conflict, Merged

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from gitstore import snapshot
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.model import Model, check_name, is_derived
-from gitstore.objects.oid import Oid
 from gitstore.objects.refs import Change, RefChanged
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
 from gitstore.snapshot import Snapshot
 
 

@@ -18,8 +18,8 @@ from gitstore.model import Model, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import tag
 from gitstore.objects.fetching import shown
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn, rules
 from gitstore.snapshot import Snapshot
 from gitstore.text import quoted

@@ -17,9 +17,9 @@ from gitstore.errors import Corrupt
 from gitstore.first_state import COPIED, FirstState
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.objects import attributes, checkout, git
-from gitstore.objects.pack_writer import Written
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
+from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.reference import Elsewhere
 from gitstore.snapshot import Snapshot

@@ -12,10 +12,10 @@ from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PreRm
 from gitstore.objects import collect
-from gitstore.objects.oid import Oid
 from gitstore.objects.reachable import held, kept
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
 from gitstore.snapshot import Snapshot
 
 

@@ -8,9 +8,9 @@ from gitstore import dependents, recording, snapshot
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
 from gitstore.objects import tag
-from gitstore.objects.oid import Kind
 from gitstore.objects.refs import Change
 from gitstore.objects.signing import AS_CONFIGURED, Signer
+from gitstore.packs.oid import Kind
 from gitstore.snapshot import RENAMED_FROM, Snapshot
 
 

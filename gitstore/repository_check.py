@@ -9,10 +9,10 @@ from gitstore.errors import Corrupt
 from gitstore.model import CLAIM, is_derived
 from gitstore.objects import git_files, ref_check
 from gitstore.objects.again import while_refs_change
-from gitstore.objects.pack import Pack
 from gitstore.objects.reachable import reachable
 from gitstore.objects.ref_check import Findings
 from gitstore.objects.repository import Repository
+from gitstore.packs.pack import Pack
 from gitstore.progress import Progress
 from gitstore.text import shown
 

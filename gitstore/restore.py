@@ -22,8 +22,9 @@ from gitstore.disk.exchange import replace_if
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
-from gitstore.objects import limits, sources
-from gitstore.objects.oid import Kind, Oid
+from gitstore.objects import sources
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot

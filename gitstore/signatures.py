@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from gitstore.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.objects import signature, tag
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import SIGNERS, Signature, Verdict
+from gitstore.packs.oid import Kind, Oid
 from gitstore.text import quoted
 
 _SCHEMES = {"openpgp": "OpenPGP", "ssh": "SSH", "x509": "X.509"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gitstore.errors import Corrupt
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Oid
 from gitstore.objects.paths import read_tree
 from gitstore.objects.stored import DEEPEST
+from gitstore.packs.oid import Oid
 from gitstore.snapshot import Snapshot
 
 

@@ -21,8 +21,8 @@ from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, Model, committed_file
 from gitstore.objects import stored
-from gitstore.objects.oid import Oid
 from gitstore.objects.staging import copied_index
+from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.snapshot import Snapshot
 

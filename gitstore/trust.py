@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitstore.model import SETTINGS
 from gitstore.names import name_problem
-from gitstore.objects.oid import Oid
+from gitstore.packs.oid import Oid
 from gitstore.settings import Settings
 from gitstore.text import quoted, shown
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 
 from gitstore import bill
 from gitstore.errors import Corrupt
-from gitstore.objects import collect, graph, loose, pack_format
+from gitstore.objects import collect, graph
 from gitstore.objects.again import while_refs_change
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.graph import Node
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Pack
 from gitstore.objects.repository import Repository
+from gitstore.packs import format as pack_format
+from gitstore.packs import loose
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.pack import Pack
 
 _KINDS = {"refs/tags/": "snapshot", "refs/states/": "state", "refs/heads/": "branch"}
 

@@ -13,10 +13,10 @@ from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.model import CODE, SETTINGS
 from gitstore.objects import graph
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import Signature, Verdict
 from gitstore.objects.stored import subtree
+from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import Settings
 from gitstore.snapshot import Snapshot

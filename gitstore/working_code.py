@@ -16,9 +16,9 @@ from gitstore.layout import TOP
 from gitstore.model import SETTINGS, Model
 from gitstore.objects import staging, stored
 from gitstore.objects.checkout import check_out, content_id
-from gitstore.objects.oid import Oid
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.working_files import is_beside
+from gitstore.packs.oid import Oid
 
 Files = dict[PurePosixPath, FileEntry]
 

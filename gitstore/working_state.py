@@ -15,8 +15,8 @@ from gitstore.holdings import Holdings
 from gitstore.model import STATES, Model
 from gitstore.objects import files, sources
 from gitstore.objects.object_writer import ObjectHasher
-from gitstore.objects.oid import Oid
 from gitstore.objects.sources import Listing
+from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gitstore import bill
 from gitstore.objects.graph import Node
-from gitstore.objects.oid import Kind, Oid
+from gitstore.packs.oid import Kind, Oid
 
 
 def oid(number: int) -> Oid:

@@ -13,14 +13,15 @@ from gitstore import export, snapshot, verify
 from gitstore.diffing import diff
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.model import Model
-from gitstore.objects import commit, limits, parts, stored, tag, tree
+from gitstore.objects import commit, parts, stored, tag, tree
 from gitstore.objects.database import TooLarge
-from gitstore.objects.deflate import deflate
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_format import entry_header
-from gitstore.objects.pack_writer import PackWriter
 from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.packs import limits
+from gitstore.packs.compression import deflate
+from gitstore.packs.format import entry_header
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.writer import PackWriter
 from gitstore.snapshot import Snapshot
 from tests.support.commands import Git, Run
 from tests.support.content import MIB, noise

@@ -9,7 +9,7 @@ import pytest
 from gitstore import state
 from gitstore.errors import Corrupt
 from gitstore.model import Model
-from gitstore.objects.oid import Kind, Oid
+from gitstore.packs.oid import Kind, Oid
 from tests.support.models import again, noise, put, refs, take
 
 

@@ -7,12 +7,13 @@ import pytest
 from gitstore import export, state
 from gitstore.errors import Corrupt
 from gitstore.model import Model
-from gitstore.objects import limits, tree
+from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import DEEPEST
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 from gitstore.sizes import Sizes
 from tests.support.models import noise, put, take
 

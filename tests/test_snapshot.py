@@ -8,8 +8,8 @@ import pytest
 from gitstore import derive, snapshot
 from gitstore.errors import Corrupt
 from gitstore.model import Model
-from gitstore.objects.oid import Oid
 from gitstore.objects.parts import LARGE
+from gitstore.packs.oid import Oid
 from gitstore.snapshot import NotASnapshot, UnreadableSnapshots
 from tests.support import scenes
 from tests.support.commands import Git

@@ -17,8 +17,8 @@ from gitstore.diffing.tensor_diff import TensorDiff
 from gitstore.model import Model
 from gitstore.objects import parts
 from gitstore.objects.database import BrokenObject
-from gitstore.objects.oid import Kind
 from gitstore.objects.tree import Mode, TreeEntry, encode
+from gitstore.packs.oid import Kind
 from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Git

@@ -8,8 +8,8 @@ import pytest
 
 from gitstore import derive, reference, snapshot, state, verify
 from gitstore.model import Model
-from gitstore.objects.oid import Oid
-from gitstore.objects.pack import Pack
+from gitstore.packs.oid import Oid
+from gitstore.packs.pack import Pack
 from gitstore.snapshot import Snapshot
 from gitstore.verify import Report
 from tests.support import scenes

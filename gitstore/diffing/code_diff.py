@@ -18,12 +18,13 @@ from gitstore import code_capture
 from gitstore.diffing import change
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, LOCK, Model
-from gitstore.objects import limits, staging, stored
+from gitstore.objects import staging, stored
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 from gitstore.snapshot import Snapshot
 from gitstore.units import format_size
 

@@ -25,7 +25,7 @@ from gitstore.hooking.names import GIT
 from gitstore.model import Model
 from gitstore.objects import hook_paths, hook_process
 from gitstore.objects.hook_process import CannotStart
-from gitstore.objects.pack_writer import Written
+from gitstore.packs.writer import Written
 from gitstore.snapshot import Snapshot
 from gitstore.state import Saved
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import limits, stored
-from gitstore.objects.oid import Oid
+from gitstore.objects import stored
 from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode
+from gitstore.packs import limits
+from gitstore.packs.oid import Oid
 from gitstore.units import format_size
 
 _NAMES = ("filter", "working-tree-encoding", "ident", "text", "eol", "crlf")

@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from gitstore.errors import GitstoreError
 from gitstore.layout import TOP
 from gitstore.objects import attributes, git, stored
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
+from gitstore.packs.oid import Kind, Oid
 
 _ATTRIBUTES = ".gitattributes"
 _CHUNK = 1024 * 1024

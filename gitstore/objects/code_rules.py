@@ -11,11 +11,11 @@ from gitstore.layout import TOP
 from gitstore.objects import lfs, stored, tree
 from gitstore.objects.conversion import Conversion
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.paths import read_tree
 from gitstore.objects.stored import FileEntry, leads_out
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles, is_beside, unreadable
+from gitstore.packs.oid import Kind, Oid
 from gitstore.text import quoted
 
 _LONGEST_LINE = 2048

@@ -15,13 +15,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.objects import pack_format
-from gitstore.objects.carrying import carry_over
 from gitstore.objects.database import MissingObject, ObjectDatabase
 from gitstore.objects.merge import LARGE_PACK, LINKED_PACK, remove_packs
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Pack, Packed
-from gitstore.objects.pack_writer import PackWriter
+from gitstore.packs import format as pack_format
+from gitstore.packs.copy_entries import carry_over
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.pack import Pack, Packed
+from gitstore.packs.writer import PackWriter
 
 MOST_DEAD = 5
 """A large pack is rewritten if more than one byte in so many is dead."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gitstore.objects.oid import Oid
+from gitstore.packs.oid import Oid
 
 # As git reads it: first the tree, then all parents. What looks like more of these further down is text.
 _HEAD = re.compile(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*+)(?!parent )")

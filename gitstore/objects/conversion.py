@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from gitstore.objects import attributes
 from gitstore.objects.attributes import Rules
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles
+from gitstore.packs.oid import Kind, Oid
 
 ATTRIBUTES = ".gitattributes"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from gitstore.errors import Corrupt, GitstoreError
-from gitstore.objects import limits, loose
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Pack, Packed
-from gitstore.objects.pack_set import PackSet
+from gitstore.packs import limits, loose
+from gitstore.packs.lookup import PackSet
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.pack import Pack, Packed
 
 
 class Deltas(Protocol):

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from gitstore.cores import core_count
 from gitstore.errors import GitstoreError
-from gitstore.objects import limits
 from gitstore.objects.database import ObjectDatabase, TooLarge
-from gitstore.objects.oid import Oid
 from gitstore.objects.stored import StoredFile, link_goal
 from gitstore.objects.tree import Mode
+from gitstore.packs import limits
+from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
 _AHEAD = 4

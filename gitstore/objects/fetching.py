@@ -17,8 +17,8 @@ from gitstore.disk.permissions import make_directory
 from gitstore.errors import GitstoreError
 from gitstore.objects import git
 from gitstore.objects.git import GitFailed
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
+from gitstore.packs.oid import Oid
 
 _ONE_PACK = (
     "-c", "transfer.unpackLimit=1", "-c", "fetch.unpackLimit=1",

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from gitstore.objects import loose
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs import loose
+from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
 Check = Callable[[Path], str | None]

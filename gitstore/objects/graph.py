@@ -8,8 +8,8 @@ from typing import NamedTuple
 from gitstore.errors import Corrupt
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.database import BrokenObject, ObjectDatabase, TooLarge
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.tree import Mode
+from gitstore.packs.oid import Kind, Oid
 
 
 class Reference(NamedTuple):

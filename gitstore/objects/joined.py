@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import limits
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.files import Identified
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.stat_cache import Stamp
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 
 _PARTS = 2

@@ -17,19 +17,20 @@ from typing import NamedTuple
 
 from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
-from gitstore.objects import copying, limits
-from gitstore.objects.carrying import carry_over
+from gitstore.objects import copying
 from gitstore.objects.collect import MOST_DEAD
-from gitstore.objects.deflate import deflate
 from gitstore.objects.git import GitFailed
-from gitstore.objects.oid import Oid
-from gitstore.objects.pack import Pack, Packed
-from gitstore.objects.pack_format import entry_header
-from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK, PackWriter
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.objects.sources import Listing, SourceFile
 from gitstore.objects.staging import borrowing
 from gitstore.objects.stat_cache import Stamp
+from gitstore.packs import limits
+from gitstore.packs.compression import deflate
+from gitstore.packs.copy_entries import carry_over
+from gitstore.packs.format import entry_header
+from gitstore.packs.oid import Oid
+from gitstore.packs.pack import Pack, Packed
+from gitstore.packs.writer import GIT_MARK, KEEP_MARK, PackWriter
 
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)
 """Another file system, fs.protected_hardlinks, too many links, or a file system that has none."""

@@ -18,11 +18,11 @@ from pathlib import Path
 from gitstore.disk import locks
 from gitstore.disk.atomic import sync_directory
 from gitstore.errors import Corrupt
-from gitstore.objects.carrying import carry_over
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Oid
-from gitstore.objects.pack import SUFFIXES, Pack, Packed
-from gitstore.objects.pack_writer import PackWriter
+from gitstore.packs.copy_entries import carry_over
+from gitstore.packs.oid import Oid
+from gitstore.packs.pack import SUFFIXES, Pack, Packed
+from gitstore.packs.writer import PackWriter
 
 LARGE_PACK = 64 * 1024 * 1024
 

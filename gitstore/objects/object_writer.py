@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gitstore.cores import core_count
 from gitstore.errors import Corrupt, FileChanged
-from gitstore.objects import limits
 from gitstore.objects.database import BrokenObject, ObjectDatabase
-from gitstore.objects.deflate import deflate, deflate_stream
 from gitstore.objects.merge import LARGE_PACK
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_format import entry_header
-from gitstore.objects.pack_writer import PackWriter, Written
 from gitstore.objects.paths import read_tree
+from gitstore.packs import limits
+from gitstore.packs.compression import deflate, deflate_stream
+from gitstore.packs.format import entry_header
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.writer import PackWriter, Written
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -16,9 +16,9 @@ from gitstore.disk import directories
 from gitstore.disk.atomic import TEMPORARY
 from gitstore.disk.directories import remove_tree
 from gitstore.layout import STATES
-from gitstore.objects.pack import SUFFIXES
-from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
 from gitstore.objects.repository import Repository
+from gitstore.packs.pack import SUFFIXES
+from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 
 SAFE_AGE = 24 * 60 * 60
 """Seconds after which nothing can still be written by a process that did not take the lock."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from gitstore.packs import limits
+
 PART_MIN = 256 * 1024
 PART_AVERAGE = 1024 * 1024
-PART_MAX = 4 * 1024 * 1024
+PART_MAX = limits.PART
 
 LARGE = 4 * 1024 * 1024
 """Files of at least this many bytes are stored in parts, smaller ones as one blob."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gitstore.errors import Corrupt
 from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.tree import TreeEntry
+from gitstore.packs.oid import Kind, Oid
 
 
 def read_tree(database: ObjectDatabase, oid: Oid) -> list[TreeEntry]:

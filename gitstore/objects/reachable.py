@@ -16,8 +16,8 @@ from gitstore.errors import Corrupt
 from gitstore.objects import graph, worktrees
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.git import GitFailed
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
 
 _BY_GIT = ("--objects", "--no-object-names", "--missing=allow-promisor")
 

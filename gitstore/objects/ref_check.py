@@ -11,9 +11,9 @@ from gitstore.errors import Corrupt
 from gitstore.objects import ref_files, tag, worktrees
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.discovery import common_of
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.ref_files import DamagedRef
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
 
 
 class Findings(NamedTuple):

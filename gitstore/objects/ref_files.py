@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt
-from gitstore.objects.oid import Oid
+from gitstore.packs.oid import Oid
 from gitstore.text import quoted
 
 _LONGEST = 4096 + len("ref: ")

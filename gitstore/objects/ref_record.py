@@ -21,7 +21,7 @@ from gitstore.disk import locks
 from gitstore.disk.atomic import replace_file
 from gitstore.disk.permissions import share
 from gitstore.errors import Locked
-from gitstore.objects.oid import Oid
+from gitstore.packs.oid import Oid
 
 NAMESPACES = ("refs/tags/", "refs/states/", "refs/heads/", "refs/notes/")
 """What is recorded: refs that are made on purpose, not those that git brings from elsewhere."""

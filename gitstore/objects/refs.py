@@ -12,9 +12,9 @@ from gitstore.afterwards import only_warn
 from gitstore.disk.atomic import sync_directory
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git, ref_files
-from gitstore.objects.oid import Oid
 from gitstore.objects.ref_files import DamagedRef, PackedRefs, Value
 from gitstore.objects.ref_record import RefRecord
+from gitstore.packs.oid import Oid
 
 __all__ = ["Change", "DamagedRef", "Listing", "RefChanged", "Refs"]
 

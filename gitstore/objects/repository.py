@@ -19,17 +19,17 @@ from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.objects import commit, discovery, git, git_config, worktrees
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.descriptors import MOST
 from gitstore.objects.git import Ended
 from gitstore.objects.git_config import GitConfig
 from gitstore.objects.local_config import LocalConfig
 from gitstore.objects.merge import merge_small_packs
 from gitstore.objects.object_writer import ObjectWriter
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.ref_record import RefRecord, Vanished
 from gitstore.objects.refs import Refs
 from gitstore.objects.stat_cache import StatCache
 from gitstore.objects.worktrees import Worktree
+from gitstore.packs.descriptors import MOST
+from gitstore.packs.oid import Kind, Oid
 
 BIG_FILE_THRESHOLD = "256k"
 """`core.bigFileThreshold` of our repositories: git never searches deltas between parts."""

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
 
 SIGNERS = "gpg.ssh.allowedSignersFile"
 

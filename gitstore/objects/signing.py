@@ -17,8 +17,8 @@ from gitstore.disk import directories
 from gitstore.errors import GitstoreError
 from gitstore.objects import git, tag
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
 
 _TAGGER = re.compile(r"(.*) <(.*)> (\d+ [+-]\d{4})")
 

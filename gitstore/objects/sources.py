@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.objects import limits, parts, tree
+from gitstore.objects import parts, tree
 from gitstore.objects.stat_cache import Stamp
 from gitstore.objects.stored import DEEPEST
+from gitstore.packs import limits
 from gitstore.text import quoted, shown
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ import msgspec
 
 from gitstore.disk import mapped_writes
 from gitstore.disk.permissions import make_directory, open_up, share
-from gitstore.objects.oid import Oid
+from gitstore.packs.oid import Oid
 
 _VERSION = 3
 _SUM = 20

@@ -8,11 +8,12 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt
-from gitstore.objects import limits, parts, tree
+from gitstore.objects import parts, tree
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 
 DEEPEST = limits.DEEPEST
 

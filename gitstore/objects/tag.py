@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import NamedTuple
 
-from gitstore.objects.oid import Oid
+from gitstore.packs.oid import Oid
 
 _TARGET = re.compile(rb"object ([0-9a-f]{40})\ntype ([a-z]+)\n")
 _HEADER = re.compile(r"^([a-z]+) (.*)$", re.MULTILINE)

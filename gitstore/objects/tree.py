@@ -10,7 +10,7 @@ from enum import IntEnum
 from itertools import chain
 from typing import NamedTuple
 
-from gitstore.objects.oid import Oid
+from gitstore.packs.oid import Oid
 from gitstore.text import quoted
 
 # What HFS+ ignores in a name, so that `.g\u200cit` there is `.git`; the list of git's utf8.c.

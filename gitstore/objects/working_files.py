@@ -19,12 +19,13 @@ from typing import NamedTuple
 from gitstore import text as quoting
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.layout import BESIDE_CODE, TOP
-from gitstore.objects import git, limits
-from gitstore.objects.oid import Oid
+from gitstore.objects import git
 from gitstore.objects.repository import Repository
 from gitstore.objects.stat_cache import Stamp, file_clock
 from gitstore.objects.stored import DEEPEST, FileEntry
 from gitstore.objects.tree import Mode
+from gitstore.packs import limits
+from gitstore.packs.oid import Oid
 
 _AS_ON_DISK = ("-c", "core.untrackedCache=false")
 """With this, git looks at the disk itself."""

@@ -22,8 +22,8 @@ from gitstore.disk.permissions import make_directory, open_up, share
 from gitstore.errors import GitstoreError
 from gitstore.names import name_problem
 from gitstore.objects import attributes, checkout, git
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
 
 _WORKTREES = "worktrees"
 _LOCKED = "locked"

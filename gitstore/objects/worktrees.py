@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gitstore.objects.oid import Oid
+from gitstore.packs.oid import Oid
 
 
 class Worktree(NamedTuple):

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from gitstore.objects import commit, files, sources, stored, tag
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_writer import Written
 from gitstore.objects.parts import LARGE
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
 from gitstore.objects.stat_cache import StatCache
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.writer import Written
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.files import Tree, fetch, make, read

@@ -4,8 +4,8 @@ import pytest
 
 from gitstore.objects.again import while_refs_change
 from gitstore.objects.database import MissingObject
-from gitstore.objects.oid import Kind
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind
 from tests.support.commands import git
 
 

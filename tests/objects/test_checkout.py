@@ -9,8 +9,8 @@ import pytest
 
 from gitstore.errors import GitstoreError
 from gitstore.objects import checkout
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
 from tests.support.commands import Git
 
 

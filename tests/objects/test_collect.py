@@ -16,9 +16,9 @@ import pytest
 from gitstore.errors import Corrupt
 from gitstore.objects import collect
 from gitstore.objects.collect import Plan
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_writer import KEEP_MARK
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.writer import KEEP_MARK
 from tests.support.commands import fsck, git
 from tests.support.content import noise
 from tests.support.packs import pack_names, write_pack

@@ -4,8 +4,8 @@ import pytest
 
 from gitstore.objects import commit
 from gitstore.objects.commit import Commit
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git
 
 TREE = Oid.of(Kind.TREE, b"")

@@ -8,9 +8,9 @@ import pytest
 
 from gitstore.errors import GitstoreError
 from gitstore.objects.checkout import check_out
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.staging import Staged, listing, stage
+from gitstore.packs.oid import Kind, Oid
 from tests.support import scenes
 from tests.support.commands import git
 from tests.support.failing import fails

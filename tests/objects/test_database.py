@@ -10,8 +10,8 @@ import pytest
 from gitstore.errors import Corrupt
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.merge import merge_small_packs
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git
 from tests.support.content import noise
 from tests.support.failing import fails

@@ -15,10 +15,10 @@ from gitstore.errors import GitstoreError
 from gitstore.objects import stored
 from gitstore.objects.database import BrokenObject, MissingObject
 from gitstore.objects.extract import extract
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git
 from tests.support.content import MIB, noise
 from tests.support.failing import fails

@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.objects import limits, stored
+from gitstore.objects import stored
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.files import identify
 from gitstore.objects.joined import Content, Joined, OnDisk, Piece, same_bytes
 from gitstore.objects.object_writer import ObjectHasher
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.parts import LARGE
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import scan
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 from tests.support.content import MIB, noise
 from tests.support.failing import fails
 from tests.support.files import make, store

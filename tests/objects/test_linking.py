@@ -16,10 +16,10 @@ from gitstore.errors import Corrupt, Locked
 from gitstore.model import Model
 from gitstore.objects import linking, merge
 from gitstore.objects.linking import Brought
-from gitstore.objects.oid import Oid
-from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Oid
+from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git

@@ -12,9 +12,9 @@ import pytest
 from gitstore.disk import locks
 from gitstore.objects import merge
 from gitstore.objects.merge import merge_small_packs
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_writer import KEEP_MARK
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.writer import KEEP_MARK
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.packs import add_blobs, pack_names, write_pack

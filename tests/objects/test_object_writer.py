@@ -12,9 +12,9 @@ import pytest
 from gitstore import cores
 from gitstore.objects import object_writer, tree
 from gitstore.objects.object_writer import ObjectHasher
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.packs import add_blobs, pack_names

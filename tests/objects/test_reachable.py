@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
-from gitstore.objects import limits
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.reachable import reachable
 from gitstore.objects.repository import Repository
+from gitstore.packs import limits
+from gitstore.packs.oid import Kind, Oid
 from tests.support import scenes
 from tests.support.commands import git
 

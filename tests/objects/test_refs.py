@@ -12,9 +12,9 @@ import pytest
 
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.objects import git as stock
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.refs import Change, DamagedRef, RefChanged, Refs
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 from tests.support.failing import fails
 from tests.support.injection import git_under_strace

@@ -9,8 +9,8 @@ from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.objects import commit
 from gitstore.objects import git as stock
 from gitstore.objects.database import MissingObject
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 from tests.support.failing import fails
 from tests.support.packs import add_blobs, descriptors

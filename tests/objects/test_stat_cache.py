@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from gitstore.objects import stat_cache
-from gitstore.objects.oid import Oid
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
+from gitstore.packs.oid import Oid
 from tests.support.limits import limit
 
 OID = Oid(b"o" * 20)

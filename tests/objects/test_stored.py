@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from gitstore.errors import Corrupt
 from gitstore.objects import stored
 from gitstore.objects.database import BrokenObject
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import StoredFile, leads_out
 from gitstore.objects.tree import Mode
+from gitstore.packs.oid import Kind, Oid
 from tests.support.failing import fails
 from tests.support.packs import add_loose
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore.objects import tag
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 
 TARGET = Oid.of(Kind.COMMIT, b"")

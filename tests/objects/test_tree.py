@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore.objects import tree
-from gitstore.objects.oid import Kind, Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry, name_problem
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git
 
 BLOB = Oid.of(Kind.BLOB, b"x")

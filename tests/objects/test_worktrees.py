@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.worktrees import Worktree
+from gitstore.packs.oid import Oid
 from tests.support.commands import Git
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from gitstore.disk.construction import construction
 from gitstore.objects import files, sources
 from gitstore.objects.extract import extract
-from gitstore.objects.oid import Oid
 from gitstore.objects.repository import Repository
 from gitstore.objects.stat_cache import StatCache
 from gitstore.objects.stored import files as stored_files
 from gitstore.objects.tree import name_problem
+from gitstore.packs.oid import Oid
 from tests.support.commands import git
 
 Tree = dict[bytes, "bytes | Tree"]

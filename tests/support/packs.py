@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.deflate import deflate
 from gitstore.objects.object_writer import ObjectWriter
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_format import entry_header
-from gitstore.objects.pack_writer import PackWriter, Written
 from gitstore.objects.repository import Repository
+from gitstore.packs.compression import deflate
+from gitstore.packs.format import entry_header
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.writer import PackWriter, Written
 
 
 def entry(content: bytes, kind: Kind = Kind.BLOB) -> tuple[Oid, bytes]:

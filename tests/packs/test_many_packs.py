@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from isal import isal_zlib
 
-from gitstore.objects import pack_format
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_format import Entry
-from gitstore.objects.pack_writer import KEEP_MARK
 from gitstore.objects.repository import Repository
+from gitstore.packs import format as pack_format
+from gitstore.packs.format import Entry
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.writer import KEEP_MARK
 from tests.support.commands import git
 from tests.support.packs import add_blobs, entry
 

@@ -22,9 +22,9 @@ from isal import isal_zlib
 
 from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory
 from gitstore.errors import GitstoreError
-from gitstore.objects import pack_format
-from gitstore.objects.oid import Oid
-from gitstore.objects.pack_format import Entry
+from gitstore.packs import format as pack_format
+from gitstore.packs.format import Entry
+from gitstore.packs.oid import Oid
 
 KEEP_MARK = b"gitstore\n"
 """What our `.keep` files say, to tell them from those of git and of people."""

@@ -12,12 +12,13 @@ from typing import NamedTuple
 from isal import isal_zlib
 
 from gitstore.errors import Corrupt
-from gitstore.objects import limits, pack_format
-from gitstore.objects.deflate import inflate, inflate_pieces
-from gitstore.objects.descriptors import PACK_FILES
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_index import PackIndex, remedy
-from gitstore.objects.pack_writer import GIT_MARK, KEEP_MARK
+from gitstore.packs import format as pack_format
+from gitstore.packs import limits
+from gitstore.packs.compression import inflate, inflate_pieces
+from gitstore.packs.descriptors import PACK_FILES
+from gitstore.packs.index import PackIndex, remedy
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 
 SUFFIXES = (".idx", ".rev", ".bitmap", ".pack", ".keep")
 """How the files of a pack end, in the order in which they go."""

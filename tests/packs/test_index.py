@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
-from gitstore.objects import pack_format
-from gitstore.objects.oid import Oid
-from gitstore.objects.pack_format import Entry
-from gitstore.objects.pack_index import PackIndex
+from gitstore.packs import format as pack_format
+from gitstore.packs.format import Entry
+from gitstore.packs.index import PackIndex
+from gitstore.packs.oid import Oid
 from tests.support.failing import fails
 
 ENTRIES = [Entry(Oid(bytes([byte]) * 20), 12 + 100 * byte, byte) for byte in (0, 7, 7 << 4, 255)]

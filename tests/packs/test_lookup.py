@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Pack
-from gitstore.objects.pack_index import PackIndex
-from gitstore.objects.pack_set import PackSet
+from gitstore.packs.index import PackIndex
+from gitstore.packs.lookup import PackSet
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.pack import Pack
 from tests.support.packs import write_pack
 
 COUNT = 20

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore.objects.oid import Kind, Oid
+from gitstore.packs.oid import Kind, Oid
 
 EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the tree of nothing, as git knows it
 

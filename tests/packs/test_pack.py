@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
-from gitstore.objects import pack_format
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Pack, Packed
-from gitstore.objects.pack_format import Entry
-from gitstore.objects.pack_writer import PackWriter
+from gitstore.packs import format as pack_format
+from gitstore.packs.format import Entry
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.pack import Pack, Packed
+from gitstore.packs.writer import PackWriter
 from tests.support.commands import git
 from tests.support.content import noise
 from tests.support.failing import fails

@@ -13,9 +13,9 @@ from typing import NoReturn
 import pytest
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import pack_writer
-from gitstore.objects.pack_writer import KEEP_MARK, PackWriter
 from gitstore.objects.repository import Repository
+from gitstore.packs import writer as pack_writer
+from gitstore.packs.writer import KEEP_MARK, PackWriter
 from tests.support.commands import fsck
 from tests.support.content import MIB, noise
 from tests.support.failing import fails

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gitstore.objects.oid import Kind, Oid
+from gitstore.packs.oid import Kind, Oid
 
 PACK_HEADER_SIZE = 12
 TRAILER_SIZE = 20

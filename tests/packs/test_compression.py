@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.objects.deflate import WORTH, deflate, inflate, stored
+from gitstore.packs.compression import WORTH, deflate, inflate, stored
 
 NOISE = random.Random(1).randbytes(300_000)
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gitstore.cores import core_count
-from gitstore.objects.pack import Packed
-from gitstore.objects.pack_writer import PackWriter
+from gitstore.packs.pack import Packed
+from gitstore.packs.writer import PackWriter
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -7,14 +7,13 @@ looked at before memory is taken. Contents that may be larger, files of code and
 from __future__ import annotations
 
 from gitstore.errors import GitstoreError
-from gitstore.objects.oid import Kind
-from gitstore.objects.parts import PART_MAX
+from gitstore.packs.oid import Kind
 
 MIB = 1024 * 1024
 
 TAG = COMMIT = MIB
 TREE = 32 * MIB
-PART = PART_MAX
+PART = 4 * MIB
 LINK = 4096
 SETTINGS = MIB
 PACKAGES_LOCK = 16 * MIB

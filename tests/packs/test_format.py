@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.objects import pack_format
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack_format import Entry
-from gitstore.objects.pack_index import PackIndex
+from gitstore.packs import format as pack_format
+from gitstore.packs.format import Entry
+from gitstore.packs.index import PackIndex
+from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git
 from tests.support.packs import write_pack
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gitstore.objects.oid import Oid
-from gitstore.objects.pack import Pack, Packed
+from gitstore.packs.oid import Oid
+from gitstore.packs.pack import Pack, Packed
 
 _COST = 8
 """A look into the index of one pack costs as much as to put so many objects into a table."""

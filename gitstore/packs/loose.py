@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gitstore.errors import Corrupt
-from gitstore.objects import limits
-from gitstore.objects.deflate import inflate_pieces
-from gitstore.objects.oid import Kind, Oid
+from gitstore.packs import limits
+from gitstore.packs.compression import inflate_pieces
+from gitstore.packs.oid import Kind, Oid
 
 _HEADER = 32  # inflated bytes that hold the kind and the size, whatever they are
 _BLOCK = 256 * 1024

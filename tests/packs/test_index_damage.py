@@ -13,10 +13,10 @@ from gitstore import gc
 from gitstore.errors import Corrupt
 from gitstore.model import Model
 from gitstore.objects import collect, linking
-from gitstore.objects.oid import Kind, Oid
-from gitstore.objects.pack import Pack
-from gitstore.objects.pack_format import INDEX_HEADER_SIZE
 from gitstore.objects.repository import Repository
+from gitstore.packs.format import INDEX_HEADER_SIZE
+from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.pack import Pack
 from tests.support.commands import fsck, git
 from tests.support.content import noise
 from tests.support.models import put, take

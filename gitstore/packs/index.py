@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gitstore.errors import Corrupt
-from gitstore.objects import pack_format
-from gitstore.objects.descriptors import PACK_FILES
-from gitstore.objects.oid import Oid
+from gitstore.packs import format as pack_format
+from gitstore.packs.descriptors import PACK_FILES
+from gitstore.packs.oid import Oid
 
 _OID = 20
 _SMALL = 64 * 1024  # bytes up to which a copy costs no more than a mapping does
