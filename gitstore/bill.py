@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from gitstore.objects.graph import Node
+from gitstore.objects.walk import Node
 from gitstore.packs.oid import Kind, Oid
 
 

@@ -21,12 +21,12 @@ from gitstore.errors import GitstoreError, Locked
 from gitstore.model import SETTINGS, Model, committed_file
 from gitstore.objects import commit, stored, tree
 from gitstore.objects.git import GitFailed
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.paths import read_tree
 from gitstore.objects.refs import Change
 from gitstore.objects.staging import copied_index, listing
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import TreeEntry
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import Settings

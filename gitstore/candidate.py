@@ -14,9 +14,9 @@ from gitstore import code_capture, settings, state, working_state
 from gitstore.model import LOCK, Model
 from gitstore.objects import extract, staging
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.repository import Repository
 from gitstore.objects.stored import FileEntry, StoredFile
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Oid
 from gitstore.settings import Settings
 

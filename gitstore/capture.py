@@ -16,10 +16,10 @@ from gitstore.hooking import hook
 from gitstore.hooking.event import PostSnapshot, PreSnapshot
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.objects import commit, tag, tree
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.paths import read_tree
 from gitstore.objects.signing import AS_CONFIGURED, Signer
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, SETTINGS, Model
 from gitstore.objects import code_rules, stored
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.working_files import is_beside
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind
 from gitstore.settings import BasedOn, Settings
 from gitstore.units import format_size

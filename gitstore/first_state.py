@@ -14,9 +14,9 @@ from typing import Protocol
 from gitstore import state, state_import
 from gitstore.model import FIRST_STATE
 from gitstore.objects import commit, lfs
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import Listing
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.snapshot import Snapshot

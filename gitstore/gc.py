@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitstore.errors import Corrupt, GitstoreError
-from gitstore.objects import collect, graph, orphans, tag, worktrees
-from gitstore.objects.collect import Change, Dead, Plan
+from gitstore.objects import orphans, prune, tag, worktrees
+from gitstore.objects import walk as graph
 from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.prune import Change, Dead, Plan
 from gitstore.objects.reachable import held, kept
 from gitstore.objects.ref_record import Vanished
 from gitstore.objects.repository import Repository
@@ -83,22 +84,22 @@ def gc(
     _check_wanted(repository)
     with repository.collecting():
         objects = repository.objects
-        before = collect.survey(objects)
+        before = prune.survey(objects)
         found = held(repository)
         vanished = [] if prune_vanished else [each for each in repository.vanished() if each.oid not in found]
         live = found | kept(repository, found, also=[each.oid for each in vanished])
-        collect.check_known(objects, live)
-        plan = collect.plan(before, live)
+        prune.check_known(objects, live)
+        plan = prune.plan(before, live)
         snapshots = list(_snapshots(objects, plan, live))
         paths = orphans.orphans(repository)
         leftovers = [Item(path.name, orphans.size(path)) for path in paths]
-        elsewhere = collect.dead_elsewhere(objects, live)
+        elsewhere = prune.dead_elsewhere(objects, live)
         changes: Collection[Change] = plan.changes
         if not dry_run:
             for path in paths:
                 orphans.remove(path)
             expect(sum(change.pack.size for change in plan.changes))
-            changes = collect.carry_out(objects, plan, before, progress)
+            changes = prune.carry_out(objects, plan, before, progress)
             repository.ref_record.update(dict(repository.refs.all()), vanished)
     return Collected(
         snapshots=snapshots,

@@ -10,8 +10,8 @@ from gitstore import settings
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, IGNORE, IGNORE_FILE, LOCK, SETTINGS, committed_file
 from gitstore.objects import commit, tree
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot

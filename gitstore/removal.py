@@ -11,7 +11,7 @@ from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PreRm
-from gitstore.objects import collect
+from gitstore.objects import prune
 from gitstore.objects.reachable import held, kept
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
@@ -71,7 +71,7 @@ def examine(snapshots: Sequence[Snapshot]) -> Removal:
 def _lasting(repository: Repository, dead: Set[Oid], live: Set[Oid]) -> Iterator[Oid]:
     """Those of the dead objects that lie where gc would leave them."""
     objects = repository.objects
-    collected = collect.plan(collect.survey(objects), live).packs
+    collected = prune.plan(prune.survey(objects), live).packs
     for oid in dead:
         packed = objects.find(oid)
         if packed is None or packed.pack.path not in collected:

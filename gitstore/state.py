@@ -19,10 +19,10 @@ from gitstore.hooking.event import PostState
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit, extract, files, lfs, sources, stored
-from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.refs import Change, RefChanged
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import Listing
+from gitstore.objects.writer import ObjectHasher, ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress

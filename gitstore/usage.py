@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 from gitstore import bill
 from gitstore.errors import Corrupt
-from gitstore.objects import collect, graph
+from gitstore.objects import prune
+from gitstore.objects import walk as graph
 from gitstore.objects.again import while_refs_change
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.graph import Node
 from gitstore.objects.repository import Repository
+from gitstore.objects.walk import Node
 from gitstore.packs import format as pack_format
 from gitstore.packs import loose
 from gitstore.packs.oid import Kind, Oid
@@ -119,7 +120,7 @@ def measure(repository: Repository) -> Usage:
 def _measure(repository: Repository) -> Usage:
     objects = repository.objects
     objects.refresh()
-    collect.check_indexes(objects)
+    prune.check_indexes(objects)
     refs = [*_without_copies(repository.refs.all()), *_detached(repository)]
     ends = {oid for parents in repository.shallow().values() for oid in parents}
     absent = {oid for oid in ends if oid not in objects}

@@ -11,7 +11,7 @@ from gitstore import export, settings, signatures, snapshot, trust
 from gitstore.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.model import CODE, SETTINGS
-from gitstore.objects import graph
+from gitstore.objects import walk as graph
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import Signature, Verdict

@@ -14,8 +14,8 @@ from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings
 from gitstore.model import STATES, Model
 from gitstore.objects import files, sources
-from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.sources import Listing
+from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 

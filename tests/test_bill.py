@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore import bill
-from gitstore.objects.graph import Node
+from gitstore.objects.walk import Node
 from gitstore.packs.oid import Kind, Oid
 
 

@@ -7,7 +7,7 @@ import pytest
 from gitstore import derive, gc, removal, usage
 from gitstore.dependents import Dependents
 from gitstore.model import Model
-from gitstore.objects import collect
+from gitstore.objects import prune
 from gitstore.objects.refs import RefChanged
 from gitstore.removal import Depended
 from gitstore.snapshot import Snapshot
@@ -63,7 +63,7 @@ def test_several_share_what_they_have_together(model: Model, v1: Snapshot, v2: S
 def test_what_gc_leaves_is_not_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsck: Fsck) -> None:
     """A large pack that is mostly needed stays as it is."""
     model = make(tmp_path / "digits")
-    monkeypatch.setattr(collect, "LARGE_PACK", 100_000)
+    monkeypatch.setattr(prune, "LARGE_PACK", 100_000)
     put(model, "initial", {"base": noise(200_000), "small": b"one"})
     v1 = take(model, "v1")
     put(model, "initial", {"small": b"two"})

@@ -20,7 +20,7 @@ from gitstore.model import Model
 from gitstore.objects import files, sources, stored
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.joined import Content, Joined, OnDisk, same_bytes
-from gitstore.objects.object_writer import ObjectHasher
+from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.snapshot import Snapshot

@@ -18,11 +18,11 @@ from gitstore.disk import mapped_writes
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.objects import parts, stored, tree
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.sources import Listing, SourceFile
 from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
 from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 

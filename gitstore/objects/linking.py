@@ -18,8 +18,8 @@ from typing import NamedTuple
 from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.objects import copying
-from gitstore.objects.collect import MOST_DEAD
 from gitstore.objects.git import GitFailed
+from gitstore.objects.prune import MOST_DEAD
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.objects.sources import Listing, SourceFile
 from gitstore.objects.staging import borrowing

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitstore.errors import Corrupt
-from gitstore.objects import graph, worktrees
+from gitstore.objects import walk as graph
+from gitstore.objects import worktrees
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.git import GitFailed
 from gitstore.objects.repository import Repository

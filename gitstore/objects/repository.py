@@ -22,12 +22,12 @@ from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabas
 from gitstore.objects.git import Ended
 from gitstore.objects.git_config import GitConfig
 from gitstore.objects.local_config import LocalConfig
-from gitstore.objects.merge import merge_small_packs
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.ref_record import RefRecord, Vanished
 from gitstore.objects.refs import Refs
+from gitstore.objects.repack import merge_small_packs
 from gitstore.objects.stat_cache import StatCache
 from gitstore.objects.worktrees import Worktree
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.descriptors import MOST
 from gitstore.packs.oid import Kind, Oid
 

@@ -23,12 +23,12 @@ from gitstore.errors import FileChanged, GitstoreError
 from gitstore.objects import code_rules, conversion, tree
 from gitstore.objects.conversion import Conversion
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.object_writer import ObjectHasher, ObjectWriter
 from gitstore.objects.repository import Repository
 from gitstore.objects.stat_cache import Stamp
 from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.working_files import WorkingFile, WorkingFiles, scan, unreadable
+from gitstore.objects.writer import ObjectHasher, ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 
 CheckSize = Callable[[int], None]

@@ -9,7 +9,7 @@ import pytest
 
 from gitstore.errors import Corrupt
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.merge import merge_small_packs
+from gitstore.objects.repack import merge_small_packs
 from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git

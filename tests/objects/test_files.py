@@ -10,11 +10,11 @@ from hypothesis import given, settings
 
 from gitstore.errors import FileChanged
 from gitstore.objects import files, stored
-from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.parts import LARGE
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import scan
 from gitstore.objects.stat_cache import Stamp, StatCache
+from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise

@@ -13,10 +13,10 @@ from gitstore.objects import stored
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.files import identify
 from gitstore.objects.joined import Content, Joined, OnDisk, Piece, same_bytes
-from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.parts import LARGE
 from gitstore.objects.repository import Repository
 from gitstore.objects.sources import scan
+from gitstore.objects.writer import ObjectHasher
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from tests.support.content import MIB, noise

@@ -14,7 +14,7 @@ from gitstore import gc, state
 from gitstore.disk import locks
 from gitstore.errors import Corrupt, Locked
 from gitstore.model import Model
-from gitstore.objects import linking, merge
+from gitstore.objects import linking, repack
 from gitstore.objects.linking import Brought
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
@@ -241,7 +241,7 @@ class TestAfterwards:
         for repository in (kept, base.repository):
             before = {size for size, (_, links) in packs(repository).items() if size > 1024**2 and links > 1}
             assert before
-            merge.merge_small_packs(repository.objects, repository.private)
+            repack.merge_small_packs(repository.objects, repository.private)
             assert before <= packs(repository).keys()
 
     def test_nor_rewritten_for_little(self, kept: Repository) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.objects import stored
-from gitstore.objects.object_writer import ObjectHasher
 from gitstore.objects.repository import Repository
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
+from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
 from gitstore.text import quoted
 from tests.support import code

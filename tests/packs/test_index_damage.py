@@ -12,7 +12,7 @@ import pytest
 from gitstore import gc
 from gitstore.errors import Corrupt
 from gitstore.model import Model
-from gitstore.objects import collect, linking
+from gitstore.objects import linking, prune
 from gitstore.objects.repository import Repository
 from gitstore.packs.format import INDEX_HEADER_SIZE
 from gitstore.packs.oid import Kind, Oid
@@ -97,8 +97,8 @@ def test_a_collection_refuses(repository: Repository, at: int) -> None:
     flip(index, at if at >= 0 else index.stat().st_size + at)
     with pytest.raises(Corrupt) as caught:
         objects = Repository(repository.common).objects
-        survey = collect.survey(objects)
-        collect.carry_out(objects, collect.plan(survey, {oid(A), oid(C)}), survey)
+        survey = prune.survey(objects)
+        prune.carry_out(objects, prune.plan(survey, {oid(A), oid(C)}), survey)
     assert str(index) in caught.value.message
     assert "git index-pack" in (caught.value.hint or "")
     assert pack_names(repository.common / "objects") == before
@@ -111,9 +111,9 @@ def test_a_collection_refuses_to_copy_what_has_another_id(repository: Repository
     seal(pack)
     objects = Repository(repository.common).objects
     wrong = next(each for each in objects.own_packs[0].index.oids() if each not in (oid(A), oid(C)))
-    survey = collect.survey(objects)
+    survey = prune.survey(objects)
     with pytest.raises(Corrupt, match=f"its content has the id {oid(B)}"):
-        collect.carry_out(objects, collect.plan(survey, {oid(A), wrong}), survey)
+        prune.carry_out(objects, prune.plan(survey, {oid(A), wrong}), survey)
     assert pack.path.exists()
 
 
@@ -141,9 +141,9 @@ def test_the_last_sound_copy_stays(repository: Repository) -> None:
     large, small = (write_pack(directory, contents).path for contents in ([A, C], [A, B]))
     flip(large, 12 + 100)
     objects = repository.objects
-    survey = collect.survey(objects)
+    survey = prune.survey(objects)
     with pytest.raises(Corrupt, match=str(oid(A))):
-        collect.carry_out(objects, collect.plan(survey, {oid(A), oid(B), oid(C)}), survey)
+        prune.carry_out(objects, prune.plan(survey, {oid(A), oid(B), oid(C)}), survey)
     assert small.exists()
 
 

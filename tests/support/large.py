@@ -14,8 +14,8 @@ from pathlib import Path
 
 from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model
 from gitstore.objects import commit, tag, tree
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.snapshot import FORMAT
 from tests.support import models

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.object_writer import ObjectWriter
 from gitstore.objects.repository import Repository
+from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.compression import deflate
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
-from gitstore.objects import collect
-from gitstore.objects.collect import Plan
+from gitstore.objects import prune
+from gitstore.objects.prune import Plan
 from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import KEEP_MARK
@@ -43,9 +43,9 @@ def on_disk(repository: Repository) -> int:
 def gc(repository: Repository, live: Collection[bytes]) -> Plan:
     """Collect; the plan's promise is kept to the byte."""
     objects, before = repository.objects, on_disk(repository)
-    survey = collect.survey(objects)
-    plan = collect.plan(survey, {oid(content) for content in live})
-    assert collect.carry_out(objects, plan, survey) == sorted(
+    survey = prune.survey(objects)
+    plan = prune.plan(survey, {oid(content) for content in live})
+    assert prune.carry_out(objects, plan, survey) == sorted(
         plan.changes, key=lambda change: len(change.kept) > 0
     )
     assert before - on_disk(repository) == plan.freed
@@ -81,7 +81,7 @@ def test_a_pack_is_rewritten_without_its_dead_objects(repository: Repository) ->
 def test_a_large_pack_is_rewritten_if_over_a_fifth_is_dead(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, dead: list[bytes], *, stays: bool
 ) -> None:
-    monkeypatch.setattr(collect, "LARGE_PACK", 20_000)
+    monkeypatch.setattr(prune, "LARGE_PACK", 20_000)
     (path,) = packs(repository, [*dead, C])
     plan = gc(repository, [C])
     assert path.exists() is stays
@@ -109,7 +109,7 @@ def test_packs_of_others_stay(repository: Repository) -> None:
     plain.with_suffix(".keep").unlink()
     assert gc(repository, []) == Plan((), 0)
     assert kept.exists() and plain.exists()
-    dead = collect.dead_elsewhere(repository.objects, set())
+    dead = prune.dead_elsewhere(repository.objects, set())
     assert 6000 < sum(each.size for each in dead) < 6100
     assert {each.pack: each.is_kept for each in dead} == {kept: True, plain: False}
 
@@ -126,14 +126,14 @@ def test_a_pack_that_git_relies_on_meanwhile_stays(repository: Repository) -> No
     dead, half = packs(repository, [A], [B, C])
     for path in (dead, half):
         os.utime(path, (1, 1))
-    survey = collect.survey(repository.objects)
-    plan = collect.plan(survey, {oid(C)})
+    survey = prune.survey(repository.objects)
+    plan = prune.plan(survey, {oid(C)})
     for content in (A, B):
         git("hash-object", "-w", "--stdin", cwd=repository.directory, stdin=content)
-    assert collect.carry_out(repository.objects, plan, survey) == []
+    assert prune.carry_out(repository.objects, plan, survey) == []
     assert dead.exists() and half.exists()
-    again = collect.survey(repository.objects)
-    collect.carry_out(repository.objects, collect.plan(again, {oid(C)}), again)
+    again = prune.survey(repository.objects)
+    prune.carry_out(repository.objects, prune.plan(again, {oid(C)}), again)
     assert held(repository) == [{oid(C)}]
 
 
@@ -143,9 +143,9 @@ def test_a_damaged_pack_loses_nothing(repository: Repository) -> None:
     with damaged.open("r+b") as file:
         file.seek(-50, os.SEEK_END)
         file.write(b"damage")
-    survey = collect.survey(repository.objects)
+    survey = prune.survey(repository.objects)
     with pytest.raises(Corrupt):
-        collect.carry_out(repository.objects, collect.plan(survey, {oid(C)}), survey)
+        prune.carry_out(repository.objects, prune.plan(survey, {oid(C)}), survey)
     assert damaged.exists() and not dead.exists()
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from gitstore import cores
-from gitstore.objects import object_writer, tree
-from gitstore.objects.object_writer import ObjectHasher
+from gitstore.objects import tree
+from gitstore.objects import writer as object_writer
 from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gitstore.disk import locks
-from gitstore.objects import merge
-from gitstore.objects.merge import merge_small_packs
+from gitstore.objects import repack
+from gitstore.objects.repack import merge_small_packs
 from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import KEEP_MARK
@@ -86,7 +86,7 @@ def test_packs_with_the_same_objects_in_another_order(repository: Repository) ->
 
 
 def test_large_packs_stay(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merge, "LARGE_PACK", MIB)
+    monkeypatch.setattr(repack, "LARGE_PACK", MIB)
     large = [add_blobs(repository.objects, noise(MIB, seed=seed)) for seed in (1, 2)]
     assert merged(repository) == []
     for number in range(3):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from gitstore.cores import core_count
 from gitstore.errors import Corrupt, FileChanged
 from gitstore.objects.database import BrokenObject, ObjectDatabase
-from gitstore.objects.merge import LARGE_PACK
 from gitstore.objects.paths import read_tree
+from gitstore.objects.repack import LARGE_PACK
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate, deflate_stream
 from gitstore.packs.format import entry_header

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.objects.database import MissingObject, ObjectDatabase
-from gitstore.objects.merge import LARGE_PACK, LINKED_PACK, remove_packs
+from gitstore.objects.repack import LARGE_PACK, LINKED_PACK, remove_packs
 from gitstore.packs import format as pack_format
 from gitstore.packs.copy_entries import carry_over
 from gitstore.packs.oid import Kind, Oid
