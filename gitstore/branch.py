@@ -17,14 +17,15 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from gitstore import settings
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import SETTINGS, Model, committed_file
-from gitstore.objects import commit, stored, tree
+from gitstore.objects import commit, tree
 from gitstore.objects.git import GitFailed
 from gitstore.objects.paths import read_tree
 from gitstore.objects.refs import Change
 from gitstore.objects.staging import copied_index, listing
-from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import TreeEntry
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs import limits

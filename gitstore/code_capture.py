@@ -6,9 +6,10 @@ import shlex
 from functools import partial
 from pathlib import PurePosixPath
 
+from gitstore.bigfiles import stored
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, SETTINGS, Model
-from gitstore.objects import code_rules, stored
+from gitstore.objects import code_rules
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.working_files import is_beside
 from gitstore.objects.writer import ObjectWriter

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from gitstore import state, state_import
+from gitstore.bigfiles import lfs
+from gitstore.bigfiles.scan import Listing
 from gitstore.model import FIRST_STATE
-from gitstore.objects import commit, lfs
+from gitstore.objects import commit
 from gitstore.objects.repository import Repository
-from gitstore.objects.sources import Listing
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress

@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gitstore import snapshot
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError
 from gitstore.model import LOCK, Model, committed_file
-from gitstore.objects import stored
-from gitstore.objects.stored import FileEntry
 from gitstore.packs.oid import Kind, Oid
 from gitstore.snapshot import Snapshot, UnreadableSnapshots
 

@@ -16,6 +16,8 @@ from pathlib import PurePosixPath
 from gitstore import base_repository, compatibility, inheritance, kinship, settings, settings_merge
 from gitstore.afterwards import only_warn
 from gitstore.base_repository import Reached
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.branch import Branch
 from gitstore.compatibility import Misfit
 from gitstore.diffing.settings_diff import KeyChange
@@ -26,9 +28,8 @@ from gitstore.inheritance import check_there
 from gitstore.kinship import called
 from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
-from gitstore.objects import attributes, stored
+from gitstore.objects import attributes
 from gitstore.objects.linking import NOTHING, Brought
-from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.reference import Elsewhere

@@ -17,12 +17,12 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from gitstore import settings, state, working_state
+from gitstore.bigfiles import scan
 from gitstore.disk import directories
 from gitstore.disk.exchange import replace_if
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
-from gitstore.objects import sources
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
@@ -228,7 +228,7 @@ def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: 
     def check(moved: Path | None) -> None:
         if found is not None:
             found.check_current(moved)
-        elif moved is not None and sources.has_file(moved):
+        elif moved is not None and scan.has_file(moved):
             raise FileChanged(model.states / name)
 
     losses = found.losses(holdings) if found is not None else []

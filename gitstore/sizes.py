@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gitstore.bigfiles.stored import DEEPEST
 from gitstore.errors import Corrupt
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.paths import read_tree
-from gitstore.objects.stored import DEEPEST
 from gitstore.packs.oid import Oid
 from gitstore.snapshot import Snapshot
 

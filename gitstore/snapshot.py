@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gitstore import settings, trust
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import StoredFile
 from gitstore.errors import BadSettings, Corrupt
 from gitstore.model import CODE, LOCK, SETTINGS, Model
-from gitstore.objects import stored, tag
+from gitstore.objects import tag
 from gitstore.objects.database import MissingObject, TooLarge
 from gitstore.objects.paths import read_tree
 from gitstore.objects.refs import Listing
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import StoredFile
 from gitstore.objects.tag import Tag
 from gitstore.objects.tree import TreeEntry
 from gitstore.packs import limits

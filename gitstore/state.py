@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import active_state
+from gitstore.bigfiles import add as files
+from gitstore.bigfiles import extract, lfs, scan, stored
+from gitstore.bigfiles.scan import Listing
 from gitstore.disk.construction import construction
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
-from gitstore.objects import commit, extract, files, lfs, sources, stored
+from gitstore.objects import commit
 from gitstore.objects.refs import Change, RefChanged
 from gitstore.objects.repository import Repository
-from gitstore.objects.sources import Listing
 from gitstore.objects.writer import ObjectHasher, ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
@@ -93,13 +95,13 @@ def directory(model: Model, name: str) -> Path | None:
 
 def _on_disk(path: Path, *, is_saved: bool) -> Path | None:
     """The directory of a state, if it is there and says what the state is."""
-    return path if path.is_dir() and (not is_saved or sources.has_file(path)) else None
+    return path if path.is_dir() and (not is_saved or scan.has_file(path)) else None
 
 
 def has_files(model: Model, name: str) -> bool:
     """Whether a state has files on disk. Directories alone are nothing to lose."""
     path = directory(model, name)
-    return path is not None and sources.has_file(path)
+    return path is not None and scan.has_file(path)
 
 
 def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
@@ -112,7 +114,7 @@ def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
             tree = repository.commit(saved[name]).tree if name in saved else None
             path = _on_disk(states / name, is_saved=name in saved) if states is not None else None
             if path is not None:
-                listing = sources.scan(path)
+                listing = scan.scan(path)
                 modified = tree is not None and files.store(listing, hasher, cache, progress) != tree
                 yield State(name, name == current, tree, True, modified, listing.size)
             elif tree is not None:
@@ -135,7 +137,7 @@ def add(
     """
     path = directory(model, name)
     if path is not None:
-        listing = sources.scan(path)
+        listing = scan.scan(path)
         if not allow_pointers:
             lfs.check(listing)
         return add_files(model.repository, listing, writer, progress)
@@ -153,7 +155,7 @@ def add_files(repository: Repository, listing: Listing, writer: ObjectWriter, pr
     """
     cache = repository.stat_cache()
     tree = files.store(listing, writer, cache, progress)
-    sources.check_unchanged(listing)
+    scan.check_unchanged(listing)
     cache.save()
     return tree
 
@@ -172,7 +174,7 @@ def save(
     if path is None:
         raise NoSuchState(f"there is no state {name} on disk", _way_in(model, name))
     with model.repository.reading_files():
-        listing = sources.scan(path)
+        listing = scan.scan(path)
         if not allow_pointers:
             lfs.check(listing)
         saved = save_files(model, name, listing, progress=progress)

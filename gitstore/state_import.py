@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import state, working_state
+from gitstore.bigfiles import copy as copying
+from gitstore.bigfiles import lfs, scan
+from gitstore.bigfiles.scan import Listing
 from gitstore.errors import GitstoreError
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import Model
-from gitstore.objects import copying, lfs, sources
-from gitstore.objects.sources import Listing
 from gitstore.progress import Progress
 from gitstore.state import Saved
 
@@ -75,7 +76,7 @@ def _import(
             copying.copy(found, new.directory, progress)
             new.put(lambda moved: None if force else _check_empty(name, moved))
         path = model.states / name
-        kept = _save(model, name, sources.scan(path), force=force, progress=progress) if save else None
+        kept = _save(model, name, scan.scan(path), force=force, progress=progress) if save else None
         return Imported(name, found.size, path, kept)
 
 
@@ -88,7 +89,7 @@ def _save(model: Model, name: str, found: Listing, *, force: bool, progress: Pro
 
 def _check_empty(name: str, moved: Path | None) -> None:
     """Raise `StateExists` for a directory in which files have appeared while others were copied."""
-    if moved is not None and sources.has_file(moved):
+    if moved is not None and scan.has_file(moved):
         raise state.taken(name)
 
 
@@ -100,7 +101,7 @@ def size(paths: Sequence[Path]) -> int:
 def listing(paths: Sequence[Path]) -> Listing:
     """The files to import. Raises `GitstoreError` for what a state cannot hold, and if there are none."""
     alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
-    found = sources.scan(alone) if alone is not None else sources.scan_each(paths)
+    found = scan.scan(alone) if alone is not None else scan.scan_each(paths)
     if next(found.walk(), None) is None:
         raise GitstoreError(f"{', '.join(map(str, paths))}: there are no files to import")
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import active_state, state, usage, working_state
+from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
 from gitstore.errors import FileChanged, GitstoreError
@@ -15,7 +16,6 @@ from gitstore.holdings import Holdings, WouldLose
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name
-from gitstore.objects import sources
 from gitstore.objects.reachable import held
 from gitstore.objects.refs import Change
 from gitstore.progress import Progress
@@ -125,7 +125,7 @@ def _check_same(model: Model, name: str, seen: WorkingState | None, hidden: Path
     """Raise `FileChanged` if a directory, out of sight by now, is not what was looked at before."""
     if seen is not None:
         seen.check_current(hidden)
-    elif sources.has_file(hidden):
+    elif scan.has_file(hidden):
         raise FileChanged(model.states / name)
 
 

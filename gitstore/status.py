@@ -15,12 +15,12 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from gitstore import packages, settings, snapshot, state, working_state
+from gitstore.bigfiles import stored
 from gitstore.diffing import change, code_diff, settings_diff
 from gitstore.diffing.settings_diff import SettingsDiff
 from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, Model, committed_file
-from gitstore.objects import stored
 from gitstore.objects.staging import copied_index
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress

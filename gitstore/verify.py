@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gitstore import export, settings, signatures, snapshot, trust
+from gitstore.bigfiles.stored import subtree
 from gitstore.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.model import CODE, SETTINGS
@@ -15,7 +16,6 @@ from gitstore.objects import walk as graph
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.repository import Repository
 from gitstore.objects.signature import Signature, Verdict
-from gitstore.objects.stored import subtree
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import Settings

@@ -8,15 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.disk.exchange import replace_if
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings
 from gitstore.layout import TOP
 from gitstore.model import SETTINGS, Model
-from gitstore.objects import staging, stored
+from gitstore.objects import staging
 from gitstore.objects.checkout import check_out, content_id
-from gitstore.objects.stored import FileEntry
 from gitstore.objects.working_files import is_beside
 from gitstore.packs.oid import Oid
 

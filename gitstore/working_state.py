@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gitstore import state
+from gitstore.bigfiles import add as files
+from gitstore.bigfiles import scan
+from gitstore.bigfiles.scan import Listing
 from gitstore.disk.exchange import Replacement, mend, replacement
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings
 from gitstore.model import STATES, Model
-from gitstore.objects import files, sources
-from gitstore.objects.sources import Listing
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
@@ -37,7 +38,7 @@ class WorkingState:
 
     def check_current(self, moved: Path | None = None) -> None:
         """Raise `FileChanged` unless the files are as they were found, there or in the directory `moved`."""
-        path = sources.changed_path(self.listing, sources.scan(moved or self.path))
+        path = scan.changed_path(self.listing, scan.scan(moved or self.path))
         if path is not None and moved is not None and path.is_relative_to(moved):
             path = self.path / path.relative_to(moved)  # a new file, which was found in the other place
         if path is not None:
@@ -49,7 +50,7 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
     path = state.directory(model, name)
     if path is None:
         return None
-    listing, cache = sources.scan(path), model.repository.stat_cache()
+    listing, cache = scan.scan(path), model.repository.stat_cache()
     with ObjectHasher(model.repository.objects) as hasher:
         found = files.add_files(listing, hasher, cache, progress)
         tree = files.add_trees(listing, found, hasher)

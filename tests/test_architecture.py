@@ -31,6 +31,7 @@ LAYERS = [
         "objects",
         "disk",
         "packs",
+        "bigfiles",
     ),
     (
         "domain",
@@ -47,7 +48,7 @@ LAYERS = [
 APART = {("settings", "objects"), ("objects", "settings")}
 """Of one layer, and yet strangers."""
 
-GIT = {"objects", "disk", "packs"}
+GIT = {"objects", "disk", "packs", "bigfiles"}
 OBJECTS_ONLY = {"pygit2", "isal", "pyfastcdc"}
 LONGEST = 400
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from gitstore import export, snapshot, verify
+from gitstore.bigfiles import parts, stored
 from gitstore.diffing import diff
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.model import Model
-from gitstore.objects import commit, parts, stored, tag, tree
+from gitstore.objects import commit, tag, tree
 from gitstore.objects.database import TooLarge
 from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from gitstore import snapshot
+from gitstore.bigfiles.stat_cache import file_clock
 from gitstore.disk import mapped_writes
 from gitstore.model import Model
 from gitstore.objects import orphans
-from gitstore.objects.stat_cache import file_clock
 from gitstore.run import cache_check
 from gitstore.run.cache import Cache, CacheUse, Entry, Item
 from gitstore.snapshot import Snapshot

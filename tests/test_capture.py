@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import capture, derive, state
+from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
-from gitstore.objects.parts import LARGE
 from gitstore.state import NoSuchState
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run

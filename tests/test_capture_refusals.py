@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from gitstore import capture, derive
+from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked
 from gitstore.first_state import ABSENT, COPIED
 from gitstore.model import Model
-from gitstore.objects.parts import LARGE
 from gitstore.state import NoSuchState
 from tests.support import scenes
 from tests.support.commands import Fsck, Git

@@ -14,10 +14,10 @@ import click
 import pytest
 
 from gitstore import __version__, errors
+from gitstore.bigfiles import parts
 from gitstore.cli import failures, reference
 from gitstore.cli.main import cli
 from gitstore.cli.shell import Shell
-from gitstore.objects import parts
 from tests.support import spawning
 
 ROOT = Path(__file__).parents[1]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from gitstore import export, state
+from gitstore.bigfiles.stored import DEEPEST
 from gitstore.errors import Corrupt
 from gitstore.model import Model
 from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import DEEPEST
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, snapshot
+from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import Corrupt
 from gitstore.model import Model
-from gitstore.objects.parts import LARGE
 from gitstore.packs.oid import Oid
 from gitstore.snapshot import NotASnapshot, UnreadableSnapshots
 from tests.support import scenes

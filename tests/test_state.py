@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, state
+from gitstore.bigfiles.parts import LARGE
+from gitstore.bigfiles.scan import scan
 from gitstore.errors import GitstoreError, Locked
 from gitstore.first_state import ABSENT, COPIED, FirstState
 from gitstore.model import Model
-from gitstore.objects.parts import LARGE
 from gitstore.objects.refs import RefChanged
-from gitstore.objects.sources import scan
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import noise, picture, put, refs

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import state
+from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
-from gitstore.objects.parts import LARGE
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import joined, noise, picture, put, take

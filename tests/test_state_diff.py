@@ -9,13 +9,13 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gitstore import state
+from gitstore.bigfiles import parts
 from gitstore.diffing import diff
 from gitstore.diffing.diff import Diff
 from gitstore.diffing.settings_diff import KeyChange
 from gitstore.diffing.state_diff import FileChange
 from gitstore.diffing.tensor_diff import TensorDiff
 from gitstore.model import Model
-from gitstore.objects import parts
 from gitstore.objects.database import BrokenObject
 from gitstore.objects.tree import Mode, TreeEntry, encode
 from gitstore.packs.oid import Kind

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gitstore import export, state
+from gitstore.bigfiles.parts import LARGE
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
-from gitstore.objects.parts import LARGE
 from gitstore.state import NoSuchState, StateExists
 from gitstore.state_import import Imported, import_files
 from tests.support import files, scenes

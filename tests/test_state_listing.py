@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import state
+from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import GitstoreError
 from gitstore.model import Model
-from gitstore.objects.parts import LARGE
 from gitstore.state import NoSuchState, State
 from tests.support import scenes
 from tests.support.commands import Git

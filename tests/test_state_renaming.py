@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from gitstore import active_state, state
+from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
 from gitstore.model import Model
-from gitstore.objects import sources
 from gitstore.objects.refs import Refs
 from gitstore.objects.repository import Repository
 from gitstore.state import NoSuchState, StateExists
@@ -188,7 +188,7 @@ def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.M
 
     def meanwhile(repository: Repository, prefix: str, name: str) -> None:
         path = put(saved, "initial", {"weights": b"late"})
-        state.save_files(saved, "initial", sources.scan(path))  # as in a working copy of its own
+        state.save_files(saved, "initial", scan.scan(path))  # as in a working copy of its own
         choose(repository, prefix, name)
 
     monkeypatch.setattr(active_state, "choose", meanwhile)

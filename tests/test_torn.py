@@ -20,12 +20,12 @@ from gitstore import (
     state_import,
     state_removal,
 )
+from gitstore.bigfiles.parts import LARGE
 from gitstore.branch import Branch
 from gitstore.disk import exchange as replacement
 from gitstore.disk import locks
 from gitstore.errors import FileChanged, GitstoreError, Locked
 from gitstore.model import Model
-from gitstore.objects.parts import LARGE
 from gitstore.restore import Part, restore
 from gitstore.state import StateExists
 from tests.support import scenes

@@ -10,7 +10,7 @@ import click
 from gitstore.cli import candidates, output, pager, terminal
 
 if TYPE_CHECKING:
-    from gitstore.objects.stored import StoredFile
+    from gitstore.bigfiles.stored import StoredFile
     from gitstore.settings import BasedOn
     from gitstore.snapshot import Snapshot
 

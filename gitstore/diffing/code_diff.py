@@ -15,13 +15,14 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gitstore import code_capture
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.diffing import change
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, LOCK, Model
-from gitstore.objects import staging, stored
+from gitstore.objects import staging
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid

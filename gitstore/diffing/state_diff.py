@@ -13,13 +13,14 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from gitstore import state
+from gitstore.bigfiles import add as files
+from gitstore.bigfiles import scan, stored
+from gitstore.bigfiles.ranges import Content, Joined, OnDisk, same_bytes
 from gitstore.diffing import change, tensor_diff
 from gitstore.diffing.safetensors import SUFFIX
 from gitstore.diffing.tensor_diff import TensorDiff
 from gitstore.model import Model
-from gitstore.objects import files, sources, stored
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.joined import Content, Joined, OnDisk, same_bytes
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
@@ -163,7 +164,7 @@ def _stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]
 
 
 def _on_disk(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, Content]:
-    cache, listing = model.repository.stat_cache(), sources.scan(directory)
+    cache, listing = model.repository.stat_cache(), scan.scan(directory)
     work.add(listing.size)
     with ObjectHasher(model.repository.objects) as hasher:
         found = files.identify(listing, hasher, cache, work.progress)

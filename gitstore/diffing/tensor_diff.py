@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gitstore.bigfiles.ranges import Content, same_bytes
 from gitstore.diffing import change
 from gitstore.diffing.safetensors import Header, Tensor, read_header
 from gitstore.diffing.settings_diff import KeyChange, changes
-from gitstore.objects.joined import Content, same_bytes
 from gitstore.progress import Progress
 
 

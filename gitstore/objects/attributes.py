@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from gitstore.bigfiles import stored
 from gitstore.errors import GitstoreError
-from gitstore.objects import stored
 from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits

@@ -13,11 +13,12 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError
 from gitstore.layout import TOP
-from gitstore.objects import attributes, git, stored
+from gitstore.objects import attributes, git
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import FileEntry
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 

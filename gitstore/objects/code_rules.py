@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from gitstore.bigfiles import lfs, stored
+from gitstore.bigfiles.stored import FileEntry, leads_out
 from gitstore.errors import GitstoreError
 from gitstore.layout import TOP
-from gitstore.objects import lfs, stored, tree
+from gitstore.objects import tree
 from gitstore.objects.conversion import Conversion
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.paths import read_tree
-from gitstore.objects.stored import FileEntry, leads_out
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles, is_beside, unreadable
 from gitstore.packs.oid import Kind, Oid

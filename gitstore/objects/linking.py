@@ -15,15 +15,15 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.bigfiles import copy as copying
+from gitstore.bigfiles.scan import Listing, SourceFile
+from gitstore.bigfiles.stat_cache import Stamp
 from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
-from gitstore.objects import copying
 from gitstore.objects.git import GitFailed
 from gitstore.objects.prune import MOST_DEAD
 from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
-from gitstore.objects.sources import Listing, SourceFile
 from gitstore.objects.staging import borrowing
-from gitstore.objects.stat_cache import Stamp
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate
 from gitstore.packs.copy_entries import carry_over

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import pygit2
 
+from gitstore.bigfiles.stat_cache import StatCache
 from gitstore.disk import locks
 from gitstore.disk.permissions import is_ours
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
@@ -25,7 +26,6 @@ from gitstore.objects.local_config import LocalConfig
 from gitstore.objects.ref_record import RefRecord, Vanished
 from gitstore.objects.refs import Refs
 from gitstore.objects.repack import merge_small_packs
-from gitstore.objects.stat_cache import StatCache
 from gitstore.objects.worktrees import Worktree
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.descriptors import MOST

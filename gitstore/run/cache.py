@@ -23,13 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.bigfiles import extract, stored
 from gitstore.disk import directories, locks
 from gitstore.disk.atomic import sync_tree
 from gitstore.disk.construction import construction
 from gitstore.disk.directories import remove_tree
 from gitstore.disk.permissions import seal
 from gitstore.errors import GitstoreError
-from gitstore.objects import extract, orphans, stored
+from gitstore.objects import orphans
 from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress

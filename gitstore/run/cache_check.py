@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import StoredFile
 from gitstore.cores import core_count
 from gitstore.disk import locks
 from gitstore.errors import Corrupt
-from gitstore.objects import stored
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
 from gitstore.progress import Progress
 from gitstore.run.cache import Cache, Entry

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from gitstore.bigfiles.stat_cache import Stamp, file_clock
 from gitstore.disk import mapped_writes
 from gitstore.disk.atomic import replace_file
-from gitstore.objects.stat_cache import Stamp, file_clock
 
 _VERSION = 1
 _PATIENCE = 2.5

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import state
+from gitstore.bigfiles import scan
 from gitstore.disk import directories
 from gitstore.disk.atomic import sync_tree
 from gitstore.disk.permissions import open_up
@@ -24,7 +25,6 @@ from gitstore.first_state import Content
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
-from gitstore.objects import sources
 from gitstore.objects.repository import Repository
 from gitstore.progress import Progress
 from gitstore.run import supervisor
@@ -230,7 +230,7 @@ class CreatedState:
                     out=out,
                     read_only=self.cache.directory,
                 )
-            listing = sources.scan(out)
+            listing = scan.scan(out)
             self.expect(listing.size)
             yield listing
 
@@ -283,7 +283,7 @@ def _keep(model: Model, name: str | None, out: Path) -> Saved:
     In this order, since it may have taken hours: whatever happens now, the files are there, whole and
     under a name. Raises `Unsaved` if they could not be saved.
     """
-    sources.scan(out)  # what a state cannot hold is refused before it has a name
+    scan.scan(out)  # what a state cannot hold is refused before it has a name
     sync_tree(out)
     open_up(out)
     here = _give_name(model, name, out)
@@ -292,7 +292,7 @@ def _keep(model: Model, name: str | None, out: Path) -> Saved:
             if name not in (None, here.name):
                 raise state.taken(name)
             with model.repository.reading_files():
-                return state.save_new(model, here.name, sources.scan(here))
+                return state.save_new(model, here.name, scan.scan(here))
         except StateExists as error:
             here = _give_name(model, None, here)  # another working copy has just saved one with that name
             if name is not None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects import commit, files, sources, stored, tag
-from gitstore.objects.parts import LARGE
+from gitstore.bigfiles import add as files
+from gitstore.bigfiles import scan, stored
+from gitstore.bigfiles.parts import LARGE
+from gitstore.bigfiles.stat_cache import StatCache
+from gitstore.objects import commit, tag
 from gitstore.objects.refs import Change
 from gitstore.objects.repository import Repository
-from gitstore.objects.stat_cache import StatCache
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
 from tests.support.commands import fsck, git
@@ -31,7 +33,7 @@ def tagged(repository: Repository, directory: Path, name: str) -> Written | None
     """Store a directory under a tag, as a snapshot is stored."""
     identity = repository.identity()
     with repository.writer() as writer:
-        oid = files.store(sources.scan(directory), writer, StatCache(directory / "no cache"))
+        oid = files.store(scan.scan(directory), writer, StatCache(directory / "no cache"))
         head = writer.add(Kind.COMMIT, commit.encode(oid, (), identity, name))
         content = tag.encode(head, name, identity, name, {"Gitstore-Format": "1"})
         made = writer.add(Kind.TAG, content)
@@ -138,7 +140,7 @@ def test_gc_does_not_take_what_a_write_is_about_to_use(repository: Repository, d
     long_ago = time.time() - 100 * 24 * 3600
     os.utime(path, (long_ago, long_ago))
     with repository.writer() as writer:
-        oid = files.store(sources.scan(directory), writer, StatCache(directory / "no cache"))
+        oid = files.store(scan.scan(directory), writer, StatCache(directory / "no cache"))
         writer.finish()
     git("gc", "--quiet", "--prune=1.hour.ago", cwd=repository.directory)
     repository.refs.change([Change("refs/gitstore/late", None, oid)], "late")

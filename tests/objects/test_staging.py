@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from gitstore.bigfiles import stored
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.objects import stored
 from gitstore.objects.repository import Repository
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from gitstore.bigfiles import add as files
+from gitstore.bigfiles import scan
+from gitstore.bigfiles.extract import extract
+from gitstore.bigfiles.stat_cache import StatCache
+from gitstore.bigfiles.stored import files as stored_files
 from gitstore.disk.construction import construction
-from gitstore.objects import files, sources
-from gitstore.objects.extract import extract
 from gitstore.objects.repository import Repository
-from gitstore.objects.stat_cache import StatCache
-from gitstore.objects.stored import files as stored_files
 from gitstore.objects.tree import name_problem
 from gitstore.packs.oid import Oid
 from tests.support.commands import git
@@ -69,7 +70,7 @@ def commit(repository: Repository, tree: Tree) -> Repository:
 def store(repository: Repository, directory: Path, cache: StatCache | None = None) -> Oid:
     """Store a directory with one write, and return its tree."""
     with repository.writer() as writer:
-        oid = files.store(sources.scan(directory), writer, cache or repository.stat_cache())
+        oid = files.store(scan.scan(directory), writer, cache or repository.stat_cache())
         writer.finish()
     return oid
 

@@ -9,14 +9,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.extract import extract
+from gitstore.bigfiles.stored import StoredFile
 from gitstore.disk.construction import construction
 from gitstore.disk.directories import remove_tree
 from gitstore.errors import GitstoreError
-from gitstore.objects import stored
 from gitstore.objects.database import BrokenObject, MissingObject
-from gitstore.objects.extract import extract
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gitstore.objects import stat_cache
-from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
+from gitstore.bigfiles import stat_cache
+from gitstore.bigfiles.stat_cache import Stamp, StatCache, file_clock
 from gitstore.packs.oid import Oid
 from tests.support.limits import limit
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from gitstore.bigfiles.stored import StoredFile, link_goal
 from gitstore.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase, TooLarge
-from gitstore.objects.stored import StoredFile, link_goal
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Oid

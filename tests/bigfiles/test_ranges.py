@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.objects import stored
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.add import identify
+from gitstore.bigfiles.parts import LARGE
+from gitstore.bigfiles.ranges import Content, Joined, OnDisk, Piece, same_bytes
+from gitstore.bigfiles.scan import scan
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.files import identify
-from gitstore.objects.joined import Content, Joined, OnDisk, Piece, same_bytes
-from gitstore.objects.parts import LARGE
 from gitstore.objects.repository import Repository
-from gitstore.objects.sources import scan
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid

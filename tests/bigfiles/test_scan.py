@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from gitstore.bigfiles import scan as sources
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.scan import changed_path, check_unchanged, has_file, scan, scan_each
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.objects import sources, stored
-from gitstore.objects.sources import changed_path, check_unchanged, has_file, scan, scan_each
 from gitstore.text import quoted
 from tests.support.failing import fails
 from tests.support.files import Tree, make

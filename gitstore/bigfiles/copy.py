@@ -6,11 +6,11 @@ import errno
 import os
 from pathlib import Path
 
+from gitstore.bigfiles.add import settle
+from gitstore.bigfiles.scan import Listing, SourceFile, check_unchanged
+from gitstore.bigfiles.stat_cache import Stamp
 from gitstore.disk import mapped_writes
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.objects.files import settle
-from gitstore.objects.sources import Listing, SourceFile, check_unchanged
-from gitstore.objects.stat_cache import Stamp
 from gitstore.progress import Progress
 
 _AT_ONCE = 64 * 1024 * 1024

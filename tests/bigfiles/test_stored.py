@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import StoredFile, leads_out
 from gitstore.errors import Corrupt
-from gitstore.objects import stored
 from gitstore.objects.database import BrokenObject
 from gitstore.objects.repository import Repository
-from gitstore.objects.stored import StoredFile, leads_out
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from tests.support.failing import fails

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from gitstore.bigfiles import parts
+from gitstore.bigfiles.stat_cache import Stamp
+from gitstore.bigfiles.stored import DEEPEST
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.objects import parts, tree
-from gitstore.objects.stat_cache import Stamp
-from gitstore.objects.stored import DEEPEST
+from gitstore.objects import tree
 from gitstore.packs import limits
 from gitstore.text import quoted, shown
 

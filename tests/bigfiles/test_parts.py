@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyfastcdc import FastCDC
 
-from gitstore.objects import parts
-from gitstore.objects.parts import PART_AVERAGE, PART_MAX, PART_MIN, cut, part_name
+from gitstore.bigfiles import parts
+from gitstore.bigfiles.parts import PART_AVERAGE, PART_MAX, PART_MIN, cut, part_name
 from tests.support.content import MIB, Trickle, noise
 
 STREAM = noise(16 * MIB, seed=1)

@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from gitstore.bigfiles.add import Identified
+from gitstore.bigfiles.stat_cache import Stamp
 from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.files import Identified
-from gitstore.objects.stat_cache import Stamp
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.bigfiles import copy as copying
+from gitstore.bigfiles import scan
 from gitstore.errors import FileChanged
-from gitstore.objects import copying, sources
 from tests.support.content import MIB, noise
 from tests.support.files import make, read
 
@@ -34,13 +35,13 @@ def test_a_copy_is_the_same(source: Path, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(os, "copy_file_range", other)
     (tmp_path / "copy").mkdir()
     heard: list[int] = []
-    copying.copy(sources.scan(source), tmp_path / "copy", heard.append)
+    copying.copy(scan.scan(source), tmp_path / "copy", heard.append)
     assert read(tmp_path / "copy") == read(source)
     assert sum(heard) == 3 * MIB + 1
 
 
 def test_a_file_that_changed_is_noticed(source: Path, tmp_path: Path) -> None:
-    listing = sources.scan(source)
+    listing = scan.scan(source)
     (source / "large").write_bytes(b"other")
     (tmp_path / "copy").mkdir()
     with pytest.raises(FileChanged) as caught:
@@ -57,12 +58,12 @@ def test_files_that_change_once_they_are_copied(source: Path, tmp_path: Path) ->
             (source / "large").write_bytes(b"other")
 
     with pytest.raises(FileChanged) as caught:
-        copying.copy(sources.scan(source), tmp_path / "copy", progress)
+        copying.copy(scan.scan(source), tmp_path / "copy", progress)
     assert caught.value.path == source / "large"
 
 
 def test_a_file_that_is_gone_is_named(source: Path, tmp_path: Path) -> None:
-    listing = sources.scan(source)
+    listing = scan.scan(source)
     (source / "large").unlink()
     (tmp_path / "copy").mkdir()
     with pytest.raises(FileChanged) as caught:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from gitstore.bigfiles import add as files
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.parts import LARGE
+from gitstore.bigfiles.scan import scan
+from gitstore.bigfiles.stat_cache import Stamp, StatCache
 from gitstore.errors import FileChanged
-from gitstore.objects import files, stored
-from gitstore.objects.parts import LARGE
 from gitstore.objects.repository import Repository
-from gitstore.objects.sources import scan
-from gitstore.objects.stat_cache import Stamp, StatCache
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git

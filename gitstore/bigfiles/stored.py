@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from gitstore.bigfiles import parts
 from gitstore.errors import Corrupt
-from gitstore.objects import parts, tree
+from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode, TreeEntry

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gitstore.bigfiles.scan import Listing
 from gitstore.errors import GitstoreError
-from gitstore.objects.sources import Listing
 
 _STARTS = (b"version https://git-lfs.github.com/spec/v1\n", b"version https://hawser.github.com/spec/v1\n")
 _LONGEST = 1024

@@ -14,13 +14,14 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from gitstore.bigfiles import parts, stored
+from gitstore.bigfiles.scan import Listing, SourceFile
+from gitstore.bigfiles.stat_cache import Stamp, StatCache, file_clock
+from gitstore.bigfiles.stored import StoredFile
 from gitstore.disk import mapped_writes
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.objects import parts, stored, tree
+from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.sources import Listing, SourceFile
-from gitstore.objects.stat_cache import Stamp, StatCache, file_clock
-from gitstore.objects.stored import StoredFile
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
