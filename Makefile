@@ -72,7 +72,7 @@ settings: $(READY) ## each setting and variable of git that could do harm, for i
 	$(PYTEST) --each-setting tests/compat/test_git_settings.py
 
 compat: $(READY) ## what compares with stock git; GITSTORE_TEST_GIT=/path/to/git picks another one
-	$(PYTEST) tests/compat tests/objects/test_discovery.py tests/objects/test_worktrees.py
+	$(PYTEST) tests/compat tests/git/test_discovery.py tests/git/test_worktrees.py
 
 faults: $(READY) ## each system call of each writing command fails, or is its last; hours; make faults FAULTS=20 for a sample
 	$(PYTEST) -n auto tests/test_faults.py --faults $(FAULTS)

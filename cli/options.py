@@ -17,8 +17,8 @@ from gitstore.text import harmless
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
+    from gitstore.git.repository import Repository
     from gitstore.model import Model
-    from gitstore.objects.repository import Repository
     from gitstore.packs.oid import Oid
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -82,7 +82,7 @@ def _await_end(pager: subprocess.Popen[bytes]) -> None:
 def _ask(directory: Path, *arguments: str) -> str:
     """What git says, in a repository or outside of any; nothing if it says no."""
     from gitstore.errors import GitstoreError
-    from gitstore.objects import git
+    from gitstore.git import process as git
 
     try:
         return git.line(*arguments, cwd=directory)

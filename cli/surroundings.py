@@ -82,7 +82,7 @@ def check(told: Mapping[str, str], directory: Path) -> None:
     """
     if Path(sys.argv[0]).name != "git-gitstore" or not told.keys() & {"GIT_DIR", "GIT_WORK_TREE"}:
         return
-    from gitstore.objects.repository import Repository
+    from gitstore.git.repository import Repository
 
     try:
         here = Repository.discover(directory)
@@ -101,7 +101,7 @@ def cache(directory: Path) -> Cache:
     The user's configuration alone: a repository does not say where somebody else's commands write. Raises
     `GitstoreError` for a value that is not a path or a size, and if there is no home directory.
     """
-    from gitstore.objects import git
+    from gitstore.git import process as git
     from gitstore.run.cache import DEFAULT_LIMIT, Cache
     from gitstore.units import parse_size
 
@@ -144,7 +144,7 @@ def _elsewhere(name: str, value: str, what: str, directory: Path) -> Elsewhere:
 
 def _git_directory(path: Path) -> Path | None:
     """The git directory that GIT_DIR names, which may be a file that leads there; `None` if there is none."""
-    from gitstore.objects.repository import Repository
+    from gitstore.git.repository import Repository
 
     try:
         return Repository(path.absolute()).git_directory

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.names import name_problem
-from gitstore.objects.repository import Repository
 from gitstore.text import quoted
 
 FIRST_STATE = "initial"

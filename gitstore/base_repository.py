@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from gitstore import snapshot
 from gitstore.errors import GitstoreError
+from gitstore.git import fetch
+from gitstore.git.refs import Change
+from gitstore.git.repository import Repository
 from gitstore.inheritance import check_there
-from gitstore.objects import fetching, linking
+from gitstore.objects import linking
 from gitstore.objects.linking import Brought
-from gitstore.objects.refs import Change
-from gitstore.objects.repository import Repository
 from gitstore.reference import Elsewhere, NoSuchSnapshot
 from gitstore.settings import rules
 from gitstore.snapshot import Snapshot
@@ -67,13 +68,13 @@ def reach(
             yield Reached(source, url_of(source.repository), is_shared=True)
         return
     try:
-        with fetching.fetched(source.url, source.names, here, progress) as found:
+        with fetch.fetched(source.url, source.names, here, progress) as found:
             base = snapshot.read(found.repository, found.ref, found.oid)
             if base is None:
-                where = fetching.shown(source.url)
+                where = fetch.shown(source.url)
                 raise NoSuchSnapshot(f"{found.ref} in {where} is a tag, but no snapshot")
-            yield Reached(base, fetching.shown(source.url), is_shared=False)
-    except fetching.NoSuchTag as error:
+            yield Reached(base, fetch.shown(source.url), is_shared=False)
+    except fetch.NoSuchTag as error:
         raise NoSuchSnapshot(error.message, error.hint) from error
 
 

@@ -20,11 +20,11 @@ from gitstore import settings
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError, Locked
+from gitstore.git.process import GitFailed
+from gitstore.git.refs import Change
 from gitstore.model import SETTINGS, Model, committed_file
 from gitstore.objects import commit, tree
-from gitstore.objects.git import GitFailed
 from gitstore.objects.paths import read_tree
-from gitstore.objects.refs import Change
 from gitstore.objects.staging import copied_index, listing
 from gitstore.objects.tree import TreeEntry
 from gitstore.objects.writer import ObjectWriter

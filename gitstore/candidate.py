@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from gitstore import code_capture, settings, state, working_state
 from gitstore.bigfiles import extract
 from gitstore.bigfiles.stored import FileEntry, StoredFile
+from gitstore.git.repository import Repository
 from gitstore.model import LOCK, Model
 from gitstore.objects import staging
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Oid
 from gitstore.settings import Settings

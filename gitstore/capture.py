@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from gitstore import code_capture, packages, recording, settings, snapshot, state
 from gitstore.candidate import Check, Identity, candidate
 from gitstore.errors import BadSettings, FileChanged, GitstoreError
+from gitstore.git.sign_tag import AS_CONFIGURED, Signer
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostSnapshot, PreSnapshot
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.paths import read_tree
-from gitstore.objects.signing import AS_CONFIGURED, Signer
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid

@@ -16,11 +16,12 @@ from gitstore import examples, new_files, settings
 from gitstore.afterwards import only_warn
 from gitstore.disk.construction import construction
 from gitstore.errors import GitstoreError
+from gitstore.git import discovery
+from gitstore.git import process as git
+from gitstore.git.repository import Repository
 from gitstore.layout import CODE, SETTINGS, STATES, TOP
 from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
-from gitstore.objects import discovery, git
-from gitstore.objects.repository import Repository
 from gitstore.settings import rules
 
 SKELETON = "skeleton"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gitstore import models, settings, snapshot
 from gitstore.errors import BadSettings
-from gitstore.objects.refs import Listing
-from gitstore.objects.repository import Repository
+from gitstore.git.refs import Listing
+from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.snapshot import UnreadableSnapshots
 

@@ -22,14 +22,14 @@ from gitstore.disk.construction import check_free
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.first_state import COPIED, Content, FirstState
+from gitstore.git import new_worktree, worktrees
+from gitstore.git.refs import Change
+from gitstore.git.repository import Repository
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostDerive
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.names import name_problem
-from gitstore.objects import worktree_building, worktrees
 from gitstore.objects.linking import NOTHING, Brought
-from gitstore.objects.refs import Change
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
@@ -150,12 +150,12 @@ def _settle_interrupted(repository: Repository) -> list[Path]:
     """
     whole = []
     for each in worktrees.locked(repository.common, _UNFINISHED):
-        if each.directory is not None and worktree_building.is_whole(each.path, each.directory):
+        if each.directory is not None and new_worktree.is_whole(each.path, each.directory):
             if each.damage is None:
-                worktree_building.finish(each.path)
+                new_worktree.finish(each.path)
                 whole.append(each.directory)
         else:
-            worktree_building.remove_administration(repository, each.path)
+            new_worktree.remove_administration(repository, each.path)
     return whole
 
 
@@ -252,7 +252,7 @@ def _worktree(repository: Repository, name: str, target: Path, head: Oid) -> Ite
         (directory / STATES / FIRST_STATE).mkdir(parents=True)
 
     try:
-        with worktree_building.new_worktree(
+        with new_worktree.new_worktree(
             repository, target, branch=name, commit=head, lock_reason=_UNFINISHED, complete=complete
         ):
             yield

@@ -14,9 +14,9 @@ from typing import Protocol
 from gitstore import state, state_import
 from gitstore.bigfiles import lfs
 from gitstore.bigfiles.scan import Listing
+from gitstore.git.repository import Repository
 from gitstore.model import FIRST_STATE
 from gitstore.objects import commit
-from gitstore.objects.repository import Repository
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gitstore import snapshot
 from gitstore.errors import GitstoreError
+from gitstore.git.fetch import shown
 from gitstore.model import Model, is_derived, on_branch
-from gitstore.objects.fetching import shown
 from gitstore.reference import Elsewhere
 from gitstore.settings import BasedOn
 from gitstore.snapshot import Snapshot

@@ -18,11 +18,11 @@ from gitstore import active_state, layout, settings
 from gitstore.bigfiles.stored import subtree, without
 from gitstore.disk.permissions import is_ours, share
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
+from gitstore.git.repository import Repository
 from gitstore.names import name_problem
 from gitstore.objects import tag, tree
 from gitstore.objects.database import TooLarge
 from gitstore.objects.paths import read_tree
-from gitstore.objects.repository import Repository
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn, Settings

@@ -19,15 +19,15 @@ from gitstore.dependents import Dependents
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
 from gitstore.errors import GitstoreError
+from gitstore.git import new_worktree, worktrees
+from gitstore.git.process import GitFailed
+from gitstore.git.refs import Change, Listing
+from gitstore.git.repository import Repository
+from gitstore.git.worktrees import Administration
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.hooking import hook
 from gitstore.model import STATES, Model, check_name, is_derived
-from gitstore.objects import worktree_building, worktrees
-from gitstore.objects.git import GitFailed
 from gitstore.objects.reachable import held
-from gitstore.objects.refs import Change, Listing
-from gitstore.objects.repository import Repository
-from gitstore.objects.worktrees import Administration
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.removal import Depended, intention
@@ -203,7 +203,7 @@ def _out_of_sight(removal: ModelRemoval) -> Iterator[None]:
                 directory.enter_context(absence(where))
         if administration is not None and administration.path.exists():
             with only_warn(f"{administration.path} stays"):
-                knowledge.enter_context(worktree_building.forgotten(removal.repository, administration.path))
+                knowledge.enter_context(new_worktree.forgotten(removal.repository, administration.path))
         yield
         with only_warn(f"what git had of the working copy of {removal.name} stays"):
             knowledge.close()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from gitstore import active_state, settings, snapshot
 from gitstore.errors import BadSettings, Corrupt
+from gitstore.git.repository import Repository
 from gitstore.model import SETTINGS, Model, committed_file
 from gitstore.names import name_problem
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.settings import BasedOn, Settings
 from gitstore.snapshot import Snapshot, UnreadableSnapshots

@@ -24,11 +24,11 @@ from gitstore.diffing.settings_diff import KeyChange
 from gitstore.disk import locks
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
+from gitstore.git import attributes
 from gitstore.inheritance import check_there
 from gitstore.kinship import called
 from gitstore.layout import TOP
 from gitstore.model import LOCK, SETTINGS, Model, committed_file
-from gitstore.objects import attributes
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid

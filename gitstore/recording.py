@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from gitstore import snapshot
 from gitstore.errors import Corrupt, GitstoreError
+from gitstore.git.refs import Change, RefChanged
+from gitstore.git.repository import Repository
 from gitstore.model import Model, check_name, is_derived
-from gitstore.objects.refs import Change, RefChanged
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.snapshot import Snapshot
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from gitstore import snapshot
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
+from gitstore.git.fetch import shown
+from gitstore.git.repository import Repository
 from gitstore.model import Model, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import tag
-from gitstore.objects.fetching import shown
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn, rules
 from gitstore.snapshot import Snapshot

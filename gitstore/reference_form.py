@@ -15,10 +15,11 @@ from gitstore.disk.construction import check_free, construction
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import Corrupt
 from gitstore.first_state import COPIED, FirstState
+from gitstore.git import attributes, checkout
+from gitstore.git import process as git
+from gitstore.git.refs import Change
+from gitstore.git.repository import Repository
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
-from gitstore.objects import attributes, checkout, git
-from gitstore.objects.refs import Change
-from gitstore.objects.repository import Repository
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.reference import Elsewhere

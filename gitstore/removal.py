@@ -9,12 +9,12 @@ from gitstore import dependents, usage
 from gitstore.dependents import Dependents
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
+from gitstore.git.refs import Change
+from gitstore.git.repository import Repository
 from gitstore.hooking import hook
 from gitstore.hooking.event import PreRm
 from gitstore.objects import prune
 from gitstore.objects.reachable import held, kept
-from gitstore.objects.refs import Change
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.snapshot import Snapshot
 

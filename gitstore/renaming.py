@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from gitstore import dependents, recording, snapshot
 from gitstore.errors import GitstoreError
+from gitstore.git.refs import Change
+from gitstore.git.sign_tag import AS_CONFIGURED, Signer
 from gitstore.model import Model
 from gitstore.objects import tag
-from gitstore.objects.refs import Change
-from gitstore.objects.signing import AS_CONFIGURED, Signer
 from gitstore.packs.oid import Kind
 from gitstore.snapshot import RENAMED_FROM, Snapshot
 

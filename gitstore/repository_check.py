@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from gitstore import active_state
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.model import CLAIM, is_derived
 from gitstore.objects import git_files, ref_check
 from gitstore.objects.again import while_refs_change
 from gitstore.objects.reachable import reachable
 from gitstore.objects.ref_check import Findings
-from gitstore.objects.repository import Repository
 from gitstore.packs.pack import Pack
 from gitstore.progress import Progress
 from gitstore.text import shown

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from gitstore.cores import core_count
 from gitstore.errors import GitstoreError
-from gitstore.objects import signature, tag
-from gitstore.objects.repository import Repository
-from gitstore.objects.signature import SIGNERS, Signature, Verdict
+from gitstore.git import verify_tag
+from gitstore.git.repository import Repository
+from gitstore.git.verify_tag import SIGNERS, Signature, Verdict
+from gitstore.objects import tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.text import quoted
 
@@ -39,10 +40,10 @@ def of(repository: Repository, tags: Iterable[Oid]) -> dict[Oid, Signature | Non
     """
     schemes = {oid: _scheme(repository, oid) for oid in tags}
     signed = {oid: scheme for oid, scheme in schemes.items() if scheme is not None}
-    known = "ssh" not in signed.values() or signature.knows_signers(repository)
+    known = "ssh" not in signed.values() or verify_tag.knows_signers(repository)
 
     def check(oid: Oid) -> Signature:
-        return signature.check(repository, oid, signed[oid], signers=known)
+        return verify_tag.check(repository, oid, signed[oid], signers=known)
 
     found: dict[Oid, Signature | None] = dict.fromkeys(schemes)
     if signed:

@@ -15,12 +15,12 @@ from gitstore import settings, trust
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import StoredFile
 from gitstore.errors import BadSettings, Corrupt
+from gitstore.git.refs import Listing
+from gitstore.git.repository import Repository
 from gitstore.model import CODE, LOCK, SETTINGS, Model
 from gitstore.objects import tag
 from gitstore.objects.database import MissingObject, TooLarge
 from gitstore.objects.paths import read_tree
-from gitstore.objects.refs import Listing
-from gitstore.objects.repository import Repository
 from gitstore.objects.tag import Tag
 from gitstore.objects.tree import TreeEntry
 from gitstore.packs import limits

@@ -17,13 +17,13 @@ from gitstore.bigfiles import extract, lfs, scan, stored
 from gitstore.bigfiles.scan import Listing
 from gitstore.disk.construction import construction
 from gitstore.errors import GitstoreError
+from gitstore.git.refs import Change, RefChanged
+from gitstore.git.repository import Repository
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit
-from gitstore.objects.refs import Change, RefChanged
-from gitstore.objects.repository import Repository
 from gitstore.objects.writer import ObjectHasher, ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written

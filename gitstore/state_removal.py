@@ -12,12 +12,12 @@ from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
 from gitstore.errors import FileChanged, GitstoreError
+from gitstore.git.refs import Change
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name
 from gitstore.objects.reachable import held
-from gitstore.objects.refs import Change
 from gitstore.progress import Progress
 from gitstore.working_state import WorkingState
 

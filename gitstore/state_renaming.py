@@ -11,10 +11,10 @@ from __future__ import annotations
 from gitstore import active_state, state, working_state
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
+from gitstore.git.refs import Change
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostState
 from gitstore.model import Model, check_name
-from gitstore.objects.refs import Change
 
 
 def rename(model: Model, old: str, new: str) -> None:

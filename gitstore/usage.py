@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from gitstore import bill
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.objects import prune
 from gitstore.objects import walk as graph
 from gitstore.objects.again import while_refs_change
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.objects.walk import Node
 from gitstore.packs import format as pack_format
 from gitstore.packs import loose

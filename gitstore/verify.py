@@ -11,11 +11,11 @@ from gitstore import export, settings, signatures, snapshot, trust
 from gitstore.bigfiles.stored import subtree
 from gitstore.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
+from gitstore.git.repository import Repository
+from gitstore.git.verify_tag import Signature, Verdict
 from gitstore.model import CODE, SETTINGS
 from gitstore.objects import walk as graph
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.repository import Repository
-from gitstore.objects.signature import Signature, Verdict
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import Settings

@@ -13,11 +13,11 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.disk.exchange import replace_if
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import FileChanged, GitstoreError
+from gitstore.git.checkout import check_out, content_id
 from gitstore.holdings import Holdings
 from gitstore.layout import TOP
 from gitstore.model import SETTINGS, Model
 from gitstore.objects import staging
-from gitstore.objects.checkout import check_out, content_id
 from gitstore.objects.working_files import is_beside
 from gitstore.packs.oid import Oid
 

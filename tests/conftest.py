@@ -13,8 +13,8 @@ import pytest
 from hypothesis import settings
 
 from gitstore.cli.main import main
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from gitstore.run import process
 from tests.support import commands, models, real_home, scenes, spawning, workers
 

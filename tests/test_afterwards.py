@@ -6,9 +6,9 @@ import errno
 
 import pytest
 
+from gitstore.git import refs
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects import refs
-from gitstore.objects.repository import Repository
 from tests.support.commands import Run
 from tests.support.models import take
 
@@ -32,7 +32,7 @@ def test_a_hook_and_upkeep_that_cannot_run(model: Model, run: Run, monkeypatch: 
     hook.chmod(0o755)
     with monkeypatch.context() as patched:
         patched.setattr("gitstore.objects.hook_process.run", _full)
-        patched.setattr("gitstore.objects.repository.merge_small_packs", _full)
+        patched.setattr("gitstore.git.repository.merge_small_packs", _full)
         outcome = run("snapshot", "v1", cwd=model.directory)
     assert outcome.code == 0
     assert "warning: the hook post-snapshot cannot be run: No space left on device\n" in outcome.stderr

@@ -32,6 +32,7 @@ LAYERS = [
         "disk",
         "packs",
         "bigfiles",
+        "git",
     ),
     (
         "domain",
@@ -48,7 +49,7 @@ LAYERS = [
 APART = {("settings", "objects"), ("objects", "settings")}
 """Of one layer, and yet strangers."""
 
-GIT = {"objects", "disk", "packs", "bigfiles"}
+GIT = {"objects", "disk", "packs", "bigfiles", "git"}
 OBJECTS_ONLY = {"pygit2", "isal", "pyfastcdc"}
 LONGEST = 400
 
@@ -164,7 +165,7 @@ def test_only_the_command_line_prints_and_reads_the_environment() -> None:
     assert [
         module for module in LIBRARY if attributes(module, "sys") & streams and module not in workers
     ] == []
-    passing_on = "gitstore.objects.git"  # to git, without what would lead it elsewhere
+    passing_on = "gitstore.git.process"  # to git, without what would lead it elsewhere
     reading = [module for module in LIBRARY if attributes(module, "os") & variables]
     assert [module for module in reading if module != passing_on] == []
     assert [module for module in LIBRARY if "click" in {name.split(".")[0] for name in imports(module)}] == []
@@ -210,4 +211,4 @@ def test_the_command_line_starts_without_its_heavy_imports() -> None:
 
 def test_the_objects_room_starts_without_what_few_commands_need() -> None:
     heavy = {"numpy", "rich", "yaml", "pyfastcdc", "ctypes", "concurrent.futures"}
-    assert loaded("import gitstore.objects.repository") & heavy == set()
+    assert loaded("import gitstore.git.repository") & heavy == set()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.git.refs import Listing, Refs
 from gitstore.model import Model
-from gitstore.objects.refs import Listing, Refs
 from tests.support import scenes
 from tests.support.commands import Git, Gitstore, Run
 from tests.support.models import take

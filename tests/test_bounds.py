@@ -13,10 +13,10 @@ from gitstore import export, snapshot, verify
 from gitstore.bigfiles import parts, stored
 from gitstore.diffing import diff
 from gitstore.errors import Corrupt, GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.model import Model
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.database import TooLarge
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate

@@ -13,8 +13,8 @@ from types import ModuleType
 import pytest
 
 from gitstore import creation, new_files
+from gitstore.git.process import GitFailed, GitLocked
 from gitstore.model import Model
-from gitstore.objects.git import GitFailed, GitLocked
 from tests.support.commands import Git
 from tests.support.failing import fails
 from tests.support.models import existing_repository, picture

@@ -9,9 +9,9 @@ import pytest
 
 from gitstore import derive
 from gitstore.errors import GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.model import Model
 from gitstore.objects import reachable
-from gitstore.objects.repository import Repository
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed
 from tests.support.injection import git_under_strace

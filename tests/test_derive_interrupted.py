@@ -12,10 +12,10 @@ from gitstore import derive, state
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
 from gitstore.first_state import ABSENT, Imported
+from gitstore.git import new_worktree
+from gitstore.git.refs import Change, Refs
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects import worktree_building
-from gitstore.objects.refs import Change, Refs
-from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git
@@ -47,9 +47,9 @@ class TestInterrupted:
         [
             (Path, "chmod"),
             (derive, "_point"),
-            (worktree_building, "_appear"),
+            (new_worktree, "_appear"),
             (construction, "_appear"),
-            (worktree_building, "finish"),
+            (new_worktree, "finish"),
         ],
         ids=["in the worktree", "no branch", "no administration", "no directory", "still locked"],
     )
@@ -104,14 +104,14 @@ class TestInterrupted:
         """The model is made by then, and what is said of it is true."""
         with monkeypatch.context() as patched:
             # Nobody else looks into the directory: what appears in it is there in time.
-            appear = worktree_building._appear
+            appear = new_worktree._appear
             taken = tmp_path / "dogs" / "somebody's"
 
             def meanwhile(repository: Repository, administration: Path, directory: Path) -> Path:
                 taken.mkdir(parents=True)
                 return appear(repository, administration, directory)
 
-            patched.setattr(worktree_building, "_appear", meanwhile)
+            patched.setattr(new_worktree, "_appear", meanwhile)
             with pytest.raises(GitstoreError) as caught:
                 derive.derive(v1, "dogs", tmp_path / "dogs")
         assert caught.value.message.startswith("the model dogs is made, but not its directory: ")

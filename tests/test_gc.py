@@ -16,9 +16,9 @@ from gitstore import derive, export, gc, removal, snapshot, state, usage, verify
 from gitstore.disk import directories
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.gc import Collected, Item
+from gitstore.git.repository import Repository
 from gitstore.model import Model
 from gitstore.objects import orphans
-from gitstore.objects.repository import Repository
 from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, fsck

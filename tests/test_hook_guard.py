@@ -14,10 +14,10 @@ from typing import NamedTuple
 import pytest
 
 from gitstore import derive, state
+from gitstore.git.repository import Repository
 from gitstore.hooking import guard, installation
 from gitstore.hooking.guard import Protected
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from tests.support import spawning
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.failing import fails

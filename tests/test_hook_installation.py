@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.hooking import installation, listing, stubs
 from gitstore.hooking.installation import install, uninstall
-from gitstore.objects.repository import Repository
 from tests.support import spawning
 from tests.support.commands import Git, Outcome, Run
 from tests.support.failing import fails

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import creation, derive, gc, state, usage
+from gitstore.git import worktrees
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects import worktrees
-from gitstore.objects.repository import Repository
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
@@ -44,7 +44,7 @@ def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) 
     base = take(model, "v1")
     script = (
         "import os, signal, sys; from pathlib import Path; from gitstore import derive, reference;"
-        "from gitstore.objects import worktree_building;"
+        "from gitstore.git import new_worktree as worktree_building;"
         "worktree_building._appear = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "derive.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.real_home import ACCOUNT_HOME
 

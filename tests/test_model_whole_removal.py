@@ -10,9 +10,9 @@ import pytest
 
 from gitstore import derive, model_removal, state
 from gitstore.errors import GitstoreError, Locked
+from gitstore.git.refs import Refs
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
-from gitstore.objects.refs import Refs
 from gitstore.removal import Depended
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, detach, models, rebase, settings, snapshot, state
+from gitstore.git.refs import Change, Listing, Refs
 from gitstore.lineage import Line, Lineage
 from gitstore.model import Model
-from gitstore.objects.refs import Change, Listing, Refs
 from gitstore.sizes import Sizes
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from gitstore import snapshot
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.commands import git as run_git

@@ -10,8 +10,8 @@ import pytest
 from gitstore import rebase, reference, settings
 from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
+from gitstore.git.refs import Refs
 from gitstore.model import Model
-from gitstore.objects.refs import Refs
 from gitstore.rebase import Rebased
 from gitstore.snapshot import Snapshot
 from tests.support import processes, scenes

@@ -27,10 +27,10 @@ from gitstore import (
 from gitstore.derive import Derived
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.lineage import Lineage
 from gitstore.model import Model
 from gitstore.objects import linking
-from gitstore.objects.repository import Repository
 from gitstore.run import operations
 from gitstore.snapshot import Snapshot
 from tests.support import processes, scenes

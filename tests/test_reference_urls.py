@@ -14,8 +14,8 @@ import pytest
 
 from gitstore import derive, reference, reference_form, verify
 from gitstore.errors import GitstoreError
+from gitstore.git.fetch import shown
 from gitstore.model import Model
-from gitstore.objects.fetching import shown
 from gitstore.reference import Elsewhere, NoSuchSnapshot
 from gitstore.snapshot import Snapshot
 from tests.support import scenes

@@ -6,9 +6,9 @@ import pytest
 
 from gitstore import derive, gc, removal, usage
 from gitstore.dependents import Dependents
+from gitstore.git.refs import RefChanged
 from gitstore.model import Model
 from gitstore.objects import prune
-from gitstore.objects.refs import RefChanged
 from gitstore.removal import Depended
 from gitstore.snapshot import Snapshot
 from tests.support import scenes

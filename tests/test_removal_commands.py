@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from gitstore import gc, removal, snapshot, state
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run, said
 from tests.support.kills import copied

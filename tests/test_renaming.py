@@ -7,9 +7,9 @@ import pytest
 
 from gitstore import derive, recording, renaming, snapshot, verify
 from gitstore.errors import GitstoreError
+from gitstore.git import process as stock
+from gitstore.git.refs import RefChanged
 from gitstore.model import Model
-from gitstore.objects import git as stock
-from gitstore.objects.refs import RefChanged
 from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git

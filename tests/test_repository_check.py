@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, repository_check, state
+from gitstore.git.repository import Repository
 from gitstore.model import Model
 from gitstore.objects.ref_check import Findings
-from gitstore.objects.repository import Repository
 from tests.support import scenes
 from tests.support.commands import Run, git
 from tests.support.models import take

@@ -16,10 +16,10 @@ from types import CodeType, FrameType
 
 import pytest
 
+from gitstore.git import process as stock_git
+from gitstore.git.refs import Refs
 from gitstore.model import Model
-from gitstore.objects import git as stock_git
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.refs import Refs
 from gitstore.settings import loading
 from tests.support import large
 from tests.support.amounts import Amounts

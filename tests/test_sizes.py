@@ -7,10 +7,10 @@ import pytest
 from gitstore import export, state
 from gitstore.bigfiles.stored import DEEPEST
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.model import Model
 from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid

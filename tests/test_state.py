@@ -12,8 +12,8 @@ from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.scan import scan
 from gitstore.errors import GitstoreError, Locked
 from gitstore.first_state import ABSENT, COPIED, FirstState
+from gitstore.git.refs import RefChanged
 from gitstore.model import Model
-from gitstore.objects.refs import RefChanged
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import noise, picture, put, refs

@@ -10,9 +10,9 @@ import pytest
 
 from gitstore import reference, state, usage
 from gitstore.errors import GitstoreError
+from gitstore.git.refs import Refs
 from gitstore.holdings import WouldLose
 from gitstore.model import Model
-from gitstore.objects.refs import Refs
 from gitstore.state import NoSuchState
 from gitstore.state_removal import Removed, remove
 from tests.support import scenes

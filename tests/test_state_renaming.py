@@ -14,9 +14,9 @@ from gitstore import active_state, state
 from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
+from gitstore.git.refs import Refs
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.refs import Refs
-from gitstore.objects.repository import Repository
 from gitstore.state import NoSuchState, StateExists
 from gitstore.state_renaming import rename
 from tests.support import scenes

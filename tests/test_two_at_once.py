@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from gitstore import gc, snapshot, state, usage
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from tests.support.commands import Outcome, Run
 from tests.support.kills import DERIVED, ROOT, Look, fresh, is_sound, look, scene
 from tests.support.processes import outcome, start

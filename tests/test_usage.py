@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gitstore import derive, snapshot, state, usage
 from gitstore.errors import Corrupt
 from gitstore.first_state import ABSENT, COPIED
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from gitstore.usage import Usage
 from tests.support import scenes
 from tests.support.commands import Git

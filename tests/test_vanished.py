@@ -10,8 +10,8 @@ import pytest
 from gitstore import gc, removal, snapshot, state
 from gitstore.errors import Corrupt
 from gitstore.gc import Collected
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from tests.support import scenes
 from tests.support.commands import Git, Run, fsck
 from tests.support.models import make, noise, put, refs, take

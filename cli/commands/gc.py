@@ -57,7 +57,7 @@ def command(
       gitstore gc --cache
     """
     from gitstore import gc
-    from gitstore.objects.repository import Repository
+    from gitstore.git.repository import Repository
     from gitstore.run.cache import NOTHING
 
     repository = Repository.discover(ctx.obj)

@@ -46,8 +46,8 @@ def install(ctx: click.Context, *, as_json: bool) -> None:
       gitstore hooks install
       gitstore -C digits hooks install --json
     """
+    from gitstore.git.repository import Repository
     from gitstore.hooking import installation
-    from gitstore.objects.repository import Repository
 
     done = installation.install(Repository.discover(ctx.obj))
     if as_json:
@@ -71,8 +71,8 @@ def uninstall(ctx: click.Context, *, as_json: bool) -> None:
     Example:
       gitstore hooks uninstall
     """
+    from gitstore.git.repository import Repository
     from gitstore.hooking import installation
-    from gitstore.objects.repository import Repository
 
     done = installation.uninstall(Repository.discover(ctx.obj))
     if as_json:
@@ -100,8 +100,8 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
       gitstore hooks list
       gitstore hooks list --json
     """
+    from gitstore.git.repository import Repository
     from gitstore.hooking import listing
-    from gitstore.objects.repository import Repository
 
     found = listing.listing(Repository.discover(ctx.obj))
     if as_json:
@@ -159,8 +159,8 @@ def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) ->
 def _guard(ctx: click.Context) -> None:
     """Let a transaction of git pass, or fail. -C is the hook's, and not where the person is."""
     output.act_in(None)
+    from gitstore.git.repository import Repository
     from gitstore.hooking import guard
-    from gitstore.objects.repository import Repository
 
     guard.check(Repository.discover(ctx.obj), sys.stdin.read().splitlines())
 

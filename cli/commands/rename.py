@@ -30,7 +30,7 @@ def command(
       gitstore rename v3 released --sign
     """
     from gitstore import reference, renaming
-    from gitstore.objects.signing import Signer
+    from gitstore.git.sign_tag import Signer
 
     found = reference.resolve(old, ctx.obj)
     renamed = renaming.rename(found, new, force=force, signer=Signer(sign, key))

@@ -94,8 +94,8 @@ def _find(directory: Path) -> Path:
     """The settings.yaml of the model that a directory is in. A bare repository has it in its commits only."""
     from gitstore import settings
     from gitstore.errors import GitstoreError, NotAModel
+    from gitstore.git.repository import Repository
     from gitstore.layout import SETTINGS
-    from gitstore.objects.repository import Repository
 
     try:
         return settings.find(directory)

@@ -73,8 +73,8 @@ def command(
       gitstore snapshot v3 --sign -u ~/.ssh/id_ed25519.pub
     """
     from gitstore import capture
+    from gitstore.git.sign_tag import Signer
     from gitstore.model import Model
-    from gitstore.objects.signing import Signer
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)

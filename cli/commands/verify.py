@@ -12,7 +12,7 @@ from gitstore.cli import candidates, options, output, surroundings
 from gitstore.errors import Corrupt
 
 if TYPE_CHECKING:
-    from gitstore.objects.signature import Signature
+    from gitstore.git.verify_tag import Signature
 
 
 @click.command()
@@ -58,7 +58,7 @@ def command(
       gitstore verify v1 --require-signature
     """
     from gitstore import reference, repository_check, signatures, verify
-    from gitstore.objects.repository import Repository
+    from gitstore.git.repository import Repository
     from gitstore.run import cache_check
 
     if references and everything:
@@ -119,7 +119,7 @@ def command(
 def _show(found: Mapping[str, Signature | None]) -> None:
     """A line for each snapshot, but for bad signatures, which are told as problems."""
     from gitstore import signatures
-    from gitstore.objects.signature import Verdict
+    from gitstore.git.verify_tag import Verdict
 
     for name, each in found.items():
         if each is None or each.verdict is not Verdict.BAD:

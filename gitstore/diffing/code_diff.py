@@ -19,10 +19,10 @@ from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.diffing import change
 from gitstore.errors import GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.model import CODE, LOCK, Model
 from gitstore.objects import staging
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid

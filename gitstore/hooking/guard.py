@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from gitstore import snapshot
 from gitstore.errors import Corrupt, GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.names import name_problem
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 
 _TAGS = "refs/tags/"

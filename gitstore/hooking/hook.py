@@ -16,10 +16,11 @@ from msgspec import to_builtins
 
 from gitstore.afterwards import only_warn
 from gitstore.errors import GitstoreError
+from gitstore.git import hooks_path
+from gitstore.git.repository import Repository
 from gitstore.hooking.event import Event
-from gitstore.objects import hook_paths, hook_process
+from gitstore.objects import hook_process
 from gitstore.objects.hook_process import CannotStart
-from gitstore.objects.repository import Repository
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def _tell(repository: Repository, event: Event) -> None:
 
 def find(repository: Repository, name: str) -> Path | None:
     """The hook of a name, if one can run. One that is not executable is a warning, as in git."""
-    for directory in hook_paths.directories(repository):
+    for directory in hooks_path.directories(repository):
         path = directory / name
         if os.access(path, os.X_OK):
             return path

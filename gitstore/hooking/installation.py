@@ -18,11 +18,11 @@ from pathlib import Path
 from gitstore.disk import locks
 from gitstore.disk.atomic import replace_file
 from gitstore.errors import GitstoreError
+from gitstore.git import hooks_path
+from gitstore.git.repository import Repository
 from gitstore.hooking import stubs
 from gitstore.hooking.names import GIT, GUARD, QUIET
 from gitstore.hooking.stubs import KEPT
-from gitstore.objects import hook_paths
-from gitstore.objects.repository import Repository
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ def install(repository: Repository) -> Installed:
     hooks run as before.
     """
     with locks.hooks(repository.private):
-        found = hook_paths.settings(repository)
-        if not hook_paths.is_own(repository, found):
-            hook_paths.check_writable(found)
-        directory = hook_paths.former(repository, found)
+        found = hooks_path.settings(repository)
+        if not hooks_path.is_own(repository, found):
+            hooks_path.check_writable(found)
+        directory = hooks_path.former(repository, found)
         if not _is_within(repository, directory):
-            return _install_apart(repository, directory, hook_paths.former_text(repository, found))
+            return _install_apart(repository, directory, hooks_path.former_text(repository, found))
         done = _install_within(directory)
         _remove_apart(repository)
         return done
@@ -62,8 +62,8 @@ def install(repository: Repository) -> Installed:
 def uninstall(repository: Repository) -> Uninstalled:
     """Leave all as it was before `install`, byte for byte. What somebody changed since then stays."""
     with locks.hooks(repository.private):
-        found = hook_paths.settings(repository)
-        directory = hook_paths.former(repository, found)
+        found = hooks_path.settings(repository)
+        directory = hooks_path.former(repository, found)
         restored, left = _remove_apart(repository)
         for each in dict.fromkeys((directory, repository.common / "hooks")):
             if _is_within(repository, each):
@@ -104,7 +104,7 @@ def _check_vacant(path: Path, kept: Path) -> None:
 
 def _install_apart(repository: Repository, directory: Path, configured: str) -> Installed:
     """Fill gitstore's own directory, then have git look there."""
-    own = repository.common / hook_paths.OWN
+    own = repository.common / hooks_path.OWN
     wanted = {
         name: stubs.passing_on(configured, name)
         for name in GIT
@@ -123,14 +123,14 @@ def _install_apart(repository: Repository, directory: Path, configured: str) -> 
     for path in _ours(own):
         if path.name not in wanted:
             path.unlink()
-    hook_paths.use_own(repository)
+    hooks_path.use_own(repository)
     return Installed(own / GUARD, directory)
 
 
 def _remove_apart(repository: Repository) -> tuple[list[Path], list[Path]]:
     """Have git look where it looked before, then empty gitstore's own directory."""
-    own = repository.common / hook_paths.OWN
-    hook_paths.leave_own(repository)
+    own = repository.common / hooks_path.OWN
+    hooks_path.leave_own(repository)
     restored: list[Path] = []
     if not own.is_dir():
         return restored, []

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from gitstore.git import hooks_path
+from gitstore.git.repository import Repository
 from gitstore.hooking import stubs
 from gitstore.hooking.names import GIT, GITSTORE, GUARD
 from gitstore.hooking.stubs import KEPT
-from gitstore.objects import hook_paths
-from gitstore.objects.repository import Repository
 
 
 class Whose(StrEnum):
@@ -50,9 +50,9 @@ class Listing:
 
 def listing(repository: Repository) -> Listing:
     """The hooks of a repository, by name. gitstore's scripts that only pass on are left out."""
-    first, *rest = hook_paths.directories(repository)
+    first, *rest = hooks_path.directories(repository)
     if rest:
-        configured = hook_paths.former_text(repository, hook_paths.settings(repository))
+        configured = hooks_path.former_text(repository, hooks_path.settings(repository))
         found = [*_own(first, configured), *_passed_on(first, rest[0])]
     else:
         found = list(_within(first))

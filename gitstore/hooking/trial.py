@@ -9,6 +9,7 @@ from pathlib import Path
 from gitstore import capture, inheritance, removal, settings, snapshot, state
 from gitstore.capture import Taken
 from gitstore.errors import GitstoreError
+from gitstore.git import hooks_path
 from gitstore.hooking import hook
 from gitstore.hooking.event import (
     EVENTS,
@@ -23,7 +24,7 @@ from gitstore.hooking.event import (
 )
 from gitstore.hooking.names import GIT
 from gitstore.model import Model
-from gitstore.objects import hook_paths, hook_process
+from gitstore.objects import hook_process
 from gitstore.objects.hook_process import CannotStart
 from gitstore.packs.writer import Written
 from gitstore.snapshot import Snapshot
@@ -72,7 +73,7 @@ def _path(model: Model, name: str) -> Path:
     found = hook.find(model.repository, name)
     if found is not None:
         return found
-    path = hook_paths.directories(model.repository)[0] / name
+    path = hooks_path.directories(model.repository)[0] / name
     if os.path.lexists(path):
         raise GitstoreError(f"the hook {path} is not executable", f"chmod +x {path}")
     raise GitstoreError(f"there is no hook {name}", f"write an executable file {path}")

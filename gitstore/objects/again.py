@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from gitstore.errors import Corrupt
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 
 _TIMES = 5
 

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gitstore.bigfiles.stored import FileEntry
-from gitstore.objects import attributes
-from gitstore.objects.attributes import Rules
+from gitstore.git import attributes
+from gitstore.git.attributes import Rules
 from gitstore.objects.tree import Mode
 from gitstore.objects.working_files import WorkingFiles
 from gitstore.packs.oid import Kind, Oid

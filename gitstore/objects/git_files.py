@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from gitstore.git.repository import Repository
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.packs import loose
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress

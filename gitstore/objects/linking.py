@@ -20,9 +20,9 @@ from gitstore.bigfiles.scan import Listing, SourceFile
 from gitstore.bigfiles.stat_cache import Stamp
 from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
-from gitstore.objects.git import GitFailed
+from gitstore.git.process import GitFailed
+from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.objects.prune import MOST_DEAD
-from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.objects.staging import borrowing
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate

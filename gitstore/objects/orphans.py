@@ -15,8 +15,8 @@ from pathlib import Path
 from gitstore.disk import directories
 from gitstore.disk.atomic import TEMPORARY
 from gitstore.disk.directories import remove_tree
+from gitstore.git.repository import Repository
 from gitstore.layout import STATES
-from gitstore.objects.repository import Repository
 from gitstore.packs.pack import SUFFIXES
 from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 

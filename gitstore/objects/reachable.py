@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitstore.errors import Corrupt
+from gitstore.git import worktrees
+from gitstore.git.process import GitFailed
+from gitstore.git.repository import Repository
 from gitstore.objects import walk as graph
-from gitstore.objects import worktrees
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.git import GitFailed
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 
 _BY_GIT = ("--objects", "--no-object-names", "--missing=allow-promisor")

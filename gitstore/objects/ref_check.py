@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt
-from gitstore.objects import ref_files, tag, worktrees
+from gitstore.git import ref_files, worktrees
+from gitstore.git.discovery import common_of
+from gitstore.git.ref_files import DamagedRef
+from gitstore.git.repository import Repository
+from gitstore.objects import tag
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.discovery import common_of
-from gitstore.objects.ref_files import DamagedRef
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 
 

@@ -22,10 +22,10 @@ from gitstore.bigfiles.stat_cache import Stamp
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.disk import directories, mapped_writes
 from gitstore.errors import FileChanged, GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.objects import code_rules, conversion, tree
 from gitstore.objects.conversion import Conversion
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.working_files import WorkingFile, WorkingFiles, scan, unreadable
 from gitstore.objects.writer import ObjectHasher, ObjectWriter

@@ -20,9 +20,9 @@ from gitstore import text as quoting
 from gitstore.bigfiles.stat_cache import Stamp, file_clock
 from gitstore.bigfiles.stored import DEEPEST, FileEntry
 from gitstore.errors import FileChanged, GitstoreError
+from gitstore.git import process as git
+from gitstore.git.repository import Repository
 from gitstore.layout import BESIDE_CODE, TOP
-from gitstore.objects import git
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Oid

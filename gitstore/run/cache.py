@@ -30,8 +30,8 @@ from gitstore.disk.construction import construction
 from gitstore.disk.directories import remove_tree
 from gitstore.disk.permissions import seal
 from gitstore.errors import GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.objects import orphans
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.run import manifest

@@ -15,8 +15,8 @@ from gitstore.bigfiles.stored import StoredFile
 from gitstore.cores import core_count
 from gitstore.disk import locks
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.progress import Progress
 from gitstore.run.cache import Cache, Entry

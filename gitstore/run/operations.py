@@ -22,10 +22,10 @@ from gitstore.disk.atomic import sync_tree
 from gitstore.disk.permissions import open_up
 from gitstore.errors import GitstoreError
 from gitstore.first_state import Content
+from gitstore.git.repository import Repository
 from gitstore.hooking import hook
 from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from gitstore.progress import Progress
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from gitstore.git.repository import Repository
 from gitstore.hooking import installation
-from gitstore.objects.repository import Repository
 
 ROUNDS = 7
 REFS = 1_000

@@ -14,7 +14,7 @@ from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.scan import scan
 from gitstore.bigfiles.stat_cache import Stamp, StatCache
 from gitstore.errors import FileChanged
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git

@@ -15,8 +15,8 @@ from gitstore.bigfiles.stored import StoredFile
 from gitstore.disk.construction import construction
 from gitstore.disk.directories import remove_tree
 from gitstore.errors import GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject, MissingObject
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git

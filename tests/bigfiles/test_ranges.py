@@ -14,8 +14,8 @@ from gitstore.bigfiles.add import identify
 from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, Piece, same_bytes
 from gitstore.bigfiles.scan import scan
+from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import StoredFile, leads_out
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from tests.support.failing import fails

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gitstore import gc, removal
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from tests.support.commands import Fsck, Git
 from tests.support.models import take
 

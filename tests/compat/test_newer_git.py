@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, reference
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from tests.support.commands import Fsck, Run, git, said
 from tests.support.models import again, noise, put, take, write
 

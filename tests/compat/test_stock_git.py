@@ -12,9 +12,9 @@ from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.stat_cache import StatCache
+from gitstore.git.refs import Change
+from gitstore.git.repository import Repository
 from gitstore.objects import commit, tag
-from gitstore.objects.refs import Change
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
 from tests.support.commands import fsck, git

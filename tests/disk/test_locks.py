@@ -15,7 +15,7 @@ import pytest
 
 from gitstore.disk import locks
 from gitstore.errors import Locked
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from tests.support.commands import git
 from tests.support.failing import fails
 from tests.support.packs import add_blobs

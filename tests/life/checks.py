@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitstore import export, snapshot, usage, verify
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from tests.life.world import Files, Line, Taken, World
 from tests.support.commands import Run, fsck, git
 

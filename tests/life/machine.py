@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from tests.life import checks
 from tests.life.contents import CODE_FILES, IGNORED_FILES, STATE_FILES, STATES, contents, numbers
 from tests.life.life import Life

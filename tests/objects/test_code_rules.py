@@ -8,8 +8,8 @@ import pytest
 
 from gitstore import state
 from gitstore.errors import GitstoreError
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind
 from tests.support.commands import Fsck, Git
 from tests.support.models import again, take

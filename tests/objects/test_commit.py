@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from gitstore.git.repository import Repository
 from gitstore.objects import commit
 from gitstore.objects.commit import Commit
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git
 

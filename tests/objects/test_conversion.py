@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gitstore.errors import GitstoreError
-from gitstore.objects.checkout import check_out
-from gitstore.objects.repository import Repository
+from gitstore.git.checkout import check_out
+from gitstore.git.repository import Repository
 from gitstore.objects.staging import Staged, listing, stage
 from gitstore.packs.oid import Kind, Oid
 from tests.support import scenes

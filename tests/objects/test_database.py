@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.repack import merge_small_packs
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import git
 from tests.support.content import noise

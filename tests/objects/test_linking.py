@@ -13,11 +13,11 @@ import pytest
 from gitstore import gc, state
 from gitstore.disk import locks
 from gitstore.errors import Corrupt, Locked
+from gitstore.git.refs import Change
+from gitstore.git.repository import Repository
 from gitstore.model import Model
 from gitstore.objects import linking, repack
 from gitstore.objects.linking import Brought
-from gitstore.objects.refs import Change
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 from gitstore.snapshot import Snapshot

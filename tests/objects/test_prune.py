@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.objects import prune
 from gitstore.objects.prune import Plan
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import KEEP_MARK
 from tests.support.commands import fsck, git

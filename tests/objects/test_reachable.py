@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.objects.reachable import reachable
-from gitstore.objects.repository import Repository
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from tests.support import scenes

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.disk import locks
+from gitstore.git.repository import Repository
 from gitstore.objects import repack
 from gitstore.objects.repack import merge_small_packs
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import KEEP_MARK
 from tests.support.commands import fsck, git

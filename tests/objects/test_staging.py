@@ -10,7 +10,7 @@ import pytest
 
 from gitstore.bigfiles import stored
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
 from gitstore.objects.writer import ObjectHasher

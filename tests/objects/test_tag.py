@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitstore.git.repository import Repository
 from gitstore.objects import tag
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from gitstore.objects.staging import listing, stage
 from gitstore.objects.working_files import scan
 from tests.support import code

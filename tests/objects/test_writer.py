@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import cores
+from gitstore.git.repository import Repository
 from gitstore.objects import tree
 from gitstore.objects import writer as object_writer
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid

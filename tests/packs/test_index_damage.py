@@ -11,9 +11,9 @@ import pytest
 
 from gitstore import gc
 from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
 from gitstore.model import Model
 from gitstore.objects import linking, prune
-from gitstore.objects.repository import Repository
 from gitstore.packs.format import INDEX_HEADER_SIZE
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Pack

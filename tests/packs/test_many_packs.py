@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from isal import isal_zlib
 
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from gitstore.packs import format as pack_format
 from gitstore.packs.format import Entry
 from gitstore.packs.oid import Kind, Oid

@@ -13,7 +13,7 @@ from typing import NoReturn
 import pytest
 
 from gitstore.errors import GitstoreError
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from gitstore.packs import writer as pack_writer
 from gitstore.packs.writer import KEEP_MARK, PackWriter
 from tests.support.commands import fsck

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from tests.support import scenes
 from tests.support.files import commit
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 
 GITSTORE = Path(sys.executable).with_name("gitstore")
 """The installed program."""

@@ -13,7 +13,7 @@ from gitstore.bigfiles.extract import extract
 from gitstore.bigfiles.stat_cache import StatCache
 from gitstore.bigfiles.stored import files as stored_files
 from gitstore.disk.construction import construction
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from gitstore.objects.tree import name_problem
 from gitstore.packs.oid import Oid
 from tests.support.commands import git

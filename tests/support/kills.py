@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore import derive, state, verify
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from tests.support.commands import Outcome, fsck, git
 from tests.support.models import MODEL, make, noise, put, take
 from tests.support.processes import kill, start

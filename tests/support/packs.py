@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from gitstore.git.repository import Repository
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.compression import deflate
 from gitstore.packs.format import entry_header

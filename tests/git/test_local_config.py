@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects.git import GitFailed
-from gitstore.objects.repository import Repository
+from gitstore.git.process import GitFailed
+from gitstore.git.repository import Repository
 from tests.support.commands import git
 from tests.support.tracing import system_calls
 

@@ -11,9 +11,10 @@ from typing import NamedTuple, Protocol
 from gitstore.afterwards import only_warn
 from gitstore.disk.atomic import sync_directory
 from gitstore.errors import Corrupt, GitstoreError, Locked
-from gitstore.objects import git, ref_files
-from gitstore.objects.ref_files import DamagedRef, PackedRefs, Value
-from gitstore.objects.ref_record import RefRecord
+from gitstore.git import process as git
+from gitstore.git import ref_files
+from gitstore.git.ref_files import DamagedRef, PackedRefs, Value
+from gitstore.git.ref_record import RefRecord
 from gitstore.packs.oid import Oid
 
 __all__ = ["Change", "DamagedRef", "Listing", "RefChanged", "Refs"]

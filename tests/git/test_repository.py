@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
+from gitstore.git import process as stock
+from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.objects import commit
-from gitstore.objects import git as stock
 from gitstore.objects.database import MissingObject
-from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 from tests.support.failing import fails

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from tests.support.commands import Git
 
 

@@ -20,9 +20,10 @@ from gitstore.disk.construction import construction
 from gitstore.disk.exchange import rename_to_new
 from gitstore.disk.permissions import make_directory, open_up, share
 from gitstore.errors import GitstoreError
+from gitstore.git import attributes, checkout
+from gitstore.git import process as git
+from gitstore.git.repository import Repository
 from gitstore.names import name_problem
-from gitstore.objects import attributes, checkout, git
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Oid
 
 _WORKTREES = "worktrees"

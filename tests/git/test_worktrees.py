@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.objects.repository import Repository
-from gitstore.objects.worktrees import Worktree
+from gitstore.git.repository import Repository
+from gitstore.git.worktrees import Worktree
 from gitstore.packs.oid import Oid
 from tests.support.commands import Git
 

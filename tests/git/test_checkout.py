@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import GitstoreError
-from gitstore.objects import checkout
-from gitstore.objects.repository import Repository
+from gitstore.git import checkout
+from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 from tests.support.commands import Git
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import GitstoreError, NotAModel
+from gitstore.git.discovery import NoRepository
+from gitstore.git.repository import Repository
 from gitstore.model import Model
-from gitstore.objects.discovery import NoRepository
-from gitstore.objects.repository import Repository
 from tests.support.commands import git
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 
 KEY = "core.hooksPath"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt, GitstoreError, Locked
-from gitstore.objects import git as stock
-from gitstore.objects.refs import Change, DamagedRef, RefChanged, Refs
-from gitstore.objects.repository import Repository
+from gitstore.git import process as stock
+from gitstore.git.refs import Change, DamagedRef, RefChanged, Refs
+from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 from tests.support.failing import fails

@@ -16,9 +16,10 @@ from pathlib import Path, PurePosixPath
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError
+from gitstore.git import attributes
+from gitstore.git import process as git
+from gitstore.git.repository import Repository
 from gitstore.layout import TOP
-from gitstore.objects import attributes, git
-from gitstore.objects.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from gitstore.bigfiles import stored
 from gitstore.errors import GitstoreError
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Oid

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitstore.objects.repository import Repository
+from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 
 SIGNERS = "gpg.ssh.allowedSignersFile"

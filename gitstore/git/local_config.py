@@ -12,7 +12,7 @@ from typing import Protocol
 
 from gitstore.disk.atomic import sync_directory, sync_file
 from gitstore.errors import Locked
-from gitstore.objects.git import Ended, GitFailed
+from gitstore.git.process import Ended, GitFailed
 
 PATIENCE = 1.0
 """Seconds that a change waits for another one of the same file, which takes milliseconds."""

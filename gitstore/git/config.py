@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pygit2
 
-from gitstore.objects import git
+from gitstore.git import process as git
 
 _TRUE = (None, "true", "yes", "on", "1")
 _FALSE = ("", "false", "no", "off", "0")

@@ -17,16 +17,19 @@ from gitstore.bigfiles.stat_cache import StatCache
 from gitstore.disk import locks
 from gitstore.disk.permissions import is_ours
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
-from gitstore.objects import commit, discovery, git, git_config, worktrees
+from gitstore.git import config as git_config
+from gitstore.git import discovery, worktrees
+from gitstore.git import process as git
+from gitstore.git.config import GitConfig
+from gitstore.git.local_config import LocalConfig
+from gitstore.git.process import Ended
+from gitstore.git.ref_record import RefRecord, Vanished
+from gitstore.git.refs import Refs
+from gitstore.git.worktrees import Worktree
+from gitstore.objects import commit
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.git import Ended
-from gitstore.objects.git_config import GitConfig
-from gitstore.objects.local_config import LocalConfig
-from gitstore.objects.ref_record import RefRecord, Vanished
-from gitstore.objects.refs import Refs
 from gitstore.objects.repack import merge_small_packs
-from gitstore.objects.worktrees import Worktree
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.descriptors import MOST
 from gitstore.packs.oid import Kind, Oid

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from gitstore.disk import directories
 from gitstore.errors import GitstoreError
-from gitstore.objects import git, tag
+from gitstore.git import process as git
+from gitstore.git.repository import Repository
+from gitstore.objects import tag
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 
 _TAGGER = re.compile(r"(.*) <(.*)> (\d+ [+-]\d{4})")

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 from gitstore.disk import directories
 from gitstore.disk.permissions import make_directory
 from gitstore.errors import GitstoreError
-from gitstore.objects import git
-from gitstore.objects.git import GitFailed
-from gitstore.objects.repository import BIG_FILE_THRESHOLD, Repository
+from gitstore.git import process as git
+from gitstore.git.process import GitFailed
+from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.packs.oid import Oid
 
 _ONE_PACK = (
