@@ -25,12 +25,12 @@ from gitstore.git.refs import Change
 from gitstore.model import SETTINGS, Model, committed_file
 from gitstore.objects import commit, tree
 from gitstore.objects.paths import read_tree
-from gitstore.objects.staging import copied_index, listing
 from gitstore.objects.tree import TreeEntry
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import Settings
+from gitstore.staging.stage import copied_index, listing
 
 # What git read-tree says of a file that it would lose, before it has changed any (git's unpack-trees.c).
 _EDITED = re.compile("(?:Entry|Untracked working tree file) '(.+)' (?:not uptodate|would be)")

@@ -15,11 +15,11 @@ from gitstore.bigfiles import extract
 from gitstore.bigfiles.stored import FileEntry, StoredFile
 from gitstore.git.repository import Repository
 from gitstore.model import LOCK, Model
-from gitstore.objects import staging
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Oid
 from gitstore.settings import Settings
+from gitstore.staging import stage
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def candidate(model: Model, name: str) -> Iterator[Candidate]:
     on_disk = working_state.read(model, name)
     tree = on_disk.tree if on_disk is not None else state.saved_tree(model, name)
     repository = model.repository
-    with repository.writing(), staging.quarantine(repository) as (objects, _):
+    with repository.writing(), stage.quarantine(repository) as (objects, _):
         with ObjectWriter(repository.objects, objects / "pack") as writer:
             staged = code_capture.add(model, found, writer)
             writer.finish()

@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 from gitstore.bigfiles import stored
 from gitstore.errors import GitstoreError
 from gitstore.model import CODE, SETTINGS, Model
-from gitstore.objects import code_rules
-from gitstore.objects.staging import Staged, stage
-from gitstore.objects.working_files import is_beside
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind
 from gitstore.settings import BasedOn, Settings
+from gitstore.staging import rules
+from gitstore.staging.stage import Staged, stage
+from gitstore.staging.working_files import is_beside
 from gitstore.units import format_size
 
 
@@ -62,8 +62,8 @@ def _committed(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
     files = {
         path: entry for path, entry in stored.file_entries(objects, whole).items() if not is_beside(at, path)
     }
-    code_rules.check_trees(objects, at, whole)
-    code_rules.check_stored(objects, at, files)
+    rules.check_trees(objects, at, whole)
+    rules.check_stored(objects, at, files)
     return Staged(here, sum(objects.size(oid) for _, oid in files.values()), files)
 
 

@@ -21,10 +21,10 @@ from gitstore.diffing.settings_diff import SettingsDiff
 from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP
 from gitstore.model import FIRST_STATE, LOCK, SETTINGS, Model, committed_file
-from gitstore.objects.staging import copied_index
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.snapshot import Snapshot
+from gitstore.staging.stage import copied_index
 
 _KINDS = {"?": "added", "A": "added", "D": "removed"}
 

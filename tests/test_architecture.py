@@ -33,6 +33,7 @@ LAYERS = [
         "packs",
         "bigfiles",
         "git",
+        "staging",
     ),
     (
         "domain",
@@ -49,7 +50,7 @@ LAYERS = [
 APART = {("settings", "objects"), ("objects", "settings")}
 """Of one layer, and yet strangers."""
 
-GIT = {"objects", "disk", "packs", "bigfiles", "git"}
+GIT = {"objects", "disk", "packs", "bigfiles", "git", "staging"}
 OBJECTS_ONLY = {"pygit2", "isal", "pyfastcdc"}
 LONGEST = 400
 

@@ -21,12 +21,12 @@ from gitstore.diffing import change
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.model import CODE, LOCK, Model
-from gitstore.objects import staging
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.snapshot import Snapshot
+from gitstore.staging import stage
 from gitstore.units import format_size
 
 _KINDS = {"A": "added", "D": "removed"}
@@ -85,7 +85,7 @@ def changed_files(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:
     lock = after.top_file(LOCK)
     old = _named(stored.file_entries(before.repository.objects, before.code), before.lock)
     new = _named(
-        staging.listing(after.repository, after.code, check_size=check_size),
+        stage.listing(after.repository, after.code, check_size=check_size),
         Oid.of(Kind.BLOB, lock) if lock is not None else None,
     )
     for path in sorted(old.keys() | new.keys(), key=os.fsencode):
@@ -124,12 +124,12 @@ class _View(NamedTuple):
 @contextmanager
 def _view(before: Snapshot, after: Snapshot | Model) -> Iterator[_View]:
     if isinstance(after, Snapshot):
-        borrowed = staging.borrowing(before.repository)
+        borrowed = stage.borrowing(before.repository)
         both = (after.repository.objects, before.repository.objects)
         yield _View(after.repository, borrowed, before.tree, after.tree, both)
         return
     repository = after.repository
-    with repository.reading(), staging.quarantine(repository, before.repository) as (objects, variables):
+    with repository.reading(), stage.quarantine(repository, before.repository) as (objects, variables):
         tree = _tree(after, objects, variables)
         all_three = (repository.objects, before.repository.objects, ObjectDatabase(objects))
         yield _View(repository, variables, before.tree, tree, all_three)
@@ -155,7 +155,7 @@ def _code(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid | No
     if model.repository.is_bare:
         return model.committed_code(model.code, partial(_write_tree, model.repository, variables))
     check_size = partial(code_capture.check_size, model.settings)
-    return staging.code_tree(model.repository, model.code, objects, check_size=check_size)
+    return stage.code_tree(model.repository, model.code, objects, check_size=check_size)
 
 
 def _write_tree(repository: Repository, variables: Mapping[str, str], content: bytes) -> Oid:

@@ -23,7 +23,6 @@ from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.objects.prune import MOST_DEAD
-from gitstore.objects.staging import borrowing
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate
 from gitstore.packs.copy_entries import carry_over
@@ -31,6 +30,7 @@ from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack, Packed
 from gitstore.packs.writer import GIT_MARK, KEEP_MARK, PackWriter
+from gitstore.staging.stage import borrowing
 
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)
 """Another file system, fs.protected_hardlinks, too many links, or a file system that has none."""

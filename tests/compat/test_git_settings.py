@@ -142,7 +142,7 @@ REASONED = {
     "what is checked, and how strictly, when somebody else checks": "fsck fsmonitor",
     "identity, by which git signs and names us: heeded, tests/signing": "author committer gpg user",
     "hooks in the configuration: tests/compat/test_newer_git.py": "hook",
-    "filters of the user: tests/objects/test_staging.py": "filter",
+    "filters of the user: tests/staging/test_stage.py": "filter",
     "a repository's format, which discovery reads": "extensions",
     "only speed or upkeep": "commitGraph gc maintenance pack repack splitIndex index",
     "a branch's remote": "branch",

@@ -11,10 +11,10 @@ import pytest
 from gitstore.bigfiles import stored
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.objects.staging import Staged, stage
 from gitstore.objects.tree import Mode
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
+from gitstore.staging.stage import Staged, stage
 from gitstore.text import quoted
 from tests.support import code
 from tests.support.commands import fsck, git

@@ -23,13 +23,15 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.disk import directories, mapped_writes
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.objects import code_rules, conversion, tree
-from gitstore.objects.conversion import Conversion
+from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode, TreeEntry
-from gitstore.objects.working_files import WorkingFile, WorkingFiles, scan, unreadable
 from gitstore.objects.writer import ObjectHasher, ObjectWriter
 from gitstore.packs.oid import Kind, Oid
+from gitstore.staging import conversion
+from gitstore.staging import rules as code_rules
+from gitstore.staging.conversion import Conversion
+from gitstore.staging.working_files import WorkingFile, WorkingFiles, scan, unreadable
 
 CheckSize = Callable[[int], None]
 """Called with the bytes of the code before any of it is read; may raise."""

@@ -17,8 +17,8 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.git import attributes
 from gitstore.git.attributes import Rules
 from gitstore.objects.tree import Mode
-from gitstore.objects.working_files import WorkingFiles
 from gitstore.packs.oid import Kind, Oid
+from gitstore.staging.working_files import WorkingFiles
 
 ATTRIBUTES = ".gitattributes"
 

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gitstore.git.repository import Repository
-from gitstore.objects.staging import listing, stage
-from gitstore.objects.working_files import scan
+from gitstore.staging.stage import listing, stage
+from gitstore.staging.working_files import scan
 from tests.support import code
 from tests.support.commands import git
 from tests.support.failing import fails

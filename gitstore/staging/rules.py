@@ -11,12 +11,12 @@ from gitstore.bigfiles.stored import FileEntry, leads_out
 from gitstore.errors import GitstoreError
 from gitstore.layout import TOP
 from gitstore.objects import tree
-from gitstore.objects.conversion import Conversion
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode
-from gitstore.objects.working_files import WorkingFiles, is_beside, unreadable
 from gitstore.packs.oid import Kind, Oid
+from gitstore.staging.conversion import Conversion
+from gitstore.staging.working_files import WorkingFiles, is_beside, unreadable
 from gitstore.text import quoted
 
 _LONGEST_LINE = 2048

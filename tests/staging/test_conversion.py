@@ -9,8 +9,8 @@ import pytest
 from gitstore.errors import GitstoreError
 from gitstore.git.checkout import check_out
 from gitstore.git.repository import Repository
-from gitstore.objects.staging import Staged, listing, stage
 from gitstore.packs.oid import Kind, Oid
+from gitstore.staging.stage import Staged, listing, stage
 from tests.support import scenes
 from tests.support.commands import git
 from tests.support.failing import fails
