@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from gitstore import code_capture, packages, recording, settings, snapshot, state
 from gitstore.candidate import Check, Identity, candidate
 from gitstore.errors import BadSettings, FileChanged, GitstoreError
+from gitstore.events import dispatch
+from gitstore.events.events import PostSnapshot, PreSnapshot
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
-from gitstore.hooking import hook
-from gitstore.hooking.event import PostSnapshot, PreSnapshot
 from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.paths import read_tree
@@ -75,7 +75,7 @@ def take(
     if of_state is not None:
         check_name(of_state, "state")
     if ask_hook:
-        hook.ask(model.repository, _intended(model, name, of_state, message))
+        dispatch.ask(model.repository, _intended(model, name, of_state, message))
     checked = _checked(model, of_state, check) if check is not None else None
     request = _Request(name, of_state, message, signer, allow_pointers, checked, progress)
     with model.repository.reading_files():
@@ -83,7 +83,7 @@ def take(
         model = _again(model)
         taken = _take(model, request)
     model.repository.maintain()
-    hook.tell(model.repository, announcement(taken))
+    dispatch.tell(model.repository, announcement(taken))
     return taken
 
 

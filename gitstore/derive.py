@@ -21,12 +21,12 @@ from gitstore.disk.atomic import durable_file, sync_directory
 from gitstore.disk.construction import check_free
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
+from gitstore.events import dispatch
+from gitstore.events.events import PostDerive
 from gitstore.first_state import COPIED, Content, FirstState
 from gitstore.git import new_worktree, worktrees
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
-from gitstore.hooking import hook
-from gitstore.hooking.event import PostDerive
 from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.names import name_problem
 from gitstore.objects.linking import NOTHING, Brought
@@ -116,7 +116,7 @@ def announced(made: Derived) -> Derived:
     event = PostDerive(
         model=made.model.name, base=inheritance.facts(made.base, made.url), added_bytes=made.added
     )
-    hook.tell(made.model.repository, event)
+    dispatch.tell(made.model.repository, event)
     return made
 
 

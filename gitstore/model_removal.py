@@ -19,13 +19,13 @@ from gitstore.dependents import Dependents
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
 from gitstore.errors import GitstoreError
+from gitstore.events import dispatch
 from gitstore.git import new_worktree, worktrees
 from gitstore.git.process import GitFailed
 from gitstore.git.refs import Change, Listing
 from gitstore.git.repository import Repository
 from gitstore.git.worktrees import Administration
 from gitstore.holdings import Holdings, WouldLose
-from gitstore.hooking import hook
 from gitstore.model import STATES, Model, check_name, is_derived
 from gitstore.objects.reachable import held
 from gitstore.packs.oid import Oid
@@ -120,7 +120,7 @@ def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
     `Locked`, and `RefChanged` if a ref was changed meanwhile; nothing is removed then.
     """
     for each in removal.snapshots if ask_hook else ():
-        hook.ask(removal.repository, intention(each, removal.snapshots))
+        dispatch.ask(removal.repository, intention(each, removal.snapshots))
     repository = removal.repository
     with locks.derivation(repository.private), repository.writing(), _working_copy(removal):
         changes = [Change(ref, oid, None) for ref, oid in removal.refs.items()]

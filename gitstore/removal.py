@@ -9,10 +9,10 @@ from gitstore import dependents, usage
 from gitstore.dependents import Dependents
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
+from gitstore.events import dispatch
+from gitstore.events.events import PreRm
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
-from gitstore.hooking import hook
-from gitstore.hooking.event import PreRm
 from gitstore.objects import prune
 from gitstore.objects.reachable import held, kept
 from gitstore.packs.oid import Oid
@@ -99,7 +99,7 @@ def remove(removal: Removal, *, force: bool = False, ask_hook: bool = True) -> N
     """
     repository = removal.repository
     for each in removal.snapshots if ask_hook else ():
-        hook.ask(repository, intention(each, removal.snapshots))
+        dispatch.ask(repository, intention(each, removal.snapshots))
     with locks.derivation(repository.private):
         if not force:
             now = dependents.of(repository, {each.commit for each in removal.snapshots})

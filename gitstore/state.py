@@ -17,10 +17,10 @@ from gitstore.bigfiles import extract, lfs, scan, stored
 from gitstore.bigfiles.scan import Listing
 from gitstore.disk.construction import construction
 from gitstore.errors import GitstoreError
+from gitstore.events import dispatch
+from gitstore.events.events import PostState
 from gitstore.git.refs import Change, RefChanged
 from gitstore.git.repository import Repository
-from gitstore.hooking import hook
-from gitstore.hooking.event import PostState
 from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit
@@ -228,7 +228,7 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
 
 def announce(model: Model, change: str, saved: Saved) -> None:
     """Run the hook post-state for a state that was saved; `change` says by what."""
-    hook.tell(model.repository, announcement(model.name, change, saved))
+    dispatch.tell(model.repository, announcement(model.name, change, saved))
 
 
 def announcement(model: str, change: str, saved: Saved) -> PostState:

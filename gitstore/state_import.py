@@ -11,8 +11,8 @@ from gitstore.bigfiles import copy as copying
 from gitstore.bigfiles import lfs, scan
 from gitstore.bigfiles.scan import Listing
 from gitstore.errors import GitstoreError
-from gitstore.hooking import hook
-from gitstore.hooking.event import PostState
+from gitstore.events import dispatch
+from gitstore.events.events import PostState
 from gitstore.model import Model
 from gitstore.progress import Progress
 from gitstore.state import Saved
@@ -54,7 +54,7 @@ def import_files(
         state.announce(model, "imported", done.saved)
     else:
         event = PostState(model=model.name, change="imported", state=name, size=done.size)
-        hook.tell(model.repository, event)
+        dispatch.tell(model.repository, event)
     return done
 
 

@@ -12,10 +12,10 @@ from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
 from gitstore.errors import FileChanged, GitstoreError
+from gitstore.events import dispatch
+from gitstore.events.events import PostState
 from gitstore.git.refs import Change
 from gitstore.holdings import Holdings, WouldLose
-from gitstore.hooking import hook
-from gitstore.hooking.event import PostState
 from gitstore.model import STATES, Model, check_name
 from gitstore.objects.reachable import held
 from gitstore.progress import Progress
@@ -43,7 +43,7 @@ def remove(
     """
     removed = _remove(model, tuple(dict.fromkeys(names)), force=force, progress=progress)
     for name in removed.names:
-        hook.tell(model.repository, PostState(model=model.name, change="removed", state=name))
+        dispatch.tell(model.repository, PostState(model=model.name, change="removed", state=name))
     return removed
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from gitstore import active_state, state, working_state
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
+from gitstore.events import dispatch
+from gitstore.events.events import PostState
 from gitstore.git.refs import Change
-from gitstore.hooking import hook
-from gitstore.hooking.event import PostState
 from gitstore.model import Model, check_name
 
 
@@ -32,7 +32,7 @@ def rename(model: Model, old: str, new: str) -> None:
         renamed_from=old,
         tree=str(tree) if tree is not None else None,
     )
-    hook.tell(model.repository, event)
+    dispatch.tell(model.repository, event)
 
 
 def _rename(model: Model, old: str, new: str) -> None:

@@ -31,7 +31,7 @@ def test_a_hook_and_upkeep_that_cannot_run(model: Model, run: Run, monkeypatch: 
     hook.write_text("#!/bin/sh\n")
     hook.chmod(0o755)
     with monkeypatch.context() as patched:
-        patched.setattr("gitstore.objects.hook_process.run", _full)
+        patched.setattr("gitstore.events.process.run", _full)
         patched.setattr("gitstore.git.repository.merge_small_packs", _full)
         outcome = run("snapshot", "v1", cwd=model.directory)
     assert outcome.code == 0

@@ -37,6 +37,7 @@ LAYERS = [
     ),
     (
         "domain",
+        "events",
         "diffing",
         "hooking",
     ),

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.hooking.event import EVENTS
+from gitstore.events.events import EVENTS
+from tests.events.test_dispatch import RECORD, hook, records
 from tests.support import spawning
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import make, refs
-from tests.test_hooks import RECORD, hook, records
 
 PAGE = (Path(__file__).parents[1] / "docs" / "hooks.md").read_text(encoding="utf-8")
 URL = "https://hooks.example.org/gitstore"

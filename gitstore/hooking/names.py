@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitstore.hooking.event import EVENTS
+from gitstore.events.events import EVENTS
 
 GITSTORE = tuple(EVENTS)
 

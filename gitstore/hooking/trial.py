@@ -9,9 +9,9 @@ from pathlib import Path
 from gitstore import capture, inheritance, removal, settings, snapshot, state
 from gitstore.capture import Taken
 from gitstore.errors import GitstoreError
-from gitstore.git import hooks_path
-from gitstore.hooking import hook
-from gitstore.hooking.event import (
+from gitstore.events import dispatch
+from gitstore.events import process as hook_process
+from gitstore.events.events import (
     EVENTS,
     Event,
     PostDerive,
@@ -22,10 +22,10 @@ from gitstore.hooking.event import (
     PreRm,
     PreSnapshot,
 )
+from gitstore.events.process import CannotStart
+from gitstore.git import hooks_path
 from gitstore.hooking.names import GIT
 from gitstore.model import Model
-from gitstore.objects import hook_process
-from gitstore.objects.hook_process import CannotStart
 from gitstore.packs.writer import Written
 from gitstore.snapshot import Snapshot
 from gitstore.state import Saved
@@ -52,7 +52,7 @@ def sample(model: Model, name: str) -> bytes:
             f"{model.name} has no snapshot to make an example of",
             "take one, or give the JSON with --input FILE",
         )
-    return hook.content(model.repository, make(found[-1]))
+    return dispatch.content(model.repository, make(found[-1]))
 
 
 def run(model: Model, name: str, content: bytes) -> None:
@@ -66,11 +66,11 @@ def run(model: Model, name: str, content: bytes) -> None:
     except CannotStart as error:
         raise GitstoreError(f"the hook {name} cannot be started: {error}", f"mend {path}") from error
     if code:
-        raise HookFailed(f"the hook {name} failed: {hook.how(code)}", f"it is {path}")
+        raise HookFailed(f"the hook {name} failed: {dispatch.how(code)}", f"it is {path}")
 
 
 def _path(model: Model, name: str) -> Path:
-    found = hook.find(model.repository, name)
+    found = dispatch.find(model.repository, name)
     if found is not None:
         return found
     path = hooks_path.directories(model.repository)[0] / name

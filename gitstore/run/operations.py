@@ -21,10 +21,10 @@ from gitstore.disk import directories
 from gitstore.disk.atomic import sync_tree
 from gitstore.disk.permissions import open_up
 from gitstore.errors import GitstoreError
+from gitstore.events import dispatch
+from gitstore.events.events import PostEvaluate, PostTrain
 from gitstore.first_state import Content
 from gitstore.git.repository import Repository
-from gitstore.hooking import hook
-from gitstore.hooking.event import PostEvaluate, PostTrain
 from gitstore.model import Model
 from gitstore.progress import Progress
 from gitstore.run import supervisor
@@ -84,7 +84,7 @@ def evaluate_snapshot(
             inputs=inputs,
             read_only=cache.directory,
         )
-    hook.tell(found.repository, _evaluated(found.model, found.state_name, done, found))
+    dispatch.tell(found.repository, _evaluated(found.model, found.state_name, done, found))
     return done
 
 
@@ -94,7 +94,7 @@ def evaluate_working_copy(model: Model, assignments: Sequence[str], *, directory
     with _active_state(model) as weights:
         code = _code(model)
         done = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=inputs)
-    hook.tell(model.repository, _evaluated(model.name, state.active(model), done, None))
+    dispatch.tell(model.repository, _evaluated(model.name, state.active(model), done, None))
     return done
 
 
@@ -147,7 +147,7 @@ def train(
     _check_there(model, saved)
     result = Result(saved, training.metrics, training.durations)
     state.announce(model, "trained", saved)
-    hook.tell(model.repository, _trained(model, base, result))
+    dispatch.tell(model.repository, _trained(model, base, result))
     return result
 
 

@@ -25,7 +25,11 @@ SETTINGS = [
     ("init.defaultObjectFormat", "sha256", "--object-format=sha1 (git 2.47 has the key)"),
     ("init.defaultRefFormat", "reftable", "-c init.defaultRefFormat=files (git 2.47)"),
     ("init.templateDir", "{tmp}/nowhere", "what a template has in it, we do not need"),
-    ("core.hooksPath", "{tmp}/hooks", "-c core.hooksPath=/dev/null; tests/test_hooks.py has the user's own"),
+    (
+        "core.hooksPath",
+        "{tmp}/hooks",
+        "-c core.hooksPath=/dev/null; tests/events/test_dispatch.py has the user's own",
+    ),
     ("core.ignoreStat", "true", "-c core.ignoreStat=false, and its marks are looked behind"),
     ("core.fsmonitor", "{tmp}/nothing", "-c core.fsmonitor=false"),
     ("core.untrackedCache", "true", "it is checked by times of directories, like in git status"),

@@ -16,11 +16,11 @@ from msgspec import to_builtins
 
 from gitstore.afterwards import only_warn
 from gitstore.errors import GitstoreError
+from gitstore.events import process as hook_process
+from gitstore.events.events import Event
+from gitstore.events.process import CannotStart
 from gitstore.git import hooks_path
 from gitstore.git.repository import Repository
-from gitstore.hooking.event import Event
-from gitstore.objects import hook_process
-from gitstore.objects.hook_process import CannotStart
 
 _log = logging.getLogger(__name__)
 
