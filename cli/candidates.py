@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.settings import Parameter
 
 _TAGS = "refs/tags/"
@@ -22,7 +22,7 @@ _TAGS = "refs/tags/"
 
 def snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For a REF: own snapshots by name, those of other models as MODEL@SNAPSHOT, or of PATH@."""
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     here = _directory(ctx)
     where = incomplete.rpartition("@")[0]
@@ -37,25 +37,25 @@ def snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[s
 
 def own_snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For a snapshot of the model itself, by its name alone."""
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     return _matching(list(_own(Model.identify(_directory(ctx)))), incomplete)
 
 
 def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For a state of the model, saved or on disk."""
-    from gitstore import state
-    from gitstore.model import Model
+    from gitstore.models import state
+    from gitstore.models.model import Model
 
     return _matching(state.names(Model.identify(_directory(ctx))), incomplete)
 
 
 def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """The derived models of the repository."""
-    from gitstore import models
-    from gitstore.model import Model
+    from gitstore.models import catalog
+    from gitstore.models.model import Model
 
-    found = models.every(Model.identify(_directory(ctx))).models
+    found = catalog.every(Model.identify(_directory(ctx))).models
     return _matching([each.name for each in found if each.prefix], incomplete)
 
 
@@ -67,7 +67,7 @@ def first_states(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
 
 def inputs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For NAME=VALUE: what the operation takes by the model's settings, then files after NAME=@."""
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     name, at, path = incomplete.partition("=@")
     if at:

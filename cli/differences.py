@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from gitstore.diffing.settings_diff import KeyChange, SettingsDiff
     from gitstore.diffing.state_diff import FileChange, StateDiff
     from gitstore.diffing.tensor_diff import TensorChange, TensorDiff
-    from gitstore.model import Model
-    from gitstore.snapshot import Snapshot
+    from gitstore.models.model import Model
+    from gitstore.models.snapshot import Snapshot
 
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 
@@ -154,7 +154,7 @@ def as_json(before: Snapshot, after: Snapshot | Model, found: Diff, *, patch: bo
 
 
 def _side(side: Snapshot | Model) -> dict[str, Any]:
-    from gitstore.snapshot import Snapshot
+    from gitstore.models.snapshot import Snapshot
 
     if isinstance(side, Snapshot):
         return {"snapshot": side.full_name, "model": side.model, "tag": str(side.oid), "directory": None}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
     from gitstore.git.repository import Repository
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.packs.oid import Oid
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -140,7 +140,7 @@ def on_disk(model: Model, *names: str) -> Callable[[], int]:
     """What tells the bytes of states on disk, of the active one by default: a total for `byte_progress`."""
 
     def total() -> int:
-        from gitstore import state
+        from gitstore.models import state
 
         return sum(size_on_disk(model.states / name) for name in names or (state.active(model),))
 
@@ -151,7 +151,7 @@ def states_on_disk(model: Model, name: str) -> Callable[[], int]:
     """What tells the bytes of all states of a derived model on disk: a total for `byte_progress`."""
 
     def total() -> int:
-        from gitstore.model import STATES
+        from gitstore.models.model import STATES
 
         copies = (copy for copy in model.repository.worktrees() if copy.branch == name)
         return sum(size_on_disk(copy.directory / STATES) for copy in copies)
@@ -163,7 +163,7 @@ def saved(model: Model, name: str) -> Callable[[], int]:
     """What tells the bytes of a state as it is saved, 0 if it is not: a total for `byte_progress`."""
 
     def total() -> int:
-        from gitstore import state
+        from gitstore.models import state
 
         tree = state.saved_tree(model, name)
         return 0 if tree is None else stored(model.repository, tree)()

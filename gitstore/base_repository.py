@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from gitstore import snapshot
 from gitstore.errors import GitstoreError
 from gitstore.git import fetch
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
 from gitstore.inheritance import check_there
+from gitstore.models import snapshot
+from gitstore.models.reference import Elsewhere, NoSuchSnapshot
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import linking
 from gitstore.objects.linking import Brought
-from gitstore.reference import Elsewhere, NoSuchSnapshot
 from gitstore.settings import rules
-from gitstore.snapshot import Snapshot
 
 REMOTE = "base"
 """The remote of a reference model that leads to its base's repository."""

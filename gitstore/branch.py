@@ -22,7 +22,7 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.process import GitFailed
 from gitstore.git.refs import Change
-from gitstore.model import SETTINGS, Model, committed_file
+from gitstore.models.model import SETTINGS, Model, committed_file
 from gitstore.objects import commit, tree
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import TreeEntry

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import code_capture, settings, state, working_state
+from gitstore import code_capture, settings, working_state
 from gitstore.bigfiles import extract
 from gitstore.bigfiles.stored import FileEntry, StoredFile
 from gitstore.git.repository import Repository
-from gitstore.model import LOCK, Model
+from gitstore.models import state
+from gitstore.models.model import LOCK, Model
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Oid

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitstore import code_capture, packages, recording, settings, snapshot, state
+from gitstore import code_capture, packages, recording, settings
 from gitstore.candidate import Check, Identity, candidate
 from gitstore.errors import BadSettings, FileChanged, GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostSnapshot, PreSnapshot
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
-from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
+from gitstore.models import snapshot, state
+from gitstore.models.model import CODE, LOCK, SETTINGS, Model, check_name
+from gitstore.models.snapshot import FORMAT, STATE, Snapshot
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode, TreeEntry
@@ -24,7 +26,6 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.settings import Settings
-from gitstore.snapshot import FORMAT, STATE, Snapshot
 
 _NO_FILES = Oid.of(Kind.TREE, b"")
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from gitstore.bigfiles import stored
 from gitstore.errors import GitstoreError
-from gitstore.model import CODE, SETTINGS, Model
+from gitstore.models.model import CODE, SETTINGS, Model
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind
 from gitstore.settings import BasedOn, Settings

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from gitstore import active_state, first_state, inheritance
+from gitstore import first_state, inheritance
 from gitstore.afterwards import only_warn
 from gitstore.disk import locks
 from gitstore.disk.atomic import durable_file, sync_directory
@@ -27,13 +27,14 @@ from gitstore.first_state import COPIED, Content, FirstState
 from gitstore.git import new_worktree, worktrees
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
-from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
+from gitstore.models import active_state
+from gitstore.models.model import CODE, FIRST_STATE, STATES, Model, check_name
+from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
-from gitstore.snapshot import Snapshot
 
 OTHER_PLACE = "name another directory: gitstore derive SNAPSHOT NAME DIR"
 """What to do if the directory of a new model is taken."""

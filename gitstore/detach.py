@@ -15,7 +15,7 @@ import msgspec
 from gitstore import settings
 from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
-from gitstore.model import SETTINGS, Model
+from gitstore.models.model import SETTINGS, Model
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 
-from gitstore import state
 from gitstore.bigfiles import extract, stored
 from gitstore.bigfiles.stored import StoredFile
 from gitstore.disk import directories
 from gitstore.disk.construction import check_free, construction
-from gitstore.model import CODE, LOCK, SETTINGS, Model, check_name
+from gitstore.models import state
+from gitstore.models.model import CODE, LOCK, SETTINGS, Model, check_name
+from gitstore.models.snapshot import STATE, Snapshot
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
-from gitstore.snapshot import STATE, Snapshot
 
 _HIDDEN = "export"
 

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gitstore import state, state_import
+from gitstore import state_import
 from gitstore.bigfiles import lfs
 from gitstore.bigfiles.scan import Listing
 from gitstore.git.repository import Repository
-from gitstore.model import FIRST_STATE
+from gitstore.models import state
+from gitstore.models.model import FIRST_STATE
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import commit
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
-from gitstore.snapshot import Snapshot
 
 Content = Oid | Listing | None
 """A tree that the base's repository has, files to store, or nothing."""

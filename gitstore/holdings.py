@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-from gitstore import snapshot
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError
-from gitstore.model import LOCK, Model, committed_file
+from gitstore.models import snapshot
+from gitstore.models.model import LOCK, Model, committed_file
+from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.packs.oid import Kind, Oid
-from gitstore.snapshot import Snapshot, UnreadableSnapshots
 
 _SHOWN = 5
 """Names in a message; the others are counted."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from gitstore import settings
 from gitstore.errors import GitstoreError
-from gitstore.model import CODE, IGNORE, IGNORE_FILE, LOCK, SETTINGS, committed_file
+from gitstore.models.model import CODE, IGNORE, IGNORE_FILE, LOCK, SETTINGS, committed_file
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import commit, tree
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
-from gitstore.snapshot import Snapshot
 
 
 def based_on(base: Snapshot, url: str | None = None) -> BasedOn:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gitstore import snapshot
 from gitstore.errors import GitstoreError
 from gitstore.git.fetch import shown
-from gitstore.model import Model, is_derived, on_branch
-from gitstore.reference import Elsewhere
+from gitstore.models import snapshot
+from gitstore.models.model import Model, is_derived, on_branch
+from gitstore.models.reference import Elsewhere
+from gitstore.models.snapshot import Snapshot
 from gitstore.settings import BasedOn
-from gitstore.snapshot import Snapshot
 
 
 def base_of(model: Model) -> BasedOn:

@@ -13,9 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import active_state, dependents, snapshot, state, usage, working_state
+from gitstore import usage, working_state
 from gitstore.afterwards import only_warn
-from gitstore.dependents import Dependents
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
 from gitstore.errors import GitstoreError
@@ -26,12 +25,14 @@ from gitstore.git.refs import Change, Listing
 from gitstore.git.repository import Repository
 from gitstore.git.worktrees import Administration
 from gitstore.holdings import Holdings, WouldLose
-from gitstore.model import STATES, Model, check_name, is_derived
+from gitstore.models import active_state, dependents, snapshot, state
+from gitstore.models.dependents import Dependents
+from gitstore.models.model import STATES, Model, check_name, is_derived
+from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.objects.reachable import held
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.removal import Depended, intention
-from gitstore.snapshot import Snapshot, UnreadableSnapshots
 
 
 @dataclass(frozen=True)

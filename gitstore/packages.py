@@ -13,7 +13,7 @@ import re
 from enum import StrEnum
 
 from gitstore.errors import GitstoreError
-from gitstore.model import LOCK, SETTINGS
+from gitstore.models.model import LOCK, SETTINGS
 from gitstore.settings import Packages
 
 OLDEST_PYTHON = "3.11"

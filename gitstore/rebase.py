@@ -28,14 +28,14 @@ from gitstore.git import attributes
 from gitstore.inheritance import check_there
 from gitstore.kinship import called
 from gitstore.layout import TOP
-from gitstore.model import LOCK, SETTINGS, Model, committed_file
+from gitstore.models.model import LOCK, SETTINGS, Model, committed_file
+from gitstore.models.reference import Elsewhere
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
-from gitstore.reference import Elsewhere
 from gitstore.settings import BasedOn
 from gitstore.settings_merge import Conflict, Merged
-from gitstore.snapshot import Snapshot
 from gitstore.working_code import in_the_way
 
 

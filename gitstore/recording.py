@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitstore import snapshot
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.refs import Change, RefChanged
 from gitstore.git.repository import Repository
-from gitstore.model import Model, check_name, is_derived
+from gitstore.models import snapshot
+from gitstore.models.model import Model, check_name, is_derived
+from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
-from gitstore.snapshot import Snapshot
 
 
 def check_vacant(model: Model, name: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gitstore import base_repository, first_state, inheritance, snapshot
+from gitstore import base_repository, first_state, inheritance
 from gitstore.derive import OTHER_PLACE, Derived, announced
 from gitstore.disk.construction import check_free, construction
 from gitstore.disk.permissions import set_writable
@@ -19,11 +19,12 @@ from gitstore.git import attributes, checkout
 from gitstore.git import process as git
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
-from gitstore.model import CODE, FIRST_STATE, STATES, Model, check_name
+from gitstore.models import snapshot
+from gitstore.models.model import CODE, FIRST_STATE, STATES, Model, check_name
+from gitstore.models.reference import Elsewhere
+from gitstore.models.snapshot import Snapshot
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
-from gitstore.reference import Elsewhere
-from gitstore.snapshot import Snapshot
 
 
 def derive(

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
-from gitstore import dependents, usage
-from gitstore.dependents import Dependents
+from gitstore import usage
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PreRm
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
+from gitstore.models import dependents
+from gitstore.models.dependents import Dependents
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
 from gitstore.objects.reachable import held, kept
 from gitstore.packs.oid import Oid
-from gitstore.snapshot import Snapshot
 
 
 class Depended(GitstoreError):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitstore import dependents, recording, snapshot
+from gitstore import recording
 from gitstore.errors import GitstoreError
 from gitstore.git.refs import Change
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
-from gitstore.model import Model
+from gitstore.models import dependents, snapshot
+from gitstore.models.model import Model
+from gitstore.models.snapshot import RENAMED_FROM, Snapshot
 from gitstore.objects import tag
 from gitstore.packs.oid import Kind
-from gitstore.snapshot import RENAMED_FROM, Snapshot
 
 
 @dataclass(frozen=True)

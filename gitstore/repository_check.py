@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gitstore import active_state
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
-from gitstore.model import CLAIM, is_derived
+from gitstore.models import active_state
+from gitstore.models.model import CLAIM, is_derived
 from gitstore.objects import git_files, ref_check
 from gitstore.objects.again import while_refs_change
 from gitstore.objects.reachable import reachable

@@ -16,18 +16,19 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from gitstore import settings, state, working_state
+from gitstore import settings, working_state
 from gitstore.bigfiles import scan
 from gitstore.disk import directories
 from gitstore.disk.exchange import replace_if
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings, WouldLose
-from gitstore.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
+from gitstore.models import state
+from gitstore.models.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import BasedOn
-from gitstore.snapshot import Snapshot
 from gitstore.working_code import CodeChange
 
 _SCRATCH = "gitstore-restore"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gitstore.bigfiles.stored import DEEPEST
 from gitstore.errors import Corrupt
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.paths import read_tree
 from gitstore.packs.oid import Oid
-from gitstore.snapshot import Snapshot
 
 
 class Sizes:

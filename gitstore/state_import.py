@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import state, working_state
+from gitstore import working_state
 from gitstore.bigfiles import copy as copying
 from gitstore.bigfiles import lfs, scan
 from gitstore.bigfiles.scan import Listing
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostState
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.state import Saved
 from gitstore.progress import Progress
-from gitstore.state import Saved
 
 
 @dataclass(frozen=True)

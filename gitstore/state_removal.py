@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import active_state, state, usage, working_state
+from gitstore import usage, working_state
 from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
@@ -16,7 +16,8 @@ from gitstore.events import dispatch
 from gitstore.events.events import PostState
 from gitstore.git.refs import Change
 from gitstore.holdings import Holdings, WouldLose
-from gitstore.model import STATES, Model, check_name
+from gitstore.models import active_state, state
+from gitstore.models.model import STATES, Model, check_name
 from gitstore.objects.reachable import held
 from gitstore.progress import Progress
 from gitstore.working_state import WorkingState

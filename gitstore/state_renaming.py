@@ -8,13 +8,14 @@ before the directory: of a state that is only on disk, that is what a repeat fin
 
 from __future__ import annotations
 
-from gitstore import active_state, state, working_state
+from gitstore import working_state
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostState
 from gitstore.git.refs import Change
-from gitstore.model import Model, check_name
+from gitstore.models import active_state, state
+from gitstore.models.model import Model, check_name
 
 
 def rename(model: Model, old: str, new: str) -> None:

@@ -14,16 +14,17 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from gitstore import packages, settings, snapshot, state, working_state
+from gitstore import packages, settings, working_state
 from gitstore.bigfiles import stored
 from gitstore.diffing import change, code_diff, settings_diff
 from gitstore.diffing.settings_diff import SettingsDiff
 from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP
-from gitstore.model import FIRST_STATE, LOCK, SETTINGS, Model, committed_file
+from gitstore.models import snapshot, state
+from gitstore.models.model import FIRST_STATE, LOCK, SETTINGS, Model, committed_file
+from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
-from gitstore.snapshot import Snapshot
 from gitstore.staging.stage import copied_index
 
 _KINDS = {"?": "added", "A": "added", "D": "removed"}

@@ -7,19 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gitstore import export, settings, signatures, snapshot, trust
+from gitstore import export, settings, signatures
 from gitstore.bigfiles.stored import subtree
 from gitstore.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.git.verify_tag import Signature, Verdict
-from gitstore.model import CODE, SETTINGS
+from gitstore.models import snapshot, trust
+from gitstore.models.model import CODE, SETTINGS
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import walk as graph
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import Settings
-from gitstore.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

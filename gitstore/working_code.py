@@ -16,7 +16,7 @@ from gitstore.errors import FileChanged, GitstoreError
 from gitstore.git.checkout import check_out, content_id
 from gitstore.holdings import Holdings
 from gitstore.layout import TOP
-from gitstore.model import SETTINGS, Model
+from gitstore.models.model import SETTINGS, Model
 from gitstore.packs.oid import Oid
 from gitstore.staging import stage
 from gitstore.staging.working_files import is_beside

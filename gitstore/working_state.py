@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import state
 from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan
 from gitstore.bigfiles.scan import Listing
 from gitstore.disk.exchange import Replacement, mend, replacement
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.holdings import Holdings
-from gitstore.model import STATES, Model
+from gitstore.models import state
+from gitstore.models.model import STATES, Model
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress

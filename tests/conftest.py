@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from gitstore.cli.main import main
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.run import process
 from tests.support import commands, models, real_home, scenes, spawning, workers
 

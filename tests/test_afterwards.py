@@ -8,7 +8,7 @@ import pytest
 
 from gitstore.git import refs
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support.commands import Run
 from tests.support.models import take
 

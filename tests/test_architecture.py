@@ -38,6 +38,7 @@ LAYERS = [
     (
         "domain",
         "events",
+        "models",
         "diffing",
         "hooking",
     ),

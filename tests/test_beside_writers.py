@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.git.refs import Listing, Refs
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Git, Gitstore, Run
 from tests.support.models import take

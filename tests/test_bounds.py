@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import export, snapshot, verify
+from gitstore import export, verify
 from gitstore.bigfiles import parts, stored
 from gitstore.diffing import diff
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import snapshot
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.database import TooLarge
 from gitstore.objects.tree import Mode, TreeEntry
@@ -23,7 +25,6 @@ from gitstore.packs.compression import deflate
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import PackWriter
-from gitstore.snapshot import Snapshot
 from tests.support.commands import Git, Run
 from tests.support.content import MIB, noise
 from tests.support.models import again, put, take

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import snapshot
 from gitstore.bigfiles.stat_cache import file_clock
 from gitstore.disk import mapped_writes
-from gitstore.model import Model
+from gitstore.models import snapshot
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import orphans
 from gitstore.run import cache_check
 from gitstore.run.cache import Cache, CacheUse, Entry, Item
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, take, user_cache

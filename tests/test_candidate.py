@@ -6,11 +6,12 @@ import shutil
 
 import pytest
 
-from gitstore import capture, state
+from gitstore import capture
 from gitstore.errors import GitstoreError, ModelException
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.run.candidate_check import CandidateCheck
-from gitstore.snapshot import Snapshot
 from tests.support.commands import Run, parsed
 from tests.support.models import again, picture, put, refs, user_cache
 

@@ -8,8 +8,8 @@ from gitstore import capture, derive
 from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked
 from gitstore.first_state import ABSENT, COPIED
-from gitstore.model import Model
-from gitstore.state import NoSuchState
+from gitstore.models.model import Model
+from gitstore.models.state import NoSuchState
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import noise, picture, put, refs, take

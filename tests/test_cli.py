@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gitstore.cli.main import COMMANDS
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import commands, scenes, spawning
 from tests.support.commands import GITSTORE, Fsck, Git, Outcome, Run, parsed, said
 from tests.support.models import make, noise, picture, put, refs, take
@@ -248,7 +248,7 @@ class TestExitCodes:
 
     def test_255_for_a_bug(self, v1: Path) -> None:
         script = (
-            "import sys; from gitstore import snapshot; from gitstore.cli.main import main\n"
+            "import sys; from gitstore.models import snapshot; from gitstore.cli.main import main\n"
             "def below(model): raise LookupError('a bug')\n"
             "snapshot.below = below; sys.argv = ['gitstore', 'list']; main()"
         )

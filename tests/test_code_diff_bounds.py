@@ -9,7 +9,7 @@ import pytest
 
 from gitstore.diffing import code_diff
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.packs import limits
 from tests.support.content import MIB
 from tests.support.models import take

@@ -156,7 +156,7 @@ def test_no_tag_is_read(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: object) -> None:
         raise AssertionError("a tag was read")
 
-    monkeypatch.setattr("gitstore.snapshot.read", forbidden)
+    monkeypatch.setattr("gitstore.models.snapshot.read", forbidden)
     monkeypatch.setattr("gitstore.objects.tag.parse", forbidden)
     context = click.Context(cli, info_name="gitstore")
     context.params["directory"] = top

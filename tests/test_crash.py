@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import snapshot, state, verify
-from gitstore.model import Model
+from gitstore import verify
+from gitstore.models import snapshot, state
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.kills import copied

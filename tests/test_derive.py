@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, settings, snapshot, state, verify
+from gitstore import derive, settings, verify
 from gitstore.first_state import ABSENT
-from gitstore.model import Model
+from gitstore.models import snapshot, state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import make, noise, picture, put, refs, take, user_cache

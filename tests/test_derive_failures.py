@@ -10,7 +10,7 @@ import pytest
 from gitstore import derive
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.objects import reachable
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, state
+from gitstore import derive
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
 from gitstore.first_state import ABSENT, Imported
 from gitstore.git import new_worktree
 from gitstore.git.refs import Change, Refs
 from gitstore.git.repository import Repository
-from gitstore.model import Model
-from gitstore.snapshot import Snapshot
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import refs, take

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, state
+from gitstore import derive
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
-from gitstore.snapshot import Snapshot
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Git, git
 from tests.support.models import make, picture, put, refs, take, write

@@ -10,7 +10,7 @@ import pytest
 from gitstore import derive, detach, rebase, settings, verify
 from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.run import operations
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Outcome, Run

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from gitstore import creation, settings, state
+from gitstore import settings
 from gitstore.diffing import diff, settings_diff
 from gitstore.diffing.code_diff import CodeChange
 from gitstore.diffing.settings_diff import KeyChange
 from gitstore.errors import BadSettings
-from gitstore.model import Model
-from gitstore.snapshot import Snapshot
+from gitstore.models import init, state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
@@ -189,7 +190,7 @@ class TestCode:
         (root / "src" / "net").mkdir(parents=True)
         (root / "src" / "net" / "a.py").write_text("a\n")
         git("init", "--quiet", cwd=root)
-        model = creation.create(root, name="m", code="src/net").model
+        model = init.create(root, name="m", code="src/net").model
         put(model, "initial", {"w": b"x"})
         first = take(model, "v1")
         assert not diff.compare(first, again(model)).differs

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state
-from gitstore.model import Model
-from gitstore.snapshot import Snapshot
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Outcome, Run
 from tests.support.models import again, edit, make, put, take, write

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import export, snapshot
+from gitstore import export
 from gitstore.errors import Corrupt
-from gitstore.model import Model
+from gitstore.models import snapshot
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.failing import fails

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gitstore.cli import output
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import models
 from tests.support.commands import Outcome, Run
 

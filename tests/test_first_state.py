@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from gitstore import base_repository, derive, first_state, reference_form, state
+from gitstore import base_repository, derive, first_state, reference_form
 from gitstore.derive import Derived
 from gitstore.errors import GitstoreError, InvalidInput, OperationFailed
 from gitstore.first_state import ABSENT, COPIED, FirstState, Imported
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.run.operations import CreatedState
-from gitstore.snapshot import Snapshot
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Run
 from tests.support.models import noise, picture, put, refs, take, user_cache

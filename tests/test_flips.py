@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import pytest
 
-from gitstore import derive, state
-from gitstore.model import Model
+from gitstore import derive
+from gitstore.models import state
+from gitstore.models.model import Model
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import again, picture, put, take
 

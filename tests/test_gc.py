@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitstore import derive, export, gc, removal, snapshot, state, usage, verify
+from gitstore import derive, export, gc, removal, usage, verify
 from gitstore.disk import directories
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.gc import Collected, Item
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import snapshot, state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import orphans
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, fsck
 from tests.support.commands import git as run_git

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, state, state_removal
+from gitstore import derive, state_removal
 from gitstore.holdings import WouldLose
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from tests.support.models import put, take
 
 

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import pytest
 
-from gitstore import derive, state
+from gitstore import derive
 from gitstore.git.repository import Repository
 from gitstore.hooking import guard, installation
 from gitstore.hooking.guard import Protected
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from tests.support import spawning
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.failing import fails

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import creation, derive, gc, state, usage
+from gitstore import derive, gc, usage
 from gitstore.git import worktrees
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import init, state
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
@@ -43,7 +44,8 @@ def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: G
 def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) -> None:
     base = take(model, "v1")
     script = (
-        "import os, signal, sys; from pathlib import Path; from gitstore import derive, reference;"
+        "import os, signal, sys; from pathlib import Path; from gitstore import derive; "
+        "from gitstore.models import reference;"
         "from gitstore.git import new_worktree as worktree_building;"
         "worktree_building._appear = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "derive.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
@@ -97,7 +99,7 @@ class TestInit:
 
     def uncommitted(self, here: Path, git: Git) -> None:
         """As it is when the commit was about to be made."""
-        creation.create(here, name="m", code="src")
+        init.create(here, name="m", code="src")
         git("reset", "--quiet", "HEAD~", cwd=here)
 
     @pytest.mark.parametrize("staged", [False, True])
@@ -105,7 +107,7 @@ class TestInit:
         self.uncommitted(here, git)
         if staged:
             git("add", "--all", cwd=here)
-        made = creation.create(here, name="m", code="src")
+        made = init.create(here, name="m", code="src")
         assert (made.model.name, made.adopted) == ("m", True)
         assert git("status", "--porcelain", cwd=here) == ""
         assert git("ls-files", cwd=here).split() == [".gitignore", "settings.yaml", "src/model.py"]
@@ -117,7 +119,7 @@ class TestInit:
         (here / ".settings.yaml.gitstore-init").write_bytes(path.read_bytes()[:20])
         path.unlink()  # it gets its name when it is whole
         git("checkout", "--", ".gitignore", cwd=here)
-        creation.create(here, name="m", code="src")
+        init.create(here, name="m", code="src")
         assert git("status", "--porcelain", cwd=here) == ""
 
     def test_what_was_edited_since_stays(self, here: Path, git: Git) -> None:
@@ -125,14 +127,14 @@ class TestInit:
         path = here / "settings.yaml"
         path.write_text("name: mine\n")
         with fails(f"{here} is a model already: it has a settings.yaml"):
-            creation.create(here, name="m", code="src")
+            init.create(here, name="m", code="src")
         assert path.read_text() == "name: mine\n"
 
     def test_of_a_new_model_in_a_directory_that_was_there(self, tmp_path: Path, git: Git) -> None:
         here = tmp_path / "m"
         here.mkdir()
-        creation.create(here)
+        init.create(here)
         git("update-ref", "-d", "HEAD", cwd=here)
-        creation.create(here)
+        init.create(here)
         assert git("status", "--porcelain", cwd=here) == ""
         assert git("ls-files", cwd=here).split() == [".gitignore", "code/model.py", "settings.yaml"]

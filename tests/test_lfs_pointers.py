@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, state, state_import
+from gitstore import capture, state_import
 from gitstore.errors import GitstoreError
 from gitstore.first_state import Imported
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from tests.support.commands import Run
 from tests.support.models import put, take
 

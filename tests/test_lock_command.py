@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.disk import locks
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.settings import set_keys
 from tests.support import models, spawning
 from tests.support.commands import Fsck, Git, Run

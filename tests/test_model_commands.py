@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Outcome, Run, bytes_hidden, parsed, said
 from tests.support.models import put

@@ -7,7 +7,7 @@ from pathlib import Path
 from gitstore import derive
 from gitstore.hooking import guard, installation
 from gitstore.hooking.guard import Protected
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, said
 from tests.support.failing import fails

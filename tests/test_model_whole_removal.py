@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from gitstore import derive, model_removal, state
+from gitstore import derive, model_removal
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.refs import Refs
 from gitstore.holdings import WouldLose
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.removal import Depended
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed

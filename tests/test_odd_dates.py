@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from gitstore import snapshot
 from gitstore.git.repository import Repository
+from gitstore.models import snapshot
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.commands import git as run_git

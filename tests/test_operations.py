@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gitstore import snapshot, state
 from gitstore.errors import (
     GitstoreError,
     InvalidInput,
     ModelException,
 )
-from gitstore.model import Model
+from gitstore.models import snapshot, state
+from gitstore.models.model import Model
 from gitstore.run import operations
 from tests.support import scenes
 from tests.support.commands import Fsck, Git

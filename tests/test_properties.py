@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitstore import export, verify
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.objects import tree
 from tests.support.commands import fsck, git
 from tests.support.examples import examples

@@ -10,7 +10,7 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support.commands import Git, Run
 from tests.support.models import put, take
 from tests.support.processes import GITSTORE

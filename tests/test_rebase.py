@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, rebase, reference, settings, snapshot, state, usage, verify
-from gitstore.model import Model
+from gitstore import derive, rebase, settings, usage, verify
+from gitstore.models import reference, snapshot, state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
-from gitstore.snapshot import Snapshot
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
 from tests.support.models import again, git_state, picture, put, refs, retype, take, user_cache

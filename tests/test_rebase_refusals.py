@@ -9,8 +9,8 @@ import pytest
 
 from gitstore import derive, rebase
 from gitstore.errors import GitstoreError, Locked
-from gitstore.model import Model
-from gitstore.snapshot import Snapshot
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.failing import fails

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, rebase
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import again, change, picture, refs, retype, take

@@ -11,28 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import (
-    base_repository,
-    derive,
-    gc,
-    models,
-    reference,
-    reference_form,
-    removal,
-    settings,
-    state,
-    usage,
-    verify,
-)
+from gitstore import base_repository, derive, gc, reference_form, removal, settings, usage, verify
 from gitstore.derive import Derived
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.lineage import Lineage
-from gitstore.model import Model
+from gitstore.models import catalog, reference, state
+from gitstore.models.lineage import Lineage
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import linking
 from gitstore.run import operations
-from gitstore.snapshot import Snapshot
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
 from tests.support.failing import fails
@@ -174,7 +163,7 @@ class TestWhatItMakes:
             take(again(dogs), "v1")
 
     def test_what_the_models_table_says(self, dogs: Model, base: Snapshot) -> None:
-        listed = models.every(dogs).models
+        listed = catalog.every(dogs).models
         assert [(each.name, each.prefix) for each in listed] == [("dogs", "")]
         assert dogs.base is not None
         place = str(base.repository.directory).rstrip("/")

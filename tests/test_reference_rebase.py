@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference, reference_form, state, verify
+from gitstore import derive, reference_form, verify
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
+from gitstore.models import reference, state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.rebase import Incompatible, Rebased, rebase
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails

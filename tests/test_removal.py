@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, gc, removal, usage
-from gitstore.dependents import Dependents
 from gitstore.git.refs import RefChanged
-from gitstore.model import Model
+from gitstore.models.dependents import Dependents
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
 from gitstore.removal import Depended
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails

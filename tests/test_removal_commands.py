@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import gc, removal, snapshot, state
+from gitstore import gc, removal
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import snapshot, state
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run, said
 from tests.support.kills import copied

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, recording, renaming, snapshot, verify
+from gitstore import derive, recording, renaming, verify
 from gitstore.errors import GitstoreError
 from gitstore.git import process as stock
 from gitstore.git.refs import RefChanged
-from gitstore.model import Model
-from gitstore.snapshot import Snapshot
+from gitstore.models import snapshot
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails

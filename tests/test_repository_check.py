@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, repository_check, state
+from gitstore import derive, repository_check
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.objects.ref_check import Findings
 from tests.support import scenes
 from tests.support.commands import Run, git

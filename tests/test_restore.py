@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import reference, state, state_removal
+from gitstore import state_removal
 from gitstore.errors import GitstoreError
 from gitstore.holdings import WouldLose
-from gitstore.model import Model
+from gitstore.models import reference, state
+from gitstore.models.model import Model
 from gitstore.restore import Part, Restored
 from tests.support import restoring
 from tests.support.commands import Fsck, Git, Gitstore, Outcome

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from gitstore import reference, state, working_state
+from gitstore import working_state
 from gitstore.errors import FileChanged
 from gitstore.holdings import WouldLose
-from gitstore.model import Model
+from gitstore.models import reference, state
+from gitstore.models.model import Model
 from gitstore.restore import Part
 from gitstore.working_code import CodeChange
 from tests.support import restoring

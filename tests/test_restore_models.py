@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, detach, reference
+from gitstore import capture, derive, detach
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
 from gitstore.holdings import WouldLose
-from gitstore.model import Model
+from gitstore.models import reference
+from gitstore.models.model import Model
 from gitstore.restore import Part
 from tests.support import restoring, scenes
 from tests.support.commands import Fsck, Git

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state
 from gitstore.errors import Corrupt
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.packs.oid import Kind, Oid
 from tests.support.models import again, noise, put, refs, take
 

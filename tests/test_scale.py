@@ -18,7 +18,7 @@ import pytest
 
 from gitstore.git import process as stock_git
 from gitstore.git.refs import Refs
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.objects.database import ObjectDatabase
 from gitstore.settings import loading
 from tests.support import large

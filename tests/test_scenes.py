@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitstore import rebase, verify
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import models, scenes
 from tests.support.commands import Fsck, Git
 

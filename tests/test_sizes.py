@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import export, state
+from gitstore import export
 from gitstore.bigfiles.stored import DEEPEST
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode, TreeEntry

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Outcome, Run, bytes_hidden, gitstore, parsed, said
 from tests.support.models import MODEL, SETTINGS, make, put, take

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state
 from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import joined, noise, picture, put, take

@@ -8,18 +8,18 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gitstore import state
 from gitstore.bigfiles import parts
 from gitstore.diffing import diff
 from gitstore.diffing.diff import Diff
 from gitstore.diffing.settings_diff import KeyChange
 from gitstore.diffing.state_diff import FileChange
 from gitstore.diffing.tensor_diff import TensorDiff
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects.database import BrokenObject
 from gitstore.objects.tree import Mode, TreeEntry, encode
 from gitstore.packs.oid import Kind
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git

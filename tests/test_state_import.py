@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import export, state
+from gitstore import export
 from gitstore.bigfiles.parts import LARGE
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
-from gitstore.state import NoSuchState, StateExists
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.state import NoSuchState, StateExists
 from gitstore.state_import import Imported, import_files
 from tests.support import files, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state
 from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
-from gitstore.state import NoSuchState, State
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.state import NoSuchState, State
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import noise, picture, put, take

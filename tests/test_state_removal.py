@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import reference, state, usage
+from gitstore import usage
 from gitstore.errors import GitstoreError
 from gitstore.git.refs import Refs
 from gitstore.holdings import WouldLose
-from gitstore.model import Model
-from gitstore.state import NoSuchState
+from gitstore.models import reference, state
+from gitstore.models.model import Model
+from gitstore.models.state import NoSuchState
 from gitstore.state_removal import Removed, remove
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run, parsed, said

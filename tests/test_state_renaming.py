@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from gitstore import active_state, state
 from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.refs import Refs
 from gitstore.git.repository import Repository
-from gitstore.model import Model
-from gitstore.state import NoSuchState, StateExists
+from gitstore.models import active_state, state
+from gitstore.models.model import Model
+from gitstore.models.state import NoSuchState, StateExists
 from gitstore.state_renaming import rename
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, said

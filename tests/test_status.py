@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state, status
-from gitstore.model import Model
-from gitstore.snapshot import Snapshot
+from gitstore import status
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run, parsed
 from tests.support.models import again, edit, git_state, put, take, write

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state
 from gitstore.cli import differences, output, terminal
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.text import harmless
 from tests.support import scenes
 from tests.support.commands import Git, Gitstore, Run

@@ -10,24 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import (
-    base_repository,
-    capture,
-    detach,
-    rebase,
-    reference,
-    state,
-    state_import,
-    state_removal,
-)
+from gitstore import base_repository, capture, detach, rebase, state_import, state_removal
 from gitstore.bigfiles.parts import LARGE
 from gitstore.branch import Branch
 from gitstore.disk import exchange as replacement
 from gitstore.disk import locks
 from gitstore.errors import FileChanged, GitstoreError, Locked
-from gitstore.model import Model
+from gitstore.models import reference, state
+from gitstore.models.model import Model
+from gitstore.models.state import StateExists
 from gitstore.restore import Part, restore
-from gitstore.state import StateExists
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import again, edit, make, noise, put, refs, take

@@ -12,7 +12,6 @@ from types import ModuleType
 
 import pytest
 
-from gitstore import state
 from gitstore.errors import (
     CodeTerminated,
     GitstoreError,
@@ -20,7 +19,8 @@ from gitstore.errors import (
     ModelException,
     OperationFailed,
 )
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.run import operations, process
 from tests.support import spawning, workers
 from tests.support.commands import Fsck, Git

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gitstore import derive, snapshot, state, usage
+from gitstore import derive, usage
 from gitstore.errors import Corrupt
 from gitstore.first_state import ABSENT, COPIED
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import snapshot, state
+from gitstore.models.model import Model
 from gitstore.usage import Usage
 from tests.support import scenes
 from tests.support.commands import Git

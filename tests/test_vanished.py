@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import gc, removal, snapshot, state
+from gitstore import gc, removal
 from gitstore.errors import Corrupt
 from gitstore.gc import Collected
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import snapshot, state
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Git, Run, fsck
 from tests.support.models import make, noise, put, refs, take

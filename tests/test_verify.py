@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference, snapshot, state, verify
-from gitstore.model import Model
+from gitstore import derive, verify
+from gitstore.models import reference, snapshot, state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack
-from gitstore.snapshot import Snapshot
 from gitstore.verify import Report
 from tests.support import scenes
 from tests.support.commands import Git, Run

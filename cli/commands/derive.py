@@ -71,7 +71,8 @@ def command(
       gitstore derive ../digits@v1 even --state none
       gitstore derive https://example.org/models/digits.git@v1 odd --state weights.safetensors
     """
-    from gitstore import derive, reference, reference_form
+    from gitstore import derive, reference_form
+    from gitstore.models import reference
 
     first = _first_state(state, inputs, ctx.obj)
     base = reference.find(source, ctx.obj)
@@ -109,7 +110,7 @@ def _first_state(
 def _target(name: str, directory: Path | None, here: Path) -> Path:
     from gitstore import derive
     from gitstore.errors import NotAModel
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     if directory is not None:
         return Path(here, directory).resolve()

@@ -24,7 +24,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
       gitstore -C ../dogs detach --json
     """
     from gitstore import detach
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     done = detach.detach(Model.open(ctx.obj))
     base = done.base.called

@@ -41,9 +41,9 @@ def command(
       gitstore diff digits@v1 even@v1
       gitstore diff ../other@v3 v2 --json
     """
-    from gitstore import reference
     from gitstore.diffing import diff
-    from gitstore.model import Model
+    from gitstore.models import reference
+    from gitstore.models.model import Model
 
     before = reference.resolve(a, ctx.obj)
     after = Model.open(ctx.obj) if b is None else reference.resolve(b, ctx.obj)

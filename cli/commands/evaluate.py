@@ -44,8 +44,8 @@ def command(
       gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out
       gitstore evaluate -p images=@image.npy
     """
-    from gitstore import reference as references
-    from gitstore.model import Model
+    from gitstore.models import reference as references
+    from gitstore.models.model import Model
     from gitstore.run import operations, outputs
 
     if reference is None:

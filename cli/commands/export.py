@@ -28,7 +28,7 @@ def command(
       gitstore export dogs@v1 out
     """
     from gitstore import export
-    from gitstore import reference as references
+    from gitstore.models import reference as references
     from gitstore.units import format_size
 
     found = references.resolve(reference, ctx.obj)

@@ -146,7 +146,7 @@ def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) ->
         _guard(ctx)
         return
     from gitstore.hooking import trial
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
     content = trial.sample(model, name) if source is None else _read(ctx, source)

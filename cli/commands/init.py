@@ -41,15 +41,16 @@ def command(
       cd my-classifier && gitstore init --code src
       cd my-scripts && gitstore init --code .
     """
-    from gitstore import creation, examples
+    from gitstore import examples
+    from gitstore.models import init
 
     if example is not None and example not in examples.names():
         known = ", ".join(examples.names())
         raise click.BadParameter(
             f"there is no example {example!r}; there are: {known}", param_hint="--example"
         )
-    made = creation.create(
-        Path(ctx.obj, directory).resolve(), name=name, example=example or creation.SKELETON, code=code
+    made = init.create(
+        Path(ctx.obj, directory).resolve(), name=name, example=example or init.SKELETON, code=code
     )
     if as_json:
         output.data_json(

@@ -11,7 +11,7 @@ from gitstore.cli import output, pager, terminal
 from gitstore.errors import Corrupt
 
 if TYPE_CHECKING:
-    from gitstore.snapshot import Snapshot
+    from gitstore.models.snapshot import Snapshot
 
 
 @click.command("list")
@@ -28,8 +28,8 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
       gitstore list
       gitstore list --all --json
     """
-    from gitstore import snapshot
-    from gitstore.model import Model
+    from gitstore.models import snapshot
+    from gitstore.models.model import Model
     from gitstore.sizes import Sizes
 
     model = Model.identify(ctx.obj)

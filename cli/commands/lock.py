@@ -10,7 +10,7 @@ import click
 from gitstore.cli import options, output, surroundings
 
 if TYPE_CHECKING:
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.run.resolution import Resolution
 
 
@@ -62,7 +62,7 @@ def command(
       gitstore lock --check
       uv pip install --require-hashes -r packages.lock
     """
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.run import resolution
     from gitstore.run.uv import Permissions
 
@@ -104,7 +104,7 @@ def _file(ctx: click.Context, config: Path) -> Path:
 def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:
     """Tell whether packages.lock is up to date, and exit with 1 if it is not."""
     from gitstore import packages
-    from gitstore.model import LOCK
+    from gitstore.models.model import LOCK
 
     found = packages.status(model.settings.packages, model.top_file(LOCK))
     problem = packages.problem(found)

@@ -10,9 +10,9 @@ import click
 from gitstore.cli import output, pager, terminal
 
 if TYPE_CHECKING:
-    from gitstore.lineage import Line, Lineage, Place
+    from gitstore.models.lineage import Line, Lineage, Place
+    from gitstore.models.snapshot import Snapshot
     from gitstore.sizes import Sizes
-    from gitstore.snapshot import Snapshot
 
 
 @click.command()
@@ -31,15 +31,15 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
       gitstore log
       gitstore log --json
     """
-    from gitstore import models
-    from gitstore.lineage import Lineage
-    from gitstore.model import Model
+    from gitstore.models import catalog
+    from gitstore.models.lineage import Lineage
+    from gitstore.models.model import Model
     from gitstore.sizes import Sizes
 
     here = Model.identify(ctx.obj)
     for problem in here.invalid:
         output.message(f"warning: {problem}")
-    found = models.every(here)
+    found = catalog.every(here)
     lineage, sizes = Lineage(found.models), Sizes(here.repository.objects)
     if as_json:
         output.data_json([_row(each, lineage, sizes) for each in lineage.lines()])

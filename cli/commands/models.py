@@ -10,9 +10,9 @@ import click
 from gitstore.cli import candidates, options, output
 
 if TYPE_CHECKING:
-    from gitstore.lineage import Lineage
     from gitstore.model_removal import ModelRemoval
-    from gitstore.models import Listed
+    from gitstore.models.catalog import Listed
+    from gitstore.models.lineage import Lineage
     from gitstore.sizes import Sizes
 
 
@@ -33,15 +33,15 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from gitstore import models
-    from gitstore.lineage import Lineage
-    from gitstore.model import Model
+    from gitstore.models import catalog
+    from gitstore.models.lineage import Lineage
+    from gitstore.models.model import Model
     from gitstore.sizes import Sizes
 
     here = Model.identify(ctx.obj)
     for problem in here.invalid:
         output.message(f"warning: {problem}")
-    found = models.every(here)
+    found = catalog.every(here)
     lineage, sizes = Lineage(found.models), Sizes(here.repository.objects)
     rows = [_row(each, lineage, sizes) for each in found.models]
     if as_json:
@@ -86,7 +86,7 @@ def rm(
       gitstore models rm dogs --yes
     """
     from gitstore import model_removal
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
     total = options.states_on_disk(model, name)

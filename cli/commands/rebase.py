@@ -40,8 +40,9 @@ def command(
       gitstore rebase v2
       gitstore rebase ../moved/digits@v2
     """
-    from gitstore import inheritance, kinship, rebase, reference
-    from gitstore.model import Model
+    from gitstore import inheritance, kinship, rebase
+    from gitstore.models import reference
+    from gitstore.models.model import Model
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)

@@ -29,8 +29,9 @@ def command(
       gitstore rename dogs@v2 first-good-one
       gitstore rename v3 released --sign
     """
-    from gitstore import reference, renaming
+    from gitstore import renaming
     from gitstore.git.sign_tag import Signer
+    from gitstore.models import reference
 
     found = reference.resolve(old, ctx.obj)
     renamed = renaming.rename(found, new, force=force, signer=Signer(sign, key))

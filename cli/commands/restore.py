@@ -43,8 +43,8 @@ def command(
       gitstore restore v1 --state
       gitstore restore v1 --code --settings --force
     """
-    from gitstore import reference as references
-    from gitstore.model import Model
+    from gitstore.models import reference as references
+    from gitstore.models.model import Model
     from gitstore.restore import Part, restore
 
     model = Model.open(ctx.obj)

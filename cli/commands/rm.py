@@ -42,7 +42,8 @@ def command(
       gitstore rm v1 v2 dogs@v3
       gitstore rm v1 --force --yes
     """
-    from gitstore import reference, removal
+    from gitstore import removal
+    from gitstore.models import reference
 
     found = [reference.resolve(each, ctx.obj) for each in references]
     if any(each.repository.common != found[0].repository.common for each in found):

@@ -11,8 +11,8 @@ from gitstore.cli import candidates, output, pager, terminal
 
 if TYPE_CHECKING:
     from gitstore.bigfiles.stored import StoredFile
+    from gitstore.models.snapshot import Snapshot
     from gitstore.settings import BasedOn
-    from gitstore.snapshot import Snapshot
 
 
 @click.command()
@@ -28,7 +28,7 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
       gitstore show dogs@v1 --json
     """
     from gitstore import export, settings
-    from gitstore import reference as references
+    from gitstore.models import reference as references
 
     found = references.resolve(reference, ctx.obj)
     files = [(file, file.size(found.repository.objects)) for file in export.files(found)]

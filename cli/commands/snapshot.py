@@ -74,7 +74,7 @@ def command(
     """
     from gitstore import capture
     from gitstore.git.sign_tag import Signer
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)

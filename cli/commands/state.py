@@ -10,7 +10,7 @@ from gitstore.cli import candidates, options, output
 from gitstore.cli.commands import state_files
 
 if TYPE_CHECKING:
-    from gitstore.state import State
+    from gitstore.models.state import State
 
 
 @click.group()
@@ -41,8 +41,8 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     Example:
       gitstore state list --json
     """
-    from gitstore import state
-    from gitstore.model import Model
+    from gitstore.models import state
+    from gitstore.models.model import Model
     from gitstore.units import format_size
 
     found = list(state.each(Model.identify(ctx.obj)))
@@ -85,8 +85,8 @@ def save(
       gitstore state save
       gitstore state save fine-tuned
     """
-    from gitstore import state
-    from gitstore.model import Model
+    from gitstore.models import state
+    from gitstore.models.model import Model
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
@@ -118,8 +118,8 @@ def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
     Example:
       gitstore state use trained-1
     """
-    from gitstore import state
-    from gitstore.model import Model
+    from gitstore.models import state
+    from gitstore.models.model import Model
 
     state.use(Model.open(ctx.obj), name)
     if as_json:
@@ -140,8 +140,8 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
     Example:
       ls -l "$(gitstore state path trained-1)"
     """
-    from gitstore import state
-    from gitstore.model import Model
+    from gitstore.models import state
+    from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
     name = name or state.active(model)
@@ -175,7 +175,7 @@ def create(
       gitstore state create wide -p layers=@layers.json
     """
     from gitstore.cli import results
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.run import operations
 
     with options.waiting("create state", wanted=show_progress):

@@ -49,8 +49,9 @@ def import_(
       gitstore state import ../run-7/checkpoint --name run-7 --use
       gitstore state import weights.bin tokenizer.json --name chat --no-save
     """
-    from gitstore import state, state_import
-    from gitstore.model import Model
+    from gitstore import state_import
+    from gitstore.models import state
+    from gitstore.models.model import Model
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
@@ -107,7 +108,7 @@ def export_(
       gitstore state export initial out --json
     """
     from gitstore import export
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.units import format_size
 
     target = Path(ctx.obj, directory)
@@ -136,7 +137,7 @@ def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
       gitstore state rename trained-3 best
     """
     from gitstore import state_renaming
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     state_renaming.rename(Model.open(ctx.obj), old, new)
     if as_json:
@@ -159,7 +160,7 @@ def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | No
       gitstore state drop trained-1
     """
     from gitstore import state_removal
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
     with options.byte_progress(
@@ -192,7 +193,7 @@ def rm(
       gitstore state rm spoilt --force
     """
     from gitstore import state_removal
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)

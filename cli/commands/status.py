@@ -10,8 +10,8 @@ import click
 from gitstore.cli import options, output
 
 if TYPE_CHECKING:
+    from gitstore.models.snapshot import Snapshot
     from gitstore.settings import BasedOn
-    from gitstore.snapshot import Snapshot
     from gitstore.status import FileChange, Status
 
 _SHOWN = 3
@@ -43,7 +43,7 @@ def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) ->
       gitstore status --json
     """
     from gitstore import status
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
     with options.byte_progress("read state", options.on_disk(model), wanted=show_progress) as progress:

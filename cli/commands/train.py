@@ -30,7 +30,7 @@ def command(
       gitstore train -p images=@images.npy -p labels=@labels.csv --save-as night-shift
     """
     from gitstore.cli import results
-    from gitstore.model import Model
+    from gitstore.models.model import Model
     from gitstore.run import operations
     from gitstore.run.supervisor import Observers
 

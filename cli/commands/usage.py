@@ -39,7 +39,7 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
       gitstore usage --json
     """
     from gitstore import usage
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     repository = Model.identify(ctx.obj).repository
     found, cached = usage.measure(repository), surroundings.cache(ctx.obj).use(repository)

@@ -57,8 +57,9 @@ def command(
       gitstore verify --all --json
       gitstore verify v1 --require-signature
     """
-    from gitstore import reference, repository_check, signatures, verify
+    from gitstore import repository_check, signatures, verify
     from gitstore.git.repository import Repository
+    from gitstore.models import reference
     from gitstore.run import cache_check
 
     if references and everything:
@@ -143,7 +144,7 @@ def _signature(name: str, each: Signature | None) -> dict[str, Any]:
 
 def _namespace(directory: Path) -> str | None:
     """Where the tags of the directory's model are; `None` if the repository is too damaged to tell."""
-    from gitstore.model import Model
+    from gitstore.models.model import Model
 
     try:
         return Model.identify(directory).tag_ref("")

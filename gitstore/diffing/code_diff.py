@@ -20,12 +20,12 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.diffing import change
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.model import CODE, LOCK, Model
+from gitstore.models.model import CODE, LOCK, Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
-from gitstore.snapshot import Snapshot
 from gitstore.staging import stage
 from gitstore.units import format_size
 

@@ -8,9 +8,9 @@ from gitstore.diffing import code_diff, settings_diff, state_diff
 from gitstore.diffing.code_diff import CodeDiff
 from gitstore.diffing.settings_diff import SettingsDiff
 from gitstore.diffing.state_diff import StateDiff, Work
-from gitstore.model import Model
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
-from gitstore.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from gitstore import state
 from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, same_bytes
 from gitstore.diffing import change, tensor_diff
 from gitstore.diffing.safetensors import SUFFIX
 from gitstore.diffing.tensor_diff import TensorDiff
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
-from gitstore.snapshot import Snapshot
 
 
 @dataclass

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gitstore import snapshot
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.repository import Repository
+from gitstore.models import snapshot
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from gitstore import capture, inheritance, removal, settings, snapshot, state
+from gitstore import capture, inheritance, removal, settings
 from gitstore.capture import Taken
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
@@ -25,10 +25,11 @@ from gitstore.events.events import (
 from gitstore.events.process import CannotStart
 from gitstore.git import hooks_path
 from gitstore.hooking.names import GIT
-from gitstore.model import Model
+from gitstore.models import snapshot, state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
+from gitstore.models.state import Saved
 from gitstore.packs.writer import Written
-from gitstore.snapshot import Snapshot
-from gitstore.state import Saved
 
 _PACK = Written(Path("pack"), size=1024, objects=4)
 """What the write of an example adds."""

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import state
 from gitstore.bigfiles import scan
 from gitstore.disk import directories
 from gitstore.disk.atomic import sync_tree
@@ -25,14 +24,15 @@ from gitstore.events import dispatch
 from gitstore.events.events import PostEvaluate, PostTrain
 from gitstore.first_state import Content
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
+from gitstore.models.state import Saved, StateExists
 from gitstore.progress import Progress
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
 from gitstore.run.inputs import read_inputs
 from gitstore.run.supervisor import Evaluation, Metric, Observers
-from gitstore.snapshot import Snapshot
-from gitstore.state import Saved, StateExists
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from gitstore import packages
 from gitstore.disk import locks
 from gitstore.disk.atomic import replace_file
 from gitstore.errors import GitstoreError
-from gitstore.model import LOCK, Model
+from gitstore.models.model import LOCK, Model
 from gitstore.packages import Status
 from gitstore.run import uv
 from gitstore.run.uv import Permissions

@@ -6,7 +6,7 @@ import pytest
 
 from gitstore import gc, removal
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support.commands import Fsck, Git
 from tests.support.models import take
 

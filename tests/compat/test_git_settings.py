@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, creation, derive, detach, reference_form, restore, status
+from gitstore import capture, derive, detach, reference_form, restore, status
 from gitstore.diffing import diff
-from gitstore.model import Model
-from gitstore.reference import Elsewhere
+from gitstore.models import init
+from gitstore.models.model import Model
+from gitstore.models.reference import Elsewhere
 from tests.support.commands import git
 from tests.support.models import MODEL, again, put
 
@@ -204,7 +205,7 @@ def flow(top: Path) -> Outcome:
     for name, content in CODE.items():
         (here / "code" / name).parent.mkdir(parents=True, exist_ok=True)
         (here / "code" / name).write_text(content)
-    model = creation.create(here, name="digits").model
+    model = init.create(here, name="digits").model
     put(model, "initial", {"weights": b"\0\1\2\3\4\5\6\7"})
     first = capture.take(model, "v1").snapshot
     (here / "code" / "lib" / "[a]*.py").write_text("A = 2\n")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference
+from gitstore import derive
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import reference
+from gitstore.models.model import Model
 from tests.support.commands import Fsck, Run, git, said
 from tests.support.models import again, noise, put, take, write
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support.commands import Git, Run
 from tests.support.models import put, take
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support.commands import Run, git
 from tests.support.models import take
 

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 
-from gitstore import state
 from gitstore.disk import mapped_writes
 from gitstore.holdings import WouldLose
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.restore import Part, restore
 from tests.support.models import make, put, take
 

@@ -8,7 +8,7 @@ import pytest
 
 from gitstore import capture, derive, status
 from gitstore.disk.permissions import make_directory, share
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import models
 from tests.support.commands import git
 

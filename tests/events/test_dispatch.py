@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from gitstore import derive, reference
-from gitstore.model import Model
+from gitstore import derive
+from gitstore.models import reference
+from gitstore.models.model import Model
 from tests.support import spawning
 from tests.support.commands import Git, Gitstore, Outcome, Run
 from tests.support.models import make, put, refs, take

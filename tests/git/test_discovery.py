@@ -13,7 +13,7 @@ import pytest
 from gitstore.errors import GitstoreError, NotAModel
 from gitstore.git.discovery import NoRepository
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support.commands import git
 
 

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import gc, state
+from gitstore import gc
 from gitstore.disk import locks
 from gitstore.errors import Corrupt, Locked
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import linking, repack
 from gitstore.objects.linking import Brought
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import GIT_MARK, KEEP_MARK
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.failing import fails

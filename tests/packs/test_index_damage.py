@@ -12,7 +12,7 @@ import pytest
 from gitstore import gc
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.objects import linking, prune
 from gitstore.packs.format import INDEX_HEADER_SIZE
 from gitstore.packs.oid import Kind, Oid

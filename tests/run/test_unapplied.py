@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.run import unapplied
 from gitstore.settings import parse
 from tests.support.commands import Run

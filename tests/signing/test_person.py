@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import spawning
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.models import put, refs

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.objects import tag
 from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.failing import fails

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.signing.conftest import ADA, Keyring, needed
 from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.models import refs, take

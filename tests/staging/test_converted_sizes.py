@@ -6,7 +6,7 @@ import pytest
 
 from gitstore import derive, rebase, reference_form, restore
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.packs import limits
 from tests.support import scenes
 from tests.support.models import picture, take, write

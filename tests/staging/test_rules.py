@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.packs.oid import Kind
 from tests.support.commands import Fsck, Git
 from tests.support.models import again, take

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import derive, state, verify
+from gitstore import derive, verify
 from gitstore.git.repository import Repository
+from gitstore.models import state
 from tests.support.commands import Outcome, fsck, git
 from tests.support.models import MODEL, make, noise, put, take
 from tests.support.processes import kill, start

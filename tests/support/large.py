@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model
+from gitstore.models.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model
+from gitstore.models.snapshot import FORMAT
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
-from gitstore.snapshot import FORMAT
 from tests.support import models
 from tests.support.amounts import Amounts
 from tests.support.commands import git

@@ -10,10 +10,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gitstore import capture, creation
-from gitstore.model import Model
+from gitstore import capture
+from gitstore.models import init
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.run.cache import Cache
-from gitstore.snapshot import Snapshot
 from tests.support import copying
 from tests.support.commands import git
 
@@ -99,7 +100,7 @@ def _template(name: str, variables: object, configuration: str) -> TemporaryDire
 def _make(directory: Path, name: str) -> Model:
     (directory / "code").mkdir(parents=True)
     (directory / "code" / "model.py").write_text(MODEL)
-    model = creation.create(directory, name=name).model
+    model = init.create(directory, name=name).model
     (directory / "settings.yaml").write_text(SETTINGS.format(name=name))
     git("add", "--all", cwd=directory)
     git("commit", "--quiet", "-m", "A model that multiplies", cwd=directory)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitstore import reference
-from gitstore.model import Model
+from gitstore.models import reference
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.restore import Part, Restored, restore
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.models import make, put, take
 

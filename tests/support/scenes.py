@@ -17,9 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from gitstore import derive, reference, reference_form
-from gitstore.model import Model
-from gitstore.snapshot import Snapshot
+from gitstore import derive, reference_form
+from gitstore.models import reference
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from tests.support import copying, models
 from tests.support.commands import git
 

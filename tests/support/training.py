@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitstore.model import Model
+from gitstore.models.model import Model
 from gitstore.run import operations
 
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import examples, new_files, settings
+from gitstore import examples, settings
 from gitstore.afterwards import only_warn
 from gitstore.disk.construction import construction
 from gitstore.errors import GitstoreError
@@ -20,7 +20,8 @@ from gitstore.git import discovery
 from gitstore.git import process as git
 from gitstore.git.repository import Repository
 from gitstore.layout import CODE, SETTINGS, STATES, TOP
-from gitstore.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
+from gitstore.models import new_files
+from gitstore.models.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
 from gitstore.settings import rules
 

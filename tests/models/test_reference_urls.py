@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference, reference_form, verify
+from gitstore import derive, reference_form, verify
 from gitstore.errors import GitstoreError
 from gitstore.git.fetch import shown
-from gitstore.model import Model
-from gitstore.reference import Elsewhere, NoSuchSnapshot
-from gitstore.snapshot import Snapshot
+from gitstore.models import reference
+from gitstore.models.model import Model
+from gitstore.models.reference import Elsewhere, NoSuchSnapshot
+from gitstore.models.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails

@@ -10,14 +10,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitstore import active_state, settings, snapshot
+from gitstore import settings
 from gitstore.errors import BadSettings, Corrupt
 from gitstore.git.repository import Repository
-from gitstore.model import SETTINGS, Model, committed_file
+from gitstore.models import active_state, snapshot
+from gitstore.models.model import SETTINGS, Model, committed_file
+from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 from gitstore.settings import BasedOn, Settings
-from gitstore.snapshot import Snapshot, UnreadableSnapshots
 
 _HEADS, _STATES, _TAGS = "refs/heads/", "refs/states/", "refs/tags/"
 

@@ -12,9 +12,9 @@ from types import ModuleType
 
 import pytest
 
-from gitstore import creation, new_files
 from gitstore.git.process import GitFailed, GitLocked
-from gitstore.model import Model
+from gitstore.models import init, new_files
+from gitstore.models.model import Model
 from tests.support.commands import Git
 from tests.support.failing import fails
 from tests.support.models import existing_repository, picture
@@ -35,13 +35,13 @@ def test_a_commit_that_fails_leaves_everything_as_it_was(tmp_path: Path, git: Gi
         git("config", "--global", key, value, cwd=tmp_path)
     before = picture(directory)
     with pytest.raises(GitFailed, match=r"git add: .*clean filter 'broken' failed"):
-        creation.create(directory)
+        init.create(directory)
     assert picture(directory) == before
     assert (directory / ".git").exists() is adopted
     if adopted:
         assert git("status", "--porcelain", cwd=directory) == ""
     git("config", "--global", "--unset", "filter.broken.required", cwd=tmp_path)
-    creation.create(directory)
+    init.create(directory)
     assert git("status", "--porcelain", cwd=directory) == ""
 
 
@@ -50,7 +50,7 @@ def test_files_of_the_user_that_are_like_ours_survive_a_failure(
     tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, *, adopted: bool
 ) -> None:
     (tmp_path / "code").mkdir()
-    skeleton = (Path(creation.__file__).parent / "examples" / "skeleton" / "code" / "model.py").read_bytes()
+    skeleton = (Path(init.__file__).parent / "examples" / "skeleton" / "code" / "model.py").read_bytes()
     (tmp_path / "code" / "model.py").write_bytes(skeleton)
     (tmp_path / ".gitignore").write_text("*.log\n")
     (tmp_path / ".gitignore").chmod(0o640)
@@ -62,11 +62,11 @@ def test_files_of_the_user_that_are_like_ours_survive_a_failure(
 
     before = picture(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(creation, "_commit", fail)
+        patch.setattr(init, "_commit", fail)
         with pytest.raises(OSError, match="No space"):
-            creation.create(tmp_path, name="m")
+            init.create(tmp_path, name="m")
     assert picture(tmp_path) == before
-    assert creation.create(tmp_path, name="m").files == ("code/model.py", "settings.yaml", ".gitignore")
+    assert init.create(tmp_path, name="m").files == ("code/model.py", "settings.yaml", ".gitignore")
     assert (tmp_path / ".gitignore").stat().st_mode & 0o777 == 0o640
 
 
@@ -83,7 +83,7 @@ def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
         return real(*arguments, **options)
 
     setattr(module, name, deadly)
-    creation.create(directory, name="m")
+    init.create(directory, name="m")
     os._exit(0)
 
 
@@ -94,8 +94,8 @@ def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
         (new_files, "_name", 1),
         (new_files, "_name", 2),
         (new_files, "_replace", 1),
-        (creation, "_commit", 1),
-        (creation, "_created", 1),
+        (init, "_commit", 1),
+        (init, "_created", 1),
     ],
 )
 def test_killed_anywhere_init_can_be_said_again(
@@ -114,7 +114,7 @@ def test_killed_anywhere_init_can_be_said_again(
     if where[1] == "_created":
         assert Model.open(directory).name == "m"
         return
-    created = creation.create(directory, name="m")
+    created = init.create(directory, name="m")
     assert sorted(created.files) == [".gitignore", "code/model.py", "settings.yaml"]
     assert (directory / ".gitignore").read_text() == "*.log\n/states/\n"
     assert sorted(path.name for path in directory.iterdir()) == [
@@ -132,11 +132,11 @@ def test_a_lock_that_a_killed_git_left_is_named(tmp_path: Path, git: Git, name: 
     before = picture(directory)
     hint = f"if none is running, a crash left the lock: remove {lock}"
     with fails(f"{locked} is locked by another git process", GitLocked, hint):
-        creation.create(directory)
+        init.create(directory)
     assert picture(directory) == before
     assert GitLocked.exit_code == 11
     lock.unlink()
-    creation.create(directory)
+    init.create(directory)
     assert git("status", "--porcelain", cwd=directory) == ""
 
 
@@ -153,7 +153,7 @@ def test_git_killed_after_the_commit_has_made_the_model(
     )
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    creation.create(directory)
+    init.create(directory)
     assert caplog.messages == [
         f"the model is made, but the index is behind: {index} is locked by another git process"
     ]
@@ -164,6 +164,6 @@ def test_git_killed_after_the_commit_has_made_the_model(
 
 def test_an_interrupted_init_of_a_new_directory_can_be_said_again(tmp_path: Path) -> None:
     """Killed at its last step, whatever is left does not stand in the way."""
-    assert killed(tmp_path / "m", creation, "_commit", 1) == signal.SIGKILL
+    assert killed(tmp_path / "m", init, "_commit", 1) == signal.SIGKILL
     assert not (tmp_path / "m").exists()
-    assert creation.create(tmp_path / "m").model.name == "m"
+    assert init.create(tmp_path / "m").model.name == "m"

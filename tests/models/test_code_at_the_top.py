@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, creation, derive, detach, rebase, restore, state, status, verify
+from gitstore import capture, derive, detach, rebase, restore, status, verify
 from gitstore.diffing import diff
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
+from gitstore.models import init, state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
-from gitstore.snapshot import Snapshot
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.models import MODEL, SETTINGS, git_state, picture, put, take, user_cache
@@ -39,7 +40,7 @@ def _flat(root: Path) -> None:
     git("init", "--quiet", cwd=top)
     git("add", "--all", cwd=top)
     git("commit", "--quiet", "-m", "before", cwd=top)
-    model = creation.create(top, code=".").model
+    model = init.create(top, code=".").model
     (top / "settings.yaml").write_text(SETTINGS.format(name="flat") + "code: .\n")
     git("commit", "--quiet", "--all", "-m", "settings", cwd=top)
     (top / "data").mkdir()
@@ -135,7 +136,7 @@ def test_a_link_to_what_is_no_code_is_refused(flat: Model) -> None:
 
 def test_only_ignored_files_are_no_code_at_all(tmp_path: Path, git: Git) -> None:
     git("init", "--quiet", cwd=tmp_path)
-    model = creation.create(tmp_path, name="m", code=".").model
+    model = init.create(tmp_path, name="m", code=".").model
     (tmp_path / ".gitignore").unlink()
     (tmp_path / ".git" / "info" / "exclude").write_text("*\n")
     with pytest.raises(GitstoreError, match="no files that git does not ignore"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import BadSettings
-from gitstore.model import Model
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Git, Run, parsed
 from tests.support.models import again, take

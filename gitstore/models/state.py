@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import active_state
 from gitstore.bigfiles import add as files
 from gitstore.bigfiles import extract, lfs, scan, stored
 from gitstore.bigfiles.scan import Listing
@@ -21,7 +20,8 @@ from gitstore.events import dispatch
 from gitstore.events.events import PostState
 from gitstore.git.refs import Change, RefChanged
 from gitstore.git.repository import Repository
-from gitstore.model import FIRST_STATE, STATES, Model, check_name, is_derived
+from gitstore.models import active_state
+from gitstore.models.model import FIRST_STATE, STATES, Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.objects import commit
 from gitstore.objects.writer import ObjectHasher, ObjectWriter

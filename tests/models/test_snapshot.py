@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, snapshot
+from gitstore import derive
 from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import Corrupt
-from gitstore.model import Model
+from gitstore.models import snapshot
+from gitstore.models.model import Model
+from gitstore.models.snapshot import NotASnapshot, UnreadableSnapshots
 from gitstore.packs.oid import Oid
-from gitstore.snapshot import NotASnapshot, UnreadableSnapshots
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import noise, put, take

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from gitstore import models, settings, snapshot
+from gitstore import settings
 from gitstore.errors import BadSettings
 from gitstore.git.refs import Listing
 from gitstore.git.repository import Repository
+from gitstore.models import catalog as models
+from gitstore.models import snapshot
+from gitstore.models.snapshot import UnreadableSnapshots
 from gitstore.packs.oid import Oid
-from gitstore.snapshot import UnreadableSnapshots
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import creation
 from gitstore.errors import GitstoreError
-from gitstore.model import Model
+from gitstore.models import init
+from gitstore.models.model import Model
 from tests.support.commands import Git
 from tests.support.models import existing_repository, picture
 
@@ -17,7 +17,7 @@ class TestRefusals:
     def refused(self, directory: Path, **arguments: str) -> GitstoreError:
         before = picture(directory.parent)
         with pytest.raises(GitstoreError) as caught:
-            creation.create(directory, **arguments)
+            init.create(directory, **arguments)
         assert picture(directory.parent) == before
         return caught.value
 

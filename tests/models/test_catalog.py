@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, detach, models, rebase, settings, snapshot, state
+from gitstore import derive, detach, rebase, settings
 from gitstore.git.refs import Change, Listing, Refs
-from gitstore.lineage import Line, Lineage
-from gitstore.model import Model
+from gitstore.models import catalog, snapshot, state
+from gitstore.models.lineage import Line, Lineage
+from gitstore.models.model import Model
 from gitstore.sizes import Sizes
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run
@@ -45,8 +46,8 @@ def _scene(root: Path) -> None:
     derive.derive(take(Model.open(root / "digits"), "v1"), "dogs", root / "dogs")
 
 
-def found(model: Model) -> list[models.Listed]:
-    return list(models.every(again(model)).models)
+def found(model: Model) -> list[catalog.Listed]:
+    return list(catalog.every(again(model)).models)
 
 
 def drawn(lines: list[Line]) -> dict[str, object]:
@@ -293,5 +294,5 @@ def test_many_models_are_listed_with_one_look_at_the_refs(
         return look(self, prefix)
 
     monkeypatch.setattr(Refs, "look", counted)
-    assert len(models.every(here).models) == 202
+    assert len(catalog.every(here).models) == 202
     assert looks == ["refs/"]

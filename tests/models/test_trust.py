@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, snapshot, trust
-from gitstore.model import Model
-from gitstore.snapshot import UnreadableSnapshots
+from gitstore import derive
+from gitstore.models import snapshot, trust
+from gitstore.models.model import Model
+from gitstore.models.snapshot import UnreadableSnapshots
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import again, picture, put, refs, take

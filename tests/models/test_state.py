@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, state
+from gitstore import derive
 from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.scan import scan
 from gitstore.errors import GitstoreError, Locked
 from gitstore.first_state import ABSENT, COPIED, FirstState
 from gitstore.git.refs import RefChanged
-from gitstore.model import Model
+from gitstore.models import state
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import noise, picture, put, refs

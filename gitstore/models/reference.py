@@ -12,16 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from gitstore import snapshot
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.git.fetch import shown
 from gitstore.git.repository import Repository
-from gitstore.model import Model, is_derived
+from gitstore.models import snapshot
+from gitstore.models.model import Model, is_derived
+from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
 from gitstore.objects import tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn, rules
-from gitstore.snapshot import Snapshot
 from gitstore.text import quoted
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference
+from gitstore import derive
 from gitstore.errors import GitstoreError, NotAModel
 from gitstore.first_state import ABSENT
-from gitstore.model import Model
-from gitstore.reference import NoSuchSnapshot
+from gitstore.models import reference
+from gitstore.models.model import Model
+from gitstore.models.reference import NoSuchSnapshot
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import make, take

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import active_state, derive, model_removal, reference, state, state_removal
+from gitstore import derive, model_removal, state_removal
 from gitstore.errors import Corrupt, Locked
 from gitstore.first_state import COPIED
 from gitstore.git import local_config
-from gitstore.model import Model
+from gitstore.models import active_state, reference, state
+from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from gitstore import active_state, layout, settings
+from gitstore import layout, settings
 from gitstore.bigfiles.stored import subtree, without
 from gitstore.disk.permissions import is_ours, share
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.git.repository import Repository
+from gitstore.models import active_state
 from gitstore.names import name_problem
 from gitstore.objects import tag, tree
 from gitstore.objects.database import TooLarge

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gitstore.models import Listed
+from gitstore.models.catalog import Listed
+from gitstore.models.snapshot import Snapshot
 from gitstore.settings import BasedOn
-from gitstore.snapshot import Snapshot
 
 
 @dataclass

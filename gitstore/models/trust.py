@@ -10,14 +10,14 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gitstore.model import SETTINGS
+from gitstore.models.model import SETTINGS
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 from gitstore.settings import Settings
 from gitstore.text import quoted, shown
 
 if TYPE_CHECKING:
-    from gitstore.snapshot import Snapshot
+    from gitstore.models.snapshot import Snapshot
 
 MODEL, STATE, BASED_ON, RENAMED_FROM = "Model", "State", "Based-On", "Renamed-From"
 

@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from gitstore import settings, trust
+from gitstore import settings
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import StoredFile
 from gitstore.errors import BadSettings, Corrupt
 from gitstore.git.refs import Listing
 from gitstore.git.repository import Repository
-from gitstore.model import CODE, LOCK, SETTINGS, Model
+from gitstore.models import trust
+from gitstore.models.model import CODE, LOCK, SETTINGS, Model
 from gitstore.objects import tag
 from gitstore.objects.database import MissingObject, TooLarge
 from gitstore.objects.paths import read_tree
