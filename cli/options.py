@@ -175,7 +175,7 @@ def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
     """What tells the bytes of the files below a tree: a total for `byte_progress`."""
 
     def total() -> int:
-        from gitstore.sizes import Sizes
+        from gitstore.storage.sizes import Sizes
 
         return Sizes(repository.objects).tree(tree)
 

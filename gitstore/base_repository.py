@@ -18,9 +18,9 @@ from gitstore.inheritance import check_there
 from gitstore.models import snapshot
 from gitstore.models.reference import Elsewhere, NoSuchSnapshot
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects import linking
-from gitstore.objects.linking import Brought
 from gitstore.settings import rules
+from gitstore.storage import share_packs
+from gitstore.storage.share_packs import Brought
 
 REMOTE = "base"
 """The remote of a reference model that leads to its base's repository."""
@@ -85,7 +85,7 @@ def bring(here: Repository, reached: Reached) -> Brought:
     `Corrupt` if an object is missing or damaged.
     """
     source = reached.base.repository
-    brought = linking.bring(here, source, linking.closure(here, source, reached.base.oid))
+    brought = share_packs.bring(here, source, share_packs.closure(here, source, reached.base.oid))
     # What was fetched is linked from where it was received, which is about to go.
     return brought if reached.is_shared else Brought(0, brought.linked + brought.copied)
 

@@ -31,10 +31,10 @@ from gitstore.models import active_state
 from gitstore.models.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
-from gitstore.objects.linking import NOTHING, Brought
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
+from gitstore.storage.share_packs import NOTHING, Brought
 
 OTHER_PLACE = "name another directory: gitstore derive SNAPSHOT NAME DIR"
 """What to do if the directory of a new model is taken."""

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import usage, working_state
+from gitstore import working_state
 from gitstore.afterwards import only_warn
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
@@ -29,10 +29,11 @@ from gitstore.models import active_state, dependents, snapshot, state
 from gitstore.models.dependents import Dependents
 from gitstore.models.model import STATES, Model, check_name, is_derived
 from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
-from gitstore.objects.reachable import held
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.removal import Depended, intention
+from gitstore.storage import usage
+from gitstore.storage.reachability import held
 
 
 @dataclass(frozen=True)

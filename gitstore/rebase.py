@@ -31,11 +31,11 @@ from gitstore.layout import TOP
 from gitstore.models.model import LOCK, SETTINGS, Model, committed_file
 from gitstore.models.reference import Elsewhere
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects.linking import NOTHING, Brought
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
 from gitstore.settings_merge import Conflict, Merged
+from gitstore.storage.share_packs import NOTHING, Brought
 from gitstore.working_code import in_the_way
 
 

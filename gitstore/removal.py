@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
-from gitstore import usage
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
@@ -16,8 +15,9 @@ from gitstore.models import dependents
 from gitstore.models.dependents import Dependents
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
-from gitstore.objects.reachable import held, kept
 from gitstore.packs.oid import Oid
+from gitstore.storage import usage
+from gitstore.storage.reachability import held, kept
 
 
 class Depended(GitstoreError):

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import usage, working_state
+from gitstore import working_state
 from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
@@ -18,8 +18,9 @@ from gitstore.git.refs import Change
 from gitstore.holdings import Holdings, WouldLose
 from gitstore.models import active_state, state
 from gitstore.models.model import STATES, Model, check_name
-from gitstore.objects.reachable import held
 from gitstore.progress import Progress
+from gitstore.storage import usage
+from gitstore.storage.reachability import held
 from gitstore.working_state import WorkingState
 
 

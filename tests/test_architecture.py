@@ -39,6 +39,7 @@ LAYERS = [
         "domain",
         "events",
         "models",
+        "storage",
         "diffing",
         "hooking",
     ),

@@ -16,9 +16,9 @@ from gitstore.disk import mapped_writes
 from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects import orphans
 from gitstore.run import cache_check
 from gitstore.run.cache import Cache, CacheUse, Entry, Item
+from gitstore.storage import leftovers
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, take, user_cache
@@ -250,9 +250,9 @@ class TestTheLimit:
 
 
 def test_use_and_clear(cache: Cache, found: Snapshot, tmp_path: Path) -> None:
-    sizes = [orphans.size(state(cache, found)), orphans.size(code(cache, found))]
+    sizes = [leftovers.size(state(cache, found)), leftovers.size(code(cache, found))]
     strange = scenes.snapshot(tmp_path / "strange")
-    more = orphans.size(state(cache, strange))
+    more = leftovers.size(state(cache, strange))
     assert cache.use(found.repository) == CacheUse(sum(sizes), sum(sizes) + more)
     promised = cache.clear(dry_run=True)
     assert promised.freed == sum(sizes) + more

@@ -11,7 +11,7 @@ from gitstore import derive
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
-from gitstore.objects import reachable
+from gitstore.storage import reachability
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed
 from tests.support.injection import git_under_strace
@@ -69,7 +69,7 @@ def test_a_half_made_worktree_stops_nobody(tmp_path: Path, git: Git, run: Run, d
     collected = run("gc", cwd=model.directory)
     assert collected.code == 0
     assert f"{administration} is a half-made working copy of git" in collected.stderr
-    assert oid in map(str, reachable.reachable(repository))
+    assert oid in map(str, reachability.reachable(repository))
     for command in (
         "derive v1 dogs",
         "snapshot v3",

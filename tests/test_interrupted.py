@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, gc, usage
+from gitstore import derive
 from gitstore.git import worktrees
 from gitstore.git.repository import Repository
 from gitstore.models import init, state
 from gitstore.models.model import Model
+from gitstore.storage import gc, usage
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails

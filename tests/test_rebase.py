@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, rebase, settings, usage, verify
+from gitstore import derive, rebase, settings, verify
 from gitstore.models import reference, snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
+from gitstore.storage import usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
 from tests.support.models import again, git_state, picture, put, refs, retype, take, user_cache

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import base_repository, derive, gc, reference_form, removal, settings, usage, verify
+from gitstore import base_repository, derive, reference_form, removal, settings, verify
 from gitstore.derive import Derived
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
@@ -20,8 +20,8 @@ from gitstore.models import catalog, reference, state
 from gitstore.models.lineage import Lineage
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects import linking
 from gitstore.run import operations
+from gitstore.storage import gc, share_packs, usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
 from tests.support.failing import fails
@@ -313,7 +313,7 @@ class TestInterrupted:
     @pytest.mark.parametrize(
         ("owner", "step"),
         [
-            (linking, "_pack_rest"),
+            (share_packs, "_pack_rest"),
             (base_repository, "remember"),
             (reference_form, "set_writable"),
             (construction, "_appear"),

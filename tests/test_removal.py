@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, gc, removal, usage
+from gitstore import derive, removal
 from gitstore.git.refs import RefChanged
 from gitstore.models.dependents import Dependents
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
 from gitstore.removal import Depended
+from gitstore.storage import gc, usage
+from tests.storage.test_usage import Counted, holder
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
 from tests.support.models import make, noise, picture, put, refs, take
-from tests.test_usage import Counted, holder
 
 
 @pytest.fixture

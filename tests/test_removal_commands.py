@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import gc, removal
+from gitstore import removal
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
+from gitstore.storage import gc
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run, said
 from tests.support.kills import copied

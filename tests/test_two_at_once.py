@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import gc, usage
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
+from gitstore.storage import gc, usage
 from tests.support.commands import Outcome, Run
 from tests.support.kills import DERIVED, ROOT, Look, fresh, is_sound, look, scene
 from tests.support.processes import outcome, start

@@ -10,8 +10,8 @@ import click
 from gitstore.cli import options, output, surroundings
 
 if TYPE_CHECKING:
-    from gitstore.gc import Collected
     from gitstore.run.cache import Cleared
+    from gitstore.storage.gc import Collected
 
 
 _NAMED = 5
@@ -56,9 +56,9 @@ def command(
       gitstore gc
       gitstore gc --cache
     """
-    from gitstore import gc
     from gitstore.git.repository import Repository
     from gitstore.run.cache import NOTHING
+    from gitstore.storage import gc
 
     repository = Repository.discover(ctx.obj)
     with options.count_progress("gc", wanted=show_progress, in_bytes=True) as (expect, progress):

@@ -30,7 +30,7 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
     """
     from gitstore.models import snapshot
     from gitstore.models.model import Model
-    from gitstore.sizes import Sizes
+    from gitstore.storage.sizes import Sizes
 
     model = Model.identify(ctx.obj)
     unreadable: Corrupt | None = None

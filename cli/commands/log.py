@@ -12,7 +12,7 @@ from gitstore.cli import output, pager, terminal
 if TYPE_CHECKING:
     from gitstore.models.lineage import Line, Lineage, Place
     from gitstore.models.snapshot import Snapshot
-    from gitstore.sizes import Sizes
+    from gitstore.storage.sizes import Sizes
 
 
 @click.command()
@@ -34,7 +34,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.models import catalog
     from gitstore.models.lineage import Lineage
     from gitstore.models.model import Model
-    from gitstore.sizes import Sizes
+    from gitstore.storage.sizes import Sizes
 
     here = Model.identify(ctx.obj)
     for problem in here.invalid:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gitstore.model_removal import ModelRemoval
     from gitstore.models.catalog import Listed
     from gitstore.models.lineage import Lineage
-    from gitstore.sizes import Sizes
+    from gitstore.storage.sizes import Sizes
 
 
 @click.group(invoke_without_command=True)
@@ -36,7 +36,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.models import catalog
     from gitstore.models.lineage import Lineage
     from gitstore.models.model import Model
-    from gitstore.sizes import Sizes
+    from gitstore.storage.sizes import Sizes
 
     here = Model.identify(ctx.obj)
     for problem in here.invalid:

@@ -11,7 +11,7 @@ from gitstore.cli import output, surroundings
 
 if TYPE_CHECKING:
     from gitstore.run.cache import CacheUse
-    from gitstore.usage import Usage
+    from gitstore.storage.usage import Usage
 
 
 @click.command()
@@ -38,8 +38,8 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
       gitstore usage --packs
       gitstore usage --json
     """
-    from gitstore import usage
     from gitstore.models.model import Model
+    from gitstore.storage import usage
 
     repository = Model.identify(ctx.obj).repository
     found, cached = usage.measure(repository), surroundings.cache(ctx.obj).use(repository)
@@ -71,7 +71,7 @@ def _holders(found: Usage) -> None:
 
 
 def _models(found: Usage) -> None:
-    from gitstore.usage import ROOT
+    from gitstore.storage.usage import ROOT
 
     names = {ROOT: "(root model)", None: "(no model)"}
     output.table(

@@ -57,10 +57,11 @@ def command(
       gitstore verify --all --json
       gitstore verify v1 --require-signature
     """
-    from gitstore import repository_check, signatures, verify
+    from gitstore import signatures, verify
     from gitstore.git.repository import Repository
     from gitstore.models import reference
     from gitstore.run import cache_check
+    from gitstore.storage import check
 
     if references and everything:
         raise click.UsageError("give REF, or --all", ctx)
@@ -81,7 +82,7 @@ def command(
     with options.count_progress("verify objects", wanted=show_progress) as (expect, progress):
         report = verify.verify(repository, tags, progress, expect=expect)
     if everything:
-        others, notices = repository_check.check(repository)
+        others, notices = check.check(repository)
         others += cache_check.check(surroundings.cache(ctx.obj), repository)
     problems = [str(problem) for problem in report.problems] + others
     lacking = signatures.lacking(report.signatures) if required else {}

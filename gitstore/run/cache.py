@@ -31,10 +31,10 @@ from gitstore.disk.directories import remove_tree
 from gitstore.disk.permissions import seal
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.objects import orphans
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.run import manifest
+from gitstore.storage import leftovers
 
 DEFAULT_LIMIT = 20 * 2**30
 """Bytes that the cache may have, unless git's configuration says otherwise."""
@@ -91,7 +91,7 @@ class Entry(NamedTuple):
     def size(self) -> int:
         """Bytes of its files."""
         found = manifest.read(self.path / _MANIFEST)
-        return found.size if found is not None else orphans.size(self.path)
+        return found.size if found is not None else leftovers.size(self.path)
 
     def is_sound(self) -> bool:
         """Whether its files are as they were made, as far as stamps tell."""
@@ -149,7 +149,7 @@ class Cache:
     def sweep(self, *, dry_run: bool = False) -> list[Item]:
         """Remove what killed processes left half-made; with `dry_run`, only tell what that is."""
         paths = [path for key in self._keys() for path in directories.abandoned(key)]
-        items = [Item(path.name, orphans.size(path)) for path in paths]
+        items = [Item(path.name, leftovers.size(path)) for path in paths]
         if not dry_run:
             for path in paths:
                 directories.remove_abandoned(path)

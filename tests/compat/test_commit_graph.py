@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import gc, removal
+from gitstore import removal
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
+from gitstore.storage import gc
 from tests.support.commands import Fsck, Git
 from tests.support.models import take
 

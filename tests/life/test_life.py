@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from gitstore import settings as settings_file
-from gitstore import usage
 from gitstore.git.repository import Repository
+from gitstore.storage import usage
 from tests.life import checks
 from tests.life.contents import MESSAGES, MODELS, SNAPSHOTS
 from tests.life.machine import (

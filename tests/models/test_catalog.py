@@ -10,7 +10,7 @@ from gitstore.git.refs import Change, Listing, Refs
 from gitstore.models import catalog, snapshot, state
 from gitstore.models.lineage import Line, Lineage
 from gitstore.models.model import Model
-from gitstore.sizes import Sizes
+from gitstore.storage.sizes import Sizes
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import again, make, put, take

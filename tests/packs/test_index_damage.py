@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import gc
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
-from gitstore.objects import linking, prune
+from gitstore.objects import prune
 from gitstore.packs.format import INDEX_HEADER_SIZE
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Pack
+from gitstore.storage import gc, share_packs
 from tests.support.commands import fsck, git
 from tests.support.content import noise
 from tests.support.models import put, take
@@ -182,7 +182,7 @@ def test_nothing_damaged_is_brought(
     (pack,) = source.objects.own_packs
     needed = set(pack.index.oids()) - (set() if whole else {oid(A)})
     with pytest.raises(Corrupt):
-        linking.bring(repository, source, needed)
+        share_packs.bring(repository, source, needed)
     assert pack_names(repository.common / "objects") == []
 
 

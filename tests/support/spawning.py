@@ -191,7 +191,16 @@ def serve() -> None:
     from gitstore.cli.main import COMMANDS
 
     commands = (f"cli.commands.{module}" for module in COMMANDS.values())
-    for module in ("capture", "usage", "verify", "derive", "restore", "gc", "run.operations", *commands):
+    for module in (
+        "capture",
+        "storage.usage",
+        "verify",
+        "derive",
+        "restore",
+        "storage.gc",
+        "run.operations",
+        *commands,
+    ):
         __import__(f"gitstore.{module}")
     gc.collect()
     gc.freeze()  # so that what is loaded stays shared with all forks

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, repository_check
+from gitstore import derive
 from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.objects.ref_check import Findings
+from gitstore.storage import check as repository_check
+from gitstore.storage.ref_check import Findings
 from tests.support import scenes
 from tests.support.commands import Run, git
 from tests.support.models import take

@@ -8,12 +8,12 @@ from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.models import active_state
 from gitstore.models.model import CLAIM, is_derived
-from gitstore.objects import git_files, ref_check
-from gitstore.objects.again import while_refs_change
-from gitstore.objects.reachable import reachable
-from gitstore.objects.ref_check import Findings
 from gitstore.packs.pack import Pack
 from gitstore.progress import Progress
+from gitstore.storage import git_files, ref_check
+from gitstore.storage.again import while_refs_change
+from gitstore.storage.reachability import reachable
+from gitstore.storage.ref_check import Findings
 from gitstore.text import shown
 
 

@@ -12,18 +12,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitstore import bill
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.objects import prune
 from gitstore.objects import walk as graph
-from gitstore.objects.again import while_refs_change
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.walk import Node
 from gitstore.packs import format as pack_format
 from gitstore.packs import loose
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Pack
+from gitstore.storage import allocation
+from gitstore.storage.again import while_refs_change
 
 _KINDS = {"refs/tags/": "snapshot", "refs/states/": "state", "refs/heads/": "branch"}
 
@@ -127,7 +127,10 @@ def _measure(repository: Repository) -> Usage:
     nodes = graph.topological(objects, [oid for _, oid in refs], absent=absent)
     places = _Places(objects, nodes.keys())
     owners = _owners([ref for ref, _ in refs])
-    split, sizes = bill.split(nodes, [oid for _, oid in refs], places.size, owners), _logical(objects, nodes)
+    split, sizes = (
+        allocation.split(nodes, [oid for _, oid in refs], places.size, owners),
+        _logical(objects, nodes),
+    )
     holders = [
         Holder(_kind(objects, ref, oid), _name(ref), ref, owner, sizes[oid], *each)
         for (ref, oid), owner, each in zip(refs, owners, split.bills, strict=True)

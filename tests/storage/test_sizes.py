@@ -15,7 +15,7 @@ from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
-from gitstore.sizes import Sizes
+from gitstore.storage.sizes import Sizes
 from tests.support.models import noise, put, take
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
-from gitstore.objects.reachable import reachable
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
+from gitstore.storage.reachability import reachable
 from tests.support import scenes
 from tests.support.commands import git
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import gc, removal
+from gitstore import removal
 from gitstore.errors import Corrupt
-from gitstore.gc import Collected
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
+from gitstore.storage import gc
+from gitstore.storage.gc import Collected
 from tests.support import scenes
 from tests.support.commands import Git, Run, fsck
 from tests.support.models import make, noise, put, refs, take

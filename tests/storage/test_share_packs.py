@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import gc
 from gitstore.disk import locks
 from gitstore.errors import Corrupt, Locked
 from gitstore.git.refs import Change
@@ -18,10 +17,11 @@ from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects import linking, repack
-from gitstore.objects.linking import Brought
+from gitstore.objects import repack
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import GIT_MARK, KEEP_MARK
+from gitstore.storage import gc, share_packs
+from gitstore.storage.share_packs import Brought
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.failing import fails
@@ -67,7 +67,7 @@ def needed(base: Snapshot) -> set[str]:
 
 def bring(new: Repository, base: Snapshot) -> Brought:
     """Bring a snapshot, with a ref to it; nothing else has come, and git has nothing to say."""
-    done = linking.bring(new, base.repository, linking.closure(new, base.repository, base.oid))
+    done = share_packs.bring(new, base.repository, share_packs.closure(new, base.repository, base.oid))
     assert listed(new) == needed(base)
     new.refs.change([Change("refs/heads/main", None, base.commit), Change(base.ref, None, base.oid)], "test")
     return done
@@ -132,14 +132,14 @@ class TestWhatComes:
 
     def test_no_more_than_what_is_missing(self, base: Snapshot, new: Repository) -> None:
         bring(new, base)
-        wanted = linking.closure(new, base.repository, base.oid)
-        assert linking.bring(new, base.repository, wanted) == linking.NOTHING
+        wanted = share_packs.closure(new, base.repository, base.oid)
+        assert share_packs.bring(new, base.repository, wanted) == share_packs.NOTHING
 
     def test_replacements_and_grafts_of_the_source_have_no_say(
         self, base: Snapshot, new: Repository, git: Git, fsck: Fsck
     ) -> None:
         git("replace", "v1^{commit}", "v2^{commit}", cwd=base.repository.directory)
-        linking.bring(new, base.repository, linking.closure(new, base.repository, base.oid))
+        share_packs.bring(new, base.repository, share_packs.closure(new, base.repository, base.oid))
         assert str(base.state) in listed(new)
 
     def test_a_missing_object_is_told(self, base: Snapshot, new: Repository) -> None:
@@ -149,7 +149,7 @@ class TestWhatComes:
         packed.pack.path.unlink()
         packed.pack.index.path.unlink()
         with pytest.raises(Corrupt) as caught:
-            linking.closure(new, Repository(base.repository.common), base.oid)
+            share_packs.closure(new, Repository(base.repository.common), base.oid)
         assert caught.value.message.startswith(f"{base.repository.common} lacks something that is needed: ")
 
 
@@ -187,7 +187,7 @@ class TestWhileOthersWork:
     def test_git_repacks_the_source(
         self, base: Snapshot, new: Repository, git: Git, monkeypatch: pytest.MonkeyPatch, fsck: Fsck
     ) -> None:
-        wanted = linking.closure(new, base.repository, base.oid)
+        wanted = share_packs.closure(new, base.repository, base.oid)
         link, there = os.link, base.repository.directory
 
         def repacked(source: Path, target: Path) -> None:
@@ -198,7 +198,7 @@ class TestWhileOthersWork:
             link(source, target)
 
         monkeypatch.setattr(os, "link", repacked)
-        linking.bring(new, base.repository, wanted)
+        share_packs.bring(new, base.repository, wanted)
         assert {str(oid) for oid in wanted} <= listed(new)
 
     def test_gc_of_the_source_has_to_wait(self, base: Snapshot) -> None:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from gitstore.git.repository import Repository
-from gitstore.objects.again import while_refs_change
 from gitstore.objects.database import MissingObject
 from gitstore.packs.oid import Kind
+from gitstore.storage.again import while_refs_change
 from tests.support.commands import git
 
 

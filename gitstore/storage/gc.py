@@ -14,15 +14,16 @@ from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git import worktrees
 from gitstore.git.ref_record import Vanished
 from gitstore.git.repository import Repository
-from gitstore.objects import orphans, prune, tag
+from gitstore.objects import prune, tag
 from gitstore.objects import walk as graph
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.prune import Change, Dead, Plan
-from gitstore.objects.reachable import held, kept
 from gitstore.objects.tag import Tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Packed
 from gitstore.progress import Progress
+from gitstore.storage import leftovers as orphans
+from gitstore.storage.reachability import held, kept
 
 
 @dataclass(frozen=True)

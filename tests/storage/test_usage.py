@@ -9,13 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gitstore import derive, usage
+from gitstore import derive
 from gitstore.errors import Corrupt
 from gitstore.first_state import ABSENT, COPIED
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
-from gitstore.usage import Usage
+from gitstore.storage import usage
+from gitstore.storage.usage import Usage
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore import bill
 from gitstore.objects.walk import Node
 from gitstore.packs.oid import Kind, Oid
+from gitstore.storage import allocation
 
 
 def oid(number: int) -> Oid:
@@ -49,7 +49,7 @@ def test_every_bill_is_what_plain_sets_say(data: st.DataObject) -> None:
     alive = set().union(*reach)
     nodes = {each: node for each, node in nodes.items() if each in alive}
 
-    bills = bill.split(nodes, roots, sizes).bills
+    bills = allocation.split(nodes, roots, sizes).bills
 
     holders = {each: sum(each in found for found in reach) for each in alive}
     for found, has in zip(bills, reach, strict=True):
@@ -67,11 +67,11 @@ def test_the_first_ones_pay_what_does_not_divide() -> None:
         oid(1): Node(Kind.COMMIT, (oid(3),)),
         oid(3): Node(Kind.TREE, ()),
     }
-    bills = bill.split(nodes, [oid(2), oid(1), oid(1)], {oid(3): 11}).bills
+    bills = allocation.split(nodes, [oid(2), oid(1), oid(1)], {oid(3): 11}).bills
     assert [each.charged for each in bills] == [3, 4, 4]
     assert [each.exclusive for each in bills] == [0, 0, 0]
     assert [each.shared for each in bills] == [11, 11, 11]
 
 
 def test_nobody_holds_anything() -> None:
-    assert bill.split({}, [], {}).bills == []
+    assert allocation.split({}, [], {}).bills == []

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitstore import derive, export, gc, removal, usage, verify
+from gitstore import derive, export, removal, verify
 from gitstore.disk import directories
 from gitstore.errors import Corrupt, GitstoreError, Locked
-from gitstore.gc import Collected, Item
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects import orphans
+from gitstore.storage import gc, leftovers, usage
+from gitstore.storage.gc import Collected, Item
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, fsck
 from tests.support.commands import git as run_git
@@ -83,7 +83,7 @@ def collected(directory: Path) -> Collected:
 def _size(here: Repository) -> int:
     """Bytes of the repository, but for what gc notes of its refs."""
     record = here.private / "refs-seen"
-    return orphans.size(here.common) - (record.stat().st_size if record.exists() else 0)
+    return leftovers.size(here.common) - (record.stat().st_size if record.exists() else 0)
 
 
 def sound(directory: Path) -> None:
