@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitstore import code_capture, packages, recording, settings
+from gitstore import code_capture, recording, settings
 from gitstore.candidate import Check, Identity, candidate
+from gitstore.environments import lockfile
 from gitstore.errors import BadSettings, FileChanged, GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostSnapshot, PreSnapshot
@@ -233,7 +234,7 @@ def _warnings(name: str, weights: Oid, found: Settings, lock: bytes | None) -> I
             f"the state {name} has no files, so the snapshot holds no weights",
             "gitstore state list shows the states; gitstore snapshot --state NAME takes another",
         )
-    problem = packages.problem(packages.status(found.packages, lock))
+    problem = lockfile.problem(lockfile.status(found.packages, lock))
     if problem is not None and found.packages.requirements:
         yield problem
 

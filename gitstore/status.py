@@ -14,10 +14,11 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from gitstore import packages, settings, working_state
+from gitstore import settings, working_state
 from gitstore.bigfiles import stored
 from gitstore.diffing import change, code_diff, settings_diff
 from gitstore.diffing.settings_diff import SettingsDiff
+from gitstore.environments import lockfile
 from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP
 from gitstore.models import snapshot, state
@@ -66,7 +67,7 @@ class Status:
     code: tuple[FileChange, ...] | None = None
     files: tuple[FileChange, ...] | None = None
     uncommitted: tuple[FileChange, ...] | None = None
-    lock: packages.NotCurrent | None = None
+    lock: lockfile.NotCurrent | None = None
     problems: list[GitstoreError] = field(default_factory=list)
 
     @property
@@ -104,7 +105,7 @@ def of(model: Model, progress: Progress = lambda _: None) -> Status:
     with found._telling():
         wanted = model.settings.packages
         if wanted.requirements:
-            found.lock = packages.problem(packages.status(wanted, model.top_file(LOCK)))
+            found.lock = lockfile.problem(lockfile.status(wanted, model.top_file(LOCK)))
     if found.last is not None:
         _compare(found, found.last)
     return found

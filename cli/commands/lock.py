@@ -10,8 +10,8 @@ import click
 from gitstore.cli import options, output, surroundings
 
 if TYPE_CHECKING:
+    from gitstore.environments.resolve import Resolution
     from gitstore.models.model import Model
-    from gitstore.run.resolution import Resolution
 
 
 @click.command()
@@ -62,9 +62,9 @@ def command(
       gitstore lock --check
       uv pip install --require-hashes -r packages.lock
     """
+    from gitstore.environments import resolve
+    from gitstore.environments.uv import Permissions
     from gitstore.models.model import Model
-    from gitstore.run import resolution
-    from gitstore.run.uv import Permissions
 
     if check and (upgrade or upgraded):
         raise click.UsageError("--check changes nothing, so it cannot upgrade", ctx)
@@ -78,7 +78,7 @@ def command(
             builds=allow_builds,
             environment=surroundings.for_uv(),
         )
-        made = resolution.make(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
+        made = resolve.make(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
     if as_json:
         output.data_json(
             {
@@ -103,11 +103,11 @@ def _file(ctx: click.Context, config: Path) -> Path:
 
 def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:
     """Tell whether packages.lock is up to date, and exit with 1 if it is not."""
-    from gitstore import packages
+    from gitstore.environments import lockfile
     from gitstore.models.model import LOCK
 
-    found = packages.status(model.settings.packages, model.top_file(LOCK))
-    problem = packages.problem(found)
+    found = lockfile.status(model.settings.packages, model.top_file(LOCK))
+    problem = lockfile.problem(found)
     if as_json:
         output.data_json({"ok": problem is None, "status": found.value})
         ctx.exit(problem.exit_code if problem is not None else 0)

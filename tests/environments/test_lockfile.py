@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import examples, packages, settings
-from gitstore.packages import Status
-from gitstore.run.uv import cause
+from gitstore import examples, settings
+from gitstore.environments import lockfile
+from gitstore.environments.lockfile import Status
+from gitstore.environments.uv import cause
 from gitstore.settings import Packages
 
 WANTED = Packages(python="3.12", requirements=("alpha==1.0", "beta==2.0"))
@@ -17,12 +18,12 @@ alpha==1.0 ; sys_platform == 'linux' \\
 beta==2.0 \\
     --hash=sha256:11
 """
-LOCK = packages.render(WANTED, BODY)
+LOCK = lockfile.render(WANTED, BODY)
 
 
 def test_what_was_made_is_current() -> None:
-    assert packages.status(WANTED, LOCK) is Status.CURRENT
-    assert packages.problem(Status.CURRENT) is None
+    assert lockfile.status(WANTED, LOCK) is Status.CURRENT
+    assert lockfile.problem(Status.CURRENT) is None
 
 
 def test_it_says_what_made_it_and_of_what() -> None:
@@ -34,8 +35,8 @@ def test_it_says_what_made_it_and_of_what() -> None:
 
 
 def test_no_requirements_need_no_file() -> None:
-    assert packages.status(Packages(python="3.12"), None) is Status.CURRENT
-    assert packages.status(WANTED, None) is Status.MISSING
+    assert lockfile.status(Packages(python="3.12"), None) is Status.CURRENT
+    assert lockfile.status(WANTED, None) is Status.MISSING
 
 
 @pytest.mark.parametrize(
@@ -49,19 +50,19 @@ def test_no_requirements_need_no_file() -> None:
     ],
 )
 def test_other_settings_make_it_stale(wanted: Packages) -> None:
-    assert packages.status(wanted, LOCK) is Status.STALE
+    assert lockfile.status(wanted, LOCK) is Status.STALE
 
 
 def test_the_order_of_requirements_does_not() -> None:
     turned = Packages(python="3.12", requirements=WANTED.requirements[::-1])
-    assert packages.status(turned, LOCK) is Status.CURRENT
-    assert packages.render(turned, BODY) == LOCK
+    assert lockfile.status(turned, LOCK) is Status.CURRENT
+    assert lockfile.render(turned, BODY) == LOCK
 
 
 def test_naming_the_python_that_is_taken_anyway_changes_nothing() -> None:
     silent = Packages(requirements=("alpha==1.0",))
-    named = Packages(python=packages.OLDEST_PYTHON, requirements=("alpha==1.0",))
-    assert packages.status(named, packages.render(silent, BODY)) is Status.CURRENT
+    named = Packages(python=lockfile.OLDEST_PYTHON, requirements=("alpha==1.0",))
+    assert lockfile.status(named, lockfile.render(silent, BODY)) is Status.CURRENT
 
 
 @pytest.mark.parametrize(
@@ -75,20 +76,20 @@ def test_naming_the_python_that_is_taken_anyway_changes_nothing() -> None:
     ],
 )
 def test_an_edit_is_noticed(edited: bytes) -> None:
-    assert packages.status(WANTED, edited) is Status.EDITED
+    assert lockfile.status(WANTED, edited) is Status.EDITED
 
 
 def test_edits_and_other_settings_count_as_edits() -> None:
-    assert packages.status(Packages(), LOCK + b"gamma==1\n") is Status.EDITED
+    assert lockfile.status(Packages(), LOCK + b"gamma==1\n") is Status.EDITED
 
 
 @pytest.mark.parametrize("other", [b"", b"alpha==1.0\n", b"\xff\xfe"])
 def test_what_others_made_is_foreign(other: bytes) -> None:
-    assert packages.status(WANTED, other) is Status.FOREIGN
+    assert lockfile.status(WANTED, other) is Status.FOREIGN
 
 
 def test_pins_are_what_is_not_a_comment_or_a_hash() -> None:
-    assert packages.pins(LOCK) == ["alpha==1.0 ; sys_platform == 'linux'", "beta==2.0"]
+    assert lockfile.pins(LOCK) == ["alpha==1.0 ; sys_platform == 'linux'", "beta==2.0"]
 
 
 CAUSES: list[tuple[str, str]] = [
@@ -134,4 +135,4 @@ def test_the_examples_have_what_they_need(example: str) -> None:
     lock = directory / "packages.lock"
     wanted = settings.load(directory / "settings.yaml").packages
     content = lock.read_bytes() if lock.exists() else None
-    assert packages.status(wanted, content) is Status.CURRENT
+    assert lockfile.status(wanted, content) is Status.CURRENT

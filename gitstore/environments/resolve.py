@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import packages
 from gitstore.disk import locks
 from gitstore.disk.atomic import replace_file
+from gitstore.environments import lockfile, uv
+from gitstore.environments.lockfile import Status
+from gitstore.environments.uv import Permissions
 from gitstore.errors import GitstoreError
 from gitstore.models.model import LOCK, Model
-from gitstore.packages import Status
-from gitstore.run import uv
-from gitstore.run.uv import Permissions
 
 _CONFIG = "uv.toml"
 _SCRATCH = f".{LOCK}.tmp"
@@ -55,7 +54,7 @@ def make(
             "make and commit it in a clone; gitstore lock --check works here",
         )
     wanted, before = model.settings.packages, model.top_file(LOCK)
-    found = packages.status(wanted, before)
+    found = lockfile.status(wanted, before)
     if found is Status.FOREIGN:
         raise GitstoreError(
             f"{model.directory / LOCK} was not made by gitstore, and would be overwritten", "move it away"
@@ -64,13 +63,13 @@ def make(
     if upgrade or upgraded or found is not Status.CURRENT:
         # What was edited may hold anything, a conflict of a merge or a forged hash: nothing of it counts.
         kept = b"" if upgrade or before is None or found is Status.EDITED else before
-        after = packages.render(wanted, _resolve(model, kept, upgraded, permissions or Permissions()))
+        after = lockfile.render(wanted, _resolve(model, kept, upgraded, permissions or Permissions()))
     if after is not None and after != before:
         _replace(model, before, after)
-    old, new = (packages.pins(content or b"") for content in (before, after))
+    old, new = (lockfile.pins(content or b"") for content in (before, after))
     return Resolution(
         path=model.directory / LOCK,
-        python=packages.python(wanted),
+        python=lockfile.python(wanted),
         pins=tuple(new),
         added=tuple(pin for pin in new if pin not in old),
         removed=tuple(pin for pin in old if pin not in new),
@@ -82,7 +81,7 @@ def _resolve(model: Model, kept: bytes, upgraded: Sequence[str], permissions: Pe
     wanted = model.settings.packages
     try:
         found = uv.resolve(
-            wanted.requirements, packages.python(wanted),
+            wanted.requirements, lockfile.python(wanted),
             preferred=kept, upgraded=upgraded, permissions=permissions,
         )  # fmt: skip
     except uv.Unresolved as error:
@@ -90,7 +89,7 @@ def _resolve(model: Model, kept: bytes, upgraded: Sequence[str], permissions: Pe
         if permissions.config is None and own.is_file():
             error.hint = f"{own} was not used; if you trust it, gitstore lock --config {_CONFIG} uses it"
         raise
-    needed = {_normal(pin.partition("==")[0]) for pin in packages.pins(found.encode())}
+    needed = {_normal(pin.partition("==")[0]) for pin in lockfile.pins(found.encode())}
     for name in upgraded:
         if _normal(name) not in needed:
             raise GitstoreError(f"there is no package {name} to upgrade: nothing in settings.yaml needs it")
