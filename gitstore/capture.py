@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitstore import code_capture, recording, settings
-from gitstore.candidate import Check, Identity, candidate
+from gitstore import recording, settings
 from gitstore.environments import lockfile
 from gitstore.errors import BadSettings, FileChanged, GitstoreError
 from gitstore.events import dispatch
@@ -27,6 +26,8 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.settings import Settings
+from gitstore.workingcopy import capture_code
+from gitstore.workingcopy.candidate import Check, Identity, candidate
 
 _NO_FILES = Oid.of(Kind.TREE, b"")
 
@@ -137,9 +138,9 @@ def _read(model: Model, request: _Request, writer: ObjectWriter) -> _Pieces:
     head, name = model.head, request.of_state or state.active(model)
     content, found = _settings(model)
     top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
-    code = code_capture.add(model, found, writer)
+    code = capture_code.add(model, found, writer)
     weights = state.add(model, name, writer, request.progress, allow_pointers=request.allow_pointers)
-    code_capture.check_unchanged(code)
+    capture_code.check_unchanged(code)
     for key, value in top.items():
         if model.top_file(key) != value:
             raise FileChanged(model.directory / key)

@@ -13,13 +13,13 @@ from pathlib import PurePosixPath
 import msgspec
 
 from gitstore import settings
-from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
 from gitstore.models.model import SETTINGS, Model
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
-from gitstore.working_code import make_writable
+from gitstore.workingcopy.branch import Branch
+from gitstore.workingcopy.code import make_writable
 
 
 @dataclass(frozen=True)

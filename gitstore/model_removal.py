@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import working_state
 from gitstore.afterwards import only_warn
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
@@ -24,7 +23,6 @@ from gitstore.git.process import GitFailed
 from gitstore.git.refs import Change, Listing
 from gitstore.git.repository import Repository
 from gitstore.git.worktrees import Administration
-from gitstore.holdings import Holdings, WouldLose
 from gitstore.models import active_state, dependents, snapshot, state
 from gitstore.models.dependents import Dependents
 from gitstore.models.model import STATES, Model, check_name, is_derived
@@ -34,6 +32,8 @@ from gitstore.progress import Progress
 from gitstore.removal import Depended, intention
 from gitstore.storage import usage
 from gitstore.storage.reachability import held
+from gitstore.workingcopy import state as working_state
+from gitstore.workingcopy.unsaved import Holdings, WouldLose
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from gitstore.afterwards import only_warn
 from gitstore.base_repository import Reached
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
-from gitstore.branch import Branch
 from gitstore.compatibility import Misfit
 from gitstore.diffing.settings_diff import KeyChange
 from gitstore.disk import locks
@@ -36,7 +35,8 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
 from gitstore.settings_merge import Conflict, Merged
 from gitstore.storage.share_packs import NOTHING, Brought
-from gitstore.working_code import in_the_way
+from gitstore.workingcopy.branch import Branch
+from gitstore.workingcopy.code import in_the_way
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,11 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from gitstore import settings, working_state
+from gitstore import settings
 from gitstore.bigfiles import scan
 from gitstore.disk import directories
 from gitstore.disk.exchange import replace_if
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.holdings import Holdings, WouldLose
 from gitstore.models import state
 from gitstore.models.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
 from gitstore.models.snapshot import Snapshot
@@ -29,7 +28,9 @@ from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import BasedOn
-from gitstore.working_code import CodeChange
+from gitstore.workingcopy import state as working_state
+from gitstore.workingcopy.code import CodeChange
+from gitstore.workingcopy.unsaved import Holdings, WouldLose
 
 _SCRATCH = "gitstore-restore"
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import working_state
 from gitstore.bigfiles import copy as copying
 from gitstore.bigfiles import lfs, scan
 from gitstore.bigfiles.scan import Listing
@@ -17,6 +16,7 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.state import Saved
 from gitstore.progress import Progress
+from gitstore.workingcopy import state as working_state
 
 
 @dataclass(frozen=True)

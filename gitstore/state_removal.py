@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import working_state
 from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.disk.exchange import absence
@@ -15,13 +14,14 @@ from gitstore.errors import FileChanged, GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostState
 from gitstore.git.refs import Change
-from gitstore.holdings import Holdings, WouldLose
 from gitstore.models import active_state, state
 from gitstore.models.model import STATES, Model, check_name
 from gitstore.progress import Progress
 from gitstore.storage import usage
 from gitstore.storage.reachability import held
-from gitstore.working_state import WorkingState
+from gitstore.workingcopy import state as working_state
+from gitstore.workingcopy.state import WorkingState
+from gitstore.workingcopy.unsaved import Holdings, WouldLose
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ before the directory: of a state that is only on disk, that is what a repeat fin
 
 from __future__ import annotations
 
-from gitstore import working_state
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
@@ -16,6 +15,7 @@ from gitstore.events.events import PostState
 from gitstore.git.refs import Change
 from gitstore.models import active_state, state
 from gitstore.models.model import Model, check_name
+from gitstore.workingcopy import state as working_state
 
 
 def rename(model: Model, old: str, new: str) -> None:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from gitstore import settings, working_state
+from gitstore import settings
 from gitstore.bigfiles import stored
 from gitstore.diffing import change, code_diff, settings_diff
 from gitstore.diffing.settings_diff import SettingsDiff
@@ -27,6 +27,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.staging.stage import copied_index
+from gitstore.workingcopy import state as working_state
 
 _KINDS = {"?": "added", "A": "added", "D": "removed"}
 

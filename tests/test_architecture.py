@@ -41,6 +41,7 @@ LAYERS = [
         "models",
         "environments",
         "storage",
+        "workingcopy",
         "diffing",
         "hooking",
     ),

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, detach, rebase, settings, verify
-from gitstore.branch import Branch
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.run import operations
+from gitstore.workingcopy.branch import Branch
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.failing import fails

@@ -11,10 +11,10 @@ import pytest
 from gitstore import derive, model_removal
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.refs import Refs
-from gitstore.holdings import WouldLose
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.removal import Depended
+from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed
 from tests.support.models import picture, put, refs, take

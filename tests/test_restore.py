@@ -10,10 +10,10 @@ import pytest
 
 from gitstore import state_removal
 from gitstore.errors import GitstoreError
-from gitstore.holdings import WouldLose
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.restore import Part, Restored
+from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.failing import fails

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from gitstore import working_state
 from gitstore.errors import FileChanged
-from gitstore.holdings import WouldLose
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.restore import Part
-from gitstore.working_code import CodeChange
+from gitstore.workingcopy import state as working_state
+from gitstore.workingcopy.code import CodeChange
+from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.failing import fails

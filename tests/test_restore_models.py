@@ -9,10 +9,10 @@ import pytest
 from gitstore import capture, derive, detach
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
-from gitstore.holdings import WouldLose
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.restore import Part
+from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring, scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails

@@ -10,12 +10,12 @@ import pytest
 
 from gitstore.errors import GitstoreError
 from gitstore.git.refs import Refs
-from gitstore.holdings import WouldLose
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState
 from gitstore.state_removal import Removed, remove
 from gitstore.storage import usage
+from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run, parsed, said
 from tests.support.failing import fails

@@ -12,7 +12,6 @@ import pytest
 
 from gitstore import base_repository, capture, detach, rebase, state_import, state_removal
 from gitstore.bigfiles.parts import LARGE
-from gitstore.branch import Branch
 from gitstore.disk import exchange as replacement
 from gitstore.disk import locks
 from gitstore.errors import FileChanged, GitstoreError, Locked
@@ -20,6 +19,7 @@ from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.state import StateExists
 from gitstore.restore import Part, restore
+from gitstore.workingcopy.branch import Branch
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import again, edit, make, noise, put, refs, take

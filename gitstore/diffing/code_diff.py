@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from gitstore import code_capture
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.diffing import change
@@ -28,6 +27,7 @@ from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.staging import stage
 from gitstore.units import format_size
+from gitstore.workingcopy import capture_code
 
 _KINDS = {"A": "added", "D": "removed"}
 
@@ -81,7 +81,7 @@ def changed_files(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:
     if after.repository.is_bare:
         yield from ((each.path, each.kind) for each in compare(before, after).files)
         return
-    check_size = partial(code_capture.check_size, after.settings)
+    check_size = partial(capture_code.check_size, after.settings)
     lock = after.top_file(LOCK)
     old = _named(stored.file_entries(before.repository.objects, before.code), before.lock)
     new = _named(
@@ -154,7 +154,7 @@ def _code(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid | No
     """The tree of a model's code as it is on disk, or committed in a bare repository; `None` without any."""
     if model.repository.is_bare:
         return model.committed_code(model.code, partial(_write_tree, model.repository, variables))
-    check_size = partial(code_capture.check_size, model.settings)
+    check_size = partial(capture_code.check_size, model.settings)
     return stage.code_tree(model.repository, model.code, objects, check_size=check_size)
 
 

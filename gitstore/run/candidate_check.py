@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.candidate import Candidate
 from gitstore.errors import OperationFailed
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
 from gitstore.run.inputs import read_inputs
+from gitstore.workingcopy.candidate import Candidate
 
 _HINT = (
     "no snapshot was taken; it would have neither files outside the code directory nor those that git ignores"

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from gitstore.disk import mapped_writes
-from gitstore.holdings import WouldLose
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.restore import Part, restore
+from gitstore.workingcopy.unsaved import WouldLose
 from tests.support.models import make, put, take
 
 SHARED_MEMORY = Path("/dev/shm")

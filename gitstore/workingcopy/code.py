@@ -14,12 +14,12 @@ from gitstore.disk.exchange import replace_if
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.git.checkout import check_out, content_id
-from gitstore.holdings import Holdings
 from gitstore.layout import TOP
 from gitstore.models.model import SETTINGS, Model
 from gitstore.packs.oid import Oid
 from gitstore.staging import stage
 from gitstore.staging.working_files import is_beside
+from gitstore.workingcopy.unsaved import Holdings
 
 Files = dict[PurePosixPath, FileEntry]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import code_capture, settings, working_state
+from gitstore import settings
 from gitstore.bigfiles import extract
 from gitstore.bigfiles.stored import FileEntry, StoredFile
 from gitstore.git.repository import Repository
@@ -21,6 +21,8 @@ from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Oid
 from gitstore.settings import Settings
 from gitstore.staging import stage
+from gitstore.workingcopy import capture_code
+from gitstore.workingcopy import state as working_state
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def candidate(model: Model, name: str) -> Iterator[Candidate]:
     repository = model.repository
     with repository.writing(), stage.quarantine(repository) as (objects, _):
         with ObjectWriter(repository.objects, objects / "pack") as writer:
-            staged = code_capture.add(model, found, writer)
+            staged = capture_code.add(model, found, writer)
             writer.finish()
         code = objects.with_name("code")
         _write_out(repository, ObjectDatabase(objects), staged.files, code)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gitstore import derive, state_removal
-from gitstore.holdings import WouldLose
 from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.workingcopy.unsaved import WouldLose
 from tests.support.models import put, take
 
 

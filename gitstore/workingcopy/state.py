@@ -13,12 +13,12 @@ from gitstore.bigfiles import scan
 from gitstore.bigfiles.scan import Listing
 from gitstore.disk.exchange import Replacement, mend, replacement
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.holdings import Holdings
 from gitstore.models import state
 from gitstore.models.model import STATES, Model
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
+from gitstore.workingcopy.unsaved import Holdings
 
 
 @dataclass(frozen=True)
