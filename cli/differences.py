@@ -12,12 +12,12 @@ from gitstore.cli import output, terminal
 from gitstore.text import harmless, quoted
 
 if TYPE_CHECKING:
-    from gitstore.diffing.code_diff import CodeDiff
-    from gitstore.diffing.diff import Diff
-    from gitstore.diffing.safetensors import Tensor
-    from gitstore.diffing.settings_diff import KeyChange, SettingsDiff
-    from gitstore.diffing.state_diff import FileChange, StateDiff
-    from gitstore.diffing.tensor_diff import TensorChange, TensorDiff
+    from gitstore.diff.code import CodeDiff
+    from gitstore.diff.diff import Diff
+    from gitstore.diff.safetensors import Tensor
+    from gitstore.diff.settings import KeyChange, SettingsDiff
+    from gitstore.diff.state import FileChange, StateDiff
+    from gitstore.diff.tensors import TensorChange, TensorDiff
     from gitstore.models.model import Model
     from gitstore.models.snapshot import Snapshot
 

@@ -19,7 +19,7 @@ from gitstore.base_repository import Reached
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.compatibility import Misfit
-from gitstore.diffing.settings_diff import KeyChange
+from gitstore.diff.settings import KeyChange
 from gitstore.disk import locks
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gitstore import settings
-from gitstore.diffing import settings_diff
-from gitstore.diffing.settings_diff import KeyChange
+from gitstore.diff import settings as settings_diff
+from gitstore.diff.settings import KeyChange
 from gitstore.settings.document import read
 from gitstore.settings.nodes import data
 

@@ -42,7 +42,6 @@ LAYERS = [
         "environments",
         "storage",
         "workingcopy",
-        "diffing",
         "hooking",
     ),
     ("run",),

@@ -11,7 +11,7 @@ import pytest
 
 from gitstore import export, verify
 from gitstore.bigfiles import parts, stored
-from gitstore.diffing import diff
+from gitstore.diff import diff
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot

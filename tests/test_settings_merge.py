@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitstore import settings, settings_merge
-from gitstore.diffing.settings_diff import KeyChange
+from gitstore.diff.settings import KeyChange
 from gitstore.settings_merge import Conflict
 
 OLD = b"""\

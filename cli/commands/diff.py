@@ -41,7 +41,7 @@ def command(
       gitstore diff digits@v1 even@v1
       gitstore diff ../other@v3 v2 --json
     """
-    from gitstore.diffing import diff
+    from gitstore.diff import diff
     from gitstore.models import reference
     from gitstore.models.model import Model
 

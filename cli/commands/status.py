@@ -10,9 +10,9 @@ import click
 from gitstore.cli import options, output
 
 if TYPE_CHECKING:
+    from gitstore.diff.status import FileChange, Status
     from gitstore.models.snapshot import Snapshot
     from gitstore.settings import BasedOn
-    from gitstore.status import FileChange, Status
 
 _SHOWN = 3
 
@@ -42,7 +42,7 @@ def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) ->
       gitstore status
       gitstore status --json
     """
-    from gitstore import status
+    from gitstore.diff import status
     from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)

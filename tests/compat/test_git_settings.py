@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, detach, reference_form, restore, status
-from gitstore.diffing import diff
+from gitstore import capture, derive, detach, reference_form, restore
+from gitstore.diff import diff, status
 from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.reference import Elsewhere

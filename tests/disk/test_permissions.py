@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, status
+from gitstore import capture, derive
+from gitstore.diff import status
 from gitstore.disk.permissions import make_directory, share
 from gitstore.models.model import Model
 from tests.support import models

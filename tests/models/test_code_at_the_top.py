@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, detach, rebase, restore, status, verify
-from gitstore.diffing import diff
+from gitstore import capture, derive, detach, rebase, restore, verify
+from gitstore.diff import diff, status
 from gitstore.errors import GitstoreError
 from gitstore.models import init, state
 from gitstore.models.model import Model

@@ -16,8 +16,10 @@ from typing import NamedTuple
 
 from gitstore import settings
 from gitstore.bigfiles import stored
-from gitstore.diffing import change, code_diff, settings_diff
-from gitstore.diffing.settings_diff import SettingsDiff
+from gitstore.diff import code as code_diff
+from gitstore.diff import kinds as change
+from gitstore.diff import settings as settings_diff
+from gitstore.diff.settings import SettingsDiff
 from gitstore.environments import lockfile
 from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP

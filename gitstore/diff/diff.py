@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitstore.diffing import code_diff, settings_diff, state_diff
-from gitstore.diffing.code_diff import CodeDiff
-from gitstore.diffing.settings_diff import SettingsDiff
-from gitstore.diffing.state_diff import StateDiff, Work
+from gitstore.diff import code as code_diff
+from gitstore.diff import settings as settings_diff
+from gitstore.diff import state as state_diff
+from gitstore.diff.code import CodeDiff
+from gitstore.diff.settings import SettingsDiff
+from gitstore.diff.state import StateDiff, Work
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import status
+from gitstore.diff import status
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot

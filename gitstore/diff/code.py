@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
-from gitstore.diffing import change
+from gitstore.diff import kinds as change
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.models.model import CODE, LOCK, Model

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.diffing import safetensors as safetensors_format
-from gitstore.diffing.safetensors import MAX_HEADER, Header, Tensor, read_header
+from gitstore.diff import safetensors as safetensors_format
+from gitstore.diff.safetensors import MAX_HEADER, Header, Tensor, read_header
 from tests.support.tensors import Values, safetensors, with_header
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitstore.diffing import change
+from gitstore.diff import kinds
 from gitstore.settings import Settings
 from gitstore.settings.rendering import literals
 
@@ -25,7 +25,7 @@ class KeyChange:
     @property
     def kind(self) -> str:
         """`added`, `removed` or `changed`."""
-        return change.kind(self.before, self.after)
+        return kinds.kind(self.before, self.after)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gitstore.diffing import code_diff
+from gitstore.diff import code as code_diff
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.packs import limits

@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gitstore.bigfiles import parts
-from gitstore.diffing import diff
-from gitstore.diffing.diff import Diff
-from gitstore.diffing.settings_diff import KeyChange
-from gitstore.diffing.state_diff import FileChange
-from gitstore.diffing.tensor_diff import TensorDiff
+from gitstore.diff import diff
+from gitstore.diff.diff import Diff
+from gitstore.diff.settings import KeyChange
+from gitstore.diff.state import FileChange
+from gitstore.diff.tensors import TensorDiff
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot

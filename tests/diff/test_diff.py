@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from gitstore import settings
-from gitstore.diffing import diff, settings_diff
-from gitstore.diffing.code_diff import CodeChange
-from gitstore.diffing.settings_diff import KeyChange
+from gitstore.diff import diff
+from gitstore.diff import settings as settings_diff
+from gitstore.diff.code import CodeChange
+from gitstore.diff.settings import KeyChange
 from gitstore.errors import BadSettings
 from gitstore.models import init, state
 from gitstore.models.model import Model

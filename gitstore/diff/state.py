@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, same_bytes
-from gitstore.diffing import change, tensor_diff
-from gitstore.diffing.safetensors import SUFFIX
-from gitstore.diffing.tensor_diff import TensorDiff
+from gitstore.diff import kinds
+from gitstore.diff import tensors as tensor_diff
+from gitstore.diff.safetensors import SUFFIX
+from gitstore.diff.tensors import TensorDiff
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -95,7 +96,7 @@ class FileChange:
     @property
     def kind(self) -> str:
         """`added`, `removed` or `changed`."""
-        return change.kind(self.before, self.after)
+        return kinds.kind(self.before, self.after)
 
 
 @dataclass(frozen=True)

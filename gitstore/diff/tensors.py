@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gitstore.bigfiles.ranges import Content, same_bytes
-from gitstore.diffing import change
-from gitstore.diffing.safetensors import Header, Tensor, read_header
-from gitstore.diffing.settings_diff import KeyChange, changes
+from gitstore.diff import kinds
+from gitstore.diff.safetensors import Header, Tensor, read_header
+from gitstore.diff.settings import KeyChange, changes
 from gitstore.progress import Progress
 
 
@@ -23,7 +23,7 @@ class TensorChange:
     def kind(self) -> str:
         """`added`, `removed`, or the first of `dtype`, `shape` and `values` that differs."""
         if self.before is None or self.after is None:
-            return change.kind(self.before, self.after)
+            return kinds.kind(self.before, self.after)
         if self.before.dtype != self.after.dtype:
             return "dtype"
         return "shape" if self.before.shape != self.after.shape else "values"
