@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gitstore import state_import
 from gitstore.bigfiles import lfs
 from gitstore.bigfiles.scan import Listing
 from gitstore.git.repository import Repository
@@ -22,6 +21,7 @@ from gitstore.objects import commit
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
+from gitstore.states import import_files
 
 Content = Oid | Listing | None
 """A tree that the base's repository has, files to store, or nothing."""
@@ -61,7 +61,7 @@ class Imported:
 
     @contextmanager
     def ready(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - others need it
-        found = state_import.listing(self.paths)
+        found = import_files.listing(self.paths)
         lfs.check(found, "gitstore state import --force takes it as it is")
         self.expect(found.size)
         yield found

@@ -42,6 +42,7 @@ LAYERS = [
         "environments",
         "storage",
         "workingcopy",
+        "states",
         "hooking",
     ),
     ("run",),

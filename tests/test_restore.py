@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import state_removal
 from gitstore.errors import GitstoreError
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.restore import Part, Restored
+from gitstore.states import remove
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
@@ -244,7 +244,7 @@ class TestTheState:
         put(model, "tuned", {"weights": b"tuned"})
         state.save(model, "tuned")
         state.use(model, "tuned")
-        state_removal.remove(model, ["initial"], force=True)
+        remove.remove(model, ["initial"], force=True)
         assert bring_back(two, "v1").active == "initial"
         assert take(Model.open(two), "v3").state == reference.resolve("v1", two).state
         fsck(two)

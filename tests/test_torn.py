@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import base_repository, capture, detach, rebase, state_import, state_removal
+from gitstore import base_repository, capture, detach, rebase
 from gitstore.bigfiles.parts import LARGE
 from gitstore.disk import exchange as replacement
 from gitstore.disk import locks
@@ -19,6 +19,7 @@ from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.state import StateExists
 from gitstore.restore import Part, restore
+from gitstore.states import import_files, remove
 from gitstore.workingcopy.branch import Branch
 from tests.support import scenes
 from tests.support.commands import Git
@@ -269,7 +270,7 @@ def test_files_that_appear_while_others_are_imported_stay(model: Model, source: 
         put(model, "run", {"mine": b"mine"})
 
     with pytest.raises(StateExists):
-        state_import.import_files(model, "run", [source], progress=during(appear, at=1))
+        import_files.import_files(model, "run", [source], progress=during(appear, at=1))
     assert os.listdir(model.states / "run") == ["mine"]
     assert sorted(os.listdir(model.states)) == ["initial", "run"]
 
@@ -283,7 +284,7 @@ def test_a_state_that_is_saved_while_files_are_imported_stays(model: Model, sour
         git("update-ref", "refs/states/run", commit, cwd=here)
 
     with pytest.raises(StateExists):
-        state_import.import_files(model, "run", [source], progress=during(save, at=1))
+        import_files.import_files(model, "run", [source], progress=during(save, at=1))
     assert state.saved_tree(model, "run") == tree
 
 
@@ -338,9 +339,9 @@ def test_files_that_change_before_a_state_is_removed_stay(
 ) -> None:
     path = put(model, "run", {"weights": b"saved"})
     state.save(model, "run")
-    after(monkeypatch, state_removal, "held", lambda: put(model, "run", {"weights": b"new"}))
+    after(monkeypatch, remove, "held", lambda: put(model, "run", {"weights": b"new"}))
     with pytest.raises(FileChanged) as caught:
-        state_removal.remove(model, ["run"])
+        remove.remove(model, ["run"])
     assert caught.value.path == path / "weights"
     assert (path / "weights").read_bytes() == b"new"
     assert state.saved_tree(model, "run") is not None

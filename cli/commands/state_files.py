@@ -49,9 +49,9 @@ def import_(
       gitstore state import ../run-7/checkpoint --name run-7 --use
       gitstore state import weights.bin tokenizer.json --name chat --no-save
     """
-    from gitstore import state_import
     from gitstore.models import state
     from gitstore.models.model import Model
+    from gitstore.states import import_files
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
@@ -62,7 +62,7 @@ def import_(
         return sum(map(options.size_on_disk, sources)) * (2 if save else 1)
 
     with options.byte_progress(f"import {name}", total, wanted=show_progress) as progress:
-        done = state_import.import_files(
+        done = import_files.import_files(
             model, name, sources, force=force, save=save, use=use, progress=progress
         )
     active = state.active(model)
@@ -136,8 +136,8 @@ def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
     Example:
       gitstore state rename trained-3 best
     """
-    from gitstore import state_renaming
     from gitstore.models.model import Model
+    from gitstore.states import rename as state_renaming
 
     state_renaming.rename(Model.open(ctx.obj), old, new)
     if as_json:
@@ -159,14 +159,14 @@ def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | No
     Example:
       gitstore state drop trained-1
     """
-    from gitstore import state_removal
     from gitstore.models.model import Model
+    from gitstore.states import remove
 
     model = Model.open(ctx.obj)
     with options.byte_progress(
         f"check {name}", options.on_disk(model, name), wanted=show_progress
     ) as progress:
-        state_removal.drop(model, name, force=force, progress=progress)
+        remove.drop(model, name, force=force, progress=progress)
     if as_json:
         output.data_json({"name": name})
         return
@@ -192,14 +192,14 @@ def rm(
       gitstore state rm trained-1 trained-2
       gitstore state rm spoilt --force
     """
-    from gitstore import state_removal
     from gitstore.models.model import Model
+    from gitstore.states import remove
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
     total, label = options.on_disk(model, *names), f"check {', '.join(names)}"
     with options.byte_progress(label, total, wanted=show_progress) as progress:
-        done = state_removal.remove(model, names, force=force, progress=progress)
+        done = remove.remove(model, names, force=force, progress=progress)
     if as_json:
         output.data_json(
             {"names": list(done.names), "exclusive_bytes": done.exclusive, "active": done.active}

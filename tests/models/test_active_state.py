@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, model_removal, state_removal
+from gitstore import derive, model_removal
 from gitstore.errors import Corrupt, Locked
 from gitstore.first_state import COPIED
 from gitstore.git import local_config
 from gitstore.models import active_state, reference, state
 from gitstore.models.model import Model
+from gitstore.states import remove
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails
@@ -68,7 +69,7 @@ def test_no_fetch_moves_it(chosen: Model, tmp_path: Path, git: Git, run: Run, *,
     assert "refs/states/HEAD" in refs(here.directory)
     assert (active(here), state.names(here)) == ("mine", ["initial", "mine", "other"])
     assert "HEAD" not in run("state", "list", cwd=here.directory).stdout
-    state_removal.remove(Model.open(here.directory), ["mine"], force=True)
+    remove.remove(Model.open(here.directory), ["mine"], force=True)
     assert active(here) == "initial"
 
 
@@ -81,7 +82,7 @@ def test_of_a_derived_model_with_any_name(tmp_path: Path) -> None:
         state.use(made, name)
         assert (active(made), active(model)) == (name, "initial")
         assert active_state.chosen(model.repository, f"{name.lower()}x/") is None
-        state_removal.remove(made, [name], force=True)
+        remove.remove(made, [name], force=True)
         assert active(made) == "initial"
 
 
@@ -152,7 +153,7 @@ def test_a_lock_that_was_left_is_named(chosen: Model, monkeypatch: pytest.Monkey
     with fails(named, Locked, hint=f"if none is running, a crash left the lock: remove {lock}"):
         state.use(chosen, "initial")
     with fails(named, Locked):
-        state_removal.remove(Model.open(chosen.directory), ["other"], force=True)
+        remove.remove(Model.open(chosen.directory), ["other"], force=True)
     assert (active(chosen), state.names(chosen)) == ("other", ["initial", "other"])
     lock.unlink()
     state.use(chosen, "initial")
@@ -169,7 +170,7 @@ def test_a_removal_that_fails_leaves_the_choice(chosen: Model) -> None:
     lock = chosen.repository.common / "refs" / "states" / "other.lock"
     lock.touch()
     with pytest.raises(Locked):
-        state_removal.remove(chosen, ["other"], force=True)
+        remove.remove(chosen, ["other"], force=True)
     lock.unlink()
     assert (active(chosen), state.names(chosen)) == ("other", ["initial", "other"])
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, state_removal
+from gitstore import derive
 from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states import remove
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support.models import put, take
 
@@ -19,5 +20,5 @@ def test_a_derived_models_state_holds_nothing_of_the_root_models(model: Model, t
     state.save(dogs, "initial")
     put(model, "b", {"weights": b"the same"})
     with pytest.raises(WouldLose):
-        state_removal.remove(model, ["b"])
+        remove.remove(model, ["b"])
     assert (model.directory / "states" / "b" / "weights").read_bytes() == b"the same"

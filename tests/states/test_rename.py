@@ -18,7 +18,7 @@ from gitstore.git.repository import Repository
 from gitstore.models import active_state, state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState, StateExists
-from gitstore.state_renaming import rename
+from gitstore.states.rename import rename
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, said
 from tests.support.failing import fails

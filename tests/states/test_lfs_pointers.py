@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, state_import
+from gitstore import capture
 from gitstore.errors import GitstoreError
 from gitstore.first_state import Imported
 from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states import import_files
 from tests.support.commands import Run
 from tests.support.models import put, take
 
@@ -35,13 +36,13 @@ def test_a_state_from_elsewhere(model: Model, tmp_path: Path) -> None:
     for name in ("a.bin", "b.bin"):
         (source / name).write_bytes(POINTER)
     with pytest.raises(GitstoreError) as caught:
-        state_import.import_files(model, "bert", [source])
+        import_files.import_files(model, "bert", [source])
     assert caught.value.message == f"{source}/a.bin and 1 more are Git LFS pointers, not the files themselves"
     assert not (model.states / "bert").exists()
     base = take(model, "v1")
     with pytest.raises(GitstoreError, match="are Git LFS pointers"), Imported([source]).ready(base):
         pass
-    assert state_import.import_files(model, "bert", [source], force=True).saved is not None
+    assert import_files.import_files(model, "bert", [source], force=True).saved is not None
 
 
 def test_the_commands(run: Run, model: Model) -> None:

@@ -13,7 +13,7 @@ from gitstore.git.refs import Refs
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState
-from gitstore.state_removal import Removed, remove
+from gitstore.states.remove import Removed, remove
 from gitstore.storage import usage
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes

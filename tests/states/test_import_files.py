@@ -15,7 +15,7 @@ from gitstore.errors import GitstoreError
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState, StateExists
-from gitstore.state_import import Imported, import_files
+from gitstore.states.import_files import Imported, import_files
 from tests.support import files, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
 from tests.support.failing import fails
