@@ -65,7 +65,7 @@ properties: $(READY) ## what holds for any data holds for 1,000 random ones, oth
 	$(PYTEST) -n auto -m hypothesis --examples $(EXAMPLES)
 
 kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
-	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/test_restore_losses.py \
+	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/snapshots/test_restore_losses.py \
 		-k "kill or instant"
 
 settings: $(READY) ## each setting and variable of git that could do harm, for itself; minutes

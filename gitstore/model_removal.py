@@ -29,7 +29,7 @@ from gitstore.models.model import STATES, Model, check_name, is_derived
 from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
-from gitstore.removal import Depended, intention
+from gitstore.snapshots.remove import Depended, intention
 from gitstore.storage import usage
 from gitstore.storage.reachability import held
 from gitstore.workingcopy import state as working_state

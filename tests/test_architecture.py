@@ -43,6 +43,7 @@ LAYERS = [
         "storage",
         "workingcopy",
         "states",
+        "snapshots",
         "hooking",
     ),
     ("run",),

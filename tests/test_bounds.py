@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import export, verify
 from gitstore.bigfiles import parts, stored
 from gitstore.diff import diff
 from gitstore.errors import Corrupt, GitstoreError
@@ -25,6 +24,7 @@ from gitstore.packs.compression import deflate
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import PackWriter
+from gitstore.snapshots import export, verify
 from tests.support.commands import Git, Run
 from tests.support.content import MIB, noise
 from tests.support.models import again, put, take

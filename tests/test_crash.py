@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import verify
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
+from gitstore.snapshots import verify
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.kills import copied

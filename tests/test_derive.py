@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, settings, verify
+from gitstore import derive, settings
 from gitstore.first_state import ABSENT
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
+from gitstore.snapshots import verify
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import make, noise, picture, put, refs, take, user_cache

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, detach, rebase, settings, verify
+from gitstore import derive, detach, rebase, settings
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.run import operations
+from gitstore.snapshots import verify
 from gitstore.workingcopy.branch import Branch
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Outcome, Run

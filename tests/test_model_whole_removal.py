@@ -13,7 +13,7 @@ from gitstore.errors import GitstoreError, Locked
 from gitstore.git.refs import Refs
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.removal import Depended
+from gitstore.snapshots.remove import Depended
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed

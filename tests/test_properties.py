@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitstore import export, verify
 from gitstore.models.model import Model
 from gitstore.objects import tree
+from gitstore.snapshots import export, verify
 from tests.support.commands import fsck, git
 from tests.support.examples import examples
 from tests.support.models import joined, make, noise, put, take

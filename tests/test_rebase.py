@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, rebase, settings, verify
+from gitstore import derive, rebase, settings
 from gitstore.models import reference, snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
+from gitstore.snapshots import verify
 from gitstore.storage import usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import base_repository, derive, reference_form, removal, settings, verify
+from gitstore import base_repository, derive, reference_form, settings
 from gitstore.derive import Derived
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
@@ -21,6 +21,7 @@ from gitstore.models.lineage import Lineage
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
+from gitstore.snapshots import remove, verify
 from gitstore.storage import gc, share_packs, usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
@@ -224,7 +225,7 @@ class TestWithoutItsBase:
         lives(dogs, fsck)
 
     def test_collected(self, dogs: Model, model: Model, base: Snapshot, git: Git, fsck: Fsck) -> None:
-        removal.remove(removal.examine([base]))
+        remove.remove(remove.examine([base]))
         git("checkout", "-q", "--orphan", "empty", cwd=model.directory)
         git("commit", "-qm", "nothing of before", cwd=model.directory)
         git("branch", "-qD", "main", cwd=model.directory)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference_form, verify
+from gitstore import derive, reference_form
 from gitstore.errors import GitstoreError
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.rebase import Incompatible, Rebased, rebase
+from gitstore.snapshots import verify
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import removal
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
+from gitstore.snapshots import remove
 from gitstore.storage import gc
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run, said
@@ -214,7 +214,7 @@ class TestGc:
 
     def test_beside_snapshots(self, here: Path, fsck: Fsck, git: Git) -> None:
         """Each collects or writes, or says that the other does."""
-        removal.remove(removal.examine([snapshot.below(Model.open(here))[-1]]))
+        remove.remove(remove.examine([snapshot.below(Model.open(here))[-1]]))
         put(Model.open(here), "initial", {"large": noise(8_000_000, 5)})
         commands = ["snapshot a", "gc", "state save", "gc", "snapshot b", "gc"]
         done = []
@@ -243,7 +243,7 @@ def template(tmp_path: Path) -> Path:
     gone = take(model, "v1")
     put(model, "initial", {"b": noise(3_000_000, 3)})
     take(model, "v2")
-    removal.remove(removal.examine([gone]))
+    remove.remove(remove.examine([gone]))
     return model.directory
 
 

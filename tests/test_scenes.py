@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import rebase, verify
+from gitstore import rebase
 from gitstore.models.model import Model
+from gitstore.snapshots import verify
 from tests.support import models, scenes
 from tests.support.commands import Fsck, Git
 

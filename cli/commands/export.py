@@ -27,8 +27,8 @@ def command(
       gitstore export v1 /srv/model
       gitstore export dogs@v1 out
     """
-    from gitstore import export
     from gitstore.models import reference as references
+    from gitstore.snapshots import export
     from gitstore.units import format_size
 
     found = references.resolve(reference, ctx.obj)

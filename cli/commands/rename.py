@@ -29,12 +29,12 @@ def command(
       gitstore rename dogs@v2 first-good-one
       gitstore rename v3 released --sign
     """
-    from gitstore import renaming
     from gitstore.git.sign_tag import Signer
     from gitstore.models import reference
+    from gitstore.snapshots import rename
 
     found = reference.resolve(old, ctx.obj)
-    renamed = renaming.rename(found, new, force=force, signer=Signer(sign, key))
+    renamed = rename.rename(found, new, force=force, signer=Signer(sign, key))
     if as_json:
         output.data_json(
             {

@@ -45,7 +45,7 @@ def command(
     """
     from gitstore.models import reference as references
     from gitstore.models.model import Model
-    from gitstore.restore import Part, restore
+    from gitstore.snapshots.restore import Part, restore
 
     model = Model.open(ctx.obj)
     found = references.resolve(reference, ctx.obj)

@@ -10,7 +10,7 @@ import click
 from gitstore.cli import candidates, options, output
 
 if TYPE_CHECKING:
-    from gitstore.removal import Removal
+    from gitstore.snapshots.remove import Removal
 
 
 @click.command()
@@ -42,21 +42,21 @@ def command(
       gitstore rm v1 v2 dogs@v3
       gitstore rm v1 --force --yes
     """
-    from gitstore import removal
     from gitstore.models import reference
+    from gitstore.snapshots import remove
 
     found = [reference.resolve(each, ctx.obj) for each in references]
     if any(each.repository.common != found[0].repository.common for each in found):
         raise click.UsageError("remove the snapshots of one repository at a time", ctx)
-    examined = removal.examine(found)
+    examined = remove.examine(found)
     if not as_json:
         _explain(examined)
     if not dry_run:
         if not force:
-            removal.check(examined)
+            remove.check(examined)
         if not yes and sys.stdin.isatty():
             _confirm(ctx, examined)
-        removal.remove(examined, force=force, ask_hook=ask_hook)
+        remove.remove(examined, force=force, ask_hook=ask_hook)
     if as_json:
         output.data_json(_json(examined, removed=not dry_run))
     elif not dry_run:

@@ -27,8 +27,9 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
       gitstore show v1
       gitstore show dogs@v1 --json
     """
-    from gitstore import export, settings
+    from gitstore import settings
     from gitstore.models import reference as references
+    from gitstore.snapshots import export
 
     found = references.resolve(reference, ctx.obj)
     files = [(file, file.size(found.repository.objects)) for file in export.files(found)]

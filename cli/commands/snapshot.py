@@ -72,9 +72,9 @@ def command(
       gitstore snapshot best --state trained-3
       gitstore snapshot v3 --sign -u ~/.ssh/id_ed25519.pub
     """
-    from gitstore import capture
     from gitstore.git.sign_tag import Signer
     from gitstore.models.model import Model
+    from gitstore.snapshots import take as capture
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)

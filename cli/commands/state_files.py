@@ -107,8 +107,8 @@ def export_(
       gitstore state export trained-1 /srv/weights
       gitstore state export initial out --json
     """
-    from gitstore import export
     from gitstore.models.model import Model
+    from gitstore.snapshots import export
     from gitstore.units import format_size
 
     target = Path(ctx.obj, directory)

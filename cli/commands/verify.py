@@ -57,10 +57,10 @@ def command(
       gitstore verify --all --json
       gitstore verify v1 --require-signature
     """
-    from gitstore import signatures, verify
     from gitstore.git.repository import Repository
     from gitstore.models import reference
     from gitstore.run import cache_check
+    from gitstore.snapshots import signatures, verify
     from gitstore.storage import check
 
     if references and everything:
@@ -120,8 +120,8 @@ def command(
 
 def _show(found: Mapping[str, Signature | None]) -> None:
     """A line for each snapshot, but for bad signatures, which are told as problems."""
-    from gitstore import signatures
     from gitstore.git.verify_tag import Verdict
+    from gitstore.snapshots import signatures
 
     for name, each in found.items():
         if each is None or each.verdict is not Verdict.BAD:

@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from gitstore import capture, inheritance, removal, settings
-from gitstore.capture import Taken
+from gitstore import inheritance, settings
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events import process as hook_process
@@ -30,6 +29,9 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.models.state import Saved
 from gitstore.packs.writer import Written
+from gitstore.snapshots import remove
+from gitstore.snapshots import take as capture
+from gitstore.snapshots.take import Taken
 
 _PACK = Written(Path("pack"), size=1024, objects=4)
 """What the write of an example adds."""
@@ -96,7 +98,7 @@ def _post_snapshot(found: Snapshot) -> Event:
 
 
 def _pre_rm(found: Snapshot) -> Event:
-    return removal.intention(found, [found])
+    return remove.intention(found, [found])
 
 
 def _post_state(found: Snapshot) -> Event:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import removal
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
+from gitstore.snapshots import remove
 from gitstore.storage import gc
 from tests.support.commands import Fsck, Git
 from tests.support.models import take
@@ -19,7 +19,7 @@ def test_after_a_snapshot_is_gone(model: Model, git: Git, fsck: Fsck, form: str)
     git(*form.split(), cwd=model.directory)
     graphs = model.repository.common / "objects" / "info"
     assert list(graphs.glob("commit-graph*"))
-    removal.remove(removal.examine([gone]))
+    remove.remove(remove.examine([gone]))
     gc.gc(Repository.discover(model.directory))
     fsck(model.directory)
     assert not [path for path in graphs.rglob("*graph*") if path.is_file()]

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, detach, reference_form, restore
+from gitstore import derive, detach, reference_form
 from gitstore.diff import diff, status
 from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.reference import Elsewhere
+from gitstore.snapshots import restore
+from gitstore.snapshots import take as capture
 from tests.support.commands import git
 from tests.support.models import MODEL, again, put
 

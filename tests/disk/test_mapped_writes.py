@@ -13,7 +13,7 @@ import pytest
 from gitstore.disk import mapped_writes
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.restore import Part, restore
+from gitstore.snapshots.restore import Part, restore
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support.models import make, put, take
 

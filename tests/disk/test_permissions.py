@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive
+from gitstore import derive
 from gitstore.diff import status
 from gitstore.disk.permissions import make_directory, share
 from gitstore.models.model import Model
+from gitstore.snapshots import take as capture
 from tests.support import models
 from tests.support.commands import git
 

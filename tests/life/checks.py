@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gitstore import export, verify
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
+from gitstore.snapshots import export, verify
 from gitstore.storage import usage
 from tests.life.world import Files, Line, Taken, World
 from tests.support.commands import Run, fsck, git

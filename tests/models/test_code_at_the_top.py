@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, detach, rebase, restore, verify
+from gitstore import derive, detach, rebase
 from gitstore.diff import diff, status
 from gitstore.errors import GitstoreError
 from gitstore.models import init, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
+from gitstore.snapshots import restore, verify
+from gitstore.snapshots import take as capture
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.models import MODEL, SETTINGS, git_state, picture, put, take, user_cache

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference_form, verify
+from gitstore import derive, reference_form
 from gitstore.errors import GitstoreError
 from gitstore.git.fetch import shown
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.reference import Elsewhere, NoSuchSnapshot
 from gitstore.models.snapshot import Snapshot
+from gitstore.snapshots import verify
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import derive, rebase, reference_form, restore
+from gitstore import derive, rebase, reference_form
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.packs import limits
+from gitstore.snapshots import restore
 from tests.support import scenes
 from tests.support.models import picture, take, write
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import export
 from gitstore.bigfiles.parts import LARGE
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState, StateExists
+from gitstore.snapshots import export
 from gitstore.states.import_files import Imported, import_files
 from tests.support import files, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run

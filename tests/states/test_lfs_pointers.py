@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture
 from gitstore.errors import GitstoreError
 from gitstore.first_state import Imported
 from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.snapshots import take as capture
 from gitstore.states import import_files
 from tests.support.commands import Run
 from tests.support.models import put, take

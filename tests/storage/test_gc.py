@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitstore import derive, export, removal, verify
+from gitstore import derive
 from gitstore.disk import directories
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.snapshots import export, remove, verify
 from gitstore.storage import gc, leftovers, usage
 from gitstore.storage.gc import Collected, Item
 from tests.support import scenes
@@ -60,8 +61,8 @@ def find(directory: Path, name: str) -> Snapshot:
 
 def rm(directory: Path, *names: str) -> int:
     """Remove snapshots, whoever is based on them; returns the bytes that this was said to free."""
-    examined = removal.examine([find(directory, name) for name in names])
-    removal.remove(examined, force=True)
+    examined = remove.examine([find(directory, name) for name in names])
+    remove.remove(examined, force=True)
     return examined.exclusive - examined.withheld
 
 
@@ -110,10 +111,10 @@ class TestWhatRmPromised:
     def test_what_a_reflog_has_stays_until_it_forgets(self, here: Path, git: Git) -> None:
         git("checkout", "--quiet", "v2", cwd=here)
         git("checkout", "--quiet", "main", cwd=here)
-        examined = removal.examine([find(here, "v2")])
+        examined = remove.examine([find(here, "v2")])
         assert examined.exclusive > 300_000
         assert 0 < examined.exclusive - examined.withheld < 500  # the tag
-        removal.remove(examined)
+        remove.remove(examined)
         assert collected(here).freed < 1000
         git("reflog", "expire", "--expire=now", "--all", cwd=here)
         assert collected(here).freed > 300_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import export
 from gitstore.bigfiles.stored import DEEPEST
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
@@ -15,6 +14,7 @@ from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
+from gitstore.snapshots import export
 from gitstore.storage.sizes import Sizes
 from tests.support.models import noise, put, take
 

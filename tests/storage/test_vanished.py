@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import removal
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
+from gitstore.snapshots import remove
 from gitstore.storage import gc
 from gitstore.storage.gc import Collected
 from tests.support import scenes
@@ -69,7 +69,7 @@ def test_packed_refs_that_are_cut_to_nothing(here: Path, git: Git, run: Run) -> 
 
 
 def test_what_gitstore_removes_goes_at_once(here: Path) -> None:
-    removal.remove(removal.examine(snapshot.every(Repository.discover(here))[1:]))
+    remove.remove(remove.examine(snapshot.every(Repository.discover(here))[1:]))
     done = collected(here)
     assert done.vanished == []
     assert done.freed > 30_000
@@ -134,10 +134,10 @@ def test_rm_does_not_promise_what_a_vanished_ref_keeps(here: Path, git: Git) -> 
     take(Model.open(here), "v3")
     git("tag", "-d", "v2", cwd=here)
     v3 = next(each for each in snapshot.every(Repository.discover(here)) if each.name == "v3")
-    examined = removal.examine([v3])
+    examined = remove.examine([v3])
     assert examined.exclusive > 30_000
     assert examined.exclusive - examined.withheld < 1000
-    removal.remove(examined)
+    remove.remove(examined)
     assert collected(here).freed < 5000
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import derive, verify
+from gitstore import derive
 from gitstore.git.repository import Repository
 from gitstore.models import state
+from gitstore.snapshots import verify
 from tests.support.commands import Outcome, fsck, git
 from tests.support.models import MODEL, make, noise, put, take
 from tests.support.processes import kill, start

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gitstore import capture
 from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.cache import Cache
+from gitstore.snapshots import take as capture
 from tests.support import copying
 from tests.support.commands import git
 

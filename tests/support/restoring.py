@@ -7,7 +7,7 @@ from pathlib import Path
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.restore import Part, Restored, restore
+from gitstore.snapshots.restore import Part, Restored, restore
 from tests.support import scenes
 from tests.support.models import make, put, take
 

@@ -192,11 +192,11 @@ def serve() -> None:
 
     commands = (f"cli.commands.{module}" for module in COMMANDS.values())
     for module in (
-        "capture",
+        "snapshots.take",
         "storage.usage",
-        "verify",
+        "snapshots.verify",
         "derive",
-        "restore",
+        "snapshots.restore",
         "storage.gc",
         "run.operations",
         *commands,

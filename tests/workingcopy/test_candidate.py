@@ -6,12 +6,12 @@ import shutil
 
 import pytest
 
-from gitstore import capture
 from gitstore.errors import GitstoreError, ModelException
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.candidate_check import CandidateCheck
+from gitstore.snapshots import take as capture
 from tests.support.commands import Run, parsed
 from tests.support.models import again, picture, put, refs, user_cache
 

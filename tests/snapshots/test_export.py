@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import export
 from gitstore.errors import Corrupt
 from gitstore.models import snapshot
 from gitstore.models.model import Model
+from gitstore.snapshots import export
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.failing import fails

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive
+from gitstore import derive
 from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import GitstoreError
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState
+from gitstore.snapshots import take as capture
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.models import git_state, make, noise, picture, put, take, trailers

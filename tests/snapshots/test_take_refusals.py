@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive
+from gitstore import derive
 from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked
 from gitstore.first_state import ABSENT, COPIED
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState
+from gitstore.snapshots import take as capture
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import noise, picture, put, refs, take

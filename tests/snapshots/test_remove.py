@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, removal
+from gitstore import derive
 from gitstore.git.refs import RefChanged
 from gitstore.models.dependents import Dependents
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
-from gitstore.removal import Depended
+from gitstore.snapshots import remove
+from gitstore.snapshots.remove import Depended
 from gitstore.storage import gc, usage
 from tests.storage.test_usage import Counted, holder
 from tests.support import scenes
@@ -47,17 +48,17 @@ def _two_snapshots(root: Path) -> None:
 def test_it_says_what_usage_says(model: Model, v1: Snapshot, v2: Snapshot) -> None:
     for each in (v1, v2):
         bill = holder(usage.measure(model.repository), each.ref)
-        examined = removal.examine([each])
+        examined = remove.examine([each])
         assert (examined.exclusive, examined.withheld) == (bill.exclusive, 0)
 
 
 def test_several_share_what_they_have_together(model: Model, v1: Snapshot, v2: Snapshot) -> None:
-    alone = [removal.examine([each]).exclusive for each in (v1, v2)]
+    alone = [remove.examine([each]).exclusive for each in (v1, v2)]
     before = Counted.of(model.directory).live
-    together = removal.examine([v1, v2, v1])
+    together = remove.examine([v1, v2, v1])
     assert together.exclusive > sum(alone) + 20_000
     assert together.snapshots == (v1, v2)
-    removal.remove(together)
+    remove.remove(together)
     assert before - Counted.of(model.directory).live == together.exclusive
 
 
@@ -69,9 +70,9 @@ def test_what_gc_leaves_is_not_promised(tmp_path: Path, monkeypatch: pytest.Monk
     v1 = take(model, "v1")
     put(model, "initial", {"small": b"two"})
     take(model, "v2")
-    examined = removal.examine([v1])
+    examined = remove.examine([v1])
     assert 0 < examined.exclusive == examined.lasting == examined.withheld
-    removal.remove(examined)
+    remove.remove(examined)
     before = usage.measure(model.repository).disk
     done = gc.gc(model.repository)
     assert (done.left, usage.measure(model.repository).disk) == (examined.lasting, before)
@@ -80,7 +81,7 @@ def test_what_gc_leaves_is_not_promised(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_only_the_tag_goes(model: Model, v1: Snapshot) -> None:
     before = refs(model.directory), picture(model.directory)
-    removal.remove(removal.examine([v1]))
+    remove.remove(remove.examine([v1]))
     assert v1.repository.refs.get("refs/tags/v1") is None
     del before[0]["refs/tags/v1"]
     assert (refs(model.directory), picture(model.directory)) == before
@@ -92,15 +93,15 @@ def test_who_is_based_on_it(model: Model, v1: Snapshot, v2: Snapshot, tmp_path: 
     pups = derive.derive(take(dogs, "d1"), "pups", tmp_path / "pups").model
     take(cats, "c1")
     take(pups, "p1")
-    assert removal.examine([v2]).dependents == Dependents((), ())
-    examined = removal.examine([v1])
+    assert remove.examine([v2]).dependents == Dependents((), ())
+    examined = remove.examine([v1])
     assert examined.dependents == Dependents(("dogs", "große-katzen"), ("dogs@d1", "große-katzen@c1"))
     hint = "--force removes them all the same: derived models keep what they need by their history"
     with fails("dogs, große-katzen are based on v1", Depended, hint):
-        removal.check(examined)
+        remove.check(examined)
     with fails("dogs, große-katzen are based on snapshots among v1, v2", Depended, hint):
-        removal.check(removal.examine([v1, v2]))
-    removal.check(removal.examine([v2]))
+        remove.check(remove.examine([v1, v2]))
+    remove.check(remove.examine([v2]))
 
 
 def test_a_model_whose_branch_is_gone_needs_nothing(v1: Snapshot, tmp_path: Path, git: Git) -> None:
@@ -108,9 +109,9 @@ def test_a_model_whose_branch_is_gone_needs_nothing(v1: Snapshot, tmp_path: Path
     take(dogs, "d1")
     git("worktree", "remove", "--force", str(dogs.directory), cwd=v1.repository.directory)
     git("branch", "-D", "dogs", cwd=v1.repository.directory)
-    examined = removal.examine([v1])
+    examined = remove.examine([v1])
     assert examined.dependents == Dependents((), ("dogs@d1",))
-    removal.check(examined)
+    remove.check(examined)
 
 
 def test_broken_neighbours_do_not_matter(model: Model, v1: Snapshot, git: Git) -> None:
@@ -119,18 +120,18 @@ def test_broken_neighbours_do_not_matter(model: Model, v1: Snapshot, git: Git) -
     git("switch", "--quiet", "-c", "odd", cwd=here)
     (here / "settings.yaml").write_text("based_on: [\n")
     git("commit", "--quiet", "-am", "broken", cwd=here)
-    assert removal.examine([v1]).dependents == Dependents((), ())
+    assert remove.examine([v1]).dependents == Dependents((), ())
 
 
 def test_a_tag_that_somebody_moved_meanwhile(model: Model, v1: Snapshot, v2: Snapshot, git: Git) -> None:
     """Then none of them is removed."""
-    examined = removal.examine([v1, v2])
+    examined = remove.examine([v1, v2])
     git("tag", "--force", "--annotate", "-m", "other", "v2", "main", cwd=model.directory)
     before = refs(model.directory)
     with fails("refs/tags/v2 has changed", RefChanged):
-        removal.remove(examined)
+        remove.remove(examined)
     assert refs(model.directory) == before
     git("tag", "--delete", "v2", cwd=model.directory)
     with fails("refs/tags/v2 is gone", RefChanged):
-        removal.remove(examined)
+        remove.remove(examined)
     assert "refs/tags/v1" in refs(model.directory)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, recording, renaming, verify
+from gitstore import derive
 from gitstore.errors import GitstoreError
 from gitstore.git import process as stock
 from gitstore.git.refs import RefChanged
 from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.snapshots import record, rename, verify
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
@@ -46,7 +47,7 @@ def test_all_but_the_name_stays(
     monkeypatch.setenv("GIT_COMMITTER_NAME", "Somebody Else")
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1800000000 +0100")
     before = picture(model.directory), git_state(model.directory)
-    found = renaming.rename(v1, "größte").snapshot
+    found = rename.rename(v1, "größte").snapshot
     assert (found.name, found.ref, found.tag.name) == ("größte", "refs/tags/größte", "größte")
     assert (found.commit, found.tree) == (v1.commit, v1.tree)
     assert (found.tag.tagger, found.tag.date) == (v1.tag.tagger, v1.tag.date)
@@ -65,8 +66,8 @@ def test_all_but_the_name_stays(
 
 
 def test_again_and_back(v1: Snapshot) -> None:
-    second = renaming.rename(v1, "second").snapshot
-    back = renaming.rename(second, "v1").snapshot
+    second = rename.rename(v1, "second").snapshot
+    back = rename.rename(second, "v1").snapshot
     assert back.tag.trailers["Renamed-From"] == f"second {second.oid}"
     assert [each.name for each in snapshot.every(v1.repository)] == ["v1"]
     sound(back)
@@ -75,11 +76,11 @@ def test_again_and_back(v1: Snapshot) -> None:
 def test_derived_models_stay_valid(v1: Snapshot, tmp_path: Path, fsck: Fsck) -> None:
     dogs = derive.derive(v1, "dogs", tmp_path / "dogs").model
     d1 = take(dogs, "d1")
-    renamed = renaming.rename(v1, "base")
+    renamed = rename.rename(v1, "base")
     assert renamed.models == ("dogs",)
     take(dogs, "d2")
     sound(renamed.snapshot)
-    of_dogs = renaming.rename(d1, "first").snapshot
+    of_dogs = rename.rename(d1, "first").snapshot
     assert (of_dogs.full_name, of_dogs.tag.name) == ("dogs@first", "dogs/first")
     assert of_dogs.tag.trailers["Based-On"] == d1.tag.trailers["Based-On"]
     sound(of_dogs)
@@ -98,22 +99,22 @@ def test_names_that_cannot_be(tmp_path: Path) -> None:
         ("dogs@v9", "'dogs@v9' cannot be the name of a snapshot: it has '@' in it"),
     ):
         with fails(message):
-            renaming.rename(v1, name)
+            rename.rename(v1, name)
     assert refs(tmp_path / "digits") == before
 
 
 def test_a_name_that_somebody_takes_meanwhile(
     model: Model, v1: Snapshot, monkeypatch: pytest.MonkeyPatch, git: Git
 ) -> None:
-    monkeypatch.setattr(recording, "check_vacant", lambda *_: None)
+    monkeypatch.setattr(record, "check_vacant", lambda *_: None)
     take(model, "v2")
     before = refs(model.directory)
     with fails("the snapshot v2 exists already: somebody took it meanwhile", hint="choose another name"):
-        renaming.rename(v1, "v2")
+        rename.rename(v1, "v2")
     assert refs(model.directory) == before
     git("tag", "--delete", "v1", cwd=model.directory)
     with fails("refs/tags/v1 is gone", RefChanged):
-        renaming.rename(v1, "v3")
+        rename.rename(v1, "v3")
     assert "refs/tags/v3" not in refs(model.directory)
 
 
@@ -137,8 +138,8 @@ def test_a_signature_is_for_the_old_name(signed: Snapshot) -> None:
         "the snapshot v1 is signed, and the signature is for that name",
         hint="--sign signs the new name, --force drops the signature",
     ):
-        renaming.rename(signed, "v2")
-    found = renaming.rename(signed, "v2", force=True).snapshot
+        rename.rename(signed, "v2")
+    found = rename.rename(signed, "v2", force=True).snapshot
     assert b"SIGNATURE" not in found.repository.objects.read(found.oid)[1]
     assert found.tag.message == MESSAGE
     sound(found)
@@ -149,11 +150,11 @@ def test_a_git_that_was_killed_between_the_two_tags_is_finished(
 ) -> None:
     """Git sets the new ref, and then deletes the old one."""
     old = v1
-    new = renaming.rename(old, "v2").snapshot
+    new = rename.rename(old, "v2").snapshot
     git("update-ref", old.ref, str(old.oid), cwd=model.directory)
     with pytest.raises(GitstoreError, match=r"^the snapshot v2 exists already"):
-        renaming.rename(take(model, "v3"), "v2")
-    again = renaming.rename(old, "v2").snapshot
+        rename.rename(take(model, "v3"), "v2")
+    again = rename.rename(old, "v2").snapshot
     assert (again.ref, again.oid) == (new.ref, new.oid)
     assert git("tag", "--list", cwd=model.directory).split() == ["v2", "v3"]
     fsck(model.directory)

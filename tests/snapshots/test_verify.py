@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, verify
+from gitstore import derive
 from gitstore.models import reference, snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack
-from gitstore.verify import Report
+from gitstore.snapshots import verify
+from gitstore.snapshots.verify import Report
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, refs, take

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gitstore import export, settings, signatures
+from gitstore import settings
 from gitstore.bigfiles.stored import subtree
 from gitstore.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
@@ -21,6 +21,7 @@ from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabas
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import Settings
+from gitstore.snapshots import export, signatures
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import capture, derive, detach
+from gitstore import derive, detach
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
 from gitstore.models import reference
 from gitstore.models.model import Model
-from gitstore.restore import Part
+from gitstore.snapshots import take as capture
+from gitstore.snapshots.restore import Part
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring, scenes
 from tests.support.commands import Fsck, Git

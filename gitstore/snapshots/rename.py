@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitstore import recording
 from gitstore.errors import GitstoreError
 from gitstore.git.refs import Change
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
@@ -13,6 +12,7 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import RENAMED_FROM, Snapshot
 from gitstore.objects import tag
 from gitstore.packs.oid import Kind
+from gitstore.snapshots import record
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = 
     if begun is not None:
         repository.refs.change([removal], reason)
         return Renamed(begun, models)
-    recording.check_vacant(model, name)
+    record.check_vacant(model, name)
     with repository.writer() as writer:
         content = repository.objects.read_as(Kind.TAG, found.oid)
         signs = signer.signs(repository)
@@ -54,7 +54,7 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = 
             content = signer.sign(repository, content, repository.objects.read_as(Kind.COMMIT, found.commit))
         oid = writer.add(Kind.TAG, content)
         writer.finish()
-        renamed = recording.record(repository, model.tag_ref(name), oid, reason, instead_of=[removal])
+        renamed = record.record(repository, model.tag_ref(name), oid, reason, instead_of=[removal])
     repository.maintain()
     return Renamed(renamed, models)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import base_repository, capture, detach, rebase
+from gitstore import base_repository, detach, rebase
 from gitstore.bigfiles.parts import LARGE
 from gitstore.disk import exchange as replacement
 from gitstore.disk import locks
@@ -18,7 +18,8 @@ from gitstore.errors import FileChanged, GitstoreError, Locked
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.state import StateExists
-from gitstore.restore import Part, restore
+from gitstore.snapshots import take as capture
+from gitstore.snapshots.restore import Part, restore
 from gitstore.states import import_files, remove
 from gitstore.workingcopy.branch import Branch
 from tests.support import scenes

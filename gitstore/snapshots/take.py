@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitstore import recording, settings
+from gitstore import settings
 from gitstore.environments import lockfile
 from gitstore.errors import BadSettings, FileChanged, GitstoreError
 from gitstore.events import dispatch
@@ -26,6 +26,7 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.settings import Settings
+from gitstore.snapshots import record
 from gitstore.workingcopy import capture_code
 from gitstore.workingcopy.candidate import Check, Identity, candidate
 
@@ -73,7 +74,7 @@ def take(
     pre-snapshot can refuse, with `hook.Refused`, unless not asked. Then `check` tries what the snapshot
     would hold; what it raises is raised, and what has changed since is no snapshot.
     """
-    recording.check_vacant(model, name)
+    record.check_vacant(model, name)
     _check_message(message or "")
     if of_state is not None:
         check_name(of_state, "state")
@@ -121,11 +122,11 @@ def _again(model: Model) -> Model:
 def _take(model: Model, request: _Request) -> Taken:
     name = request.name
     with model.repository.writer() as writer:
-        recording.check_vacant(model, name)
+        record.check_vacant(model, name)
         pieces = _read(model, request, writer)
         oid = _write(model, request, writer, pieces)
         pack = writer.finish()
-        taken = recording.record(model.repository, model.tag_ref(name), oid, f"snapshot {name}")
+        taken = record.record(model.repository, model.tag_ref(name), oid, f"snapshot {name}")
         return Taken(taken, pieces.state, pack, pieces.warnings)
 
 

@@ -11,7 +11,7 @@ import pytest
 from gitstore.errors import GitstoreError
 from gitstore.models import reference, state
 from gitstore.models.model import Model
-from gitstore.restore import Part, Restored
+from gitstore.snapshots.restore import Part, Restored
 from gitstore.states import remove
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring

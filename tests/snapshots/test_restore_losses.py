@@ -12,7 +12,7 @@ import pytest
 from gitstore.errors import FileChanged
 from gitstore.models import reference, state
 from gitstore.models.model import Model
-from gitstore.restore import Part
+from gitstore.snapshots.restore import Part
 from gitstore.workingcopy import state as working_state
 from gitstore.workingcopy.code import CodeChange
 from gitstore.workingcopy.unsaved import WouldLose
