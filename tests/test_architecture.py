@@ -44,6 +44,7 @@ LAYERS = [
         "workingcopy",
         "states",
         "snapshots",
+        "derive",
         "hooking",
     ),
     ("run",),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.models import state
 from gitstore.models.model import Model
 from tests.support.commands import Git, Outcome, Run
@@ -50,7 +50,7 @@ def place(model: Model, git: Git, tmp_path: Path) -> Path:
     for path in (*(common / "hooks").iterdir(), common / "description", common / "info" / "exclude"):
         path.unlink()
     state.save(model, "initial")
-    dogs = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    dogs = worktree.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
     take(dogs, "d1")
     git("pack-refs", "--all", cwd=here)
     put(model, "second", {"weights": b"others"})

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.git.repository import Repository
 from gitstore.hooking import guard, installation
 from gitstore.hooking.guard import Protected
@@ -194,7 +194,7 @@ def test_from_elsewhere(here: Path, git: Git, tmp_path: Path, where: str) -> Non
     repository, name = here, "v1"
     prefix: tuple[str, ...] = ()
     if where == "worktree":
-        derive.derive(take(Model.open(here), "v2"), "hunde", tmp_path / "hunde")
+        worktree.derive(take(Model.open(here), "v2"), "hunde", tmp_path / "hunde")
         take(Model.open(tmp_path / "hunde"), "v1")
         directory, name = tmp_path / "hunde", "hunde/v1"
     elif where == "git-dir":

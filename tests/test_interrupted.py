@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.git import worktrees
 from gitstore.git.repository import Repository
 from gitstore.models import init, state
@@ -28,16 +28,16 @@ def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: G
     Whatever is in its directory may be somebody's work: it stays until a person has removed it.
     """
     base, target = take(model, "v1"), tmp_path / "dogs"
-    made = derive.derive(base, "dogs", target).model
+    made = worktree.derive(base, "dogs", target).model
     git("worktree", "lock", "--reason", "gitstore derive is making it", str(target), cwd=model.directory)
     (made.repository.git_directory / "HEAD").write_text("0" * 40 + "\n")
     repository = Repository.discover(model.directory)
     assert "HEAD" not in {each.name for each in usage.measure(repository).holders}
     with fails(f"{target} exists already"):
-        derive.derive(base, "dogs", target)
+        worktree.derive(base, "dogs", target)
     assert [each.path.name for each in worktrees.damaged(repository.common)] == ["dogs"]
     shutil.rmtree(target)
-    assert derive.derive(base, "dogs", target).model.name == "dogs"
+    assert worktree.derive(base, "dogs", target).model.name == "dogs"
     gc.gc(repository)
     fsck(model.directory)
 
@@ -45,7 +45,7 @@ def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: G
 def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) -> None:
     base = take(model, "v1")
     script = (
-        "import os, signal, sys; from pathlib import Path; from gitstore import derive; "
+        "import os, signal, sys; from pathlib import Path; from gitstore.derive import worktree as derive; "
         "from gitstore.models import reference;"
         "from gitstore.git import new_worktree as worktree_building;"
         "worktree_building._appear = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
@@ -54,7 +54,7 @@ def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) 
     command = [str(stand_ins() / "python"), "-Pc", script, str(model.directory), str(tmp_path / "dogs")]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert "refs/heads/dogs" in refs(model.directory)
-    derive.derive(base, "dogs", tmp_path / "dogs")
+    worktree.derive(base, "dogs", tmp_path / "dogs")
     assert (tmp_path / "dogs" / "settings.yaml").is_file()
 
 
@@ -76,7 +76,7 @@ def test_what_a_derive_left_is_not_believed_as_it_is(tmp_path: Path, content: st
     before = refs(model.directory)
     begun = model.repository.private / "derive.begun"
     begun.write_bytes(content.format(v1=base.oid, state=saved).encode("latin-1"))
-    derive.derive(base, "dogs", tmp_path / "dogs")
+    worktree.derive(base, "dogs", tmp_path / "dogs")
     after = refs(model.directory)
     assert {ref: after.get(ref) for ref in before if ref != "worktrees"} == {
         ref: value for ref, value in before.items() if ref != "worktrees"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import rebase
+from gitstore.derive import rebase
 from gitstore.models.model import Model
 from gitstore.snapshots import verify
 from tests.support import models, scenes

@@ -10,8 +10,8 @@ import click
 from gitstore.cli import candidates, options, output, surroundings
 
 if TYPE_CHECKING:
-    from gitstore.derive import Derived
-    from gitstore.first_state import FirstState
+    from gitstore.derive.first_state import FirstState
+    from gitstore.derive.worktree import Derived
     from gitstore.progress import Progress
 
 
@@ -71,7 +71,7 @@ def command(
       gitstore derive ../digits@v1 even --state none
       gitstore derive https://example.org/models/digits.git@v1 odd --state weights.safetensors
     """
-    from gitstore import derive, reference_form
+    from gitstore.derive import standalone, worktree
     from gitstore.models import reference
 
     first = _first_state(state, inputs, ctx.obj)
@@ -79,10 +79,10 @@ def command(
     target = _target(name, directory, ctx.obj)
     if isinstance(base, reference.Elsewhere):
         with options.share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
-            made = reference_form.derive(base, name, target, state=first, fetched=fetched)
+            made = standalone.derive(base, name, target, state=first, fetched=fetched)
     else:
         is_here = not as_reference and reference.is_here(base, ctx.obj)
-        make = derive.derive if is_here else reference_form.derive
+        make = worktree.derive if is_here else standalone.derive
         bar = options.count_progress("save initial", wanted=show_progress, in_bytes=True)
         with bar as (expect, progress):
             first = _first_state(state, inputs, ctx.obj, expect)
@@ -93,7 +93,7 @@ def command(
 def _first_state(
     state: str, inputs: tuple[str, ...], directory: Path, expect: Progress = lambda _: None
 ) -> FirstState:
-    from gitstore import first_state
+    from gitstore.derive import first_state
 
     if not state:
         raise click.UsageError("--state is copy, none, create, or a path")
@@ -108,20 +108,20 @@ def _first_state(
 
 
 def _target(name: str, directory: Path | None, here: Path) -> Path:
-    from gitstore import derive
+    from gitstore.derive import worktree
     from gitstore.errors import NotAModel
     from gitstore.models.model import Model
 
     if directory is not None:
         return Path(here, directory).resolve()
     try:
-        return derive.beside(Model.open(here).repository, name).resolve()
+        return worktree.beside(Model.open(here).repository, name).resolve()
     except NotAModel:
         return Path(here, name).resolve()
 
 
 def _show(made: Derived, *, as_json: bool) -> None:
-    from gitstore import inheritance
+    from gitstore.derive import first_commit
     from gitstore.units import format_size
 
     name, base = made.model.name, made.base
@@ -131,7 +131,7 @@ def _show(made: Derived, *, as_json: bool) -> None:
                 "name": name,
                 "directory": str(made.model.directory),
                 "form": "worktree" if made.url is None else "reference",
-                "base": inheritance.facts(base, made.url),
+                "base": first_commit.facts(base, made.url),
                 "added_bytes": made.added,
                 "linked_bytes": made.brought.linked,
             }

@@ -23,7 +23,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
       gitstore detach
       gitstore -C ../dogs detach --json
     """
-    from gitstore import detach
+    from gitstore.derive import detach
     from gitstore.models.model import Model
 
     done = detach.detach(Model.open(ctx.obj))

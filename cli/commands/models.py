@@ -10,7 +10,7 @@ import click
 from gitstore.cli import candidates, options, output
 
 if TYPE_CHECKING:
-    from gitstore.model_removal import ModelRemoval
+    from gitstore.derive.remove import ModelRemoval
     from gitstore.models.catalog import Listed
     from gitstore.models.lineage import Lineage
     from gitstore.storage.sizes import Sizes
@@ -85,22 +85,22 @@ def rm(
       gitstore models rm dogs --dry-run
       gitstore models rm dogs --yes
     """
-    from gitstore import model_removal
+    from gitstore.derive import remove
     from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
     total = options.states_on_disk(model, name)
     with options.byte_progress(f"check {name}", total, wanted=show_progress) as progress:
-        examined = model_removal.examine(model, name, progress)
+        examined = remove.examine(model, name, progress)
     if not as_json:
         _explain(examined)
     if not dry_run:
         if not force:
-            model_removal.check(examined)
+            remove.check(examined)
         if not yes and sys.stdin.isatty() and not click.confirm(f"Remove the model {name}?", err=True):
             output.message("nothing removed")
             ctx.exit(1)
-        model_removal.remove(examined, ask_hook=ask_hook)
+        remove.remove(examined, ask_hook=ask_hook)
     if as_json:
         output.data_json(_removal(examined, removed=not dry_run))
     elif not dry_run:

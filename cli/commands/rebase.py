@@ -40,7 +40,7 @@ def command(
       gitstore rebase v2
       gitstore rebase ../moved/digits@v2
     """
-    from gitstore import inheritance, kinship, rebase
+    from gitstore.derive import base_check, first_commit, rebase
     from gitstore.models import reference
     from gitstore.models.model import Model
     from gitstore.units import format_size
@@ -49,12 +49,12 @@ def command(
     new = reference.find_base(source, model, ctx.obj)
     with options.share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
         done = rebase.rebase(model, new, force=force, fetched=fetched)
-    base, before, called = done.base, done.before.called, kinship.called(done.base)
+    base, before, called = done.base, done.before.called, base_check.called(done.base)
     if as_json:
         output.data_json(
             {
                 "name": model.name,
-                "base": inheritance.facts(base, done.url),
+                "base": first_commit.facts(base, done.url),
                 "before": before,
                 "commit": str(done.commit) if done.commit is not None else None,
                 "misfits": [each._asdict() for each in done.misfits],

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from gitstore import inheritance, settings
+from gitstore import settings
+from gitstore.derive import first_commit
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events import process as hook_process
@@ -134,7 +135,7 @@ def _post_evaluate(found: Snapshot) -> Event:
 
 
 def _post_derive(found: Snapshot) -> Event:
-    return PostDerive(model="example", base=inheritance.facts(found), added_bytes=_PACK.size)
+    return PostDerive(model="example", base=first_commit.facts(found), added_bytes=_PACK.size)
 
 
 def _state(found: Snapshot) -> str:

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.bigfiles import scan
+from gitstore.derive.first_state import Content
 from gitstore.disk import directories
 from gitstore.disk.atomic import sync_tree
 from gitstore.disk.permissions import open_up
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostEvaluate, PostTrain
-from gitstore.first_state import Content
 from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import Model

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, detach, reference_form
+from gitstore.derive import detach, standalone, worktree
 from gitstore.diff import diff, status
 from gitstore.models import init
 from gitstore.models.model import Model
@@ -214,7 +214,7 @@ def flow(top: Path) -> Outcome:
     (here / "code" / "M").unlink()
     changed = diff.compare(first, again(model), patch=True).code
     stands = status.of(again(model))
-    pup = derive.derive(first, "pup", top / "pup").model
+    pup = worktree.derive(first, "pup", top / "pup").model
     second = capture.take(pup, "v1").snapshot
     restore.restore(again(model), first, force=True)
     detached = detach.detach(Model.open(top / "pup"))
@@ -314,7 +314,7 @@ def test_settings_of_fetch(model: Model, tmp_path: Path) -> None:
     }  # fmt: skip
     configure(tmp_path, settings)
     source = Elsewhere(f"file://{model.directory}", ("v1",))
-    made = reference_form.derive(source, "pup", tmp_path / "pup")
+    made = standalone.derive(source, "pup", tmp_path / "pup")
     assert capture.take(made.model, "v1").snapshot.code == made.base.code
 
 
@@ -328,7 +328,7 @@ def test_replacements_and_grafts_do_not_count(model: Model, tmp_path: Path) -> N
     assert diff.compare(first, second).code == changes
     restore.restore(again(model), first, force=True)
     assert (model.directory / "code" / "model.py").read_text() == MODEL
-    pup = derive.derive(first, "pup", tmp_path / "pup").model
+    pup = worktree.derive(first, "pup", tmp_path / "pup").model
     assert (pup.directory / "code" / "model.py").read_text() == MODEL
     assert capture.take(pup, "v1").snapshot.code == first.code
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.git.repository import Repository
 from gitstore.models import reference
 from gitstore.models.model import Model
@@ -81,7 +81,7 @@ class TestRelativePaths:
         return model
 
     def test_a_derived_model(self, relative: Model, tmp_path: Path, run: Run, fsck: Fsck) -> None:
-        dogs = derive.derive(reference.resolve("v1", relative.directory), "dogs", tmp_path / "dogs").model
+        dogs = worktree.derive(reference.resolve("v1", relative.directory), "dogs", tmp_path / "dogs").model
         take(dogs, "v1")
         assert run("gc", cwd=relative.directory).code == 0
         is_well(relative, run, fsck)
@@ -92,7 +92,7 @@ class TestRelativePaths:
 
     def test_all_of_it_is_moved(self, relative: Model, tmp_path: Path, run: Run, fsck: Fsck) -> None:
         """As git worktree repair writes it, with paths that stay right when all moves at once."""
-        dogs = derive.derive(reference.resolve("v1", relative.directory), "dogs", tmp_path / "dogs").model
+        dogs = worktree.derive(reference.resolve("v1", relative.directory), "dogs", tmp_path / "dogs").model
         git("worktree", "repair", "--relative-paths", str(dogs.directory), cwd=relative.directory)
         (tmp_path / "moved").mkdir()
         for name in ("digits", "dogs", "side"):

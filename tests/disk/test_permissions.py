@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.diff import status
 from gitstore.disk.permissions import make_directory, share
 from gitstore.models.model import Model
@@ -30,7 +30,7 @@ def test_a_shared_repository_stays_so(tmp_path: Path) -> None:
     git("init", "--quiet", "--shared=group", cwd=here)
     model = models.make(here)
     first = capture.take(model, "v1").snapshot
-    derive.derive(first, "pup", tmp_path / "pup")
+    worktree.derive(first, "pup", tmp_path / "pup")
     status.of(Model.open(here))
     for folder, _, names in os.walk(here / ".git"):
         assert Path(folder).stat().st_mode & 0o2070 == 0o2070, folder

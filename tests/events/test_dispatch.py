@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.models import reference
 from gitstore.models.model import Model
 from tests.support import spawning
@@ -279,7 +279,7 @@ class TestWhere:
     def test_a_worktree_shares_them(self, run: Run, here: Path, log: Path) -> None:
         base = take(Model.open(here), "v1")
         hook(here, "post-snapshot", RECORD.format(log=log))
-        derive.derive(base, "hunde", here.parent / "hunde 2")
+        worktree.derive(base, "hunde", here.parent / "hunde 2")
         assert self.snapshot(run, here.parent / "hunde 2", log) == [str(here.parent / "hunde 2")]
         (found,) = records(log)
         assert (found["model"], found["ref"]) == ("hunde", "refs/tags/hunde/v1")

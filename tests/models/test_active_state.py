@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, model_removal
+from gitstore.derive import remove as model_removal
+from gitstore.derive import worktree
+from gitstore.derive.first_state import COPIED
 from gitstore.errors import Corrupt, Locked
-from gitstore.first_state import COPIED
 from gitstore.git import local_config
 from gitstore.models import active_state, reference, state
 from gitstore.models.model import Model
@@ -77,7 +78,7 @@ def test_of_a_derived_model_with_any_name(tmp_path: Path) -> None:
     base = scenes.snapshot(tmp_path)
     model = Model.open(base.repository.directory)
     for name in ("große.zahlen", 'a"b#c;d=e]', "Dogs"):
-        made = derive.derive(base, name, tmp_path / name, state=COPIED).model
+        made = worktree.derive(base, name, tmp_path / name, state=COPIED).model
         put(made, name, {"w": b"w"})
         state.use(made, name)
         assert (active(made), active(model)) == (name, "initial")
@@ -96,7 +97,7 @@ def test_the_next_model_of_that_name_begins_anew(tmp_path: Path) -> None:
     model_removal.remove(model_removal.examine(model, "dogs"))
     assert active_state.chosen(model.repository, "dogs/") is None
     active_state.choose(model.repository, "dogs/", "left")  # by somebody who removed it with stock git
-    assert active(derive.derive(base, "dogs", tmp_path / "dogs").model) == "initial"
+    assert active(worktree.derive(base, "dogs", tmp_path / "dogs").model) == "initial"
 
 
 def test_a_hostile_choice_is_refused(chosen: Model, run: Run) -> None:

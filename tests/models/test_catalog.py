@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, detach, rebase, settings
+from gitstore import settings
+from gitstore.derive import detach, rebase, worktree
 from gitstore.git.refs import Change, Listing, Refs
 from gitstore.models import catalog, snapshot, state
 from gitstore.models.lineage import Line, Lineage
@@ -38,12 +39,12 @@ def pugs(tmp_path: Path) -> Model:
 
 def _three(root: Path) -> None:
     scenes.copy(_scene, root)
-    derive.derive(take(Model.open(root / "dogs"), "w1"), "pugs", root / "pugs")
+    worktree.derive(take(Model.open(root / "dogs"), "w1"), "pugs", root / "pugs")
 
 
 def _scene(root: Path) -> None:
     state.save(make(root / "digits"), "initial")
-    derive.derive(take(Model.open(root / "digits"), "v1"), "dogs", root / "dogs")
+    worktree.derive(take(Model.open(root / "digits"), "v1"), "dogs", root / "dogs")
 
 
 def found(model: Model) -> list[catalog.Listed]:
@@ -128,7 +129,7 @@ class TestTree:
     def test_models_hang_on_their_bases(self, pugs: Model, tmp_path: Path) -> None:
         model = Model.open(tmp_path / "digits")
         second = take(model, "v2")
-        cats = derive.derive(second, "cats", tmp_path / "cats").model
+        cats = worktree.derive(second, "cats", tmp_path / "cats").model
         expected = {
             "digits": [
                 ("v1", False, {"dogs": [("w1", False, {"pugs": []})]}),
@@ -143,7 +144,7 @@ class TestTree:
         assert tree(model) == {"digits": [("v1", False, {}), ("v2", False, {"dogs": [("w1", False, {})]})]}
 
     def test_a_base_that_was_removed(self, model: Model, dogs: Model, tmp_path: Path, git: Git) -> None:
-        derive.derive(take(model, "v0"), "cats", tmp_path / "cats")
+        worktree.derive(take(model, "v0"), "cats", tmp_path / "cats")
         git("tag", "--delete", "v1", cwd=model.directory)
         assert tree(model) == {"digits": [("v0", False, {"cats": []}), ("v1", True, {"dogs": []})]}
 
@@ -206,9 +207,9 @@ class TestCommands:
     def test_log(self, model: Model, dogs: Model, run: Run, tmp_path: Path) -> None:
         take(dogs, "w1")
         second = take(model, "v2")
-        derive.derive(second, "cats", tmp_path / "größer cats")
+        worktree.derive(second, "cats", tmp_path / "größer cats")
         here = rebase.rebase(dogs, second).model
-        pugs = derive.derive(take(here, "w2"), "pugs", tmp_path / "pugs").model
+        pugs = worktree.derive(take(here, "w2"), "pugs", tmp_path / "pugs").model
         detach.detach(pugs)
         done = run("log", cwd=model.directory)
         assert (done.code, done.stderr) == (0, "")

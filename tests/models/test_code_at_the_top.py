@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, detach, rebase
+from gitstore.derive import detach, rebase, worktree
 from gitstore.diff import diff, status
 from gitstore.errors import GitstoreError
 from gitstore.models import init, state
@@ -160,7 +160,7 @@ def test_a_derived_model_has_the_code_in_a_directory(
     first = take(flat, "v1")
     (flat.directory / "model.py").write_text(MODEL + "# more\n")
     second = take(flat, "v2")
-    made = derive.derive(first, "pup", tmp_path / "pup").model
+    made = worktree.derive(first, "pup", tmp_path / "pup").model
     assert made.code.as_posix() == "code"
     assert take(made, "v1").code == first.code
     assert rebase.rebase(made, second).commit is not None
@@ -173,7 +173,7 @@ def test_a_derived_model_has_the_code_in_a_directory(
 def test_a_derived_model_with_its_code_at_the_top(flat: Model, tmp_path: Path, git: Git) -> None:
     """Somebody may move it there: it can be detached then, and not rebased."""
     first, second = take(flat, "v1"), take(flat, "v2")
-    made = derive.derive(first, "pup", tmp_path / "pup").model
+    made = worktree.derive(first, "pup", tmp_path / "pup").model
     top = made.directory
     git("rm", "-q", "--cached", ".gitignore", cwd=top)
     (top / ".gitignore").unlink()

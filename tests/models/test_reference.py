@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
+from gitstore.derive.first_state import ABSENT
 from gitstore.errors import GitstoreError, NotAModel
-from gitstore.first_state import ABSENT
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.reference import NoSuchSnapshot
@@ -26,8 +26,8 @@ def family(tmp_path: Path) -> Family:
 
 
 def _family(root: Path) -> None:
-    dogs = derive.derive(scenes.snapshot(root), "dogs", root / "dogs").model
-    pugs = derive.derive(take(dogs, "v1"), "pugs", root / "pugs").model
+    dogs = worktree.derive(scenes.snapshot(root), "dogs", root / "dogs").model
+    pugs = worktree.derive(take(dogs, "v1"), "pugs", root / "pugs").model
     take(dogs, "special")
     take(pugs, "v1")
 
@@ -74,7 +74,7 @@ def test_a_model_s_name_goes_before_a_directory_s(family: Family, tmp_path: Path
 
 
 def test_a_derived_model_without_snapshots_is_known(tmp_path: Path) -> None:
-    derive.derive(scenes.snapshot(tmp_path), "dogs", tmp_path / "dogs", state=ABSENT)
+    worktree.derive(scenes.snapshot(tmp_path), "dogs", tmp_path / "dogs", state=ABSENT)
     with pytest.raises(NoSuchSnapshot) as caught:
         reference.resolve("dogs@v1", tmp_path / "digits")
     assert caught.value.message == "there is no snapshot dogs@v1"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference_form
+from gitstore.derive import standalone, worktree
 from gitstore.errors import GitstoreError
 from gitstore.git.fetch import shown
 from gitstore.models import reference
@@ -89,7 +89,7 @@ class TestFetched:
     ) -> None:
         shares: list[float] = []
         there = tmp_path / "größe dogs"
-        made = reference_form.derive(Elsewhere(url, ("v1",)), "dogs", there, fetched=shares.append)
+        made = standalone.derive(Elsewhere(url, ("v1",)), "dogs", there, fetched=shares.append)
         assert shares[-1] == 1.0
         assert made.brought.linked == 0
         assert 2_000_000 < made.added < 2_100_000
@@ -121,7 +121,7 @@ class TestFetched:
         sound(dogs, fsck)
 
     def test_a_derived_model_s(self, base: Snapshot, url: str, tmp_path: Path, run: Run) -> None:
-        cats = derive.derive(base, "cats", tmp_path / "cats").model
+        cats = worktree.derive(base, "cats", tmp_path / "cats").model
         take(cats, "v3")
         done = run("derive", f"{url}@cats/v3", "kittens", "k", cwd=tmp_path)
         assert done.code == 0, done.stderr
@@ -141,7 +141,7 @@ class TestNotFetched:
     def refused(self, source: Elsewhere, directory: Path) -> GitstoreError:
         before = picture(directory)
         with pytest.raises(GitstoreError) as caught:
-            reference_form.derive(source, "dogs", directory / "new" / "dogs")
+            standalone.derive(source, "dogs", directory / "new" / "dogs")
         assert picture(directory) == before
         assert "\n" not in caught.value.message
         assert caught.value.exit_code == 1
@@ -214,7 +214,7 @@ def test_nor_said_when_it_fails(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{taken.getsockname()[1]}/m"
         with pytest.raises(GitstoreError) as caught:
-            reference_form.derive(Elsewhere(f"http://{SECRET}{place}", ("v1",)), "dogs", tmp_path / "dogs")
+            standalone.derive(Elsewhere(f"http://{SECRET}{place}", ("v1",)), "dogs", tmp_path / "dogs")
     assert caught.value.message.startswith(f"http://{place} cannot be read: ")
     assert "secret" not in f"{caught.value.message}{caught.value.hint}"
 

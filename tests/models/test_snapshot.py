@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
 from gitstore.bigfiles.parts import LARGE
+from gitstore.derive import worktree
 from gitstore.errors import Corrupt
 from gitstore.models import snapshot
 from gitstore.models.model import Model
@@ -55,7 +55,7 @@ def test_below_are_the_model_s_own_and_every_are_all(model: Model, monkeypatch: 
     for day, name in enumerate(["v2", "v10", "v1"]):
         monkeypatch.setenv("GIT_COMMITTER_DATE", f"{1700000000 + day} +0000")
         take(model, name)
-    dogs = derive.derive(take(model, "base"), "dogs", model.directory.parent / "dogs").model
+    dogs = worktree.derive(take(model, "base"), "dogs", model.directory.parent / "dogs").model
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1600000000 +0000")
     take(dogs, "v1")
     assert [each.name for each in snapshot.below(model)] == ["v2", "v10", "base", "v1"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
 from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.scan import scan
+from gitstore.derive import worktree
+from gitstore.derive.first_state import ABSENT, COPIED, FirstState
 from gitstore.errors import GitstoreError, Locked
-from gitstore.first_state import ABSENT, COPIED, FirstState
 from gitstore.git.refs import RefChanged
 from gitstore.models import state
 from gitstore.models.model import Model
@@ -101,7 +101,7 @@ class TestSaving:
 
     @pytest.mark.parametrize("first", [COPIED, ABSENT])
     def test_under_the_name_of_a_derived_model_is_refused(self, tmp_path: Path, first: FirstState) -> None:
-        derive.derive(scenes.snapshot(tmp_path), "dogs", tmp_path / "dogs", state=first)
+        worktree.derive(scenes.snapshot(tmp_path), "dogs", tmp_path / "dogs", state=first)
         model = Model.open(tmp_path / "digits")
         put(model, "dogs", {"w": b"w"})
         with pytest.raises(GitstoreError) as caught:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.models import snapshot, trust
 from gitstore.models.model import Model
 from gitstore.models.snapshot import UnreadableSnapshots
@@ -89,7 +89,7 @@ def test_what_the_settings_contradict(model: Model, git: Git, run: Run, old: str
 def test_settings_that_agree_are_not_parsed(model: Model) -> None:
     """Neither those of a root model nor those of a derived one: list reads thousands."""
     (v1,) = snapshot.below(model)
-    even = derive.derive(v1, "even", model.directory.parent / "even").model
+    even = worktree.derive(v1, "even", model.directory.parent / "even").model
     put(even, "initial", {"w": b"w"})
     for found in (v1, take(even, "v1")):
         content = found.settings_content
@@ -175,7 +175,7 @@ def test_a_ref_that_no_snapshot_can_have(model: Model, git: Git) -> None:
 
 
 def test_a_tag_of_a_derived_model_names_that(model: Model, git: Git, tmp_path: Path) -> None:
-    dogs = derive.derive(scenes.find(tmp_path), "dogs", tmp_path / "dogs").model
+    dogs = worktree.derive(scenes.find(tmp_path), "dogs", tmp_path / "dogs").model
     take(dogs, "d1")
     forge(model, git, "dogs/d2", "Model: dogs", "Model: digits", base="dogs/d1")
     with pytest.raises(UnreadableSnapshots, match="its tag says Model: digits"):

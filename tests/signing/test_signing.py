@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.models.model import Model
 from gitstore.objects import tag
 from tests.support.commands import Fsck, Git, Outcome, Run
@@ -74,7 +74,7 @@ def test_of_a_derived_model_in_its_worktree(
     run: Run, model: Model, git: Git, ssh_key: Path, ssh: str, tmp_path: Path, fsck: Fsck
 ) -> None:
     """The key is configured for that worktree alone, and named from its top; the command runs below."""
-    derive.derive(take(model, "v1"), "dogs", tmp_path / "my dogs")
+    worktree.derive(take(model, "v1"), "dogs", tmp_path / "my dogs")
     dogs = tmp_path / "my dogs"
     git("config", "extensions.worktreeConfig", "true", cwd=dogs)
     git("config", "--global", "--unset", "user.signingKey", cwd=dogs)

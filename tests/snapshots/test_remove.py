@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.git.refs import RefChanged
 from gitstore.models.dependents import Dependents
 from gitstore.models.model import Model
@@ -88,9 +88,9 @@ def test_only_the_tag_goes(model: Model, v1: Snapshot) -> None:
 
 
 def test_who_is_based_on_it(model: Model, v1: Snapshot, v2: Snapshot, tmp_path: Path) -> None:
-    dogs = derive.derive(v1, "dogs", tmp_path / "dogs").model
-    cats = derive.derive(v1, "große-katzen", tmp_path / "cats").model
-    pups = derive.derive(take(dogs, "d1"), "pups", tmp_path / "pups").model
+    dogs = worktree.derive(v1, "dogs", tmp_path / "dogs").model
+    cats = worktree.derive(v1, "große-katzen", tmp_path / "cats").model
+    pups = worktree.derive(take(dogs, "d1"), "pups", tmp_path / "pups").model
     take(cats, "c1")
     take(pups, "p1")
     assert remove.examine([v2]).dependents == Dependents((), ())
@@ -105,7 +105,7 @@ def test_who_is_based_on_it(model: Model, v1: Snapshot, v2: Snapshot, tmp_path: 
 
 
 def test_a_model_whose_branch_is_gone_needs_nothing(v1: Snapshot, tmp_path: Path, git: Git) -> None:
-    dogs = derive.derive(v1, "dogs", tmp_path / "dogs").model
+    dogs = worktree.derive(v1, "dogs", tmp_path / "dogs").model
     take(dogs, "d1")
     git("worktree", "remove", "--force", str(dogs.directory), cwd=v1.repository.directory)
     git("branch", "-D", "dogs", cwd=v1.repository.directory)

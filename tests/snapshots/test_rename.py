@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.errors import GitstoreError
 from gitstore.git import process as stock
 from gitstore.git.refs import RefChanged
@@ -74,7 +74,7 @@ def test_again_and_back(v1: Snapshot) -> None:
 
 
 def test_derived_models_stay_valid(v1: Snapshot, tmp_path: Path, fsck: Fsck) -> None:
-    dogs = derive.derive(v1, "dogs", tmp_path / "dogs").model
+    dogs = worktree.derive(v1, "dogs", tmp_path / "dogs").model
     d1 = take(dogs, "d1")
     renamed = rename.rename(v1, "base")
     assert renamed.models == ("dogs",)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, detach
+from gitstore.derive import detach, worktree
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
 from gitstore.models import reference
@@ -29,7 +29,7 @@ def two(tmp_path: Path) -> Path:
 
 class TestWhatDoesNotFit:
     def test_a_snapshot_of_another_model(self, two: Path, git: Git) -> None:
-        derive.derive(reference.resolve("v1", two), "dogs", two.parent / "dogs")
+        worktree.derive(reference.resolve("v1", two), "dogs", two.parent / "dogs")
         take(Model.open(two.parent / "dogs"), "v1")
         hint = "gitstore export writes its files elsewhere; gitstore derive makes a model that is based on it"
         with fails("v1 is a snapshot of dogs, and this is digits", hint=hint):
@@ -70,7 +70,7 @@ class TestWhatDoesNotFit:
 
 
 def _dogs(root: Path) -> None:
-    made = derive.derive(reference.resolve("v1", restoring.two(root)), "dogs", root / "dogs").model
+    made = worktree.derive(reference.resolve("v1", restoring.two(root)), "dogs", root / "dogs").model
     put(made, "initial", {"weights": b"dogs"})
     take(made, "v1")
     put(made, "initial", {"weights": b"more dogs"})
@@ -144,7 +144,7 @@ class TestADerivedModel:
 
 
 def test_a_model_that_was_detached_since_stays_so(two: Path, fsck: Fsck) -> None:
-    dogs = derive.derive(reference.resolve("v1", two), "dogs", two.parent / "dogs").model
+    dogs = worktree.derive(reference.resolve("v1", two), "dogs", two.parent / "dogs").model
     put(dogs, "initial", {"weights": b"dogs"})
     first = take(dogs, "v1")
     detach.detach(dogs)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
 from gitstore.bigfiles.parts import LARGE
+from gitstore.derive import worktree
 from gitstore.errors import GitstoreError
 from gitstore.models import state
 from gitstore.models.model import Model
@@ -252,7 +252,7 @@ class TestWhatItLeavesAlone:
         take(place, "v1")
         state.save(place, "initial")
         if place.prefix == "":
-            derive.derive(take(place, "v2"), "cats", place.directory.parent / "cats")
+            worktree.derive(take(place, "v2"), "cats", place.directory.parent / "cats")
         assert not ran.exists()
         assert picture(hooks).keys() >= set(HOOKS)
 

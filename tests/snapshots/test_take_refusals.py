@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
 from gitstore.bigfiles.parts import LARGE
+from gitstore.derive import worktree
+from gitstore.derive.first_state import ABSENT, COPIED
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked
-from gitstore.first_state import ABSENT, COPIED
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState
 from gitstore.snapshots import take as capture
@@ -69,7 +69,7 @@ class TestNames:
     @pytest.mark.parametrize("copy_state", [True, False])
     def test_one_that_a_derived_model_has(self, tmp_path: Path, *, copy_state: bool) -> None:
         first = scenes.snapshot(tmp_path)
-        derive.derive(first, "dogs", tmp_path / "dogs", state=COPIED if copy_state else ABSENT)
+        worktree.derive(first, "dogs", tmp_path / "dogs", state=COPIED if copy_state else ABSENT)
         error = refused(Model.open(tmp_path / "digits"), "dogs")
         assert error.message == "dogs is the name of a derived model, so no snapshot can have it"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import base_repository, detach, rebase
 from gitstore.bigfiles.parts import LARGE
+from gitstore.derive import base_repository, detach, rebase
 from gitstore.disk import exchange as replacement
 from gitstore.disk import locks
 from gitstore.errors import FileChanged, GitstoreError, Locked

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.models import reference, snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -107,7 +107,7 @@ class TestSound:
     def test_all_snapshots_of_all_models(self, tmp_path: Path, git: Git) -> None:
         model = make(tmp_path / "m")
         put(model, "initial", {"large": noise(5_000_000)})
-        dogs = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+        dogs = worktree.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
         take(dogs, "v1")
         git("tag", "light", cwd=model.directory)
         git("tag", "-m", "a release", "heavy", cwd=model.directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import derive, rebase, reference_form
+from gitstore.derive import rebase, standalone, worktree
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.packs import limits
@@ -43,7 +43,7 @@ def test_no_snapshot_is_taken(large: Model, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_up_to_the_limit(large: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CONVERTED", SIZE)
-    derive.derive(take(large, "v1"), "dogs", large.directory.with_name("dogs"))
+    worktree.derive(take(large, "v1"), "dogs", large.directory.with_name("dogs"))
 
 
 @pytest.mark.parametrize("is_reference", [False, True])
@@ -51,7 +51,7 @@ def test_nothing_is_derived(large: Model, monkeypatch: pytest.MonkeyPatch, is_re
     v1 = take(large, "v1")
     lower(monkeypatch)
     before = picture(large.directory.parent)
-    form = reference_form.derive if is_reference else derive.derive
+    form = standalone.derive if is_reference else worktree.derive
     with pytest.raises(GitstoreError, match="makes git convert it"):
         form(v1, "dogs", large.directory.with_name("dogs"))
     assert picture(large.directory.parent) == before
@@ -59,7 +59,7 @@ def test_nothing_is_derived(large: Model, monkeypatch: pytest.MonkeyPatch, is_re
 
 def test_no_base_of_that_kind(large: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     dogs = large.directory.with_name("dogs")
-    derive.derive(scenes.find(large.directory.parent, "v0"), "dogs", dogs)
+    worktree.derive(scenes.find(large.directory.parent, "v0"), "dogs", dogs)
     v1 = take(large, "v1")
     lower(monkeypatch)
     before = picture(dogs)

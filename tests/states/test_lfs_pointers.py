@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.derive.first_state import Imported
 from gitstore.errors import GitstoreError
-from gitstore.first_state import Imported
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.snapshots import take as capture

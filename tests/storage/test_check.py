@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import Model
@@ -139,7 +139,7 @@ def test_a_reflog_and_alternates(model: Model, common: Path) -> None:
 
 
 def test_a_linked_working_copy(model: Model, common: Path, tmp_path: Path) -> None:
-    derive.derive(take(model, "v3"), "dogs", tmp_path / "dogs")
+    worktree.derive(take(model, "v3"), "dogs", tmp_path / "dogs")
     there = common / "worktrees" / "dogs"
     content = (tmp_path / "dogs" / ".git").read_bytes()
     (tmp_path / "dogs" / ".git").write_bytes(content.replace(b"worktrees/dogs", b"worktrees/dogt"))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.disk import directories
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.git.repository import Repository
@@ -142,7 +142,7 @@ def test_a_dry_run_changes_nothing(here: Path) -> None:
 
 
 def test_a_derived_model_keeps_its_base(here: Path, tmp_path: Path) -> None:
-    dogs = derive.derive(find(here, "v2"), "dogs", tmp_path / "große dogs").model
+    dogs = worktree.derive(find(here, "v2"), "dogs", tmp_path / "große dogs").model
     before = take(dogs, "d1")
     rm(here, "v1", "v2")
     collected(here)
@@ -293,7 +293,7 @@ class TestSideBySide:
         rm(here, "v2")
         collected(here)
         with pytest.raises(GitstoreError) as caught:
-            derive.derive(base, "dogs", tmp_path / "dogs")
+            worktree.derive(base, "dogs", tmp_path / "dogs")
         assert caught.value.message == "the snapshot v2 is gone: somebody removed it meanwhile"
         fsck(here)
 
@@ -341,7 +341,7 @@ def test_every_live_snapshot_stays_what_it_was(steps: list[tuple[str, int]]) -> 
             elif action == "derive" and names:
                 base = find(here, names[number % len(names)])
                 if not base.prefix:
-                    models.append(derive.derive(base, f"m{step}", root / f"m{step}").model)
+                    models.append(worktree.derive(base, f"m{step}", root / f"m{step}").model)
             elif action == "gc":
                 collected(here)
         collected(here)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gitstore import derive
+from gitstore.derive import worktree as derive
+from gitstore.derive.first_state import ABSENT, COPIED
 from gitstore.errors import Corrupt
-from gitstore.first_state import ABSENT, COPIED
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.snapshots import verify
@@ -58,7 +58,7 @@ def scene(top: Path) -> Path:
     (model.directory / "code" / "model.py").write_text(MODEL.replace("RATE = 2.0", "RATE = 3.0"))
     git("commit", "--quiet", "--all", "-m", "faster", cwd=model.directory)
     take(model, "v2")
-    derive.derive(first, DERIVED, top / DERIVED)
+    worktree.derive(first, DERIVED, top / DERIVED)
     for number in range(3):
         (top / "source").mkdir(exist_ok=True)
         (top / "source" / f"part {number}").write_bytes(noise(1_000_000, 10 + number))

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from gitstore import derive, reference_form
+from gitstore.derive import standalone, worktree
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -131,11 +131,11 @@ def _snapshots(root: Path, *names: str) -> None:
 
 
 def _derived(root: Path, *names: str) -> None:
-    derive.derive(snapshot(root, *names), "dogs", root / "dogs")
+    worktree.derive(snapshot(root, *names), "dogs", root / "dogs")
 
 
 def _referencing(root: Path, *names: str) -> None:
-    reference_form.derive(snapshot(root, *names), "dogs", root / "dogs")
+    standalone.derive(snapshot(root, *names), "dogs", root / "dogs")
 
 
 def _behind(root: Path) -> None:

@@ -195,7 +195,7 @@ def serve() -> None:
         "snapshots.take",
         "storage.usage",
         "snapshots.verify",
-        "derive",
+        "derive.worktree",
         "snapshots.restore",
         "storage.gc",
         "run.operations",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.states import remove
@@ -15,7 +15,7 @@ from tests.support.models import put, take
 
 
 def test_a_derived_models_state_holds_nothing_of_the_root_models(model: Model, tmp_path: Path) -> None:
-    dogs = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
+    dogs = worktree.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
     put(dogs, "initial", {"weights": b"the same"})
     state.save(dogs, "initial")
     put(model, "b", {"weights": b"the same"})

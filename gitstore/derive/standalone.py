@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gitstore import base_repository, first_state, inheritance
-from gitstore.derive import OTHER_PLACE, Derived, announced
+from gitstore.derive import base_repository, first_commit, first_state
+from gitstore.derive.first_state import COPIED, FirstState
+from gitstore.derive.worktree import OTHER_PLACE, Derived, announced
 from gitstore.disk.construction import check_free, construction
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import Corrupt
-from gitstore.first_state import COPIED, FirstState
 from gitstore.git import attributes, checkout
 from gitstore.git import process as git
 from gitstore.git.refs import Change
@@ -65,7 +65,7 @@ def _write(
     """Write the branch's first commit and the state, and the refs."""
     with state.ready(base) as content, repository.writer() as writer:
         identity = repository.identity()
-        head = inheritance.add_first_commit(base, name, identity, writer, url=url)
+        head = first_commit.add_first_commit(base, name, identity, writer, url=url)
         saved = first_state.add(repository, name, content, writer, progress)
         pack = writer.finish()
         ref = f"refs/states/{FIRST_STATE}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.errors import GitstoreError
 from gitstore.models import state
 from gitstore.models.model import Model
@@ -39,14 +39,14 @@ def base(dogs: Model) -> Model:
 def _with_another_file(root: Path) -> None:
     model = make(root / "digits")
     write(model, "code/util.py", "util\n")
-    derive.derive(take(model, "v1"), "dogs", root / "dogs")
+    worktree.derive(take(model, "v1"), "dogs", root / "dogs")
 
 
 class TestRefusals:
     def refused(self, base: Snapshot, name: str, directory: Path) -> GitstoreError:
         before = refs(base.repository.directory), picture(directory.parent)
         with pytest.raises(GitstoreError) as caught:
-            derive.derive(base, name, directory)
+            worktree.derive(base, name, directory)
         assert (refs(base.repository.directory), picture(directory.parent)) == before
         return caught.value
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import settings, settings_merge
+from gitstore import settings
+from gitstore.derive import merge_settings
+from gitstore.derive.merge_settings import Conflict
 from gitstore.diff.settings import KeyChange
-from gitstore.settings_merge import Conflict
 
 OLD = b"""\
 name: digits
@@ -46,7 +47,7 @@ max_durations:
 
 
 def test_key_by_key_and_package_by_package() -> None:
-    merged = settings_merge.merge(OWN, old=OLD, new=NEW)
+    merged = merge_settings.merge(OWN, old=OLD, new=NEW)
     found = settings.parse(merged.content)
     assert (found.name, found.description, found.filesystem_size) == ("dogs", "better", 2 * 1024**2)
     assert found.packages.python == "3.12"
@@ -60,7 +61,7 @@ def test_key_by_key_and_package_by_package() -> None:
 @pytest.mark.parametrize(("old", "new"), [(OLD, OLD), (OWN, NEW), (NEW, OWN)])
 def test_one_side_alone(old: bytes, new: bytes) -> None:
     """Without changes of the base nothing changes, and without changes of the model all comes in."""
-    merged = settings_merge.merge(OWN, old=old, new=new)
+    merged = merge_settings.merge(OWN, old=old, new=new)
     assert merged.conflicts == ()
     if new != NEW:
         assert merged.content == OWN
@@ -69,7 +70,7 @@ def test_one_side_alone(old: bytes, new: bytes) -> None:
 
 
 def test_what_both_have_added_otherwise() -> None:
-    merged = settings_merge.merge(
+    merged = merge_settings.merge(
         b"name: a\ndescription: mine\n", old=b"name: b\n", new=b"name: b\ndescription: theirs\n"
     )
     assert merged.content == b"name: a\ndescription: mine\n"

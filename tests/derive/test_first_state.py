@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from gitstore import base_repository, derive, first_state, reference_form
-from gitstore.derive import Derived
+from gitstore.derive import base_repository, first_state, standalone, worktree
+from gitstore.derive.first_state import ABSENT, COPIED, FirstState, Imported
+from gitstore.derive.worktree import Derived
 from gitstore.errors import GitstoreError, InvalidInput, OperationFailed
-from gitstore.first_state import ABSENT, COPIED, FirstState, Imported
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -42,7 +42,7 @@ def model(base: Snapshot) -> Model:
 @pytest.fixture(params=["worktree", "reference"])
 def made(request: pytest.FixtureRequest, base: Snapshot, tmp_path: Path) -> Derive:
     """Derives dogs, with a first state."""
-    form = derive.derive if request.param == "worktree" else reference_form.derive
+    form = worktree.derive if request.param == "worktree" else standalone.derive
     return lambda first: form(base, "dogs", tmp_path / "dogs", state=first)
 
 
@@ -120,14 +120,14 @@ class TestRefusals:
         path.write_text(path.read_text().replace("save(out, 1.0", "raise RuntimeError  # "))
         broken = take(model, "broken")
         before = refs(model.directory), picture(tmp_path)
-        for form in (derive.derive, reference_form.derive):
+        for form in (worktree.derive, standalone.derive):
             with pytest.raises(OperationFailed):
                 form(broken, "dogs", tmp_path / "dogs", state=CreatedState([], tmp_path, user_cache()))
             assert (refs(model.directory), picture(tmp_path)) == before
 
     def test_a_name_that_is_taken_before_the_code_runs(self, model: Model, base: Snapshot) -> None:
         with pytest.raises(GitstoreError, match=r"^there is a model or branch called main already$"):
-            derive.derive(
+            worktree.derive(
                 base, "main", model.directory.parent / "x", state=CreatedState(["no"], Path(), user_cache())
             )
 
@@ -170,9 +170,9 @@ class TestCommand:
 @pytest.mark.parametrize(
     ("form", "owner", "step"),
     [
-        (derive, first_state, "add"),
-        (reference_form, base_repository, "changes"),
-        (derive, derive, "_point"),
+        (worktree, first_state, "add"),
+        (standalone, base_repository, "changes"),
+        (worktree, worktree, "_point"),
     ],
 )
 def test_killed_before_the_refs(

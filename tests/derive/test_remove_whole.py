@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gitstore import derive, model_removal
+from gitstore.derive import remove, worktree
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.refs import Refs
 from gitstore.models import state
@@ -55,7 +55,7 @@ def test_all_of_it_is_gone(model: Model, dogs: Model, run: Run, git: Git, fsck: 
     fsck(model.directory)
     assert [each["name"] for each in parsed(run("models", "--json", cwd=model.directory))] == ["digits"]
     assert run("models", "rm", "dogs", cwd=model.directory).code == 1
-    derive.derive(take(model, "v2"), "dogs", dogs.directory)
+    worktree.derive(take(model, "v2"), "dogs", dogs.directory)
 
 
 def test_what_it_alone_has_is_named_first(model: Model, dogs: Model, run: Run) -> None:
@@ -64,7 +64,7 @@ def test_what_it_alone_has_is_named_first(model: Model, dogs: Model, run: Run) -
     (dogs.directory / "note.txt").write_text("mine")
     before = refs(model.directory)
     with pytest.raises(WouldLose) as caught:
-        model_removal.check(model_removal.examine(model, "dogs"))
+        remove.check(remove.examine(model, "dogs"))
     assert [str(path) for path in caught.value.paths] == ["states/fresh/weights", "settings.yaml", "note.txt"]
     assert run("models", "rm", "dogs", "--yes", cwd=model.directory).code == 1
     assert refs(model.directory) == before
@@ -73,11 +73,11 @@ def test_what_it_alone_has_is_named_first(model: Model, dogs: Model, run: Run) -
 
 
 def test_what_others_are_based_on(model: Model, dogs: Model, tmp_path: Path, fsck: Fsck) -> None:
-    cats = derive.derive(take(dogs, "v2"), "cats", tmp_path / "cats").model
-    examined = model_removal.examine(model, "dogs")
+    cats = worktree.derive(take(dogs, "v2"), "cats", tmp_path / "cats").model
+    examined = remove.examine(model, "dogs")
     with pytest.raises(Depended, match=r"^cats is based on snapshots of dogs$"):
-        model_removal.check(examined)
-    model_removal.remove(examined)
+        remove.check(examined)
+    remove.remove(examined)
     take(cats, "v1")
     fsck(model.directory)
 
@@ -85,12 +85,12 @@ def test_what_others_are_based_on(model: Model, dogs: Model, tmp_path: Path, fsc
 def test_refusals(model: Model, dogs: Model, git: Git) -> None:
     for name in ("digits", "main", "cats"):
         with pytest.raises(GitstoreError, match=f"^there is no derived model {name}$"):
-            model_removal.examine(model, name)
+            remove.examine(model, name)
     with pytest.raises(GitstoreError, match=r"is the working copy of dogs itself$"):
-        model_removal.examine(dogs, "dogs")
+        remove.examine(dogs, "dogs")
     git("worktree", "lock", "--reason", "mine", str(dogs.directory), cwd=model.directory)
     with pytest.raises(GitstoreError, match=r"git has locked .*: mine$"):
-        model_removal.check(model_removal.examine(model, "dogs"))
+        remove.check(remove.examine(model, "dogs"))
 
 
 def test_git_never_knows_a_working_copy_without_its_branch(
@@ -108,7 +108,7 @@ def test_git_never_knows_a_working_copy_without_its_branch(
         look()
 
     monkeypatch.setattr(Refs, "change", watched)
-    model_removal.remove(model_removal.examine(model, "dogs"))
+    remove.remove(remove.examine(model, "dogs"))
     assert looks == [1, 1]
 
 
@@ -117,7 +117,7 @@ def test_the_working_copy_comes_back_if_the_refs_cannot_go(model: Model, dogs: M
     lock = model.repository.common / "refs" / "heads" / "dogs.lock"
     lock.touch()
     with pytest.raises(Locked):
-        model_removal.remove(model_removal.examine(model, "dogs"))
+        remove.remove(remove.examine(model, "dogs"))
     lock.unlink()
     assert (refs(model.directory), picture(dogs.directory)) == before
     assert not list(dogs.directory.parent.glob(".dogs*"))
@@ -137,7 +137,7 @@ def test_a_removal_that_was_killed_is_finished(
             git("update-ref", "--no-deref", "-d", ref, cwd=model.directory)
     if left == "administration":
         shutil.rmtree(dogs.directory)
-    model_removal.remove(model_removal.examine(model, "dogs"))
+    remove.remove(remove.examine(model, "dogs"))
     assert not dogs.directory.exists()
     assert not [ref for ref in refs(model.directory) if "dogs" in ref]
     assert not list(model.repository.common.glob("worktrees/*"))

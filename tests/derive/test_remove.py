@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.hooking import guard, installation
 from gitstore.hooking.guard import Protected
 from gitstore.models.model import Model
@@ -17,7 +17,7 @@ from tests.support.models import refs, take
 def test_nothing_of_it_is_left(tmp_path: Path, git: Git, run: Run, fsck: Fsck) -> None:
     v1 = scenes.snapshot(tmp_path)
     model, here = Model.open(tmp_path / "digits"), tmp_path / "digits"
-    dogs = derive.derive(v1, "große-dogs", tmp_path / "große dogs").model
+    dogs = worktree.derive(v1, "große-dogs", tmp_path / "große dogs").model
     take(dogs, "d1")
     installation.install(model.repository)
     ref = "refs/states/große-dogs/initial"

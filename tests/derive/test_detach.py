@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, detach, rebase, settings
+from gitstore import settings
+from gitstore.derive import detach, rebase, worktree
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.run import operations
@@ -75,7 +76,7 @@ class TestWhatItDoes:
     def test_a_model_can_be_derived_from_it(self, dogs: Model, tmp_path: Path) -> None:
         here = detach.detach(dogs).model
         edit(here)
-        pugs = derive.derive(take(here, "v1"), "pugs", tmp_path / "pugs").model
+        pugs = worktree.derive(take(here, "v1"), "pugs", tmp_path / "pugs").model
         assert pugs.pinned is not None
         assert pugs.pinned.detached is None
         (pugs.directory / "code" / "model.py").chmod(0o644)

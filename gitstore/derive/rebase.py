@@ -13,19 +13,21 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gitstore import base_repository, compatibility, inheritance, kinship, settings, settings_merge
+from gitstore import settings
 from gitstore.afterwards import only_warn
-from gitstore.base_repository import Reached
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
-from gitstore.compatibility import Misfit
+from gitstore.derive import base_check, base_repository, compatibility, first_commit, merge_settings
+from gitstore.derive.base_check import called
+from gitstore.derive.base_repository import Reached
+from gitstore.derive.compatibility import Misfit
+from gitstore.derive.first_commit import check_there
+from gitstore.derive.merge_settings import Conflict, Merged
 from gitstore.diff.settings import KeyChange
 from gitstore.disk import locks
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.git import attributes
-from gitstore.inheritance import check_there
-from gitstore.kinship import called
 from gitstore.layout import TOP
 from gitstore.models.model import LOCK, SETTINGS, Model, committed_file
 from gitstore.models.reference import Elsewhere
@@ -33,7 +35,6 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
-from gitstore.settings_merge import Conflict, Merged
 from gitstore.storage.share_packs import NOTHING, Brought
 from gitstore.workingcopy.branch import Branch
 from gitstore.workingcopy.code import in_the_way
@@ -87,8 +88,8 @@ def rebase(
     uncommitted changes; unless `force` is set, for a snapshot of a model that is not the base's,
     `Incompatible` for types that no longer fit, and for changes to the code that were committed.
     """
-    if kinship.base_of(model).url is None:
-        base = kinship.in_same_repository(model, source)
+    if base_check.base_of(model).url is None:
+        base = base_check.in_same_repository(model, source)
         with model.repository.replacing_files():
             return _rebase(model, base, force=force)
     with (
@@ -100,8 +101,8 @@ def rebase(
 
 def _rebase(model: Model, base: Snapshot, reached: Reached | None = None, *, force: bool) -> Rebased:
     model = Model.open(model.directory)  # another command may have detached it, or moved it, meanwhile
-    before = kinship.base_of(model)
-    kinship.check(model, before, base, force=force)
+    before = base_check.base_of(model)
+    base_check.check(model, before, base, force=force)
     here, url = Branch.of(model), reached.url if reached is not None else None
     if here.code == TOP:
         raise GitstoreError(
@@ -132,7 +133,7 @@ def _merged(here: Branch, before: BasedOn, base: Snapshot) -> Merged:
     old = committed_file(here.model.repository, Oid.parse(before.commit), SETTINGS)
     own = here.settings_content
     new = base.settings_content
-    return settings_merge.merge(own, old=old if old is not None else new, new=new)
+    return merge_settings.merge(own, old=old if old is not None else new, new=new)
 
 
 def _misfits(here: Branch, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
@@ -166,7 +167,7 @@ def _move(
     here.check_clean(paths)
     _check_room(here, base)
     attributes.check_sizes(base.repository, base.code)
-    based_on = inheritance.based_on(base, reached.url if reached is not None else None)
+    based_on = first_commit.based_on(base, reached.url if reached is not None else None)
     content = settings.set_keys(merged.content, {"based_on": based_on})
     # A base of this repository must not be removed between the look and the commit.
     with nullcontext() if reached else locks.derivation(repository.private), repository.writer() as writer:

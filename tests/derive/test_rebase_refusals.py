@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, rebase
+from gitstore.derive import rebase, worktree
 from gitstore.errors import GitstoreError, Locked
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -53,8 +53,8 @@ class TestRefusals:
 
     def test_a_snapshot_of_itself_and_a_circle(self, dogs: Model, tmp_path: Path) -> None:
         own = take(dogs, "v1")
-        pugs = derive.derive(own, "pugs", tmp_path / "pugs").model
-        base = derive.derive(take(pugs, "v1"), "dachshunds", tmp_path / "dachshunds").model
+        pugs = worktree.derive(own, "pugs", tmp_path / "pugs").model
+        base = worktree.derive(take(pugs, "v1"), "dachshunds", tmp_path / "dachshunds").model
         circle = take(base, "v1")
         for force in (False, True):
             error = self.refused(dogs, own, force=force)
@@ -68,14 +68,14 @@ class TestRefusals:
         self, dogs: Model, v2: Snapshot, model: Model, tmp_path: Path
     ) -> None:
         """cats@v1 is based on digits, but cats itself is based on dogs by now."""
-        cats = derive.derive(v2, "cats", tmp_path / "cats").model
+        cats = worktree.derive(v2, "cats", tmp_path / "cats").model
         old = take(cats, "v1")
         rebase.rebase(cats, take(dogs, "v1"), force=True)
         error = self.refused(dogs, old, force=True)
         assert error.message == "cats@v1 is based on dogs, which cannot be based on it in turn"
 
     def test_another_line_without_force(self, dogs: Model, v2: Snapshot, tmp_path: Path) -> None:
-        other = take(derive.derive(v2, "cats", tmp_path / "cats").model, "v1")
+        other = take(worktree.derive(v2, "cats", tmp_path / "cats").model, "v1")
         error = self.refused(dogs, other)
         assert error.message == "cats@v1 is no snapshot of digits, which dogs is based on"
         assert error.hint == "--force moves it there all the same"

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from gitstore import first_state, inheritance
 from gitstore.afterwards import only_warn
+from gitstore.derive import first_commit, first_state
+from gitstore.derive.first_state import COPIED, Content, FirstState
 from gitstore.disk import locks
 from gitstore.disk.atomic import durable_file, sync_directory
 from gitstore.disk.construction import check_free
@@ -23,7 +24,6 @@ from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostDerive
-from gitstore.first_state import COPIED, Content, FirstState
 from gitstore.git import new_worktree, worktrees
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
@@ -115,7 +115,7 @@ def derive(
 def announced(made: Derived) -> Derived:
     """Run the hook post-derive, in the repository of the new model, and hand the same back."""
     event = PostDerive(
-        model=made.model.name, base=inheritance.facts(made.base, made.url), added_bytes=made.added
+        model=made.model.name, base=first_commit.facts(made.base, made.url), added_bytes=made.added
     )
     dispatch.tell(made.model.repository, event)
     return made
@@ -199,9 +199,9 @@ def _make(
     """Write the first commit and the state, then the refs, while the directory is ready to appear."""
     repository, refs = base.repository, base.repository.refs
     with repository.writer() as writer:
-        inheritance.check_there(base)
+        first_commit.check_there(base)
         tip, saved = refs.get(f"refs/heads/{name}") if begun is _Begun.BRANCH else None, None
-        head = tip or inheritance.add_first_commit(base, name, repository.identity(), writer)
+        head = tip or first_commit.add_first_commit(base, name, repository.identity(), writer)
         if tip is None:
             saved = first_state.add(repository, name, content, writer, progress)
         pack = writer.finish()

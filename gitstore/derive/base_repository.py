@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from gitstore.derive.first_commit import check_there
 from gitstore.errors import GitstoreError
 from gitstore.git import fetch
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
-from gitstore.inheritance import check_there
 from gitstore.models import snapshot
 from gitstore.models.reference import Elsewhere, NoSuchSnapshot
 from gitstore.models.snapshot import Snapshot

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, reference_form
+from gitstore.derive import standalone, worktree
+from gitstore.derive.rebase import Incompatible, Rebased, rebase
 from gitstore.errors import GitstoreError
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.rebase import Incompatible, Rebased, rebase
 from gitstore.snapshots import verify
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
@@ -33,7 +33,7 @@ def model(dogs: Model) -> Model:
 
 
 def _scene(root: Path) -> None:
-    reference_form.derive(scenes.snapshot(root), "dogs", root / "dogs")
+    standalone.derive(scenes.snapshot(root), "dogs", root / "dogs")
     model = Model.open(root / "digits")
     path = model.directory / "code" / "model.py"
     path.write_text(path.read_text().replace("RATE = 2.0", "RATE = 5.0"))
@@ -133,14 +133,14 @@ class TestRefusals:
     def test_its_own_and_what_is_based_on_it(self, dogs: Model, tmp_path: Path) -> None:
         own = take(dogs, "own")
         assert self.refused(dogs, "dogs@own").message == "dogs@own is a snapshot of dogs itself"
-        pugs = reference_form.derive(own, "pugs", tmp_path / "pugs").model
+        pugs = standalone.derive(own, "pugs", tmp_path / "pugs").model
         take(pugs, "v1")
         error = self.refused(dogs, "../pugs@v1", force=True)
         assert error.message == "pugs@v1 is based on dogs, which cannot be based on it in turn"
 
     def test_a_worktree_stays_in_its_repository(self, dogs: Model, model: Model, tmp_path: Path) -> None:
         base: Snapshot = reference.resolve("v1", model.directory)
-        cats = derive.derive(base, "cats", tmp_path / "cats").model
+        cats = worktree.derive(base, "cats", tmp_path / "cats").model
         take(make(tmp_path / "other", "other"), "v1")
         for to, called in {
             "../other@v1": "other@v1",

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import rebase, settings
+from gitstore import settings
+from gitstore.derive import rebase
+from gitstore.derive.rebase import Rebased
 from gitstore.errors import GitstoreError
 from gitstore.git.refs import Refs
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.rebase import Rebased
 from gitstore.workingcopy.branch import Branch
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, rebase, settings
+from gitstore import settings
+from gitstore.derive import rebase, worktree
 from gitstore.models import reference, snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -147,7 +148,7 @@ class TestWhatItDoes:
     def test_a_model_derived_from_a_derived_one(
         self, dogs: Model, v2: Snapshot, tmp_path: Path, fsck: Fsck
     ) -> None:
-        pugs = derive.derive(take(dogs, "v1"), "pugs", tmp_path / "pugs").model
+        pugs = worktree.derive(take(dogs, "v1"), "pugs", tmp_path / "pugs").model
         second = take(rebase.rebase(dogs, v2).model, "v2")
         here = rebase.rebase(pugs, second).model
         assert here.base is not None
@@ -158,7 +159,7 @@ class TestWhatItDoes:
     def test_where_the_repository_is_bare(self, model: Model, git: Git, tmp_path: Path, fsck: Fsck) -> None:
         git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
         one, two = snapshot.below(Model.open(tmp_path / "b.git"))
-        cats = derive.derive(one, "cats", tmp_path / "my cats").model
+        cats = worktree.derive(one, "cats", tmp_path / "my cats").model
         assert take(rebase.rebase(cats, two).model, "v1").code == two.code
         fsck(tmp_path / "b.git")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, rebase
+from gitstore.derive import rebase, worktree
 from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run
@@ -34,7 +34,7 @@ class TestPackagesLock:
     ) -> None:
         if old is not None:
             self.lock(model, git, old)
-        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats").model
+        cats = worktree.derive(take(model, "v1"), "cats", tmp_path / "cats").model
         self.lock(model, git, new)
         here = rebase.rebase(cats, take(model, "v2")).model
         path = here.directory / "packages.lock"
@@ -43,7 +43,7 @@ class TestPackagesLock:
 
     def test_one_of_its_own_stays(self, model: Model, git: Git, tmp_path: Path) -> None:
         self.lock(model, git, "1\n")
-        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats").model
+        cats = worktree.derive(take(model, "v1"), "cats", tmp_path / "cats").model
         self.lock(cats, git, "mine\n")
         self.lock(model, git, "2\n")
         here = rebase.rebase(again(cats), take(model, "v2")).model
@@ -53,7 +53,7 @@ class TestPackagesLock:
         self, model: Model, git: Git, tmp_path: Path, run: Run
     ) -> None:
         self.lock(model, git, "1\n")
-        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats").model
+        cats = worktree.derive(take(model, "v1"), "cats", tmp_path / "cats").model
         retype(cats, "name: cats", "name: cats\npackages: {requirements: [numpy==1.0.0]}")
         retype(model, "name: digits", "name: digits\npackages: {requirements: [numpy==2.0.0]}")
         self.lock(model, git, "2\n")
@@ -70,7 +70,7 @@ class TestPackagesLock:
 
     def test_it_comes_with_the_packages(self, model: Model, git: Git, tmp_path: Path, run: Run) -> None:
         self.lock(model, git, "1\n")
-        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats").model
+        cats = worktree.derive(take(model, "v1"), "cats", tmp_path / "cats").model
         retype(model, "name: digits", "name: digits\npackages: {requirements: [numpy==2.0.0]}")
         self.lock(model, git, "2\n")
         take(model, "v2")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import base_repository, derive, reference_form, settings
-from gitstore.derive import Derived
+from gitstore import settings
+from gitstore.derive import base_repository, standalone
+from gitstore.derive import worktree as derive
+from gitstore.derive.worktree import Derived
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
@@ -55,7 +57,7 @@ def _base(root: Path) -> None:
 
 def _dogs(root: Path) -> None:
     scenes.copy(_base, root)
-    reference_form.derive(scenes.find(root), "dogs", root / "dogs")
+    standalone.derive(scenes.find(root), "dogs", root / "dogs")
 
 
 def again(model: Model) -> Model:
@@ -93,7 +95,7 @@ class TestWhatItMakes:
     def test_a_repository_that_begins_at_the_base(
         self, base: Snapshot, tmp_path: Path, git: Git, fsck: Fsck
     ) -> None:
-        made = reference_form.derive(base, "dogs", tmp_path / "dogs")
+        made = standalone.derive(base, "dogs", tmp_path / "dogs")
         dogs = made.model
         assert git("log", "--format=%s", cwd=dogs.directory).splitlines() == [
             "Derive dogs from digits@v1",
@@ -138,7 +140,7 @@ class TestWhatItMakes:
         git("stash", "push", "--quiet", "--all", cwd=model.directory)
         git("config", "user.secret", "x", cwd=model.directory)
         (model.repository.common / "hooks" / "post-commit").write_text("exit 1\n")
-        dogs = reference_form.derive(base, "dogs", tmp_path / "dogs").model
+        dogs = standalone.derive(base, "dogs", tmp_path / "dogs").model
         command = ("cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
         has = set(git(*command, cwd=dogs.directory).split())
         wanted = set(
@@ -174,8 +176,8 @@ class TestWhatItMakes:
         self, base: Snapshot, dogs: Model, tmp_path: Path, fsck: Fsck
     ) -> None:
         cats = derive.derive(base, "cats", tmp_path / "cats").model
-        kittens = reference_form.derive(take(cats, "v7"), "kittens", tmp_path / "kittens").model
-        pugs = reference_form.derive(take(dogs, "v1"), "pugs", tmp_path / "pugs").model
+        kittens = standalone.derive(take(cats, "v7"), "kittens", tmp_path / "kittens").model
+        pugs = standalone.derive(take(dogs, "v1"), "pugs", tmp_path / "pugs").model
         for directory in (base.repository.directory, dogs.directory):
             shutil.rmtree(directory)
         assert kittens.base is not None
@@ -190,7 +192,7 @@ class TestWhatItMakes:
         git("clone", "-q", "--mirror", str(base.repository.directory), str(place / "b.git"), cwd=tmp_path)
         bare = reference.resolve("v1", place / "b.git")
         assert derive.beside(bare.repository, "cats") == place / "cats"
-        cats = reference_form.derive(bare, "cats", place / "cats").model
+        cats = standalone.derive(bare, "cats", place / "cats").model
         assert git("ls-remote", "base", "refs/tags/v1", cwd=cats.directory).split()[0] == str(base.oid)
         shutil.rmtree(place / "b.git")
         sound(cats, fsck)
@@ -271,12 +273,12 @@ class TestRefusals:
             f"{tmp_path / 'dogs'} exists already",
             hint="name another directory: gitstore derive SNAPSHOT NAME DIR",
         ):
-            reference_form.derive(base, "dogs", tmp_path / "dogs")
+            standalone.derive(base, "dogs", tmp_path / "dogs")
         assert picture(tmp_path) == before
 
     def test_a_name_that_none_can_have(self, base: Snapshot, tmp_path: Path) -> None:
         with fails("'a b' cannot be the name of a model: it has a space in it"):
-            reference_form.derive(base, "a b", tmp_path / "x")
+            standalone.derive(base, "a b", tmp_path / "x")
 
     def test_a_shallow_and_a_partial_clone(self, base: Snapshot, git: Git, tmp_path: Path) -> None:
         origin = f"file://{base.repository.directory}"
@@ -289,7 +291,7 @@ class TestRefusals:
             "partial": "a partial clone: it may lack some of the base's files",
         }.items():
             with fails(f"{tmp_path / name} is {what}"):
-                reference_form.derive(reference.resolve("v1", tmp_path / name), "dogs", tmp_path / "dogs")
+                standalone.derive(reference.resolve("v1", tmp_path / name), "dogs", tmp_path / "dogs")
         assert picture(tmp_path) == before
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
@@ -306,7 +308,7 @@ class TestRefusals:
     def test_a_base_that_is_gone_meanwhile(self, base: Snapshot, git: Git, tmp_path: Path) -> None:
         git("tag", "--delete", "v1", cwd=base.repository.directory)
         with fails("the snapshot v1 is gone: somebody removed it meanwhile"):
-            reference_form.derive(base, "dogs", tmp_path / "dogs")
+            standalone.derive(base, "dogs", tmp_path / "dogs")
         assert not (tmp_path / "dogs").exists()
 
 
@@ -316,7 +318,7 @@ class TestInterrupted:
         [
             (share_packs, "_pack_rest"),
             (base_repository, "remember"),
-            (reference_form, "set_writable"),
+            (standalone, "set_writable"),
             (construction, "_appear"),
         ],
     )
@@ -327,12 +329,12 @@ class TestInterrupted:
 
         def work() -> None:
             setattr(owner, step, processes.die)
-            reference_form.derive(base, "dogs", place)
+            standalone.derive(base, "dogs", place)
 
         assert processes.run_forked(work) == -signal.SIGKILL
         assert not place.exists()
         fsck(base.repository)
-        made = reference_form.derive(base, "dogs", place)
+        made = standalone.derive(base, "dogs", place)
         assert os.listdir(place.parent) == ["dogs"]
         sound(made.model, fsck)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
+from gitstore.derive.first_state import ABSENT, Imported
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
-from gitstore.first_state import ABSENT, Imported
 from gitstore.git import new_worktree
 from gitstore.git.refs import Change, Refs
 from gitstore.git.repository import Repository
@@ -47,7 +47,7 @@ class TestInterrupted:
         ("owner", "step"),
         [
             (Path, "chmod"),
-            (derive, "_point"),
+            (worktree, "_point"),
             (new_worktree, "_appear"),
             (construction, "_appear"),
             (new_worktree, "finish"),
@@ -57,9 +57,9 @@ class TestInterrupted:
     def test_the_same_again_finishes_it(
         self, v1: Snapshot, tmp_path: Path, git: Git, fsck: Fsck, owner: object, step: str
     ) -> None:
-        self.killed(lambda: derive.derive(v1, "dogs", tmp_path / "dogs"), owner, step)
+        self.killed(lambda: worktree.derive(v1, "dogs", tmp_path / "dogs"), owner, step)
         fsck(tmp_path / "digits")
-        made = derive.derive(scenes.find(tmp_path), "dogs", tmp_path / "dogs")
+        made = worktree.derive(scenes.find(tmp_path), "dogs", tmp_path / "dogs")
         assert made.model.name == "dogs"
         assert "locked" not in git("worktree", "list", "--porcelain", cwd=tmp_path / "digits")
         assert (made.model.directory / "code" / "model.py").stat().st_mode & 0o777 == 0o444
@@ -82,12 +82,12 @@ class TestInterrupted:
 
         def work() -> None:
             Refs.change = half  # type: ignore[assignment, method-assign]
-            derive.derive(v1, "dogs", tmp_path / "dogs", state=first)
+            worktree.derive(v1, "dogs", tmp_path / "dogs", state=first)
 
         assert processes.run_forked(work) == -signal.SIGKILL
         states = ("for-each-ref", "--format=%(refname)", "refs/states/dogs")
         assert git(*states, cwd=tmp_path / "digits") == "refs/states/dogs/initial\n"
-        derive.derive(scenes.find(tmp_path), name, tmp_path / name, state=ABSENT)
+        worktree.derive(scenes.find(tmp_path), name, tmp_path / name, state=ABSENT)
         assert git(*states, cwd=tmp_path / "digits") == ""
         fsck(tmp_path / "digits")
 
@@ -95,9 +95,9 @@ class TestInterrupted:
         (tmp_path / "file").touch()
         before = refs(v1.repository.directory)
         with pytest.raises(GitstoreError, match=r"/file cannot be made: File exists$"):
-            derive.derive(v1, "dogs", tmp_path / "file" / "dogs")
+            worktree.derive(v1, "dogs", tmp_path / "file" / "dogs")
         assert refs(v1.repository.directory) == before
-        assert derive.derive(v1, "dogs", tmp_path / "dogs").model.name == "dogs"
+        assert worktree.derive(v1, "dogs", tmp_path / "dogs").model.name == "dogs"
 
     def test_a_directory_that_cannot_appear(
         self, v1: Snapshot, tmp_path: Path, git: Git, fsck: Fsck, monkeypatch: pytest.MonkeyPatch
@@ -114,14 +114,14 @@ class TestInterrupted:
 
             patched.setattr(new_worktree, "_appear", meanwhile)
             with pytest.raises(GitstoreError) as caught:
-                derive.derive(v1, "dogs", tmp_path / "dogs")
+                worktree.derive(v1, "dogs", tmp_path / "dogs")
         assert caught.value.message.startswith("the model dogs is made, but not its directory: ")
         assert caught.value.hint == "fix that, then run the same command again, or git worktree add DIR dogs"
         assert git("worktree", "list", "--porcelain", cwd=v1.repository.directory).count("worktree ") == 1
         fsck(v1.repository.directory)
         taken.rmdir()
-        assert derive.derive(v1, "dogs", tmp_path / "dogs").model.name == "dogs"
+        assert worktree.derive(v1, "dogs", tmp_path / "dogs").model.name == "dogs"
 
     def test_a_finished_model_is_not_made_twice(self, dogs: Model, tmp_path: Path) -> None:
         with pytest.raises(GitstoreError, match=r"^there is a model or branch called dogs already$"):
-            derive.derive(scenes.find(tmp_path), "dogs", tmp_path / "elsewhere")
+            worktree.derive(scenes.find(tmp_path), "dogs", tmp_path / "elsewhere")

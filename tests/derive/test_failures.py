@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive
+from gitstore.derive import worktree
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
@@ -44,12 +44,12 @@ def test_a_git_that_fails_leaves_nothing(
         shim = git_under_strace(tmp_path / "shim", "read-tree", "-e", fault)
         patched.setenv("PATH", str(shim), prepend=":")
         with pytest.raises(GitstoreError):
-            derive.derive(base, "dogs", tmp_path / "dogs")
+            worktree.derive(base, "dogs", tmp_path / "dogs")
     assert refs(model.directory) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["digits", "shim"]
     assert not list(model.repository.private.glob("tmp_worktree_*"))
     fsck(model.directory)
-    made = derive.derive(base, "dogs", tmp_path / "dogs").model
+    made = worktree.derive(base, "dogs", tmp_path / "dogs").model
     assert (made.directory / "code" / "model.py").exists()
 
 

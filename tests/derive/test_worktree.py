@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import derive, settings
-from gitstore.first_state import ABSENT
+from gitstore import settings
+from gitstore.derive import worktree
+from gitstore.derive.first_state import ABSENT
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -58,7 +59,7 @@ class TestWhatItMakes:
     def test_hardly_a_byte(self, tmp_path: Path) -> None:
         model = make(tmp_path / "m")
         put(model, "initial", {"large": noise(8_000_000)})
-        made = derive.derive(take(model, "v1"), "dogs", tmp_path / "dogs")
+        made = worktree.derive(take(model, "v1"), "dogs", tmp_path / "dogs")
         assert made.pack is not None
         assert made.pack.size < 2048
         # commit, tree and settings of the branch; the state's commit, on a tree that is there
@@ -76,7 +77,7 @@ class TestWhatItMakes:
         assert found == settings.BasedOn(model="digits", snapshot="v1", tag=tag, commit=commit)
 
     def test_a_worktree_that_git_knows(self, v1: Snapshot, git: Git, tmp_path: Path) -> None:
-        dogs = derive.derive(v1, "dogs", tmp_path / "dogs").model
+        dogs = worktree.derive(v1, "dogs", tmp_path / "dogs").model
         listed = git("worktree", "list", "--porcelain", cwd=tmp_path / "digits")
         assert f"worktree {dogs.directory}\n" in listed
         assert "branch refs/heads/dogs\n" in listed
@@ -96,7 +97,7 @@ class TestWhatItMakes:
         assert (state.materialise(dogs, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
 
     def test_or_none(self, v1: Snapshot, tmp_path: Path) -> None:
-        cats = derive.derive(v1, "cats", tmp_path / "cats", state=ABSENT).model
+        cats = worktree.derive(v1, "cats", tmp_path / "cats", state=ABSENT).model
         assert not [ref for ref in refs(cats.directory) if ref.startswith("refs/states/cats")]
         assert state.active(cats) == "initial"
         assert list((cats.directory / "states" / "initial").iterdir()) == []
@@ -108,7 +109,7 @@ class TestWhatItMakes:
         path = model.directory / "settings.yaml"
         path.write_text(path.read_text() + "code: src\n")
         git("commit", "--quiet", "--all", "-m", "src", cwd=model.directory)
-        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats").model
+        cats = worktree.derive(take(model, "v1"), "cats", tmp_path / "cats").model
         assert (cats.directory / "code" / "model.py").exists()
         assert cats.settings.code == "code"
         take(cats, "v1")
@@ -118,7 +119,7 @@ class TestWhatItMakes:
         (model.directory / "packages.lock").write_text("locked\n")
         git("add", "--all", cwd=model.directory)
         git("commit", "--quiet", "-m", "rules", cwd=model.directory)
-        cats = derive.derive(take(model, "v1"), "cats", tmp_path / "cats").model
+        cats = worktree.derive(take(model, "v1"), "cats", tmp_path / "cats").model
         assert (cats.directory / "packages.lock").read_text() == "locked\n"
         (cats.directory / "code" / "__pycache__").mkdir()
         (cats.directory / "code" / "__pycache__" / "model.pyc").touch()
@@ -126,32 +127,32 @@ class TestWhatItMakes:
 
     def test_in_an_empty_directory(self, v1: Snapshot, tmp_path: Path) -> None:
         (tmp_path / "my dogs – größer").mkdir()
-        derived = derive.derive(v1, "dogs", tmp_path / "my dogs – größer")
+        derived = worktree.derive(v1, "dogs", tmp_path / "my dogs – größer")
         assert derived.model.directory == tmp_path / "my dogs – größer"
 
     def test_from_a_bare_repository(self, v1: Snapshot, git: Git, tmp_path: Path, fsck: Fsck) -> None:
         git("clone", "--quiet", "--mirror", "digits", "b.git", cwd=tmp_path)
         (base,) = snapshot.below(Model.open(tmp_path / "b.git"))
-        assert derive.beside(base.repository, "cats") == tmp_path / "cats"
-        cats = derive.derive(base, "cats", tmp_path / "cats").model
+        assert worktree.beside(base.repository, "cats") == tmp_path / "cats"
+        cats = worktree.derive(base, "cats", tmp_path / "cats").model
         assert take(cats, "v1").ref == "refs/tags/cats/v1"
         fsck(tmp_path / "b.git")
 
     def test_beside_the_root_model_wherever_one_stands(self, base: Model, dogs: Model) -> None:
-        assert derive.beside(base.repository, "cats") == base.directory.parent / "cats"
-        assert derive.beside(dogs.repository, "cats") == base.directory.parent / "cats"
+        assert worktree.beside(base.repository, "cats") == base.directory.parent / "cats"
+        assert worktree.beside(dogs.repository, "cats") == base.directory.parent / "cats"
 
     def test_beside_a_submodule(self, model: Model, git: Git, tmp_path: Path) -> None:
         git("init", "--quiet", "super", cwd=tmp_path)
         git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(model.directory), "sub",
             cwd=tmp_path / "super")  # fmt: skip
         inner = Model.open(tmp_path / "super" / "sub")
-        assert derive.beside(inner.repository, "cats") == tmp_path / "super" / "cats"
+        assert worktree.beside(inner.repository, "cats") == tmp_path / "super" / "cats"
 
     def test_a_derived_model_can_be_a_base(self, dogs: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
         take(dogs, "v1")
         base = take(dogs, "v2")
-        pugs = derive.derive(base, "pugs", tmp_path / "pugs").model
+        pugs = worktree.derive(base, "pugs", tmp_path / "pugs").model
         assert pugs.base is not None
         assert (pugs.base.model, pugs.base.snapshot) == ("dogs", "v2")
         assert git("rev-parse", "pugs:code", cwd=dogs.directory) == git(
@@ -177,7 +178,7 @@ class TestWithoutItsBase:
             found, ["values=[1, 2]"], directory=dogs.directory, cache=user_cache()
         )
         assert done.outputs["products"].tolist() == [2.0, 4.0]
-        assert derive.derive(found, "pugs", base.directory.parent / "pugs").model.name == "pugs"
+        assert worktree.derive(found, "pugs", base.directory.parent / "pugs").model.name == "pugs"
         fsck(base.directory)
 
 
@@ -188,7 +189,7 @@ class TestIsolation:
         self, base: Model, dogs: Model, git: Git, tmp_path: Path
     ) -> None:
         state.save(base, "initial")
-        cats = derive.derive(take(base, "v2"), "cats", tmp_path / "cats").model
+        cats = worktree.derive(take(base, "v2"), "cats", tmp_path / "cats").model
 
         def others() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
             found = {ref: oid for ref, oid in refs(base.directory).items() if "dogs/" not in ref}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gitstore import settings
-from gitstore.compatibility import Misfit, misfits
+from gitstore.derive.compatibility import Misfit, misfits
 from gitstore.settings import Types
 
 
