@@ -46,7 +46,8 @@ def command(
     """
     from gitstore.models import reference as references
     from gitstore.models.model import Model
-    from gitstore.run import operations, outputs
+    from gitstore.run import operations
+    from gitstore.run.values import outputs
 
     if reference is None:
         done = operations.evaluate_working_copy(Model.open(ctx.obj), inputs, directory=ctx.obj)

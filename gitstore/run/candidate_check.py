@@ -11,7 +11,7 @@ from pathlib import Path
 from gitstore.errors import OperationFailed
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
-from gitstore.run.inputs import read_inputs
+from gitstore.run.values.inputs import read_inputs
 from gitstore.workingcopy.candidate import Candidate
 
 _HINT = (

@@ -31,8 +31,8 @@ from gitstore.models.state import Saved, StateExists
 from gitstore.progress import Progress
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
-from gitstore.run.inputs import read_inputs
 from gitstore.run.supervisor import Evaluation, Metric, Observers
+from gitstore.run.values.inputs import read_inputs
 
 _log = logging.getLogger(__name__)
 

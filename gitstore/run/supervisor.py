@@ -20,10 +20,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.run import parameters, process, unapplied
+from gitstore.run import process, unapplied
 from gitstore.run.dialogue import Dialogue, Metric, Observers
 from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
+from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Settings
 

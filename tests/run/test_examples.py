@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from gitstore import examples
-from gitstore.run import outputs, process, supervisor
-from gitstore.run.inputs import read_inputs
+from gitstore.run import process, supervisor
+from gitstore.run.values import outputs
+from gitstore.run.values.inputs import read_inputs
 from gitstore.settings import loading
 from tests.support import workers
 

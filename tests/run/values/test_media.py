@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gitstore.run import media, outputs
+from gitstore.run.values import media, outputs
 
 
 def wav() -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gitstore.errors import InvalidInput
-from gitstore.run import batches, datafiles, literals, parameters
+from gitstore.run.values import batches, datafiles, literals, parameters
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter

@@ -175,7 +175,7 @@ class TestAModelThatRemovesTheRepository:
         above = model.directory.parent
         if outer:
             git("init", "--quiet", cwd=above)
-        code(model, "train", "import shutil; shutil.rmtree(Path(__file__).parents[1] / '.git')")
+        code(model, "train", "import shutil; shutil.rmtree(Path(__file__).parents[2] / '.git')")
         with pytest.raises(GitstoreError, match=r"is not the repository any more"):
             train(model)
         assert list((model.directory / "states").glob("trained-*")) == []

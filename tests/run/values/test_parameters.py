@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gitstore.errors import InvalidInput, InvalidOutput
-from gitstore.run import parameters
+from gitstore.run.values import parameters
 from gitstore.settings.schema import Parameter, TensorType
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from gitstore.run import bounded
+from gitstore.run.values import bounded
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter
 from gitstore.text import shown

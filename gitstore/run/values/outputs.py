@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from gitstore.run import media
+from gitstore.run.values import media
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gitstore.run import arrayfiles, bounded, literals
+from gitstore.run.values import arrayfiles, bounded, literals
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter

@@ -18,7 +18,7 @@ from typing import IO, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-from gitstore.run import bounded
+from gitstore.run.values import bounded
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.units import format_size

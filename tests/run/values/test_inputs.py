@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gitstore.errors import InvalidInput
-from gitstore.run.inputs import read_inputs
+from gitstore.run.values.inputs import read_inputs
 from gitstore.settings.schema import Parameter, TensorType
 
 
@@ -285,7 +285,7 @@ def test_reasons(tmp_path, name, reason):
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    from gitstore.run import outputs
+    from gitstore.run.values import outputs
 
     arrays = {
         "f": np.array([[0.1, np.nan], [np.inf, -1e-7]], "f4"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gitstore.errors import InvalidInput
-from gitstore.run.inputs import read_inputs
+from gitstore.run.values.inputs import read_inputs
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter, TensorType
 
@@ -116,5 +116,5 @@ def test_what_is_no_batch(
 
 
 def test_all_of_a_batch_is_bounded(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gitstore.run.bounded.MAX_BYTES", 12)
+    monkeypatch.setattr("gitstore.run.values.bounded.MAX_BYTES", 12)
     assert refused("@in/*.png", directory=pictures) == "it has 18 B, more than the 12 B that are read"

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from gitstore.errors import InvalidInput
-from gitstore.run import arrayfiles, bounded
-from gitstore.run.inputs import read_inputs
+from gitstore.run.values import arrayfiles, bounded
+from gitstore.run.values.inputs import read_inputs
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter, TensorType
 

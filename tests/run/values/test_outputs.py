@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gitstore.run import outputs
+from gitstore.run.values import outputs
 from gitstore.run.worker import tensors
 
 
