@@ -11,7 +11,7 @@ import click
 from gitstore.cli import output
 
 if TYPE_CHECKING:
-    from gitstore.hooking.listing import Hook
+    from gitstore.hooks.listing import Hook
 
 
 @click.group()
@@ -47,7 +47,7 @@ def install(ctx: click.Context, *, as_json: bool) -> None:
       gitstore -C digits hooks install --json
     """
     from gitstore.git.repository import Repository
-    from gitstore.hooking import installation
+    from gitstore.hooks import install as installation
 
     done = installation.install(Repository.discover(ctx.obj))
     if as_json:
@@ -72,7 +72,7 @@ def uninstall(ctx: click.Context, *, as_json: bool) -> None:
       gitstore hooks uninstall
     """
     from gitstore.git.repository import Repository
-    from gitstore.hooking import installation
+    from gitstore.hooks import install as installation
 
     done = installation.uninstall(Repository.discover(ctx.obj))
     if as_json:
@@ -101,7 +101,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
       gitstore hooks list --json
     """
     from gitstore.git.repository import Repository
-    from gitstore.hooking import listing
+    from gitstore.hooks import listing
 
     found = listing.listing(Repository.discover(ctx.obj))
     if as_json:
@@ -140,12 +140,12 @@ def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) ->
       gitstore hooks run post-train --dry-run
       gitstore hooks run pre-snapshot --input event.json
     """
-    from gitstore.hooking.names import GUARD
+    from gitstore.hooks.names import GUARD
 
     if name == GUARD:
         _guard(ctx)
         return
-    from gitstore.hooking import trial
+    from gitstore.hooks import trial
     from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
@@ -160,7 +160,7 @@ def _guard(ctx: click.Context) -> None:
     """Let a transaction of git pass, or fail. -C is the hook's, and not where the person is."""
     output.act_in(None)
     from gitstore.git.repository import Repository
-    from gitstore.hooking import guard
+    from gitstore.hooks import guard
 
     guard.check(Repository.discover(ctx.obj), sys.stdin.read().splitlines())
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gitstore.git.repository import Repository
-from gitstore.hooking import installation
+from gitstore.hooks import install
 
 ROUNDS = 7
 REFS = 1_000
@@ -32,7 +32,7 @@ def main() -> None:
         empty = copies[1] / ".git" / "hooks" / "reference-transaction"
         empty.write_text("#!/bin/sh\nexit 0\n")
         empty.chmod(0o755)
-        installation.install(Repository.discover(copies[2]))
+        install.install(Repository.discover(copies[2]))
         for what, case in CASES.items():
             times = [[case(copy, number) * 1000 for copy in copies] for number in range(ROUNDS)]
             plain, *others = map(statistics.median, zip(*times, strict=True))

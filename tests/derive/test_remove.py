@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitstore.derive import worktree
-from gitstore.hooking import guard, installation
-from gitstore.hooking.guard import Protected
+from gitstore.hooks import guard, install
+from gitstore.hooks.guard import Protected
 from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, said
@@ -19,7 +19,7 @@ def test_nothing_of_it_is_left(tmp_path: Path, git: Git, run: Run, fsck: Fsck) -
     model, here = Model.open(tmp_path / "digits"), tmp_path / "digits"
     dogs = worktree.derive(v1, "große-dogs", tmp_path / "große dogs").model
     take(dogs, "d1")
-    installation.install(model.repository)
+    install.install(model.repository)
     ref = "refs/states/große-dogs/initial"
     line = f"{git('rev-parse', ref, cwd=here).strip()} {'0' * 40} {ref}"
     hint = "gitstore state rm initial, in the working copy of große-dogs"

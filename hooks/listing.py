@@ -10,9 +10,9 @@ from pathlib import Path
 
 from gitstore.git import hooks_path
 from gitstore.git.repository import Repository
-from gitstore.hooking import stubs
-from gitstore.hooking.names import GIT, GITSTORE, GUARD
-from gitstore.hooking.stubs import KEPT
+from gitstore.hooks import stubs
+from gitstore.hooks.names import GIT, GITSTORE, GUARD
+from gitstore.hooks.stubs import KEPT
 
 
 class Whose(StrEnum):

@@ -20,9 +20,9 @@ from gitstore.disk.atomic import replace_file
 from gitstore.errors import GitstoreError
 from gitstore.git import hooks_path
 from gitstore.git.repository import Repository
-from gitstore.hooking import stubs
-from gitstore.hooking.names import GIT, GUARD, QUIET
-from gitstore.hooking.stubs import KEPT
+from gitstore.hooks import stubs
+from gitstore.hooks.names import GIT, GUARD, QUIET
+from gitstore.hooks.stubs import KEPT
 
 
 @dataclass(frozen=True)

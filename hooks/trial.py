@@ -24,7 +24,7 @@ from gitstore.events.events import (
 )
 from gitstore.events.process import CannotStart
 from gitstore.git import hooks_path
-from gitstore.hooking.names import GIT
+from gitstore.hooks.names import GIT
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot

@@ -16,8 +16,9 @@ import pytest
 
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.hooking import installation, listing, stubs
-from gitstore.hooking.installation import install, uninstall
+from gitstore.hooks import install as installation
+from gitstore.hooks import listing, stubs
+from gitstore.hooks.install import install, uninstall
 from tests.support import spawning
 from tests.support.commands import Git, Outcome, Run
 from tests.support.failing import fails

@@ -15,8 +15,8 @@ import pytest
 
 from gitstore.derive import worktree
 from gitstore.git.repository import Repository
-from gitstore.hooking import guard, installation
-from gitstore.hooking.guard import Protected
+from gitstore.hooks import guard, install
+from gitstore.hooks.guard import Protected
 from gitstore.models import state
 from gitstore.models.model import Model
 from tests.support import spawning
@@ -61,7 +61,7 @@ def here(template: Path, tmp_path: Path, git: Git) -> Path:
         state.save(model, "initial")
         git("tag", "plain", cwd=template)
         git("commit", "--quiet", "--allow-empty", "-m", "More", cwd=template)
-        installation.install(model.repository)
+        install.install(model.repository)
         with_python(template, spawning.stand_ins() / "python")
     return shutil.copytree(template, tmp_path / template.name, symlinks=True)
 
@@ -204,7 +204,7 @@ def test_from_elsewhere(here: Path, git: Git, tmp_path: Path, where: str) -> Non
     else:
         repository = directory = tmp_path / "bare.git"
         git("clone", "--quiet", "--mirror", str(here), str(directory), cwd=tmp_path)
-        installation.install(Repository.discover(directory))
+        install.install(Repository.discover(directory))
     before = refs(repository)
     code, stderr = attempt(*prefix, "tag", "--delete", name, cwd=directory)
     assert (code, refs(repository)) == (128, before)

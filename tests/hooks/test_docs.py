@@ -19,7 +19,7 @@ from tests.support import spawning
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import make, refs
 
-PAGE = (Path(__file__).parents[1] / "docs" / "hooks.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
 URL = "https://hooks.example.org/gitstore"
 
 

@@ -13,7 +13,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from gitstore.hooking.names import GUARD
+from gitstore.hooks.names import GUARD
 
 KEPT = ".user"
 """What is added to the name of a hook of the user's, beside which the guard runs."""
