@@ -25,14 +25,14 @@ from gitstore.events.events import (
 from gitstore.events.process import CannotStart
 from gitstore.git import hooks_path
 from gitstore.hooks.names import GIT
-from gitstore.models import snapshot, state
+from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.models.state import Saved
 from gitstore.packs.writer import Written
 from gitstore.snapshots import remove
 from gitstore.snapshots import take as capture
 from gitstore.snapshots.take import Taken
+from gitstore.states.save import Saved, saved_event
 
 _PACK = Written(Path("pack"), size=1024, objects=4)
 """What the write of an example adds."""
@@ -104,7 +104,7 @@ def _pre_rm(found: Snapshot) -> Event:
 
 def _post_state(found: Snapshot) -> Event:
     saved = Saved(_state(found), found.state, _PACK.size, _PACK, was_saved=False)
-    return state.announcement(found.model, "saved", saved)
+    return saved_event(found.model, "saved", saved)
 
 
 def _post_train(found: Snapshot) -> Event:

@@ -17,6 +17,7 @@ import pytest
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.snapshots import verify
+from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.kills import copied
@@ -37,7 +38,7 @@ def template(tmp_path: Path) -> Path:
 def _template(root: Path) -> None:
     model = make(root / "template")
     take(model, "v0")
-    state.save(model, "initial")
+    save_state(model, "initial")
     content = noise(SIZE)
     put(model, "initial", {"large": content, "sub/small": content[:100_000]})
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Outcome, Run
 from tests.support.models import again, edit, make, put, take, write
@@ -72,8 +73,8 @@ class TestCommand:
             {"m.safetensors": safetensors(tensors), "bad.safetensors": b"good", "weights": bytes(range(8))},
         )
         put(model, "other", {"new": b"n"})
-        state.save(again(model), "other")
-        state.use(again(model), "other")
+        save_state(again(model), "other")
+        use_state(again(model), "other")
         outcome = run("diff", "v1", "--exit-code", cwd=model.directory)
         assert outcome == Outcome(1, EVERYTHING, "")
         assert run("diff", "v1", cwd=model.directory).code == 0

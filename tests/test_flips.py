@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pytest
 
 from gitstore.derive import worktree
-from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import again, picture, put, take
 
@@ -49,12 +49,12 @@ def place(model: Model, git: Git, tmp_path: Path) -> Path:
     here, common = model.directory, model.repository.common
     for path in (*(common / "hooks").iterdir(), common / "description", common / "info" / "exclude"):
         path.unlink()
-    state.save(model, "initial")
+    save_state(model, "initial")
     dogs = worktree.derive(take(model, "v1"), "dogs", tmp_path / "dogs").model
     take(dogs, "d1")
     git("pack-refs", "--all", cwd=here)
     put(model, "second", {"weights": b"others"})
-    state.save(again(model), "second")
+    save_state(again(model), "second")
     put(model, "initial", {"weights": b"more"})
     take(model, "v2", "the second")
     git("switch", "--quiet", "--detach", cwd=here)

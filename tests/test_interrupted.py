@@ -12,8 +12,9 @@ import pytest
 from gitstore.derive import worktree
 from gitstore.git import worktrees
 from gitstore.git.repository import Repository
-from gitstore.models import init, state
+from gitstore.models import init
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
 from gitstore.storage import gc, usage
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
@@ -60,7 +61,7 @@ def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) 
 
 def _saved(root: Path) -> None:
     model = make(root / "digits")
-    state.save(model, "initial")
+    save_state(model, "initial")
     take(model, "v1")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitstore.cli import differences, output, terminal
-from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
 from gitstore.text import harmless
 from tests.support import scenes
 from tests.support.commands import Git, Gitstore, Run
@@ -185,7 +185,7 @@ def test_bars_have_totals(model: Model, git: Git) -> None:
     """Where the number is cheaply known, done / total, in the unit of what is counted."""
     put(model, "initial", {"weights": b"w" * 5_000_000})
     take(model, "v1")
-    state.save(model, "initial")
+    save_state(model, "initial")
     git("tag", "-d", "v1", cwd=model.directory)
     take(model, "v2")
     shutil.rmtree(model.states / "initial")

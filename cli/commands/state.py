@@ -8,6 +8,9 @@ import click
 
 from gitstore.cli import candidates, options, output
 from gitstore.cli.commands import state_files
+from gitstore.states.materialize import materialize
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 
 if TYPE_CHECKING:
     from gitstore.models.state import State
@@ -94,7 +97,7 @@ def save(
     with options.byte_progress(
         f"save {name}", options.on_disk(model, name), wanted=show_progress
     ) as progress:
-        saved = state.save(model, name, allow_pointers=force, progress=progress)
+        saved = save_state(model, name, allow_pointers=force, progress=progress)
     if as_json:
         output.data_json(
             {"name": name, "tree": str(saved.tree), "size": saved.size, "added_bytes": saved.added}
@@ -118,10 +121,9 @@ def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
     Example:
       gitstore state use trained-1
     """
-    from gitstore.models import state
     from gitstore.models.model import Model
 
-    state.use(Model.open(ctx.obj), name)
+    use_state(Model.open(ctx.obj), name)
     if as_json:
         output.data_json({"active": name})
         return
@@ -146,7 +148,7 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
     model = Model.open(ctx.obj)
     name = name or state.active(model)
     with options.byte_progress(f"write {name}", options.saved(model, name), wanted=show_progress) as progress:
-        directory = state.materialise(model, name, progress=progress)
+        directory = materialize(model, name, progress=progress)
     if as_json:
         output.data_json({"name": name, "path": str(directory)})
     else:

@@ -14,7 +14,6 @@ from typing import Protocol
 from gitstore.bigfiles import lfs
 from gitstore.bigfiles.scan import Listing
 from gitstore.git.repository import Repository
-from gitstore.models import state
 from gitstore.models.model import FIRST_STATE
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import commit
@@ -22,6 +21,7 @@ from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.states import import_files
+from gitstore.states.save import add_state_files
 
 Content = Oid | Listing | None
 """A tree that the base's repository has, files to store, or nothing."""
@@ -84,6 +84,6 @@ def add(
     """
     if content is None:
         return None
-    tree = content if isinstance(content, Oid) else state.add_files(repository, content, writer, progress)
+    tree = content if isinstance(content, Oid) else add_state_files(repository, content, writer, progress)
     text = f"State {FIRST_STATE} of {name}"
     return writer.add_apart(Kind.COMMIT, commit.encode(tree, (), repository.identity(), text))

@@ -27,12 +27,15 @@ from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.models.state import Saved, StateExists
+from gitstore.models.state import StateExists
 from gitstore.progress import Progress
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
 from gitstore.run.supervisor import Evaluation, Metric, Observers
 from gitstore.run.values.inputs import read_inputs
+from gitstore.states.materialize import materialize
+from gitstore.states.save import Saved, announce_saved, save_new
+from gitstore.states.use import use_state
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +149,7 @@ def train(
         _use(model, saved.name)
     _check_there(model, saved)
     result = Result(saved, training.metrics, training.durations)
-    state.announce(model, "trained", saved)
+    announce_saved(model, "trained", saved)
     dispatch.tell(model.repository, _trained(model, base, result))
     return result
 
@@ -154,7 +157,7 @@ def train(
 def _use(model: Model, name: str) -> None:
     """Make a new state the active one. An error says that the state is there."""
     try:
-        state.use(model, name)
+        use_state(model, name)
     except (GitstoreError, OSError) as error:
         raise GitstoreError(
             f"the state {name} is on disk and saved, but not the active one: {error}",
@@ -200,7 +203,7 @@ def create_state(
         _check_there(model)
         saved = _keep(model, name, out)
     _check_there(model, saved)
-    state.announce(model, "created", saved)
+    announce_saved(model, "created", saved)
     return Result(saved, (), creation.durations)
 
 
@@ -251,7 +254,7 @@ def _active_state(model: Model) -> Iterator[Path]:
     _code(model)
     name = state.active(model)
     if state.directory(model, name) is not None or state.saved_tree(model, name) is not None:
-        yield state.materialise(model, name)
+        yield materialize(model, name)
     else:
         _warn_of_missing_weights(model, name)
         with tempfile.TemporaryDirectory(prefix="gitstore-state-") as empty:
@@ -292,7 +295,7 @@ def _keep(model: Model, name: str | None, out: Path) -> Saved:
             if name not in (None, here.name):
                 raise state.taken(name)
             with model.repository.reading_files():
-                return state.save_new(model, here.name, scan.scan(here))
+                return save_new(model, here.name, scan.scan(here))
         except StateExists as error:
             here = _give_name(model, None, here)  # another working copy has just saved one with that name
             if name is not None:

@@ -28,6 +28,9 @@ from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import BasedOn
+from gitstore.states.materialize import fill_state
+from gitstore.states.save import save_tree
+from gitstore.states.use import use_state
 from gitstore.workingcopy import state as working_state
 from gitstore.workingcopy.code import CodeChange
 from gitstore.workingcopy.unsaved import Holdings, WouldLose
@@ -224,7 +227,7 @@ def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: 
 
     def prepare(stack: ExitStack, _: Path) -> Callable[[bool], object]:
         new = stack.enter_context(working_state.place(model, name))
-        state.fill(model, snapshot.state, new.directory, progress)
+        fill_state(model, snapshot.state, new.directory, progress)
         return lambda checked: new.put(check if checked else lambda _: None)
 
     def check(moved: Path | None) -> None:
@@ -251,8 +254,8 @@ def _activate(model: Model, snapshot: Snapshot) -> str | None:
     if state.active(model) == name:
         return None
     if state.saved_tree(model, name) is None and state.directory(model, name) is None:
-        state.save_tree(model, name, snapshot.state)
-    state.use(model, name)
+        save_tree(model, name, snapshot.state)
+    use_state(model, name)
     return name
 
 

@@ -27,6 +27,7 @@ from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.settings import Settings
 from gitstore.snapshots import record
+from gitstore.states.save import add_state
 from gitstore.workingcopy import capture_code
 from gitstore.workingcopy.candidate import Check, Identity, candidate
 
@@ -140,7 +141,7 @@ def _read(model: Model, request: _Request, writer: ObjectWriter) -> _Pieces:
     content, found = _settings(model)
     top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
     code = capture_code.add(model, found, writer)
-    weights = state.add(model, name, writer, request.progress, allow_pointers=request.allow_pointers)
+    weights = add_state(model, name, writer, request.progress, allow_pointers=request.allow_pointers)
     capture_code.check_unchanged(code)
     for key, value in top.items():
         if model.top_file(key) != value:

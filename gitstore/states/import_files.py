@@ -14,8 +14,9 @@ from gitstore.events import dispatch
 from gitstore.events.events import PostState
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.models.state import Saved
 from gitstore.progress import Progress
+from gitstore.states.save import Saved, announce_saved, save_files, save_new
+from gitstore.states.use import use_state
 from gitstore.workingcopy import state as working_state
 
 
@@ -50,9 +51,9 @@ def import_files(
     """
     done = _import(model, name, paths, force=force, save=save, progress=progress)
     if use:
-        state.use(model, name)
+        use_state(model, name)
     if done.saved is not None:
-        state.announce(model, "imported", done.saved)
+        announce_saved(model, "imported", done.saved)
     else:
         event = PostState(model=model.name, change="imported", state=name, size=done.size)
         dispatch.tell(model.repository, event)
@@ -84,8 +85,8 @@ def _import(
 def _save(model: Model, name: str, found: Listing, *, force: bool, progress: Progress) -> Saved:
     """Save what was imported; unless `force`, only as a state that is not saved yet."""
     if force:
-        return state.save_files(model, name, found, progress=progress)
-    return state.save_new(model, name, found, progress=progress)
+        return save_files(model, name, found, progress=progress)
+    return save_new(model, name, found, progress=progress)
 
 
 def _check_empty(name: str, moved: Path | None) -> None:

@@ -19,6 +19,7 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.operations import CreatedState
+from gitstore.states.materialize import materialize
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Run
 from tests.support.models import noise, picture, put, refs, take, user_cache
@@ -48,7 +49,7 @@ def made(request: pytest.FixtureRequest, base: Snapshot, tmp_path: Path) -> Deri
 
 def content(model: Model) -> dict[str, bytes]:
     """The files of the first state, as they are saved."""
-    directory = state.materialise(model, "initial")
+    directory = materialize(model, "initial")
     found = [path for path in directory.rglob("*") if path.is_file()]
     return {str(path.relative_to(directory)): path.read_bytes() for path in found}
 

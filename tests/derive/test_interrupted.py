@@ -15,9 +15,9 @@ from gitstore.errors import GitstoreError
 from gitstore.git import new_worktree
 from gitstore.git.refs import Change, Refs
 from gitstore.git.repository import Repository
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.states.materialize import materialize
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import refs, take
@@ -63,7 +63,7 @@ class TestInterrupted:
         assert made.model.name == "dogs"
         assert "locked" not in git("worktree", "list", "--porcelain", cwd=tmp_path / "digits")
         assert (made.model.directory / "code" / "model.py").stat().st_mode & 0o777 == 0o444
-        assert (state.materialise(made.model, "initial") / "weights").exists()
+        assert (materialize(made.model, "initial") / "weights").exists()
         assert git("rev-list", "--count", "v1..dogs", cwd=tmp_path / "digits") == "1\n"
         take(made.model, "v1")
         fsck(tmp_path / "digits")

@@ -10,9 +10,9 @@ import pytest
 
 from gitstore.derive import worktree
 from gitstore.errors import GitstoreError
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Git, git
 from tests.support.models import make, picture, put, refs, take, write
@@ -63,7 +63,7 @@ class TestRefusals:
     }
 
     def test_a_name_that_is_taken(self, dogs: Model, base: Model, git: Git, tmp_path: Path) -> None:
-        state.save(base, "initial")
+        save_state(base, "initial")
         git("branch", "topic/x", cwd=base.directory)
         git("tag", "release/1", cwd=base.directory)
         git("update-ref", "refs/states/gone/trained", "refs/states/initial", cwd=base.directory)
@@ -87,7 +87,7 @@ class TestRefusals:
         self, dogs: Model, base: Model, git: Git, tmp_path: Path
     ) -> None:
         put(dogs, "initial", {"weights": b"trained for a week"})
-        state.save(dogs, "initial")
+        save_state(dogs, "initial")
         git("worktree", "remove", "--force", str(dogs.directory), cwd=base.directory)
         git("branch", "--quiet", "-D", "dogs", cwd=base.directory)
         error = self.refused(scenes.find(tmp_path), "dogs", tmp_path / "again")

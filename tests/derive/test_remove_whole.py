@@ -11,9 +11,11 @@ import pytest
 from gitstore.derive import remove, worktree
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.refs import Refs
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.snapshots.remove import Depended
+from gitstore.states.materialize import materialize
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, parsed
@@ -35,8 +37,8 @@ def model(dogs: Model) -> Model:
 def _dogs(root: Path) -> None:
     dogs = scenes.derived(root)
     put(dogs, "tuned", {"weights": b"tuned"})
-    state.save(dogs, "tuned")
-    state.use(dogs, "tuned")
+    save_state(dogs, "tuned")
+    use_state(dogs, "tuned")
     take(dogs, "v1")
 
 
@@ -147,11 +149,11 @@ def test_a_removal_that_was_killed_is_finished(
 def test_drop_deletes_only_what_is_saved(model: Model, run: Run) -> None:
     here = model.directory
     assert run("state", "drop", "initial", cwd=here).code == 1
-    state.save(model, "initial")
+    save_state(model, "initial")
     put(model, "initial", {"weights": b"changed"})
     refused = run("state", "drop", "initial", cwd=here)
     assert (refused.code, (here / "states" / "initial" / "weights").read_bytes()) == (1, b"changed")
     assert run("state", "drop", "initial", "--force", cwd=here).code == 0
     assert not (here / "states" / "initial").exists()
-    assert (state.materialise(model, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
+    assert (materialize(model, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
     assert run("state", "drop", "initial", cwd=here).code == 0

@@ -24,6 +24,8 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
 from gitstore.snapshots import remove, verify
+from gitstore.states.materialize import materialize
+from gitstore.states.use import use_state
 from gitstore.storage import gc, share_packs, usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
@@ -82,11 +84,11 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
     operations.train(here, ["values=[1.0]"], directory=here.directory, name="better")
-    state.use(here, "better")
+    use_state(here, "better")
     second = take(here, "second")
     done = operations.evaluate_snapshot(second, ["values=[1]"], directory=here.directory, cache=user_cache())
     assert done.outputs["products"].tolist() == [4.0]
-    assert (state.materialise(here, "initial") / "large").read_bytes() == noise(2_000_000)
+    assert (materialize(here, "initial") / "large").read_bytes() == noise(2_000_000)
     gc.gc(here.repository)
     fsck(here.directory)
 

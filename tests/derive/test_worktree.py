@@ -16,6 +16,9 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
 from gitstore.snapshots import verify
+from gitstore.states.materialize import materialize
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import make, noise, picture, put, refs, take, user_cache
@@ -94,7 +97,7 @@ class TestWhatItMakes:
             "rev-parse", "v1:state", cwd=dogs.directory
         )
         assert state.active(dogs) == "initial"
-        assert (state.materialise(dogs, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
+        assert (materialize(dogs, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
 
     def test_or_none(self, v1: Snapshot, tmp_path: Path) -> None:
         cats = worktree.derive(v1, "cats", tmp_path / "cats", state=ABSENT).model
@@ -188,7 +191,7 @@ class TestIsolation:
     def test_of_training_evaluating_saving_and_snapshots(
         self, base: Model, dogs: Model, git: Git, tmp_path: Path
     ) -> None:
-        state.save(base, "initial")
+        save_state(base, "initial")
         cats = worktree.derive(take(base, "v2"), "cats", tmp_path / "cats").model
 
         def others() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
@@ -199,14 +202,14 @@ class TestIsolation:
         shutil.rmtree(dogs.directory / "states" / "initial")
         here = Model.open(dogs.directory)
         operations.create_state(here, ["factor=3"], directory=here.directory, name="made")
-        state.use(here, "made")
+        use_state(here, "made")
         trained = operations.train(here, ["values=[1.0]"], directory=here.directory)
-        state.use(here, trained.saved.name)
+        use_state(here, trained.saved.name)
         operations.evaluate_working_copy(here, ["values=[1.0]"], directory=here.directory)
         found = take(here, "v1")
         operations.evaluate_snapshot(found, ["values=[1.0]"], directory=here.directory, cache=user_cache())
         put(here, "initial", {"weights": b"new"})
-        state.save(here, "initial")
+        save_state(here, "initial")
         assert others() == before
         own = {ref for ref in refs(base.directory) if "dogs/" in ref}
         assert own == {

@@ -13,9 +13,10 @@ from gitstore.diff import settings as settings_diff
 from gitstore.diff.code import CodeChange
 from gitstore.diff.settings import KeyChange
 from gitstore.errors import BadSettings
-from gitstore.models import init, state
+from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
@@ -210,7 +211,7 @@ class TestCode:
 
     def test_a_bare_repository(self, model: Model, git: Git, tmp_path: Path) -> None:
         """Its branch head, and its saved active state."""
-        state.save(again(model), "initial")
+        save_state(again(model), "initial")
         git("clone", "--quiet", "--mirror", str(model.directory), str(tmp_path / "bare.git"), cwd=tmp_path)
         bare = Model.open(tmp_path / "bare.git")
         first = take(bare, "v2")

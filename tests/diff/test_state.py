@@ -14,12 +14,13 @@ from gitstore.diff.diff import Diff
 from gitstore.diff.settings import KeyChange
 from gitstore.diff.state import FileChange
 from gitstore.diff.tensors import TensorDiff
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects.database import BrokenObject
 from gitstore.objects.tree import Mode, TreeEntry, encode
 from gitstore.packs.oid import Kind
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
@@ -50,7 +51,7 @@ def cut_otherwise(model: Model, name: str, content: bytes) -> None:
         writer.finish()
     commit = run_git("commit-tree", "-m", "foreign", str(tree), cwd=model.directory).strip()
     run_git("update-ref", "refs/states/foreign", commit, cwd=model.directory)
-    state.use(again(model), "foreign")
+    use_state(again(model), "foreign")
 
 
 def files(found: Diff) -> dict[str, FileChange]:
@@ -99,8 +100,8 @@ class TestState:
 
     def test_a_state_that_is_not_on_disk(self, v1: Snapshot, model: Model) -> None:
         put(model, "other", {"weights": b"other!"})
-        state.save(again(model), "other")
-        state.use(again(model), "other")
+        save_state(again(model), "other")
+        use_state(again(model), "other")
         (model.directory / "states" / "other" / "weights").unlink()
         (model.directory / "states" / "other").rmdir()
         found = diff.compare(v1, again(model)).state

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gitstore.diff import status
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run, parsed
 from tests.support.models import again, edit, git_state, put, take, write
@@ -65,7 +66,7 @@ def test_what_the_last_snapshot_holds_is_not_lost(run: Run, model: Model, v1: Sn
 
 
 def test_what_differs(run: Run, model: Model, v1: Snapshot) -> None:
-    state.save(again(model), "initial")
+    save_state(again(model), "initial")
     edit(model, "filesystem_size: 1MiB", "filesystem_size: 2MiB")
     for name in ("a ä.py", "b.py", "c.py"):
         write(model, f"code/{name}", "x\n")
@@ -173,8 +174,8 @@ def test_a_derived_model_and_a_bare_repository(
 
 def test_a_state_that_is_gone(run: Run, model: Model, git: Git) -> None:
     put(model, "other", {"w": b"w"})
-    state.save(again(model), "other")
-    state.use(again(model), "other")
+    save_state(again(model), "other")
+    use_state(again(model), "other")
     git("update-ref", "-d", "refs/states/other", cwd=model.directory)
     (model.directory / "states" / "other" / "w").unlink()
     assert "state:     other, nowhere\n" in run("status", cwd=model.directory).stdout

@@ -17,8 +17,8 @@ from gitstore.derive import worktree
 from gitstore.git.repository import Repository
 from gitstore.hooks import guard, install
 from gitstore.hooks.guard import Protected
-from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
 from tests.support import spawning
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.failing import fails
@@ -58,7 +58,7 @@ def here(template: Path, tmp_path: Path, git: Git) -> Path:
     if not template.exists():
         model = make(template)
         take(model, "v1")
-        state.save(model, "initial")
+        save_state(model, "initial")
         git("tag", "plain", cwd=template)
         git("commit", "--quiet", "--allow-empty", "-m", "More", cwd=template)
         install.install(model.repository)

@@ -14,6 +14,8 @@ from gitstore.git import local_config
 from gitstore.models import active_state, reference, state
 from gitstore.models.model import Model
 from gitstore.states import remove
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails
@@ -36,9 +38,9 @@ def chosen(tmp_path: Path) -> Model:
 def _chosen(root: Path) -> None:
     model = make(root / "digits")
     put(model, "other", {"w": b"w"})
-    state.save(model, "other")
-    state.save(model, "initial")
-    state.use(model, "other")
+    save_state(model, "other")
+    save_state(model, "initial")
+    use_state(model, "other")
 
 
 def test_no_ref_says_it(chosen: Model, fsck: Fsck) -> None:
@@ -50,8 +52,8 @@ def test_a_mirror_chooses_for_itself(chosen: Model, tmp_path: Path, git: Git, fs
     git("clone", "--quiet", "--mirror", str(chosen.directory), "mirror.git", cwd=tmp_path)
     mirror = Model.open(tmp_path / "mirror.git")
     assert (state.active(mirror), state.names(mirror)) == ("initial", ["initial", "other"])
-    state.use(mirror, "other")
-    state.use(chosen, "initial")
+    use_state(mirror, "other")
+    use_state(chosen, "initial")
     git("remote", "update", cwd=mirror.directory)
     assert (active(mirror), active(chosen)) == ("other", "initial")
     fsck(mirror.directory)
@@ -63,7 +65,7 @@ def test_no_fetch_moves_it(chosen: Model, tmp_path: Path, git: Git, run: Run, *,
     git("clone", "--quiet", str(chosen.directory), "clone", cwd=tmp_path)
     here = Model.open(tmp_path / "clone")
     put(here, "mine", {"w": b"mine"})
-    state.use(here, "mine")
+    use_state(here, "mine")
     make = ("symbolic-ref",) if is_symbolic else ("update-ref",)
     git(*make, "refs/states/HEAD", "refs/states/other", cwd=chosen.directory)
     git("fetch", "--quiet", "origin", "+refs/states/*:refs/states/*", cwd=here.directory)
@@ -80,7 +82,7 @@ def test_of_a_derived_model_with_any_name(tmp_path: Path) -> None:
     for name in ("große.zahlen", 'a"b#c;d=e]', "Dogs"):
         made = worktree.derive(base, name, tmp_path / name, state=COPIED).model
         put(made, name, {"w": b"w"})
-        state.use(made, name)
+        use_state(made, name)
         assert (active(made), active(model)) == (name, "initial")
         assert active_state.chosen(model.repository, f"{name.lower()}x/") is None
         remove.remove(made, [name], force=True)
@@ -91,8 +93,8 @@ def test_the_next_model_of_that_name_begins_anew(tmp_path: Path) -> None:
     dogs, base = scenes.derived(tmp_path), scenes.find(tmp_path)
     model = Model.open(tmp_path / "digits")
     put(dogs, "tuned", {"w": b"w"})
-    state.use(dogs, "tuned")
-    state.save(dogs, "tuned")
+    use_state(dogs, "tuned")
+    save_state(dogs, "tuned")
     (dogs.states / "tuned" / "w").unlink()
     model_removal.remove(model_removal.examine(model, "dogs"))
     assert active_state.chosen(model.repository, "dogs/") is None
@@ -135,7 +137,7 @@ def test_only_the_repository_s_own_file_counts(chosen: Model, git: Git, tmp_path
     assert active(chosen) == "other"
     git("config", "--file", str(config), "--unset", "gitstore.activeState", cwd=here)
     put(chosen, "third", {"w": b"w"})
-    state.use(Model.open(here), "third")
+    use_state(Model.open(here), "third")
     assert active(chosen) == "third"
 
 
@@ -152,12 +154,12 @@ def test_a_lock_that_was_left_is_named(chosen: Model, monkeypatch: pytest.Monkey
     lock.touch()
     named = f"{config} is locked by another git process"
     with fails(named, Locked, hint=f"if none is running, a crash left the lock: remove {lock}"):
-        state.use(chosen, "initial")
+        use_state(chosen, "initial")
     with fails(named, Locked):
         remove.remove(Model.open(chosen.directory), ["other"], force=True)
     assert (active(chosen), state.names(chosen)) == ("other", ["initial", "other"])
     lock.unlink()
-    state.use(chosen, "initial")
+    use_state(chosen, "initial")
     assert active(chosen) == "initial"
 
 
@@ -178,6 +180,6 @@ def test_a_removal_that_fails_leaves_the_choice(chosen: Model) -> None:
 
 def test_restoring_chooses(chosen: Model, run: Run) -> None:
     take(chosen, "v1")
-    state.use(chosen, "initial")
+    use_state(chosen, "initial")
     assert run("restore", "v1", cwd=chosen.directory).code == 0
     assert active(chosen) == "other" == reference.resolve("v1", chosen.directory).state_name

@@ -8,9 +8,11 @@ import pytest
 from gitstore import settings
 from gitstore.derive import detach, rebase, worktree
 from gitstore.git.refs import Change, Listing, Refs
-from gitstore.models import catalog, snapshot, state
+from gitstore.models import catalog, snapshot
 from gitstore.models.lineage import Line, Lineage
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from gitstore.storage.sizes import Sizes
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run
@@ -43,7 +45,7 @@ def _three(root: Path) -> None:
 
 
 def _scene(root: Path) -> None:
-    state.save(make(root / "digits"), "initial")
+    save_state(make(root / "digits"), "initial")
     worktree.derive(take(Model.open(root / "digits"), "v1"), "dogs", root / "dogs")
 
 
@@ -88,8 +90,8 @@ class TestModels:
 
     def test_active_states(self, dogs: Model) -> None:
         put(dogs, "other", {"weights": b"12345"})
-        state.save(dogs, "other")
-        state.use(dogs, "other")
+        save_state(dogs, "other")
+        use_state(dogs, "other")
         root, derived = found(dogs)
         assert (root.state, derived.state) == ("initial", "other")
         assert derived.state_tree is not None

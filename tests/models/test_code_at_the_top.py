@@ -10,12 +10,13 @@ import pytest
 from gitstore.derive import detach, rebase, worktree
 from gitstore.diff import diff, status
 from gitstore.errors import GitstoreError
-from gitstore.models import init, state
+from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import operations
 from gitstore.snapshots import restore, verify
 from gitstore.snapshots import take as capture
+from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.models import MODEL, SETTINGS, git_state, picture, put, take, user_cache
@@ -193,7 +194,7 @@ def test_a_derived_model_with_its_code_at_the_top(flat: Model, tmp_path: Path, g
 
 def test_a_bare_repository(flat: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
     first = take(flat, "v1")
-    state.save(flat, "initial")
+    save_state(flat, "initial")
     git("clone", "--quiet", "--mirror", str(flat.directory), str(tmp_path / "bare.git"), cwd=tmp_path)
     bare = Model.open(tmp_path / "bare.git")
     assert diff.compare(first, bare).code.files == ()

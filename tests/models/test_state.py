@@ -15,6 +15,8 @@ from gitstore.errors import GitstoreError, Locked
 from gitstore.git.refs import RefChanged
 from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states.save import save_new, save_state
+from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import noise, picture, put, refs
@@ -30,7 +32,7 @@ class TestTheActiveState:
             ("../heads/main", "'../heads/main' cannot be the name of a state: it has '/' in it", None),
         ):
             with pytest.raises(GitstoreError) as caught:
-                state.use(model, name)
+                use_state(model, name)
             assert (caught.value.message, caught.value.hint) == (message, hint)
         assert refs(model.directory) == before
 
@@ -39,16 +41,16 @@ class TestTheActiveState:
 
     def test_stays_when_another_is_saved(self, model: Model) -> None:
         put(model, "other", {"w": b"w"})
-        state.save(model, "other")
+        save_state(model, "other")
         assert state.active(model) == "initial"
 
     @pytest.mark.parametrize("is_saved", [True, False])
     def test_moves_without_touching_a_file_or_a_ref(self, model: Model, *, is_saved: bool) -> None:
         put(model, "other", {"w": b"w"})
         if is_saved:
-            state.save(model, "other")
+            save_state(model, "other")
         before = picture(model.directory), refs(model.directory)
-        state.use(model, "other")
+        use_state(model, "other")
         assert state.active(Model.open(model.directory)) == "other"
         assert (picture(model.directory), refs(model.directory)) == before
 
@@ -56,13 +58,13 @@ class TestTheActiveState:
     def test_may_be_the_first_one_unsaved(self, model: Model, place: str) -> None:
         """As after the first training, from a state that nobody saved."""
         put(model, "other", {"w": b"w"})
-        state.save(model, "other")
-        state.use(model, "other")
+        save_state(model, "other")
+        use_state(model, "other")
         if place == "nowhere":
             (model.states / "initial" / "weights").unlink()
-        state.use(model, "initial")
+        use_state(model, "initial")
         assert state.active(Model.open(model.directory)) == "initial"
-        state.use(model, "other")
+        use_state(model, "other")
         assert state.active(model) == "other"
 
 
@@ -76,7 +78,7 @@ class TestSaving:
             "Head": "'Head' cannot be the name of a state: it is a name that git keeps for itself",
         }.items():
             with pytest.raises(GitstoreError) as caught:
-                state.save(model, name)
+                save_state(model, name)
             assert caught.value.message == message
         assert refs(model.directory) == before
 
@@ -94,7 +96,7 @@ class TestSaving:
             path = model.states / "initial" / name
             make_it(path)
             with pytest.raises(GitstoreError) as caught:
-                state.save(model, "initial")
+                save_state(model, "initial")
             assert caught.value.message.startswith(f"{path}{message}")
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         assert "refs/states/initial" not in refs(model.directory)
@@ -105,13 +107,13 @@ class TestSaving:
         model = Model.open(tmp_path / "digits")
         put(model, "dogs", {"w": b"w"})
         with pytest.raises(GitstoreError) as caught:
-            state.save(model, "dogs")
+            save_state(model, "dogs")
         assert caught.value.message == "dogs is the name of a derived model, so no state can have it"
         assert caught.value.hint == "choose another name"
 
     def test_makes_a_commit_without_parents_of_the_files(self, model: Model, git: Git, fsck: Fsck) -> None:
         put(model, "initial", {"sub/größe 1": b"s", "large": noise(LARGE + 1)})
-        saved = state.save(model, "initial")
+        saved = save_state(model, "initial")
         here = model.directory
         assert git("rev-parse", "refs/states/initial^@", cwd=here) == ""
         assert git("rev-parse", "refs/states/initial^{tree}", cwd=here).strip() == str(saved.tree)
@@ -122,27 +124,27 @@ class TestSaving:
         fsck(here)
 
     def test_again_changes_nothing(self, model: Model) -> None:
-        first = state.save(model, "initial")
+        first = save_state(model, "initial")
         before = refs(model.directory)
-        again = state.save(Model.open(model.directory), "initial")
+        again = save_state(Model.open(model.directory), "initial")
         assert (again.was_saved, again.pack, again.tree, again.size) == (True, None, first.tree, 8)
         assert refs(model.directory) == before
 
     def test_replaces_what_was_saved(self, model: Model, git: Git, fsck: Fsck) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         put(model, "initial", {"weights": b"new"})
-        state.save(Model.open(model.directory), "initial")
+        save_state(Model.open(model.directory), "initial")
         assert git("show", "refs/states/initial:weights", cwd=model.directory) == "new"
         assert git("rev-parse", "refs/states/initial^@", cwd=model.directory) == ""
         fsck(model.directory)
 
     def test_a_modification_of_the_same_size_and_time_is_seen(self, model: Model, git: Git) -> None:
         path = put(model, "initial", {"weights": b"first"}) / "weights"
-        state.save(model, "initial")
+        save_state(model, "initial")
         times = path.stat()
         path.write_bytes(b"other")
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-        assert not state.save(Model.open(model.directory), "initial").was_saved
+        assert not save_state(Model.open(model.directory), "initial").was_saved
         assert git("show", "refs/states/initial:weights", cwd=model.directory) == "other"
 
     def test_while_another_command_saves_it_too(self, model: Model, git: Git) -> None:
@@ -150,24 +152,24 @@ class TestSaving:
             git("update-ref", "refs/states/initial", "HEAD", cwd=model.directory)
 
         with pytest.raises(RefChanged) as caught:
-            state.save(model, "initial", progress=hurry)
+            save_state(model, "initial", progress=hurry)
         assert caught.value.message == "refs/states/initial exists already"
         assert caught.value.hint == "another command changed it meanwhile; look again, then repeat yours"
 
     def test_while_its_ref_is_locked(self, model: Model) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         put(model, "initial", {"weights": b"new"})
         lock = model.directory / ".git" / "refs" / "states" / "initial.lock"
         lock.touch()
         with pytest.raises(Locked) as caught:
-            state.save(model, "initial")
+            save_state(model, "initial")
         assert caught.value.hint == f"if none is running, a crash left the lock: remove {lock}"
         lock.unlink()
-        assert not state.save(Model.open(model.directory), "initial").was_saved
+        assert not save_state(Model.open(model.directory), "initial").was_saved
 
     def test_a_new_one_never_writes_over_another(self, model: Model) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         directory = put(model, "new", {"w": b"w"})
         with pytest.raises(state.StateExists) as caught:
-            state.save_new(model, "initial", scan(directory))
+            save_new(model, "initial", scan(directory))
         assert caught.value.message == "there is a state initial already"

@@ -16,6 +16,8 @@ from gitstore.errors import (
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.run import operations
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import make, picture, put, refs, take, user_cache
@@ -76,8 +78,8 @@ class TestEvaluatingTheWorkingCopy:
 
     def test_writes_a_saved_state_out(self, model: Model) -> None:
         put(model, "other", {"factor.json": b"5"})
-        state.save(model, "other")
-        state.use(model, "other")
+        save_state(model, "other")
+        use_state(model, "other")
         (model.states / "other" / "factor.json").unlink()
         assert self.evaluate(model) == [10.0]
 

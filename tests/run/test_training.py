@@ -22,6 +22,8 @@ from gitstore.errors import (
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.run import operations, process
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from tests.support import spawning, workers
 from tests.support.commands import Fsck, Git
 from tests.support.models import picture, put, refs
@@ -66,7 +68,7 @@ def test_makes_a_new_state_saved_and_on_disk_and_not_active(model: Model, fsck: 
 
 
 def test_goes_on_from_the_active_state(model: Model) -> None:
-    state.use(model, train(model).saved.name)
+    use_state(model, train(model).saved.name)
     train(model)
     assert json.loads((model.states / "trained-2" / "factor.json").read_text()) == 6.0
 
@@ -138,7 +140,7 @@ def test_that_is_cancelled_leaves_nothing(model: Model, fsck: Fsck) -> None:
 def test_never_writes_over_a_state(model: Model, place: str) -> None:
     put(model, "mine", {"w": b"w"})
     if place == "saved":
-        state.save(model, "mine")
+        save_state(model, "mine")
         (model.states / "mine" / "w").unlink()
     before = picture(model.directory), refs(model.directory)
     with pytest.raises(GitstoreError) as caught:
@@ -151,7 +153,7 @@ def test_never_writes_over_a_state(model: Model, place: str) -> None:
 
 
 def test_never_writes_over_one_that_came_meanwhile(model: Model, git: Git) -> None:
-    state.save(model, "initial")
+    save_state(model, "initial")
     ref = f"{str(model.directory)!r}, 'update-ref', 'refs/states/mine', 'refs/states/initial'"
     code(model, "train", f"import subprocess; subprocess.run(['git', '-C', {ref}])")
     with pytest.raises(
@@ -174,7 +176,7 @@ def test_that_cannot_be_saved_is_on_disk(model: Model) -> None:
     assert caught.value.path == model.states / "trained-1"
     assert caught.value.hint == "gitstore state save trained-1 saves it"
     lock.unlink()
-    assert not state.save(Model.open(model.directory), "trained-1").was_saved
+    assert not save_state(Model.open(model.directory), "trained-1").was_saved
     assert sorted(os.listdir(model.states)) == ["initial", "trained-1"]
 
 
@@ -199,7 +201,7 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
         assert os.listdir(here.states / "made") == ["factor.json"]
         with pytest.raises(GitstoreError, match="there is a state made already"):
             operations.create_state(here, ["factor=2"], directory=here.directory, name="made")
-        state.save(here, "made")
+        save_state(here, "made")
     else:
         operations.create_state(here, ["factor=2"], directory=here.directory, name="made")
     assert [each.name for each in state.each(here)] == ["initial", "made"]

@@ -13,6 +13,8 @@ from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.snapshots.restore import Part, Restored
 from gitstore.states import remove
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
@@ -49,7 +51,7 @@ class TestAWholeSnapshot:
         assert picture(two) == second
 
     def test_no_ref_no_index_and_no_branch_moves(self, two: Path) -> None:
-        state.save(Model.open(two), "initial")
+        save_state(Model.open(two), "initial")
         before, (index, head, _) = refs(two), git_state(two)
         bring_back(two, "v1")
         assert (refs(two), git_state(two)[:2]) == (before, (index, head))
@@ -109,7 +111,7 @@ class TestAWholeSnapshot:
             == reference.resolve("v0", model.directory).state
         )
         bring_back(model.directory, "v1")
-        state.save(Model.open(model.directory), "initial")
+        save_state(Model.open(model.directory), "initial")
         with fails(
             "the state of v0 has no files, and an empty states/initial/ means initial as saved",
             hint="gitstore state rename gives initial another name; --code --settings leaves states alone",
@@ -225,10 +227,10 @@ class TestCode:
 class TestTheState:
     def test_has_its_own_name_again_and_is_active(self, two: Path, fsck: Fsck) -> None:
         model = Model.open(two)
-        state.save(model, "initial")
+        save_state(model, "initial")
         put(model, "tuned", {"weights": b"tuned"})
-        state.save(model, "tuned")
-        state.use(model, "tuned")
+        save_state(model, "tuned")
+        use_state(model, "tuned")
         (two / "states" / "tuned" / "weights").write_bytes(b"not saved")
         done = bring_back(two, "v1", Part.STATE)
         assert (done.state, done.active) == ("initial", "initial")
@@ -242,15 +244,15 @@ class TestTheState:
     def test_that_is_gone_is_on_disk_again(self, two: Path, fsck: Fsck) -> None:
         model = Model.open(two)
         put(model, "tuned", {"weights": b"tuned"})
-        state.save(model, "tuned")
-        state.use(model, "tuned")
+        save_state(model, "tuned")
+        use_state(model, "tuned")
         remove.remove(model, ["initial"], force=True)
         assert bring_back(two, "v1").active == "initial"
         assert take(Model.open(two), "v3").state == reference.resolve("v1", two).state
         fsck(two)
 
     def test_that_is_saved_and_not_on_disk_is_written_out(self, two: Path) -> None:
-        state.save(Model.open(two), "initial")
+        save_state(Model.open(two), "initial")
         take(Model.open(two), "v3")
         shutil.rmtree(two / "states" / "initial")
         assert bring_back(two, "v3").state == "initial"

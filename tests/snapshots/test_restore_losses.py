@@ -13,6 +13,8 @@ from gitstore.errors import FileChanged
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.snapshots.restore import Part
+from gitstore.states.materialize import fill_state
+from gitstore.states.save import save_state
 from gitstore.workingcopy import state as working_state
 from gitstore.workingcopy.code import CodeChange
 from gitstore.workingcopy.unsaved import WouldLose
@@ -81,7 +83,7 @@ class TestWhatWouldBeLost:
         put(model, "initial", {"weights": b"third"})
         with pytest.raises(WouldLose):
             bring_back(two, "v1")
-        state.save(model, "initial")
+        save_state(model, "initial")
         bring_back(two, "v1")
 
     def test_is_not_what_was_deleted(self, two: Path) -> None:
@@ -98,7 +100,7 @@ class TestWhatWouldBeLost:
             bring_back(two, "v1")
 
     def test_a_change_while_it_works_is_noticed(self, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        fill = state.fill
+        fill = fill_state
 
         def meanwhile(*arguments: object, **options: object) -> None:
             fill(*arguments, **options)  # type: ignore[arg-type]

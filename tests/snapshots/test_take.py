@@ -11,6 +11,8 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState
 from gitstore.snapshots import take as capture
+from gitstore.states.materialize import materialize
+from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.models import git_state, make, noise, picture, put, take, trailers
@@ -122,7 +124,7 @@ class TestWhatItHolds:
         assert "description: edited" in git("show", "v1:settings.yaml", cwd=model.directory)
 
     def test_the_state_on_disk_or_else_the_saved_one(self, model: Model, git: Git) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         put(model, "initial", {"weights": b"modified"})
         take(model, "v1")
         (model.directory / "states" / "initial" / "weights").unlink()
@@ -204,7 +206,7 @@ class TestWhereItComesFrom:
     def test_of_a_bare_repository_the_branch_head_and_the_saved_state(
         self, model: Model, git: Git, fsck: Fsck, tmp_path: Path
     ) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
         take(Model.open(tmp_path / "b.git"), "v1")
         for ours, theirs in {"v1:code": "HEAD:code", "v1:settings.yaml": "HEAD:settings.yaml"}.items():
@@ -220,7 +222,7 @@ class TestWhatItLeavesAlone:
     def place(self, request: pytest.FixtureRequest, git: Git, tmp_path: Path) -> Model:
         if request.param == "derived worktree":
             dogs = scenes.derived(tmp_path, "v0")
-            state.materialise(dogs, "initial")
+            materialize(dogs, "initial")
             return dogs
         model = make(tmp_path / "digits")
         if request.param == "working copy":
@@ -250,7 +252,7 @@ class TestWhatItLeavesAlone:
             (hooks / name).write_text(f'#!/bin/sh\necho "{name}" >>"{ran}"; exit 1\n')
             (hooks / name).chmod(0o755)
         take(place, "v1")
-        state.save(place, "initial")
+        save_state(place, "initial")
         if place.prefix == "":
             worktree.derive(take(place, "v2"), "cats", place.directory.parent / "cats")
         assert not ran.exists()

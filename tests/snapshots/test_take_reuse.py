@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gitstore.errors import Corrupt
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.packs.oid import Kind, Oid
+from gitstore.states.save import save_state
 from tests.support.models import again, noise, put, refs, take
 
 
@@ -58,7 +58,7 @@ def test_a_loose_object_without_bytes(model: Model, where: str) -> None:
 def test_weights_that_are_known_and_damaged(model: Model) -> None:
     """They are not read, for the files have not changed."""
     put(model, "initial", {"w.bin": b"weights"})
-    state.save(again(model), "initial")
+    save_state(again(model), "initial")
     flip(model, Oid.of(Kind.BLOB, b"weights"), at=0)
     with pytest.raises(Corrupt, match="is corrupt"):
         take(model, "v1")

@@ -21,6 +21,7 @@ from gitstore.models.state import StateExists
 from gitstore.snapshots import take as capture
 from gitstore.snapshots.restore import Part, restore
 from gitstore.states import import_files, remove
+from gitstore.states.save import save_state
 from gitstore.workingcopy.branch import Branch
 from tests.support import scenes
 from tests.support.commands import Git
@@ -136,7 +137,7 @@ def test_a_state_is_saved_as_of_one_time_or_not_at_all(large: Model) -> None:
     for number, change in enumerate((_rewrite, _first, _appear, _vanish)):
         put(large, "initial", {"2": noise(LARGE + 1, number)})
         with pytest.raises(FileChanged):
-            state.save(large, "initial", progress=during(functools.partial(change, large)))
+            save_state(large, "initial", progress=during(functools.partial(change, large)))
         assert state.saved_tree(large, "initial") is None
 
 
@@ -278,7 +279,7 @@ def test_files_that_appear_while_others_are_imported_stay(model: Model, source: 
 
 def test_a_state_that_is_saved_while_files_are_imported_stays(model: Model, source: Path, git: Git) -> None:
     """As another working copy of the repository can."""
-    here, tree = model.directory, state.save(model, "initial").tree
+    here, tree = model.directory, save_state(model, "initial").tree
 
     def save() -> None:
         commit = git("commit-tree", "-m", "theirs", str(tree), cwd=here).strip()
@@ -339,7 +340,7 @@ def test_files_that_change_before_a_state_is_removed_stay(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = put(model, "run", {"weights": b"saved"})
-    state.save(model, "run")
+    save_state(model, "run")
     after(monkeypatch, remove, "held", lambda: put(model, "run", {"weights": b"new"}))
     with pytest.raises(FileChanged) as caught:
         remove.remove(model, ["run"])

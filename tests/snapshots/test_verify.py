@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from gitstore.derive import worktree
-from gitstore.models import reference, snapshot, state
+from gitstore.models import reference, snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack
 from gitstore.snapshots import verify
 from gitstore.snapshots.verify import Report
+from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, refs, take
@@ -341,5 +342,5 @@ class TestBase:
 
 def test_states_are_not_snapshots(tmp_path: Path) -> None:
     model = make(tmp_path / "m")
-    state.save(model, "initial")
+    save_state(model, "initial")
     assert verified(model).snapshots == ()

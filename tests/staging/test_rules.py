@@ -8,9 +8,9 @@ import pytest
 
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.packs.oid import Kind
+from gitstore.states.save import save_state
 from tests.support.commands import Fsck, Git
 from tests.support.models import again, take
 from tests.support.packs import add_loose
@@ -48,7 +48,7 @@ class Bare:
 
 @pytest.fixture
 def bare(model: Model, git: Git, tmp_path: Path) -> Bare:
-    state.save(model, "initial")
+    save_state(model, "initial")
     git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
     return Bare(tmp_path / "b.git", git)
 

@@ -10,6 +10,7 @@ from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import GitstoreError
 from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import joined, noise, picture, put, take
@@ -65,7 +66,7 @@ class TestAnotherModelsBranch:
         git("switch", "--quiet", "--ignore-other-worktrees", "dogs", cwd=model.directory)
         before = picture(model.directory)
         for command in (
-            lambda here: state.save(here, "initial"),
+            lambda here: save_state(here, "initial"),
             lambda here: list(state.each(here)),
             take_any,
         ):
@@ -101,14 +102,14 @@ def test_states_of_a_moved_worktree_are_not_looked_for_in_the_old_place(tmp_path
     moved = Model.open(tmp_path / "hounds")
     assert (moved.name, moved.states) == ("dogs", tmp_path / "hounds" / "states")
     put(moved, "initial", {"weights": b"new"})
-    state.save(moved, "initial")
+    save_state(moved, "initial")
     assert not (tmp_path / "dogs").exists()
 
 
 def test_what_is_saved_is_plain_git(model: Model, git: Git, tmp_path: Path) -> None:
     contents = {"a": b"a", "sub/large": noise(LARGE + 1), "empty": b""}
     put(model, "initial", contents)
-    state.save(model, "initial")
+    save_state(model, "initial")
     git(
         "worktree",
         "add",

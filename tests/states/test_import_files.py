@@ -16,6 +16,7 @@ from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState, StateExists
 from gitstore.snapshots import export
 from gitstore.states.import_files import Imported, import_files
+from gitstore.states.save import save_state
 from tests.support import files, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
 from tests.support.failing import fails
@@ -99,7 +100,7 @@ class TestWhatIsThereAlready:
     def test_is_not_overwritten(self, model: Model, source: Path, how: str) -> None:
         path = put(model, "run", {"w": b"mine"})
         if how == "saved":
-            state.save(model, "run")
+            save_state(model, "run")
             (path / "w").unlink()
         before, named = picture(model.directory), refs(model.directory)
         with fails("there is a state run already", StateExists, TAKEN):
@@ -108,7 +109,7 @@ class TestWhatIsThereAlready:
 
     def test_is_replaced_whole_with_force(self, model: Model, source: Path, git: Git, fsck: Fsck) -> None:
         put(model, "run", {"w": b"mine"})
-        state.save(model, "run")
+        save_state(model, "run")
         bring(model, "run", source, force=True)
         assert files.read(model.states / "run") == files.read(source)
         assert "w\n" not in git("ls-tree", "-r", "--name-only", "refs/states/run", cwd=model.directory)
@@ -178,7 +179,7 @@ class TestExporting:
     def test_from_a_bare_repository_into_an_empty_directory(
         self, model: Model, tmp_path: Path, git: Git
     ) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         git("clone", "--quiet", "--mirror", str(model.directory), str(tmp_path / "b.git"), cwd=tmp_path)
         (tmp_path / "out").mkdir()
         export.export_state(Model.open(tmp_path / "b.git"), "initial", tmp_path / "out")
@@ -190,7 +191,7 @@ class TestExporting:
             export.export_state(model, "initial", target)
         with fails("there is no state none", NoSuchState, "gitstore state list shows those there are"):
             export.export_state(model, "none", target)
-        state.save(model, "initial")
+        save_state(model, "initial")
         target.mkdir()
         (target / "x").write_text("x")
         with fails(f"{target} exists already", hint="export into a new directory"):
@@ -234,7 +235,7 @@ class TestTheCommands:
         assert (state.active(model), state.saved_tree(model, "d")) == ("d", None)
 
     def test_export(self, model: Model, run: Run) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         assert run("state", "export", "initial", "out", cwd=model.directory) == Outcome(
             0, "", "Exported state initial to out: 8 B\n"
         )

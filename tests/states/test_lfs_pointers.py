@@ -12,6 +12,7 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.snapshots import take as capture
 from gitstore.states import import_files
+from gitstore.states.save import save_state
 from tests.support.commands import Run
 from tests.support.models import put, take
 
@@ -21,12 +22,12 @@ WHAT = "is a Git LFS pointer, not the file itself"
 
 def test_a_state_on_disk(model: Model) -> None:
     put(model, "initial", {"weights.bin": POINTER, "about": b"# " + POINTER, "long": POINTER + bytes(2000)})
-    for refused in (lambda: take(model, "v1"), lambda: state.save(model, "initial")):
+    for refused in (lambda: take(model, "v1"), lambda: save_state(model, "initial")):
         with pytest.raises(GitstoreError) as caught:
             refused()
         assert caught.value.message == f"{model.states}/initial/weights.bin {WHAT}"
     assert state.saved_tree(model, "initial") is None
-    state.save(model, "initial", allow_pointers=True)
+    save_state(model, "initial", allow_pointers=True)
     assert capture.take(model, "v1", allow_pointers=True).snapshot.name == "v1"
 
 

@@ -12,6 +12,8 @@ from gitstore.errors import GitstoreError
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState, State
+from gitstore.states.materialize import materialize
+from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import noise, picture, put, take
@@ -24,7 +26,7 @@ def states(model: Model) -> dict[str, State]:
 class TestListing:
     def test_says_where_each_is(self, model: Model) -> None:
         for name in ("both", "modified", "saved"):
-            state.save(model, put(model, name, {"w": name.encode()}).name)
+            save_state(model, put(model, name, {"w": name.encode()}).name)
         put(model, "modified", {"w": b"changed!!"})
         (model.directory / "states" / "saved" / "w").unlink()
         (model.directory / "states" / "saved").rmdir()
@@ -40,7 +42,7 @@ class TestListing:
         }
 
     def test_an_empty_directory_hides_no_saved_state(self, model: Model) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         (model.directory / "states" / "initial" / "weights").unlink()
         (model.directory / "states" / "initial" / "deep" / "er").mkdir(parents=True)
         found = states(model)["initial"]
@@ -55,7 +57,7 @@ class TestListing:
 
     def test_a_removed_file_and_an_added_one_are_modifications(self, model: Model) -> None:
         put(model, "initial", {"a": b"a"})
-        state.save(model, "initial")
+        save_state(model, "initial")
         assert not states(model)["initial"].is_modified
         (model.directory / "states" / "initial" / "a").unlink()
         assert states(model)["initial"].is_modified
@@ -64,9 +66,9 @@ class TestListing:
 
     def test_of_a_derived_model_its_own_only(self, tmp_path: Path) -> None:
         dogs, model = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
-        state.save(model, "initial")
+        save_state(model, "initial")
         put(dogs, "special", {"w": b"w"})
-        state.save(dogs, "special")
+        save_state(dogs, "special")
         assert state.names(model) == ["initial"]
         assert state.names(dogs) == ["initial", "special"]
 
@@ -97,65 +99,65 @@ class TestListing:
         assert counts[0] == counts[1]
 
     def test_of_a_bare_repository_the_saved_ones(self, model: Model, git: Git, tmp_path: Path) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
         bare = Model.open(tmp_path / "b.git")
         (found,) = state.each(bare)
         assert (found.name, found.on_disk, found.size, found.is_active) == ("initial", False, 8, True)
         with pytest.raises(NoSuchState) as caught:
-            state.save(bare, "initial")
+            save_state(bare, "initial")
         assert (
             caught.value.hint
             == "a bare repository has no states on disk; gitstore state import PATH --name initial saves one"
         )
         with pytest.raises(GitstoreError) as other:
-            state.materialise(bare, "initial")
+            materialize(bare, "initial")
         assert other.value.message == "a bare repository has no states on disk"
 
 
 class TestWritingOut:
     def test_of_a_state_that_is_not_there(self, model: Model) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         before = picture(model.directory)
         for name in ("none", "HEAD", "a/b"):
             with pytest.raises(GitstoreError):
-                state.materialise(model, name)
+                materialize(model, name)
         assert picture(model.directory) == before
 
     def test_what_is_on_disk_stays(self, model: Model) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         path = put(model, "initial", {"weights": b"unsaved"})
-        assert state.materialise(model, "initial") == path
+        assert materialize(model, "initial") == path
         assert (path / "weights").read_bytes() == b"unsaved"
 
     def test_what_is_not_is_written_and_known_without_reading(self, model: Model) -> None:
         content = noise(LARGE + 1)
         put(model, "initial", {"sub/large": content})
-        state.save(model, "initial")
+        save_state(model, "initial")
         model.states.rename(model.directory / "elsewhere")
-        path = state.materialise(Model.open(model.directory), "initial")
+        path = materialize(Model.open(model.directory), "initial")
         assert (path / "sub" / "large").read_bytes() == content
         assert not states(model)["initial"].is_modified
         assert [entry.name for entry in path.parent.iterdir()] == ["initial"]
 
     def test_into_the_empty_directory_of_that_name(self, model: Model) -> None:
-        state.save(model, "initial")
+        save_state(model, "initial")
         (model.directory / "states" / "initial" / "weights").unlink()
-        assert (state.materialise(model, "initial") / "weights").exists()
+        assert (materialize(model, "initial") / "weights").exists()
 
     def test_with_states_on_another_disk(self, model: Model, tmp_path: Path) -> None:
         (tmp_path / "big disk").mkdir()
-        state.save(model, "initial")
+        save_state(model, "initial")
         model.states.rename(tmp_path / "old")
         model.states.symlink_to(tmp_path / "big disk")
-        state.materialise(model, "initial")
+        materialize(model, "initial")
         assert (tmp_path / "big disk" / "initial" / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
         assert not states(model)["initial"].is_modified
         assert take(model, "v1").name == "v1"
 
     def test_that_fails_leaves_nothing(self, model: Model, git: Git) -> None:
         put(model, "initial", {"other": noise(100_000)})
-        state.save(model, "initial")
+        save_state(model, "initial")
         model.states.rename(model.directory / "elsewhere")
         (pack,) = (model.repository.common / "objects" / "pack").glob("*.pack")
         pack.chmod(0o644)
@@ -163,5 +165,5 @@ class TestWritingOut:
             file.seek(50_000)
             file.write(b"damage")
         with pytest.raises(GitstoreError, match=r"^object [0-9a-f]{40} is corrupt: "):
-            state.materialise(Model.open(model.directory), "initial")
+            materialize(Model.open(model.directory), "initial")
         assert not model.states.exists()

@@ -14,6 +14,8 @@ from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState
 from gitstore.states.remove import Removed, remove
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from gitstore.storage import usage
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes
@@ -38,10 +40,10 @@ def three(tmp_path: Path) -> Model:
 
 def _three(root: Path) -> None:
     model = make(root / "digits")
-    state.save(model, "initial")
+    save_state(model, "initial")
     for seed, name in enumerate(["one", "two"]):
         put(model, name, {"w": noise(100_000, seed), "weights": b"\0\1\2\3\4\5\6\7"})
-        state.save(model, name)
+        save_state(model, name)
 
 
 class TestRemoving:
@@ -62,9 +64,9 @@ class TestRemoving:
         assert usage.measure(three.repository).dead >= done.exclusive
 
     def test_frees_nothing_that_a_snapshot_holds(self, three: Model) -> None:
-        state.use(three, "one")
+        use_state(three, "one")
         take(three, "v1")
-        state.use(three, "initial")
+        use_state(three, "initial")
         assert take_away(three, "one").exclusive < 1000
         found = reference.resolve("v1", three.directory)
         assert {str(file.path) for file in found.state_files()} == {"w", "weights"}
@@ -74,7 +76,7 @@ class TestRemoving:
         scenes.snapshot(tmp_path)
         model = Model.open(tmp_path / "digits")
         put(model, "copy", {"weights": b"\0\1\2\3\4\5\6\7"})
-        state.save(model, put(model, "one", {"w": b"w"}).name)
+        save_state(model, put(model, "one", {"w": b"w"}).name)
         shutil.rmtree(model.states / "one")
         take_away(model, "one")
         assert state.names(model) == ["copy", "initial"]
@@ -90,7 +92,7 @@ class TestRemoving:
 
     def test_of_a_derived_model(self, tmp_path: Path, fsck: Fsck) -> None:
         dogs, model = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
-        state.save(model, "initial")
+        save_state(model, "initial")
         take_away(dogs, "initial", force=True)
         found = refs(model.directory)
         assert not [ref for ref in found if ref.startswith("refs/states/dogs/")]
@@ -116,7 +118,7 @@ class TestTheActiveOne:
         assert (picture(three.directory), refs(three.directory)) == (before, named)
 
     def test_goes_with_its_choice(self, three: Model, fsck: Fsck) -> None:
-        state.use(three, "two")
+        use_state(three, "two")
         done = take_away(three, "two", force=True)
         assert done.active == "initial"
         assert "refs/states/two" not in refs(three.directory)

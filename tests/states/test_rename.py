@@ -19,6 +19,7 @@ from gitstore.models import active_state, state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState, StateExists
 from gitstore.states.rename import rename
+from gitstore.states.save import save_files, save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, said
 from tests.support.failing import fails
@@ -38,7 +39,7 @@ def saved(tmp_path: Path) -> Model:
 
 
 def _saved(root: Path) -> None:
-    state.save(make(root / "digits"), "initial")
+    save_state(make(root / "digits"), "initial")
 
 
 class TestRenaming:
@@ -56,7 +57,7 @@ class TestRenaming:
 
     def test_of_one_that_is_not_active(self, saved: Model, fsck: Fsck) -> None:
         put(saved, "other", {"w": b"w"})
-        state.save(saved, "other")
+        save_state(saved, "other")
         call(saved, "other", "another")
         assert state.active(saved) == "initial"
         assert state.names(saved) == ["another", "initial"]
@@ -88,7 +89,7 @@ class TestRenaming:
 
     def test_of_a_derived_model(self, tmp_path: Path, fsck: Fsck) -> None:
         dogs, saved = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
-        state.save(saved, "initial")
+        save_state(saved, "initial")
         call(dogs, "initial", "best")
         found = refs(saved.directory)
         assert {"refs/states/dogs/best", "refs/states/initial"} <= found.keys()
@@ -107,9 +108,9 @@ class TestWhatCannotBeRenamed:
     def test_changes_nothing(self, tmp_path: Path) -> None:
         scenes.derived(tmp_path)
         saved = Model.open(tmp_path / "digits")
-        state.save(saved, "initial")
+        save_state(saved, "initial")
         path = put(saved, "other", {"w": b"w"})
-        state.save(saved, "other")
+        save_state(saved, "other")
         shutil.rmtree(path)
         put(saved, "disk", {"w": b"d"})
         before, named = picture(saved.directory), refs(saved.directory)
@@ -188,7 +189,7 @@ def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.M
 
     def meanwhile(repository: Repository, prefix: str, name: str) -> None:
         path = put(saved, "initial", {"weights": b"late"})
-        state.save_files(saved, "initial", scan.scan(path))  # as in a working copy of its own
+        save_files(saved, "initial", scan.scan(path))  # as in a working copy of its own
         choose(repository, prefix, name)
 
     monkeypatch.setattr(active_state, "choose", meanwhile)

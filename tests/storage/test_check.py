@@ -10,8 +10,8 @@ import pytest
 
 from gitstore.derive import worktree
 from gitstore.git.repository import Repository
-from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
 from gitstore.storage import check as repository_check
 from gitstore.storage.ref_check import Findings
 from tests.support import scenes
@@ -50,7 +50,7 @@ def model(tmp_path: Path) -> Model:
 def _model(root: Path) -> None:
     scenes.snapshot(root)
     model = Model.open(root / "digits")
-    state.save(model, "initial")
+    save_state(model, "initial")
     (model.directory / "code" / "model.py").write_text("# loose\n")
     git("commit", "--quiet", "--all", "-m", "loose", cwd=model.directory)
     take(model, "v2")

@@ -20,6 +20,7 @@ from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.snapshots import export, remove, verify
+from gitstore.states.save import save_state
 from gitstore.storage import gc, leftovers, usage
 from gitstore.storage.gc import Collected, Item
 from tests.support import scenes
@@ -120,7 +121,7 @@ class TestWhatRmPromised:
         assert collected(here).freed > 300_000
 
     def test_a_state_that_has_it_too_keeps_it(self, here: Path) -> None:
-        state.save(Model.open(here), "initial")
+        save_state(Model.open(here), "initial")
         assert rm(here, "v2") < 2000
         assert collected(here).freed < 4000
         assert not next(state.each(Model.open(here))).is_modified
@@ -337,7 +338,7 @@ def test_every_live_snapshot_stays_what_it_was(steps: list[tuple[str, int]]) -> 
                 rm(here, gone)
                 del held[gone]
             elif action == "save":
-                state.save(Model.open(model.directory), "initial")
+                save_state(Model.open(model.directory), "initial")
             elif action == "derive" and names:
                 base = find(here, names[number % len(names)])
                 if not base.prefix:

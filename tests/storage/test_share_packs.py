@@ -14,12 +14,12 @@ from gitstore.disk import locks
 from gitstore.errors import Corrupt, Locked
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import repack
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import GIT_MARK, KEEP_MARK
+from gitstore.states.save import save_state
 from gitstore.storage import gc, share_packs
 from gitstore.storage.share_packs import Brought
 from tests.support import scenes
@@ -50,7 +50,7 @@ def _base(root: Path) -> None:
     take(model, "v1")
     put(model, "initial", {"other": noise(300_000, 2)})
     take(model, "v2")
-    state.save(model, "initial")
+    save_state(model, "initial")
 
 
 def listed(repository: Repository) -> set[str]:

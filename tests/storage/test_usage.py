@@ -13,8 +13,9 @@ from gitstore.derive import worktree as derive
 from gitstore.derive.first_state import ABSENT, COPIED
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
-from gitstore.models import snapshot, state
+from gitstore.models import snapshot
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
 from gitstore.storage import usage
 from gitstore.storage.usage import Usage
 from tests.support import scenes
@@ -120,7 +121,7 @@ def play(root: Path, actions: list[tuple[str, int]]) -> Model:
                 take(model, f"s{step}")
             case "save":
                 put(model, f"state{number}", {"w": noise(900, number)})
-                state.save(Model.open(here), f"state{number}")
+                save_state(Model.open(here), f"state{number}")
             case "derive":
                 base = take(model, f"base{step}")
                 models.append(
@@ -280,7 +281,7 @@ def test_a_shallow_clone(here: Path, git: Git, tmp_path: Path) -> None:
 
 def test_a_mirror_has_no_other_holder(here: Path, git: Git, tmp_path: Path) -> None:
     """A HEAD among the states, symbolic in early development, is an ordinary ref there, and no state."""
-    state.save(Model.open(here), "initial")
+    save_state(Model.open(here), "initial")
     git("symbolic-ref", "refs/states/HEAD", "refs/states/initial", cwd=here)
     git("clone", "--quiet", "--mirror", str(here), "mirror.git", cwd=tmp_path)
     mirrored = usage.measure(Repository(tmp_path / "mirror.git"))

@@ -9,9 +9,10 @@ import pytest
 
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
-from gitstore.models import snapshot, state
+from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.snapshots import remove
+from gitstore.states.save import save_state
 from gitstore.storage import gc
 from gitstore.storage.gc import Collected
 from tests.support import scenes
@@ -47,7 +48,7 @@ def missed(done: Collected) -> list[str]:
 
 
 def test_packed_refs_that_are_cut_to_nothing(here: Path, git: Git, run: Run) -> None:
-    state.save(Model.open(here), "initial")
+    save_state(Model.open(here), "initial")
     collected(here)
     git("pack-refs", "--all", cwd=here)
     before = refs(here)
@@ -104,7 +105,7 @@ def test_on_request_it_goes_now(here: Path, git: Git, run: Run) -> None:
 
 def test_a_tag_or_a_state_that_git_moves(here: Path, git: Git) -> None:
     """`git tag -f`, or a fetch with a plus, over somebody's weights."""
-    state.save(Model.open(here), "initial")
+    save_state(Model.open(here), "initial")
     saved = git("rev-parse", "refs/states/initial", cwd=here)
     empty = git("commit-tree", "-m", "other", git("mktree", cwd=here, stdin=b"").strip(), cwd=here).strip()
     git("update-ref", "refs/states/initial", empty, cwd=here)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gitstore.derive import worktree
 from gitstore.git.repository import Repository
-from gitstore.models import state
 from gitstore.snapshots import verify
+from gitstore.states.save import save_state
 from tests.support.commands import Outcome, fsck, git
 from tests.support.models import MODEL, make, noise, put, take
 from tests.support.processes import kill, start
@@ -52,9 +52,9 @@ def scene(top: Path) -> Path:
     model = make(top / ROOT)
     first = take(model, "v1")
     put(model, "initial", {"large": noise(4_300_000), "sub/ein Name": b"x"})
-    state.save(model, "initial")
+    save_state(model, "initial")
     put(model, "b", {"large": noise(1_000_000, 1), "small": b"y"})
-    state.save(model, "b")
+    save_state(model, "b")
     (model.directory / "code" / "model.py").write_text(MODEL.replace("RATE = 2.0", "RATE = 3.0"))
     git("commit", "--quiet", "--all", "-m", "faster", cwd=model.directory)
     take(model, "v2")

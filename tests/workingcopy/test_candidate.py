@@ -12,6 +12,7 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.candidate_check import CandidateCheck
 from gitstore.snapshots import take as capture
+from gitstore.states.save import save_state
 from tests.support.commands import Run, parsed
 from tests.support.models import again, picture, put, refs, user_cache
 
@@ -54,7 +55,7 @@ def test_a_model_that_loads_and_cannot_evaluate(model: Model) -> None:
 
 
 def test_a_state_that_is_only_saved(model: Model) -> None:
-    state.save(model, "initial")
+    save_state(model, "initial")
     shutil.rmtree(model.states / "initial")
     found = checked(model, "v1", "values=[1, 2, 3]")
     assert found.state == state.saved_tree(model, "initial")

@@ -1,0 +1,45 @@
+"""Writing saved states to disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gitstore.bigfiles import add, extract, stored
+from gitstore.disk.construction import construction
+from gitstore.errors import GitstoreError
+from gitstore.models import state
+from gitstore.models.model import Model, check_name
+from gitstore.packs.oid import Oid
+from gitstore.progress import Progress
+
+
+def materialize(model: Model, name: str, *, progress: Progress = lambda _: None) -> Path:
+    """Where a state's files are on disk, written out first if they are not there."""
+    check_name(name, "state")
+    path = state.directory(model, name)
+    if path is not None:
+        return path
+    tree = state.saved_tree(model, name)
+    if tree is None:
+        raise state.missing(name)
+    if model.repository.is_bare:
+        raise GitstoreError(
+            "a bare repository has no states on disk", f"gitstore state export {name} DIR writes its files"
+        )
+    target = model.states / name
+    try:
+        with construction(target, durable=False) as hidden:
+            fill_state(model, tree, hidden, progress)
+    except GitstoreError:
+        if state.directory(model, name) is None:  # else another command was faster
+            raise
+    return target
+
+
+def fill_state(model: Model, tree: Oid, directory: Path, progress: Progress = lambda _: None) -> None:
+    """Write the files of a stored state into a new directory, checked and joined."""
+    found = list(stored.files(model.repository.objects, tree, joined=True))
+    cache = model.repository.stat_cache()
+    extract.extract(model.repository.objects, found, directory, progress)
+    add.remember(directory, found, cache)
+    cache.save()

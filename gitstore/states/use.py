@@ -1,0 +1,19 @@
+"""Making a state the active one."""
+
+from __future__ import annotations
+
+from gitstore.models import active_state, state
+from gitstore.models.active_state import FIRST_STATE
+from gitstore.models.model import Model, check_name
+
+
+def use_state(model: Model, name: str) -> None:
+    """Make a state the active one: saved, only on disk, or `initial` even before it is there.
+
+    Files stay as they are. Atomic and durable. Raises `NoSuchState`, and `Locked` while git changes the
+    repository's configuration.
+    """
+    check_name(name, "state")
+    if name != FIRST_STATE and state.saved_tree(model, name) is None and state.directory(model, name) is None:
+        raise state.missing(name)
+    active_state.choose(model.repository, model.prefix, name)
