@@ -59,13 +59,13 @@ bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installe
 	$(BIN)/python -m tests.bench
 
 flips: $(READY)  ## flip one bit in each byte of a small repository, in turn: verify tells it, or nothing changes
-	$(PYTEST) --flips 0 tests/test_flips.py tests/objects/test_database.py
+	$(PYTEST) --flips 0 tests/whole/test_flips.py tests/objects/test_database.py
 
 properties: $(READY) ## what holds for any data holds for 1,000 random ones, others each time; make properties EXAMPLES=100 for fewer
 	$(PYTEST) -n auto -m hypothesis --examples $(EXAMPLES)
 
 kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
-	$(PYTEST) --kills 100 tests/test_crash.py tests/test_kills.py tests/test_removal_commands.py tests/snapshots/test_restore_losses.py \
+	$(PYTEST) --kills 100 tests/whole/test_crash.py tests/whole/test_kills.py tests/cli/test_removal.py tests/snapshots/test_restore_losses.py \
 		-k "kill or instant"
 
 settings: $(READY) ## each setting and variable of git that could do harm, for itself; minutes
@@ -75,11 +75,11 @@ compat: $(READY) ## what compares with stock git; GITSTORE_TEST_GIT=/path/to/git
 	$(PYTEST) tests/compat tests/git/test_discovery.py tests/git/test_worktrees.py
 
 faults: $(READY) ## each system call of each writing command fails, or is its last; hours; make faults FAULTS=20 for a sample
-	$(PYTEST) -n auto tests/test_faults.py --faults $(FAULTS)
+	$(PYTEST) -n auto tests/whole/test_faults.py --faults $(FAULTS)
 
 workers: $(READY) ## operations, with each worker started as the product starts it
 	$(PYTEST) --real-workers tests/run tests/run/test_operations.py tests/run/test_training.py tests/run/test_cache.py tests/workingcopy/test_candidate.py \
-		tests/test_model_commands.py
+		tests/cli/test_models.py
 
 life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer
 	$(PYTEST) tests/life --lives $(LIVES)

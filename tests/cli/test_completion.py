@@ -1,4 +1,4 @@
-"""What is suggested to a shell, asked as a shell does; tests/test_shells.py presses the keys."""
+"""What is suggested to a shell, asked as a shell does; tests/cli/test_shells.py presses the keys."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from tests.support.kills import copied
 from tests.support.models import make, noise, put, refs, take
 from tests.support.processes import kill, outcome, start
 from tests.support.spawning import stand_ins
-from tests.test_crash import leftovers, sound
+from tests.whole.test_crash import leftovers, sound
 
 
 def sizes_hidden(found: Outcome) -> Outcome:
