@@ -8,9 +8,6 @@ import click
 
 from gitstore.cli import candidates, options, output
 from gitstore.cli.commands import state_files
-from gitstore.states.materialize import materialize
-from gitstore.states.save import save_state
-from gitstore.states.use import use_state
 
 if TYPE_CHECKING:
     from gitstore.models.state import State
@@ -90,6 +87,7 @@ def save(
     """
     from gitstore.models import state
     from gitstore.models.model import Model
+    from gitstore.states.save import save_state
     from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
@@ -122,6 +120,7 @@ def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
       gitstore state use trained-1
     """
     from gitstore.models.model import Model
+    from gitstore.states.use import use_state
 
     use_state(Model.open(ctx.obj), name)
     if as_json:
@@ -144,6 +143,7 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
     """
     from gitstore.models import state
     from gitstore.models.model import Model
+    from gitstore.states.materialize import materialize
 
     model = Model.open(ctx.obj)
     name = name or state.active(model)

@@ -108,10 +108,10 @@ def test_descriptors_are_few_and_all_closed(repository: Repository, tmp_path: Pa
         import os, resource
         from pathlib import Path, PurePosixPath
         from gitstore.errors import Corrupt
-        from gitstore.objects.extract import extract
-        from gitstore.objects.oid import Kind, Oid
-        from gitstore.objects.repository import Repository
-        from gitstore.objects.stored import StoredFile
+        from gitstore.bigfiles.extract import extract
+        from gitstore.packs.oid import Kind, Oid
+        from gitstore.git.repository import Repository
+        from gitstore.bigfiles.stored import StoredFile
         from gitstore.objects.tree import Mode
         database = Repository(Path({str(repository.common)!r})).objects
         target = Path({str(tmp_path / "to")!r})
@@ -142,10 +142,10 @@ def test_memory_stays_bounded_whatever_is_read(repository: Repository, tmp_path:
     script = f"""
         import os, resource
         from pathlib import Path, PurePosixPath
-        from gitstore.objects.extract import extract
-        from gitstore.objects.oid import Kind, Oid
-        from gitstore.objects.repository import Repository
-        from gitstore.objects.stored import StoredFile
+        from gitstore.bigfiles.extract import extract
+        from gitstore.packs.oid import Kind, Oid
+        from gitstore.git.repository import Repository
+        from gitstore.bigfiles.stored import StoredFile
         database = Repository(Path({str(repository.common)!r})).objects
         oid = Oid.of(Kind.BLOB, bytes({4 * MIB}))
         file = StoredFile(PurePosixPath("w"), 0o100644, oid, (oid,) * 36)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gitstore.diff import code as code_diff
+from gitstore.diff import code
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.packs import limits
@@ -18,11 +18,11 @@ from tests.support.models import take
 _COMPARE = """
 import resource, sys
 from pathlib import Path
-from gitstore import reference
-from gitstore.diffing import code_diff
+from gitstore.models import reference
+from gitstore.diff import code
 
 v1, v2 = (reference.resolve(name, Path(sys.argv[1])) for name in ("v1", "v2"))
-for file in code_diff.compare(v1, v2, patch=True).files:
+for file in code.compare(v1, v2, patch=True).files:
     print(file.path, file.kind, file.lines_added)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
@@ -55,4 +55,4 @@ def test_more_text_than_is_compared(model: Model, monkeypatch: pytest.MonkeyPatc
     (model.directory / "code" / "notes.txt").write_text("more than nothing\n")
     monkeypatch.setattr(limits, "DIFFED", 10)
     with pytest.raises(GitstoreError, match="at most 10 B are compared line by line"):
-        code_diff.compare(v1, model)
+        code.compare(v1, model)

@@ -107,9 +107,10 @@ def holder(repository: Repository, body: str) -> subprocess.Popen[str]:
     script = f"""
         import os, signal, sys, threading
         from pathlib import Path
-        from gitstore.objects import git, lock
+        from gitstore.disk import locks
+        from gitstore.git import process
         private = Path({str(repository.private)!r})
-        with lock.shared(private):
+        with locks.shared(private):
             {body}
     """
     started = subprocess.Popen(
@@ -136,7 +137,7 @@ def test_the_lock_stays_with_a_git_that_outlives_its_parent(repository: Reposito
     linger = f"!touch '{sign}'; while test -e '{sign}'; do sleep 0.01; done"
     body = (
         "print('begun', flush=True);"
-        f" git.run('-c', {f'alias.linger={linger}'!r}, 'linger', cwd=Path({str(repository.common)!r}))"
+        f" process.run('-c', {f'alias.linger={linger}'!r}, 'linger', cwd=Path({str(repository.common)!r}))"
     )
     process = holder(repository, body)
     wait_for(sign.exists)

@@ -15,7 +15,7 @@ from tests.support.tracing import system_calls
 def test_what_is_set_is_synced_after_git_has_renamed_it(repository: Repository) -> None:
     script = f"""
         from pathlib import Path
-        from gitstore.objects.repository import Repository
+        from gitstore.git.repository import Repository
         Repository.discover(Path({str(repository.directory)!r})).local_config.set("gitstore.a.b", "c")
     """
     calls = system_calls(script, "fsync", "rename", below=repository.common)

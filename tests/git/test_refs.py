@@ -257,9 +257,9 @@ def test_a_change_is_on_disk_when_it_returns(repository: Repository, oids: list[
     """The file before it has its name, and then the name: git syncs neither unless told."""
     script = f"""
         from pathlib import Path
-        from gitstore.objects.oid import Oid
-        from gitstore.objects.refs import Change
-        from gitstore.objects.repository import Repository
+        from gitstore.packs.oid import Oid
+        from gitstore.git.refs import Change
+        from gitstore.git.repository import Repository
         refs = Repository(Path({str(repository.common)!r})).refs
         refs.change([Change("refs/states/m/x", None, Oid.parse("{oids[0]}"))], "make")
     """

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from gitstore import examples
 from gitstore.git.process import GitFailed, GitLocked
 from gitstore.models import init, new_files
 from gitstore.models.model import Model
@@ -50,7 +51,7 @@ def test_files_of_the_user_that_are_like_ours_survive_a_failure(
     tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, *, adopted: bool
 ) -> None:
     (tmp_path / "code").mkdir()
-    skeleton = (Path(init.__file__).parent / "examples" / "skeleton" / "code" / "model.py").read_bytes()
+    skeleton = (examples.path("skeleton") / "code" / "model.py").read_bytes()
     (tmp_path / "code" / "model.py").write_bytes(skeleton)
     (tmp_path / ".gitignore").write_text("*.log\n")
     (tmp_path / ".gitignore").chmod(0o640)

@@ -167,14 +167,14 @@ def test_a_crash_at_any_removal_loses_nothing(repository: Repository, tmp_path: 
     script = f"""
         import os, signal
         from pathlib import Path
-        from gitstore.objects import collect
-        from gitstore.objects.oid import Oid
-        from gitstore.objects.repository import Repository
+        from gitstore.objects import prune
+        from gitstore.packs.oid import Oid
+        from gitstore.git.repository import Repository
 
         def collect_and_die(directory, at):
             objects = Repository(directory / ".git").objects
-            survey = collect.survey(objects)
-            plan = collect.plan(survey, {{Oid.parse({str(oid(B))!r})}})
+            survey = prune.survey(objects)
+            plan = prune.plan(survey, {{Oid.parse({str(oid(B))!r})}})
             calls = iter(range(1, 100))
             unlink = Path.unlink
             def dying(path, missing_ok=False):
@@ -182,7 +182,7 @@ def test_a_crash_at_any_removal_loses_nothing(repository: Repository, tmp_path: 
                     os.kill(os.getpid(), signal.SIGKILL)
                 unlink(path, missing_ok=missing_ok)
             Path.unlink = dying
-            collect.carry_out(objects, plan, survey)
+            prune.carry_out(objects, plan, survey)
 
         for call in range(1, 9):
             child = os.fork()

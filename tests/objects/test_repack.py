@@ -188,9 +188,9 @@ def test_a_crash_at_any_step_loses_nothing(repository: Repository, step: str) ->
     script = f"""
         import os, signal
         from pathlib import Path
-        from gitstore.objects import merge
-        from gitstore.objects.repository import Repository
-        merge.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        from gitstore.objects import repack
+        from gitstore.git.repository import Repository
+        repack.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         Repository(Path({str(repository.common)!r})).maintain()
     """
     done = subprocess.run([stand_ins() / "python", "-Pc", textwrap.dedent(script)], check=False)
@@ -216,8 +216,8 @@ def test_many_write_merge_and_read_at_once(repository: Repository) -> None:
     script = f"""
         import sys
         from pathlib import Path
-        from gitstore.objects.oid import Kind, Oid
-        from gitstore.objects.repository import Repository
+        from gitstore.packs.oid import Kind, Oid
+        from gitstore.git.repository import Repository
         from tests.support.packs import add_blobs
         repository = Repository(Path({str(repository.common)!r}))
         mine = []

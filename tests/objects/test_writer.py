@@ -157,7 +157,7 @@ def test_memory_stays_bounded_whatever_is_written(repository: Repository) -> Non
     script = f"""
         import resource
         from pathlib import Path
-        from gitstore.objects.repository import Repository
+        from gitstore.git.repository import Repository
         from tests.support.content import noise
         part = bytearray(noise({2 * MIB}))
         with Repository(Path({str(repository.common)!r})).writer() as writer:

@@ -23,6 +23,12 @@ from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, take, user_cache
 
+
+@pytest.fixture
+def nothing_is_left() -> None:
+    """Repositories are open here, which close when they are collected as garbage."""
+
+
 COUNTS = """\
 import os
 from pathlib import Path

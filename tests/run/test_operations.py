@@ -24,6 +24,11 @@ from tests.support.models import make, picture, put, refs, take, user_cache
 from tests.support.training import code, train
 
 
+@pytest.fixture
+def nothing_is_left() -> None:
+    """Repositories are open here, which close when they are collected as garbage."""
+
+
 def evaluated(model: Model, name: str, *inputs: str) -> bytes:
     here = Model.open(model.directory)
     found = next(each for each in snapshot.below(here) if each.name == name)
@@ -177,7 +182,7 @@ class TestAModelThatRemovesTheRepository:
         above = model.directory.parent
         if outer:
             git("init", "--quiet", cwd=above)
-        code(model, "train", "import shutil; shutil.rmtree(Path(__file__).parents[2] / '.git')")
+        code(model, "train", "import shutil; shutil.rmtree(Path(__file__).parents[1] / '.git')")
         with pytest.raises(GitstoreError, match=r"is not the repository any more"):
             train(model)
         assert list((model.directory / "states").glob("trained-*")) == []

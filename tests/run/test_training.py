@@ -29,6 +29,12 @@ from tests.support.commands import Fsck, Git
 from tests.support.models import picture, put, refs
 from tests.support.training import code, train
 
+
+@pytest.fixture
+def nothing_is_left() -> None:
+    """Repositories are open here, which close when they are collected as garbage."""
+
+
 WAIT = """\
 import time
         open(__file__ + ".started", "w").close()
@@ -180,7 +186,9 @@ def test_that_cannot_be_saved_is_on_disk(model: Model) -> None:
     assert sorted(os.listdir(model.states)) == ["initial", "trained-1"]
 
 
-@pytest.mark.parametrize("step", [(state, "save_new"), (operations, "sync_tree")], ids=lambda step: step[1])
+@pytest.mark.parametrize(
+    "step", [(operations, "save_new"), (operations, "sync_tree")], ids=lambda step: step[1]
+)
 def test_that_is_killed_has_its_name_before_it_is_saved(
     model: Model, fsck: Fsck, monkeypatch: pytest.MonkeyPatch, step: tuple[ModuleType, str]
 ) -> None:

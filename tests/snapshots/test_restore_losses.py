@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from gitstore.errors import FileChanged
-from gitstore.models import reference, state
+from gitstore.models import reference
 from gitstore.models.model import Model
+from gitstore.snapshots import restore
 from gitstore.snapshots.restore import Part
 from gitstore.states.materialize import fill_state
 from gitstore.states.save import save_state
@@ -106,7 +107,7 @@ class TestWhatWouldBeLost:
             fill(*arguments, **options)  # type: ignore[arg-type]
             (two / "states" / "initial" / "weights").write_bytes(b"trained on")
 
-        monkeypatch.setattr(state, "fill", meanwhile)
+        monkeypatch.setattr(restore, "fill_state", meanwhile)
         with fails(
             f"{two}/states/initial/weights changed while it was being read",
             FileChanged,
