@@ -23,7 +23,6 @@ from tests.support import spawning
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 WITH_EXAMPLES = [page for page in DOCS if "```console\n" in page.read_text(encoding="utf-8")]
-IN_LINES = [page for page in DOCS if page.name != "architecture.md"]
 PROSE_WIDTH = 100
 
 
@@ -124,7 +123,7 @@ def test_the_readme_quotes_messages_that_the_troubleshooting_page_shows() -> Non
         assert re.search(pattern, shown), message
 
 
-@pytest.mark.parametrize("page", IN_LINES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_prose_has_lines_of_at_most_a_hundred_characters(page: Path) -> None:
     """Code, tables and what a program writes between two comments can be longer, and so can links."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
@@ -237,6 +236,20 @@ def test_every_room_has_its_line() -> None:
     packages = {path.parent.name for path in ROOT.glob("gitstore/*/__init__.py")} | {"cli", "hooks"}
     lines = re.findall(r"^\| `(\w+)/` \| .+ \|$", read("docs", "architecture.md"), re.MULTILINE)
     assert sorted(lines) == sorted(packages)
+
+
+def test_modules_that_the_architecture_names_exist() -> None:
+    """Below gitstore/, or from the top of the repository, as for cli/ and tests/."""
+    page = read("docs", "architecture.md")
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", page))
+    assert len(named) > 30
+    assert [
+        path for path in named if not ((ROOT / "gitstore" / path).exists() or (ROOT / path).exists())
+    ] == []
+    _, _, questions = page.partition("## Ten questions\n")
+    answers = re.findall(r"^\| [A-Z].*\? \| (.*) \|$", questions, re.MULTILINE)
+    assert len(answers) == 10
+    assert [answer for answer in answers if not re.search(r"`[\w/]+\.py`", answer)] == []
 
 
 def test_the_changelog_has_the_version() -> None:
