@@ -14,8 +14,14 @@ from typing import NamedTuple
 
 from gitstore.errors import NotAModel
 
-_HEAD = re.compile(rb"ref:\s*refs/|[0-9a-f]{40}")
+_HEAD = re.compile(rb"ref:[ \t\n\r]*refs/|[0-9a-f]{40}")
 _LINK = b"gitdir:"
+
+SPACES = " \t\n\r"
+"""What git takes for spaces (its ctype.c): neither a vertical tab nor a form feed, unlike Python."""
+
+LINE_ENDS = "\n\r"
+"""What git cuts off from the end of a file that holds a path."""
 
 
 class Place(NamedTuple):
@@ -57,7 +63,9 @@ def find(directory: Path) -> Place | None:
 def common_of(git_directory: Path) -> Path:
     """Return the directory that linked working copies share."""
     try:
-        return (git_directory / os.fsdecode((git_directory / "commondir").read_bytes()).strip()).resolve()
+        return (
+            git_directory / os.fsdecode((git_directory / "commondir").read_bytes()).rstrip(LINE_ENDS)
+        ).resolve()
     except (FileNotFoundError, NotADirectoryError):
         return git_directory
 
@@ -67,7 +75,11 @@ def _linked(link: Path) -> Path:
     content = link.read_bytes()
     if not content.startswith(_LINK):
         raise NoRepository(f"{link} is a file, and does not say where the git directory is")
-    target = Path(os.path.normpath(link.parent / os.fsdecode(content.removeprefix(_LINK)).strip()))
+    target = Path(
+        os.path.normpath(
+            link.parent / os.fsdecode(content.removeprefix(_LINK)).lstrip(SPACES).rstrip(LINE_ENDS)
+        )
+    )
     missing = _missing(target) if target.is_dir() else []
     if missing:
         raise _damaged(target, missing)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt
+from gitstore.git.discovery import SPACES
 from gitstore.packs.oid import Oid
 from gitstore.text import quoted
 
@@ -25,7 +26,7 @@ _LONGEST = 4096 + len("ref: ")
 _BROKEN_NAME = re.compile(
     r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[./]|[./]$|^@$|^$", re.DOTALL
 )
-_ID = re.compile(rb"([0-9a-fA-F]{40})(?:\s|$)")
+_ID = re.compile(rb"([0-9a-fA-F]{40})(?:[ \t\n\r]|$)")
 _ZEROS = b"0" * 40
 
 _PACKED = re.compile(rb"^([0-9a-f]{40}) ([^\n]+)\n(?:\^([0-9a-f]{40})\n)?", re.MULTILINE)
@@ -177,7 +178,7 @@ def _parse(ref: str, path: Path, content: bytes) -> Value:
     if len(content) > _LONGEST:
         raise DamagedRef(ref, path, "is too large for a ref")
     if content.startswith(b"ref:"):
-        target = os.fsdecode(content[4:].strip())
+        target = os.fsdecode(content[4:]).strip(SPACES)
         if not is_ref_name(target) or "/" not in target:
             raise DamagedRef(ref, path, f"leads to {quoted(target)}, which is no name of a ref")
         return target

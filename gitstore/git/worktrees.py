@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.git.discovery import SPACES
 from gitstore.packs.oid import Oid
 
 
@@ -91,9 +92,9 @@ def _damages(path: Path) -> Iterator[str]:
         content = _line(path / name)
         if content is None:
             yield f"it has no {name}"
-        elif not content.strip():
+        elif not content.strip(SPACES):
             yield f"its {name} is empty"
-    head = (_line(path / "HEAD") or "").strip()
+    head = (_line(path / "HEAD") or "").strip(SPACES)
     if not head.strip("0"):
         yield "its HEAD is of zeros, with which git begins"
     elif _head(path) == (None, None) and not head.startswith("ref:"):
@@ -102,9 +103,9 @@ def _damages(path: Path) -> Iterator[str]:
 
 def _head(directory: Path) -> tuple[str | None, Oid | None]:
     """The branch, or the commit, that HEAD says."""
-    head = (_line(directory / "HEAD") or "").strip()  # git takes it with spaces after it, too
+    head = (_line(directory / "HEAD") or "").strip(SPACES)  # git takes it with spaces after it, too
     if head.startswith("ref:"):
-        ref = head.removeprefix("ref:").strip()
+        ref = head.removeprefix("ref:").strip(SPACES)
         return (ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None), None
     try:
         # Zeros are there at first, while git makes a working copy, and stay if it is killed then.

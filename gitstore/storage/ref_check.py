@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gitstore.errors import Corrupt
 from gitstore.git import ref_files, worktrees
-from gitstore.git.discovery import common_of
+from gitstore.git.discovery import LINE_ENDS, SPACES, common_of
 from gitstore.git.ref_files import DamagedRef
 from gitstore.git.repository import Repository
 from gitstore.objects import tag
@@ -141,6 +141,8 @@ def _gone(each: worktrees.Administration) -> Iterator[str]:
     except OSError:
         yield f"{each.path}: its working copy {each.directory} is gone; git worktree prune forgets it"
         return
-    leads_to = Path(os.path.normpath(each.directory / content.removeprefix("gitdir:").strip()))
+    leads_to = Path(
+        os.path.normpath(each.directory / content.removeprefix("gitdir:").lstrip(SPACES).rstrip(LINE_ENDS))
+    )
     if not content.startswith("gitdir:") or leads_to.resolve() != each.path.resolve():
         yield f"{each.directory / '.git'} does not lead to {each.path}; git worktree repair writes it anew"

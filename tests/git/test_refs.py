@@ -322,3 +322,17 @@ def test_deleting_a_symbolic_ref_leaves_its_goal(repository: Repository, oids: l
     git("symbolic-ref", "refs/tags/a", "refs/states/x", cwd=repository.directory)
     repository.refs.change([Change("refs/tags/a", oids[0], None)], "delete")
     assert (repository.refs.symbolic("refs/tags/a"), repository.refs.get("refs/states/x")) == (None, oids[0])
+
+
+@pytest.mark.parametrize("end", ["\v", "\f", "\x1c", " \v\n"])
+def test_what_git_does_not_take_for_a_space(repository: Repository, end: str) -> None:
+    """Python would cut it off, and see a branch where git sees none."""
+    (repository.common / "HEAD").write_text(f"ref: refs/heads/main{end}")
+    with pytest.raises(Corrupt):
+        Repository(repository.common).refs.symbolic("HEAD")
+
+
+def test_what_git_does_take_for_a_space(repository: Repository) -> None:
+    (repository.common / "HEAD").write_text("ref:\t refs/heads/main \r\n\t")
+    assert Repository(repository.common).refs.symbolic("HEAD") == "refs/heads/main"
+    assert git("symbolic-ref", "HEAD", cwd=repository.directory) == "refs/heads/main\n"
