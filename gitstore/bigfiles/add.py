@@ -35,17 +35,17 @@ _PATIENCE = 0.1
 
 
 def store(
-    listing: Listing, writer: ObjectHasher, cache: StatCache, progress: Progress = lambda _: None
+    listing: Listing, writer: ObjectHasher, cache: StatCache, *, progress: Progress = lambda _: None
 ) -> Oid:
     """Add all files of a listing to a write, and return the id of their tree.
 
     With a mere hasher for `writer`, find out what that id would be. Raises like `add_files`.
     """
-    return add_trees(listing, add_files(listing, writer, cache, progress), writer)
+    return add_trees(listing, add_files(listing, writer, cache, progress=progress), writer)
 
 
 def add_files(
-    listing: Listing, writer: ObjectHasher, cache: StatCache, progress: Progress = lambda _: None
+    listing: Listing, writer: ObjectHasher, cache: StatCache, *, progress: Progress = lambda _: None
 ) -> dict[Path, tuple[Mode, Oid]]:
     """Add all files of a listing to a write; returns the mode and id that each has in its tree.
 
@@ -56,7 +56,7 @@ def add_files(
         listing,
         writer,
         cache,
-        progress,
+        progress=progress,
         known=lambda file: _known(file, writer, cache),
         of=lambda _, entry: entry,
     )
@@ -71,14 +71,15 @@ class Identified(NamedTuple):
 
 
 def identify(
-    listing: Listing, hasher: ObjectHasher, cache: StatCache, progress: Progress = lambda _: None
+    listing: Listing, hasher: ObjectHasher, cache: StatCache, *, progress: Progress = lambda _: None
 ) -> dict[Path, Identified]:
     """Find out what all files of a listing would be stored as, without storing them.
 
     Files that the cache knows, and the repository has, are not read. Raises like `store`.
     """
     return _sift(
-        listing, hasher, cache, progress,
+        listing, hasher, cache,
+        progress=progress,
         known=lambda file: _identity(file, hasher.database, cache),
         of=lambda read, _: Identified(read.stamp, tuple(read.blobs), tuple(read.sizes)),
     )  # fmt: skip
@@ -88,8 +89,8 @@ def _sift(
     listing: Listing,
     writer: ObjectHasher,
     cache: StatCache,
-    progress: Progress,
     *,
+    progress: Progress,
     known: Callable[[SourceFile], T | None],
     of: Callable[[_Read, tuple[Mode, Oid]], T],
 ) -> dict[Path, T]:
@@ -106,7 +107,7 @@ def _sift(
     if len(unknown) > 1:
         for file in unknown:
             _begin_flush(file.path)
-    reads = [(file.path, _read(file, writer, cache, progress)) for file in unknown]
+    reads = [(file.path, _read(file, writer, cache, progress=progress)) for file in unknown]
     writer.settle()
     for path, read in reads:
         entry = read.finish(writer, path)
@@ -160,7 +161,7 @@ class _Read(NamedTuple):
         return Mode.TREE, writer.add(Kind.TREE, tree.encode(named), path=path)
 
 
-def _read(source: SourceFile, writer: ObjectHasher, cache: StatCache, progress: Progress) -> _Read:
+def _read(source: SourceFile, writer: ObjectHasher, cache: StatCache, *, progress: Progress) -> _Read:
     path = source.path
     try:
         with FileIO(path) as file:

@@ -22,7 +22,11 @@ _AHEAD = 4
 
 
 def extract(
-    database: ObjectDatabase, files: Iterable[StoredFile], target: Path, progress: Progress = lambda _: None
+    database: ObjectDatabase,
+    files: Iterable[StoredFile],
+    target: Path,
+    *,
+    progress: Progress = lambda _: None,
 ) -> None:
     """Write files, as `stored.files` gives them, below `target`, a directory of ours alone.
 
@@ -64,7 +68,7 @@ def _file_jobs(database: ObjectDatabase, file: StoredFile, path: Path) -> Iterat
         size = database.size(blob)
         if blob != file.entry and size > limits.PART:
             raise TooLarge(blob, f"it is a part of {size:,} bytes, where at most {limits.PART:,} are read")
-        yield _Join(database, blob, output, offset)
+        yield _Join(database, blob, output=output, offset=offset)
         offset += size
 
 
@@ -81,7 +85,7 @@ class _Output:
 class _Join:
     """Reads one blob, checked, and writes it at its place in a file."""
 
-    def __init__(self, database: ObjectDatabase, blob: Oid, output: _Output, offset: int) -> None:
+    def __init__(self, database: ObjectDatabase, blob: Oid, *, output: _Output, offset: int) -> None:
         self._database = database
         self._blob = blob
         self._output = output

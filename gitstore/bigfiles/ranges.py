@@ -144,7 +144,13 @@ def piece_at(pieces: Sequence[Piece], offset: int) -> int:
 
 
 def same_bytes(
-    a: Content, a_offset: int, b: Content, b_offset: int, length: int, progress: Progress = lambda _: None
+    a: Content,
+    b: Content,
+    *,
+    a_offset: int = 0,
+    b_offset: int = 0,
+    length: int,
+    progress: Progress = lambda _: None,
 ) -> bool:
     """Whether two ranges, which lie within their files, hold the same bytes.
 

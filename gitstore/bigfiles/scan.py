@@ -79,7 +79,7 @@ def scan_each(paths: Iterable[Path]) -> Listing:
         name = os.fsencode(path.absolute().name)
         if name in listing.files or name in listing.directories:
             raise GitstoreError(f"{path}: there is another file or directory with this name", "rename one")
-        current.enter(listing, path, name)
+        current.enter(listing, path, name=name)
     return listing
 
 
@@ -148,7 +148,13 @@ class _Scan:
         listing, before, names = Listing({}, {}, path), self._entries, _names(path)
         limits.check_paths(self._entries + len(names), path)  # before each is looked at
         for name in names:
-            self.enter(listing, path / name, os.fsencode(name), (*ancestors, identity), again=again)
+            self.enter(
+                listing,
+                path / name,
+                name=os.fsencode(name),
+                ancestors=(*ancestors, identity),
+                again=again,
+            )
         self._sizes[identity] = self._entries - before
         return listing
 
@@ -156,9 +162,9 @@ class _Scan:
         self,
         listing: Listing,
         path: Path,
+        *,
         name: bytes,
         ancestors: tuple[_Identity, ...] = (),
-        *,
         again: bool = False,
     ) -> None:
         """Add what is at a path to a listing."""

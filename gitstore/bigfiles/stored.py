@@ -66,14 +66,16 @@ def check_paths(database: ObjectDatabase, root: Oid, *, joined: bool) -> None:
 
     A few trees that are named many times can have more paths than could ever be listed. Each is read once.
     """
-    extent = _extent(database, root, joined, {}, 0)
+    extent = _extent(database, root, joined=joined, seen={}, depth_so_far=0)
     if extent.paths > limits.PATHS:
         raise Corrupt(f"tree {root} has {extent.paths:,} paths, where at most {limits.PATHS:,} are read")
     if extent.parts > limits.PARTS:
         raise Corrupt(f"tree {root} has {extent.parts:,} parts, where at most {limits.PARTS:,} are read")
 
 
-def _extent(database: ObjectDatabase, oid: Oid, joined: bool, seen: dict[Oid, _Extent], at: int) -> _Extent:
+def _extent(
+    database: ObjectDatabase, oid: Oid, *, joined: bool, seen: dict[Oid, _Extent], depth_so_far: int
+) -> _Extent:
     paths = part_count = depth = 0
     for entry in read_tree(database, oid):
         paths += 1
@@ -81,10 +83,10 @@ def _extent(database: ObjectDatabase, oid: Oid, joined: bool, seen: dict[Oid, _E
             part_count += len(read_tree(database, entry.oid))
         elif entry.is_tree:
             below = seen.get(entry.oid)
-            if at + 1 + (below.depth if below is not None else 0) > DEEPEST:
+            if depth_so_far + 1 + (below.depth if below is not None else 0) > DEEPEST:
                 raise Corrupt(f"tree {entry.oid} lies more than {DEEPEST} directories deep")
             if below is None:
-                below = _extent(database, entry.oid, joined, seen, at + 1)
+                below = _extent(database, entry.oid, joined=joined, seen=seen, depth_so_far=depth_so_far + 1)
             paths, part_count = paths + below.paths, part_count + below.parts
             depth = max(depth, below.depth + 1)
     seen[oid] = _Extent(paths, part_count, depth)

@@ -52,7 +52,7 @@ def add_first_commit(
         entries.append(TreeEntry(Mode.FILE, LOCK.encode(), base.lock))
     root = writer.add(Kind.TREE, tree.encode(entries))
     message = f"Derive {name} from {base.model}@{base.name}"
-    return writer.add(Kind.COMMIT, commit.encode(root, (base.commit,), identity, message))
+    return writer.add(Kind.COMMIT, commit.encode(root, (base.commit,), identity=identity, message=message))
 
 
 def check_there(base: Snapshot) -> None:

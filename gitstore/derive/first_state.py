@@ -86,4 +86,6 @@ def add(
         return None
     tree = content if isinstance(content, Oid) else add_state_files(repository, content, writer, progress)
     text = f"State {FIRST_STATE} of {name}"
-    return writer.add_apart(Kind.COMMIT, commit.encode(tree, (), repository.identity(), text))
+    return writer.add_apart(
+        Kind.COMMIT, commit.encode(tree, (), identity=repository.identity(), message=text)
+    )

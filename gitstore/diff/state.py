@@ -168,7 +168,7 @@ def _on_disk(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, C
     cache, listing = model.repository.stat_cache(), scan.scan(directory)
     work.add(listing.size)
     with ObjectHasher(model.repository.objects) as hasher:
-        found = files.identify(listing, hasher, cache, work.progress)
+        found = files.identify(listing, hasher, cache, progress=work.progress)
     cache.save()
     return {PurePosixPath(path.relative_to(directory)): OnDisk(path, each) for path, each in found.items()}
 
@@ -184,7 +184,7 @@ def _same(old: Content, new: Content, progress: Progress) -> bool:
     """Whether two files hold the same, even if one was cut otherwise, as not we but others may have."""
     if old.blobs == new.blobs:
         return True
-    return old.size == new.size and same_bytes(old, 0, new, 0, old.size, progress)
+    return old.size == new.size and same_bytes(old, new, length=old.size, progress=progress)
 
 
 def _by_tensor(

@@ -67,4 +67,11 @@ def _same_values(found: TensorChange, before: Content, after: Content, progress:
     old, new = found.before, found.after
     if old is None or new is None or old.end - old.start != new.end - new.start:
         return False
-    return same_bytes(before, old.start, after, new.start, old.end - old.start, progress)
+    return same_bytes(
+        before,
+        after,
+        a_offset=old.start,
+        b_offset=new.start,
+        length=old.end - old.start,
+        progress=progress,
+    )

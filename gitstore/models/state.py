@@ -90,7 +90,7 @@ def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
             path = _on_disk(states / name, is_saved=name in saved) if states is not None else None
             if path is not None:
                 listing = scan.scan(path)
-                modified = tree is not None and files.store(listing, hasher, cache, progress) != tree
+                modified = tree is not None and files.store(listing, hasher, cache, progress=progress) != tree
                 yield State(name, name == current, tree, True, modified, listing.size)
             elif tree is not None:
                 yield State(name, name == current, tree, False, False, tree_size(model, tree))

@@ -19,7 +19,7 @@ class Commit(NamedTuple):
     parents: tuple[Oid, ...]
 
 
-def encode(tree: Oid, parents: Sequence[Oid], identity: str, message: str) -> bytes:
+def encode(tree: Oid, parents: Sequence[Oid], *, identity: str, message: str) -> bytes:
     """The content of a commit whose author and committer is `identity` (name, mail, time, zone)."""
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     lines += [f"author {identity}", f"committer {identity}", "", message]

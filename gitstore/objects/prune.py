@@ -124,8 +124,8 @@ def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
         if kept and dead and _stays(pack, dead):
             left += dead
         elif dropped:
-            twice = tuple(owned[oid] for oid in map(pack.index.oid, dropped) if oid in owned)
-            changes.append(_change(pack, kept, dropped, size, twice))
+            elsewhere = tuple(owned[oid] for oid in map(pack.index.oid, dropped) if oid in owned)
+            changes.append(_change(pack, kept, dropped, size=size, elsewhere=elsewhere))
     return Plan(tuple(changes), left)
 
 
@@ -138,15 +138,18 @@ def _stays(pack: Pack, dead: int) -> bool:
     return not pack.is_plain or (large and dead * MOST_DEAD <= pack.size)
 
 
-def _change(pack: Pack, kept: list[int], dropped: list[int], size: int, twice: tuple[Packed, ...]) -> Change:
+def _change(
+    pack: Pack, kept: list[int], dropped: list[int], *, size: int, elsewhere: tuple[Packed, ...]
+) -> Change:
     gone = pack.size - size + pack_format.INDEX_ENTRY_SIZE * len(dropped) if kept else pack.disk_size
-    return Change(pack, tuple(kept), tuple(dropped), size if kept else 0, gone, twice)
+    return Change(pack, tuple(kept), tuple(dropped), size if kept else 0, gone, elsewhere)
 
 
 def carry_out(
     database: ObjectDatabase,
     wanted: Plan,
     before: Survey,
+    *,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Change]:
     """Do it; returns what was done. `progress` hears of the bytes of each pack.

@@ -48,7 +48,7 @@ class Tag(NamedTuple):
     repeated: tuple[str, ...] = ()
 
 
-def encode(target: Oid, name: str, identity: str, message: str, trailers: Mapping[str, str]) -> bytes:
+def encode(target: Oid, name: str, *, identity: str, message: str, trailers: Mapping[str, str]) -> bytes:
     """The content of a tag on a commit. `identity` is name, mail, time and zone; trailers are lines."""
     ending = "".join(f"{key}: {value}\n" for key, value in trailers.items())
     text = f"object {target}\ntype commit\ntag {name}\ntagger {identity}\n\n{message}\n\n{ending}"

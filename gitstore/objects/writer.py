@@ -99,7 +99,7 @@ class ObjectHasher:
         A writer that lacks the blob reads the file twice. Raises `FileChanged` if the file does not
         have `size` bytes, or not the same bytes both times.
         """
-        return Oid.of_pieces(Kind.BLOB, size, _blocks(file, size, path))
+        return Oid.of_pieces(Kind.BLOB, _blocks(file, size, path), size=size)
 
     def settle(self) -> None:
         """Wait until every blob added so far has its id, and its place in the pack."""
@@ -152,7 +152,7 @@ class ObjectWriter(ObjectHasher):
             return True
         is_there = self.database.freshen(oid)
         if is_there and size is not None:
-            self._check(oid, Kind.BLOB, size)
+            self._check(oid, kind=Kind.BLOB, size=size)
         return is_there
 
     def has_tree(self, oid: Oid, size: int | None = None) -> bool:
@@ -184,12 +184,12 @@ class ObjectWriter(ObjectHasher):
         """Like that of a hasher; the blob goes into the pack unless the repository has it."""
         oid = super().add_file(file, size=size, path=path)
         if self.has(oid):
-            self._read_back(oid, Kind.BLOB, size, always=True)
+            self._read_back(oid, kind=Kind.BLOB, size=size, always=True)
         else:
             self.settle()
             digest = Oid.hasher(Kind.BLOB, size)
             stream = deflate_stream(_hashed(_blocks(file, size, path), digest.update))
-            self._pack.append_stream(oid, entry_header(Kind.BLOB, size), stream)
+            self._pack.append_stream(oid, entry_header(Kind.BLOB, size), stream=stream)
             if digest.digest() != oid:
                 raise FileChanged(path)
             self._added.add(oid)
@@ -215,7 +215,7 @@ class ObjectWriter(ObjectHasher):
     def _encode(self, kind: Kind, content: bytes, *, read_back: bool = False) -> Encoded:
         oid = Oid.of(kind, content)
         if self.has(oid):
-            self._read_back(oid, kind, len(content), always=read_back)
+            self._read_back(oid, kind=kind, size=len(content), always=read_back)
             return Encoded(oid, None)
         return Encoded(oid, entry_header(kind, len(content)) + deflate(content))
 
@@ -225,7 +225,7 @@ class ObjectWriter(ObjectHasher):
             self._pack.append(encoded.oid, encoded.entry)
             self._added.add(encoded.oid)
 
-    def _check(self, oid: Oid, kind: Kind, size: int) -> None:
+    def _check(self, oid: Oid, *, kind: Kind, size: int) -> None:
         """Raise `Corrupt` unless an object that is reused says that it is of this kind and size."""
         if not self._lasts:
             return
@@ -233,11 +233,11 @@ class ObjectWriter(ObjectHasher):
             if self.database.header(oid) != (kind, size):
                 raise BrokenObject(oid, f"it does not say that it is a {kind.name.lower()} of {size:,} bytes")
 
-    def _read_back(self, oid: Oid, kind: Kind, size: int, *, always: bool) -> None:
+    def _read_back(self, oid: Oid, *, kind: Kind, size: int, always: bool) -> None:
         """The same, and read it if that costs little or is asked for."""
         if not self._lasts or oid in self._added:
             return
-        self._check(oid, kind, size)
+        self._check(oid, kind=kind, size=size)
         if always or size <= _READ_BACK or self.database.find(oid) is None:
             with self._damaged(oid):
                 self.database.check(oid)

@@ -55,7 +55,7 @@ class Oid(bytes):
         return cls(digest.digest())
 
     @classmethod
-    def of_pieces(cls, kind: Kind, size: int, pieces: Iterable[bytes]) -> Self:
+    def of_pieces(cls, kind: Kind, pieces: Iterable[bytes], *, size: int) -> Self:
         """The same for content of `size` bytes that comes in pieces."""
         digest = cls.hasher(kind, size)
         for piece in pieces:

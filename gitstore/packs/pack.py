@@ -144,7 +144,7 @@ class Pack:
         if kind is None:
             raise Corrupt(f"{where} is a delta, in a pack of ours")
         try:
-            content_id = Oid.of_pieces(kind, size, inflate_pieces([memoryview(data)[length:]], size))
+            content_id = Oid.of_pieces(kind, inflate_pieces([memoryview(data)[length:]], size), size=size)
         except ValueError as error:
             raise Corrupt(f"{where}: {error}") from error
         if content_id != oid:

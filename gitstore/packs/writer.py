@@ -72,9 +72,9 @@ class PackWriter:
 
     def append(self, oid: Oid, entry: bytes) -> None:
         """Add an entry, header and stream, as it will stand in the pack."""
-        self.append_stream(oid, entry, ())
+        self.append_stream(oid, entry, stream=())
 
-    def append_stream(self, oid: Oid, header: bytes, stream: Iterable[bytes]) -> None:
+    def append_stream(self, oid: Oid, header: bytes, *, stream: Iterable[bytes]) -> None:
         """Add an entry whose stream comes in pieces. If that raises, nothing else can be added."""
         start, checksum = self.size, 0
         for piece in chain([header], stream):

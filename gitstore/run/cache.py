@@ -246,7 +246,7 @@ def _make(repository: Repository, entry: Entry, progress: Progress) -> None:
     with construction(entry.path) as hidden:
         files = hidden / _FILES
         files.mkdir()
-        extract.extract(repository.objects, found, files, progress)
+        extract.extract(repository.objects, found, files, progress=progress)
         seal(files)
         sync_tree(files)  # before the stamps are taken: a file system may set times when it writes
         manifest.write(files, hidden / _MANIFEST)

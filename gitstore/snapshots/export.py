@@ -47,7 +47,7 @@ def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: N
     with _place(target) as directory:
         for name in (CODE, STATE):
             (directory / name).mkdir()
-        extract.extract(snapshot.repository.objects, found, directory, progress)
+        extract.extract(snapshot.repository.objects, found, directory, progress=progress)
     return sum(file.size(snapshot.repository.objects) for file in found)
 
 
@@ -64,7 +64,7 @@ def export_state(model: Model, name: str, target: Path, *, progress: Progress = 
     objects = model.repository.objects
     found = list(stored.files(objects, tree, joined=True))
     with _place(target) as directory:
-        extract.extract(objects, found, directory, progress)
+        extract.extract(objects, found, directory, progress=progress)
     return sum(file.size(objects) for file in found)
 
 

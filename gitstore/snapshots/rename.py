@@ -74,4 +74,10 @@ def _content(found: Snapshot, old: bytes, name: str) -> bytes:
     written_by = trailers.pop("Gitstore-Format")
     trailers[RENAMED_FROM] = f"{found.name} {found.oid}"
     trailers["Gitstore-Format"] = written_by
-    return tag.encode(found.commit, f"{found.prefix}{name}", tag.identity(old), found.tag.message, trailers)
+    return tag.encode(
+        found.commit,
+        f"{found.prefix}{name}",
+        identity=tag.identity(old),
+        message=found.tag.message,
+        trailers=trailers,
+    )

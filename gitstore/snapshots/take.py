@@ -252,11 +252,15 @@ def _write(model: Model, request: _Request, writer: ObjectWriter, pieces: _Piece
     tree_oid = writer.add(Kind.TREE, tree.encode(entries))
     identity = model.repository.identity()
     text = f"Snapshot {request.name} of {model.name}"
-    tagged = commit.encode(tree_oid, _parents(model), identity, text)
+    tagged = commit.encode(tree_oid, _parents(model), identity=identity, message=text)
     commit_oid = writer.add(Kind.COMMIT, tagged)
     said = (request.message or "").strip() or text
     content = tag.encode(
-        commit_oid, f"{model.prefix}{request.name}", identity, said, _trailers(model, pieces)
+        commit_oid,
+        f"{model.prefix}{request.name}",
+        identity=identity,
+        message=said,
+        trailers=_trailers(model, pieces),
     )
     if request.signer.signs(model.repository):
         content = request.signer.sign(model.repository, content, tagged)

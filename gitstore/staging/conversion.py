@@ -136,4 +136,4 @@ def _give_back(
 def file_oid(path: Path) -> Oid:
     """The id of a file's bytes as a blob, read piece by piece."""
     with path.open("rb") as file:
-        return Oid.of_pieces(Kind.BLOB, path.stat().st_size, iter(partial(file.read, _BLOCK), b""))
+        return Oid.of_pieces(Kind.BLOB, iter(partial(file.read, _BLOCK), b""), size=path.stat().st_size)

@@ -40,6 +40,6 @@ def fill_state(model: Model, tree: Oid, directory: Path, progress: Progress = la
     """Write the files of a stored state into a new directory, checked and joined."""
     found = list(stored.files(model.repository.objects, tree, joined=True))
     cache = model.repository.stat_cache()
-    extract.extract(model.repository.objects, found, directory, progress)
+    extract.extract(model.repository.objects, found, directory, progress=progress)
     add.remember(directory, found, cache)
     cache.save()

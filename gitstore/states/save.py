@@ -64,7 +64,7 @@ def add_state_files(
     Raises `FileChanged` if any file has changed since it was listed, or one is new or gone.
     """
     cache = repository.stat_cache()
-    tree = add.store(listing, writer, cache, progress)
+    tree = add.store(listing, writer, cache, progress=progress)
     scan.check_unchanged(listing)
     cache.save()
     return tree
@@ -110,7 +110,9 @@ def save_tree(model: Model, name: str, tree: Oid) -> None:
     """Save a state that is not there yet, from a tree that the repository has. Raises `StateExists`."""
     check_vacant(model, name)
     with model.repository.writer() as writer:
-        content = commit.encode(tree, (), model.repository.identity(), f"State {name} of {model.name}")
+        content = commit.encode(
+            tree, (), identity=model.repository.identity(), message=f"State {name} of {model.name}"
+        )
         oid = writer.add_apart(Kind.COMMIT, content)
         writer.finish()
         try:
@@ -127,7 +129,9 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
         tree = add_state_files(model.repository, listing, writer, progress)
         if before is not None and state.saved_tree(model, name) == tree:
             return Saved(name, tree, state.tree_size(model, tree), None, was_saved=True)
-        content = commit.encode(tree, (), model.repository.identity(), f"State {name} of {model.name}")
+        content = commit.encode(
+            tree, (), identity=model.repository.identity(), message=f"State {name} of {model.name}"
+        )
         oid = writer.add_apart(Kind.COMMIT, content)
         pack = writer.finish()
         saved = Saved(name, tree, state.tree_size(model, tree), pack, was_saved=False)

@@ -101,7 +101,7 @@ def gc(
             for path in paths:
                 orphans.remove(path)
             expect(sum(change.pack.size for change in plan.changes))
-            changes = prune.carry_out(objects, plan, before, progress)
+            changes = prune.carry_out(objects, plan, before, progress=progress)
             repository.ref_record.update(dict(repository.refs.all()), vanished)
     return Collected(
         snapshots=snapshots,

@@ -110,7 +110,7 @@ class Branch:
         root = _edited(writer, self.model.repository.commit(self.tip).tree, changes)
         identity = self.model.repository.identity()
         parents = (self.tip, *merged)
-        oid = writer.add(Kind.COMMIT, commit.encode(root, parents, identity, message))
+        oid = writer.add(Kind.COMMIT, commit.encode(root, parents, identity=identity, message=message))
         writer.finish()
         self.model.repository.refs.change([*refs, Change(self.ref, self.tip, oid)], message)
         return oid

@@ -52,7 +52,7 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
         return None
     listing, cache = scan.scan(path), model.repository.stat_cache()
     with ObjectHasher(model.repository.objects) as hasher:
-        found = files.add_files(listing, hasher, cache, progress)
+        found = files.add_files(listing, hasher, cache, progress=progress)
         tree = files.add_trees(listing, found, hasher)
     cache.save()
     entries = {PurePosixPath(file.relative_to(path)): oid for file, (_, oid) in found.items()}

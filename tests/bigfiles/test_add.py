@@ -141,7 +141,7 @@ def test_a_file_that_changes_while_it_is_read(
     hint = "nothing was recorded; try again when nothing writes to it"
     error = fails(f"{state}/w changed while it was being read", FileChanged, hint)
     with error, repository.writer() as writer:
-        files.store(scan(state), writer, cache, progress)
+        files.store(scan(state), writer, cache, progress=progress)
     assert pack_names(repository.common / "objects") == []
     assert cache.get(Stamp.of((state / "w").stat())) is None
 
@@ -244,7 +244,7 @@ def test_progress_hears_of_every_byte(repository: Repository, tmp_path: Path) ->
     for _ in range(2):
         heard: list[int] = []
         with repository.writer() as writer:
-            files.store(scan(state), writer, cache, heard.append)
+            files.store(scan(state), writer, cache, progress=heard.append)
             writer.finish()
         assert sum(heard) == scan(state).size == 5 * MIB + 7
 

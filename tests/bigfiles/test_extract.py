@@ -62,7 +62,7 @@ def test_parts_are_joined_and_progress_hears_of_every_byte(repository: Repositor
     add_blobs(repository.objects, *pieces)
     heard: list[int] = []
     file = stored_file("w", *pieces, *pieces[:3], pieces[0])
-    extract(repository.objects, [file, stored_file("v", pieces[0])], tmp_path, heard.append)
+    extract(repository.objects, [file, stored_file("v", pieces[0])], tmp_path, progress=heard.append)
     assert (tmp_path / "w").read_bytes() == b"".join([*pieces, *pieces[:3], pieces[0]])
     assert sum(heard) == 45 * 300_000
 

@@ -107,7 +107,14 @@ def test_ranges_are_the_same_if_their_bytes_are(
     one, other = b"".join(a), b"".join(b)
     length = max(0, min(length, len(one) - a_offset, len(other) - b_offset))
     compared: list[int] = []
-    same = same_bytes(joined(database, a), a_offset, joined(database, b), b_offset, length, compared.append)
+    same = same_bytes(
+        joined(database, a),
+        joined(database, b),
+        a_offset=a_offset,
+        b_offset=b_offset,
+        length=length,
+        progress=compared.append,
+    )
     assert same is (one[a_offset : a_offset + length] == other[b_offset : b_offset + length])
     if same:
         assert sum(compared) == length
@@ -135,14 +142,14 @@ def test_what_is_shared_is_not_read(repository: Repository, weights: Large, tmp_
     """An insertion at the start moves every byte, and all parts but the first are the same objects."""
     moved = large(repository, tmp_path / "moved", b"inserted" + weights.content)
     for other in (moved.stored, moved.on_disk):
-        assert same_bytes(weights.stored, 0, other, 8, weights.stored.size)
+        assert same_bytes(weights.stored, other, b_offset=8, length=weights.stored.size)
     assert weights.database.reads == [weights.stored.blobs[0]]
     assert moved.database.reads == [moved.stored.blobs[0]]
 
 
 def test_the_first_difference_ends_it(repository: Repository, weights: Large, tmp_path: Path) -> None:
     other = large(repository, tmp_path / "other", noise(6 * MIB, seed=1))
-    assert not same_bytes(weights.stored, 0, other.stored, 0, 6 * MIB)
+    assert not same_bytes(weights.stored, other.stored, length=6 * MIB)
     assert weights.database.reads == [weights.stored.blobs[0]]
     assert other.database.reads == [other.stored.blobs[0]]
 
@@ -151,7 +158,7 @@ def test_an_empty_file(repository: Repository, tmp_path: Path) -> None:
     empty = on_disk(repository, make(tmp_path / "empty", {b"w": b""}))
     nothing: Content = Joined(repository.objects, ())
     assert (empty.size, empty.read(0, 5)) == (nothing.size, nothing.read(0, 5)) == (0, b"")
-    assert same_bytes(empty, 0, nothing, 0, 0)
+    assert same_bytes(empty, nothing, length=0)
 
 
 def test_identifying_writes_nothing(repository: Repository, tmp_path: Path) -> None:
@@ -159,7 +166,7 @@ def test_identifying_writes_nothing(repository: Repository, tmp_path: Path) -> N
     cache = repository.stat_cache()
     with ObjectHasher(repository.objects) as hasher:
         read: list[int] = []
-        found = identify(scan(directory), hasher, cache, read.append)
+        found = identify(scan(directory), hasher, cache, progress=read.append)
     assert sum(read) == LARGE + 3
     assert {path.name: sum(each.sizes) for path, each in found.items()} == {
         "w": LARGE + 1,

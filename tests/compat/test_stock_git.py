@@ -34,8 +34,8 @@ def tagged(repository: Repository, directory: Path, name: str) -> Written | None
     identity = repository.identity()
     with repository.writer() as writer:
         oid = files.store(scan.scan(directory), writer, StatCache(directory / "no cache"))
-        head = writer.add(Kind.COMMIT, commit.encode(oid, (), identity, name))
-        content = tag.encode(head, name, identity, name, {"Gitstore-Format": "1"})
+        head = writer.add(Kind.COMMIT, commit.encode(oid, (), identity=identity, message=name))
+        content = tag.encode(head, name, identity=identity, message=name, trailers={"Gitstore-Format": "1"})
         made = writer.add(Kind.TAG, content)
         written = writer.finish()
     repository.refs.change([Change(f"refs/tags/{name}", None, made)], name)

@@ -155,7 +155,7 @@ def test_ancestry_is_known_after_a_merge_of_packs(repository: Repository) -> Non
     for number in range(4):
         with repository.writer() as writer:
             tree = writer.add(Kind.TREE, b"")
-            content = commit.encode(tree, tips[-1:], repository.identity(), f"{number}")
+            content = commit.encode(tree, tips[-1:], identity=repository.identity(), message=f"{number}")
             tips.append(writer.add(Kind.COMMIT, content))
             writer.finish()
     assert repository.is_ancestor(tips[0], tips[1])

@@ -21,7 +21,7 @@ def test_a_commit_is_as_git_makes_it(repository: Repository) -> None:
         theirs = git(
             "commit-tree", str(TREE), *arguments, cwd=directory, stdin=f"{message}\n".encode()
         ).strip()
-        content = commit.encode(TREE, parents, repository.identity(), message)
+        content = commit.encode(TREE, parents, identity=repository.identity(), message=message)
         assert content.decode() == git("cat-file", "commit", theirs, cwd=directory)
         assert str(Oid.of(Kind.COMMIT, content)) == theirs
         assert commit.parse(content) == Commit(TREE, tuple(parents))

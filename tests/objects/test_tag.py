@@ -35,7 +35,7 @@ messages = (
 
 @given(messages)
 def test_a_tag_is_read_back(message: str) -> None:
-    found = tag.parse(tag.encode(TARGET, "v1", IDENTITY, message, TRAILERS))
+    found = tag.parse(tag.encode(TARGET, "v1", identity=IDENTITY, message=message, trailers=TRAILERS))
     assert found == tag.Tag(
         target=TARGET,
         target_kind="commit",
@@ -52,7 +52,7 @@ def test_git_finds_the_same_in_a_tag(repository: Repository, message: str) -> No
     directory = repository.directory
     git("commit", "--quiet", "--allow-empty", "-m", "m", cwd=directory)
     head = Oid.parse(git("rev-parse", "HEAD", cwd=directory).strip())
-    content = tag.encode(head, "v1", IDENTITY, message, TRAILERS)
+    content = tag.encode(head, "v1", identity=IDENTITY, message=message, trailers=TRAILERS)
     with repository.writer() as writer:
         oid = writer.add(Kind.TAG, content)
         writer.finish()
@@ -72,7 +72,9 @@ def test_git_finds_the_same_in_a_tag(repository: Repository, message: str) -> No
 @pytest.mark.parametrize("signature", [SSH, PGP])
 @pytest.mark.parametrize("message", ["First", "Quoted:\n\n-----BEGIN PGP SIGNATURE-----\nx"])
 def test_a_signature_is_not_of_the_message(signature: str, message: str) -> None:
-    content = tag.encode(TARGET, "v1", IDENTITY, message, TRAILERS) + signature.encode()
+    content = (
+        tag.encode(TARGET, "v1", identity=IDENTITY, message=message, trailers=TRAILERS) + signature.encode()
+    )
     found = tag.parse(content)
     assert (found.message, found.trailers) == (message, TRAILERS)
 

@@ -159,12 +159,14 @@ class _Growth:
         if base is not None:
             trailers["Based-On"] = f"{base.model}@{base.name} {base.tag}"
         trailers["Gitstore-Format"] = FORMAT
-        written = tag.encode(commit_oid, f"{prefix}{name}", self._who(), text, trailers)
+        written = tag.encode(
+            commit_oid, f"{prefix}{name}", identity=self._who(), message=text, trailers=trailers
+        )
         oid = self._refs[f"refs/tags/{prefix}{name}"] = writer.add(Kind.TAG, written)
         return Taken(name, model, oid, commit_oid, code, state, content)
 
     def _commit(self, writer: ObjectWriter, top: Oid, parents: tuple[Oid, ...], message: str) -> Oid:
-        return writer.add(Kind.COMMIT, commit.encode(top, parents, self._who(), message))
+        return writer.add(Kind.COMMIT, commit.encode(top, parents, identity=self._who(), message=message))
 
     def _who(self) -> str:
         self._clock += 60

@@ -70,13 +70,15 @@ def forge(model: Model, name: str, **instead: Oid) -> Snapshot:
         },
     )
     who = "A <a@example.org> 1700000000 +0000"
-    taken = add(repository, Kind.COMMIT, commit.encode(top, [], who, "forged"))
+    taken = add(repository, Kind.COMMIT, commit.encode(top, [], identity=who, message="forged"))
     trailers = dict(v1.tag.trailers) | {
         "Code-Tree": str(held["code"]),
         "State-Tree": str(held["state"]),
         "Settings-Blob": str(held["settings"]),
     }
-    oid = add(repository, Kind.TAG, tag.encode(taken, name, who, "forged", trailers))
+    oid = add(
+        repository, Kind.TAG, tag.encode(taken, name, identity=who, message="forged", trailers=trailers)
+    )
     (repository.common / ref).write_text(f"{oid}\n")
     made = snapshot.read(again(model).repository, ref, oid)
     assert made is not None
