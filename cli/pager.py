@@ -85,6 +85,6 @@ def _ask(directory: Path, *arguments: str) -> str:
     from gitstore.git import process as git
 
     try:
-        return git.line(*arguments, cwd=directory)
+        return git.read_line(*arguments, cwd=directory)
     except GitstoreError:
         return ""

@@ -101,11 +101,11 @@ def cache(directory: Path) -> Cache:
     The user's configuration alone: a repository does not say where somebody else's commands write. Raises
     `GitstoreError` for a value that is not a path or a size, and if there is no home directory.
     """
-    from gitstore.git import process as git
+    from gitstore.git.config import read_user_config
     from gitstore.run.cache import DEFAULT_LIMIT, Cache
     from gitstore.units import parse_size
 
-    values = git.user_config("gitstore", directory, keys=("cachedir", "cachesize"))
+    values = read_user_config("gitstore", directory, keys=("cachedir", "cachesize"))
     place, limit = values.get("cachedir"), values.get("cachesize")
     if place is not None and not Path(place).is_absolute():
         raise GitstoreError(f"gitstore.cacheDir is {place!r}, which is not an absolute path", _SET_CACHE)

@@ -18,7 +18,7 @@ from pathlib import Path
 from gitstore.disk import locks
 from gitstore.disk.atomic import replace_file
 from gitstore.errors import GitstoreError
-from gitstore.git import hooks_path
+from gitstore.events import hooks_path
 from gitstore.git.repository import Repository
 from gitstore.hooks import stubs
 from gitstore.hooks.names import GIT, GUARD, QUIET

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from gitstore.git import hooks_path
+from gitstore.events import hooks_path
 from gitstore.git.repository import Repository
 from gitstore.hooks import stubs
 from gitstore.hooks.names import GIT, GITSTORE, GUARD

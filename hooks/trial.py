@@ -9,7 +9,7 @@ from pathlib import Path
 from gitstore import settings
 from gitstore.derive import first_commit
 from gitstore.errors import GitstoreError
-from gitstore.events import dispatch
+from gitstore.events import dispatch, hooks_path
 from gitstore.events import process as hook_process
 from gitstore.events.events import (
     EVENTS,
@@ -23,7 +23,6 @@ from gitstore.events.events import (
     PreSnapshot,
 )
 from gitstore.events.process import CannotStart
-from gitstore.git import hooks_path
 from gitstore.hooks.names import GIT
 from gitstore.models import snapshot
 from gitstore.models.model import Model

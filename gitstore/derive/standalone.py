@@ -45,7 +45,7 @@ def derive(
     check_name(name, "model")
     target = directory.absolute()
     check_free(target, OTHER_PLACE)
-    git.identity(git.nearest(target.parent))
+    git.read_identity(git.nearest_directory(target.parent))
     with construction(target) as hidden:
         repository = Repository.create(hidden)
         with base_repository.reach(source, repository, fetched) as reached:

@@ -16,10 +16,10 @@ from msgspec import to_builtins
 
 from gitstore.afterwards import only_warn
 from gitstore.errors import GitstoreError
+from gitstore.events import hooks_path
 from gitstore.events import process as hook_process
 from gitstore.events.events import Event
 from gitstore.events.process import CannotStart
-from gitstore.git import hooks_path
 from gitstore.git.repository import Repository
 
 _log = logging.getLogger(__name__)

@@ -106,7 +106,7 @@ def _fetch(url: str, ref: str, room: Path, progress: Callable[[float], None]) ->
     try:
         git.watch(
             *_ONE_PACK, "fetch", "--no-tags", "--no-write-fetch-head", "--progress",
-            "--", url, f"{ref}:{ref}", cwd=room, hear=hear,
+            "--", url, f"{ref}:{ref}", cwd=room, on_progress=hear,
             variables={"GIT_DIR": str(room)},
         )  # fmt: skip
     except GitFailed as error:

@@ -1,4 +1,4 @@
-"""Running stock git."""
+"""Running stock git, apart from the user's hooks and from variables that lead git elsewhere."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from typing import NamedTuple
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
 
-# The user's hooks are for the user's git commands; what git does on our behalf must not depend on them.
-# Hooks in the configuration (git 2.54) have no path: git 2.55 disables those of an event by its name, and
-# git 2.54 only one by one, for which see `without_hooks`.
+# The user's hooks are for the user's git commands. What git does for gitstore must not depend on them.
+# Hooks in the configuration (git 2.54) have no path. git 2.55 disables all hooks of an event by its name;
+# git 2.54 disables each by its own name, see `disable_hooks`.
 _EVENTS = (
     "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-checkout", "post-index-change",
     "reference-transaction", "pre-auto-gc",
 )  # fmt: skip
 
-# Settings of the user that would change what git does for us. tests/compat/test_git_settings.py has all of
-# git-config(1), and why the others do no harm.
+# Settings of the user that would change what git does for gitstore. tests/compat/test_git_settings.py has
+# all settings of git-config(1), and says why the others do no harm.
 _SETTINGS = {
     "core.hooksPath": "/dev/null",
     **{f"hook.{event}.enabled": "false" for event in _EVENTS},
-    "core.ignoreStat": "false",  # marks by which git does not look at files
-    "core.fsmonitor": "false",  # a program, which says what has changed
-    "gc.auto": "0",  # upkeep is for the user's commands, too
+    "core.ignoreStat": "false",  # marks that make git skip files
+    "core.fsmonitor": "false",  # a program that tells git what has changed
+    "gc.auto": "0",  # maintenance belongs to the user's commands, too
     "maintenance.auto": "false",
     "core.abbrev": "auto",
     "core.preferSymlinkRefs": "false",  # libgit2 does not read a HEAD that is a link
-    "pack.packSizeLimit": "0",  # one pack, of which we have the name
+    "pack.packSizeLimit": "0",  # one pack, whose name is known
     "pack.indexVersion": "2",
-    "init.defaultRefFormat": "files",  # of git 2.47; git 2.44 and earlier have no option for it
-    "index.skipHash": "false",  # of git 2.40: with core.splitIndex, it writes an index that has lost its base
+    "init.defaultRefFormat": "files",  # since git 2.47; git 2.44 and earlier have no option for it
+    "index.skipHash": "false",  # since git 2.40: with core.splitIndex, it writes an index without its base
     "submodule.recurse": "false",
     "commit.gpgSign": "false",  # commits of gitstore are never signed, its tags are
     "i18n.commitEncoding": "UTF-8",
@@ -51,52 +51,53 @@ _UNSET = (
     "GIT_REF_PARANOIA", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
 )  # fmt: skip
 _VARIABLES = {
-    "GIT_GRAFT_FILE": "/dev/null/none",  # of an empty one, git has advice to give
+    "GIT_GRAFT_FILE": "/dev/null/none",  # git gives advice about an empty file
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",  # a snapshot is what its ids say; libgit2 sees no replacement either
-    "LANGUAGE": "en",  # messages as we know them, and nothing else of the locale
+    "LANGUAGE": "en",  # messages that this module can read; the rest of the locale stays
 }
 
-# What git says where another git holds a lock, or has left it (its lockfile.c and config.c).
+# The messages of git if another git holds a lock, or left it behind (lockfile.c and config.c of git).
 _LOCKED = re.compile("(?:Unable to create '(.+)[.]lock'|could not lock config file (.+)): File exists")
 
 _PROGRESS = re.compile(r"(remote: )?[A-Z][\w ]+: +\d+% |remote: |From ")
 
 
 FORMAT = ("--object-format=sha1",)
-"""Options of git init, so that defaults of the user do not make a repository that we cannot read."""
+"""Options of git init. With the user's defaults, gitstore might not be able to read the repository."""
 
 
 class GitFailed(GitstoreError):
-    """Stock git said no. The message is git's own, which is for people already."""
+    """Stock git failed. The message is git's own, which is meant for people already."""
 
-    def __init__(self, arguments: Sequence[str], returncode: int, stderr: str) -> None:
-        said = stderr.strip().removeprefix("fatal: ").removeprefix("error: ")
-        verb = next((word for word in arguments if not word.startswith("-") and "=" not in word), "")
-        super().__init__(f"git {verb}: {' '.join(said.split()) or f'exit code {returncode}'}")
+    def __init__(self, arguments: Sequence[str], returncode: int, *, stderr: str) -> None:
+        reason = stderr.strip().removeprefix("fatal: ").removeprefix("error: ")
+        command = next((word for word in arguments if not word.startswith("-") and "=" not in word), "")
+        super().__init__(f"git {command}: {' '.join(reason.split()) or f'exit code {returncode}'}")
         self.returncode = returncode
         self.stderr = stderr
 
 
 class GitLocked(GitFailed, Locked):
-    """Stock git met a lock: of another git that runs, or that was killed. `path` is the file it locks."""
+    """Stock git found a lock of another git, which runs or was killed. `path` is the locked file."""
 
-    def __init__(self, arguments: Sequence[str], returncode: int, stderr: str, path: Path) -> None:
-        super().__init__(arguments, returncode, stderr)
+    def __init__(self, arguments: Sequence[str], returncode: int, *, stderr: str, path: Path) -> None:
+        super().__init__(arguments, returncode, stderr=stderr)
         self.message = f"{path} is locked by another git process"
         self.hint = f"if none is running, a crash left the lock: remove {path}.lock"
 
 
-def _failure(arguments: Sequence[str], returncode: int, stderr: str, cwd: Path) -> GitFailed:
-    """What to raise for a git that failed in a directory."""
+def _failure(arguments: Sequence[str], returncode: int, *, stderr: str, directory: Path) -> GitFailed:
+    """Return the error for a git that failed in a directory."""
     locked = _LOCKED.search(stderr)
     if locked is None:
-        return GitFailed(arguments, returncode, stderr)
-    return GitLocked(arguments, returncode, stderr, cwd / (locked[1] or locked[2]))
+        return GitFailed(arguments, returncode, stderr=stderr)
+    path = directory / (locked[1] or locked[2])
+    return GitLocked(arguments, returncode, stderr=stderr, path=path)
 
 
-class Ended(NamedTuple):
-    """How a git process ended, and what it printed."""
+class Completed(NamedTuple):
+    """The exit code and the output of a git process."""
 
     returncode: int
     stdout: bytes
@@ -111,14 +112,14 @@ def run(
 ) -> bytes:
     """Run git in `cwd`, without the user's hooks, and return its standard output.
 
-    Pathspecs are literal. `variables` are added to the environment that git inherits, which is rid of
-    those that lead git elsewhere. Raises `GitFailed` with git's message if
-    it exits with anything but 0, `GitLocked` if it met a lock, and `GitstoreError` if there is no git.
+    Pathspecs are literal. git inherits the environment, except for variables that lead git elsewhere, and
+    gets `variables`. Raises `GitFailed` with git's message if git exits with anything but 0, `GitLocked` if
+    git found a lock, and `GitstoreError` if git is not installed.
     """
-    done = attempt(*arguments, cwd=cwd, stdin=stdin, variables=variables)
-    if done.returncode:
-        raise _failure(arguments, done.returncode, done.stderr, cwd)
-    return done.stdout
+    completed = attempt(*arguments, cwd=cwd, stdin=stdin, variables=variables)
+    if completed.returncode:
+        raise _failure(arguments, completed.returncode, stderr=completed.stderr, directory=cwd)
+    return completed.stdout
 
 
 def attempt(
@@ -127,14 +128,14 @@ def attempt(
     stdin: bytes = b"",
     variables: Mapping[str, str] | None = None,
     at_terminal: bool = False,
-) -> Ended:
-    """Run git like `run`, for which an exit code other than 0 is an answer.
+) -> Completed:
+    """Run git like `run`, but return its exit code instead of raising.
 
-    `at_terminal`, its standard input is ours, so that what it starts can ask the person; that may
-    live on (an agent that remembers passphrases), and holds no lock of ours.
+    With `at_terminal`, git inherits standard input, so that a program that it starts can ask the person.
+    Such a program may live on (an agent that remembers passphrases), so it inherits no lock.
     """
-    with _explained(cwd):
-        done = subprocess.run(
+    with _explain_failed_start(cwd):
+        process = subprocess.run(
             ["git", *_OPTIONS, *arguments],
             cwd=cwd,
             env=_environment(variables or {}),
@@ -143,19 +144,22 @@ def attempt(
             check=False,
             pass_fds=() if at_terminal else locks.held(),
         )
-    return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+    return Completed(process.returncode, process.stdout, process.stderr.decode(errors="replace"))
 
 
 def watch(
-    *arguments: str, cwd: Path, hear: Callable[[str], None], variables: Mapping[str, str] | None = None
+    *arguments: str,
+    cwd: Path,
+    on_progress: Callable[[str], None],
+    variables: Mapping[str, str] | None = None,
 ) -> None:
-    """Run git in `cwd` like `run`, and hand each piece of its progress to `hear` as it comes.
+    """Run git in `cwd` like `run`, and call `on_progress` with each line of progress as it comes.
 
-    It may ask the user, on the terminal, for a password. What it starts may live on (ssh, an agent that
-    remembers passwords), and holds no lock of ours. Raises like `run`.
+    git may ask for a password on the terminal. Programs that it starts may live on (ssh, an agent that
+    remembers passwords), so they inherit no lock. Raises like `run`.
     """
-    said = []
-    with _explained(cwd):
+    messages = []
+    with _explain_failed_start(cwd):
         process = subprocess.Popen(
             ["git", *_OPTIONS, *arguments],
             cwd=cwd,
@@ -167,68 +171,42 @@ def watch(
             errors="replace",
         )
     with process:
-        for piece in process.stderr or ():  # "\r" ends a line, too
-            if _PROGRESS.match(piece):
-                hear(piece)
+        for line in process.stderr or ():  # text mode: "\r" ends a line, too
+            if _PROGRESS.match(line):
+                on_progress(line)
             else:
-                said.append(piece)
+                messages.append(line)
     if process.returncode:
-        raise _failure(arguments, process.returncode, "".join(said), cwd)
+        raise _failure(arguments, process.returncode, stderr="".join(messages), directory=cwd)
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what git's environment is: ours, without what would lead git elsewhere, and `variables`."""
+    """Return git's environment: the inherited one, without what leads git elsewhere, and `variables`."""
     inherited = {name: value for name, value in os.environ.items() if name not in _UNSET}
     return inherited | _VARIABLES | dict(variables)
 
 
-def without_hooks(keys: Iterable[str]) -> list[str]:
-    """Options that disable each hook among the keys of a configuration by its name, as git 2.54 wants it."""
+def disable_hooks(keys: Iterable[str]) -> list[str]:
+    """Return options that disable each hook among the keys of a configuration by its name, for git 2.54."""
     names = {key.split(".", 1)[1].rpartition(".")[0] for key in keys if key.startswith("hook.")}
     # A "=" would end the key.
-    named = [name for name in sorted(names) if name and "=" not in name]
-    return [word for name in named for word in ("-c", f"hook.{name}.enabled=false")]
+    usable = [name for name in sorted(names) if name and "=" not in name]
+    return [word for name in usable for word in ("-c", f"hook.{name}.enabled=false")]
 
 
-def variable(name: str) -> str | None:
-    """The value of an environment variable that git would heed."""
+def environment_variable(name: str) -> str | None:
+    """Return the value of an environment variable that git reads."""
     return os.environ.get(name)
 
 
-def line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> str:
-    """The one line that a git command prints, without its end."""
+def read_line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> str:
+    """Return the one line that a git command prints, without its end. Raises like `run`."""
     return run(*arguments, cwd=cwd, variables=variables).decode(errors="surrogateescape").rstrip("\n")
 
 
-def user_config(section: str, cwd: Path, *, keys: Sequence[str]) -> dict[str, str]:
-    """Paths, or other values, in one section of the user's own configuration, by keys in small letters.
-
-    What a repository says in its files does not count. Of several values of a key the last one holds; a `~`
-    at its start is the home directory. Raises `GitFailed` if git cannot read its configuration.
-    """
-    words = (
-        "config",
-        "--show-scope",
-        "-z",
-        "--type=path",
-        "--get-regexp",
-        rf"^{section}\.({'|'.join(keys)})$",
-    )
-    done = attempt(*words, cwd=cwd)
-    if done.returncode > 1:
-        raise GitFailed(words, done.returncode, done.stderr)
-    fields = done.stdout.decode(errors="surrogateescape").split("\0")
-    pairs = [
-        entry.partition("\n")
-        for scope, entry in zip(fields[::2], fields[1::2], strict=False)
-        if scope not in ("local", "worktree")
-    ]
-    return {key.removeprefix(f"{section}."): value for key, _, value in pairs}
-
-
 @contextmanager
-def _explained(cwd: Path) -> Iterator[None]:
-    """Say why git could not be started at all."""
+def _explain_failed_start(cwd: Path) -> Iterator[None]:
+    """Raise `GitstoreError` with the reason if git cannot be started at all."""
     try:
         yield
     except FileNotFoundError as error:
@@ -237,21 +215,21 @@ def _explained(cwd: Path) -> Iterator[None]:
         raise GitstoreError("git is not installed, or not on PATH", "install git 2.39 or newer") from error
 
 
-def nearest(directory: Path) -> Path:
-    """Where to ask git about a directory that may not be there yet: in it, or the nearest one above."""
-    return next(each for each in (directory, *directory.parents) if each.is_dir())
+def nearest_directory(path: Path) -> Path:
+    """Return where git can run for a directory that may not exist yet: in it, or in the nearest one above."""
+    return next(directory for directory in (path, *path.parents) if directory.is_dir())
 
 
-def identity(cwd: Path, variables: Mapping[str, str] | None = None) -> str:
-    """Who is at work in a directory, and when: name, mail, time and zone.
+def read_identity(cwd: Path, variables: Mapping[str, str] | None = None) -> str:
+    """Return the user's name, mail, and the time and zone, as git would record them in a commit now.
 
-    Raises `GitstoreError` if git knows nobody.
+    Raises `GitstoreError` if git knows no identity.
     """
     try:
-        return line("var", "GIT_COMMITTER_IDENT", cwd=cwd, variables=variables)
+        return read_line("var", "GIT_COMMITTER_IDENT", cwd=cwd, variables=variables)
     except GitFailed as error:
         raise GitstoreError(
             "git does not know who you are",
-            'say it once: git config --global user.name "Your Name"; '
+            'run once: git config --global user.name "Your Name"; '
             "git config --global user.email you@example.org",
         ) from error

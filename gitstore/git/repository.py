@@ -20,9 +20,8 @@ from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.git import config as git_config
 from gitstore.git import discovery, worktrees
 from gitstore.git import process as git
-from gitstore.git.config import GitConfig
-from gitstore.git.local_config import LocalConfig
-from gitstore.git.process import Ended
+from gitstore.git.config import GitConfig, LocalConfig
+from gitstore.git.process import Completed
 from gitstore.git.ref_record import RefRecord, Vanished
 from gitstore.git.refs import Refs
 from gitstore.git.worktrees import Worktree
@@ -125,14 +124,16 @@ class Repository:
         everything = self.variables | dict(variables or {})
         return git.run(*self.without_hooks, *arguments, cwd=self.directory, stdin=stdin, variables=everything)
 
-    def attempt(self, *arguments: str) -> Ended:
+    def attempt(self, *arguments: str) -> Completed:
         """Run stock git here like `git`, for which an exit code other than 0 is an answer."""
         return git.attempt(*self.without_hooks, *arguments, cwd=self.directory, variables=self.variables)
 
     @cached_property
     def without_hooks(self) -> list[str]:
         """Options with which git runs no hook that the configuration names."""
-        return git.without_hooks([*git_config.keys(self._pygit2.config), *git_config.keys_of_variables()])
+        return git.disable_hooks(
+            [*git_config.list_keys(self._pygit2.config), *git_config.list_keys_from_environment()]
+        )
 
     @cached_property
     def variables(self) -> dict[str, str]:
@@ -256,7 +257,7 @@ class Repository:
 
         By git's own rules, environment included. Raises `GitstoreError` if git knows no identity.
         """
-        return git.identity(self.directory, self.variables)
+        return git.read_identity(self.directory, self.variables)
 
     def worktrees(self) -> list[Worktree]:
         """All working copies, that of the repository itself first unless it is bare."""

@@ -72,7 +72,7 @@ class Signer:
         """
         self.before()
         name = tag.parse(content).name
-        configuration = repository.git_config.below("gpg", "user")  # keys and programs
+        configuration = repository.git_config.sections("gpg", "user")  # keys and programs
         key = ("--local-user", self.key) if self.key is not None else ()
         done, signed = _attempt(repository, content, commit, (*_options(configuration), "tag", *key))
         # git 2.39 exits with 0, and leaves the tag without a signature, if ssh-keygen cannot load the key.
@@ -88,7 +88,7 @@ AS_CONFIGURED = Signer()
 
 def _attempt(
     repository: Repository, content: bytes, commit: bytes, command: tuple[str, ...]
-) -> tuple[git.Ended, bytes | None]:
+) -> tuple[git.Completed, bytes | None]:
     """Let `git tag` make the tag, with the person's help; returns what became of it."""
     with _scratch(repository) as directory:
         variables = {"GIT_DIR": str(directory)}
@@ -144,7 +144,7 @@ _LAST_WORDS = ("unable to sign the tag", "The tag message has been left in ")
 """What git itself says in the end."""
 
 
-def _reason(done: git.Ended) -> str:
+def _reason(done: git.Completed) -> str:
     """What the program that signs said, as far as git passes it on; before 2.40 it does not for gpg."""
     lines = [line.strip() for line in done.stderr.splitlines()]
     said = [

@@ -113,7 +113,9 @@ def _surrounding(directory: Path) -> Repository | None:
 
 def _new(directory: Path, name: str, example: str, code: PurePosixPath, *, is_named: bool) -> Created:
     """A model in a new repository. A directory that did not exist appears whole or not at all."""
-    git.identity(git.nearest(directory))  # fail before anything is made if git does not know who makes it
+    git.read_identity(
+        git.nearest_directory(directory)
+    )  # fail before anything is made if git does not know who makes it
     if not directory.is_dir():
         with construction(directory, durable=False) as hidden:
             plan = _plan(hidden, None, name, example, code)

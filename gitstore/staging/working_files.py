@@ -188,7 +188,7 @@ def by_rule(repository: Repository, paths: Iterable[str]) -> set[str]:
     variables = repository.variables | {"GIT_LITERAL_PATHSPECS": "0"}  # which it refuses to have
     answer = git.attempt(*command, cwd=repository.directory, stdin=os.fsencode(asked), variables=variables)
     if answer.returncode > 1:  # 1: none of them
-        raise git.GitFailed(command, answer.returncode, answer.stderr)
+        raise git.GitFailed(command, answer.returncode, stderr=answer.stderr)
     return {path.removeprefix("./") for path in os.fsdecode(answer.stdout).split("\0")[:-1]}
 
 

@@ -133,7 +133,7 @@ def test_an_identity_that_is_missing(
     (home / ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
     with fails(
         "git does not know who you are",
-        hint='say it once: git config --global user.name "Your Name"; '
+        hint='run once: git config --global user.name "Your Name"; '
         "git config --global user.email you@example.org",
     ):
         repository.identity()
@@ -233,7 +233,8 @@ def test_no_directory_to_run_in(tmp_path: Path) -> None:
 
 def test_variables_reach_git_with_any_bytes(repository: Repository) -> None:
     value = "größe = \udcff \n x"
-    assert stock.line("var", "GIT_EDITOR", cwd=repository.directory, variables={"GIT_EDITOR": value}) == value
+    variables = {"GIT_EDITOR": value}
+    assert stock.read_line("var", "GIT_EDITOR", cwd=repository.directory, variables=variables) == value
     assert os.environ.get("GIT_EDITOR") is None
 
 

@@ -10,7 +10,7 @@ from gitstore.derive import remove as model_removal
 from gitstore.derive import worktree
 from gitstore.derive.first_state import COPIED
 from gitstore.errors import Corrupt, Locked
-from gitstore.git import local_config
+from gitstore.git import config as git_config
 from gitstore.models import active_state, reference, state
 from gitstore.models.model import Model
 from gitstore.states import remove
@@ -148,7 +148,7 @@ def test_a_change_beside_us_is_seen(chosen: Model, git: Git) -> None:
 
 
 def test_a_lock_that_was_left_is_named(chosen: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_config, "PATIENCE", 0.1)
+    monkeypatch.setattr(git_config, "PATIENCE", 0.1)
     config = chosen.repository.common / "config"
     lock = config.with_name("config.lock")
     lock.touch()

@@ -144,4 +144,4 @@ class TestRefusals:
         error = self.refused(directory)
         assert error.message == "git does not know who you are"
         assert error.hint is not None
-        assert error.hint.startswith('say it once: git config --global user.name "Your Name"')
+        assert error.hint.startswith('run once: git config --global user.name "Your Name"')
