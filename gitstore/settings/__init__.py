@@ -1,4 +1,9 @@
-"""settings.yaml: what it may hold, reading it, writing it and changing single keys of it."""
+"""settings.yaml: what it may hold, reading it, writing it and changing single keys of it.
+
+It owns the schema with its defaults, and every message about a file that does not keep to it. It knows
+nothing of git or of models. Start with `schema` for the keys, then `loading`; `document` is
+the syntax, `checking` compares it with the schema, `editing` changes what people wrote.
+"""
 
 from gitstore.settings.editing import set_keys
 from gitstore.settings.loading import FILE_NAME, find, identify, load, parse, parse_identity

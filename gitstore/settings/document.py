@@ -23,7 +23,7 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from gitstore.settings.nodes import Entry, Mapping, Node, Refused, Scalar, Sequence, resolve
+from gitstore.settings.nodes import KeyValue, Mapping, Reported, Scalar, Sequence, YamlNode, resolve
 from gitstore.text import quoted
 
 MAX_BYTES = 256 * 1024
@@ -38,8 +38,8 @@ _UNREADABLE = re.compile(
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Problem(NamedTuple):
-    """Something wrong at a line, counted from 1."""
+class SettingsProblem(NamedTuple):
+    """What is wrong with the settings at a line, counted from 1."""
 
     line: int
     message: str
@@ -49,9 +49,9 @@ class Document(NamedTuple):
     """A text that was read. `root` is None if it is empty or no YAML; `end` is where more may follow."""
 
     text: str
-    root: Node | None
+    root: YamlNode | None
     end: int
-    problems: tuple[Problem, ...]
+    problems: tuple[SettingsProblem, ...]
 
 
 class _UnreadableError(Exception):
@@ -59,7 +59,7 @@ class _UnreadableError(Exception):
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
-        self.problem = Problem(line, message)
+        self.problem = SettingsProblem(line, message)
 
 
 def read(content: bytes) -> Document:
@@ -127,11 +127,11 @@ class _Reader:
     """Builds nodes from events, with a stack of the collections that are still open."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
-        self.root: Node | None = None
+        self.problems: list[SettingsProblem] = []
+        self.root: YamlNode | None = None
         self.end = 0
         self._documents = 0
-        self._open: list[tuple[CollectionStartEvent, list[Node]]] = []
+        self._open: list[tuple[CollectionStartEvent, list[YamlNode]]] = []
 
     def take(self, event: Event, text: str) -> None:
         match event:
@@ -146,7 +146,7 @@ class _Reader:
                 self._open.append((event, []))
             case CollectionEndEvent():
                 start, nodes = self._open.pop()
-                self._add(self._collection(start, nodes, event))
+                self._add(self._collection(start, event, nodes=nodes))
             case ScalarEvent():
                 self._refuse_extras(event)
                 self._add(_scalar(event, text))
@@ -154,16 +154,16 @@ class _Reader:
                 self._problem(
                     event, f"the alias *{_clip(str(event.anchor))} is not allowed; write the value out"
                 )
-                self._add(Refused(**_place(event, event)))
+                self._add(Reported(**_place(event, event)))
 
-    def _add(self, node: Node) -> None:
+    def _add(self, node: YamlNode) -> None:
         if self._open:
             self._open[-1][1].append(node)
         else:
             self.root = node
 
     def _problem(self, event: Event, message: str) -> None:
-        self.problems.append(Problem(_line(event), message))
+        self.problems.append(SettingsProblem(_line(event), message))
 
     def _start_document(self, event: DocumentStartEvent) -> None:
         self._documents += 1
@@ -178,7 +178,9 @@ class _Reader:
         if event.tag is not None:
             self._problem(event, f"the tag {_clip(_as_written(event.tag))} is not allowed; remove it")
 
-    def _collection(self, start: CollectionStartEvent, nodes: list[Node], end: CollectionEndEvent) -> Node:
+    def _collection(
+        self, start: CollectionStartEvent, end: CollectionEndEvent, *, nodes: list[YamlNode]
+    ) -> YamlNode:
         place = _place(start, end)
         if not start.flow_style and nodes:
             # The end event of a block stands at the next key, behind comments that are not ours.
@@ -187,18 +189,18 @@ class _Reader:
             return Mapping(**place, entries=self._entries(nodes), flow=bool(start.flow_style))
         return Sequence(**place, items=tuple(nodes))
 
-    def _entries(self, nodes: list[Node]) -> dict[str, Entry]:
-        entries: dict[str, Entry] = {}
+    def _entries(self, nodes: list[YamlNode]) -> dict[str, KeyValue]:
+        entries: dict[str, KeyValue] = {}
         for key, value in zip(nodes[::2], nodes[1::2], strict=True):
             if problem := _key_problem(key, entries):
-                self.problems.append(Problem(key.line, problem))
+                self.problems.append(SettingsProblem(key.line, problem))
             elif isinstance(key, Scalar):
-                entries[key.text] = Entry(key, value)
+                entries[key.text] = KeyValue(key, value)
         return entries
 
 
-def _key_problem(key: Node, entries: dict[str, Entry]) -> str | None:
-    if isinstance(key, Refused):
+def _key_problem(key: YamlNode, entries: dict[str, KeyValue]) -> str | None:
+    if isinstance(key, Reported):
         return "an alias cannot be a key"
     if not isinstance(key, Scalar):
         return "a list or a mapping cannot be a key"

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from gitstore.errors import BadSettings
 from gitstore.settings import document, yaml_text
-from gitstore.settings.document import Document, Problem
-from gitstore.settings.nodes import Entry, Mapping, data
+from gitstore.settings.document import Document, SettingsProblem
+from gitstore.settings.nodes import KeyValue, Mapping, data
 from gitstore.settings.rendering import literals
 
 
@@ -44,13 +44,13 @@ def _mapping(read: Document) -> dict[str, Any]:
     if values is None:  # nothing but comments, or nothing at all
         values = {}
     if not problems and not isinstance(values, dict):
-        problems.append(Problem(1, "is not a mapping of keys, like name: digits"))
+        problems.append(SettingsProblem(1, "is not a mapping of keys, like name: digits"))
     if problems or not isinstance(values, dict):
         raise BadSettings([f"settings.yaml:{problem.line}: {problem.message}" for problem in problems])
     return values
 
 
-def _entries(read: Document) -> dict[str, Entry]:
+def _entries(read: Document) -> dict[str, KeyValue]:
     return read.root.entries if isinstance(read.root, Mapping) else {}
 
 
@@ -80,28 +80,28 @@ def _edited(read: Document, values: dict[str, Any]) -> str:
         if key not in entries and value is not None
         for line in yaml_text.entry(key, value, indent)
     ]
-    text = _append(read.text, read.end, added, line_end)
+    text = _append(read.text, added, at=read.end, line_end=line_end)
     # The last first, so that the places of the others stay right.
     for key, entry in sorted(entries.items(), key=lambda item: item[1].key.start, reverse=True):
         if key in values:
             value = values[key]
-            text = _remove(text, entry) if value is None else _replace(text, entry, value, indent)
+            text = _remove(text, entry) if value is None else _replace(text, entry, value, indent=indent)
     return text
 
 
-def _append(text: str, end: int, lines: list[str], line_end: str) -> str:
-    before = text[:end]
+def _append(text: str, lines: list[str], *, at: int, line_end: str) -> str:
+    before = text[:at]
     if lines and before and not before.endswith("\n"):
         before += line_end
-    return before + "".join(line + line_end for line in lines) + text[end:]
+    return before + "".join(line + line_end for line in lines) + text[at:]
 
 
-def _remove(text: str, entry: Entry) -> str:
+def _remove(text: str, entry: KeyValue) -> str:
     after = text.find("\n", entry.value.end) + 1
     return text[: _start_of_line(text, entry.key.start)] + (text[after:] if after else "")
 
 
-def _replace(text: str, entry: Entry, value: Any, indent: str) -> str:
+def _replace(text: str, entry: KeyValue, value: Any, *, indent: str) -> str:
     """Put `value` in the place of the old one; comments beside the key and above the old value stay."""
     line_end = _line_end(text)
     start = _start_of_line(text, entry.key.start)

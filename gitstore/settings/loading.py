@@ -33,7 +33,9 @@ def parse(content: bytes, source: str = FILE_NAME) -> Settings:
         settings = checker.check(read.root, Settings)
         problems += checker.problems
     elif not problems:
-        problems.append(document.Problem(1, "is empty; write at least the model's name, like name: digits"))
+        problems.append(
+            document.SettingsProblem(1, "is empty; write at least the model's name, like name: digits")
+        )
     if settings is None or problems:
         raise BadSettings(_lines(problems, source))
     return settings
@@ -75,7 +77,7 @@ def _identity_lines(content: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _lines(problems: list[document.Problem], source: str) -> list[str]:
+def _lines(problems: list[document.SettingsProblem], source: str) -> list[str]:
     ordered = sorted(problems, key=lambda problem: problem.line)
     lines = [f"{source}:{problem.line}: {problem.message}" for problem in ordered[:MAX_PROBLEMS]]
     if len(ordered) > MAX_PROBLEMS:

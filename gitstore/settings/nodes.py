@@ -22,7 +22,7 @@ Plain: TypeAlias = "bool | int | float | str | None"
 Data: TypeAlias = "Plain | list[Data] | dict[str, Data]"
 
 
-class Node(Struct, frozen=True, kw_only=True):
+class YamlNode(Struct, frozen=True, kw_only=True):
     """A value. `start` and `end` are offsets of characters; what follows `end` is space or comment."""
 
     line: int
@@ -30,38 +30,38 @@ class Node(Struct, frozen=True, kw_only=True):
     end: int
 
 
-class Scalar(Node, frozen=True, kw_only=True):
+class Scalar(YamlNode, frozen=True, kw_only=True):
     """One value: `text` as written, without quotes, and what it means."""
 
     text: str
     value: Plain
 
 
-class Sequence(Node, frozen=True, kw_only=True):
+class Sequence(YamlNode, frozen=True, kw_only=True):
     """A list."""
 
-    items: tuple[Node, ...]
+    items: tuple[YamlNode, ...]
 
 
-class Mapping(Node, frozen=True, kw_only=True):
+class Mapping(YamlNode, frozen=True, kw_only=True):
     """Keys with values, in the order of the text; `flow` if it is written in braces."""
 
-    entries: dict[str, Entry]
+    entries: dict[str, KeyValue]
     flow: bool
 
 
-class Refused(Node, frozen=True, kw_only=True):
+class Reported(YamlNode, frozen=True, kw_only=True):
     """What stands where a problem was already reported; nothing more can be said about it."""
 
 
-class Entry(NamedTuple):
+class KeyValue(NamedTuple):
     """A key and its value."""
 
     key: Scalar
-    value: Node
+    value: YamlNode
 
 
-def data(node: Node | None) -> Data:
+def data(node: YamlNode | None) -> Data:
     """The plain values of a node; None for no node."""
     match node:
         case Mapping():

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from gitstore.settings.nodes import Mapping, Node, Scalar, Sequence
+from gitstore.settings.nodes import Mapping, Scalar, Sequence, YamlNode
 from gitstore.text import quoted
 
 Rules = ReadOnly[str, Any]
@@ -27,7 +27,7 @@ def nearest(word: str, known: list[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"allowed are {', '.join(known)}"
 
 
-def found(node: Node) -> str:
+def found(node: YamlNode) -> str:
     """What a node is, after its path."""
     match node:
         case Mapping():
