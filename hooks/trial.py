@@ -31,7 +31,7 @@ from gitstore.packs.writer import Written
 from gitstore.snapshots import remove
 from gitstore.snapshots import take as capture
 from gitstore.snapshots.take import Taken
-from gitstore.states.save import Saved, saved_event
+from gitstore.states.save import Saved, build_post_state
 
 _PACK = Written(Path("pack"), size=1024, objects=4)
 """What the write of an example adds."""
@@ -103,7 +103,7 @@ def _pre_rm(found: Snapshot) -> Event:
 
 def _post_state(found: Snapshot) -> Event:
     saved = Saved(_state(found), found.state, _PACK.size, _PACK, was_saved=False)
-    return saved_event(found.model, "saved", saved)
+    return build_post_state(found.model, "saved", saved)
 
 
 def _post_train(found: Snapshot) -> Event:

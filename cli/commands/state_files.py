@@ -160,13 +160,13 @@ def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | No
       gitstore state drop trained-1
     """
     from gitstore.models.model import Model
-    from gitstore.states import remove
+    from gitstore.states.drop import drop as drop_state
 
     model = Model.open(ctx.obj)
     with options.byte_progress(
         f"check {name}", options.on_disk(model, name), wanted=show_progress
     ) as progress:
-        remove.drop(model, name, force=force, progress=progress)
+        drop_state(model, name, force=force, progress=progress)
     if as_json:
         output.data_json({"name": name})
         return

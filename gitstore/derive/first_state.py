@@ -61,10 +61,10 @@ class Imported:
 
     @contextmanager
     def ready(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - others need it
-        found = import_files.listing(self.paths)
-        lfs.check(found, "gitstore state import --force takes it as it is")
-        self.expect(found.size)
-        yield found
+        files = import_files.list_files(self.paths)
+        lfs.check(files, "gitstore state import --force takes it as it is")
+        self.expect(files.size)
+        yield files
 
 
 COPIED = Copied()
@@ -84,7 +84,11 @@ def add(
     """
     if content is None:
         return None
-    tree = content if isinstance(content, Oid) else add_state_files(repository, content, writer, progress)
+    tree = (
+        content
+        if isinstance(content, Oid)
+        else add_state_files(repository, content, writer, progress=progress)
+    )
     text = f"State {FIRST_STATE} of {name}"
     return writer.add_apart(
         Kind.COMMIT, commit.encode(tree, (), identity=repository.identity(), message=text)

@@ -34,7 +34,7 @@ from gitstore.run.cache import Cache
 from gitstore.run.supervisor import Evaluation, Metric, Observers
 from gitstore.run.values.inputs import read_inputs
 from gitstore.states.materialize import materialize
-from gitstore.states.save import Saved, announce_saved, save_new
+from gitstore.states.save import Saved, notify_saved, save_new
 from gitstore.states.use import use_state
 
 _log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ def train(
         _use(model, saved.name)
     _check_there(model, saved)
     result = Result(saved, training.metrics, training.durations)
-    announce_saved(model, "trained", saved)
+    notify_saved(model, "trained", saved)
     dispatch.tell(model.repository, _trained(model, base, result))
     return result
 
@@ -203,7 +203,7 @@ def create_state(
         _check_there(model)
         saved = _keep(model, name, out)
     _check_there(model, saved)
-    announce_saved(model, "created", saved)
+    notify_saved(model, "created", saved)
     return Result(saved, (), creation.durations)
 
 

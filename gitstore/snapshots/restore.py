@@ -227,7 +227,7 @@ def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: 
 
     def prepare(stack: ExitStack, _: Path) -> Callable[[bool], object]:
         new = stack.enter_context(working_state.place(model, name))
-        fill_state(model, snapshot.state, new.directory, progress)
+        fill_state(model, snapshot.state, new.directory, progress=progress)
         return lambda checked: new.put(check if checked else lambda _: None)
 
     def check(moved: Path | None) -> None:

@@ -141,7 +141,7 @@ def _read(model: Model, request: _Request, writer: ObjectWriter) -> _Pieces:
     content, found = _settings(model)
     top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
     code = capture_code.add(model, found, writer)
-    weights = add_state(model, name, writer, request.progress, allow_pointers=request.allow_pointers)
+    weights = add_state(model, name, writer, allow_pointers=request.allow_pointers, progress=request.progress)
     capture_code.check_unchanged(code)
     for key, value in top.items():
         if model.top_file(key) != value:

@@ -1,4 +1,4 @@
-"""Making a state of files that lie elsewhere."""
+"""Importing files from elsewhere as a state."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from gitstore.events.events import PostState
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.progress import Progress
-from gitstore.states.save import Saved, announce_saved, save_files, save_new
+from gitstore.states.save import Saved, notify_saved, save_files, save_new
 from gitstore.states.use import use_state
 from gitstore.workingcopy import state as working_state
 
 
 @dataclass(frozen=True)
-class Imported:
-    """A state that was imported: its bytes, where it is on disk, and how it was saved, if it is either."""
+class ImportedState:
+    """An imported state and its size in bytes.
+
+    `path` is where it is on disk, `None` in a bare repository. `saved` says how it was saved, `None` if
+    it was not.
+    """
 
     name: str
     size: int
@@ -39,77 +43,75 @@ def import_files(
     save: bool = True,
     use: bool = False,
     progress: Progress = lambda _: None,
-) -> Imported:
-    """Copy files into a state, save it, and make it the active one if that is asked by `use`.
+) -> ImportedState:
+    """Copy files into a state, save it unless `save` is false, and make it the active one if `use` is set.
 
-    `progress` is called with bytes copied, then with bytes saved.
+    A single directory becomes the state itself. Of several paths, each keeps its name in the state. The
+    state's directory appears whole or not at all. A bare repository has no such directory, so there the
+    files are saved from where they are. `progress` is called with bytes copied, then with bytes saved.
 
-    A single directory is the state; of several paths each keeps its name in it. The state's directory
-    is there whole or not at all. In a bare repository, which has none, the files are saved from where
-    they are. Raises `StateExists` for a state that is on disk or saved, and `GitstoreError` for Git LFS
-    pointers, unless `force` takes them. The hook post-state runs when all is done.
+    Raises `StateExists` if the state is on disk or saved, and `GitstoreError` for Git LFS pointers,
+    unless `force` is set. The hook post-state runs at the end.
     """
-    done = _import(model, name, paths, force=force, save=save, progress=progress)
+    imported = _import(model, name, paths, force=force, save=save, progress=progress)
     if use:
         use_state(model, name)
-    if done.saved is not None:
-        announce_saved(model, "imported", done.saved)
+    if imported.saved is not None:
+        notify_saved(model, "imported", imported.saved)
     else:
-        event = PostState(model=model.name, change="imported", state=name, size=done.size)
+        event = PostState(model=model.name, change="imported", state=name, size=imported.size)
         dispatch.tell(model.repository, event)
-    return done
+    return imported
 
 
 def _import(
     model: Model, name: str, paths: Sequence[Path], *, force: bool, save: bool, progress: Progress
-) -> Imported:
+) -> ImportedState:
     state.check_vacant(model, name)
-    found = listing(paths)
+    sources = list_files(paths)
     if not force:
-        lfs.check(found)
+        lfs.check(sources)
     if model.repository.is_bare and not save:
         raise GitstoreError("a bare repository has no states on disk", "leave out --no-save")
     with working_state.alone(model):
         _check_new(model, name, force=force)
         if model.repository.is_bare:
-            saved = _save(model, name, found, force=force, progress=progress)
-            return Imported(name, found.size, None, saved)
+            saved = _save(model, name, sources, force=force, progress=progress)
+            return ImportedState(name, sources.size, None, saved)
         with working_state.place(model, name) as new:
-            copying.copy(found, new.directory, progress)
+            copying.copy(sources, new.directory, progress)
             new.put(lambda moved: None if force else _check_empty(name, moved))
         path = model.states / name
-        kept = _save(model, name, scan.scan(path), force=force, progress=progress) if save else None
-        return Imported(name, found.size, path, kept)
+        saved_copy = _save(model, name, scan.scan(path), force=force, progress=progress) if save else None
+        return ImportedState(name, sources.size, path, saved_copy)
 
 
-def _save(model: Model, name: str, found: Listing, *, force: bool, progress: Progress) -> Saved:
-    """Save what was imported; unless `force`, only as a state that is not saved yet."""
+def _save(model: Model, name: str, files: Listing, *, force: bool, progress: Progress) -> Saved:
+    """Save the imported files; unless `force`, only if the state is not saved yet."""
     if force:
-        return save_files(model, name, found, progress=progress)
-    return save_new(model, name, found, progress=progress)
+        return save_files(model, name, files, progress=progress)
+    return save_new(model, name, files, progress=progress)
 
 
 def _check_empty(name: str, moved: Path | None) -> None:
-    """Raise `StateExists` for a directory in which files have appeared while others were copied."""
+    """Raise `StateExists` if files have appeared in the state's old directory while others were copied."""
     if moved is not None and scan.has_file(moved):
         raise state.taken(name)
 
 
-def size(paths: Sequence[Path]) -> int:
-    """The bytes of the files that would be imported."""
-    return listing(paths).size
+def list_files(paths: Sequence[Path]) -> Listing:
+    """List the files to import.
 
-
-def listing(paths: Sequence[Path]) -> Listing:
-    """The files to import. Raises `GitstoreError` for what a state cannot hold, and if there are none."""
-    alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
-    found = scan.scan(alone) if alone is not None else scan.scan_each(paths)
-    if next(found.walk(), None) is None:
+    Raises `GitstoreError` if there are none, and for files that a state cannot hold.
+    """
+    single = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+    files = scan.scan(single) if single is not None else scan.scan_each(paths)
+    if next(files.walk(), None) is None:
         raise GitstoreError(f"{', '.join(map(str, paths))}: there are no files to import")
-    return found
+    return files
 
 
 def _check_new(model: Model, name: str, *, force: bool) -> None:
-    """Raise `StateExists` if a state has the name. An empty directory is none yet."""
+    """Raise `StateExists` if a state has the name. An empty directory does not count."""
     if not force and (state.has_files(model, name) or state.saved_tree(model, name) is not None):
-        raise state.taken(name, "--name gives this another name; --force replaces that one")
+        raise state.taken(name, "--name gives the new state another name; --force replaces the old one")

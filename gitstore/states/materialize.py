@@ -14,7 +14,12 @@ from gitstore.progress import Progress
 
 
 def materialize(model: Model, name: str, *, progress: Progress = lambda _: None) -> Path:
-    """Where a state's files are on disk, written out first if they are not there."""
+    """Write a saved state to disk unless it is there already, and return its directory.
+
+    The directory appears whole or not at all, and is not durable: the state is saved. Raises `NoSuchState`,
+    `GitstoreError` in a bare repository, and `Corrupt` for a damaged object. `progress` is called with
+    bytes written.
+    """
     check_name(name, "state")
     path = state.directory(model, name)
     if path is not None:
@@ -29,17 +34,17 @@ def materialize(model: Model, name: str, *, progress: Progress = lambda _: None)
     target = model.states / name
     try:
         with construction(target, durable=False) as hidden:
-            fill_state(model, tree, hidden, progress)
+            fill_state(model, tree, hidden, progress=progress)
     except GitstoreError:
         if state.directory(model, name) is None:  # else another command was faster
             raise
     return target
 
 
-def fill_state(model: Model, tree: Oid, directory: Path, progress: Progress = lambda _: None) -> None:
-    """Write the files of a stored state into a new directory, checked and joined."""
-    found = list(stored.files(model.repository.objects, tree, joined=True))
+def fill_state(model: Model, tree: Oid, directory: Path, *, progress: Progress = lambda _: None) -> None:
+    """Write the files of a stored state into a new directory. Each object is checked against its id."""
+    files = list(stored.files(model.repository.objects, tree, joined=True))
     cache = model.repository.stat_cache()
-    extract.extract(model.repository.objects, found, directory, progress=progress)
-    add.remember(directory, found, cache)
+    extract.extract(model.repository.objects, files, directory, progress=progress)
+    add.remember(directory, files, cache)
     cache.save()

@@ -1,4 +1,4 @@
-"""Removing states: the refs and the files on disk, and the choice of the active state with them."""
+"""Removing states: their refs, their files on disk, and the choice of the active state."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from gitstore.workingcopy.unsaved import Holdings, WouldLose
 
 
 @dataclass(frozen=True)
-class Removed:
-    """The states that are gone, the bytes that gc can free for it, and which state is active now."""
+class RemovedStates:
+    """The removed states, the bytes that only they held, which gc frees, and which state is active now."""
 
     names: tuple[str, ...]
     exclusive: int
@@ -35,13 +35,13 @@ class Removed:
 
 def remove(
     model: Model, names: Sequence[str], *, force: bool = False, progress: Progress = lambda _: None
-) -> Removed:
-    """Remove states, saved and on disk: all or none of the refs, by one transaction.
+) -> RemovedStates:
+    """Remove states, saved and on disk. One transaction removes all of their refs or none.
 
-    Killed before that, their files on disk may be gone, but only those that git holds or `force` gave
-    up. Raises `NoSuchState`; and, unless `force`, `GitstoreError` for the active state and `WouldLose`
-    for files on disk that neither a saved state nor a snapshot holds. Nothing is removed then. The hook
-    post-state runs for each when all are gone.
+    A kill before the transaction may leave files on disk deleted, but only files that git holds or that
+    `force` gave up. Raises `NoSuchState`. Unless `force`, raises `GitstoreError` for the active state, and
+    `WouldLose` for files on disk that neither a saved state nor a snapshot holds. Nothing is removed then.
+    `progress` is called with bytes read. The hook post-state runs for each state at the end.
     """
     removed = _remove(model, tuple(dict.fromkeys(names)), force=force, progress=progress)
     for name in removed.names:
@@ -49,55 +49,29 @@ def remove(
     return removed
 
 
-def _remove(model: Model, chosen: tuple[str, ...], *, force: bool, progress: Progress) -> Removed:
+def _remove(model: Model, names: tuple[str, ...], *, force: bool, progress: Progress) -> RemovedStates:
     refs = model.repository.refs
     with locks.state_names(model.repository.private), working_state.alone(model):
-        for name in chosen:
-            _check_there(model, name)
-        seen = {}
+        for name in names:
+            _check_exists(model, name)
+        checked = {}
         if not force:
-            _check_inactive(model, chosen)
-            seen = _check_losses(model, chosen, progress)
-        doomed = {model.state_ref(name) for name in chosen}
-        others = held(model.repository, without=doomed)
-        exclusive = sum(usage.exclusive(model.repository, doomed, others).values())
-        oids = {ref: refs.get(ref) for ref in doomed}
+            _check_inactive(model, names)
+            checked = _check_losses(model, names, progress)
+        removed = {model.state_ref(name) for name in names}
+        others = held(model.repository, without=removed)
+        exclusive = sum(usage.exclusive(model.repository, removed, others).values())
+        oids = {ref: refs.get(ref) for ref in removed}
         changes = [Change(ref, oid, None) for ref, oid in oids.items() if oid is not None]
-        with _inactive(model, chosen), _away(model, chosen) as hidden:
+        with _deactivate(model, names), _hide_directories(model, names) as hidden:
             for name in hidden if not force else ():
-                _check_same(model, name, seen.get(name), hidden[name])
+                _check_same(model, name, checked=checked.get(name), hidden=hidden[name])
             if changes:
-                refs.change(changes, f"remove state {', '.join(chosen)}")
-    return Removed(chosen, exclusive, state.active(model))
+                refs.change(changes, f"remove state {', '.join(names)}")
+    return RemovedStates(names, exclusive, state.active(model))
 
 
-def drop(model: Model, name: str, *, force: bool = False, progress: Progress = lambda _: None) -> None:
-    """Delete a state's directory on disk; what is saved of it stays, and can be written out again.
-
-    Raises `NoSuchState`, and `GitstoreError` if it is not saved, or not as it is on disk unless `force`.
-    """
-    check_name(name, "state")
-    with working_state.alone(model):
-        found = working_state.read(model, name, progress) if not model.repository.is_bare else None
-        saved = state.saved_tree(model, name)
-        if found is None:
-            what = "is not on disk" if saved is not None else "is not there"
-            raise state.NoSuchState(f"the state {name} {what}", "gitstore state list shows where states are")
-        if saved is None:
-            raise GitstoreError(
-                f"the state {name} is not saved", f"gitstore state save {name}; gitstore state rm removes it"
-            )
-        if found.tree != saved and not force:
-            raise GitstoreError(
-                f"the state {name} has changed on disk since it was saved",
-                f"gitstore state save {name} keeps the changes, --force drops them",
-            )
-        with absence(model.states / name) as hidden:
-            if not force:
-                found.check_current(hidden)
-
-
-def _check_there(model: Model, name: str) -> None:
+def _check_exists(model: Model, name: str) -> None:
     check_name(name, "state")
     if state.saved_tree(model, name) is None and state.directory(model, name) is None:
         raise state.missing(name)
@@ -108,37 +82,37 @@ def _check_inactive(model: Model, names: Sequence[str]) -> None:
     if active in names:
         raise GitstoreError(
             f"{active} is the active state",
-            "gitstore state use makes another one active; --force removes it all the same",
+            "gitstore state use NAME makes another state active; --force removes it anyway",
         )
 
 
 def _check_losses(model: Model, names: Sequence[str], progress: Progress) -> dict[str, WorkingState]:
-    """Raise `WouldLose` for files on disk that would be lost; returns what is there."""
+    """Raise `WouldLose` for files on disk that would be lost; returns the states that are on disk."""
     holdings = Holdings(model)
-    on_disk = {name: working_state.read(model, name, progress) for name in names}
-    seen = {name: found for name, found in on_disk.items() if found is not None}
-    lost = [path for found in seen.values() for path in found.losses(holdings)]
+    states = {name: working_state.read(model, name, progress) for name in names}
+    on_disk = {name: working for name, working in states.items() if working is not None}
+    lost = [path for working in on_disk.values() for path in working.losses(holdings)]
     if lost:
         raise WouldLose(f"removing {', '.join(names)}", lost, "gitstore state save or export keeps it")
-    return seen
+    return on_disk
 
 
-def _check_same(model: Model, name: str, seen: WorkingState | None, hidden: Path) -> None:
-    """Raise `FileChanged` if a directory, out of sight by now, is not what was looked at before."""
-    if seen is not None:
-        seen.check_current(hidden)
+def _check_same(model: Model, name: str, *, checked: WorkingState | None, hidden: Path) -> None:
+    """Raise `FileChanged` if a directory that is now hidden differs from what was checked before."""
+    if checked is not None:
+        checked.check_current(hidden)
     elif scan.has_file(hidden):
         raise FileChanged(model.states / name)
 
 
 @contextmanager
-def _inactive(model: Model, names: Sequence[str]) -> Iterator[None]:
-    """Choose no state any more if one of these is the active one; chosen again after an error."""
+def _deactivate(model: Model, names: Sequence[str]) -> Iterator[None]:
+    """Forget the choice of the active state if it is one of `names`; restore it if the block fails."""
     chosen = active_state.chosen(model.repository, model.prefix)
     if chosen is None or chosen not in names:
         yield
         return
-    # First: killed after it, the state is there, and can be removed by a repeat.
+    # This goes first: after a kill, the state still exists, and the same command can remove it.
     active_state.forget(model.repository, model.prefix)
     try:
         yield
@@ -148,10 +122,10 @@ def _inactive(model: Model, names: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _away(model: Model, names: Sequence[str]) -> Iterator[dict[str, Path]]:
-    """Take the states' directories out of sight, and delete them when the block ends well.
+def _hide_directories(model: Model, names: Sequence[str]) -> Iterator[dict[str, Path]]:
+    """Hide the states' directories, and delete them if the block succeeds.
 
-    Returns where they are meanwhile.
+    Yields where they are meanwhile, by the states' names.
     """
     with ExitStack() as stack:
         hidden = {}

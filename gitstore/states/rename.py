@@ -1,9 +1,9 @@
 """Renaming a state: its ref, its directory on disk, and the choice of the active state.
 
-These cannot change at one instant, so they change in an order in which each step leaves all in order: the
-new ref comes first and the old one goes last, and between the two the state has both names, for the
-same commit. That is how a repeat knows a renaming that was killed, and finishes it. The choice changes
-before the directory: of a state that is only on disk, that is what a repeat finds under the old name.
+These cannot change at one instant. The new ref comes first and the old one goes last. Between the two,
+both refs have the same commit. From that, the same command recognises a renaming that was killed, and
+finishes it. The choice changes before the directory: a state that is only on disk has no ref, and its
+directory is then still found under the old name.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from gitstore.workingcopy import state as working_state
 
 
 def rename(model: Model, old: str, new: str) -> None:
-    """Call a state otherwise, saved, on disk or both. If it is the active one, it stays that.
+    """Give a state another name, whether it is saved, on disk or both. An active state stays active.
 
-    Raises `NoSuchState`, `StateExists` and `Locked`; nothing is changed then, unless git locks a file in
-    the midst, where a repeat finishes it. The hook post-state runs when all is done.
+    Raises `NoSuchState`, `StateExists` and `Locked`. Nothing has changed then, unless git locks a file
+    between two steps; the same call again finishes that. The hook post-state runs at the end.
     """
     _rename(model, old, new)
     tree = state.saved_tree(model, new)
@@ -40,9 +40,9 @@ def _rename(model: Model, old: str, new: str) -> None:
     check_name(old, "state")
     state.check_vacant(model, new)
     if old == new:
-        raise GitstoreError(f"the state is called {old} already", "choose another name")
+        raise GitstoreError(f"the state is already called {old}", "choose another name")
     refs, repository = model.repository.refs, model.repository
-    # Sharing the repository's lock: a gc that lists refs meanwhile might see neither of the two.
+    # `writing` shares the repository's lock: a gc that lists refs meanwhile might see neither of the two.
     with repository.writing(), locks.state_names(repository.private), working_state.alone(model):
         oid, is_active = refs.get(model.state_ref(old)), state.active(model) == old
         on_disk = state.has_files(model, old)
@@ -52,17 +52,17 @@ def _rename(model: Model, old: str, new: str) -> None:
         if is_active:
             active_state.choose(repository, model.prefix, new)
         if on_disk:
-            (model.states / old).rename(model.states / new)  # over an empty directory, if one is there
+            (model.states / old).rename(model.states / new)  # replaces an empty directory
         if oid is not None:
             refs.change([Change(model.state_ref(old), oid, None)], f"rename state {old} to {new}")
 
 
 def _check(model: Model, old: str, new: str) -> None:
     refs = model.repository.refs
-    before, after = refs.get(model.state_ref(old)), refs.get(model.state_ref(new))
-    was_there, is_there = state.has_files(model, old), state.has_files(model, new)
-    if before is None and not was_there:
+    old_oid, new_oid = refs.get(model.state_ref(old)), refs.get(model.state_ref(new))
+    old_on_disk, new_on_disk = state.has_files(model, old), state.has_files(model, new)
+    if old_oid is None and not old_on_disk:
         raise state.missing(old)
-    begun = before is not None and before == after
-    if (not begun and (after is not None or is_there)) or (was_there and is_there):
+    begun = old_oid is not None and old_oid == new_oid
+    if (not begun and (new_oid is not None or new_on_disk)) or (old_on_disk and new_on_disk):
         raise state.taken(new)

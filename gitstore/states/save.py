@@ -1,4 +1,4 @@
-"""Saving states: a commit without parents whose tree holds the files, under `refs/states/`."""
+"""Saving states: each is a commit without parents under `refs/states/`, whose tree has the files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gitstore.progress import Progress
 
 @dataclass(frozen=True)
 class Saved:
-    """What `save` did. `pack` is the new pack, `None` if the repository had every object."""
+    """A saved state and its size in bytes. `pack` is the new pack, `None` if every object existed already."""
 
     name: str
     tree: Oid
@@ -37,31 +37,42 @@ class Saved:
 
 
 def add_state(
-    model: Model, name: str, writer: ObjectWriter, progress: Progress, *, allow_pointers: bool = False
+    model: Model,
+    name: str,
+    writer: ObjectWriter,
+    *,
+    allow_pointers: bool = False,
+    progress: Progress = lambda _: None,
 ) -> Oid:
-    """Add a state to a write: as it is on disk if it is there, else as it is saved. Returns its tree.
+    """Add a state to a write and return its tree: as it is on disk, else as it is saved.
 
     Raises `NoSuchState` if it is neither, and `GitstoreError` for Git LFS pointers unless they are allowed.
+    `progress` is called with bytes read.
     """
     path = state.directory(model, name)
     if path is not None:
         listing = scan.scan(path)
         if not allow_pointers:
             lfs.check(listing)
-        return add_state_files(model.repository, listing, writer, progress)
+        return add_state_files(model.repository, listing, writer, progress=progress)
     tree = state.saved_tree(model, name)
     if tree is None:
-        create = "" if model.repository.is_bare else ", or gitstore state create"
-        raise NoSuchState(f"the state {name} is neither on disk nor saved", _way_in(model, name) + create)
+        create = "" if model.repository.is_bare else ", or run gitstore state create"
+        raise NoSuchState(f"the state {name} is neither on disk nor saved", _suggest(model, name) + create)
     return tree
 
 
 def add_state_files(
-    repository: Repository, listing: Listing, writer: ObjectWriter, progress: Progress
+    repository: Repository,
+    listing: Listing,
+    writer: ObjectWriter,
+    *,
+    progress: Progress = lambda _: None,
 ) -> Oid:
-    """Add the files of a listing to a write, and return their tree: what all of them held at one time.
+    """Add the listed files to a write, and return their tree. All files had this content at one time.
 
-    Raises `FileChanged` if any file has changed since it was listed, or one is new or gone.
+    Raises `FileChanged` if a file has changed or vanished since it was listed, or a new one has appeared.
+    `progress` is called with bytes read.
     """
     cache = repository.stat_cache()
     tree = add.store(listing, writer, cache, progress=progress)
@@ -73,41 +84,42 @@ def add_state_files(
 def save_state(
     model: Model, name: str, *, allow_pointers: bool = False, progress: Progress = lambda _: None
 ) -> Saved:
-    """Save a state as it is on disk. Saving what is saved already changes nothing.
+    """Save a state as it is on disk. If it is saved like this already, nothing changes.
 
-    Atomic and durable: afterwards the state is saved whole, or it is as it was. Raises `GitstoreError` for
-    Git LFS pointers unless they are allowed. Runs the hook post-state if anything was saved, which the
-    functions below leave to their callers.
+    Atomic and durable. Raises `NoSuchState` if the state is not on disk, and `GitstoreError` for Git LFS
+    pointers unless they are allowed. Runs the hook post-state if anything was saved; the other functions
+    of this module leave that to their callers. `progress` is called with bytes read.
     """
     check_name(name, "state")
     path = state.directory(model, name)
     if path is None:
-        raise NoSuchState(f"there is no state {name} on disk", _way_in(model, name))
+        raise NoSuchState(f"there is no state {name} on disk", _suggest(model, name))
     with model.repository.reading_files():
         listing = scan.scan(path)
         if not allow_pointers:
             lfs.check(listing)
         saved = save_files(model, name, listing, progress=progress)
     if not saved.was_saved:
-        announce_saved(model, "saved", saved)
+        notify_saved(model, "saved", saved)
     return saved
 
 
 def save_files(model: Model, name: str, listing: Listing, *, progress: Progress = lambda _: None) -> Saved:
-    """Save files, wherever they are, as a state, in the place of what is saved of it. Like `save`."""
-    return _save(model, name, listing, model.repository.refs.get(model.state_ref(name)), progress)
+    """Save files from anywhere as a state, replacing what is saved of it. Atomic and durable."""
+    old = model.repository.refs.get(model.state_ref(name))
+    return _save(model, name, listing, old=old, progress=progress)
 
 
 def save_new(model: Model, name: str, listing: Listing, *, progress: Progress = lambda _: None) -> Saved:
-    """Save files, wherever they are, as a state that is not saved yet. Raises `StateExists`. Like `save`."""
+    """Save files from anywhere as a state that is not saved yet. Atomic and durable. Raises `StateExists`."""
     try:
-        return _save(model, name, listing, None, progress)
+        return _save(model, name, listing, old=None, progress=progress)
     except RefChanged as error:
         raise state.taken(name) from error
 
 
 def save_tree(model: Model, name: str, tree: Oid) -> None:
-    """Save a state that is not there yet, from a tree that the repository has. Raises `StateExists`."""
+    """Save a new state from a tree that the repository has. Atomic and durable. Raises `StateExists`."""
     check_vacant(model, name)
     with model.repository.writer() as writer:
         content = commit.encode(
@@ -121,13 +133,13 @@ def save_tree(model: Model, name: str, tree: Oid) -> None:
             raise state.taken(name) from error
 
 
-def _save(model: Model, name: str, listing: Listing, before: Oid | None, progress: Progress) -> Saved:
-    """Make files a state, where the ref `before` is what was saved of it."""
+def _save(model: Model, name: str, listing: Listing, *, old: Oid | None, progress: Progress) -> Saved:
+    """Save files as a state. `old` is what the state's ref must have until then, `None` for no ref."""
     check_vacant(model, name)
     refs, ref = model.repository.refs, model.state_ref(name)
     with model.repository.writer() as writer:
-        tree = add_state_files(model.repository, listing, writer, progress)
-        if before is not None and state.saved_tree(model, name) == tree:
+        tree = add_state_files(model.repository, listing, writer, progress=progress)
+        if old is not None and state.saved_tree(model, name) == tree:
             return Saved(name, tree, state.tree_size(model, tree), None, was_saved=True)
         content = commit.encode(
             tree, (), identity=model.repository.identity(), message=f"State {name} of {model.name}"
@@ -135,18 +147,18 @@ def _save(model: Model, name: str, listing: Listing, before: Oid | None, progres
         oid = writer.add_apart(Kind.COMMIT, content)
         pack = writer.finish()
         saved = Saved(name, tree, state.tree_size(model, tree), pack, was_saved=False)
-        refs.change([Change(ref, before, oid)], f"save state {name}")
+        refs.change([Change(ref, old, oid)], f"save state {name}")
     model.repository.maintain()
     return saved
 
 
-def announce_saved(model: Model, change: str, saved: Saved) -> None:
-    """Run the hook post-state for a state that was saved; `change` says by what."""
-    dispatch.tell(model.repository, saved_event(model.name, change, saved))
+def notify_saved(model: Model, change: str, saved: Saved) -> None:
+    """Run the hook post-state for a saved state. `change` is what saved it: "saved", "imported", …"""
+    dispatch.tell(model.repository, build_post_state(model.name, change, saved))
 
 
-def saved_event(model: str, change: str, saved: Saved) -> PostState:
-    """What the hook post-state is told of a state that was saved."""
+def build_post_state(model: str, change: str, saved: Saved) -> PostState:
+    """Build the event that the hook post-state gets for a saved state."""
     return PostState(
         model=model,
         change=change,
@@ -157,8 +169,8 @@ def saved_event(model: str, change: str, saved: Saved) -> PostState:
     )
 
 
-def _way_in(model: Model, name: str) -> str:
-    """How files become a state."""
+def _suggest(model: Model, name: str) -> str:
+    """Return the hint that says how to make files a state."""
     if model.repository.is_bare:
         return f"a bare repository has no states on disk; gitstore state import PATH --name {name} saves one"
     return f"put its files into {model.directory / STATES / name}/"

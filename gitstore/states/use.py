@@ -1,4 +1,4 @@
-"""Making a state the active one."""
+"""Using a state: it becomes the active one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from gitstore.models.model import Model, check_name
 
 
 def use_state(model: Model, name: str) -> None:
-    """Make a state the active one: saved, only on disk, or `initial` even before it is there.
+    """Make a state the active one. It is saved or on disk; `initial` may be active before it exists.
 
-    Files stay as they are. Atomic and durable. Raises `NoSuchState`, and `Locked` while git changes the
+    No file changes. Atomic and durable. Raises `NoSuchState`, and `Locked` while git changes the
     repository's configuration.
     """
     check_name(name, "state")

@@ -15,7 +15,7 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState, StateExists
 from gitstore.snapshots import export
-from gitstore.states.import_files import Imported, import_files
+from gitstore.states.import_files import ImportedState, import_files
 from gitstore.states.save import save_state
 from tests.support import files, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
@@ -23,7 +23,7 @@ from tests.support.failing import fails
 from tests.support.models import noise, picture, put, refs, take
 
 SIZE = 2 * (LARGE + 1) + 1
-TAKEN = "--name gives this another name; --force replaces that one"
+TAKEN = "--name gives the new state another name; --force replaces the old one"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "ein Lauf"
 
 
-def bring(model: Model, name: str, *paths: Path, force: bool = False, save: bool = True) -> Imported:
+def bring(model: Model, name: str, *paths: Path, force: bool = False, save: bool = True) -> ImportedState:
     """Import as a fresh process would."""
     return import_files(Model.open(model.directory), name, paths, force=force, save=save)
 

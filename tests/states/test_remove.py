@@ -13,7 +13,7 @@ from gitstore.git.refs import Refs
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.models.state import NoSuchState
-from gitstore.states.remove import Removed, remove
+from gitstore.states.remove import RemovedStates, remove
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from gitstore.storage import usage
@@ -26,7 +26,7 @@ from tests.support.models import make, noise, picture, put, refs, take
 KEEP = "gitstore state save or export keeps it; with --force it is lost"
 
 
-def take_away(model: Model, *names: str, force: bool = False) -> Removed:
+def take_away(model: Model, *names: str, force: bool = False) -> RemovedStates:
     """Remove as a fresh process would."""
     return remove(Model.open(model.directory), names, force=force)
 
@@ -80,7 +80,7 @@ class TestRemoving:
         shutil.rmtree(model.states / "one")
         take_away(model, "one")
         assert state.names(model) == ["copy", "initial"]
-        assert take_away(model, "copy") == Removed(("copy",), 0, "initial")
+        assert take_away(model, "copy") == RemovedStates(("copy",), 0, "initial")
         assert os.listdir(model.states) == ["initial"]
 
     def test_of_a_link_leaves_what_it_leads_to(self, three: Model, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ class TestTheActiveOne:
         before, named = picture(three.directory), refs(three.directory)
         with fails(
             "initial is the active state",
-            hint="gitstore state use makes another one active; --force removes it all the same",
+            hint="gitstore state use NAME makes another state active; --force removes it anyway",
         ):
             take_away(three, "one", "initial")
         assert (picture(three.directory), refs(three.directory)) == (before, named)

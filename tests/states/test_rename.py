@@ -118,7 +118,7 @@ class TestWhatCannotBeRenamed:
         derived = "dogs is the name of a derived model, so no state can have it"
         for old, new, kind, message in (
             ("none", "new", NoSuchState, "there is no state none"),
-            ("initial", "initial", GitstoreError, "the state is called initial already"),
+            ("initial", "initial", GitstoreError, "the state is already called initial"),
             ("initial", "other", StateExists, "there is a state other already"),
             ("initial", "disk", StateExists, "there is a state disk already"),
             ("disk", "other", StateExists, "there is a state other already"),
