@@ -1,5 +1,5 @@
-"""Directories of large files as trees of git, and back.
+"""Directories of large files as git trees, and back.
 
-It owns which files of a directory are stored, cutting them into parts, the cache by which unchanged files are
-not read again, writing a stored tree to disk, and reading ranges of files that are stored in parts. It knows
-objects and disks, no models. Start with `add` for storing, `stored` and `extract` for the way back."""
+It owns which files of a directory can be stored, cutting them into parts, the cache that spares reading
+unchanged files, writing a stored tree to disk, and reading ranges of stored files. It knows objects and disks,
+but no models. Start with `scan` and `add` for storing, `stored` and `extract` for the way back."""

@@ -123,16 +123,6 @@ def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: boo
             raise Corrupt(f"tree {oid}: {path} is neither file, link nor directory")
 
 
-def subtree(database: ObjectDatabase, root: Oid, path: PurePosixPath) -> Oid | None:
-    """The tree at a path of a tree, if there is a directory. Raises `Corrupt`."""
-    here: Oid | None = root
-    for step in path.parts:
-        entries = {entry.name: entry for entry in read_tree(database, here)} if here is not None else {}
-        entry = entries.get(os.fsencode(step))
-        here = entry.oid if entry is not None and entry.is_tree else None
-    return here
-
-
 def without(entries: Iterable[TreeEntry], names: Collection[str]) -> list[TreeEntry]:
     """Return the entries that have none of some names."""
     unwanted = {os.fsencode(name) for name in names}

@@ -7,7 +7,7 @@ back if it fails.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,8 @@ from gitstore.layout import CODE, SETTINGS, STATES, TOP
 from gitstore.models import new_files
 from gitstore.models.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
+from gitstore.objects.paths import find_entry
+from gitstore.packs.oid import Oid
 from gitstore.settings import rules
 
 SKELETON = "skeleton"
@@ -156,7 +158,7 @@ def _plan(
     contents = _contents(name, example, code)
     settings.parse(contents[SETTINGS])
     head = repository.refs.get("HEAD") if repository is not None else None
-    known = _known(repository, contents) if repository is not None and head is not None else set()
+    known = _known(repository, head, contents) if repository is not None and head is not None else set()
     # Those of an earlier attempt that was killed before its commit.
     own = {path for path in contents.keys() - known if _is_file_with(top / path, contents[path])}
     if SETTINGS in known or (os.path.lexists(top / SETTINGS) and SETTINGS not in own):
@@ -204,10 +206,10 @@ def _contents(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
     return contents | {SETTINGS: settings.set_keys(contents[SETTINGS], changes)}
 
 
-def _known(repository: Repository, paths: Mapping[str, bytes]) -> set[str]:
-    """Those of some paths that the commit has that is checked out."""
-    listed = repository.git("ls-tree", "--name-only", "-z", "HEAD", "--", *paths)
-    return set(os.fsdecode(listed).split("\0"))
+def _known(repository: Repository, head: Oid, paths: Iterable[str]) -> set[str]:
+    """Return those of some paths that a commit has."""
+    top = repository.commit(head).tree
+    return {path for path in paths if find_entry(repository.objects, top, PurePosixPath(path)) is not None}
 
 
 def _is_file_with(path: Path, content: bytes) -> bool:

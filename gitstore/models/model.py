@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from gitstore import layout, settings
-from gitstore.bigfiles.stored import subtree, without
+from gitstore.bigfiles.stored import without
 from gitstore.disk.permissions import is_ours, share
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
 from gitstore.git.repository import Repository
@@ -23,7 +23,7 @@ from gitstore.models import active_state
 from gitstore.names import name_problem
 from gitstore.objects import tag, tree
 from gitstore.objects.database import TooLarge
-from gitstore.objects.paths import read_tree
+from gitstore.objects.paths import find_entry, find_tree, read_tree
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn, Settings
@@ -147,7 +147,7 @@ class Model:
     def base_code(self, base: BasedOn) -> Oid:
         """The tree of the base's code, which the model's own history keeps. Raises `Corrupt`."""
         top = self.repository.commit(Oid.parse(base.commit)).tree
-        found = subtree(self.repository.objects, top, PurePosixPath(CODE))
+        found = find_tree(self.repository.objects, top, PurePosixPath(CODE))
         if found is None:
             raise Corrupt(f"{base.commit}, which {self.name} is based on, is no snapshot: it has no {CODE}/")
         return found
@@ -162,7 +162,7 @@ class Model:
         """
         top = self.repository.commit(self.head).tree if self.head is not None else None
         if top is None or at != layout.TOP or write_tree is None:
-            return subtree(self.repository.objects, top, at) if top is not None else None
+            return find_tree(self.repository.objects, top, at) if top is not None else None
         entries = without(read_tree(self.repository.objects, top), layout.BESIDE_CODE)
         return write_tree(tree.encode(entries)) if entries else None
 
@@ -310,14 +310,14 @@ def _committed(repository: Repository, name: str) -> bytes | None:
 
 def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | None:
     """A file at the top of a commit's tree, if it is there."""
-    for entry in read_tree(repository.objects, repository.commit(commit).tree):
-        if entry.name == name.encode() and entry.is_file:
-            at_most = limits.SETTINGS if name == SETTINGS else limits.PACKAGES_LOCK
-            try:
-                return repository.objects.read_as(Kind.BLOB, entry.oid, at_most=at_most)
-            except TooLarge as error:
-                raise Corrupt(f"{name} of commit {commit} cannot be read: {error.message}") from error
-    return None
+    entry = find_entry(repository.objects, repository.commit(commit).tree, PurePosixPath(name))
+    if entry is None or not entry.is_file:
+        return None
+    at_most = limits.SETTINGS if name == SETTINGS else limits.PACKAGES_LOCK
+    try:
+        return repository.objects.read_as(Kind.BLOB, entry.oid, at_most=at_most)
+    except TooLarge as error:
+        raise Corrupt(f"{name} of commit {commit} cannot be read: {error.message}") from error
 
 
 def on_branch(repository: Repository, name: str) -> Settings | None:

@@ -1,5 +1,5 @@
-"""Git objects: packs, parts, trees, refs, and the stock git that works on them.
+"""Git objects: what the bytes in packs mean.
 
-The only room that imports pygit2, isal and pyfastcdc, and the only one that starts git. It knows
-nothing of models or snapshots: it takes bytes, files and names, and gives back object ids.
-"""
+It owns encoding and parsing trees, commits and tags, the object database of a repository, looking up a path in
+a tree, walking from object to object, adding objects as one new pack, and merging and pruning packs. It does
+not run git, and knows neither refs nor models. Start with `database` for reading and `writer` for adding."""

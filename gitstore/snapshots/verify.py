@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gitstore import settings
-from gitstore.bigfiles.stored import subtree
 from gitstore.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.git.repository import Repository
@@ -18,6 +17,7 @@ from gitstore.models.model import CODE, SETTINGS
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import walk as graph
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
+from gitstore.objects.paths import find_tree
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.settings import Settings
@@ -212,7 +212,7 @@ def _wrong_base(found: Snapshot, content: Settings) -> list[str]:
     if base is None or base.detached:
         return []
     top = found.repository.commit(Oid.parse(base.commit)).tree
-    code = subtree(found.repository.objects, top, PurePosixPath(CODE))
+    code = find_tree(found.repository.objects, top, PurePosixPath(CODE))
     return [] if code == found.code else [f"its {CODE}/ is not that of its base {base.called}"]
 
 

@@ -24,7 +24,7 @@ from gitstore.git.process import GitFailed
 from gitstore.git.refs import Change
 from gitstore.models.model import SETTINGS, Model, committed_file
 from gitstore.objects import commit, tree
-from gitstore.objects.paths import read_tree
+from gitstore.objects.paths import find_entry, read_tree
 from gitstore.objects.tree import TreeEntry
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs import limits
@@ -77,14 +77,9 @@ class Branch:
 
     def entry(self, path: PurePosixPath, at: Oid | None = None) -> FileEntry | None:
         """What the branch's head, or another commit, has at a path; `None` if nothing is there."""
-        objects = self.model.repository.objects
-        found: FileEntry | None = (tree.Mode.TREE, self.model.repository.commit(at or self.tip).tree)
-        for step in path.parts:
-            if found is None or found[0] != tree.Mode.TREE:
-                return None
-            entries = read_tree(objects, found[1])
-            found = next(((e.mode, e.oid) for e in entries if e.name == os.fsencode(step)), None)
-        return found
+        repository = self.model.repository
+        entry = find_entry(repository.objects, repository.commit(at or self.tip).tree, path)
+        return (entry.mode, entry.oid) if entry is not None else None
 
     def check_clean(self, paths: Sequence[PurePosixPath]) -> None:
         """Raise `GitstoreError`, which names the first, for uncommitted changes at or below paths."""
