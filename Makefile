@@ -52,7 +52,7 @@ format: $(READY) ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 docs: $(READY)  ## write docs/cli.md from the commands
-	$(BIN)/python -m gitstore.cli.reference > docs/cli.md.new
+	$(BIN)/python -m gitstore.cli.manual > docs/cli.md.new
 	@mv docs/cli.md.new docs/cli.md
 
 bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installed

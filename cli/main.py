@@ -12,41 +12,10 @@ from typing import NoReturn
 import click
 
 from gitstore import __version__
-from gitstore.cli import failures, guard, output, pager, streams, surroundings
+from gitstore.cli import child_output, environment, failures, output, pager, streams
+from gitstore.cli.commands import COMMANDS
+from gitstore.cli.completion import COMPLETING
 from gitstore.errors import GitstoreError
-
-# In the order of a model's life, which is the order of --help.
-COMMANDS = {
-    "init": "init",
-    "settings": "settings",
-    "lock": "lock",
-    "state": "state",
-    "train": "train",
-    "status": "status",
-    "snapshot": "snapshot",
-    "list": "list_",
-    "show": "show",
-    "diff": "diff",
-    "evaluate": "evaluate",
-    "verify": "verify",
-    "export": "export",
-    "restore": "restore",
-    "rename": "rename",
-    "rm": "rm",
-    "derive": "derive",
-    "rebase": "rebase",
-    "detach": "detach",
-    "models": "models",
-    "log": "log",
-    "usage": "usage",
-    "gc": "gc",
-    "hooks": "hooks",
-    "demo": "demo",
-    "completion": "completion",
-}
-
-COMPLETING = "_GITSTORE_COMPLETE"
-"""Set by a shell that wants to know what could come next; see `completion`."""
 
 
 class LazyGroup(click.Group):
@@ -104,7 +73,7 @@ def cli(ctx: click.Context, directory: Path | None, *, no_pager: bool) -> None:
     output.act_in(directory)
     if no_pager:
         pager.refuse()
-    surroundings.check(ctx.obj or {}, directory or Path())
+    environment.check(ctx.obj or {}, directory or Path())
     ctx.obj = directory or Path()
 
 
@@ -114,8 +83,8 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 20)
     streams.prepare()
     try:
-        with guard.guarded():
-            code = _run(surroundings.forget())
+        with child_output.filtered():
+            code = _run(environment.forget())
             sys.stdout.flush()
     except streams.OutputLost as lost:
         streams.abandon_stdout()
@@ -149,9 +118,9 @@ def _run(told: dict[str, str]) -> int:
 def _invoke(told: dict[str, str]) -> int:
     """What click's own main does, which makes a silent exit of every broken pipe, whosever it is."""
     if COMPLETING in os.environ:
-        from gitstore.cli import completion
+        from gitstore.cli.completion import shells
 
-        completion.answer(cli)
+        shells.answer(cli)
         return 0
     try:
         with cli.make_context("gitstore", sys.argv[1:], obj=told) as ctx:

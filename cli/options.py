@@ -1,25 +1,13 @@
-"""What several commands take: progress, inputs; and what they show of it."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
-from gitstore.cli import candidates
-from gitstore.text import harmless
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn
-
-    from gitstore.git.repository import Repository
-    from gitstore.models.model import Model
-    from gitstore.packs.oid import Oid
+from gitstore.cli.completion import candidates
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,145 +76,3 @@ def _check_key(ctx: click.Context, _: click.Parameter, key: str | None) -> str |
     if key is not None and ctx.params["sign"] is False:
         raise click.UsageError("give --local-user, or --no-sign", ctx)
     return key
-
-
-@contextmanager
-def byte_progress(
-    label: str, total: int | Callable[[], int] | None, *, wanted: bool | None
-) -> Iterator[Callable[[int], None]]:
-    """A bar of bytes on stderr while the block runs; hands it a function to call with what is done.
-
-    A `total` that has to be found out is asked for only if a bar is drawn.
-    """
-    if not _wanted(wanted):
-        yield lambda _: None
-        return
-    from gitstore.cli import bars
-
-    with _bar(label, bars.Amount(), bars.Speed()) as bar:
-        task = bar.add_task("", total=(total() or None) if callable(total) else total)
-        yield lambda done: bar.advance(task, done)
-
-
-@contextmanager
-def count_progress(
-    label: str, *, wanted: bool | None, in_bytes: bool = False
-) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """A bar of things, or of bytes; hands the block one function for the total, and one for what is done."""
-    if not _wanted(wanted):
-        yield lambda _: None, lambda _: None
-        return
-    from gitstore.cli import bars
-
-    columns = (bars.Amount(), bars.Speed()) if in_bytes else (bars.Count(),)
-    with _bar(label, *columns) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda total: bar.update(task, total=total), lambda done: bar.advance(task, done)
-
-
-def size_on_disk(directory: Path) -> int:
-    """Bytes of a file, or of the files below a directory, as far as they can be seen: for a bar."""
-    if not directory.is_dir():
-        return directory.stat().st_size if directory.exists() else 0
-    size = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            with suppress(OSError):
-                size += Path(folder, name).stat().st_size
-    return size
-
-
-def on_disk(model: Model, *names: str) -> Callable[[], int]:
-    """What tells the bytes of states on disk, of the active one by default: a total for `byte_progress`."""
-
-    def total() -> int:
-        from gitstore.models import state
-
-        return sum(size_on_disk(model.states / name) for name in names or (state.active(model),))
-
-    return total
-
-
-def states_on_disk(model: Model, name: str) -> Callable[[], int]:
-    """What tells the bytes of all states of a derived model on disk: a total for `byte_progress`."""
-
-    def total() -> int:
-        from gitstore.models.model import STATES
-
-        copies = (copy for copy in model.repository.worktrees() if copy.branch == name)
-        return sum(size_on_disk(copy.directory / STATES) for copy in copies)
-
-    return total
-
-
-def saved(model: Model, name: str) -> Callable[[], int]:
-    """What tells the bytes of a state as it is saved, 0 if it is not: a total for `byte_progress`."""
-
-    def total() -> int:
-        from gitstore.models import state
-
-        tree = state.saved_tree(model, name)
-        return 0 if tree is None else stored(model.repository, tree)()
-
-    return total
-
-
-def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
-    """What tells the bytes of the files below a tree: a total for `byte_progress`."""
-
-    def total() -> int:
-        from gitstore.storage.sizes import Sizes
-
-        return Sizes(repository.objects).tree(tree)
-
-    return total
-
-
-def _bar(label: str, *columns: ProgressColumn) -> Progress:
-    """A bar on stderr with a label from outside, in which neither rich nor the terminal finds orders."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    text = TextColumn(harmless(label).replace("{", "{{").replace("}", "}}"), markup=False)
-    return Progress(text, BarColumn(), *columns, console=Console(stderr=True), transient=True)
-
-
-@contextmanager
-def share_progress(
-    label: str, *, wanted: bool | None, at_once: bool = True
-) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr from 0 to 1 while the block runs; unless `at_once`, from the first news on."""
-    if not _wanted(wanted):
-        yield lambda _: None
-        return
-    from rich.progress import TaskProgressColumn, TimeElapsedColumn
-
-    bar = _bar(label, TaskProgressColumn(), TimeElapsedColumn())
-    task = bar.add_task("", total=1.0)
-
-    def show(share: float) -> None:
-        bar.start()
-        bar.update(task, completed=share)
-
-    try:
-        if at_once:
-            bar.start()
-        yield show
-    finally:
-        bar.stop()
-
-
-@contextmanager
-def waiting(label: str, *, wanted: bool | None) -> Iterator[None]:
-    """A sign of life on stderr while the block runs, for what cannot tell how far it is."""
-    if not _wanted(wanted):
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(label):
-        yield
-
-
-def _wanted(choice: bool | None) -> bool:
-    return sys.stderr.isatty() if choice is None else choice

@@ -42,7 +42,7 @@ class _Place:
 
 def here(text: str) -> str:
     """A text in which every command of gitstore is one for the directory that this command acts in."""
-    from gitstore.cli.main import COMMANDS
+    from gitstore.cli.commands import COMMANDS
 
     if _Place.directory is None:
         return text

@@ -15,9 +15,9 @@ import pytest
 
 from gitstore import __version__, errors
 from gitstore.bigfiles import parts
-from gitstore.cli import failures, reference
+from gitstore.cli import failures, manual
+from gitstore.cli.demo.shell import Shell
 from gitstore.cli.main import cli
-from gitstore.cli.shell import Shell
 from tests.support import spawning
 
 ROOT = Path(__file__).parents[1]
@@ -202,7 +202,7 @@ def test_every_command_and_option_is_in_the_reference() -> None:
 
 
 def test_the_reference_is_current() -> None:
-    assert read("docs", "cli.md") == reference.page(), "make docs writes it"
+    assert read("docs", "cli.md") == manual.page(), "make docs writes it"
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
@@ -219,7 +219,7 @@ def test_every_exit_code_is_documented() -> None:
         classes += each.__subclasses__()
     codes = {each.exit_code for each in classes if each.__module__ == errors.__name__}
     codes |= {0, click.UsageError.exit_code, failures.INTERRUPTED, failures.BROKEN_PIPE, failures.BUG}
-    assert set(reference.EXIT_CODES) == codes
+    assert set(manual.EXIT_CODES) == codes
     listed = re.search(r"^Exit codes: (.*?)\n\n", read("README.md"), re.DOTALL | re.MULTILINE)
     assert listed is not None
     assert {int(code) for code in re.findall(r"\b\d+\b", listed[1])} == codes

@@ -1,1 +1,36 @@
-"""One module for each command. A module here imports heavy things only inside its functions."""
+"""One module for each command, in packages by noun; the few that have no noun are here.
+
+`COMMANDS` says which module has which command. A command parses, calls one function of the library,
+and lets `render/` show its value. A module here imports heavy things only inside its functions, so
+that `gitstore --version` and the completion of a shell stay fast.
+"""
+
+# In the order of a model's life, which is the order of --help.
+COMMANDS = {
+    "init": "models.init",
+    "settings": "settings",
+    "lock": "lock",
+    "state": "states.state",
+    "train": "run.train",
+    "status": "models.status",
+    "snapshot": "snapshots.snapshot",
+    "list": "snapshots.list_",
+    "show": "snapshots.show",
+    "diff": "snapshots.diff",
+    "evaluate": "run.evaluate",
+    "verify": "snapshots.verify",
+    "export": "snapshots.export",
+    "restore": "snapshots.restore",
+    "rename": "snapshots.rename",
+    "rm": "snapshots.rm",
+    "derive": "models.derive",
+    "rebase": "models.rebase",
+    "detach": "models.detach",
+    "models": "models.models",
+    "log": "models.log",
+    "usage": "storage.usage",
+    "gc": "storage.gc",
+    "hooks": "hooks",
+    "demo": "demo",
+    "completion": "completion",
+}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gitstore.cli import completion, output
+from gitstore.cli import output
+from gitstore.cli.completion import shells
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(completion.SHELLS))
+@click.argument("shell", type=click.Choice(shells.SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
     """Print what makes a shell complete commands, options, and names of snapshots, states and inputs.
@@ -21,4 +22,4 @@ def command(ctx: click.Context, shell: str) -> None:
       echo 'eval "$(gitstore completion zsh)"' >> ~/.zshrc     # after compinit
       gitstore completion fish > ~/.config/fish/completions/gitstore.fish
     """
-    output.data(completion.script(ctx.find_root().command, shell).rstrip("\n"))
+    output.data(shells.script(ctx.find_root().command, shell).rstrip("\n"))

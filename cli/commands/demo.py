@@ -33,7 +33,7 @@ def command(ctx: click.Context, keep: Path | None) -> None:
       gitstore demo
       gitstore demo --keep /tmp/story
     """
-    from gitstore.cli import story
+    from gitstore.cli.demo import story
     from gitstore.units import format_duration
 
     begin = time.monotonic()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import options, output, surroundings
+from gitstore.cli import environment, options, output
+from gitstore.cli.progress import waiting
 
 if TYPE_CHECKING:
     from gitstore.environments.resolve import Resolution
@@ -72,11 +73,11 @@ def command(
     if check:
         _check(ctx, model, as_json=as_json)
         return
-    with options.waiting("resolve packages", wanted=show_progress):
+    with waiting("resolve packages", wanted=show_progress):
         permissions = Permissions(
             config=_file(ctx, config) if config is not None else None,
             builds=allow_builds,
-            environment=surroundings.for_uv(),
+            environment=environment.for_uv(),
         )
         made = resolve.make(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
     if as_json:

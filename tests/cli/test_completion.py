@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from gitstore.cli import candidates
+from gitstore.cli.completion import candidates
 from gitstore.cli.main import cli
 from tests.support import models
 from tests.support.commands import Git, Run

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.cli import story
-from gitstore.cli.story import Chapter, Command, StoryFailed
+from gitstore.cli.demo import story
+from gitstore.cli.demo.story import Chapter, Command, StoryFailed
 from tests.support import commands, spawning
 
 GITSTORE = Path(sys.executable).with_name("gitstore")

@@ -8,7 +8,8 @@ from inspect import cleandoc
 
 import click
 
-from gitstore.cli.main import COMMANDS, cli
+from gitstore.cli.commands import COMMANDS
+from gitstore.cli.main import cli
 
 
 def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:

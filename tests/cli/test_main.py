@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gitstore.cli.main import COMMANDS
+from gitstore.cli.commands import COMMANDS
 from gitstore.models.model import Model
 from tests.support import commands, scenes, spawning
 from tests.support.commands import GITSTORE, Fsck, Git, Outcome, Run, parsed, said

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.cli import differences, output, terminal
+from gitstore.cli import output, terminal
+from gitstore.cli.render import diff as differences
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from gitstore.text import harmless

@@ -188,7 +188,7 @@ def _server(_owner: int) -> _Server:
 
 def serve() -> None:
     """The server: fork for each request, until the other end is closed."""
-    from gitstore.cli.main import COMMANDS
+    from gitstore.cli.commands import COMMANDS
 
     commands = (f"cli.commands.{module}" for module in COMMANDS.values())
     for module in (

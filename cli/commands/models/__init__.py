@@ -1,0 +1,1 @@
+"""Commands about models: create, list and derive them, their base, and how one stands."""

@@ -1,0 +1,146 @@
+"""`gitstore derive`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import environment, options, output
+from gitstore.cli.completion import candidates
+from gitstore.cli.progress import count_progress, share_progress
+
+if TYPE_CHECKING:
+    from gitstore.derive.first_state import FirstState
+    from gitstore.derive.worktree import Derived
+    from gitstore.progress import Progress
+
+
+@click.command()
+@click.argument("source", metavar="SNAPSHOT", shell_complete=candidates.snapshots)
+@click.argument("name")
+@click.argument("directory", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--reference",
+    "as_reference",
+    is_flag=True,
+    help="Make a repository of its own, even if the snapshot is of this one.",
+)
+@click.option(
+    "--state",
+    metavar="copy|none|create|PATH",
+    default="copy",
+    show_default=True,
+    help="The first state: the snapshot's, which adds no bytes; none; what the snapshot's code creates;"
+    " or a directory or a file.",
+    shell_complete=candidates.first_states,
+)
+@options.input_option
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    source: str,
+    name: str,
+    directory: Path | None,
+    state: str,
+    inputs: tuple[str, ...],
+    *,
+    as_reference: bool,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Make a model called NAME that is based on SNAPSHOT, and linked to its code, which is read-only.
+
+    The new model takes over the settings, and has its own states and snapshots. If the snapshot is of
+    this repository, the model gets a worktree.
+
+    DIRECTORY defaults to ../NAME beside the root model; outside a repository, to ./NAME.
+
+    PATH@SNAPSHOT and URL@SNAPSHOT are snapshots of another repository, PATH@MODEL/SNAPSHOT those of a
+    derived model in it. The new model is then a repository of its own. From a PATH on the same file
+    system it shares the packs, and costs next to nothing; a URL is fetched. The other repository may
+    go afterwards. A password in a URL is used, and recorded nowhere.
+
+    With --state create, -p gives values as for state create. To use a path called copy, write ./copy.
+
+    \b
+    Examples:
+      gitstore derive v1 dogs
+      gitstore derive v1 vehicles ../vehicles --state create -p seed=7
+      gitstore derive ../digits@v1 even --state none
+      gitstore derive https://example.org/models/digits.git@v1 odd --state weights.safetensors
+    """
+    from gitstore.derive import standalone, worktree
+    from gitstore.models import reference
+
+    first = _first_state(state, inputs, ctx.obj)
+    base = reference.find(source, ctx.obj)
+    target = _target(name, directory, ctx.obj)
+    if isinstance(base, reference.Elsewhere):
+        with share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
+            made = standalone.derive(base, name, target, state=first, fetched=fetched)
+    else:
+        is_here = not as_reference and reference.is_here(base, ctx.obj)
+        make = worktree.derive if is_here else standalone.derive
+        bar = count_progress("save initial", wanted=show_progress, in_bytes=True)
+        with bar as (expect, progress):
+            first = _first_state(state, inputs, ctx.obj, expect)
+            made = make(base, name, target, state=first, progress=progress)
+    _show(made, as_json=as_json)
+
+
+def _first_state(
+    state: str, inputs: tuple[str, ...], directory: Path, expect: Progress = lambda _: None
+) -> FirstState:
+    from gitstore.derive import first_state
+
+    if not state:
+        raise click.UsageError("--state is copy, none, create, or a path")
+    if state == "create":
+        from gitstore.run.operations import CreatedState
+
+        return CreatedState(inputs, directory, environment.cache(directory), expect)
+    if inputs:
+        raise click.UsageError("-p gives values to --state create, and to nothing else")
+    words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}
+    return words.get(state) or first_state.Imported([Path(directory, state)], expect)
+
+
+def _target(name: str, directory: Path | None, here: Path) -> Path:
+    from gitstore.derive import worktree
+    from gitstore.errors import NotAModel
+    from gitstore.models.model import Model
+
+    if directory is not None:
+        return Path(here, directory).resolve()
+    try:
+        return worktree.beside(Model.open(here).repository, name).resolve()
+    except NotAModel:
+        return Path(here, name).resolve()
+
+
+def _show(made: Derived, *, as_json: bool) -> None:
+    from gitstore.derive import first_commit
+    from gitstore.units import format_size
+
+    name, base = made.model.name, made.base
+    if as_json:
+        output.data_json(
+            {
+                "name": name,
+                "directory": str(made.model.directory),
+                "form": "worktree" if made.url is None else "reference",
+                "base": first_commit.facts(base, made.url),
+                "added_bytes": made.added,
+                "linked_bytes": made.brought.linked,
+            }
+        )
+        return
+    linked = f", linked {format_size(made.brought.linked)}" if made.brought.linked else ""
+    output.message(
+        f"Derived {name} from {base.model}@{base.name} in {made.model.directory}:"
+        f" added {format_size(made.added)}{linked}"
+    )

@@ -1,0 +1,63 @@
+"""`gitstore init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstore.cli import output
+from gitstore.cli.completion import candidates
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), default=Path())
+@click.option("--name", metavar="NAME", help="What the model is called; the directory's name by default.")
+@click.option(
+    "--example",
+    metavar="EXAMPLE",
+    help="Start from an example: digits.",
+    shell_complete=candidates.examples,
+)
+@click.option("--code", metavar="SUBDIR", help="Where the code is, if not in code/; . is the top.")
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    directory: Path,
+    name: str | None,
+    example: str | None,
+    code: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Create a model in DIRECTORY. If that is the top of a git repository, turn the repository into a model.
+
+    A new model has a repository, code/model.py to fill in, settings.yaml, and states/initial/ for its
+    weights. In a repository that is there already, only what is missing is added, and committed.
+
+    \b
+    Examples:
+      gitstore init digits --example digits
+      cd my-classifier && gitstore init --code src
+      cd my-scripts && gitstore init --code .
+    """
+    from gitstore import examples
+    from gitstore.models import init
+
+    if example is not None and example not in examples.names():
+        known = ", ".join(examples.names())
+        raise click.BadParameter(
+            f"there is no example {example!r}; there are: {known}", param_hint="--example"
+        )
+    made = init.create(
+        Path(ctx.obj, directory).resolve(), name=name, example=example or init.SKELETON, code=code
+    )
+    if as_json:
+        output.data_json(
+            {"name": made.model.name, "directory": str(made.model.directory), "added": made.files}
+        )
+        return
+    verb = "Adopted" if made.adopted else "Made"
+    output.message(f"{verb} the model {made.model.name} in {made.model.directory}")
+    output.message(f"Put its weights into {made.model.states / 'initial'}/, then gitstore snapshot v1")

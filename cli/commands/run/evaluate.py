@@ -1,0 +1,71 @@
+"""`gitstore evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstore.cli import environment, options, output, totals
+from gitstore.cli.completion import candidates
+from gitstore.cli.progress import byte_progress
+
+
+@click.command()
+@click.argument("reference", metavar="[REF]", required=False, shell_complete=candidates.snapshots)
+@options.input_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write each output to a file in DIR: NAME.npy, or NAME.png and the like.",
+)
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    reference: str | None,
+    inputs: tuple[str, ...],
+    out: Path | None,
+    *,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Evaluate a snapshot, or without REF the working copy. Prints the outputs as JSON.
+
+    With --out, prints the path of each file that it wrote, and those as JSON only with --json.
+
+    A snapshot always runs the code, state and settings that it was taken with, from files in the user's
+    cache that are compared with the snapshot's before each use.
+
+    \b
+    Examples:
+      gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out
+      gitstore evaluate dogs@v1 -p images=@image.npy
+      gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out
+      gitstore evaluate -p images=@image.npy
+    """
+    from gitstore.models import reference as references
+    from gitstore.models.model import Model
+    from gitstore.run import operations
+    from gitstore.run.values import outputs
+
+    if reference is None:
+        done = operations.evaluate_working_copy(Model.open(ctx.obj), inputs, directory=ctx.obj)
+    else:
+        found = references.resolve(reference, ctx.obj)
+        total = totals.stored(found.repository, found.state)
+        with byte_progress("fetch state", total, wanted=show_progress) as progress:
+            done = operations.evaluate_snapshot(
+                found, inputs, directory=ctx.obj, cache=environment.cache(ctx.obj), progress=progress
+            )
+    if out is None:
+        output.data_json(outputs.to_json(done.outputs))
+        return
+    paths = outputs.write(done.outputs, Path(ctx.obj, out))
+    if as_json:
+        output.data_json({"files": [str(path.resolve()) for path in paths]})
+        return
+    for path in paths:
+        output.data(str(path))

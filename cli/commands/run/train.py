@@ -1,0 +1,44 @@
+"""`gitstore train`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstore.cli import options, output
+from gitstore.cli.progress import share_progress
+
+
+@click.command()
+@options.input_option
+@click.option(
+    "--save-as", "name", metavar="STATE", help="What the new state is called; trained-1, … by default."
+)
+@click.option("--use", is_flag=True, help="Make the new state the active one.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context, inputs: tuple[str, ...], name: str | None, *,
+    use: bool, show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Train the model from its active state. The result is a new state, saved, and on disk.
+
+    Code, state and settings are the working copy's. Ctrl-C asks the model to stop; nothing is kept then.
+
+    \b
+    Examples:
+      gitstore train -p images=@data/digits.npz:train_images -p labels=@data/digits.npz:train_labels --use
+      gitstore train -p images=@images.npy -p labels=@labels.csv --save-as night-shift
+    """
+    from gitstore.cli.render import states as render
+    from gitstore.models.model import Model
+    from gitstore.run import operations
+    from gitstore.run.supervisor import Observers
+
+    model = Model.open(ctx.obj)
+    with share_progress("train", wanted=show_progress) as progress:
+        observers = Observers(on_progress=progress)
+        result = operations.train(model, inputs, directory=ctx.obj, name=name, use=use, observers=observers)
+    render.show_state(result, "Trained", as_json=as_json)
+    if use:
+        output.message(f"The active state is {result.saved.name}")

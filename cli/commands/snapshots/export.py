@@ -1,0 +1,43 @@
+"""`gitstore export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstore.cli import options, output
+from gitstore.cli.completion import candidates
+from gitstore.cli.progress import byte_progress
+
+
+@click.command()
+@click.argument("reference", metavar="REF", shell_complete=candidates.snapshots)
+@click.argument("directory", type=click.Path(path_type=Path))
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context, reference: str, directory: Path, *, show_progress: bool | None, as_json: bool
+) -> None:
+    """Write a snapshot's files into DIRECTORY, new or empty: code/, state/, settings.yaml.
+
+    Large files are joined from their parts; every object is checked on the way.
+
+    \b
+    Examples:
+      gitstore export v1 /srv/model
+      gitstore export dogs@v1 out
+    """
+    from gitstore.models import reference as references
+    from gitstore.snapshots import export
+    from gitstore.units import format_size
+
+    found = references.resolve(reference, ctx.obj)
+    target = Path(ctx.obj, directory)
+    with byte_progress(f"export {reference}", export.size(found), wanted=show_progress) as progress:
+        size = export.export(found, target, progress=progress)
+    if as_json:
+        output.data_json({"snapshot": found.name, "directory": str(target.resolve()), "size": size})
+        return
+    output.message(f"Exported {reference} to {target}: {format_size(size)}")

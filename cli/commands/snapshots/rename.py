@@ -1,0 +1,54 @@
+"""`gitstore rename`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstore.cli import options, output
+from gitstore.cli.completion import candidates
+
+
+@click.command()
+@click.argument("old", shell_complete=candidates.own_snapshots)
+@click.argument("new")
+@click.option("--force", is_flag=True, help="Rename a signed snapshot, though it loses the signature.")
+@options.signing_options
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context, old: str, new: str, *, force: bool, sign: bool | None, key: str | None, as_json: bool
+) -> None:
+    """Give the snapshot OLD the name NEW.
+
+    What it holds, its date and its message stay. The new tag says what the snapshot was called and
+    which tag it had. Models based on it stay valid: they go by its commit. A signature is for the old
+    name, so that a signed snapshot must be signed anew.
+
+    \b
+    Examples:
+      gitstore rename v1 baseline
+      gitstore rename dogs@v2 first-good-one
+      gitstore rename v3 released --sign
+    """
+    from gitstore.git.sign_tag import Signer
+    from gitstore.models import reference
+    from gitstore.snapshots import rename
+
+    found = reference.resolve(old, ctx.obj)
+    renamed = rename.rename(found, new, force=force, signer=Signer(sign, key))
+    if as_json:
+        output.data_json(
+            {
+                "name": renamed.snapshot.name,
+                "ref": renamed.snapshot.ref,
+                "tag": str(renamed.snapshot.oid),
+                "signed": renamed.snapshot.tag.signed,
+                "renamed_from": {"name": found.name, "ref": found.ref, "tag": str(found.oid)},
+                "models": list(renamed.models),
+            }
+        )
+        return
+    output.message(f"Renamed {found.full_name} to {renamed.snapshot.full_name}")
+    if renamed.models:
+        stay = "stays" if len(renamed.models) == 1 else "stay"
+        output.message(f"{', '.join(renamed.models)} {stay} based on it")

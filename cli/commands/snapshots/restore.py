@@ -1,0 +1,84 @@
+"""`gitstore restore`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstore.cli import options, output, totals
+from gitstore.cli.completion import candidates
+from gitstore.cli.progress import byte_progress
+
+
+@click.command()
+@click.argument("reference", metavar="REF", shell_complete=candidates.own_snapshots)
+@click.option("--code", is_flag=True, help="Restore the code.")
+@click.option("--state", is_flag=True, help="Restore the state, and make it the active one.")
+@click.option("--settings", is_flag=True, help="Restore settings.yaml and packages.lock.")
+@click.option("--force", is_flag=True, help="Also overwrite what is neither committed nor saved.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    reference: str,
+    *,
+    code: bool,
+    state: bool,
+    settings: bool,
+    force: bool,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Bring the working copy back to a snapshot of its model: code, state and settings, or those asked for.
+
+    Like git restore --source, this changes files: the branch, the index and saved states stay as they
+    are. The state's files go to the state that the snapshot was taken with, which becomes the active one;
+    other states are not touched. What is saved of the state stays until gitstore state save. A snapshot
+    taken right after is like REF.
+
+    Files that neither the branch head, a snapshot nor a saved state holds are not overwritten or
+    deleted, unless with --force. Code that git ignores stays.
+
+    \b
+    Examples:
+      gitstore restore v1
+      gitstore restore v1 --state
+      gitstore restore v1 --code --settings --force
+    """
+    from gitstore.models import reference as references
+    from gitstore.models.model import Model
+    from gitstore.snapshots.restore import Part, restore
+
+    model = Model.open(ctx.obj)
+    found = references.resolve(reference, ctx.obj)
+    chosen = {Part.CODE: code, Part.STATE: state, Part.SETTINGS: settings}
+    parts = [part for part, wanted in chosen.items() if wanted] or list(Part)
+    reads, writes = totals.on_disk(model, found.state_name), totals.stored(found.repository, found.state)
+    total = (lambda: reads() + writes()) if Part.STATE in parts else None
+    with byte_progress(f"restore {reference}", total, wanted=show_progress) as progress:
+        done = restore(model, found, parts=parts, force=force, progress=progress)
+    files, lost, ignored = ([str(path) for path in each] for each in (done.files, done.lost, done.ignored))
+    if as_json:
+        output.data_json(
+            {
+                "snapshot": found.name,
+                "files": files,
+                "state": done.state,
+                "active": done.active,
+                "detached": done.is_detached,
+                "lost": lost,
+                "ignored": ignored,
+            }
+        )
+        return
+    for path in ignored:
+        output.message(f"warning: git ignores {path} here, so a snapshot would not hold it")
+    if Part.SETTINGS in parts and found.settings.name != model.name:
+        output.message(f"settings.yaml says name: {found.settings.name} again; {model.name} is committed")
+    changed = [f"{len(files)} {'file' if len(files) == 1 else 'files'}"] if files else []
+    changed += [f"state {done.state}"] if done.state is not None else []
+    if done.is_detached:
+        output.message(f"settings.yaml still says that {model.name} is detached, which it was not then")
+    output.message(f"Restored {reference}: {', '.join(changed) or 'nothing differed'}")
+    if done.active is not None:
+        output.message(f"The active state is {done.active} now")

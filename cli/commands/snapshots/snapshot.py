@@ -1,0 +1,128 @@
+"""`gitstore snapshot`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import environment, options, output, totals
+from gitstore.cli.completion import candidates
+from gitstore.cli.progress import byte_progress
+
+if TYPE_CHECKING:
+    from gitstore.run.candidate_check import CandidateCheck
+
+
+@click.command()
+@click.argument("name")
+@click.option("-m", "--message", metavar="TEXT", help="What the snapshot is; several lines are fine.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="First load the model from what the snapshot will hold; if that fails, take none.",
+)
+@options.input_option
+@click.option(
+    "--state",
+    "of_state",
+    metavar="STATE",
+    help="The state to take; the active one by default.",
+    shell_complete=candidates.states,
+)
+@options.signing_options
+@options.no_verify_option
+@options.pointers_option
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    name: str,
+    message: str | None,
+    of_state: str | None,
+    *,
+    check: bool,
+    inputs: tuple[str, ...],
+    sign: bool | None,
+    key: str | None,
+    ask_hook: bool,
+    force: bool,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Take a snapshot of the model: its code, its active state and its settings, as they are on disk.
+
+    If anything of that changes before all is read, no snapshot is taken.
+
+    It is an annotated tag that never changes. Neither the branch nor the index nor any file is touched.
+
+    The working copy can run code that a snapshot cannot: it has files outside the code directory, and
+    those that git ignores. --check runs what the snapshot will hold, and with -p also evaluates it, before
+    the snapshot is taken.
+
+    Git's own configuration says how to sign: gpg.format (OpenPGP, X.509 or SSH), user.signingKey, and the
+    programs. If signing fails, no snapshot is taken.
+
+    \b
+    Examples:
+      gitstore snapshot v1 -m "First that works"
+      gitstore snapshot v2 --json
+      gitstore snapshot v2 --check -p images=@image.npy
+      gitstore snapshot best --state trained-3
+      gitstore snapshot v3 --sign -u ~/.ssh/id_ed25519.pub
+    """
+    from gitstore.git.sign_tag import Signer
+    from gitstore.models.model import Model
+    from gitstore.snapshots import take as capture
+    from gitstore.units import format_size
+
+    model = Model.open(ctx.obj)
+    tried = _candidate_check(inputs, ctx.obj) if check or inputs else None
+    with ExitStack() as bar:
+        total = totals.on_disk(model)
+        progress = bar.enter_context(byte_progress(f"snapshot {name}", total, wanted=show_progress))
+        # The bar is gone before somebody is asked for a passphrase.
+        signer = Signer(sign, key, before=bar.close)
+        taken = capture.take(
+            model,
+            name,
+            message=message,
+            of_state=of_state,
+            signer=signer,
+            ask_hook=ask_hook,
+            allow_pointers=force,
+            check=tried,
+            progress=progress,
+        )
+    warnings = [f"{each.message}; {each.hint}" for each in taken.warnings]
+    if as_json:
+        output.data_json(
+            {
+                "name": name,
+                "ref": taken.snapshot.ref,
+                "tag": str(taken.snapshot.oid),
+                "commit": str(taken.snapshot.commit),
+                "state": taken.state,
+                "signed": taken.snapshot.tag.signed,
+                "checked": tried is not None,
+                "added_bytes": taken.added,
+                "added_objects": taken.pack.objects if taken.pack is not None else 0,
+                "warnings": warnings,
+            }
+        )
+        return
+    output.message(
+        f"Took snapshot {name} of {model.name} with state {taken.state}: added {format_size(taken.added)}"
+    )
+    for warning in warnings:
+        output.message(f"warning: {warning}")
+
+
+def _candidate_check(inputs: tuple[str, ...], directory: Path) -> CandidateCheck:
+    """What runs a snapshot before it is taken. It alone needs numpy, which takes longer than a snapshot."""
+    from gitstore.run.candidate_check import CandidateCheck
+
+    return CandidateCheck(inputs, directory, environment.cache(directory))

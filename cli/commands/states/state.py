@@ -1,0 +1,193 @@
+"""`gitstore state`: the model's named states, and which is active."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import options, output, totals
+from gitstore.cli.commands.states import state_files
+from gitstore.cli.completion import candidates
+from gitstore.cli.progress import byte_progress, waiting
+
+if TYPE_CHECKING:
+    from gitstore.models.state import State
+
+
+@click.group()
+def command() -> None:
+    """The model's named states, and which of them is active.
+
+    \b
+    Examples:
+      gitstore state list
+      gitstore state save
+      gitstore state use trained-1
+      gitstore state create -p seed=7
+      gitstore state import ../weights.safetensors --name pretrained
+    """
+
+
+for _each in (state_files.import_, state_files.export_, state_files.rename, state_files.drop, state_files.rm):
+    command.add_command(_each)
+
+
+@command.command("list")
+@output.json_option
+@click.pass_context
+def list_(ctx: click.Context, *, as_json: bool) -> None:
+    """List the states: which is active (*), where each is, and its bytes.
+
+    \b
+    Example:
+      gitstore state list --json
+    """
+    from gitstore.models import state
+    from gitstore.models.model import Model
+    from gitstore.units import format_size
+
+    found = list(state.each(Model.identify(ctx.obj)))
+    if as_json:
+        output.data_json(
+            [
+                {
+                    "name": each.name,
+                    "active": each.is_active,
+                    "saved": each.tree is not None,
+                    "on_disk": each.on_disk,
+                    "modified": each.is_modified,
+                    "size": each.size,
+                    "tree": str(each.tree) if each.tree is not None else None,
+                }
+                for each in found
+            ]
+        )
+        return
+    output.table(
+        ["", "STATE", "SIZE", "WHERE"],
+        [["*" if each.is_active else "", each.name, format_size(each.size), _where(each)] for each in found],
+        right=[2],
+    )
+
+
+@command.command()
+@click.argument("name", required=False, shell_complete=candidates.states)
+@options.pointers_option
+@options.progress_option
+@output.json_option
+@click.pass_context
+def save(
+    ctx: click.Context, name: str | None, *, force: bool, show_progress: bool | None, as_json: bool
+) -> None:
+    """Save a state as it is on disk; the active one by default.
+
+    \b
+    Examples:
+      gitstore state save
+      gitstore state save fine-tuned
+    """
+    from gitstore.models import state
+    from gitstore.models.model import Model
+    from gitstore.states.save import save_state
+    from gitstore.units import format_size
+
+    model = Model.open(ctx.obj)
+    name = name or state.active(model)
+    with byte_progress(f"save {name}", totals.on_disk(model, name), wanted=show_progress) as progress:
+        saved = save_state(model, name, allow_pointers=force, progress=progress)
+    if as_json:
+        output.data_json(
+            {"name": name, "tree": str(saved.tree), "size": saved.size, "added_bytes": saved.added}
+        )
+    elif saved.was_saved:
+        output.message(f"The state {name} is saved as it is")
+    else:
+        output.message(f"Saved state {name}: {format_size(saved.size)}, added {format_size(saved.added)}")
+
+
+@command.command()
+@click.argument("name", shell_complete=candidates.states)
+@output.json_option
+@click.pass_context
+def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
+    """Make a state the active one, be it saved or only on disk. No file is touched.
+
+    The choice is this repository's: no clone, fetch or push takes it along.
+
+    \b
+    Example:
+      gitstore state use trained-1
+    """
+    from gitstore.models.model import Model
+    from gitstore.states.use import use_state
+
+    use_state(Model.open(ctx.obj), name)
+    if as_json:
+        output.data_json({"active": name})
+        return
+    output.message(f"The active state is {name}")
+
+
+@command.command()
+@click.argument("name", required=False, shell_complete=candidates.states)
+@options.progress_option
+@output.json_option
+@click.pass_context
+def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as_json: bool) -> None:
+    """Print where a state's files are, the active one's by default; write them out if they are not on disk.
+
+    \b
+    Example:
+      ls -l "$(gitstore state path trained-1)"
+    """
+    from gitstore.models import state
+    from gitstore.models.model import Model
+    from gitstore.states.materialize import materialize
+
+    model = Model.open(ctx.obj)
+    name = name or state.active(model)
+    with byte_progress(f"write {name}", totals.saved(model, name), wanted=show_progress) as progress:
+        directory = materialize(model, name, progress=progress)
+    if as_json:
+        output.data_json({"name": name, "path": str(directory)})
+    else:
+        output.data(str(directory))
+
+
+@command.command()
+@click.argument("name", required=False)
+@options.input_option
+@options.progress_option
+@output.json_option
+@click.pass_context
+def create(
+    ctx: click.Context,
+    name: str | None,
+    inputs: tuple[str, ...],
+    *,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Have the model's code create a state: the active one, if it is not there yet, or NAME.
+
+    \b
+    Examples:
+      gitstore state create -p seed=7
+      gitstore state create wide -p layers=@layers.json
+    """
+    from gitstore.cli.render import states as render
+    from gitstore.models.model import Model
+    from gitstore.run import operations
+
+    with waiting("create state", wanted=show_progress):
+        result = operations.create_state(Model.open(ctx.obj), inputs, directory=ctx.obj, name=name)
+    render.show_state(result, "Created", as_json=as_json)
+
+
+def _where(each: State) -> str:
+    if each.tree is None:
+        return "on disk, not saved"
+    if not each.on_disk:
+        return "saved"
+    return "on disk, modified since it was saved" if each.is_modified else "on disk and saved"

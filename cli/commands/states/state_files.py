@@ -1,0 +1,209 @@
+"""The commands of `gitstore state` that bring states in and out, rename and remove them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstore.cli import options, output, totals
+from gitstore.cli.completion import candidates
+from gitstore.cli.progress import byte_progress
+
+
+@click.command("import")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="The state to make; the active one by default.",
+    shell_complete=candidates.states,
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace a state that is there, whether it is saved or not. Take Git LFS pointers as they are.",
+)
+@click.option("--use", is_flag=True, help="Make the state the active one.")
+@click.option("--save/--no-save", default=True, help="Save the state, or only put its files on disk.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    name: str | None,
+    *,
+    force: bool,
+    use: bool,
+    save: bool,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Make a state of files and directories from elsewhere: copy them to states/NAME, then save it.
+
+    A single directory is the state: its files are taken. Of several paths each keeps its name, the
+    directories too. Links are followed. Where the file system can share blocks, no bytes move.
+
+    \b
+    Examples:
+      gitstore state import ~/downloads/weights.safetensors
+      gitstore state import ../run-7/checkpoint --name run-7 --use
+      gitstore state import weights.bin tokenizer.json --name chat --no-save
+    """
+    from gitstore.models import state
+    from gitstore.models.model import Model
+    from gitstore.states import import_files
+    from gitstore.units import format_size
+
+    model = Model.open(ctx.obj)
+    name = name or state.active(model)
+    sources = [Path(ctx.obj, path) for path in paths]
+
+    def total() -> int:  # copied, then saved
+        return sum(map(totals.size_on_disk, sources)) * (2 if save else 1)
+
+    with byte_progress(f"import {name}", total, wanted=show_progress) as progress:
+        done = import_files.import_files(
+            model, name, sources, force=force, save=save, use=use, progress=progress
+        )
+    active = state.active(model)
+    added = done.saved.added if done.saved is not None else 0
+    if as_json:
+        tree = str(done.saved.tree) if done.saved is not None else None
+        where = str(done.path) if done.path is not None else None
+        output.data_json(
+            {
+                "name": name,
+                "path": where,
+                "size": done.size,
+                "tree": tree,
+                "added_bytes": added,
+                "active": active == name,
+            }
+        )
+        return
+    kept = f"saved, added {format_size(added)}" if done.saved is not None else "not saved yet"
+    output.message(f"Imported state {name}: {format_size(done.size)}, {kept}")
+    if active == name:
+        output.message(f"The active state is {name}")
+    else:
+        output.message(f"The active state is {active}; gitstore state use {name} makes {name} active")
+
+
+@click.command("export")
+@click.argument("name", shell_complete=candidates.states)
+@click.argument("directory", type=click.Path(path_type=Path))
+@options.progress_option
+@output.json_option
+@click.pass_context
+def export_(
+    ctx: click.Context, name: str, directory: Path, *, show_progress: bool | None, as_json: bool
+) -> None:
+    """Write the files of a state, as it is saved, into DIRECTORY, new or empty.
+
+    Large files are joined from their parts; every object is checked on the way.
+
+    \b
+    Examples:
+      gitstore state export trained-1 /srv/weights
+      gitstore state export initial out --json
+    """
+    from gitstore.models.model import Model
+    from gitstore.snapshots import export
+    from gitstore.units import format_size
+
+    target = Path(ctx.obj, directory)
+    model = Model.open(ctx.obj)
+    total = totals.saved(model, name)
+    with byte_progress(f"export {name}", total, wanted=show_progress) as progress:
+        size = export.export_state(model, name, target, progress=progress)
+    if as_json:
+        output.data_json({"name": name, "directory": str(target.resolve()), "size": size})
+        return
+    output.message(f"Exported state {name} to {target}: {format_size(size)}")
+
+
+@click.command()
+@click.argument("old", shell_complete=candidates.states)
+@click.argument("new")
+@output.json_option
+@click.pass_context
+def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
+    """Rename the state OLD to NEW: what is saved of it, and its directory on disk.
+
+    The active state stays active. Snapshots that were taken with it keep the name they recorded.
+
+    \b
+    Example:
+      gitstore state rename trained-3 best
+    """
+    from gitstore.models.model import Model
+    from gitstore.states import rename as state_renaming
+
+    state_renaming.rename(Model.open(ctx.obj), old, new)
+    if as_json:
+        output.data_json({"name": new, "renamed_from": old})
+        return
+    output.message(f"The state {old} is called {new} now")
+
+
+@click.command()
+@click.argument("name", shell_complete=candidates.states)
+@click.option("--force", is_flag=True, help="Delete it although it has changes that are not saved.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | None, as_json: bool) -> None:
+    """Delete the copy on disk of a state that is saved. gitstore state path writes it out again.
+
+    \b
+    Example:
+      gitstore state drop trained-1
+    """
+    from gitstore.models.model import Model
+    from gitstore.states.drop import drop as drop_state
+
+    model = Model.open(ctx.obj)
+    with byte_progress(f"check {name}", totals.on_disk(model, name), wanted=show_progress) as progress:
+        drop_state(model, name, force=force, progress=progress)
+    if as_json:
+        output.data_json({"name": name})
+        return
+    output.message(f"Deleted states/{name}/; what is saved of it stays")
+
+
+@click.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=candidates.states)
+@click.option("--force", is_flag=True, help="Remove the active state too, and files that are not saved.")
+@options.progress_option
+@output.json_option
+@click.pass_context
+def rm(
+    ctx: click.Context, names: tuple[str, ...], *, force: bool, show_progress: bool | None, as_json: bool
+) -> None:
+    """Remove states, what is saved of them and their directories on disk, and say what gc then frees.
+
+    Snapshots keep the weights that they hold. When the active state goes, the active state is `initial`
+    again.
+
+    \b
+    Examples:
+      gitstore state rm trained-1 trained-2
+      gitstore state rm spoilt --force
+    """
+    from gitstore.models.model import Model
+    from gitstore.states import remove
+    from gitstore.units import format_size
+
+    model = Model.open(ctx.obj)
+    total, label = totals.on_disk(model, *names), f"check {', '.join(names)}"
+    with byte_progress(label, total, wanted=show_progress) as progress:
+        done = remove.remove(model, names, force=force, progress=progress)
+    if as_json:
+        output.data_json(
+            {"names": list(done.names), "exclusive_bytes": done.exclusive, "active": done.active}
+        )
+        return
+    what = "state" if len(done.names) == 1 else "states"
+    output.message(f"Removed {what} {', '.join(done.names)}: gitstore gc frees {format_size(done.exclusive)}")

@@ -1,0 +1,1 @@
+"""Commands about what a repository needs on disk."""

@@ -1,0 +1,164 @@
+"""`gitstore gc`."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import environment, options, output
+from gitstore.cli.progress import count_progress
+
+if TYPE_CHECKING:
+    from gitstore.run.cache import Cleared
+    from gitstore.storage.gc import Collected
+
+
+_NAMED = 5
+"""Refs that are named one by one."""
+
+
+@click.command()
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free.")
+@click.option("--cache", "empty_cache", is_flag=True, help="Also empty the cache that snapshots run from.")
+@click.option(
+    "--prune-vanished",
+    is_flag=True,
+    help="Also drop what refs held that vanished or were moved otherwise than by gitstore.",
+)
+@options.progress_option
+@output.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    dry_run: bool,
+    empty_cache: bool,
+    prune_vanished: bool,
+    show_progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Drop from gitstore's packs what no ref, working copy or reflog needs, and what crashes left.
+
+    A pack of which nothing is needed goes. One with dead bytes is written anew without them, unless
+    it has 64 MiB or more and no more than a fifth of it is dead. What git stored is left to git gc.
+
+    What gitstore removed goes at once. If a snapshot, a state or a branch lost its ref in another way (git
+    tag -d, or a packed-refs file that a crash has cut), what it held is kept for two weeks after the first
+    gc that misses it, or as long as gc.pruneExpire says. Until then the ref can be made again.
+
+    With --cache, also remove the code and states that gitstore wrote out to run snapshots from. That cache
+    is the user's, and holds those of all repositories. What an operation runs from just now stays.
+
+    \b
+    Examples:
+      gitstore gc --dry-run
+      gitstore gc
+      gitstore gc --cache
+    """
+    from gitstore.git.repository import Repository
+    from gitstore.run.cache import NOTHING
+    from gitstore.storage import gc
+
+    repository = Repository.discover(ctx.obj)
+    with count_progress("gc", wanted=show_progress, in_bytes=True) as (expect, progress):
+        done = gc.gc(
+            repository, dry_run=dry_run, prune_vanished=prune_vanished, expect=expect, progress=progress
+        )
+    cache = environment.cache(ctx.obj)
+    swept = cache.sweep(dry_run=dry_run)
+    cleared = cache.clear(dry_run=dry_run) if empty_cache else NOTHING
+    done = gc.with_leftovers(done, swept)
+    if as_json:
+        output.data_json(_json(done, cleared, dry_run=dry_run))
+    else:
+        _show(done, cleared, "Would free" if dry_run else "Freed")
+
+
+def _show(done: Collected, cleared: Cleared, verb: str) -> None:
+    from gitstore.units import format_size
+
+    output.message(f"{verb} {format_size(done.freed + cleared.freed)}")
+    counts = {
+        "packs removed": len(done.removed),
+        "packs rewritten without their dead objects": len(done.rewritten),
+        "leftovers of crashes removed": len(done.leftovers),
+        "entries of the cache removed": len(cleared.removed),
+        "entries of the cache in use, which stay": cleared.in_use,
+    }
+    for what, count in counts.items():
+        if count:
+            output.message(f"  {what}: {count}")
+    for item in done.snapshots:
+        output.message(f"  snapshot {item.name}: {format_size(item.size)}")
+    if done.left:
+        output.message(
+            f"{format_size(done.left)} more are dead, in large or linked packs that are mostly needed;"
+            " gc writes one anew when over a fifth of it is dead"
+        )
+    _show_elsewhere(done)
+    _show_vanished(done)
+    for lock in done.locks:
+        output.message(f"{lock} is a lock of git; if no git is running, a crash left it: remove it")
+    for path in done.damaged:
+        output.message(
+            f"{path} is a half-made working copy of git; if no git is running, a crash left it: rm -r it"
+        )
+
+
+def _show_elsewhere(done: Collected) -> None:
+    """What git stored, where it is, and which command frees it."""
+    from gitstore.units import format_size
+
+    if done.foreign:
+        output.message(
+            f"{format_size(done.foreign)} more are dead, in what git stored; git gc frees them when they are"
+            " two weeks old, git gc --prune=now at once, while nothing else runs"
+        )
+    largest = sorted(done.elsewhere, key=lambda each: each.size, reverse=True)
+    for each in largest[:_NAMED]:
+        where = each.pack.name if each.pack is not None else "loose objects"
+        kept = f"; not while {each.pack.with_suffix('.keep')} is there" if each.pack and each.is_kept else ""
+        output.message(f"  {where}: {format_size(each.size)}{kept}")
+    if len(largest) > _NAMED:
+        rest = format_size(sum(each.size for each in largest[_NAMED:]))
+        output.message(f"  {len(largest) - _NAMED} smaller ones: {rest}; --json lists them all")
+
+
+def _show_vanished(done: Collected) -> None:
+    from datetime import datetime
+
+    for each in done.vanished[:_NAMED]:
+        since = datetime.fromtimestamp(each.since).astimezone().isoformat(sep=" ", timespec="minutes")
+        repair = f"git update-ref {shlex.quote(each.ref)} {each.oid} brings it back"
+        output.message(
+            f"{each.ref} vanished or was moved, not by gitstore, seen {since}: what it held is kept; {repair}"
+        )
+    if len(done.vanished) > _NAMED:
+        output.message(f"… and {len(done.vanished) - _NAMED} more refs; --json lists them all")
+    if done.vanished:
+        output.message("gitstore gc --prune-vanished drops what they held")
+
+
+def _json(done: Collected, cleared: Cleared, *, dry_run: bool) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(done) | {
+        "freed": done.freed + cleared.freed,
+        "cache": [item._asdict() for item in cleared.removed],
+        "locks": [str(path) for path in done.locks],
+        "vanished": [
+            {"ref": each.ref, "oid": str(each.oid), "since": int(each.since)} for each in done.vanished
+        ],
+        "damaged": [str(path) for path in done.damaged],
+        "elsewhere": [
+            {
+                "pack": each.pack.name if each.pack is not None else None,
+                "size": each.size,
+                "kept": each.is_kept,
+            }
+            for each in done.elsewhere
+        ],
+        "dry_run": dry_run,
+    }

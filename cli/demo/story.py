@@ -1,0 +1,212 @@
+"""The story that `gitstore demo` tells: a model of digits, from its first snapshot to two derived models.
+
+It is made of command lines and of what must hold after them; who tells it decides how it looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from gitstore.cli.demo.shell import Shell
+from gitstore.errors import GitstoreError
+
+Check = Callable[[str], str | None]
+"""What is wrong with a command's output, or `None`. The answer continues a sentence: "prints nothing"."""
+
+
+class Narrator(Protocol):
+    """Who tells the story."""
+
+    def text(self, text: str) -> None:
+        """Say what comes next, and why."""
+
+    def command(self, line: str) -> None:
+        """Show a command line, which is run now."""
+
+    def output(self, text: str) -> None:
+        """Show what it printed."""
+
+
+class StoryFailed(GitstoreError):
+    """A command of the story failed, or what it should show is not so."""
+
+
+class Command(NamedTuple):
+    """A command line, and what its output must be."""
+
+    line: str
+    check: Check = lambda _: None
+
+
+class Chapter(NamedTuple):
+    """What happens, in words and in commands."""
+
+    text: str
+    commands: list[Command]
+
+
+def tell(directory: Path, narrator: Narrator) -> None:
+    """Run the story in an empty directory, which must exist. Raises `StoryFailed` where it breaks off."""
+    with Shell(directory) as shell:
+        for chapter in CHAPTERS:
+            narrator.text(chapter.text)
+            for command in chapter.commands:
+                narrator.command(command.line)
+                done = shell.run(command.line)
+                narrator.output(done.output)
+                if done.exit_code:
+                    raise _failed(command, f"exits with {done.exit_code}")
+                problem = command.check(done.output)
+                if problem is not None:
+                    raise _failed(command, problem)
+
+
+def _failed(command: Command, problem: str) -> StoryFailed:
+    return StoryFailed(f"the demo stops here: {' '.join(command.line.split())} {problem}")
+
+
+def _silent(output: str) -> str | None:
+    return "prints something" if output else None
+
+
+def _one_object(output: str) -> str | None:
+    return None if len(set(output.split())) == 1 else "prints different object ids"
+
+
+def _no_code(output: str) -> str | None:
+    return "names a file of the code" if re.search(r" code/", output) else None
+
+
+def _over(percent: float) -> Check:
+    """Whether the total of data/score.py is over so many percent."""
+
+    def check(output: str) -> str | None:
+        total = re.search(r"^total +([\d.]+)%", output, re.MULTILINE)
+        return None if total and float(total[1]) > percent else f"does not give over {percent} %"
+
+    return check
+
+
+def _derived(name: str, digits: str) -> list[Command]:
+    """Training a derived model on some digits in its own worktree, a snapshot of it, and how good that is."""
+    classes = digits.replace(" ", ",")
+    return [
+        Command(f"cd ../{name}"),
+        Command(
+            "gitstore train -p images=@../digits/data/digits.npz:train_images \\\n"
+            f"    -p labels=@../digits/data/digits.npz:train_labels -p 'classes=[{classes}]' --use"
+        ),
+        Command(f"gitstore snapshot v1 -m 'Trained on the {name} digits'"),
+        Command("gitstore evaluate v1 -p images=@../digits/data/digits.npz:test_images --out out"),
+        Command(f"python ../digits/data/score.py out/digit.npy {digits}", _over(90)),
+    ]
+
+
+CHAPTERS = [
+    Chapter(
+        "A model is a git repository. This one classifies images of handwritten digits, in plain numpy.",
+        [
+            Command("gitstore init digits --example digits"),
+            Command("cd digits"),
+            Command("git ls-files"),
+        ],
+    ),
+    Chapter(
+        "Train it on the digits 0 to 4. That makes a new state, and --use makes it the active one.",
+        [
+            Command(
+                "gitstore train -p images=@data/digits.npz:train_images \\\n"
+                "    -p labels=@data/digits.npz:train_labels -p 'classes=[0,1,2,3,4]' --use"
+            ),
+        ],
+    ),
+    Chapter(
+        "A snapshot is code, state and settings together. It is an annotated tag: git can read it.",
+        [
+            Command("gitstore snapshot v1 -m 'Generic classifier, trained on 0 to 4'"),
+            Command("git cat-file -p v1"),
+            Command("git ls-tree v1"),
+        ],
+    ),
+    Chapter(
+        "Evaluate it on images that it has not seen. It knows 0 to 4, and nothing else.",
+        [
+            Command("gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out/v1"),
+            Command("python data/score.py out/v1/digit.npy"),
+            Command("python data/score.py out/v1/digit.npy 0 1 2 3 4", _over(90)),
+        ],
+    ),
+    Chapter(
+        "Change the code and the settings: another activation function, another name for an output.",
+        [
+            Command(
+                "sed -i.bak -e 's/np.maximum(\\(.*\\), 0)/np.tanh(\\1)/' "
+                "-e 's/(hidden > 0)/(1 - hidden**2)/' \\\n"
+                "    -e 's/probability/confidence/' code/model.py settings.yaml"
+            ),
+            Command("rm code/model.py.bak settings.yaml.bak"),
+            Command("git diff --unified=0"),
+            Command("git commit --quiet --all --message 'Use tanh; call it confidence'"),
+        ],
+    ),
+    Chapter(
+        "Train on from the active state, with all ten digits.",
+        [
+            Command(
+                "gitstore train -p images=@data/digits.npz:train_images \\\n"
+                "    -p labels=@data/digits.npz:train_labels --use"
+            ),
+            Command("gitstore snapshot v2 -m 'Trained on all digits'"),
+            Command("gitstore evaluate v2 -p images=@data/digits.npz:test_images --out out/v2"),
+            Command("python data/score.py out/v2/digit.npy", _over(90)),
+        ],
+    ),
+    Chapter(
+        "Evaluate v1 again. Its outputs are the same, byte for byte: cmp finds no difference.",
+        [
+            Command("gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out/v1-again"),
+            Command("cmp out/v1/digit.npy out/v1-again/digit.npy", _silent),
+            Command("cmp out/v1/probability.npy out/v1-again/probability.npy", _silent),
+        ],
+    ),
+    Chapter(
+        "Derive two models from v1. Each has its own worktree, settings and states; the code is that of v1.",
+        [
+            Command("gitstore derive v1 even"),
+            Command("gitstore derive v1 odd"),
+            Command("git worktree list"),
+        ],
+    ),
+    Chapter("Train one of them on the even digits.", _derived("even", "0 2 4 6 8")),
+    Chapter("And the other on the odd ones.", _derived("odd", "1 3 5 7 9")),
+    Chapter(
+        "The code of all three is one git object, and no file that the two have added is code.",
+        [
+            Command("cd ../digits"),
+            Command("git rev-parse v1:code even/v1:code odd/v1:code", _one_object),
+            Command(
+                "git rev-list --objects --filter=object:type=blob --filter-provided-objects \\\n"
+                "    even/v1 odd/v1 --not v1",
+                _no_code,
+            ),
+        ],
+    ),
+    Chapter(
+        "What is stored, for whom. An object that several hold is there once, and charged in equal parts.",
+        [
+            Command("gitstore list --all"),
+            Command("gitstore usage"),
+        ],
+    ),
+    Chapter(
+        "Every object is what its id says, for gitstore and for git, which has nothing to complain about.",
+        [
+            Command("gitstore verify --all"),
+            Command("git fsck --full --strict", _silent),
+            Command("git log --oneline --graph --decorate --branches --tags"),
+        ],
+    ),
+]

@@ -1,0 +1,97 @@
+"""Progress on stderr while a block runs: bars of bytes, of things and of shares, and a sign of life."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gitstore.text import harmless
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
+
+@contextmanager
+def byte_progress(
+    label: str, total: int | Callable[[], int] | None, *, wanted: bool | None
+) -> Iterator[Callable[[int], None]]:
+    """A bar of bytes on stderr while the block runs; hands it a function to call with what is done.
+
+    A `total` that has to be found out is asked for only if a bar is drawn.
+    """
+    if not _wanted(wanted):
+        yield lambda _: None
+        return
+    from gitstore.cli import bars
+
+    with _bar(label, bars.Amount(), bars.Speed()) as bar:
+        task = bar.add_task("", total=(total() or None) if callable(total) else total)
+        yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def count_progress(
+    label: str, *, wanted: bool | None, in_bytes: bool = False
+) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """A bar of things, or of bytes; hands the block one function for the total, and one for what is done."""
+    if not _wanted(wanted):
+        yield lambda _: None, lambda _: None
+        return
+    from gitstore.cli import bars
+
+    columns = (bars.Amount(), bars.Speed()) if in_bytes else (bars.Count(),)
+    with _bar(label, *columns) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda total: bar.update(task, total=total), lambda done: bar.advance(task, done)
+
+
+def _bar(label: str, *columns: ProgressColumn) -> Progress:
+    """A bar on stderr with a label from outside, in which neither rich nor the terminal finds orders."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    text = TextColumn(harmless(label).replace("{", "{{").replace("}", "}}"), markup=False)
+    return Progress(text, BarColumn(), *columns, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def share_progress(
+    label: str, *, wanted: bool | None, at_once: bool = True
+) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr from 0 to 1 while the block runs; unless `at_once`, from the first news on."""
+    if not _wanted(wanted):
+        yield lambda _: None
+        return
+    from rich.progress import TaskProgressColumn, TimeElapsedColumn
+
+    bar = _bar(label, TaskProgressColumn(), TimeElapsedColumn())
+    task = bar.add_task("", total=1.0)
+
+    def show(share: float) -> None:
+        bar.start()
+        bar.update(task, completed=share)
+
+    try:
+        if at_once:
+            bar.start()
+        yield show
+    finally:
+        bar.stop()
+
+
+@contextmanager
+def waiting(label: str, *, wanted: bool | None) -> Iterator[None]:
+    """A sign of life on stderr while the block runs, for what cannot tell how far it is."""
+    if not _wanted(wanted):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(label):
+        yield
+
+
+def _wanted(choice: bool | None) -> bool:
+    return sys.stderr.isatty() if choice is None else choice

@@ -1,0 +1,72 @@
+"""Totals of progress bars, in bytes. To find one out takes time, so only a bar that is drawn asks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitstore.git.repository import Repository
+    from gitstore.models.model import Model
+    from gitstore.packs.oid import Oid
+
+
+def size_on_disk(directory: Path) -> int:
+    """Bytes of a file, or of the files below a directory, as far as they can be seen: for a bar."""
+    if not directory.is_dir():
+        return directory.stat().st_size if directory.exists() else 0
+    size = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with suppress(OSError):
+                size += Path(folder, name).stat().st_size
+    return size
+
+
+def on_disk(model: Model, *names: str) -> Callable[[], int]:
+    """What tells the bytes of states on disk, of the active one by default: a total for `byte_progress`."""
+
+    def total() -> int:
+        from gitstore.models import state
+
+        return sum(size_on_disk(model.states / name) for name in names or (state.active(model),))
+
+    return total
+
+
+def states_on_disk(model: Model, name: str) -> Callable[[], int]:
+    """What tells the bytes of all states of a derived model on disk: a total for `byte_progress`."""
+
+    def total() -> int:
+        from gitstore.models.model import STATES
+
+        copies = (copy for copy in model.repository.worktrees() if copy.branch == name)
+        return sum(size_on_disk(copy.directory / STATES) for copy in copies)
+
+    return total
+
+
+def saved(model: Model, name: str) -> Callable[[], int]:
+    """What tells the bytes of a state as it is saved, 0 if it is not: a total for `byte_progress`."""
+
+    def total() -> int:
+        from gitstore.models import state
+
+        tree = state.saved_tree(model, name)
+        return 0 if tree is None else stored(model.repository, tree)()
+
+    return total
+
+
+def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
+    """What tells the bytes of the files below a tree: a total for `byte_progress`."""
+
+    def total() -> int:
+        from gitstore.storage.sizes import Sizes
+
+        return Sizes(repository.objects).tree(tree)
+
+    return total
