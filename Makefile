@@ -78,7 +78,7 @@ faults: $(READY) ## each system call of each writing command fails, or is its la
 	$(PYTEST) -n auto tests/whole/test_faults.py --faults $(FAULTS)
 
 workers: $(READY) ## operations, with each worker started as the product starts it
-	$(PYTEST) --real-workers tests/run tests/run/test_operations.py tests/run/test_training.py tests/run/test_cache.py tests/workingcopy/test_candidate.py \
+	$(PYTEST) --real-workers tests/run tests/workingcopy/test_candidate.py \
 		tests/cli/test_models.py
 
 life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gitstore.cli import output
 
 if TYPE_CHECKING:
-    from gitstore.run.operations import Result
+    from gitstore.run.new_state import Result
 
 
 def show_state(result: Result, verb: str, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from gitstore import settings
 from gitstore.derive import detach, rebase, worktree
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
-from gitstore.run import operations
+from gitstore.run import evaluation
 from gitstore.snapshots import verify
 from gitstore.workingcopy.branch import Branch
 from tests.support import processes, scenes
@@ -57,7 +57,7 @@ class TestWhatItDoes:
         edit(here)
         found = take(here, "v1")
         assert found.tag.trailers["Based-On"] == f"digits@v1 {here.base.tag if here.base else ''}"
-        done = operations.evaluate_snapshot(
+        done = evaluation.evaluate_snapshot(
             found, ["values=[1]"], directory=here.directory, cache=user_cache()
         )
         assert done.outputs["products"].tolist() == [5.0]

@@ -18,7 +18,7 @@ from gitstore.errors import GitstoreError, InvalidInput, OperationFailed
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run.operations import CreatedState
+from gitstore.run.creation import CreatedState
 from gitstore.states.materialize import materialize
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Run

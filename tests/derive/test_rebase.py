@@ -12,7 +12,7 @@ from gitstore.derive import rebase, worktree
 from gitstore.models import reference, snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run import operations
+from gitstore.run import evaluation
 from gitstore.snapshots import verify
 from gitstore.storage import usage
 from tests.support import processes, scenes
@@ -92,7 +92,7 @@ class TestWhatItDoes:
         found = take(here, "v1")
         assert found.code == v2.code
         assert found.tag.trailers["Based-On"] == f"digits@v2 {v2.oid}"
-        done = operations.evaluate_snapshot(
+        done = evaluation.evaluate_snapshot(
             found, ["values=[1, 2]"], directory=dogs.directory, cache=user_cache()
         )
         assert done.outputs["products"].tolist() == [3.0, 6.0]

@@ -22,7 +22,7 @@ from gitstore.models import catalog, reference, state
 from gitstore.models.lineage import Lineage
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run import operations
+from gitstore.run import evaluation, training
 from gitstore.snapshots import remove, verify
 from gitstore.states.materialize import materialize
 from gitstore.states.use import use_state
@@ -79,14 +79,14 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     first = take(here, "first")
     tags = verify.snapshots(here.repository, "refs/tags/", below=True)
     assert verify.verify(here.repository, tags).problems == ()
-    done = operations.evaluate_snapshot(
+    done = evaluation.evaluate_snapshot(
         first, ["values=[1, 2]"], directory=here.directory, cache=user_cache()
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
-    operations.train(here, ["values=[1.0]"], directory=here.directory, name="better")
+    training.train(here, ["values=[1.0]"], directory=here.directory, name="better")
     use_state(here, "better")
     second = take(here, "second")
-    done = operations.evaluate_snapshot(second, ["values=[1]"], directory=here.directory, cache=user_cache())
+    done = evaluation.evaluate_snapshot(second, ["values=[1]"], directory=here.directory, cache=user_cache())
     assert done.outputs["products"].tolist() == [4.0]
     assert (materialize(here, "initial") / "large").read_bytes() == noise(2_000_000)
     gc.gc(here.repository)

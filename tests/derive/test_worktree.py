@@ -14,7 +14,7 @@ from gitstore.derive.first_state import ABSENT
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run import operations
+from gitstore.run import creation, evaluation, training
 from gitstore.snapshots import verify
 from gitstore.states.materialize import materialize
 from gitstore.states.save import save_state
@@ -177,7 +177,7 @@ class TestWithoutItsBase:
         found = take(again, "v1")
         report = verify.verify(found.repository, [(found.ref, found.oid)])
         assert (report.problems, report.objects > 5) == ((), True)
-        done = operations.evaluate_snapshot(
+        done = evaluation.evaluate_snapshot(
             found, ["values=[1, 2]"], directory=dogs.directory, cache=user_cache()
         )
         assert done.outputs["products"].tolist() == [2.0, 4.0]
@@ -201,13 +201,13 @@ class TestIsolation:
         before = others()
         shutil.rmtree(dogs.directory / "states" / "initial")
         here = Model.open(dogs.directory)
-        operations.create_state(here, ["factor=3"], directory=here.directory, name="made")
+        creation.create_state(here, ["factor=3"], directory=here.directory, name="made")
         use_state(here, "made")
-        trained = operations.train(here, ["values=[1.0]"], directory=here.directory)
+        trained = training.train(here, ["values=[1.0]"], directory=here.directory)
         use_state(here, trained.saved.name)
-        operations.evaluate_working_copy(here, ["values=[1.0]"], directory=here.directory)
+        evaluation.evaluate_working_copy(here, ["values=[1.0]"], directory=here.directory)
         found = take(here, "v1")
-        operations.evaluate_snapshot(found, ["values=[1.0]"], directory=here.directory, cache=user_cache())
+        evaluation.evaluate_snapshot(found, ["values=[1.0]"], directory=here.directory, cache=user_cache())
         put(here, "initial", {"weights": b"new"})
         save_state(here, "initial")
         assert others() == before

@@ -13,7 +13,7 @@ from gitstore.errors import GitstoreError
 from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run import operations
+from gitstore.run import evaluation
 from gitstore.snapshots import restore, verify
 from gitstore.snapshots import take as capture
 from gitstore.states.save import save_state
@@ -147,9 +147,9 @@ def test_only_ignored_files_are_no_code_at_all(tmp_path: Path, git: Git) -> None
 
 
 def test_evaluate_runs_the_top(flat: Model) -> None:
-    done = operations.evaluate_working_copy(flat, ["values=[1, 2]"], directory=flat.directory)
+    done = evaluation.evaluate_working_copy(flat, ["values=[1, 2]"], directory=flat.directory)
     assert done.outputs["products"].tolist() == [2.0, 4.0]
-    done = operations.evaluate_snapshot(
+    done = evaluation.evaluate_snapshot(
         take(flat, "v1"), ["values=[1, 2]"], directory=flat.directory, cache=user_cache()
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]

@@ -15,7 +15,7 @@ from gitstore.errors import (
 )
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
-from gitstore.run import operations
+from gitstore.run import creation, evaluation, new_state, training
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import scenes
@@ -32,7 +32,7 @@ def nothing_is_left() -> None:
 def evaluated(model: Model, name: str, *inputs: str) -> bytes:
     here = Model.open(model.directory)
     found = next(each for each in snapshot.below(here) if each.name == name)
-    done = operations.evaluate_snapshot(
+    done = evaluation.evaluate_snapshot(
         found, inputs or ["values=[1, 2, 3]"], directory=here.directory, cache=user_cache()
     )
     return done.outputs["products"].tobytes()
@@ -70,7 +70,7 @@ class TestEvaluatingASnapshot:
 class TestEvaluatingTheWorkingCopy:
     def evaluate(self, model: Model) -> list[float]:
         here = Model.open(model.directory)
-        done = operations.evaluate_working_copy(here, ["values=[1]"], directory=here.directory)
+        done = evaluation.evaluate_working_copy(here, ["values=[1]"], directory=here.directory)
         found: list[float] = done.outputs["products"].tolist()
         return found
 
@@ -96,9 +96,9 @@ class TestEvaluatingTheWorkingCopy:
 
 
 class TestCreatingAState:
-    def create(self, model: Model, *inputs: str, name: str | None = None) -> operations.Result:
+    def create(self, model: Model, *inputs: str, name: str | None = None) -> new_state.Result:
         here = Model.open(model.directory)
-        return operations.create_state(here, inputs, directory=here.directory, name=name)
+        return creation.create_state(here, inputs, directory=here.directory, name=name)
 
     def test_makes_the_active_one_while_that_is_empty(self, model: Model, git: Git, fsck: Fsck) -> None:
         (model.states / "initial" / "weights").unlink()
@@ -157,9 +157,9 @@ def test_inputs_that_do_not_fit_run_nothing(model: Model) -> None:
     here = model.directory
     for given, problem in UNFIT:
         for run in (
-            partial(operations.evaluate_snapshot, found, cache=user_cache()),
-            partial(operations.evaluate_working_copy, Model.open(here)),
-            partial(operations.train, Model.open(here)),
+            partial(evaluation.evaluate_snapshot, found, cache=user_cache()),
+            partial(evaluation.evaluate_working_copy, Model.open(here)),
+            partial(training.train, Model.open(here)),
         ):
             with pytest.raises(InvalidInput) as caught:
                 run(given, directory=here)
@@ -172,7 +172,7 @@ def test_input_files_are_looked_for_where_the_user_stands(tmp_path: Path) -> Non
     model = make(tmp_path / "digits")
     (tmp_path / "my data").mkdir()
     np.save(tmp_path / "my data" / "größe.npy", np.array([1.0, 2.0]))
-    done = operations.evaluate_working_copy(model, ["values=@my data/größe.npy"], directory=tmp_path)
+    done = evaluation.evaluate_working_copy(model, ["values=@my data/größe.npy"], directory=tmp_path)
     assert done.outputs["products"].tolist() == [2.0, 4.0]
 
 
@@ -191,14 +191,14 @@ class TestAModelThatRemovesTheRepository:
 
     def test_by_its_ref_alone(self, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
         """As what outlives it would do; nothing does where there are pid namespaces."""
-        keep = operations._keep
+        keep = new_state.keep
 
         def keep_and_lose(*arguments: object) -> object:
             saved = keep(*arguments)  # type: ignore[arg-type]
             (model.repository.common / "refs" / "states" / saved.name).unlink()
             return saved
 
-        monkeypatch.setattr(operations, "_keep", keep_and_lose)
+        monkeypatch.setattr(new_state, "keep", keep_and_lose)
         with pytest.raises(GitstoreError, match=r"the state trained-1 was saved, and is not there any more"):
             train(model)
 
@@ -209,12 +209,12 @@ def test_a_clone_without_weights_is_told(
     """git clones snapshots, but neither `states/` nor saved states."""
     new = make(tmp_path / "new", name="new")
     (new.states / "initial" / "weights").unlink()
-    operations.evaluate_working_copy(new, ["values=[1]"], directory=new.directory)
+    evaluation.evaluate_working_copy(new, ["values=[1]"], directory=new.directory)
     assert caplog.messages == [], "a new model has no weights yet"
     take(model, "v1")
     git("clone", "--quiet", str(model.directory), str(tmp_path / "clone"), cwd=tmp_path)
     clone = Model.open(tmp_path / "clone")
-    operations.train(clone, ["values=[1]"], directory=clone.directory)
+    training.train(clone, ["values=[1]"], directory=clone.directory)
     (message,) = caplog.messages
     assert message.startswith(
         "the state initial is neither on disk nor saved, so the model runs without weights"

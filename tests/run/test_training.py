@@ -1,4 +1,4 @@
-"""`operations.train`: a new state, whole and saved, or nothing at all."""
+"""`training.train`: a new state, whole and saved, or nothing at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gitstore.errors import (
 )
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.run import operations, process
+from gitstore.run import creation, new_state, process, training
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import spawning, workers
@@ -96,7 +96,7 @@ def test_takes_the_next_name_if_somebody_was_faster_with_the_first(
 ) -> None:
     train(model, name="trained-1")
     names = iter(["trained-1", "trained-2"])  # as if the first had been free a moment ago
-    monkeypatch.setattr(operations, "_next_name", lambda _: next(names))
+    monkeypatch.setattr(new_state, "_next_name", lambda _: next(names))
     assert train(model).saved.name == "trained-2"
 
 
@@ -163,7 +163,7 @@ def test_never_writes_over_one_that_came_meanwhile(model: Model, git: Git) -> No
     ref = f"{str(model.directory)!r}, 'update-ref', 'refs/states/mine', 'refs/states/initial'"
     code(model, "train", f"import subprocess; subprocess.run(['git', '-C', {ref}])")
     with pytest.raises(
-        operations.Unsaved, match=r"could not be saved: there is a state mine already$"
+        new_state.Unsaved, match=r"could not be saved: there is a state mine already$"
     ) as caught:
         train(model, name="mine")
     assert git("show", "refs/states/mine:weights", cwd=model.directory) == "\0\1\2\3\4\5\6\7"
@@ -177,7 +177,7 @@ def test_that_cannot_be_saved_is_on_disk(model: Model) -> None:
     lock = model.repository.common / "refs" / "states" / "trained-1.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
-    with pytest.raises(operations.Unsaved) as caught:
+    with pytest.raises(new_state.Unsaved) as caught:
         train(model)
     assert caught.value.path == model.states / "trained-1"
     assert caught.value.hint == "gitstore state save trained-1 saves it"
@@ -187,7 +187,7 @@ def test_that_cannot_be_saved_is_on_disk(model: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", [(operations, "save_new"), (operations, "sync_tree")], ids=lambda step: step[1]
+    "step", [(new_state, "save_new"), (new_state, "sync_tree")], ids=lambda step: step[1]
 )
 def test_that_is_killed_has_its_name_before_it_is_saved(
     model: Model, fsck: Fsck, monkeypatch: pytest.MonkeyPatch, step: tuple[ModuleType, str]
@@ -198,7 +198,7 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
         child = os.fork()
         if child == 0:
             try:
-                operations.create_state(model, ["factor=2"], directory=model.directory, name="made")
+                creation.create_state(model, ["factor=2"], directory=model.directory, name="made")
             finally:
                 os._exit(99)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -208,10 +208,10 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
     if step[1] == "save_new":
         assert os.listdir(here.states / "made") == ["factor.json"]
         with pytest.raises(GitstoreError, match="there is a state made already"):
-            operations.create_state(here, ["factor=2"], directory=here.directory, name="made")
+            creation.create_state(here, ["factor=2"], directory=here.directory, name="made")
         save_state(here, "made")
     else:
-        operations.create_state(here, ["factor=2"], directory=here.directory, name="made")
+        creation.create_state(here, ["factor=2"], directory=here.directory, name="made")
     assert [each.name for each in state.each(here)] == ["initial", "made"]
 
 
@@ -219,9 +219,9 @@ def test_needs_a_working_copy(model: Model, git: Git, tmp_path: Path) -> None:
     git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
     before = picture(tmp_path / "b.git")
     bare = Model.open(tmp_path / "b.git")
-    for operation in (operations.train, operations.create_state):
+    for operation in (training.train, creation.create_state):
         with pytest.raises(GitstoreError) as caught:
-            operation(bare, ["values=[1]"] if operation is operations.train else [], directory=tmp_path)
+            operation(bare, ["values=[1]"] if operation is training.train else [], directory=tmp_path)
         assert caught.value.message == "a bare repository has no code on disk to run"
         assert caught.value.hint == "clone it, and run it there; gitstore evaluate SNAPSHOT works here"
     assert picture(tmp_path / "b.git") == before

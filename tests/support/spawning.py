@@ -198,7 +198,9 @@ def serve() -> None:
         "derive.worktree",
         "snapshots.restore",
         "storage.gc",
-        "run.operations",
+        "run.evaluation",
+        "run.training",
+        "run.creation",
         *commands,
     ):
         __import__(f"gitstore.{module}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from gitstore.models.model import Model
-from gitstore.run import operations
+from gitstore.run import new_state, training
 
 
-def train(model: Model, *inputs: str, name: str | None = None) -> operations.Result:
+def train(model: Model, *inputs: str, name: str | None = None) -> new_state.Result:
     """Train, as a fresh process would."""
     here = Model.open(model.directory)
-    return operations.train(here, inputs or ["values=[2.5]"], directory=here.directory, name=name)
+    return training.train(here, inputs or ["values=[2.5]"], directory=here.directory, name=name)
 
 
 def code(model: Model, method: str, body: str) -> None:

@@ -100,7 +100,7 @@ def _first_state(
     if not state:
         raise click.UsageError("--state is copy, none, create, or a path")
     if state == "create":
-        from gitstore.run.operations import CreatedState
+        from gitstore.run.creation import CreatedState
 
         return CreatedState(inputs, directory, environment.cache(directory), expect)
     if inputs:

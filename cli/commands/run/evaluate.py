@@ -48,16 +48,16 @@ def command(
     """
     from gitstore.models import reference as references
     from gitstore.models.model import Model
-    from gitstore.run import operations
+    from gitstore.run import evaluation
     from gitstore.run.values import outputs
 
     if reference is None:
-        done = operations.evaluate_working_copy(Model.open(ctx.obj), inputs, directory=ctx.obj)
+        done = evaluation.evaluate_working_copy(Model.open(ctx.obj), inputs, directory=ctx.obj)
     else:
         found = references.resolve(reference, ctx.obj)
         total = totals.stored(found.repository, found.state)
         with byte_progress("fetch state", total, wanted=show_progress) as progress:
-            done = operations.evaluate_snapshot(
+            done = evaluation.evaluate_snapshot(
                 found, inputs, directory=ctx.obj, cache=environment.cache(ctx.obj), progress=progress
             )
     if out is None:

@@ -32,13 +32,13 @@ def command(
     """
     from gitstore.cli.render import states as render
     from gitstore.models.model import Model
-    from gitstore.run import operations
+    from gitstore.run import training
     from gitstore.run.supervisor import Observers
 
     model = Model.open(ctx.obj)
     with share_progress("train", wanted=show_progress) as progress:
         observers = Observers(on_progress=progress)
-        result = operations.train(model, inputs, directory=ctx.obj, name=name, use=use, observers=observers)
+        result = training.train(model, inputs, directory=ctx.obj, name=name, use=use, observers=observers)
     render.show_state(result, "Trained", as_json=as_json)
     if use:
         output.message(f"The active state is {result.saved.name}")

@@ -1,0 +1,72 @@
+"""States that the code of a model creates: for the model itself, or for one that is derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.bigfiles import scan
+from gitstore.derive.first_state import Content
+from gitstore.disk import directories
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
+from gitstore.progress import Progress
+from gitstore.run import new_state, supervisor, working_copy
+from gitstore.run.cache import Cache
+from gitstore.run.new_state import Result
+from gitstore.run.values.inputs import read_inputs
+from gitstore.states.save import notify_saved
+
+
+def create_state(
+    model: Model, assignments: Sequence[str], *, directory: Path, name: str | None = None
+) -> Result:
+    """Have a working copy's code create a state called `name`: the active one, if that is not there yet.
+
+    The hook post-state runs when it is saved.
+    """
+    params = read_inputs(assignments, model.settings.types.create_state, directory=directory)
+    name = name or state.active(model)
+    code = working_copy.code_directory(model)
+    new_state.check_new(model, name)
+    with new_state.hidden_state(model) as out:
+        creation = supervisor.create_state(code=code, settings=model.settings, params=params, out=out)
+        new_state.check_intact(model)
+        saved = new_state.keep(model, name, out)
+    new_state.check_intact(model, saved)
+    notify_saved(model, "created", saved)
+    return Result(saved, (), creation.durations)
+
+
+@dataclass(frozen=True)
+class CreatedState:
+    """A derived model's first state that the code of its base creates. Files are relative to `directory`.
+
+    `expect` hears how many bytes it has. Raises `InvalidInput` before anything runs, and `OperationFailed`
+    for the code's own faults.
+    """
+
+    assignments: Sequence[str]
+    directory: Path
+    cache: Cache
+    expect: Progress = lambda _: None
+
+    @contextmanager
+    def ready(self, base: Snapshot) -> Iterator[Content]:
+        definitions = base.settings.types.create_state
+        params = read_inputs(self.assignments, definitions, directory=self.directory)
+        with directories.scratch(base.repository.private, "state") as out:
+            with self.cache.code(base.repository, base.code) as code:
+                supervisor.create_state(
+                    code=code,
+                    settings=base.settings,
+                    params=params,
+                    out=out,
+                    read_only=self.cache.directory,
+                )
+            listing = scan.scan(out)
+            self.expect(listing.size)
+            yield listing

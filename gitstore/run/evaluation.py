@@ -1,0 +1,75 @@
+"""Evaluating a snapshot from the cache, or a working copy as it is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitstore.events import dispatch
+from gitstore.events.events import PostEvaluate
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.snapshot import Snapshot
+from gitstore.progress import Progress
+from gitstore.run import supervisor, working_copy
+from gitstore.run.cache import Cache
+from gitstore.run.supervisor import Evaluation
+from gitstore.run.values.inputs import read_inputs
+
+
+def evaluate_snapshot(
+    snapshot: Snapshot,
+    assignments: Sequence[str],
+    *,
+    directory: Path,
+    cache: Cache,
+    progress: Progress = lambda _: None,
+) -> Evaluation:
+    """Evaluate a snapshot from the user's cache. Nothing is written to its repository.
+
+    Input files are relative to `directory`; `progress` is called with bytes of the state. Raises
+    `InvalidInput` before anything runs, and `OperationFailed` for the model's own faults.
+    """
+    inputs = read_inputs(assignments, snapshot.settings.types.evaluate.inputs, directory=directory)
+    with (
+        cache.code(snapshot.repository, snapshot.code) as code,
+        cache.state(snapshot.repository, snapshot.state, progress) as weights,
+    ):
+        evaluated = supervisor.evaluate(
+            code=code,
+            state=weights,
+            settings=snapshot.settings,
+            inputs=inputs,
+            read_only=cache.directory,
+        )
+    event = _post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
+    dispatch.tell(snapshot.repository, event)
+    return evaluated
+
+
+def evaluate_working_copy(model: Model, assignments: Sequence[str], *, directory: Path) -> Evaluation:
+    """Evaluate the code and the active state of a working copy, as they are on disk."""
+    inputs = read_inputs(assignments, model.settings.types.evaluate.inputs, directory=directory)
+    with working_copy.active_state_directory(model) as weights:
+        code = working_copy.code_directory(model)
+        evaluated = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=inputs)
+    event = _post_evaluate(evaluated, model.name, state_name=state.active(model))
+    dispatch.tell(model.repository, event)
+    return evaluated
+
+
+def _post_evaluate(
+    evaluation: Evaluation, model: str, *, state_name: str, snapshot: Snapshot | None = None
+) -> PostEvaluate:
+    return PostEvaluate(
+        model=model,
+        snapshot=snapshot.name if snapshot is not None else None,
+        ref=snapshot.ref if snapshot is not None else None,
+        tag=str(snapshot.oid) if snapshot is not None else None,
+        state=state_name,
+        outputs={
+            name: {"dtype": array.dtype.name, "shape": list(array.shape)}
+            for name, array in evaluation.outputs.items()
+        },
+        durations=evaluation.durations,
+    )

@@ -1,0 +1,139 @@
+"""A state that an operation makes: hidden while the model writes it, then named, then saved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.bigfiles import scan
+from gitstore.disk import directories
+from gitstore.disk.atomic import sync_tree
+from gitstore.disk.permissions import open_up
+from gitstore.errors import GitstoreError
+from gitstore.git.repository import Repository
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.models.state import StateExists
+from gitstore.run.supervisor import Metric
+from gitstore.states.save import Saved, save_new
+
+_HIDDEN = "new"
+
+
+class Unsaved(GitstoreError):
+    """What a model made is on disk, in the directory `path`, but could not be saved."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"what the model made is in {path}, but could not be saved: {reason}",
+            f"gitstore state save {path.name} saves it",
+        )
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Result:
+    """A state that an operation made, the metrics it reported, and the seconds of each phase."""
+
+    saved: Saved
+    metrics: tuple[Metric, ...]
+    durations: Mapping[str, float]
+
+
+@contextmanager
+def hidden_state(model: Model) -> Iterator[Path]:
+    """A directory beside the states, for the model to write into; gone afterwards unless it was kept."""
+    model.states.mkdir(exist_ok=True)
+    directories.sweep(model.states, _HIDDEN)
+    with directories.hidden(model.states, _HIDDEN) as out:
+        yield out
+
+
+def keep(model: Model, name: str | None, out: Path) -> Saved:
+    """Name the directory that the model wrote, then save it as a state; `None` is the first free name.
+
+    It has its name before it is saved, because training may have taken hours: whatever happens now, the
+    files are on disk, whole and under a name. Raises `Unsaved` if they could not be saved.
+    """
+    scan.scan(out)  # what a state cannot hold is refused before it has a name
+    sync_tree(out)
+    open_up(out)
+    directory = _give_name(model, name, out)
+    while True:
+        try:
+            if name not in (None, directory.name):
+                raise state.taken(name)
+            with model.repository.reading_files():
+                return save_new(model, directory.name, scan.scan(directory))
+        except StateExists as error:
+            directory = _give_name(
+                model, None, directory
+            )  # another working copy has just saved one with that name
+            if name is not None:
+                raise Unsaved(directory, error.message) from error
+        except GitstoreError as error:
+            raise Unsaved(directory, error.message) from error
+        except OSError as error:
+            raise Unsaved(directory, str(error.strerror)) from error
+
+
+def _give_name(model: Model, name: str | None, out: Path) -> Path:
+    """Rename a directory to that of a state, which never takes the place of files; returns it.
+
+    If the name is taken meanwhile, it gets the first one that is free.
+    """
+    while True:
+        directory = model.states / (name or _next_name(model))
+        try:
+            return out.rename(directory)
+        except OSError as error:
+            if not os.path.lexists(directory):
+                raise GitstoreError(f"{directory} cannot be made: {error.strerror}") from error
+        name = None  # files have appeared there
+
+
+def check_intact(model: Model, saved: Saved | None = None) -> None:
+    """Check that the repository is still there and holds what was saved: the model's code could remove it.
+
+    Raises `GitstoreError`, and `Corrupt` for an object that is gone.
+    """
+    before = model.repository
+    try:
+        repository = Repository(before.git_directory)
+        is_same = repository.common == before.common and repository.directory == before.directory
+    except GitstoreError:
+        is_same = False
+    if not is_same:
+        raise GitstoreError(
+            f"{before.common} is not the repository any more that it was before the model's code ran",
+            "nothing was recorded; a clone or a backup still has what was in it",
+        )
+    if saved is not None:
+        oid = repository.refs.get(model.state_ref(saved.name))
+        if oid is None or repository.commit(oid).tree != saved.tree or saved.tree not in repository.objects:
+            raise GitstoreError(
+                f"the state {saved.name} was saved, and is not there any more",
+                "something removes what gitstore writes: look at the model's code",
+            )
+
+
+def check_new(model: Model, name: str) -> None:
+    """Raise `GitstoreError` if a state of that name is there: an operation never writes over one."""
+    state.check_vacant(model, name)
+    if state.saved_tree(model, name) is not None:
+        raise state.taken(name)
+    if state.has_files(model, name):
+        # Possibly of a command like this one, which was killed before it had saved them.
+        raise state.taken(name, f"gitstore state save {name} saves it as it is on disk")
+
+
+def _next_name(model: Model) -> str:
+    """The first of trained-1, trained-2, … that is free."""
+    known = set(state.names(model))
+    number = 1
+    while f"trained-{number}" in known:
+        number += 1
+    return f"trained-{number}"

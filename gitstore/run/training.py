@@ -1,0 +1,90 @@
+"""Training a working copy: the result is a new state, on disk and saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitstore.errors import GitstoreError
+from gitstore.events import dispatch
+from gitstore.events.events import PostTrain
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.run import new_state, supervisor, working_copy
+from gitstore.run.new_state import Result
+from gitstore.run.supervisor import Observers
+from gitstore.run.values.inputs import read_inputs
+from gitstore.states.save import notify_saved
+from gitstore.states.use import use_state
+
+
+def train(
+    model: Model,
+    assignments: Sequence[str],
+    *,
+    directory: Path,
+    name: str | None = None,
+    use: bool = False,
+    observers: Observers | None = None,
+) -> Result:
+    """Train a working copy's code from its active state; the result is a new state, called `name`.
+
+    It is on disk and saved, and active if the caller means to `use` it. The hooks post-state and
+    post-train run after that. Raises like `evaluate_snapshot`, and `Cancelled`.
+    """
+    base = state.active(model)
+    inputs = read_inputs(assignments, model.settings.types.train, directory=directory)
+    if name is not None:
+        new_state.check_new(model, name)
+    with working_copy.active_state_directory(model) as weights, new_state.hidden_state(model) as out:
+        training = supervisor.train(
+            code=working_copy.code_directory(model),
+            state=weights,
+            settings=model.settings,
+            data=inputs,
+            out=out,
+            observers=observers,
+        )
+        new_state.check_intact(model)
+        saved = new_state.keep(model, name, out)
+    if use:
+        _use(model, saved.name)
+    new_state.check_intact(model, saved)
+    result = Result(saved, training.metrics, training.durations)
+    notify_saved(model, "trained", saved)
+    dispatch.tell(model.repository, _post_train(model, base, result))
+    return result
+
+
+def _use(model: Model, name: str) -> None:
+    """Make a new state the active one. An error says that the state is there."""
+    try:
+        use_state(model, name)
+    except (GitstoreError, OSError) as error:
+        raise GitstoreError(
+            f"the state {name} is on disk and saved, but not the active one: {error}",
+            f"gitstore state use {name}",
+        ) from error
+
+
+def _post_train(model: Model, base: str, result: Result) -> PostTrain:
+    saved = result.saved
+    return PostTrain(
+        model=model.name,
+        state=saved.name,
+        base_state=base,
+        is_active=state.active(model) == saved.name,
+        tree=str(saved.tree),
+        size=saved.size,
+        added_bytes=saved.added,
+        metrics=[
+            {
+                "seconds": metric.seconds,
+                "name": metric.name,
+                "value": metric.value if math.isfinite(metric.value) else None,  # JSON knows no NaN
+            }
+            for metric in result.metrics
+        ],
+        durations=dict(result.durations),
+    )
