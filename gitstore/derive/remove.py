@@ -146,7 +146,7 @@ def _snapshots(repository: Repository, refs: dict[str, Oid]) -> tuple[Snapshot, 
 def _administration(here: Model, name: str, *, is_model: bool) -> Administration | None:
     """What git has of the working copy that is on the model's branch."""
     repository = here.repository
-    for each in worktrees.administrations(repository.common):
+    for each in worktrees.list_administrations(repository.common):
         if each.branch == name and (is_model or repository.refs.get(f"refs/heads/{name}") is None):
             if each.directory is not None and each.directory == repository.directory.resolve():
                 raise GitstoreError(

@@ -150,7 +150,7 @@ def _settle_interrupted(repository: Repository) -> list[Path]:
     have changed anything.
     """
     whole = []
-    for each in worktrees.locked(repository.common, _UNFINISHED):
+    for each in worktrees.list_locked(repository.common, _UNFINISHED):
         if each.directory is not None and new_worktree.is_whole(each.path, each.directory):
             if each.damage is None:
                 new_worktree.finish(each.path)

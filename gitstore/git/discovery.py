@@ -1,127 +1,186 @@
-"""Finding the repository that a directory is in, as git does it (gitrepository-layout(5), git-worktree(1)).
+"""Finding the repository that a directory is in, as git does it (gitrepository-layout(5)), and opening it.
 
-The top of a working copy is where `.git` was found on the way up. libgit2 says otherwise for copied and
-moved working copies, and where the git directory lies elsewhere.
+The top of a working copy is the directory where `.git` was found on the way up. libgit2 gives another answer
+for copied and moved working copies, and if the git directory lies elsewhere.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from gitstore.errors import NotAModel
+import pygit2
 
-_HEAD = re.compile(rb"ref:[ \t\n\r]*refs/|[0-9a-f]{40}")
-_LINK = b"gitdir:"
+from gitstore.errors import GitstoreError, NotAModel
+from gitstore.git import process as git
+from gitstore.git.files import is_head, parse_link, read_common_directory
+from gitstore.packs.descriptors import MOST
 
-SPACES = " \t\n\r"
-"""What git takes for spaces (its ctype.c): neither a vertical tab nor a form feed, unlike Python."""
+pygit2.settings.mwindow_file_limit = MOST  # otherwise libgit2 keeps every pack open that it has used
 
-LINE_ENDS = "\n\r"
-"""What git cuts off from the end of a file that holds a path."""
+_FOREIGN = re.compile("repository path '(.*)' is not owned by current user")
+"""The message of libgit2 for what git calls dubious ownership."""
+
+_FORMATS = (
+    (
+        "extensions.objectFormat", "sha1",
+        "has SHA-256 object ids, which gitstore does not write",
+        "create it again with git init --object-format=sha1",
+    ),
+    (
+        "extensions.refStorage", "files",
+        "keeps its refs in a reftable, which gitstore does not read",
+        "git refs migrate --ref-format=files (git 2.46) turns them into files",
+    ),
+)  # fmt: skip
+"""Formats that a repository may have: the key, our value, the message for other values, and a hint."""
 
 
-class Place(NamedTuple):
-    """A git directory, and the directory in which it, or a link to it, is called `.git`, if one was found."""
+class Location(NamedTuple):
+    """A git directory, and the directory whose `.git` it is or is linked from; `None` without a `.git`."""
 
     git_directory: Path
     top: Path | None
 
 
 class NoRepository(NotAModel):
-    """A `.git` that leads to no repository, or that is a damaged one."""
+    """A `.git` that leads to no repository, or to a damaged one."""
 
 
-def find(directory: Path) -> Place | None:
+def find_repository(directory: Path) -> Location | None:
     """Return the repository that a directory is in; `None` if it is in none.
 
-    Raises `NoRepository` for a `.git` that is broken, where git would go on above it or give up: what
-    is meant is this one.
+    Raises `NoRepository` for a broken `.git`. git would ignore some of these and search above, but the
+    user means this one.
     """
-    # The parents of a path are not those of the directory where it goes up or over a link on its way.
+    # The parents of a path are not those of the directory if the path goes up, or follows a link.
     start = directory.resolve() if ".." in directory.parts else directory
-    for here in (start, *start.parents):
-        link = here / ".git"
+    for folder in (start, *start.parents):
+        link = folder / ".git"
         if link.is_file():
-            return Place(_linked(link), here)
+            return Location(_follow_link(link), folder)
         if link.is_dir():
-            missing = _missing(link)
+            missing = _missing_parts(link)
             if not missing:
-                return Place(link, here)
-            if len(missing) < 3:  # of all three: just a directory of that name
+                return Location(link, folder)
+            if len(missing) < 3:  # without all three, it only has the name of a repository
                 raise _damaged(link, missing)
-        if not _missing(here):
-            return Place(here, None)
-        if here.is_mount():
-            return None  # git does not look beyond
+        if not _missing_parts(folder):
+            return Location(folder, None)
+        if folder.is_mount():
+            return None  # git does not search beyond
     return None
 
 
-def common_of(git_directory: Path) -> Path:
-    """Return the directory that linked working copies share."""
-    try:
-        return (
-            git_directory / os.fsdecode((git_directory / "commondir").read_bytes()).rstrip(LINE_ENDS)
-        ).resolve()
-    except (FileNotFoundError, NotADirectoryError):
-        return git_directory
-
-
-def _linked(link: Path) -> Path:
-    """Return the git directory that a file `.git` leads to."""
-    content = link.read_bytes()
-    if not content.startswith(_LINK):
+def _follow_link(link: Path) -> Path:
+    """Return the git directory that a file `.git` leads to. Raises `NoRepository`."""
+    target = parse_link(link.read_bytes(), link)
+    if target is None:
         raise NoRepository(f"{link} is a file, and does not say where the git directory is")
-    target = Path(
-        os.path.normpath(
-            link.parent / os.fsdecode(content.removeprefix(_LINK)).lstrip(SPACES).rstrip(LINE_ENDS)
-        )
-    )
-    missing = _missing(target) if target.is_dir() else []
+    missing = _missing_parts(target) if target.is_dir() else []
     if missing:
         raise _damaged(target, missing)
     if not target.is_dir():
         main = target.parent.parent.parent if target.parent.name == "worktrees" else None
         raise NoRepository(
-            f"{link} leads to {target}, which is not there",
+            f"{link} leads to {target}, which does not exist",
             f"if {main} was moved, run git worktree repair {shlex.quote(str(link.parent))} in its new place"
             if main is not None
-            else f"write where it is now into {link}: gitdir: DIRECTORY",
+            else f"write the right place into {link}: gitdir: DIRECTORY",
         )
     return target
 
 
-def _missing(git_directory: Path) -> list[str]:
-    """Return what a directory lacks of a repository; nothing if git takes it for one."""
-    common = common_of(git_directory)
-    found = {
-        "HEAD": _has_head(git_directory / "HEAD"),
+def _missing_parts(git_directory: Path) -> list[str]:
+    """Return what a directory lacks to be a repository; nothing if git takes it for one."""
+    common = read_common_directory(git_directory)
+    parts = {
+        "HEAD": is_head(git_directory / "HEAD"),
         "objects": (common / "objects").is_dir(),
         "refs": (common / "refs").is_dir(),
     }
-    return [name for name, is_there in found.items() if not is_there]
-
-
-def _has_head(head: Path) -> bool:
-    if head.is_symlink():
-        return str(head.readlink()).startswith("refs/")
-    try:
-        return _HEAD.match(head.read_bytes()) is not None
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return False  # what cannot be read now may be right: that is another error
+    return [name for name, exists in parts.items() if not exists]
 
 
 def _damaged(git_directory: Path, missing: list[str]) -> NoRepository:
     remedies = {
-        "HEAD": f"git -C {shlex.quote(str(git_directory.parent))} init, if the branch was the default one;"
-        f" else write ref: refs/heads/BRANCH into {git_directory / 'HEAD'}",
+        "HEAD": f"if the branch was the default one, git -C {shlex.quote(str(git_directory.parent))} init;"
+        f" otherwise write ref: refs/heads/BRANCH into {git_directory / 'HEAD'}",
         "objects": "copy the repository again, or take it from a backup",
-        "refs": f"mkdir {shlex.quote(str(common_of(git_directory) / 'refs'))}; copies that leave out empty"
-        " directories lose it",
+        "refs": f"mkdir {shlex.quote(str(read_common_directory(git_directory) / 'refs'))}; copies that leave"
+        " out empty directories lose it",
     }
-    what = " and ".join("a valid HEAD" if name == "HEAD" else f"{name}/" for name in missing)
+    parts = " and ".join("a valid HEAD" if name == "HEAD" else f"{name}/" for name in missing)
     worst = next(name for name in ("objects", "refs", "HEAD") if name in missing)
-    return NoRepository(f"{git_directory} is a damaged git repository: it lacks {what}", remedies[worst])
+    return NoRepository(f"{git_directory} is a damaged git repository: it lacks {parts}", remedies[worst])
+
+
+def open_repository(path: Path, top: Path | None) -> pygit2.Repository:
+    """Open the git directory `path` of the working copy `top` with libgit2.
+
+    Raises `GitstoreError` for a repository that git does not trust, is in a format that gitstore does not
+    know, or cannot be opened.
+    """
+    _allow_extensions()
+    try:
+        return _open(path)
+    except pygit2.GitError as error:
+        if not _is_trusted(path, top, error):
+            raise _refusal(path, error) from error
+        return _open_trusted(path)
+
+
+def check_format(common: Path) -> None:
+    """Raise `GitstoreError` for a repository in a format that git may know, and gitstore does not."""
+    try:
+        config = pygit2.Config(str(common / "config"))
+    except (OSError, pygit2.GitError):
+        return
+    for key, supported, problem, remedy in _FORMATS:
+        if key in config and str(config[key]).lower() != supported:
+            raise GitstoreError(f"{common} {problem}", remedy)
+
+
+def _open(path: Path) -> pygit2.Repository:
+    return pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
+
+
+def _is_trusted(path: Path, top: Path | None, error: pygit2.GitError) -> bool:
+    """Whether git trusts somebody else's repository that libgit2 does not.
+
+    libgit2 does not read the file that GIT_CONFIG_GLOBAL names.
+    """
+    if _FOREIGN.search(str(error)) is None:
+        return False
+    # git must find the repository itself: with GIT_DIR set, it would not check who owns it.
+    directory = top or (path.parent if path.name == ".git" else path)
+    return git.attempt("rev-parse", "--git-dir", cwd=directory).returncode == 0
+
+
+def _open_trusted(path: Path) -> pygit2.Repository:
+    pygit2.settings.owner_validation = False
+    try:
+        return _open(path)
+    finally:
+        pygit2.settings.owner_validation = True
+
+
+def _refusal(path: Path, error: pygit2.GitError) -> GitstoreError:
+    """Return the error for a repository that libgit2 does not open."""
+    foreign = _FOREIGN.search(str(error))
+    if foreign is not None:
+        return GitstoreError(
+            f"{foreign[1]} belongs to somebody else, and git is not told to trust it",
+            f"if you trust it: git config --global --add safe.directory {shlex.quote(foreign[1])}",
+        )
+    check_format(read_common_directory(path))
+    return GitstoreError(f"{path}: {error}")
+
+
+@cache
+def _allow_extensions() -> None:
+    """Let libgit2 open repositories with extensions that do not concern what gitstore uses it for."""
+    pygit2.option(pygit2.enums.Option.SET_EXTENSIONS, ["partialclone", "refstorage"], 2)

@@ -22,6 +22,7 @@ from gitstore.disk.permissions import make_directory, open_up, share
 from gitstore.errors import GitstoreError
 from gitstore.git import attributes, checkout
 from gitstore.git import process as git
+from gitstore.git.files import parse_link
 from gitstore.git.repository import Repository
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
@@ -68,9 +69,7 @@ def new_worktree(
 def is_whole(administration: Path, place: Path) -> bool:
     """Whether the directory of a worktree is there: it gets its name last, with all that is in it."""
     link = place / ".git"
-    return (
-        link.is_file() and link.read_text(errors="replace").strip() == f"gitdir: {administration.resolve()}"
-    )
+    return link.is_file() and parse_link(link.read_bytes(), link) == administration.resolve()
 
 
 def finish(administration: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt
-from gitstore.git.discovery import SPACES
+from gitstore.git.files import RefValue, parse_ref
 from gitstore.packs.oid import Oid
 from gitstore.text import quoted
 
@@ -26,15 +26,11 @@ _LONGEST = 4096 + len("ref: ")
 _BROKEN_NAME = re.compile(
     r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[./]|[./]$|^@$|^$", re.DOTALL
 )
-_ID = re.compile(rb"([0-9a-fA-F]{40})(?:[ \t\n\r]|$)")
 _ZEROS = b"0" * 40
 
 _PACKED = re.compile(rb"^([0-9a-f]{40}) ([^\n]+)\n(?:\^([0-9a-f]{40})\n)?", re.MULTILINE)
 _ALL_PACKED = re.compile(rb"(?:#[^\n]*\n)*+(?:(?!0{40})[0-9a-f]{40} [^\n]+\n(?:\^[0-9a-f]{40}\n)?+)*+")
 _PACKED_HEADER = re.compile(rb"(?:#[^\n]*\n)*")
-
-Value = Oid | str
-"""What a ref holds: an object id, or, if it is symbolic, the name of another ref."""
 
 
 class DamagedRef(Corrupt):
@@ -104,7 +100,7 @@ def is_ref_name(name: str) -> bool:
     return _BROKEN_NAME.search(name) is None
 
 
-def read_loose(directory: Path, ref: str) -> Value | None:
+def read_loose(directory: Path, ref: str) -> RefValue | None:
     """What the file of a ref holds; `None` if there is none. Raises `DamagedRef`."""
     path = directory / ref
     try:
@@ -124,7 +120,7 @@ def read_loose(directory: Path, ref: str) -> Value | None:
         return None
 
 
-def loose(directory: Path, prefix: str) -> Iterator[tuple[str, Value | DamagedRef]]:
+def loose(directory: Path, prefix: str) -> Iterator[tuple[str, RefValue | DamagedRef]]:
     """The refs below a prefix such as `refs/tags/` that have a file, in no order."""
     start = prefix.rpartition("/")[0]
     waiting = [start] if is_ref_name(start) else []
@@ -151,7 +147,7 @@ def _entries(directory: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _read(directory: Path, ref: str, *, is_plain: bool) -> Value | DamagedRef | None:
+def _read(directory: Path, ref: str, *, is_plain: bool) -> RefValue | DamagedRef | None:
     """Like `read_loose`, with one system call less for a plain file: there may be ten thousand."""
     if not is_ref_name(ref):
         return DamagedRef(ref, directory / ref, "has a name that no ref can have")
@@ -172,20 +168,17 @@ def _content(path: Path) -> bytes:
         os.close(descriptor)
 
 
-def _parse(ref: str, path: Path, content: bytes) -> Value:
+def _parse(ref: str, path: Path, content: bytes) -> RefValue:
     if not content.strip(b"\0 \n"):
         raise DamagedRef(ref, path, "is empty" if not content else "holds nothing but zeros and spaces")
     if len(content) > _LONGEST:
         raise DamagedRef(ref, path, "is too large for a ref")
-    if content.startswith(b"ref:"):
-        target = os.fsdecode(content[4:]).strip(SPACES)
-        if not is_ref_name(target) or "/" not in target:
-            raise DamagedRef(ref, path, f"leads to {quoted(target)}, which is no name of a ref")
-        return target
-    match = _ID.match(content)
-    if match is None or match[1] == _ZEROS:
+    value = parse_ref(content)
+    if value is None:
         raise DamagedRef(ref, path, "holds no object id")
-    return Oid(bytes.fromhex(match[1].decode()))
+    if isinstance(value, str) and (not is_ref_name(value) or "/" not in value):
+        raise DamagedRef(ref, path, f"leads to {quoted(value)}, which is no name of a ref")
+    return value
 
 
 def _remedy(ref: str, path: Path) -> str:

@@ -13,7 +13,8 @@ from gitstore.disk.atomic import sync_directory
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.git import process as git
 from gitstore.git import ref_files
-from gitstore.git.ref_files import DamagedRef, PackedRefs, Value
+from gitstore.git.files import RefValue
+from gitstore.git.ref_files import DamagedRef, PackedRefs
 from gitstore.git.ref_record import RefRecord
 from gitstore.packs.oid import Oid
 
@@ -196,7 +197,7 @@ class Refs:
             return change.old
         return self.get(change.ref)
 
-    def _read(self, ref: str) -> Value | None:
+    def _read(self, ref: str) -> RefValue | None:
         if not ref_files.is_ref_name(ref):
             return None
         value = ref_files.read_loose(self._home(ref), ref)

@@ -1,25 +1,26 @@
-"""The working copies of a repository, as gitrepository-layout(5) has them in files.
+"""The working copies of a repository, read from git's files, gitrepository-layout(5).
 
-`git worktree list` opens all refs anew for each of them, which for a thousand takes a quarter of a
-second and 300 MB.
+`git worktree list` reads all refs again for each of them. For a thousand working copies, that takes a
+quarter of a second and 300 MB.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gitstore.git.discovery import SPACES
+from gitstore.git.files import SPACES, RefValue, parse_ref, read_text, read_worktree_directory
 from gitstore.packs.oid import Oid
+
+_BRANCHES = "refs/heads/"
 
 
 class Worktree(NamedTuple):
-    """A working copy: its directory, which need not be there, and the branch that it is on.
+    """A working copy: its directory, which may be gone, and its branch.
 
-    `detached` is the commit that it has checked out without a branch. `locked` is why git may not
-    remove it, if somebody said so.
+    `detached` is the commit that is checked out without a branch. `locked` is the reason why git may not
+    remove it, if somebody gave one.
     """
 
     directory: Path
@@ -28,16 +29,16 @@ class Worktree(NamedTuple):
     locked: str | None
 
 
-def main(directory: Path, common: Path) -> Worktree:
-    """The working copy that a repository has by itself."""
-    return Worktree(directory, *_head(common), None)
+def main_worktree(directory: Path, common: Path) -> Worktree:
+    """Return the working copy that is not a linked one."""
+    return Worktree(directory, *_read_head(common), None)
 
 
 class Administration(NamedTuple):
-    """What git has of a linked working copy, `worktrees/NAME` in the repository: whole or not.
+    """What git keeps of a linked working copy, `worktrees/NAME` in the repository, complete or not.
 
-    `directory` is `None` if it does not say where the working copy is. `damage` is what is wrong with it,
-    for a person.
+    `directory` is `None` if it does not say where the working copy is. `damage` says what is wrong with
+    it, for a person.
     """
 
     path: Path
@@ -47,76 +48,70 @@ class Administration(NamedTuple):
     damage: str | None
 
 
-def linked(common: Path) -> list[Worktree]:
-    """The linked working copies, by the names that git has for them; damaged ones are left out."""
-    # Not by way of `administrations`, which reads twice as many files: there may be a thousand.
-    found = ((path, directory(path)) for path in sorted(common.glob("worktrees/*")))
+def list_linked(common: Path) -> list[Worktree]:
+    """List the linked working copies, by the names that git has for them. Damaged ones are left out."""
+    # Not through `list_administrations`, which reads twice as many files: there may be a thousand.
+    places = ((path, read_worktree_directory(path)) for path in sorted(common.glob("worktrees/*")))
     return [
-        Worktree(where, *_head(path), _line(path / "locked")) for path, where in found if where is not None
+        Worktree(directory, *_read_head(path), read_text(path / "locked"))
+        for path, directory in places
+        if directory is not None
     ]
 
 
-def administrations(common: Path) -> list[Administration]:
-    """What git has of linked working copies, by name. A `git worktree add` that was killed leaves damage."""
-    return [_administration(path) for path in sorted(common.glob("worktrees/*")) if path.is_dir()]
+def list_administrations(common: Path) -> list[Administration]:
+    """List what git keeps of linked working copies, by name. A killed `git worktree add` leaves damage."""
+    return [_read_administration(path) for path in sorted(common.glob("worktrees/*")) if path.is_dir()]
 
 
-def locked(common: Path, reason: str) -> list[Administration]:
-    """Those that are locked for this very reason. Of the others nothing is read: there may be a thousand."""
+def list_locked(common: Path, reason: str) -> list[Administration]:
+    """List those that are locked for exactly this reason. Of the others, only the reason is read."""
     return [
-        _administration(lock.parent)
+        _read_administration(lock.parent)
         for lock in sorted(common.glob("worktrees/*/locked"))
-        if _line(lock) == reason
+        if read_text(lock) == reason
     ]
 
 
-def damaged(common: Path) -> list[Administration]:
-    """Those that git cannot use. Some of them stop git where it looks at all working copies."""
-    return [each for each in administrations(common) if each.damage is not None]
+def list_damaged(common: Path) -> list[Administration]:
+    """List those that git cannot use. Some of them stop every git command that reads all working copies."""
+    return [
+        administration for administration in list_administrations(common) if administration.damage is not None
+    ]
 
 
-def _administration(path: Path) -> Administration:
-    branch, _ = _head(path)
-    return Administration(path, directory(path), branch, _line(path / "locked"), next(_damages(path), None))
+def _read_administration(path: Path) -> Administration:
+    branch, _ = _read_head(path)
+    damage = next(_find_damage(path), None)
+    return Administration(path, read_worktree_directory(path), branch, read_text(path / "locked"), damage)
 
 
-def directory(administration: Path) -> Path | None:
-    """Return where git has noted that a linked working copy is."""
-    place = _line(administration / "gitdir")
-    return Path(os.path.normpath(administration / place)).parent if place else None
-
-
-def _damages(path: Path) -> Iterator[str]:
-    """What is wrong with a working copy's administration."""
+def _find_damage(path: Path) -> Iterator[str]:
+    """Yield what is wrong with a working copy's administration."""
     for name in ("gitdir", "commondir", "HEAD"):
-        content = _line(path / name)
+        content = read_text(path / name)
         if content is None:
             yield f"it has no {name}"
         elif not content.strip(SPACES):
             yield f"its {name} is empty"
-    head = (_line(path / "HEAD") or "").strip(SPACES)
+    head = (read_text(path / "HEAD") or "").strip(SPACES)
     if not head.strip("0"):
-        yield "its HEAD is of zeros, with which git begins"
-    elif _head(path) == (None, None) and not head.startswith("ref:"):
+        yield "its HEAD is all zeros, with which git begins"
+    elif _read_ref(path / "HEAD") is None:
         yield "its HEAD is no ref and no commit"
 
 
-def _head(directory: Path) -> tuple[str | None, Oid | None]:
-    """The branch, or the commit, that HEAD says."""
-    head = (_line(directory / "HEAD") or "").strip(SPACES)  # git takes it with spaces after it, too
-    if head.startswith("ref:"):
-        ref = head.removeprefix("ref:").strip(SPACES)
-        return (ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None), None
-    try:
-        # Zeros are there at first, while git makes a working copy, and stay if it is killed then.
-        return None, Oid.parse(head) if head.strip("0") else None
-    except ValueError:
-        return None, None
+def _read_head(directory: Path) -> tuple[str | None, Oid | None]:
+    """Return the branch, or else the commit, that is checked out."""
+    value = _read_ref(directory / "HEAD")
+    if isinstance(value, str):
+        return (value.removeprefix(_BRANCHES) if value.startswith(_BRANCHES) else None), None
+    # Zeros are no commit: git writes them while it makes a working copy, and they stay if it is killed.
+    return None, value
 
 
-def _line(path: Path) -> str | None:
-    """What a small file says; `None` if it is not there."""
+def _read_ref(path: Path) -> RefValue | None:
     try:
-        return os.fsdecode(path.read_bytes()).rstrip("\n")
+        return parse_ref(path.read_bytes())
     except OSError:
         return None

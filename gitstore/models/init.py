@@ -96,10 +96,10 @@ def _surrounding(directory: Path) -> Repository | None:
     """The repository that `directory` is the top of, if it is one's."""
     if not directory.is_dir():
         return None  # a new directory becomes a new repository, wherever it lies: as git init does it
-    place = discovery.find(directory)
-    if place is None:
+    location = discovery.find_repository(directory)
+    if location is None:
         return None
-    repository = Repository(place.git_directory, place.top)
+    repository = Repository(location.git_directory, location.top)
     if repository.is_bare:
         raise GitstoreError(
             f"{directory} is in a bare repository", "make the model in a clone, and push it there"

@@ -116,7 +116,7 @@ def gc(
         elsewhere=elsewhere,
         locks=orphans.stale_locks(repository),
         vanished=vanished,
-        damaged=[each.path for each in worktrees.damaged(repository.common)],
+        damaged=[each.path for each in worktrees.list_damaged(repository.common)],
     )
 
 

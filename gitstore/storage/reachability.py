@@ -68,7 +68,7 @@ def kept(repository: Repository, found: Collection[Oid], *, also: Iterable[Oid] 
 
 def _staged(repository: Repository) -> set[Oid]:
     """What the indexes of all working copies hold. Those of half-made ones are read one by one."""
-    if not worktrees.damaged(repository.common):
+    if not worktrees.list_damaged(repository.common):
         return _listed(repository, "--indexed-objects")
     staged = set()
     for directory in (repository.common, *repository.common.glob("worktrees/*")):

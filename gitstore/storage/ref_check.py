@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt
 from gitstore.git import ref_files, worktrees
-from gitstore.git.discovery import LINE_ENDS, SPACES, common_of
+from gitstore.git.files import parse_link, read_common_directory
 from gitstore.git.ref_files import DamagedRef
 from gitstore.git.repository import Repository
 from gitstore.objects import tag
@@ -46,7 +45,7 @@ def _check(repository: Repository) -> Findings:
         found = _check_head(repository, directory)
         problems += found.problems
         notices += found.notices
-    for each in worktrees.administrations(repository.common):
+    for each in worktrees.list_administrations(repository.common):
         if each.damage is not None:
             problems.append(f"{each.path}: {each.damage}; git worktree prune removes it")
         else:
@@ -128,7 +127,7 @@ def _check_head(repository: Repository, directory: Path) -> Findings:
 
 
 def _link_problems(administration: Path, common: Path) -> Iterator[str]:
-    if common_of(administration) != common.resolve():
+    if read_common_directory(administration) != common.resolve():
         yield f"{administration / 'commondir'} does not lead to {common}; write ../.. into it"
 
 
@@ -137,12 +136,9 @@ def _gone(each: worktrees.Administration) -> Iterator[str]:
     if each.directory is None or each.locked is not None:
         return
     try:
-        content = os.fsdecode((each.directory / ".git").read_bytes())
+        git_directory = parse_link((each.directory / ".git").read_bytes(), each.directory / ".git")
     except OSError:
         yield f"{each.path}: its working copy {each.directory} is gone; git worktree prune forgets it"
         return
-    leads_to = Path(
-        os.path.normpath(each.directory / content.removeprefix("gitdir:").lstrip(SPACES).rstrip(LINE_ENDS))
-    )
-    if not content.startswith("gitdir:") or leads_to.resolve() != each.path.resolve():
+    if git_directory is None or git_directory.resolve() != each.path.resolve():
         yield f"{each.directory / '.git'} does not lead to {each.path}; git worktree repair writes it anew"

@@ -112,7 +112,7 @@ class TestWhereItIsRun:
         for command in lines:
             assert run(*command.split(), cwd=tmp_path) == said(
                 f"error: {tmp_path} is not in a git repository",
-                "hint: gitstore init makes a model here",
+                "hint: gitstore init creates a model here",
                 code=10,
             )
         git("init", "--quiet", cwd=tmp_path)

@@ -130,7 +130,7 @@ class TestReftable:
         git("init", "--quiet", "--ref-format=reftable", str(here), cwd=tmp_path)
         refusal = said(
             f"error: {here}/.git keeps its refs in a reftable, which gitstore does not read",
-            "hint: git refs migrate --ref-format=files (git 2.46) makes them files",
+            "hint: git refs migrate --ref-format=files (git 2.46) turns them into files",
             code=1,
         )
         assert run("init", cwd=here) == refusal

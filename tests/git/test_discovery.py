@@ -189,7 +189,7 @@ def test_refs_that_a_copy_lost_come_back_as_the_hint_says(tmp_path: Path) -> Non
 def test_a_moved_main_repository(tmp_path: Path) -> None:
     dogs = linked(born(tmp_path / "main"))
     (tmp_path / "main").rename(tmp_path / "other")
-    with pytest.raises(NoRepository, match=r"dogs/\.git leads to .*, which is not there") as caught:
+    with pytest.raises(NoRepository, match=r"dogs/\.git leads to .*, which does not exist") as caught:
         Repository.discover(dogs)
     assert f"if {tmp_path}/main was moved, run git worktree repair {dogs}" in str(caught.value.hint)
     git("worktree", "repair", str(dogs), cwd=tmp_path / "other")

@@ -78,7 +78,7 @@ def test_a_submodule_is_a_repository_of_its_own(born: Repository, tmp_path: Path
 
 
 def test_a_directory_in_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hint = "gitstore init makes a model here"
+    hint = "gitstore init creates a model here"
     with fails(f"{tmp_path} is not in a git repository", NotAModel, hint=hint):
         Repository.discover(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -96,7 +96,7 @@ def test_sha256_is_refused(tmp_path: Path) -> None:
     git("init", "--quiet", "--object-format=sha256", cwd=tmp_path)
     with fails(
         f"{tmp_path}/.git has SHA-256 object ids, which gitstore does not write",
-        hint="make it anew with git init --object-format=sha1",
+        hint="create it again with git init --object-format=sha1",
     ):
         Repository.discover(tmp_path)
 

@@ -109,7 +109,7 @@ def test_what_leads_nowhere(tmp_path: Path) -> None:
             "there is no snapshot a b@v1: a b is neither a model of this repository nor a directory",
             None,
         ),
-        ("..@v1", "{parent} is not in a git repository", "gitstore init makes a model here"),
+        ("..@v1", "{parent} is not in a git repository", "gitstore init creates a model here"),
     ]
     for text, message, hint in cases:
         with pytest.raises(GitstoreError) as caught:

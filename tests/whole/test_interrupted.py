@@ -36,7 +36,7 @@ def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: G
     assert "HEAD" not in {each.name for each in usage.measure(repository).holders}
     with fails(f"{target} exists already"):
         worktree.derive(base, "dogs", target)
-    assert [each.path.name for each in worktrees.damaged(repository.common)] == ["dogs"]
+    assert [each.path.name for each in worktrees.list_damaged(repository.common)] == ["dogs"]
     shutil.rmtree(target)
     assert worktree.derive(base, "dogs", target).model.name == "dogs"
     gc.gc(repository)
