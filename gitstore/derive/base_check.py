@@ -65,8 +65,8 @@ def called(base: Snapshot) -> str:
 
 def _depends_on(base: Snapshot, model: Model) -> bool:
     """Whether a snapshot is based on a model, as it was taken or as its own model is now."""
-    now = on_branch(base.repository, base.model) if base.prefix else None
-    above = (base.settings.based_on, now.based_on if now is not None else None)
+    identity = on_branch(base.repository, base.model) if base.prefix else None
+    above = (base.settings.based_on, identity.base if identity is not None else None)
     lines = (Model(base.repository, base.model, base.prefix, each).line() for each in above)
     return any(model.name in line for line in lines)
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitstore import settings
-from gitstore.errors import BadSettings, Corrupt
+from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.models import active_state, snapshot
 from gitstore.models.model import SETTINGS, Model, committed_file
 from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
-from gitstore.settings import BasedOn, Settings
+from gitstore.settings import BasedOn
 
 _HEADS, _STATES, _TAGS = "refs/heads/", "refs/states/", "refs/tags/"
 
@@ -105,8 +105,8 @@ class _Survey:
         name = prefix.rstrip("/")
         base = self.bases.get(name)
         if base is None and self.snapshots.get(prefix):
-            last = _said(self.snapshots[prefix][-1].settings_content)
-            base = last.based_on if last is not None else None
+            last = settings.identify(self.snapshots[prefix][-1].settings_content)
+            base = last.base if last is not None else None
         return self._listed(name, prefix, base, self.directories.get(name))
 
     def root(self, model: Model) -> Listed:
@@ -114,9 +114,10 @@ class _Survey:
         here = model.repository if not model.prefix else Repository(model.repository.common)
         name, base = (model.root_name(), None) if model.prefix else (model.name, model.base)
         tip = here.refs.get("HEAD") if model.prefix else None
-        said = _said(committed_file(here, tip, SETTINGS) or b"") if tip is not None else None
-        if said is not None and (said.based_on is None or said.based_on.url is not None):
-            name, base = said.name, said.based_on
+        content = committed_file(here, tip, SETTINGS) if tip is not None else None
+        identity = settings.identify(content) if content is not None else None
+        if identity is not None and not identity.is_derived:
+            name, base = identity.name, identity.base
         branch = here.head()
         directory = self.directories.get(branch) if branch and branch not in self.bases else None
         return self._listed(name, "", base, directory)
@@ -149,20 +150,12 @@ def bases(
             continue  # for verify to tell
         if content is None or not any(word in content for word in words):
             continue
-        said, name = _said(content), ref.removeprefix(_HEADS)
-        if said is not None and said.name == name and said.based_on is not None and said.based_on.url is None:
-            found[name] = said.based_on
+        identity, name = settings.identify(content), ref.removeprefix(_HEADS)
+        if identity is not None and identity.name == name and identity.local_base is not None:
+            found[name] = identity.local_base
     return found
 
 
 def _is_named(state: str) -> bool:
     """Whether a ref below refs/states/ can be a state: one called HEAD is none."""
     return name_problem(state.rpartition("/")[2]) is None
-
-
-def _said(content: bytes) -> Settings | None:
-    """The settings, unless they are broken."""
-    try:
-        return settings.parse_identity(content)
-    except BadSettings:
-        return None

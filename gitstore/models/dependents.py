@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from gitstore import settings
-from gitstore.errors import BadSettings
 from gitstore.git.refs import Listing
 from gitstore.git.repository import Repository
 from gitstore.models import catalog as models
@@ -56,8 +55,6 @@ def _snapshots(repository: Repository, tags: dict[str, Oid], commits: Collection
 
 
 def _base(found: snapshot.Snapshot) -> str | None:
-    try:
-        base = settings.parse_identity(found.settings_content).based_on
-    except BadSettings:
-        return None
-    return base.commit if base is not None and base.url is None else None
+    identity = settings.identify(found.settings_content)
+    base = identity.local_base if identity is not None else None
+    return base.commit if base is not None else None

@@ -26,7 +26,7 @@ from gitstore.objects.database import TooLarge
 from gitstore.objects.paths import find_entry, find_tree, read_tree
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
-from gitstore.settings import BasedOn, Settings
+from gitstore.settings import BasedOn, Identity, Settings
 from gitstore.text import quoted
 
 SETTINGS, LOCK, STATES, CODE = layout.SETTINGS, layout.LOCK, layout.STATES, layout.CODE
@@ -75,8 +75,8 @@ class Model:
             identity = settings.identify(content)
             if identity is None:
                 raise
-            name, is_derived = identity
-            return cls(repository, name, f"{name}/" if is_derived else "", invalid=tuple(error.problems))
+            prefix = f"{identity.name}/" if identity.is_derived else ""
+            return cls(repository, identity.name, prefix, invalid=tuple(error.problems))
 
     @classmethod
     def _of(cls, repository: Repository, content: bytes) -> Model:
@@ -202,8 +202,8 @@ class Model:
         while base is not None and base.url is None:
             again = base.model in names
             names.append(base.model)
-            found = on_branch(self.repository, base.model) if not again else None
-            base = found.based_on if found is not None else None
+            identity = on_branch(self.repository, base.model) if not again else None
+            base = identity.base if identity is not None else None
         return names
 
 
@@ -228,9 +228,9 @@ def is_derived(repository: Repository, name: str) -> bool:
     """Whether a repository has a derived model of this name: a branch that says so, or its tags or states."""
     if name_problem(name) is not None:
         return False  # a path, which would lead somewhere else among the files of refs
-    found = on_branch(repository, name)
-    if found is not None and found.based_on is not None and found.based_on.url is None:
-        return found.name == name
+    identity = on_branch(repository, name)
+    if identity is not None and identity.local_base is not None:
+        return identity.name == name
     return repository.refs.any_below(f"refs/tags/{name}/", f"refs/states/{name}/")
 
 
@@ -320,14 +320,8 @@ def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | No
         raise Corrupt(f"{name} of commit {commit} cannot be read: {error.message}") from error
 
 
-def on_branch(repository: Repository, name: str) -> Settings | None:
-    """What the branch of a derived model, or any branch called so, says in `name` and `based_on`.
-
-    Other keys have their defaults: a line of bases can be long.
-    """
+def on_branch(repository: Repository, name: str) -> Identity | None:
+    """Return which model a branch is of, by the settings committed there; `None` if they do not tell."""
     tip = repository.refs.get(f"refs/heads/{name}")
     content = committed_file(repository, tip, SETTINGS) if tip is not None else None
-    try:
-        return settings.parse_identity(content) if content is not None else None
-    except BadSettings:
-        return None
+    return settings.identify(content) if content is not None else None

@@ -6,7 +6,7 @@ the syntax, `checking` compares it with the schema, `editing` changes what peopl
 """
 
 from gitstore.settings.editing import set_keys
-from gitstore.settings.loading import FILE_NAME, find, identify, load, parse, parse_identity
+from gitstore.settings.loading import FILE_NAME, Identity, find, identify, load, parse
 from gitstore.settings.rendering import render, to_builtins
 from gitstore.settings.schema import (
     BasedOn,
@@ -28,6 +28,7 @@ __all__ = [
     "DefaultLaunchers",
     "EvaluateTypes",
     "Gpus",
+    "Identity",
     "Launcher",
     "MaxDurations",
     "Packages",
@@ -39,7 +40,6 @@ __all__ = [
     "identify",
     "load",
     "parse",
-    "parse_identity",
     "render",
     "set_keys",
     "to_builtins",

@@ -2,29 +2,72 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from gitstore.errors import BadSettings, NotAModel
 from gitstore.names import name_problem
 from gitstore.settings import document
 from gitstore.settings.checking import Checker
 from gitstore.settings.nodes import data
-from gitstore.settings.schema import Settings
+from gitstore.settings.schema import BasedOn, Settings
 
 FILE_NAME = "settings.yaml"
 
 # More than a person made by mistake; a hostile file could have a quarter of a million.
 MAX_PROBLEMS = 100
 
+_KEY = re.compile(rb"^[a-z_]+:(?=[ \r\n])", re.MULTILINE)
+"""The beginning of a key of the document itself."""
 
-@lru_cache(maxsize=32)  # one command meets the same settings in the working copy, a commit and snapshots
+_FIRST_KEY = re.compile(rb"(?: *(?:#[^\n]*)?\r?\n)*([a-z_]+):")
+"""A key, perhaps after comments."""
+
+_ODD_LINE = re.compile(rb"^(?![a-z_]+:[ \r\n]|[ #\r\n]|- |\Z)", re.MULTILINE)
+"""A line that neither is one, nor can belong to the key above it, as in documents that people write."""
+
+
+class Identity(NamedTuple):
+    """Which model settings belong to. `base` is `None` if there is none, or none that is valid.
+
+    `is_derived` says whether the base is in the model's own repository.
+    """
+
+    name: str
+    base: BasedOn | None
+    is_derived: bool
+
+    @property
+    def local_base(self) -> BasedOn | None:
+        """The base of a model that is derived in its repository."""
+        return self.base if self.is_derived else None
+
+
 def parse(content: bytes, source: str = FILE_NAME) -> Settings:
     """The settings that `content` holds, with the defaults filled in.
 
     Raises BadSettings with all problems (of hundreds the first 100), in the order of their lines, each
     on one line: `SOURCE:LINE: key.path[2].name: what is wrong, what is allowed`.
     """
+    settings, problems = _parse(content)
+    if settings is None:
+        raise BadSettings(_lines(problems, source))
+    return settings
+
+
+# A command over thousands of models meets the same settings in a working copy, commits and snapshots.
+@lru_cache(maxsize=1024)
+def _parse(content: bytes) -> tuple[Settings | None, tuple[document.SettingsProblem, ...]]:
+    """The settings, or `None` and every problem that they have."""
+    settings = _parse_by_keys(content)
+    return (settings, ()) if settings is not None else _parse_whole(content)
+
+
+def _parse_whole(content: bytes) -> tuple[Settings | None, tuple[document.SettingsProblem, ...]]:
     read = document.read(content)
     problems = list(read.problems)
     settings = None
@@ -36,33 +79,53 @@ def parse(content: bytes, source: str = FILE_NAME) -> Settings:
         problems.append(
             document.SettingsProblem(1, "is empty; write at least the model's name, like name: digits")
         )
-    if settings is None or problems:
-        raise BadSettings(_lines(problems, source))
-    return settings
+    return (None if problems else settings), tuple(problems)
 
 
-def parse_identity(content: bytes) -> Settings:
-    """Like `parse`, of `name` and `based_on` only, several times as fast; other keys have their defaults.
+def _parse_by_keys(content: bytes) -> Settings | None:
+    """The settings, if they are valid and each key of theirs can be read by itself; else `None`.
 
-    Raises BadSettings if these two cannot be read, whatever is wrong with other keys.
+    The settings of a thousand derived models differ in two keys: the others are read once.
     """
-    try:
-        return parse(_identity_lines(content))
-    except BadSettings:
-        return parse(content)  # perhaps it is written in another way
+    if len(content) > document.MAX_BYTES or _ODD_LINE.search(content):
+        return None
+    starts = [match.start() for match in _KEY.finditer(content)]
+    values: dict[str, object] = {}
+    for start, end in zip([0, *starts[1:]], [*starts[1:], len(content)], strict=True):
+        entry = _parse_key(content[start:end])
+        if entry is None or entry[0] in values:
+            return None
+        values[entry[0]] = entry[1]
+    return Settings(**values) if "name" in values else None  # type: ignore[arg-type]
 
 
-def identify(content: bytes) -> tuple[str, bool] | None:
-    """The model's name, and whether it is derived in its repository, of settings that may be invalid.
+@lru_cache(maxsize=512)
+def _parse_key(lines: bytes) -> tuple[str, object] | None:
+    """One key of settings and its value; `None` if anything is wrong with them."""
+    match = _FIRST_KEY.match(lines)
+    if match is None:
+        return None
+    key = match[1].decode()
+    settings, _ = _parse_whole(lines if key == "name" else b"name: any\n" + lines)
+    return (key, getattr(settings, key)) if settings is not None else None
 
-    `None` if that cannot be read. Nothing else of them is believed.
+
+def identify(content: bytes) -> Identity | None:
+    """Which model settings belong to, although other keys than `name` and `based_on` may be invalid.
+
+    `None` if that cannot be read. Nothing else of invalid settings is believed.
     """
+    for text in (content, _identity_lines(content)):
+        with suppress(BadSettings):
+            settings = parse(text)
+            base = settings.based_on
+            return Identity(settings.name, base, base is not None and base.url is None)
     for text in (content, _identity_lines(content)):
         values = data(document.read(text).root)
         if isinstance(values, dict):
-            name, base = values.get("name"), values.get("based_on")
-            if isinstance(name, str) and name_problem(name) is None and isinstance(base, dict | None):
-                return name, base is not None and "url" not in base
+            name, mapping = values.get("name"), values.get("based_on")
+            if isinstance(name, str) and name_problem(name) is None and isinstance(mapping, dict | None):
+                return Identity(name, None, mapping is not None and "url" not in mapping)
     return None
 
 
@@ -77,7 +140,7 @@ def _identity_lines(content: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _lines(problems: list[document.SettingsProblem], source: str) -> list[str]:
+def _lines(problems: Iterable[document.SettingsProblem], source: str) -> list[str]:
     ordered = sorted(problems, key=lambda problem: problem.line)
     lines = [f"{source}:{problem.line}: {problem.message}" for problem in ordered[:MAX_PROBLEMS]]
     if len(ordered) > MAX_PROBLEMS:

@@ -55,7 +55,8 @@ def work(run: Run, directory: Path, *arguments: str) -> Counter[str]:
             found["calls"] += 1
             found[WATCHED.get(frame.f_code, "other")] += 1
 
-    loading.parse.cache_clear()  # as in a process of its own
+    loading._parse.cache_clear()  # as in a process of its own
+    loading._parse_key.cache_clear()
     sys.setprofile(note)
     try:
         done = run(*arguments, cwd=directory)
