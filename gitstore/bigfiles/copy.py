@@ -6,9 +6,8 @@ import errno
 import os
 from pathlib import Path
 
-from gitstore.bigfiles.add import settle
 from gitstore.bigfiles.scan import Listing, SourceFile, check_unchanged
-from gitstore.bigfiles.stat_cache import Stamp
+from gitstore.bigfiles.stat_cache import Stamp, settle
 from gitstore.disk import mapped_writes
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.progress import Progress

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from gitstore.bigfiles.add import Identified
+from gitstore.bigfiles.hash import HashedFile
 from gitstore.bigfiles.stat_cache import Stamp
 from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase
@@ -95,17 +95,17 @@ class Joined:
 
 
 class OnDisk:
-    """A file on disk, as it was when it was identified.
+    """A file on disk, as it was when it was hashed.
 
     For one thread. `read` raises `GitstoreError` if the file has changed since.
     """
 
-    def __init__(self, path: Path, identified: Identified) -> None:
+    def __init__(self, path: Path, hashed: HashedFile) -> None:
         self.path = path
-        self.blobs = identified.blobs
-        self.pieces = laid_out(identified.blobs, identified.sizes)
-        self.size = identified.stamp.size
-        self._stamp = identified.stamp
+        self.blobs = hashed.blobs
+        self.pieces = laid_out(hashed.blobs, hashed.sizes)
+        self.size = hashed.stamp.size
+        self._stamp = hashed.stamp
         self._descriptor: int | None = None
 
     def read(self, offset: int, length: int) -> bytes:

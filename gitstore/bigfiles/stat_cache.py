@@ -27,6 +27,9 @@ _VERSION = 3
 _SUM = 20
 """Version 1 also had files that somebody could still write to through a map unseen."""
 _MOST = 100_000
+_PATIENCE = 0.1
+"""Seconds to wait at the most for the file system's clock to pass a file's time; a tick takes 1 to 10 ms."""
+
 _COARSE_CLOCK = 5  # CLOCK_REALTIME_COARSE of Linux, for which Python has no name
 _SECOND = 1_000_000_000
 
@@ -126,3 +129,17 @@ _Entry = tuple[int, int, int, int, bytes]
 def file_clock() -> int:
     """The clock that file systems stamp with, in nanoseconds: it ticks every few milliseconds."""
     return time.clock_gettime_ns(_COARSE_CLOCK if sys.platform == "linux" else time.CLOCK_REALTIME)
+
+
+def settle(descriptor: int) -> tuple[Stamp, bool]:
+    """Wait until the clock has passed an open file's times, and return its stamp: later writes change that.
+
+    The second value is False if the stamp does not settle, as for a file from the future.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        stamp = Stamp.of(os.fstat(descriptor))
+        is_settled = stamp.is_settled(file_clock())
+        if is_settled or time.monotonic() > deadline:
+            return stamp, is_settled
+        time.sleep(0.001)

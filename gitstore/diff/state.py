@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan, stored
+from gitstore.bigfiles.hash import hash_blobs
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, same_bytes
 from gitstore.diff import kinds
 from gitstore.diff import tensors as tensor_diff
@@ -23,7 +23,6 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
@@ -127,7 +126,7 @@ def of_snapshot(snapshot: Snapshot) -> Side:
 def of_model(model: Model, work: Work) -> Side:
     """A model's active state as a snapshot would take it: on disk, else saved; without files if neither.
 
-    Raises `GitstoreError` like `sources.scan` and `files.identify`.
+    Raises `GitstoreError` like `scan` and `hash_blobs`.
     """
     name = state.active(model)
     path, tree = state.directory(model, name), state.saved_tree(model, name)
@@ -167,10 +166,11 @@ def _stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]
 def _on_disk(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, Content]:
     cache, listing = model.repository.stat_cache(), scan.scan(directory)
     work.add(listing.size)
-    with ObjectHasher(model.repository.objects) as hasher:
-        found = files.identify(listing, hasher, cache, progress=work.progress)
-    cache.save()
-    return {PurePosixPath(path.relative_to(directory)): OnDisk(path, each) for path, each in found.items()}
+    hashed_files = hash_blobs(listing, model.repository.objects, cache, progress=work.progress)
+    return {
+        PurePosixPath(path.relative_to(directory)): OnDisk(path, hashed)
+        for path, hashed in hashed_files.items()
+    }
 
 
 def _to_compare(path: PurePosixPath, old: Content, new: Content) -> int:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan, stored
+from gitstore.bigfiles.hash import hash_directory
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model, check_name, is_derived
 from gitstore.names import name_problem
-from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
@@ -84,17 +83,17 @@ def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
     current, prefix, repository = active(model), model.state_ref(""), model.repository
     saved = {ref.removeprefix(prefix): oid for ref, oid in repository.refs.below(prefix)}
     states, cache = None if repository.is_bare else model.states, repository.stat_cache()
-    with ObjectHasher(repository.objects) as hasher:
-        for name in names(model):
-            tree = repository.commit(saved[name]).tree if name in saved else None
-            path = _on_disk(states / name, is_saved=name in saved) if states is not None else None
-            if path is not None:
-                listing = scan.scan(path)
-                modified = tree is not None and files.store(listing, hasher, cache, progress=progress) != tree
-                yield State(name, name == current, tree, True, modified, listing.size)
-            elif tree is not None:
-                yield State(name, name == current, tree, False, False, tree_size(model, tree))
-    cache.save()
+    for name in names(model):
+        tree = repository.commit(saved[name]).tree if name in saved else None
+        path = _on_disk(states / name, is_saved=name in saved) if states is not None else None
+        if path is not None:
+            listing, is_modified = scan.scan(path), False
+            if tree is not None:
+                hashed = hash_directory(listing, repository.objects, cache, progress=progress)
+                is_modified = hashed.tree != tree
+            yield State(name, name == current, tree, True, is_modified, listing.size)
+        elif tree is not None:
+            yield State(name, name == current, tree, False, False, tree_size(model, tree))
 
 
 def tree_size(model: Model, tree: Oid) -> int:

@@ -75,7 +75,7 @@ def add_state_files(
     `progress` is called with bytes read.
     """
     cache = repository.stat_cache()
-    tree = add.store(listing, writer, cache, progress=progress)
+    tree = add.add_directory(listing, writer, cache, progress=progress)
     scan.check_unchanged(listing)
     cache.save()
     return tree

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan
+from gitstore.bigfiles.hash import hash_directory
 from gitstore.bigfiles.scan import Listing
 from gitstore.disk.exchange import Replacement, mend, replacement
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.models import state
 from gitstore.models.model import STATES, Model
-from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.workingcopy.unsaved import Holdings
@@ -51,12 +50,9 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
     if path is None:
         return None
     listing, cache = scan.scan(path), model.repository.stat_cache()
-    with ObjectHasher(model.repository.objects) as hasher:
-        found = files.add_files(listing, hasher, cache, progress=progress)
-        tree = files.add_trees(listing, found, hasher)
-    cache.save()
-    entries = {PurePosixPath(file.relative_to(path)): oid for file, (_, oid) in found.items()}
-    return WorkingState(name, path, listing, entries, tree)
+    hashed = hash_directory(listing, model.repository.objects, cache, progress=progress)
+    entries = {PurePosixPath(file.relative_to(path)): oid for file, (_, oid) in hashed.entries.items()}
+    return WorkingState(name, path, listing, entries, hashed.tree)
 
 
 @contextmanager

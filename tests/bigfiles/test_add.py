@@ -10,12 +10,12 @@ from hypothesis import given, settings
 
 from gitstore.bigfiles import add as files
 from gitstore.bigfiles import stored
+from gitstore.bigfiles.hash import hash_directory
 from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.scan import scan
 from gitstore.bigfiles.stat_cache import Stamp, StatCache
 from gitstore.errors import FileChanged
 from gitstore.git.repository import Repository
-from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
@@ -141,7 +141,7 @@ def test_a_file_that_changes_while_it_is_read(
     hint = "nothing was recorded; try again when nothing writes to it"
     error = fails(f"{state}/w changed while it was being read", FileChanged, hint)
     with error, repository.writer() as writer:
-        files.store(scan(state), writer, cache, progress=progress)
+        files.add_directory(scan(state), writer, cache, progress=progress)
     assert pack_names(repository.common / "objects") == []
     assert cache.get(Stamp.of((state / "w").stat())) is None
 
@@ -151,7 +151,7 @@ def test_a_file_that_is_gone_when_its_turn_comes(repository: Repository, tmp_pat
     listing = scan(state)
     (state / "w").unlink()
     with fails(f"{state}/w changed while it was being read", FileChanged), repository.writer() as writer:
-        files.store(listing, writer, repository.stat_cache())
+        files.add_directory(listing, writer, repository.stat_cache())
 
 
 # Files that do not change
@@ -184,14 +184,13 @@ def test_a_known_file_is_read_if_the_repository_lacks_it(repository: Repository,
 def test_a_known_file_is_read_if_one_of_its_parts_is_missing(repository: Repository, tmp_path: Path) -> None:
     state = make(tmp_path / "state", {b"large": noise(5 * MIB)})
     cache = repository.stat_cache()
-    with ObjectHasher(repository.objects) as hasher:
-        oid = files.store(scan(state), hasher, cache)
+    oid = hash_directory(scan(state), repository.objects, cache).tree
     listing = scan(state)
     with repository.writer() as writer:  # the tree of the parts, without the parts
         parts_oid = cache.get(next(listing.walk()).stamp)
         assert parts_oid is not None
         with Repository.create(tmp_path / "full").writer() as full:
-            files.store(listing, full, StatCache(tmp_path / "nowhere"))
+            files.add_directory(listing, full, StatCache(tmp_path / "nowhere"))
             full.finish()
         writer.add(Kind.TREE, full.database.read_as(Kind.TREE, parts_oid))
         writer.finish()
@@ -205,8 +204,7 @@ def test_finding_out_an_id_twice(repository: Repository, tmp_path: Path) -> None
     cache = repository.stat_cache()
     found = []
     for _ in range(2):
-        with ObjectHasher(repository.objects) as hasher:
-            found.append(files.store(scan(state), hasher, cache))
+        found.append(hash_directory(scan(state), repository.objects, cache).tree)
     assert found == [store(repository, state, cache)] * 2
 
 
@@ -220,13 +218,8 @@ def test_a_file_written_in_the_same_tick_is_not_taken_for_unchanged(
         content = b"%04d" % number
         with (state / "w").open("r+b") as file:
             file.write(content)
-        oid = store_only_tree(repository, state, cache)
+        oid = hash_directory(scan(state), repository.objects, cache).tree
         assert oid == Oid.of(Kind.TREE, b"100644 w\0" + Oid.of(Kind.BLOB, content)), number
-
-
-def store_only_tree(repository: Repository, state: Path, cache: StatCache) -> Oid:
-    with ObjectHasher(repository.objects) as hasher:
-        return files.store(scan(state), hasher, cache)
 
 
 def test_a_file_from_the_future_is_stored_but_not_trusted(repository: Repository, tmp_path: Path) -> None:
@@ -244,7 +237,7 @@ def test_progress_hears_of_every_byte(repository: Repository, tmp_path: Path) ->
     for _ in range(2):
         heard: list[int] = []
         with repository.writer() as writer:
-            files.store(scan(state), writer, cache, progress=heard.append)
+            files.add_directory(scan(state), writer, cache, progress=heard.append)
             writer.finish()
         assert sum(heard) == scan(state).size == 5 * MIB + 7
 

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore.bigfiles import stored
-from gitstore.bigfiles.add import identify
+from gitstore.bigfiles.hash import hash_blobs
 from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, Piece, same_bytes
 from gitstore.bigfiles.scan import scan
 from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.writer import ObjectHasher
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from tests.support.content import MIB, noise
@@ -73,9 +72,8 @@ def large(repository: Repository, directory: Path, content: bytes) -> Large:
 
 def on_disk(repository: Repository, directory: Path) -> OnDisk:
     """The only file of a directory."""
-    with ObjectHasher(repository.objects) as hasher:
-        ((path, identified),) = identify(scan(directory), hasher, repository.stat_cache()).items()
-    return OnDisk(path, identified)
+    ((path, hashed),) = hash_blobs(scan(directory), repository.objects, repository.stat_cache()).items()
+    return OnDisk(path, hashed)
 
 
 @pytest.fixture
@@ -161,14 +159,13 @@ def test_an_empty_file(repository: Repository, tmp_path: Path) -> None:
     assert same_bytes(empty, nothing, length=0)
 
 
-def test_identifying_writes_nothing(repository: Repository, tmp_path: Path) -> None:
+def test_hashing_writes_nothing(repository: Repository, tmp_path: Path) -> None:
     directory = make(tmp_path / "weights", {b"w": noise(LARGE + 1), b"small": b"x", b"in": {b"deep": b"y"}})
     cache = repository.stat_cache()
-    with ObjectHasher(repository.objects) as hasher:
-        read: list[int] = []
-        found = identify(scan(directory), hasher, cache, progress=read.append)
+    read: list[int] = []
+    hashed_files = hash_blobs(scan(directory), repository.objects, cache, progress=read.append)
     assert sum(read) == LARGE + 3
-    assert {path.name: sum(each.sizes) for path, each in found.items()} == {
+    assert {path.name: sum(hashed.sizes) for path, hashed in hashed_files.items()} == {
         "w": LARGE + 1,
         "small": 1,
         "deep": 1,
@@ -177,10 +174,9 @@ def test_identifying_writes_nothing(repository: Repository, tmp_path: Path) -> N
     tree = store(repository, directory, cache)
     listed = stored.files(repository.objects, tree, joined=True)
     assert {directory / file.path: file.blobs for file in listed} == {
-        path: each.blobs for path, each in found.items()
+        path: hashed.blobs for path, hashed in hashed_files.items()
     }
-    with ObjectHasher(repository.objects) as hasher:
-        assert identify(scan(directory), hasher, cache) == found
+    assert hash_blobs(scan(directory), repository.objects, cache) == hashed_files
 
 
 def test_what_the_cache_knows_and_the_repository_lost_is_read_again(

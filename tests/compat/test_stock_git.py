@@ -33,7 +33,7 @@ def tagged(repository: Repository, directory: Path, name: str) -> Written | None
     """Store a directory under a tag, as a snapshot is stored."""
     identity = repository.identity()
     with repository.writer() as writer:
-        oid = files.store(scan.scan(directory), writer, StatCache(directory / "no cache"))
+        oid = files.add_directory(scan.scan(directory), writer, StatCache(directory / "no cache"))
         head = writer.add(Kind.COMMIT, commit.encode(oid, (), identity=identity, message=name))
         content = tag.encode(head, name, identity=identity, message=name, trailers={"Gitstore-Format": "1"})
         made = writer.add(Kind.TAG, content)
@@ -140,7 +140,7 @@ def test_gc_does_not_take_what_a_write_is_about_to_use(repository: Repository, d
     long_ago = time.time() - 100 * 24 * 3600
     os.utime(path, (long_ago, long_ago))
     with repository.writer() as writer:
-        oid = files.store(scan.scan(directory), writer, StatCache(directory / "no cache"))
+        oid = files.add_directory(scan.scan(directory), writer, StatCache(directory / "no cache"))
         writer.finish()
     git("gc", "--quiet", "--prune=1.hour.ago", cwd=repository.directory)
     repository.refs.change([Change("refs/gitstore/late", None, oid)], "late")

@@ -70,7 +70,7 @@ def commit(repository: Repository, tree: Tree) -> Repository:
 def store(repository: Repository, directory: Path, cache: StatCache | None = None) -> Oid:
     """Store a directory with one write, and return its tree."""
     with repository.writer() as writer:
-        oid = files.store(scan.scan(directory), writer, cache or repository.stat_cache())
+        oid = files.add_directory(scan.scan(directory), writer, cache or repository.stat_cache())
         writer.finish()
     return oid
 

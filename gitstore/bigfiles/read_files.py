@@ -1,0 +1,130 @@
+"""Reading the files of a listing once, into objects: those that the stat cache does not know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from gitstore.bigfiles import parts
+from gitstore.bigfiles.scan import Listing, SourceFile
+from gitstore.bigfiles.stat_cache import Stamp, StatCache, settle
+from gitstore.bigfiles.stored import FileEntry
+from gitstore.disk import mapped_writes
+from gitstore.errors import FileChanged, GitstoreError
+from gitstore.objects import tree
+from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.objects.writer import ObjectHasher
+from gitstore.packs.oid import Kind, Oid
+from gitstore.progress import Progress
+
+T = TypeVar("T")
+
+
+class ReadFile(NamedTuple):
+    """A file that was read: its stamp, whether the cache may trust that, and its blobs in order."""
+
+    stamp: Stamp
+    is_trusted: bool
+    blobs: list[Oid]
+    sizes: list[int]
+    is_attributes: bool
+
+    def add_entry(self, writer: ObjectHasher, path: Path) -> FileEntry:
+        """Return the mode and id of the file's entry; adds the tree of its parts, if it has parts.
+
+        To be called when the writer has settled: before that, not all blobs have their id.
+        """
+        if self.stamp.size < parts.LARGE and not self.is_attributes:
+            return Mode.FILE, self.blobs[0]
+        entries = (TreeEntry(Mode.FILE, parts.part_name(i), oid) for i, oid in enumerate(self.blobs))
+        return Mode.TREE, writer.add(Kind.TREE, tree.encode(entries), path=path)
+
+
+def read_files(
+    listing: Listing,
+    writer: ObjectHasher,
+    cache: StatCache,
+    *,
+    known: Callable[[SourceFile], T | None],
+    of_read: Callable[[ReadFile, FileEntry], T],
+    progress: Progress,
+) -> dict[Path, T]:
+    """Return a value for each file: `known(file)` if that is not None, else `of_read` after reading it.
+
+    What is read is added to `writer`, and noted in the cache. `progress` is called with the bytes of files that
+    are dealt with, read or not. Raises `GitstoreError` if a file cannot be read or changes meanwhile.
+    """
+    values: dict[Path, T] = {}
+    unknown: list[SourceFile] = []
+    for file in listing.walk():
+        value = known(file)
+        if value is None:
+            unknown.append(file)
+        else:
+            values[file.path] = value
+            progress(file.stamp.size)
+    if len(unknown) > 1:
+        for file in unknown:
+            _begin_flush(file.path)
+    reads = [(file.path, _read_file(file, writer, cache, progress=progress)) for file in unknown]
+    writer.settle()
+    for path, read in reads:
+        entry = read.add_entry(writer, path)
+        values[path] = of_read(read, entry)
+        if read.is_trusted and not read.is_attributes:
+            cache.put(read.stamp, entry[1])
+    return values
+
+
+def cached_oid(file: SourceFile, cache: StatCache) -> Oid | None:
+    """Return the id of the file's entry as the cache has it; `None` if the file must be read.
+
+    A file of attributes is stored otherwise than the same file under another name, so it is never cached.
+    """
+    return None if is_attributes(file.path) else cache.get(file.stamp)
+
+
+def is_attributes(path: Path) -> bool:
+    """Whether stock git would obey this file when it checks out a state. In parts, git does not find it."""
+    return tree.is_attributes(os.fsencode(path.name))
+
+
+def _read_file(source: SourceFile, writer: ObjectHasher, cache: StatCache, *, progress: Progress) -> ReadFile:
+    path = source.path
+    try:
+        with FileIO(path) as file:
+            stamp, is_settled = settle(file.fileno())
+            mapped_writes.flush(file.fileno())  # so that a later write through a map shows in the times
+            blobs: list[Oid] = []
+            sizes: list[int] = []
+            # A file that changed since it was listed belongs to another time than the files before it.
+            if stamp == source.stamp:
+                for content in _contents(file, stamp.size):
+                    writer.add_blob(content, blobs.append)
+                    sizes.append(len(content))
+                    progress(len(content))
+            if sum(sizes) != stamp.size or Stamp.of(os.fstat(file.fileno())) != source.stamp:
+                raise FileChanged(path)
+            is_trusted = is_settled and cache.trusts(file.fileno())
+    except FileNotFoundError as error:
+        raise FileChanged(path) from error
+    except OSError as error:
+        raise GitstoreError(f"{path}: {error.strerror}") from error
+    return ReadFile(stamp, is_trusted, blobs, sizes, is_attributes(path))
+
+
+def _contents(file: FileIO, size: int) -> Iterator[bytes]:
+    """Yield the contents of the file's blobs: its parts, or all of it."""
+    if size >= parts.LARGE:
+        return parts.cut(file)
+    return iter([file.read(size + 1)])  # one byte more, so that a file that has grown is noticed
+
+
+def _begin_flush(path: Path) -> None:
+    """Start writing a file's dirty pages to the disk, before the wait for those of another."""
+    with suppress(OSError), FileIO(path) as file:
+        mapped_writes.begin_flush(file.fileno())
