@@ -55,8 +55,8 @@ def read_files(
 ) -> dict[Path, T]:
     """Return a value for each file: `known(file)` if that is not None, else `of_read` after reading it.
 
-    What is read is added to `writer`, and noted in the cache. `progress` is called with the bytes of files that
-    are dealt with, read or not. Raises `GitstoreError` if a file cannot be read or changes meanwhile.
+    What is read is added to `writer`, and noted in the cache. `progress` is called with the bytes of files
+    that are dealt with, read or not. Raises `GitstoreError` if a file cannot be read or changes meanwhile.
     """
     values: dict[Path, T] = {}
     unknown: list[SourceFile] = []
