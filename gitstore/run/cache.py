@@ -8,7 +8,7 @@ more if one was found changed while somebody still ran from it.
     state-TREE/NAME/manifest   the stamps of all that
 
 An entry is complete and on disk when it gets its name, and is compared with its manifest before each
-use. One that was changed is never mended: another is made. Whoever runs from an entry holds a shared
+use. One that was changed is never repaired: another is made. Whoever runs from an entry holds a shared
 lock on its directory, and nothing removes it meanwhile. Deleting the cache only costs time.
 """
 
@@ -46,8 +46,8 @@ _FILES = "files"
 _MANIFEST = "manifest"
 
 
-class Item(NamedTuple):
-    """An entry of the cache that went, or would go: its key, and bytes."""
+class RemovedEntry(NamedTuple):
+    """An entry of the cache that was removed, or would be: its key, and bytes."""
 
     name: str
     size: int
@@ -56,7 +56,7 @@ class Item(NamedTuple):
 class Cleared(NamedTuple):
     """What emptying the cache did, or would do; `in_use` are entries that operations run from."""
 
-    removed: list[Item]
+    removed: list[RemovedEntry]
     in_use: int
 
     @property
@@ -75,7 +75,7 @@ class CacheUse(NamedTuple):
     total: int
 
 
-class Entry(NamedTuple):
+class CacheEntry(NamedTuple):
     """One entry: its directory, kind and tree."""
 
     path: Path
@@ -90,13 +90,13 @@ class Entry(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of its files."""
-        found = manifest.read(self.path / _MANIFEST)
-        return found.size if found is not None else leftovers.size(self.path)
+        stamps = manifest.read(self.path / _MANIFEST)
+        return stamps.size if stamps is not None else leftovers.size(self.path)
 
     def is_sound(self) -> bool:
         """Whether its files are as they were made, as far as stamps tell."""
-        found = manifest.read(self.path / _MANIFEST)
-        return found is not None and found.fits(self.files)
+        stamps = manifest.read(self.path / _MANIFEST)
+        return stamps is not None and stamps.fits(self.files)
 
     def last_use(self) -> float:
         """When an operation last ran from it, in seconds since the epoch; 0 if it is gone."""
@@ -122,34 +122,38 @@ class Cache:
 
         The repository is only read. Raises `Corrupt`, and `GitstoreError` if the cache cannot be written.
         """
-        with self._files(repository, tree, "code", lambda _: None) as files:
+        with self._files(repository, tree, kind="code", progress=lambda _: None) as files:
             yield files
 
     @contextmanager
-    def state(self, repository: Repository, tree: Oid, progress: Progress = lambda _: None) -> Iterator[Path]:
+    def state(
+        self, repository: Repository, tree: Oid, *, progress: Progress = lambda _: None
+    ) -> Iterator[Path]:
         """The same with the files of a state, joined from their parts."""
-        with self._files(repository, tree, "state", progress) as files:
+        with self._files(repository, tree, kind="state", progress=progress) as files:
             yield files
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """All entries, least recently used first."""
-        found = []
+        entries = []
         for key in self._keys():
             kind, _, tree = key.name.partition("-")
             with suppress(ValueError, OSError):
                 oid = Oid.parse(tree)
-                found += [Entry(path, kind, oid) for path in key.iterdir() if not path.name.startswith(".")]
-        return sorted(found, key=Entry.last_use)
+                entries += [
+                    CacheEntry(path, kind, oid) for path in key.iterdir() if not path.name.startswith(".")
+                ]
+        return sorted(entries, key=CacheEntry.last_use)
 
     def use(self, repository: Repository) -> CacheUse:
         """The bytes of the entries whose trees a repository has, and of all."""
         sizes = [(entry.tree in repository.objects, entry.size) for entry in self.entries()]
         return CacheUse(sum(size for ours, size in sizes if ours), sum(size for _, size in sizes))
 
-    def sweep(self, *, dry_run: bool = False) -> list[Item]:
-        """Remove what killed processes left half-made; with `dry_run`, only tell what that is."""
+    def sweep(self, *, dry_run: bool = False) -> list[RemovedEntry]:
+        """Remove what killed processes left half-made; with `dry_run`, only return what that is."""
         paths = [path for key in self._keys() for path in directories.abandoned(key)]
-        items = [Item(path.name, leftovers.size(path)) for path in paths]
+        items = [RemovedEntry(path.name, leftovers.size(path)) for path in paths]
         if not dry_run:
             for path in paths:
                 directories.remove_abandoned(path)
@@ -157,10 +161,10 @@ class Cache:
         return items
 
     def clear(self, *, dry_run: bool = False) -> Cleared:
-        """Remove all entries that no operation runs from; with `dry_run`, only tell which."""
+        """Remove all entries that no operation runs from; with `dry_run`, only return which."""
         removed, in_use = [], 0
         for entry in self.entries():
-            item = Item(entry.path.parent.name, entry.size)
+            item = RemovedEntry(entry.path.parent.name, entry.size)
             with locks.directory(entry.path) as free:
                 if free and not dry_run:
                     remove_tree(entry.path)
@@ -171,32 +175,32 @@ class Cache:
         return Cleared(removed, in_use)
 
     @contextmanager
-    def _files(self, repository: Repository, tree: Oid, kind: str, progress: Progress) -> Iterator[Path]:
+    def _files(self, repository: Repository, tree: Oid, *, kind: str, progress: Progress) -> Iterator[Path]:
         key = self.directory / f"{kind}-{tree}"
         with ExitStack() as stack:
-            entry = self._held(stack, key)
+            entry = self._hold(stack, key)
             while entry is None:
                 with _refusals(self.directory), self._making(key):
-                    entry = self._held(stack, key)  # somebody else was faster
+                    entry = self._hold(stack, key)  # somebody else was faster
                     if entry is None:
-                        made = Entry(key / secrets.token_hex(6), kind, tree)
-                        _make(repository, made, progress)
-                        entry = self._held(stack, key, made=made)
+                        new = CacheEntry(key / secrets.token_hex(6), kind, tree)
+                        _make(repository, new, progress)
+                        entry = self._hold(stack, key, new=new)
                 self._shrink()
             with suppress(OSError):
                 os.utime(entry.path)
             yield entry.files
 
-    def _held(self, stack: ExitStack, key: Path, *, made: Entry | None = None) -> Entry | None:
-        """A sound entry of a key, held until the stack ends. Others that nobody uses are removed.
+    def _hold(self, stack: ExitStack, key: Path, *, new: CacheEntry | None = None) -> CacheEntry | None:
+        """Return a sound entry of a key, held until the stack ends. Remove others that nobody uses.
 
-        The one that was just `made` is sound, even where no manifest could be written.
+        The `new` one, just made, is sound even where no manifest could be written.
         """
-        for entry in [each for each in self.entries() if each.path.parent == key]:
+        for entry in [entry for entry in self.entries() if entry.path.parent == key]:
             with ExitStack() as attempt:
                 if not attempt.enter_context(locks.directory(entry.path, share=True)):
                     continue  # it is being removed
-                if entry == made or entry.is_sound():
+                if entry == new or entry.is_sound():
                     stack.push(attempt.pop_all())
                     return entry
             with locks.directory(entry.path) as free:
@@ -240,13 +244,13 @@ class Cache:
         return sorted(path for path in self.directory.glob("*-*") if path.is_dir())
 
 
-def _make(repository: Repository, entry: Entry, progress: Progress) -> None:
+def _make(repository: Repository, entry: CacheEntry, progress: Progress) -> None:
     """Make an entry. All of it is on disk before it has its name."""
-    found = list(stored.files(repository.objects, entry.tree, joined=entry.kind == "state"))
+    stored_files = list(stored.files(repository.objects, entry.tree, joined=entry.kind == "state"))
     with construction(entry.path) as hidden:
         files = hidden / _FILES
         files.mkdir()
-        extract.extract(repository.objects, found, files, progress=progress)
+        extract.extract(repository.objects, stored_files, files, progress=progress)
         seal(files)
         sync_tree(files)  # before the stamps are taken: a file system may set times when it writes
         manifest.write(files, hidden / _MANIFEST)

@@ -19,7 +19,7 @@ from gitstore.git.repository import Repository
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode
 from gitstore.progress import Progress
-from gitstore.run.cache import Cache, Entry
+from gitstore.run.cache import Cache, CacheEntry
 
 _BLOCK = 1 << 20
 
@@ -41,7 +41,9 @@ def check(cache: Cache, repository: Repository, progress: Progress = lambda _: N
     return problems
 
 
-def _differences(objects: ObjectDatabase, entry: Entry, progress: Progress) -> Iterator[tuple[Path, str]]:
+def _differences(
+    objects: ObjectDatabase, entry: CacheEntry, progress: Progress
+) -> Iterator[tuple[Path, str]]:
     """The files of an entry that are not what its tree says, and those that should or should not be there."""
     try:
         expected = {
@@ -49,13 +51,13 @@ def _differences(objects: ObjectDatabase, entry: Entry, progress: Progress) -> I
             for file in stored.files(objects, entry.tree, joined=entry.kind == "state")
         }
     except Corrupt:
-        return  # told of the repository already; there is nothing to compare with
-    there = {Path(folder, name) for folder, _, names in os.walk(entry.files) for name in names}
-    there |= {path for path in expected if path.is_symlink()}
-    for path in sorted(there ^ expected.keys()):
+        return  # reported for the repository already; there is nothing to compare with
+    on_disk = {Path(folder, name) for folder, _, names in os.walk(entry.files) for name in names}
+    on_disk |= {path for path in expected if path.is_symlink()}
+    for path in sorted(on_disk ^ expected.keys()):
         yield path, "is missing in the cache" if path in expected else "does not belong into the cache"
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-cache") as pool:
-        paths = sorted(there & expected.keys())
+        paths = sorted(on_disk & expected.keys())
         for path, (is_same, size) in zip(
             paths, pool.map(partial(_compare, objects), paths, map(expected.__getitem__, paths)), strict=True
         ):

@@ -33,7 +33,7 @@ def evaluate_snapshot(
     inputs = read_inputs(assignments, snapshot.settings.types.evaluate.inputs, directory=directory)
     with (
         cache.code(snapshot.repository, snapshot.code) as code,
-        cache.state(snapshot.repository, snapshot.state, progress) as weights,
+        cache.state(snapshot.repository, snapshot.state, progress=progress) as weights,
     ):
         evaluated = supervisor.evaluate(
             code=code,

@@ -61,15 +61,15 @@ def write(directory: Path, path: Path) -> None:
     deadline = time.monotonic() + _PATIENCE
     while True:
         marks = dict(_walk(directory))
-        now = file_clock()
-        if all(mark.stamp.is_settled(now) for mark in marks.values()):
+        clock = file_clock()
+        if all(mark.stamp.is_settled(clock) for mark in marks.values()):
             break
         if time.monotonic() > deadline:
             return
         time.sleep(0.002)
     size = sum(mark.stamp.size for mark in marks.values() if stat.S_ISREG(mark.mode))
-    found = Manifest(_VERSION, size, {name: (*mark.stamp, mark.mode) for name, mark in marks.items()})
-    replace_file(path, msgspec.msgpack.encode(found), scratch=path.with_suffix(".tmp"), mode=0o444)
+    manifest = Manifest(_VERSION, size, {name: (*mark.stamp, mark.mode) for name, mark in marks.items()})
+    replace_file(path, msgspec.msgpack.encode(manifest), scratch=path.with_suffix(".tmp"), mode=0o444)
 
 
 def _shows_all_writes(directory: Path) -> bool:
@@ -83,10 +83,10 @@ def _shows_all_writes(directory: Path) -> bool:
 def read(path: Path) -> Manifest | None:
     """A manifest; `None` if it is not there, damaged, or of another version."""
     try:
-        found = msgspec.msgpack.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.msgpack.decode(path.read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError):
         return None
-    return found if found.version == _VERSION else None
+    return manifest if manifest.version == _VERSION else None
 
 
 def _walk(directory: Path) -> Iterator[tuple[bytes, _Marked]]:
@@ -95,8 +95,8 @@ def _walk(directory: Path) -> Iterator[tuple[bytes, _Marked]]:
     pending = [(os.fsencode(directory), b"")]
     while pending:
         folder, at = pending.pop()
-        with os.scandir(folder) as found:
-            for entry in found:
+        with os.scandir(folder) as entries:
+            for entry in entries:
                 mark = _mark(entry.stat(follow_symlinks=False))
                 yield at + entry.name, mark
                 if stat.S_ISDIR(mark.mode):

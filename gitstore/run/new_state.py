@@ -132,8 +132,8 @@ def check_new(model: Model, name: str) -> None:
 
 def _next_name(model: Model) -> str:
     """The first of trained-1, trained-2, … that is free."""
-    known = set(state.names(model))
+    names = set(state.names(model))
     number = 1
-    while f"trained-{number}" in known:
+    while f"trained-{number}" in names:
         number += 1
     return f"trained-{number}"

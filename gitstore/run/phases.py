@@ -63,11 +63,11 @@ class Clock:
 
     def end(self) -> None:
         """The present phase is over, and the next begins, if there is one."""
-        now = time.monotonic()
-        self._durations[self.phase] = now - self._phase_start
-        self._phase_start = now
+        instant = time.monotonic()
+        self._durations[self.phase] = instant - self._phase_start
+        self._phase_start = instant
         if self._upcoming:
             limit_before = self.limit_name
             self.phase = self._upcoming.pop(0)
             if self.limit_name != limit_before:
-                self._limit_start = now
+                self._limit_start = instant

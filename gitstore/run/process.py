@@ -32,7 +32,7 @@ class Process:
     pipe `control` is closed. `stop` alone reaps it: until then its id is taken, and no other process has it.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket, control: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket, *, control: int) -> None:
         self._process = process
         self._control: int | None = control
         self.socket = connection
@@ -120,7 +120,7 @@ def _start(directory: Path, read_only: Path) -> Process:
             raise
         finally:
             os.close(control)
-    return Process(process, ours, ours_of_control)
+    return Process(process, ours, control=ours_of_control)
 
 
 def launch(command: list[str], directory: Path, descriptors: Sequence[int]) -> subprocess.Popen[bytes]:

@@ -17,7 +17,7 @@ from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import cache_check
-from gitstore.run.cache import Cache, CacheUse, Entry, Item
+from gitstore.run.cache import Cache, CacheEntry, CacheUse, RemovedEntry
 from gitstore.storage import leftovers
 from tests.support import scenes
 from tests.support.commands import Git, Run
@@ -218,7 +218,7 @@ def test_what_a_kill_left_is_swept(cache: Cache, found: Snapshot) -> None:
     left = state(cache, found).parents[1] / ".x~new-y"
     left.mkdir()
     (left / "half").write_bytes(bytes(100))
-    assert cache.sweep(dry_run=True) == cache.sweep() == [Item(left.name, 100)]
+    assert cache.sweep(dry_run=True) == cache.sweep() == [RemovedEntry(left.name, 100)]
     assert not left.exists()
     assert len(cache.entries()) == 1
 
@@ -284,7 +284,7 @@ class TestChecking:
         (files / "deep" / "more").touch()
         (files / "weights").unlink()
         assert cache_check.check(cache, found.repository) == []  # it would be made anew
-        monkeypatch.setattr(Entry, "is_sound", lambda _: True)  # as if no stamp had changed
+        monkeypatch.setattr(CacheEntry, "is_sound", lambda _: True)  # as if no stamp had changed
         problems = cache_check.check(cache, found.repository)
         named = {problem.split(":")[0].removeprefix(f"{files}/") for problem in problems}
         assert named == {"big", "deep/more", "weights"}

@@ -30,33 +30,36 @@ def read_inputs(
     """
     by_name = {definition.name: definition for definition in definitions}
     arrays: dict[str, Array] = {}
-    given: dict[str, list[str]] = {}
+    texts_by_name: dict[str, list[str]] = {}
     problems: list[str] = []
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
-        texts = given.setdefault(name, [])
+        texts = texts_by_name.setdefault(name, [])
         if separator:
             texts.append(text)
         else:
             problems.append(f"{quoted(assignment)}: {FORMS}")
-    for name, texts in given.items():
+    for name, texts in texts_by_name.items():
         if name in by_name and texts:
             try:
                 arrays[name] = _value(texts, by_name[name], directory)
             except ValueError as error:
                 problems.append(f"{name}: {error}")
-    problems += parameters.problems(arrays, definitions, given=given)
+    problems += parameters.problems(arrays, definitions, names=texts_by_name)
     if problems:
-        raise InvalidInput(problems, _hint(arrays, given, by_name))
+        raise InvalidInput(problems, _hint(arrays, texts_by_name, by_name))
     return arrays
 
 
 def _hint(
-    arrays: Mapping[str, Array], given: Mapping[str, Sequence[str]], by_name: Mapping[str, Parameter]
+    arrays: Mapping[str, Array], texts_by_name: Mapping[str, Sequence[str]], by_name: Mapping[str, Parameter]
 ) -> str | None:
     """Say how a single value is given where settings.yaml asks for a batch, if that would help."""
     for name, array in arrays.items():
-        alone, shape = given[name][0].startswith("@") and len(given[name]) == 1, by_name[name].shape
+        alone, shape = (
+            texts_by_name[name][0].startswith("@") and len(texts_by_name[name]) == 1,
+            by_name[name].shape,
+        )
         if alone and -1 in shape and array.ndim == len(shape) - 1:
             return f"a pattern or a list names a batch, even of one: {name}=@DIR/a*.png, {name}=@@LIST"
     return None

@@ -19,52 +19,52 @@ def checked_inputs(values: Mapping[str, Any], definitions: Sequence[Parameter]) 
     Raises InvalidInput with a line for each thing that is wrong with any of them.
     """
     arrays: dict[str, Array] = {}
-    found: list[str] = []
+    lines: list[str] = []
     for name, value in values.items():
         try:
             arrays[name] = tensors.normalised(value)
         except ValueError as error:
-            found.append(f"{name}: {error}")
-    found += problems(arrays, definitions, given=values)
-    if found:
-        raise InvalidInput(found)
+            lines.append(f"{name}: {error}")
+    lines += problems(arrays, definitions, names=values)
+    if lines:
+        raise InvalidInput(lines)
     return _typed(arrays, definitions)
 
 
 def checked_outputs(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dict[str, Array]:
     """What evaluate() gave, as promised. Raises InvalidOutput, with a line for each problem, if it is not."""
-    found = problems(arrays, definitions)
-    if found:
-        raise InvalidOutput("\n".join(found), phase="evaluate")
+    lines = problems(arrays, definitions)
+    if lines:
+        raise InvalidOutput("\n".join(lines), phase="evaluate")
     return _typed(arrays, definitions)
 
 
 def problems(
-    arrays: Mapping[str, Array], definitions: Sequence[Parameter], *, given: Collection[str] | None = None
+    arrays: Mapping[str, Array], definitions: Sequence[Parameter], *, names: Collection[str] | None = None
 ) -> list[str]:
     """A line for each array that is not as defined, and for each that is missing.
 
-    `given` names all that were given, if some of them could not even be made arrays: they are no news.
+    `names` are those of all values, if some of them could not be made arrays and are reported already.
     """
-    given = arrays.keys() if given is None else given
+    names = arrays.keys() if names is None else names
     by_name = {definition.name: definition for definition in definitions}
-    found = [unknown(name, by_name) for name in given if name not in by_name]
+    lines = [unknown(name, by_name) for name in names if name not in by_name]
     for definition in definitions:
         if definition.name in arrays:
-            found += _array_problems(arrays[definition.name], definition)
-        elif definition.required and definition.name not in given:
-            found.append(f"{definition.name}: is missing, settings.yaml requires it")
-    return found
+            lines += _array_problems(arrays[definition.name], definition)
+        elif definition.required and definition.name not in names:
+            lines.append(f"{definition.name}: is missing, settings.yaml requires it")
+    return lines
 
 
 def unknown(name: str, names: Collection[str]) -> str:
     """The line for a name that settings.yaml does not define, with the one that was likely meant."""
     close = difflib.get_close_matches(name, names, n=1)
-    known = f"it has {', '.join(names)}" if names else "it has none"
+    hint = f"it has {', '.join(names)}" if names else "it has none"
     if close:
-        known = f"did you mean {close[0]}?"
+        hint = f"did you mean {close[0]}?"
     shown = name if name.isidentifier() else quoted(name)
-    return f"{shown}: settings.yaml has no parameter of this name; {known}"
+    return f"{shown}: settings.yaml has no parameter of this name; {hint}"
 
 
 def _array_problems(array: Array, definition: Parameter) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _typed(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dic
     }
 
 
-def _shape_allowed(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    return len(shape) == len(wanted) and all(
-        want in (-1, length) for length, want in zip(shape, wanted, strict=True)
+def _shape_allowed(shape: tuple[int, ...], allowed: tuple[int, ...]) -> bool:
+    return len(shape) == len(allowed) and all(
+        limit in (-1, length) for length, limit in zip(shape, allowed, strict=True)
     )

@@ -30,13 +30,13 @@ def load(code: Path, methods: Sequence[str]) -> type[Any]:
     if not (code / "model.py").is_file():
         raise BrokenContract("code/model.py does not exist")
     sys.path.insert(0, str(code))
-    found = getattr(importlib.import_module("model"), "Model", None)
-    if not isinstance(found, type):
+    model_class = getattr(importlib.import_module("model"), "Model", None)
+    if not isinstance(model_class, type):
         raise BrokenContract("code/model.py has no class Model")
     for name in methods:
-        if not callable(getattr(found, name, None)):
+        if not callable(getattr(model_class, name, None)):
             raise BrokenContract(f"code/model.py: class Model has no method {name}")
-    return found
+    return model_class
 
 
 class Caller(contextlib.ExitStack):
@@ -66,8 +66,8 @@ class Caller(contextlib.ExitStack):
 def outputs(returned: object) -> dict[str, Array]:
     """What evaluate() returned, as arrays. Raises UnusableOutputs with a line for all that is none."""
     if not isinstance(returned, dict):
-        what = "None" if returned is None else f"a value of type {type(returned).__name__}"
-        raise UnusableOutputs([f"evaluate() returned {what}, not a dict of arrays"])
+        described = "None" if returned is None else f"a value of type {type(returned).__name__}"
+        raise UnusableOutputs([f"evaluate() returned {described}, not a dict of arrays"])
     arrays: dict[str, Array] = {}
     problems = []
     for name, value in returned.items():

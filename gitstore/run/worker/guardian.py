@@ -116,19 +116,19 @@ def _mount_all(read_only: str) -> bool:
     try:
         if _libc.unshare(NEW_MOUNTS) != 0:
             return False
-        _mount("none", "/", "", RECURSIVE | SLAVE)  # what is mounted here is not mounted outside
-        _mount("proc", "/proc", "proc", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
+        _mount("none", "/", flags=RECURSIVE | SLAVE)  # what is mounted here is not mounted outside
+        _mount("proc", "/proc", kind="proc", flags=NO_SETUID | NO_DEVICES | NO_PROGRAMS)
     except OSError:
         return False
     try:
-        _mount(read_only, read_only, "", BIND)
-        _mount("none", read_only, "", REMOUNT | BIND | READ_ONLY | _locked_flags(read_only))
+        _mount(read_only, read_only, flags=BIND)
+        _mount("none", read_only, flags=REMOUNT | BIND | READ_ONLY | _locked_flags(read_only))
     except OSError:
         pass
     return True
 
 
-def _mount(source: str, target: str, kind: str, flags: int) -> None:
+def _mount(source: str, target: str, *, kind: str = "", flags: int) -> None:
     names = [os.fsencode(name) for name in (source, target, kind)]
     if _libc.mount(*names, ctypes.c_ulong(flags), None) != 0:
         error = ctypes.get_errno()
@@ -137,9 +137,9 @@ def _mount(source: str, target: str, kind: str, flags: int) -> None:
 
 def _locked_flags(path: str) -> int:
     """What a user namespace may not take away from a mount."""
-    found = os.statvfs(path).f_flag
-    flags = found & (NO_SETUID | NO_DEVICES | NO_PROGRAMS | NO_ACCESS_TIME | NO_DIRECTORY_TIME)
-    return flags | (RELATIVE_TIME if found & ST_RELATIME else 0)
+    mounted = os.statvfs(path).f_flag
+    flags = mounted & (NO_SETUID | NO_DEVICES | NO_PROGRAMS | NO_ACCESS_TIME | NO_DIRECTORY_TIME)
+    return flags | (RELATIVE_TIME if mounted & ST_RELATIME else 0)
 
 
 def _succeeds(attempt: Any) -> bool:

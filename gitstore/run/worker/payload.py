@@ -38,7 +38,7 @@ def blocks(array: Array) -> Iterator[memoryview]:
         yield array.reshape(-1).view("u1").data
 
 
-def read(read_into: ReadInto, type_name: str, shape: tuple[int, ...], limit: int) -> tuple[Array, int]:
+def read(read_into: ReadInto, type_name: str, shape: tuple[int, ...], *, limit: int) -> tuple[Array, int]:
     """Read one tensor of at most `limit` bytes; give it and the bytes that it took.
 
     `read_into` fills a whole buffer from the stream. Raises Malformed for data that is no such tensor.
@@ -50,7 +50,7 @@ def read(read_into: ReadInto, type_name: str, shape: tuple[int, ...], limit: int
     if len(shape) > MAX_DIMENSIONS or size > limit:
         raise Malformed(f"a tensor of shape {shape}, over the limit of {limit} bytes")
     if dtype is None:
-        items, size = _read_items(read_into, type_name, count, limit)
+        items, size = _read_items(read_into, type_name, count, limit=limit)
         return items.reshape(shape), size
     array = _empty(count, dtype)
     raw = array.view("u1")
@@ -60,7 +60,7 @@ def read(read_into: ReadInto, type_name: str, shape: tuple[int, ...], limit: int
     return array.reshape(shape), raw.nbytes
 
 
-def _read_items(read_into: ReadInto, type_name: str, count: int, limit: int) -> tuple[Array, int]:
+def _read_items(read_into: ReadInto, type_name: str, count: int, *, limit: int) -> tuple[Array, int]:
     lengths = _empty(count, _U64)
     read_into(lengths.view("u1").data)
     size = lengths.nbytes + sum(lengths.tolist())

@@ -93,7 +93,7 @@ class Channel:
         frame, described = _parse(self._read(length))
         left = self._limit
         for name, type_name, shape in described:
-            frame.tensors[name], size = payload.read(self._read_into, type_name, shape, left)
+            frame.tensors[name], size = payload.read(self._read_into, type_name, shape, limit=left)
             left -= size
         return frame
 
