@@ -11,7 +11,7 @@ LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
 
-.PHONY: help setup demo test users check lint types format docs bench kill settings compat faults flips properties workers life clean
+.PHONY: help setup demo test accept users check lint types format docs bench kill settings compat faults flips properties workers life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -29,6 +29,10 @@ demo: $(READY)  ## the whole story on real data, narrated
 
 test: $(READY)  ## the tests
 	$(PYTEST) -n $(WORKERS) --dist worksteal
+
+accept: $(READY) ## write tests/cli/golden/ anew, with the messages that commands print now; then look at the difference
+	$(PYTEST) -q -n $(WORKERS) tests/cli/test_golden.py -k test_messages --accept
+	@git --no-pager diff --stat -- tests/cli/golden
 
 users: $(READY) ## the tests that meet permissions, as an ordinary user where root can become one, and with umask 077
 	$(BIN)/python -m tests.users

@@ -31,13 +31,7 @@ def index(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     index.add("beta", "1.0")
     index.add("gamma", "1.0")
     with serving(index):
-        for name, value in {
-            "UV_DEFAULT_INDEX": index.url,
-            "UV_CACHE_DIR": str(uv_cache(home / "uv")),
-            "UV_NO_CONFIG": "1",
-            "UV_HTTP_RETRIES": "0",
-            "NO_PROXY": "127.0.0.1",
-        }.items():
+        for name, value in index.environment(uv_cache(home / "uv")).items():
             monkeypatch.setenv(name, value)
         yield index
 

@@ -93,6 +93,16 @@ class Index:
         self.free.set()
         self.url = ""
 
+    def environment(self, cache: Path) -> dict[str, str]:
+        """Variables by which uv asks this index alone, with this directory as its cache."""
+        return {
+            "UV_DEFAULT_INDEX": self.url,
+            "UV_CACHE_DIR": str(cache),
+            "UV_NO_CONFIG": "1",
+            "UV_HTTP_RETRIES": "0",
+            "NO_PROXY": "127.0.0.1",
+        }
+
     def add(self, name: str, version: str, needs: Sequence[str] = ()) -> None:
         """Offer a package."""
         file = f"{name}-{version}-py3-none-any.whl"

@@ -1,0 +1,153 @@
+"""Each command's messages, in one file: golden/COMMAND.txt, which `make accept` writes anew.
+
+`tests.support.transcript` says what such a file looks like. To add an example, add its lines that begin with
+`$`, and run `make accept`. Nobody edits output by hand.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+import click
+import pytest
+
+from gitstore.cli.main import cli
+from tests.support import models, scenes, transcript
+from tests.support.commands import Outcome, Run
+from tests.support.index import Index, serving, uv_cache
+from tests.support.transcript import Example, Steady
+
+GOLDEN = Path(__file__).with_name("golden")
+FILES = sorted(GOLDEN.glob("*.txt"))
+
+
+@contextmanager
+def _packages(root: Path) -> Iterator[None]:
+    """digits, which requires alpha, while uv asks an index that has it, and what it needs."""
+    index = Index()
+    index.add("alpha", "1.0", ["beta>=1"])
+    index.add("beta", "1.0")
+    model = models.make(root / "digits")
+    path = model.directory / "settings.yaml"
+    path.write_text(path.read_text() + 'packages: {python: "3.11", requirements: [alpha==1.0]}\n')
+    with serving(index), pytest.MonkeyPatch.context() as patch:
+        for name, value in index.environment(uv_cache(root / "uv")).items():
+            patch.setenv(name, value)
+        yield
+
+
+SCENES: dict[str, tuple[Callable[..., object], str]] = {
+    "model": (lambda root: models.make(root / "digits"), "digits"),
+    "snapshot": (scenes.snapshot, "digits"),
+    "derived": (scenes.derived, "dogs"),
+    "referencing": (scenes.referencing, "dogs"),
+    "behind": (scenes.behind, "dogs"),
+    "packages": (_packages, "digits"),
+}
+"""What makes each scene, and the directory that its commands start in."""
+
+
+def commands(group: click.Group = cli, path: str = "gitstore") -> Iterator[str]:
+    """The name of each command that does something by itself, as its file is called."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        file = name if group is cli else f"{path}-{name}"
+        if isinstance(command, click.Group):
+            yield from commands(command, file)
+            if not command.invoke_without_command:
+                continue
+        yield file
+
+
+COMMANDS = {"gitstore", *commands()}
+
+
+def test_each_command_has_its_file() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == COMMANDS
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_runs_its_command(path: Path) -> None:
+    words = ["gitstore", *path.stem.removeprefix("gitstore").split("-")]
+    lines = [line for example in transcript.parse(path.read_text()) for line in example.lines]
+    command = " ".join(words).strip()
+    assert [line for line in lines if line.startswith(f"{command} ") or line == command], command
+
+
+class Stage:
+    """Where the lines of one example are run."""
+
+    def __init__(self, run: Run, directory: Path, patch: pytest.MonkeyPatch) -> None:
+        self.run = run
+        self.directory = directory
+        self.patch = patch
+
+    def play(self, line: str) -> Outcome:
+        """Run one line."""
+        words = shlex.split(line, comments=True)
+        match words[0]:
+            case "gitstore":
+                return self.run(*words[1:], cwd=self.directory)
+            case "cd":
+                self.directory = Path(os.path.normpath(self.directory / words[1]))
+                return Outcome(0, "", "")
+            case "export":
+                self.patch.setenv(*words[1].split("=", 1))
+                return Outcome(0, "", "")
+        process = subprocess.run(
+            ["sh", "-euc", line], cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        assert process.returncode == 0, f"$ {line}\n{process.stdout}{process.stderr}"
+        return Outcome(0, process.stdout, process.stderr)
+
+
+def play(example: Example, run: Run, root: Path, home: Path) -> str:
+    """An example with what its commands print now."""
+    directory = root
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        if example.scene:
+            build, name = SCENES[example.scene[0]]
+            built = build(root, *example.scene[1:])
+            if isinstance(built, AbstractContextManager):
+                stack.enter_context(built)
+            directory = root / name
+        stage = Stage(run, directory, patch)
+        outputs = [transcript.shown(stage.play(line)) for line in example.lines]
+    steady = Steady({str(root): "<dir>", str(home): "<home>"})
+    return transcript.render(
+        example,
+        [
+            steady.table(output) if line.startswith("gitstore usage") else steady.text(output)
+            for line, output in zip(example.lines, outputs, strict=True)
+        ],
+    )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_messages(path: Path, run: Run, tmp_path: Path, home: Path, request: pytest.FixtureRequest) -> None:
+    text = path.read_text()
+    examples = []
+    for number, example in enumerate(transcript.parse(text)):
+        root = tmp_path / str(number)
+        root.mkdir()
+        examples.append(play(example, run, root, home))
+    expected = "\n".join(examples)
+    if request.config.getoption("--accept"):
+        path.write_text(expected)
+    elif text != expected:
+        lines = difflib.unified_diff(
+            text.splitlines(keepends=True),
+            expected.splitlines(keepends=True),
+            path.name,
+            "what is printed now",
+        )
+        pytest.fail(f"{''.join(lines)}\nIf that is meant: make accept", pytrace=False)
