@@ -1,7 +1,6 @@
 """What stock git may not do to refs: move or remove a snapshot, or remove a saved state.
 
-The reference-transaction hook that `installation` puts there asks this. gitstore's own git runs without
-hooks.
+The hook reference-transaction that `install` writes calls this. The git that gitstore runs has no hooks.
 """
 
 from __future__ import annotations
@@ -19,29 +18,29 @@ _STATES = "refs/states/"
 
 
 class Protected(GitstoreError):
-    """A change of refs that only gitstore makes."""
+    """A change of refs that only gitstore may make."""
 
     kind = "protected"
 
 
 def check(repository: Repository, lines: Iterable[str]) -> None:
-    """Raise `Protected` for the first ref that may not change so; `lines` are those of githooks(5).
+    """Raise `Protected` for the first change that is not allowed. `lines` are those of githooks(5).
 
-    New refs are free, and so are tags that are no snapshots. A state can be moved, but not removed
-    while its model is there.
+    New refs may be created, and tags that are no snapshots may change. A state may be moved, but not removed
+    while its model exists.
     """
     for line in lines:
         _, new, ref = line.rstrip("\n").split(" ", 2)
-        _check(repository, ref, None if not new.strip("0") else new)
+        _check_ref(repository, ref, None if not new.strip("0") else new)
 
 
-def _check(repository: Repository, ref: str, new: str | None) -> None:
-    now = repository.refs.get(ref)
-    # What git says of the old id does not count: it is zero for a ref that is to be forced.
-    if now is None or str(now) == new:
+def _check_ref(repository: Repository, ref: str, new: str | None) -> None:
+    current = repository.refs.get(ref)
+    # The old id in the line does not count: it is zeros for a forced change, too.
+    if current is None or str(current) == new:
         return
     name = ref.removeprefix(_TAGS)
-    if ref.startswith(_TAGS) and _is_snapshot(repository, ref, now):
+    if ref.startswith(_TAGS) and _is_snapshot(repository, ref, current):
         if new is None:
             raise Protected(f"the snapshot {name} can only be removed by gitstore", f"gitstore rm {name}")
         raise Protected(
@@ -54,12 +53,12 @@ def _check(repository: Repository, ref: str, new: str | None) -> None:
 
 
 def _check_state(repository: Repository, state: str) -> None:
-    """Raise `Protected` for a state that is to go, unless it is left of a derived model without a branch."""
+    """Raise `Protected` for a state to be removed, unless its derived model has no branch any more."""
     model, _, name = state.rpartition("/")
     if model and repository.refs.get(f"refs/heads/{model}") is None:
-        return  # no working copy is left to say gitstore state rm in
-    where = f", in the working copy of {model}" if model else ""
-    raise Protected(f"the state {state} can only be removed by gitstore", f"gitstore state rm {name}{where}")
+        return  # there is no working copy in which to run gitstore state rm
+    place = f", in the working copy of {model}" if model else ""
+    raise Protected(f"the state {state} can only be removed by gitstore", f"gitstore state rm {name}{place}")
 
 
 def _is_snapshot(repository: Repository, ref: str, oid: Oid) -> bool:

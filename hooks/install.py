@@ -1,11 +1,11 @@
-"""Putting the guard of snapshots among git's hooks, and taking it away again.
+"""Installing the guard of snapshots among git's hooks, and removing it.
 
-Where git looks within the repository's own directory, the guard takes the place of the hook of its
-name, which stays beside it under another name, and runs after it. Where `core.hooksPath` leads out of
-it, to files that are other people's or tracked, nothing is written there: git gets a directory of
-gitstore's own, whose scripts run all hooks of that one, and `core.hooksPath` one value more.
+If git looks in the repository's own directory, the guard takes the place of the hook of its name. That
+hook stays beside it under another name and runs after it. If `core.hooksPath` leads out of the repository,
+to files that are tracked or belong to others, nothing is written there. Instead, git gets a directory of
+gitstore's own, whose scripts run all hooks of the other one, and `core.hooksPath` gets one more value.
 
-Each step leaves hooks that work, and a repeat goes on from wherever it was stopped.
+Each step leaves hooks that work. If it was interrupted, the same command finishes it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from gitstore.disk.atomic import replace_file
 from gitstore.errors import GitstoreError
 from gitstore.events import hooks_path
 from gitstore.git.repository import Repository
-from gitstore.hooks import stubs
+from gitstore.hooks import script
 from gitstore.hooks.names import GIT, GUARD, QUIET
-from gitstore.hooks.stubs import KEPT
+from gitstore.hooks.script import USER_SUFFIX
 
 
 @dataclass(frozen=True)
 class Installed:
-    """Where the guard is, and the user's hook, or the directory of hooks, that goes on running."""
+    """Where the guard is, and what runs after it: the user's hook, or the user's directory of hooks."""
 
     path: Path
     following: Path | None
@@ -35,110 +35,114 @@ class Installed:
 
 @dataclass(frozen=True)
 class Uninstalled:
-    """What was removed or put back, and the files that stay because somebody changed them."""
+    """The files that were removed or restored, and those that stay because somebody changed them."""
 
     restored: tuple[Path, ...]
     left: tuple[Path, ...]
 
 
 def install(repository: Repository) -> Installed:
-    """Have git run the guard, and after it whatever ran before. Idempotent.
+    """Make git run the guard, and after it whatever ran before. Idempotent.
 
-    Raises `GitstoreError` if a file is in the way, or if the configuration does not let us; then all
-    hooks run as before.
+    Raises `GitstoreError` if a file is in the way, or if a value in the repository's configuration would not
+    count. Then all hooks run as before.
     """
     with locks.hooks(repository.private):
-        found = hooks_path.settings(repository)
-        if not hooks_path.is_own(repository, found):
-            hooks_path.check_writable(found)
-        directory = hooks_path.former(repository, found)
+        values = hooks_path.read_values(repository)
+        if not hooks_path.is_own(repository, values):
+            hooks_path.check_writable(values)
+        directory = hooks_path.find_users_directory(repository, values)
         if not _is_within(repository, directory):
-            return _install_apart(repository, directory, hooks_path.former_text(repository, found))
-        done = _install_within(directory)
+            text = hooks_path.users_directory_text(repository, values)
+            return _install_apart(repository, directory, users_directory=text)
+        installed = _install_within(directory)
         _remove_apart(repository)
-        return done
+        return installed
 
 
 def uninstall(repository: Repository) -> Uninstalled:
-    """Leave all as it was before `install`, byte for byte. What somebody changed since then stays."""
+    """Restore what was there before `install`, byte for byte. Files that somebody changed since stay."""
     with locks.hooks(repository.private):
-        found = hooks_path.settings(repository)
-        directory = hooks_path.former(repository, found)
+        users_directory = hooks_path.find_users_directory(repository, hooks_path.read_values(repository))
         restored, left = _remove_apart(repository)
-        for each in dict.fromkeys((directory, repository.common / "hooks")):
-            if _is_within(repository, each):
-                _remove_within(each, restored, left)
+        for directory in dict.fromkeys((users_directory, repository.common / "hooks")):
+            if _is_within(repository, directory):
+                _remove_within(directory, restored, left)
         return Uninstalled(tuple(restored), tuple(left))
 
 
 def _is_within(repository: Repository, directory: Path) -> bool:
-    """Whether a directory is the repository's own, and nobody else's."""
+    """Whether a directory is the repository's own."""
     return directory.resolve().is_relative_to(repository.common.resolve())
 
 
 def _install_within(directory: Path) -> Installed:
-    """Put the guard into a directory, and the hook that has its name beside it."""
-    path, kept = directory / GUARD, directory / (GUARD + KEPT)
+    """Write the guard into a directory, and keep the hook that has its name beside it."""
+    path, kept = directory / GUARD, directory / (GUARD + USER_SUFFIX)
     directory.mkdir(exist_ok=True)
-    if os.path.lexists(path) and not stubs.is_ours(path):
+    if os.path.lexists(path) and not script.is_ours(path):
         _check_vacant(path, kept)
         if not os.path.lexists(kept):
-            # A second name first: the hook has its own until the guard takes it, in one step.
+            # First a second name for the hook: so it keeps its own until the guard takes that, in one step.
             os.link(path, kept, follow_symlinks=False)
-    _put(path, stubs.guard())
+    _write_script(path, script.render_guard())
     return Installed(path, kept if os.path.lexists(kept) else None)
 
 
 def _check_vacant(path: Path, kept: Path) -> None:
-    if stubs.is_edited(path):
+    if script.is_edited(path):
         raise GitstoreError(
             f"{path} was changed since gitstore wrote it",
-            f"move what you added into {kept}, which runs after it, remove it, and say the same again",
+            f"move what you added into {kept}, which runs after it, remove it,"
+            " then run the same command again",
         )
     if os.path.lexists(kept) and not _is_same(path, kept):
         raise GitstoreError(
-            f"{path} and {kept} are both there, and neither is gitstore's",
-            "make one hook of the two, remove the second, and say the same again",
+            f"both {path} and {kept} exist, and gitstore wrote neither",
+            "make one hook of the two, remove the second, then run the same command again",
         )
 
 
-def _install_apart(repository: Repository, directory: Path, configured: str) -> Installed:
-    """Fill gitstore's own directory, then have git look there."""
+def _install_apart(repository: Repository, directory: Path, *, users_directory: str) -> Installed:
+    """Fill gitstore's own directory, then make git look there.
+
+    `users_directory` is `directory` as it is configured.
+    """
     own = repository.common / hooks_path.OWN
-    wanted = {
-        name: stubs.passing_on(configured, name)
+    contents = {
+        name: script.render_for(users_directory, name)
         for name in GIT
         if name not in QUIET or os.access(directory / name, os.X_OK)
     }
-    for name in wanted:
+    for name in contents:
         path = own / name
-        if os.path.lexists(path) and not stubs.is_ours(path):
+        if os.path.lexists(path) and not script.is_ours(path):
             raise GitstoreError(
                 f"{path} is in the way: gitstore did not write it, or somebody changed it",
-                f"move it to {directory / name}, from where it is run, and say the same again",
+                f"move it to {directory / name}, which runs, too, then run the same command again",
             )
     own.mkdir(exist_ok=True)
-    for name, content in wanted.items():
-        _put(own / name, content)
-    for path in _ours(own):
-        if path.name not in wanted:
+    for name, content in contents.items():
+        _write_script(own / name, content)
+    for path in _list_ours(own):
+        if path.name not in contents:
             path.unlink()
     hooks_path.use_own(repository)
     return Installed(own / GUARD, directory)
 
 
 def _remove_apart(repository: Repository) -> tuple[list[Path], list[Path]]:
-    """Have git look where it looked before, then empty gitstore's own directory."""
+    """Make git look where it looked before, then empty gitstore's own directory."""
     own = repository.common / hooks_path.OWN
     hooks_path.leave_own(repository)
     restored: list[Path] = []
     if not own.is_dir():
         return restored, []
-    for path in _ours(own):
+    for path in _list_ours(own):
         path.unlink()
         restored.append(path)
     for name in GIT:
-        _new(own / name).unlink(missing_ok=True)
+        _scratch(own / name).unlink(missing_ok=True)
     left = sorted(own.iterdir())
     if not left:
         own.rmdir()
@@ -146,37 +150,37 @@ def _remove_apart(repository: Repository) -> tuple[list[Path], list[Path]]:
 
 
 def _remove_within(directory: Path, restored: list[Path], left: list[Path]) -> None:
-    """Give the user's hook its name back, or remove the guard alone."""
-    path, kept = directory / GUARD, directory / (GUARD + KEPT)
-    _new(path).unlink(missing_ok=True)
-    if stubs.is_ours(path):
+    """Give the user's hook its name back, or only remove the guard."""
+    path, kept = directory / GUARD, directory / (GUARD + USER_SUFFIX)
+    _scratch(path).unlink(missing_ok=True)
+    if script.is_ours(path):
         restored.append(path)
         if os.path.lexists(kept):
             kept.replace(path)
         else:
             path.unlink()
     elif os.path.lexists(kept) and _is_same(path, kept):
-        kept.unlink()  # an installation was stopped before the guard was there
+        kept.unlink()  # an installation was interrupted before it wrote the guard
         restored.append(path)
-    elif stubs.is_edited(path) or os.path.lexists(kept):
-        left += [each for each in (path, kept) if os.path.lexists(each)]
+    elif script.is_edited(path) or os.path.lexists(kept):
+        left += [hook for hook in (path, kept) if os.path.lexists(hook)]
 
 
-def _ours(directory: Path) -> Iterator[Path]:
-    return (directory / name for name in GIT if stubs.is_ours(directory / name))
+def _list_ours(directory: Path) -> Iterator[Path]:
+    return (directory / name for name in GIT if script.is_ours(directory / name))
 
 
-def _put(path: Path, content: bytes) -> None:
-    """Write a script, whole and executable, to its place, over what is there."""
-    replace_file(path, content, scratch=_new(path), mode=0o755)
+def _write_script(path: Path, content: bytes) -> None:
+    """Write an executable script atomically, in place of what has its name."""
+    replace_file(path, content, scratch=_scratch(path), mode=0o755)
 
 
-def _new(path: Path) -> Path:
+def _scratch(path: Path) -> Path:
     return path.with_name(f".{path.name}.gitstore-new")
 
 
 def _is_same(first: Path, second: Path) -> bool:
-    """Whether two names are of one hook: of one file, or of two links that lead to the same."""
+    """Whether two names are of one file, links not followed."""
     if not os.path.lexists(first):
         return False
     return os.path.samestat(first.lstat(), second.lstat())

@@ -1,4 +1,4 @@
-"""Which hooks there are, of git and of gitstore, whose they are, and whether they run."""
+"""Listing hooks, of git and of gitstore: who wrote each, and whether it runs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from gitstore.events import hooks_path
 from gitstore.git.repository import Repository
-from gitstore.hooks import stubs
+from gitstore.hooks import script
 from gitstore.hooks.names import GIT, GITSTORE, GUARD
-from gitstore.hooks.stubs import KEPT
+from gitstore.hooks.script import USER_SUFFIX
 
 
-class Whose(StrEnum):
-    """Who wrote a hook, and who runs it."""
+class Owner(StrEnum):
+    """Who wrote a hook, and whose script runs it."""
 
     USER = "user"
     CHAINED = "chained"  # the user's, run by a script of gitstore's
@@ -25,22 +25,23 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True)
 class Hook:
-    """A hook. `runs` unless it is not executable, or nothing runs it.
+    """A hook, and which `program` calls it, `git` or `gitstore`.
 
-    Of a script of gitstore's, `is_current` says whether `gitstore hooks install` would write the same.
+    `runs` is false if it is not executable, or nothing calls it. For gitstore's scripts, `is_current` says
+    whether `gitstore hooks install` would write the same.
     """
 
     name: str
     path: Path
-    of: str
-    whose: Whose
+    program: str
+    owner: Owner
     is_executable: bool
     runs: bool
     is_current: bool | None
 
 
 @dataclass(frozen=True)
-class Listing:
+class HookListing:
     """The directory where git looks, whether stock git is kept from changing snapshots, and all hooks."""
 
     directory: Path
@@ -48,55 +49,61 @@ class Listing:
     hooks: tuple[Hook, ...]
 
 
-def listing(repository: Repository) -> Listing:
-    """The hooks of a repository, by name. gitstore's scripts that only pass on are left out."""
-    first, *rest = hooks_path.directories(repository)
+def list_hooks(repository: Repository) -> HookListing:
+    """List the hooks of a repository, by name. gitstore's scripts that only run others are left out."""
+    first, *rest = hooks_path.list_directories(repository)
     if rest:
-        configured = hooks_path.former_text(repository, hooks_path.settings(repository))
-        found = [*_own(first, configured), *_passed_on(first, rest[0])]
+        text = hooks_path.users_directory_text(repository, hooks_path.read_values(repository))
+        found = [*_hooks_in_own(first, text), *_chained_hooks(first, rest[0])]
     else:
-        found = list(_within(first))
-    hooks = tuple(sorted(found, key=lambda each: (each.name, each.path)))
-    guarded = any(each.name == GUARD and each.whose is Whose.GITSTORE and each.runs for each in hooks)
-    return Listing(first, guarded, hooks)
+        found = list(_hooks_within(first))
+    hooks = tuple(sorted(found, key=lambda hook: (hook.name, hook.path)))
+    is_protected = any(hook.name == GUARD and hook.owner is Owner.GITSTORE and hook.runs for hook in hooks)
+    return HookListing(first, is_protected, hooks)
 
 
-def _within(directory: Path) -> Iterator[Hook]:
-    """The hooks where git looks in the repository's own directory, and the one that the guard runs."""
-    path, kept = directory / GUARD, directory / (GUARD + KEPT)
-    is_guarded = stubs.is_ours(path)
+def _hooks_within(directory: Path) -> Iterator[Hook]:
+    """Yield the hooks in the repository's own directory, and the user's hook that the guard runs."""
+    path, kept = directory / GUARD, directory / (GUARD + USER_SUFFIX)
+    is_guarded = script.is_ours(path)
     for name in (*GIT, *GITSTORE):
         if name == GUARD and is_guarded:
-            yield _hook(path, Whose.GITSTORE, is_current=stubs.read(path) == stubs.guard())
+            yield _hook(path, Owner.GITSTORE, is_current=script.read(path) == script.render_guard())
         elif (directory / name).exists():
-            yield _hook(directory / name, Whose.USER)
+            yield _hook(directory / name, Owner.USER)
     if kept.exists():
-        yield _hook(kept, Whose.CHAINED, name=GUARD, is_run=is_guarded)
+        yield _hook(kept, Owner.CHAINED, name=GUARD, is_called=is_guarded)
 
 
-def _own(directory: Path, configured: str) -> Iterator[Hook]:
-    """What gitstore's own directory has beside scripts that pass on: the guard, and hooks put there since."""
+def _hooks_in_own(directory: Path, users_directory: str) -> Iterator[Hook]:
+    """Yield the guard in gitstore's own directory, and hooks that somebody put there."""
     for name in (*GIT, *GITSTORE):
         path = directory / name
-        if name == GUARD and stubs.is_ours(path):
-            is_current = stubs.read(path) == stubs.passing_on(configured, name)
-            yield _hook(path, Whose.GITSTORE, is_current=is_current)
-        elif path.exists() and not stubs.is_ours(path):
-            yield _hook(path, Whose.USER)
+        if name == GUARD and script.is_ours(path):
+            is_current = script.read(path) == script.render_for(users_directory, name)
+            yield _hook(path, Owner.GITSTORE, is_current=is_current)
+        elif path.exists() and not script.is_ours(path):
+            yield _hook(path, Owner.USER)
 
 
-def _passed_on(own: Path, former: Path) -> Iterator[Hook]:
-    """The hooks of the directory before, which gitstore's scripts run; gitstore runs its own from there."""
+def _chained_hooks(own: Path, users_directory: Path) -> Iterator[Hook]:
+    """Yield the hooks in the user's directory: git's, which scripts in `own` run, and gitstore's."""
     for name in (*GIT, *GITSTORE):
-        if (former / name).exists():
-            whose = Whose.USER if name in GITSTORE else Whose.CHAINED
-            yield _hook(former / name, whose, is_run=name in GITSTORE or (own / name).exists())
+        if (users_directory / name).exists():
+            owner = Owner.USER if name in GITSTORE else Owner.CHAINED
+            is_called = name in GITSTORE or (own / name).exists()
+            yield _hook(users_directory / name, owner, is_called=is_called)
 
 
 def _hook(
-    path: Path, whose: Whose, *, name: str | None = None, is_run: bool = True, is_current: bool | None = None
+    path: Path,
+    owner: Owner,
+    *,
+    name: str | None = None,
+    is_called: bool = True,
+    is_current: bool | None = None,
 ) -> Hook:
     name = name or path.name
-    executable = os.access(path, os.X_OK)
-    of = "gitstore" if name in GITSTORE else "git"
-    return Hook(name, path, of, whose, executable, executable and is_run, is_current)
+    is_executable = os.access(path, os.X_OK)
+    program = "gitstore" if name in GITSTORE else "git"
+    return Hook(name, path, program, owner, is_executable, is_executable and is_called, is_current)

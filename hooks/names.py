@@ -1,4 +1,4 @@
-"""The names that hooks have."""
+"""The names of hooks, git's and gitstore's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GUARD = "reference-transaction"
 """The git hook that keeps stock git from changing snapshots, githooks(5)."""
 
 QUIET = ("push-to-checkout", "proc-receive")
-"""Hooks of git whose mere presence changes what git does, githooks(5)."""
+"""Hooks of git that change what git does by their presence, githooks(5)."""
 
 GIT = (
     "applypatch-msg",
@@ -40,4 +40,4 @@ GIT = (
     "update",
     *QUIET,
 )
-"""Those of git 2.39 to 2.50 that it looks for in its hooks directory."""
+"""The hooks that git 2.39 to 2.50 looks for in its hooks directory."""

@@ -103,13 +103,13 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.git.repository import Repository
     from gitstore.hooks import listing
 
-    found = listing.listing(Repository.discover(ctx.obj))
+    found = listing.list_hooks(Repository.discover(ctx.obj))
     if as_json:
         hooks = [_json(each) for each in found.hooks]
         output.data_json({"directory": str(found.directory), "protected": found.is_protected, "hooks": hooks})
         return
     if found.hooks:
-        rows = [[each.name, each.of, each.whose, _how(each), str(each.path)] for each in found.hooks]
+        rows = [[each.name, each.program, each.owner, _how(each), str(each.path)] for each in found.hooks]
         output.table(["HOOK", "OF", "WHOSE", "RUNS", "PATH"], rows)
     if found.is_protected:
         output.message("Stock git cannot move or remove snapshots")
@@ -145,15 +145,16 @@ def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) ->
     if name == GUARD:
         _guard(ctx)
         return
-    from gitstore.hooks import trial
+    from gitstore.hooks.run import run_hook
+    from gitstore.hooks.sample import encode_sample
     from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
-    content = trial.sample(model, name) if source is None else _read(ctx, source)
+    content = encode_sample(model, name) if source is None else _read(ctx, source)
     if dry_run:
         output.data(content.decode().rstrip("\n"))
     else:
-        trial.run(model, name, content)
+        run_hook(model, name, content)
 
 
 def _guard(ctx: click.Context) -> None:
@@ -181,8 +182,8 @@ def _json(hook: Hook) -> dict[str, object]:
     return {
         "name": hook.name,
         "path": str(hook.path),
-        "of": hook.of,
-        "whose": hook.whose,
+        "of": hook.program,
+        "whose": hook.owner,
         "executable": hook.is_executable,
         "runs": hook.runs,
         "current": hook.is_current,

@@ -118,11 +118,11 @@ def check(removal: ModelRemoval) -> None:
 def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
     """Remove the model: the refs all or none, and the working copy. The disk gets free with the next gc.
 
-    The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `hook.Refused`,
+    The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `HookRefused`,
     `Locked`, and `RefChanged` if a ref was changed meanwhile; nothing is removed then.
     """
     for each in removal.snapshots if ask_hook else ():
-        dispatch.ask(removal.repository, intention(each, removal.snapshots))
+        dispatch.call_pre_hook(removal.repository, intention(each, removal.snapshots))
     repository = removal.repository
     with locks.derivation(repository.private), repository.writing(), _working_copy(removal):
         changes = [Change(ref, oid, None) for ref, oid in removal.refs.items()]

@@ -117,7 +117,7 @@ def announced(made: Derived) -> Derived:
     event = PostDerive(
         model=made.model.name, base=first_commit.facts(made.base, made.url), added_bytes=made.added
     )
-    dispatch.tell(made.model.repository, event)
+    dispatch.notify_post_hook(made.model.repository, event)
     return made
 
 

@@ -1,8 +1,7 @@
-"""gitstore's own hooks: executables of the user's in git's hooks directory, named in `event`.
+"""Calling gitstore's own hooks: the user's executables in git's hooks directory, one for each event.
 
-A pre-hook is asked, and can refuse. A post-hook is told, and changes nothing any more. Neither runs while we
-hold a lock, so that it can call gitstore itself. What there is to say while one runs goes to the
-log of this module: for the person, who does not get it as a result.
+A pre-hook can refuse. A post-hook is notified and changes nothing any more. Hooks run while gitstore holds
+no lock, so that they can call gitstore. What people should see meanwhile goes to the log of this module.
 """
 
 from __future__ import annotations
@@ -25,64 +24,65 @@ from gitstore.git.repository import Repository
 _log = logging.getLogger(__name__)
 
 
-class Refused(GitstoreError):
-    """A hook of the user's said no. Nothing was done."""
+class HookRefused(GitstoreError):
+    """A hook of the user's refused. Nothing was done."""
 
     kind = "refused"
 
 
-def ask(repository: Repository, event: Event) -> None:
+def call_pre_hook(repository: Repository, event: Event) -> None:
     """Run the hook of something that is about to happen, if there is one.
 
-    What it prints goes to the log line by line, but for the last line if it refuses, which is then its
-    reason in the message. Raises `Refused` if it ends with anything but 0, or cannot be started.
+    Its output goes to the log line by line. If it refuses, the last line is the reason in the message
+    instead. Raises `HookRefused` if it exits with anything but 0, or cannot be started.
     """
-    path = find(repository, event.hook)
+    path = find_hook(repository, event.hook)
     if path is None:
         return
-    last: list[str] = []
+    pending: list[str] = []  # the last line so far, which may turn out to be the reason
 
-    def hear(line: str) -> None:
+    def on_line(line: str) -> None:
         if line.strip():
-            _say(last)
-            last[:] = [line.rstrip()]
+            _log_lines(pending)
+            pending[:] = [line.rstrip()]
 
+    content = encode_event(repository, event)
     try:
-        code = hook_process.run(path, cwd=repository.directory, stdin=content(repository, event), hear=hear)
+        code = hook_process.run(path, cwd=repository.directory, stdin=content, on_line=on_line)
     except CannotStart as error:
-        raise Refused(f"the hook {event.hook} cannot be started: {error}", f"mend {path}") from error
+        raise HookRefused(f"the hook {event.hook} cannot be started: {error}", f"fix {path}") from error
     if code:
-        reason = last[0] if last else how(code)
-        raise Refused(f"the hook {event.hook} refuses: {reason}", f"it is {path}; --no-verify goes past it")
-    _say(last)
+        reason = pending[0] if pending else describe_exit(code)
+        raise HookRefused(f"the hook {event.hook} refuses: {reason}", f"it is {path}; --no-verify skips it")
+    _log_lines(pending)
 
 
-def tell(repository: Repository, event: Event) -> None:
-    """Run the hook of something that has happened, if there is one. Its failure is a warning in the log.
+def notify_post_hook(repository: Repository, event: Event) -> None:
+    """Run the hook of something that has happened, if there is one.
 
-    What it prints goes to our standard error. Raises neither `GitstoreError` nor `OSError`: what it is told
-    of has happened.
+    Its output goes to standard error. Its failure is a warning in the log. Raises neither `GitstoreError`
+    nor `OSError`: the event has happened.
     """
     with only_warn(f"the hook {event.hook} cannot be run"):
-        _tell(repository, event)
+        _run_post_hook(repository, event)
 
 
-def _tell(repository: Repository, event: Event) -> None:
-    path = find(repository, event.hook)
+def _run_post_hook(repository: Repository, event: Event) -> None:
+    path = find_hook(repository, event.hook)
     if path is None:
         return
     try:
-        code = hook_process.run(path, cwd=repository.directory, stdin=content(repository, event))
+        code = hook_process.run(path, cwd=repository.directory, stdin=encode_event(repository, event))
     except CannotStart as error:
-        _log.warning("the hook %s cannot be started: %s; mend %s", event.hook, error, path)
+        _log.warning("the hook %s cannot be started: %s; fix %s", event.hook, error, path)
         return
     if code:
-        _log.warning("the hook %s failed: %s; it is %s", event.hook, how(code), path)
+        _log.warning("the hook %s failed: %s; it is %s", event.hook, describe_exit(code), path)
 
 
-def find(repository: Repository, name: str) -> Path | None:
-    """The hook of a name, if one can run. One that is not executable is a warning, as in git."""
-    for directory in hooks_path.directories(repository):
+def find_hook(repository: Repository, name: str) -> Path | None:
+    """Return the hook of this name if it can run. One that is not executable is a warning, as in git."""
+    for directory in hooks_path.list_directories(repository):
         path = directory / name
         if os.access(path, os.X_OK):
             return path
@@ -91,22 +91,22 @@ def find(repository: Repository, name: str) -> Path | None:
     return None
 
 
-def content(repository: Repository, event: Event) -> bytes:
-    """What a hook reads: one JSON object on one line. What is not UTF-8 in a path is escaped in it."""
-    place = {"repository": str(repository.common), "directory": str(repository.directory)}
+def encode_event(repository: Repository, event: Event) -> bytes:
+    """Return what a hook reads: one JSON object on one line. Bytes that are not UTF-8 are escaped in it."""
+    paths = {"repository": str(repository.common), "directory": str(repository.directory)}
     facts = to_builtins(event)
-    values = {"hook": event.hook, "model": facts.pop("model"), **place, **facts}
+    values = {"hook": event.hook, "model": facts.pop("model"), **paths, **facts}
     try:
         return json.dumps(values, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:
         return json.dumps(values).encode() + b"\n"
 
 
-def how(code: int) -> str:
-    """How a hook ended, in words."""
+def describe_exit(code: int) -> str:
+    """Say how a hook ended, from its exit code, or from the signal that ended it, negated."""
     return f"exit code {code}" if code > 0 else f"it was ended by signal {-code}"
 
 
-def _say(lines: list[str]) -> None:
+def _log_lines(lines: list[str]) -> None:
     for line in lines:
         _log.info("%s", line)

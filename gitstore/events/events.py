@@ -1,7 +1,7 @@
-"""What gitstore's hooks are told: one struct for each hook, with the keys of its JSON.
+"""What gitstore's hooks read: one struct for each hook, with the keys of its JSON.
 
-docs/hooks.md describes each key. Keys may be added, and none goes or changes its meaning. Sizes are
-bytes, durations seconds; what does not apply is null.
+docs/hooks.md describes each key. Keys may be added; none is removed or changes its meaning. Sizes are in
+bytes, durations in seconds. A key that does not apply is null.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class PostState(Event, frozen=True, kw_only=True):
 
 
 class PostTrain(Event, frozen=True, kw_only=True):
-    """A model was trained; `base_state` is the state that it began with."""
+    """A model was trained. `base_state` is the state that the training started from."""
 
     hook = "post-train"
     state: str
@@ -81,7 +81,7 @@ class PostTrain(Event, frozen=True, kw_only=True):
 
 
 class PostEvaluate(Event, frozen=True, kw_only=True):
-    """A snapshot was evaluated, or a working copy: then `snapshot`, `ref` and `tag` are null."""
+    """A snapshot was evaluated, or a working copy. For that, `snapshot`, `ref` and `tag` are null."""
 
     hook = "post-evaluate"
     snapshot: str | None
@@ -101,7 +101,7 @@ class PostDerive(Event, frozen=True, kw_only=True):
 
 
 EVENTS: dict[str, type[Event]] = {
-    each.hook: each
-    for each in (PreSnapshot, PostSnapshot, PreRm, PostState, PostTrain, PostEvaluate, PostDerive)
+    event.hook: event
+    for event in (PreSnapshot, PostSnapshot, PreRm, PostState, PostTrain, PostEvaluate, PostDerive)
 }
 """The events by the names of their hooks."""

@@ -11,93 +11,93 @@ from gitstore.git.repository import Repository
 KEY = "core.hooksPath"
 
 OWN = "gitstore-hooks"
-"""gitstore's own directory of hooks, beside git's: it passes on to the directory that git had before."""
+"""gitstore's own directory of hooks, beside git's. Its scripts run the hooks of the directory before it."""
 
 _EXPANDED = ("~", "%(", ":(")
-"""How a path begins that git expands, or may ignore."""
+"""How a path starts that git expands, or may ignore."""
 
 _WRITABLE = ("system", "global", "local")
 
 
-class HookPath(NamedTuple):
-    """A value of `core.hooksPath`: the scope of the file that has it, and the path with `~` expanded."""
+class HooksPath(NamedTuple):
+    """A value of `core.hooksPath`: the scope of its file, and the path with `~` expanded."""
 
     scope: str
     path: str
 
 
-def settings(repository: Repository) -> list[HookPath]:
-    """All values there are, the one that counts last."""
-    paths = [HookPath(scope, text or "") for scope, text in repository.git_config.values(KEY.lower())]
-    if any(path.startswith(_EXPANDED) for _, path in paths):
+def read_values(repository: Repository) -> list[HooksPath]:
+    """Return all values of `core.hooksPath`. The last one counts."""
+    values = [HooksPath(scope, text or "") for scope, text in repository.git_config.values(KEY.lower())]
+    if any(value.path.startswith(_EXPANDED) for value in values):
         listing = repository.git("config", "--show-scope", "-z", "--type=path", "--get-all", KEY)
         fields = listing.decode("utf-8", "surrogateescape").split("\0")
-        paths = [HookPath(*pair) for pair in zip(fields[::2], fields[1::2], strict=False)]
-    return paths[:-1]  # the very last is /dev/null, with which we run git
+        values = [HooksPath(*pair) for pair in zip(fields[::2], fields[1::2], strict=False)]
+    return values[:-1]  # the very last is /dev/null, with which gitstore runs git
 
 
-def directories(repository: Repository) -> list[Path]:
-    """Where a hook may be: where git looks; if that is gitstore's directory, where it looked before, too."""
-    found = settings(repository)
-    if is_own(repository, found):
-        return [repository.common / OWN, former(repository, found)]
-    return [_resolve(repository, found)]
+def list_directories(repository: Repository) -> list[Path]:
+    """Return where a hook may be: where git looks, then where it would look without gitstore's directory."""
+    values = read_values(repository)
+    if is_own(repository, values):
+        return [repository.common / OWN, find_users_directory(repository, values)]
+    return [_resolve(repository, values)]
 
 
-def is_own(repository: Repository, found: list[HookPath]) -> bool:
+def is_own(repository: Repository, values: list[HooksPath]) -> bool:
     """Whether git looks for hooks in gitstore's own directory."""
-    return bool(found) and found[-1].path == str(repository.common / OWN)
+    return bool(values) and values[-1].path == str(repository.common / OWN)
 
 
-def former(repository: Repository, found: list[HookPath]) -> Path:
-    """Where git would look if it were not for gitstore's own directory; relative to each working copy."""
-    return _resolve(repository, _others(repository, found))
+def find_users_directory(repository: Repository, values: list[HooksPath]) -> Path:
+    """Return where git would look without gitstore's own directory, for this working copy."""
+    return _resolve(repository, _without_own(repository, values))
 
 
-def former_text(repository: Repository, found: list[HookPath]) -> str:
-    """The same as configured: git takes a relative path from where each hook runs."""
-    others = _others(repository, found)
+def users_directory_text(repository: Repository, values: list[HooksPath]) -> str:
+    """Return the same as configured: git resolves a relative path where each hook runs."""
+    others = _without_own(repository, values)
     return others[-1].path if others else str(repository.common / "hooks")
 
 
-def check_writable(found: list[HookPath]) -> None:
-    """Raise `GitstoreError` if what we write into the repository's configuration would not count."""
-    if found and found[-1].scope not in _WRITABLE:
-        where = "for this working copy alone" if found[-1].scope == "worktree" else "for this command alone"
+def check_writable(values: list[HooksPath]) -> None:
+    """Raise `GitstoreError` if a value in the repository's configuration would not count."""
+    if values and values[-1].scope not in _WRITABLE:
+        scope = "for this working copy alone" if values[-1].scope == "worktree" else "for this command alone"
         raise GitstoreError(
-            f"{KEY} is set {where}: {found[-1].path}",
+            f"{KEY} is set {scope}: {values[-1].path}",
             f"set it for the repository, git config --local {KEY}, or not at all",
         )
 
 
 def use_own(repository: Repository) -> None:
-    """Have git look in gitstore's own directory. What was configured stays as it is, and comes before."""
+    """Make git look in gitstore's own directory, by a value after those that are configured already."""
     own = str(repository.common / OWN)
-    if is_own(repository, settings(repository)):
+    if is_own(repository, read_values(repository)):
         return
     leave_own(repository)
     repository.git("config", "--local", "--add", KEY, own)
     repository.forget_config()
-    if not is_own(repository, settings(repository)):
+    if not is_own(repository, read_values(repository)):
         leave_own(repository)
         raise GitstoreError(f"{KEY} is set behind what git config --add writes", "look into .git/config")
 
 
 def leave_own(repository: Repository) -> None:
-    """Take gitstore's own directory out of the configuration, and nothing else."""
+    """Remove gitstore's own directory from the configuration, and nothing else."""
     own = str(repository.common / OWN)
-    if HookPath("local", own) in settings(repository):
+    if HooksPath("local", own) in read_values(repository):
         repository.git("config", "--local", "--fixed-value", "--unset-all", KEY, own)
         repository.forget_config()
 
 
-def _others(repository: Repository, found: list[HookPath]) -> list[HookPath]:
+def _without_own(repository: Repository, values: list[HooksPath]) -> list[HooksPath]:
     own = str(repository.common / OWN)
-    return [each for each in found if each.path != own]
+    return [value for value in values if value.path != own]
 
 
-def _resolve(repository: Repository, found: list[HookPath]) -> Path:
-    if not found:
+def _resolve(repository: Repository, values: list[HooksPath]) -> Path:
+    if not values:
         return repository.common / "hooks"
-    # An empty path has git look in the root directory, where nobody has hooks.
-    return repository.directory / (found[-1].path or "/")
+    # With an empty path, git looks in the root directory, where nobody has hooks.
+    return repository.directory / (values[-1].path or "/")

@@ -11,81 +11,83 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-Hear = Callable[[str], None]
+OnLine = Callable[[str], None]
+"""Called with each line that a hook prints."""
 
 _STDERR = 2
-_PAUSE = 0.05
-_PATIENCE = 5.0
+_POLL_INTERVAL = 0.05
+_GRACE_PERIOD = 5.0
+"""Seconds between SIGTERM and SIGKILL for a hook when gitstore is stopped."""
 
 
 class CannotStart(Exception):
-    """The operating system does not run the file; the message says why."""
+    """The operating system does not run the file. The message says why."""
 
 
-def run(path: Path, *, cwd: Path, stdin: bytes, hear: Hear | None = None) -> int:
+def run(path: Path, *, cwd: Path, stdin: bytes, on_line: OnLine | None = None) -> int:
     """Run a hook to its end, and return its exit code, or the signal that ended it, negated.
 
-    Both its outputs go to our standard error, where it can leave a process behind that goes on
-    writing; with `hear`, that gets them instead, line by line. Raises `CannotStart`.
+    Both its outputs go to standard error, and a process that it leaves behind may go on writing there. With
+    `on_line`, they go to that function instead, line by line. Raises `CannotStart`.
     """
-    # A file, not a pipe: a hook need not read it, however long it is.
+    # A file, not a pipe: a hook does not have to read it, however long it is.
     with tempfile.TemporaryFile() as file:
         file.write(stdin)
         file.seek(0)
-        process = _start(path, cwd, file, _STDERR if hear is None else subprocess.PIPE)
+        process = _start(path, cwd=cwd, stdin=file, output=_STDERR if on_line is None else subprocess.PIPE)
     try:
-        for line in _lines(process):
-            if hear is not None:
-                hear(line)
+        for line in _read_lines(process):
+            if on_line is not None:
+                on_line(line)
         return process.wait()
     except BaseException:
-        _end(process)
+        _stop(process)
         raise
     finally:
         if process.stdout is not None:
             process.stdout.close()
 
 
-def _start(path: Path, cwd: Path, stdin: IO[bytes], output: int) -> subprocess.Popen[bytes]:
+def _start(path: Path, *, cwd: Path, stdin: IO[bytes], output: int) -> subprocess.Popen[bytes]:
     try:
-        return _popen([str(path)], cwd, stdin, output)
+        return _popen([str(path)], cwd=cwd, stdin=stdin, output=output)
     except OSError as error:
-        if error.errno == errno.ENOEXEC:  # no `#!`: for sh, as git and shells have it
-            return _popen(["sh", str(path)], cwd, stdin, output)
-        missing = isinstance(error, FileNotFoundError) and path.exists()
-        why = "the interpreter that its first line names is not there" if missing else error.strerror
-        raise CannotStart(why) from error
+        if error.errno == errno.ENOEXEC:  # without `#!`, sh runs it, as in git and in shells
+            return _popen(["sh", str(path)], cwd=cwd, stdin=stdin, output=output)
+        lacks_interpreter = isinstance(error, FileNotFoundError) and path.exists()
+        reason = "the interpreter in its first line does not exist" if lacks_interpreter else error.strerror
+        raise CannotStart(reason) from error
 
 
-def _popen(command: list[str], cwd: Path, stdin: IO[bytes], output: int) -> subprocess.Popen[bytes]:
+def _popen(command: list[str], *, cwd: Path, stdin: IO[bytes], output: int) -> subprocess.Popen[bytes]:
     stderr = subprocess.STDOUT if output == subprocess.PIPE else None
     return subprocess.Popen(command, cwd=cwd, stdin=stdin, stdout=output, stderr=stderr)
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """The lines that a process writes until it ends, even if one that it left behind has the pipe still."""
+def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """Yield the lines that a process writes until it ends, even if its children keep the pipe open."""
     if process.stdout is None:
         return
     pending = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
-            has_ended = process.poll() is not None  # asked first: what it wrote is in the pipe by then
-            ready = selector.select(0 if has_ended else _PAUSE)
-            chunk = os.read(process.stdout.fileno(), 65536) if ready else b""
+            has_ended = process.poll() is not None  # before the read: by then, all its output is in the pipe
+            is_ready = bool(selector.select(0 if has_ended else _POLL_INTERVAL))
+            chunk = os.read(process.stdout.fileno(), 65536) if is_ready else b""
             *lines, pending = (pending + chunk).split(b"\n")
             yield from (line.decode(errors="replace") for line in lines)
-            if not chunk and (ready or has_ended):
+            if not chunk and (is_ready or has_ended):
                 break
     if pending:
         yield pending.decode(errors="replace")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Leave no hook behind when we are stopped. At a terminal, Ctrl-C has reached it too."""
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Leave no hook behind when gitstore is stopped. At a terminal, Ctrl-C has reached the hook, too."""
     process.terminate()
     try:
-        process.wait(_PATIENCE)
+        process.wait(_GRACE_PERIOD)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -43,7 +43,7 @@ def evaluate_snapshot(
             read_only=cache.directory,
         )
     event = _post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
-    dispatch.tell(snapshot.repository, event)
+    dispatch.notify_post_hook(snapshot.repository, event)
     return evaluated
 
 
@@ -54,7 +54,7 @@ def evaluate_working_copy(model: Model, assignments: Sequence[str], *, directory
         code = working_copy.code_directory(model)
         evaluated = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=inputs)
     event = _post_evaluate(evaluated, model.name, state_name=state.active(model))
-    dispatch.tell(model.repository, event)
+    dispatch.notify_post_hook(model.repository, event)
     return evaluated
 
 

@@ -53,7 +53,7 @@ def train(
     new_state.check_intact(model, saved)
     result = Result(saved, training.metrics, training.durations)
     notify_saved(model, "trained", saved)
-    dispatch.tell(model.repository, _post_train(model, base, result))
+    dispatch.notify_post_hook(model.repository, _post_train(model, base, result))
     return result
 
 

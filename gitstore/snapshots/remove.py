@@ -94,13 +94,13 @@ def check(removal: Removal) -> None:
 def remove(removal: Removal, *, force: bool = False, ask_hook: bool = True) -> None:
     """Delete the tags, all or none. The disk gets free with the next gc.
 
-    The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `hook.Refused`,
+    The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `HookRefused`,
     `RefChanged` if a tag was changed or removed meanwhile, and, unless `force`, `Depended` if a model was
     derived meanwhile; nothing is removed then.
     """
     repository = removal.repository
     for each in removal.snapshots if ask_hook else ():
-        dispatch.ask(repository, intention(each, removal.snapshots))
+        dispatch.call_pre_hook(repository, intention(each, removal.snapshots))
     with locks.derivation(repository.private):
         if not force:
             now = dependents.of(repository, {each.commit for each in removal.snapshots})

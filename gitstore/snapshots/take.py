@@ -72,7 +72,7 @@ def take(
     base's, for a state that is not there, and for Git LFS pointers in it unless they are allowed;
     `FileChanged` if anything changes before all is read; `BadSettings` with every problem of the settings;
     `Locked` while another command replaces files; `SigningFailed`. Nothing is recorded then. The hook
-    pre-snapshot can refuse, with `hook.Refused`, unless not asked. Then `check` tries what the snapshot
+    pre-snapshot can refuse, with `HookRefused`, unless not asked. Then `check` tries what the snapshot
     would hold; what it raises is raised, and what has changed since is no snapshot.
     """
     record.check_vacant(model, name)
@@ -80,7 +80,7 @@ def take(
     if of_state is not None:
         check_name(of_state, "state")
     if ask_hook:
-        dispatch.ask(model.repository, _intended(model, name, of_state, message))
+        dispatch.call_pre_hook(model.repository, _intended(model, name, of_state, message))
     checked = _checked(model, of_state, check) if check is not None else None
     request = _Request(name, of_state, message, signer, allow_pointers, checked, progress)
     with model.repository.reading_files():
@@ -88,7 +88,7 @@ def take(
         model = _again(model)
         taken = _take(model, request)
     model.repository.maintain()
-    dispatch.tell(model.repository, announcement(taken))
+    dispatch.notify_post_hook(model.repository, announcement(taken))
     return taken
 
 

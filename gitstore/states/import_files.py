@@ -60,7 +60,7 @@ def import_files(
         notify_saved(model, "imported", imported.saved)
     else:
         event = PostState(model=model.name, change="imported", state=name, size=imported.size)
-        dispatch.tell(model.repository, event)
+        dispatch.notify_post_hook(model.repository, event)
     return imported
 
 

@@ -45,7 +45,7 @@ def remove(
     """
     removed = _remove(model, tuple(dict.fromkeys(names)), force=force, progress=progress)
     for name in removed.names:
-        dispatch.tell(model.repository, PostState(model=model.name, change="removed", state=name))
+        dispatch.notify_post_hook(model.repository, PostState(model=model.name, change="removed", state=name))
     return removed
 
 

@@ -33,7 +33,7 @@ def rename(model: Model, old: str, new: str) -> None:
         renamed_from=old,
         tree=str(tree) if tree is not None else None,
     )
-    dispatch.tell(model.repository, event)
+    dispatch.notify_post_hook(model.repository, event)
 
 
 def _rename(model: Model, old: str, new: str) -> None:

@@ -154,7 +154,7 @@ def _save(model: Model, name: str, listing: Listing, *, old: Oid | None, progres
 
 def notify_saved(model: Model, change: str, saved: Saved) -> None:
     """Run the hook post-state for a saved state. `change` is what saved it: "saved", "imported", …"""
-    dispatch.tell(model.repository, build_post_state(model.name, change, saved))
+    dispatch.notify_post_hook(model.repository, build_post_state(model.name, change, saved))
 
 
 def build_post_state(model: str, change: str, saved: Saved) -> PostState:

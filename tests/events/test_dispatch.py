@@ -63,7 +63,7 @@ class TestPreHooks:
             1,
             "",
             "looking\nerror: the hook pre-snapshot refuses: loss is 0.7\n"
-            f"hint: it is {path}; --no-verify goes past it\n",
+            f"hint: it is {path}; --no-verify skips it\n",
         )
         assert refs(here) == before
         assert run("snapshot", "v1", "--no-verify", cwd=here).code == 0
@@ -73,7 +73,7 @@ class TestPreHooks:
         [
             ("#!/bin/sh\nexit 7\n", "refuses: exit code 7"),
             ("#!/bin/sh\nkill -9 $$\n", "refuses: it was ended by signal 9"),
-            ("#!/nowhere/sh\n", "cannot be started: the interpreter that its first line names is not there"),
+            ("#!/nowhere/sh\n", "cannot be started: the interpreter in its first line does not exist"),
         ],
     )
     def test_what_a_refusal_says(self, run: Run, here: Path, text: str, why: str) -> None:
@@ -171,8 +171,8 @@ class TestPostHooks:
         code, _, stderr = run("state", "save", cwd=here)
         assert code == 0
         assert stderr.splitlines()[0] == (
-            "warning: the hook post-state cannot be started: the interpreter that its first line names"
-            f" is not there; mend {path}"
+            "warning: the hook post-state cannot be started: the interpreter in its first line"
+            f" does not exist; fix {path}"
         )
 
     def test_it_can_call_gitstore(self, gitstore: Gitstore, here: Path, git: Git) -> None:
@@ -321,10 +321,10 @@ class TestByHand:
             code, _, stderr = run("hooks", "run", *arguments, cwd=here)
             return code, stderr.splitlines()[0].removeprefix("error: ")
 
-        assert said("post-train") == (1, "digits has no snapshot to make an example of")
+        assert said("post-train") == (1, "digits has no snapshot to make an example from")
         run("snapshot", "v1", cwd=here)
         assert said("post-train") == (1, "there is no hook post-train")
-        assert said("pre-commit") == (1, "pre-commit is one of git's, and git alone runs it")
+        assert said("pre-commit") == (1, "pre-commit is a hook of git's, which git alone runs")
         assert said("post-office") == (1, "post-office is no hook of gitstore's")
         hook(here, "post-train", "#!/bin/sh\nexit 5\n")
         assert said("post-train") == (1, "the hook post-train failed: exit code 5")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -17,7 +18,7 @@ import pytest
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.hooks import install as installation
-from gitstore.hooks import listing, stubs
+from gitstore.hooks import listing, script
 from gitstore.hooks.install import install, uninstall
 from tests.support import spawning
 from tests.support.commands import Git, Outcome, Run
@@ -172,7 +173,7 @@ class TestWithinTheRepository:
         with fails(
             f"{path} was changed since gitstore wrote it",
             hint=f"move what you added into {path}.user, which runs after it, remove it,"
-            " and say the same again",
+            " then run the same command again",
         ):
             install(opened(here))
         assert run("hooks", "uninstall", cwd=here) == Outcome(
@@ -184,7 +185,7 @@ class TestWithinTheRepository:
         write(hooks / NAME, "#!/bin/sh\n# first\n")
         install(opened(here))
         write(hooks / NAME, "#!/bin/sh\n# second\n")
-        with pytest.raises(GitstoreError, match="are both there, and neither is gitstore's"):
+        with pytest.raises(GitstoreError, match=r"both .* exist, and gitstore wrote neither"):
             install(opened(here))
         assert uninstall(opened(here)).left == (hooks / NAME, hooks / f"{NAME}.user")
         assert "second" in (hooks / NAME).read_text() and "first" in (hooks / f"{NAME}.user").read_text()
@@ -242,9 +243,9 @@ class TestElsewhere:
 
     def look_at_the_list(self, here: Path, company: Path) -> None:
         write(company / "pre-push", "#!/bin/sh\n", 0o644)
-        found = listing.listing(opened(here))
+        found = listing.list_hooks(opened(here))
         assert found.is_protected
-        assert {(each.name, str(each.whose), each.runs, each.path.name) for each in found.hooks} == {
+        assert {(each.name, str(each.owner), each.runs, each.path.name) for each in found.hooks} == {
             ("post-commit", "chained", True, "post-commit"),
             ("post-snapshot", "user", True, "post-snapshot"),
             ("pre-commit", "chained", True, "pre-commit"),
@@ -252,7 +253,7 @@ class TestElsewhere:
             (NAME, "gitstore", True, NAME),
             (NAME, "chained", True, NAME),
         }
-        others = {each.path.parent.resolve() for each in found.hooks if each.whose != "gitstore"}
+        others = {each.path.parent.resolve() for each in found.hooks if each.owner != "gitstore"}
         assert others == {company}
 
     def test_a_hook_that_comes_later_runs(self, here: Path, company: Path, log: Path, git: Git) -> None:
@@ -286,7 +287,7 @@ def test_when_the_path_changes_in_between(here: Path, git: Git) -> None:
     before = inside(here)
     install(opened(here))
     git("config", "core.hooksPath", ".husky", cwd=here)
-    assert not listing.listing(opened(here)).is_protected
+    assert not listing.list_hooks(opened(here)).is_protected
     assert install(opened(here)).path.parent.name == "gitstore-hooks"
     assert guarded(here)
     git("config", "--unset", "--fixed-value", "core.hooksPath", ".husky", cwd=here)
@@ -334,11 +335,19 @@ def test_the_commands(run: Run, here: Path, hooks: Path) -> None:
     assert run("hooks", "list", cwd=here.parent).code == 10
 
 
+def test_a_guard_of_another_version_is_replaced(here: Path, hooks: Path) -> None:
+    text = b"#!/bin/sh\n# gitstore hooks install wrote this (@SUM@): as it was long ago.\nexit 0\n"
+    checksum = hashlib.sha256(text).hexdigest()[:16].encode()
+    (hooks / NAME).write_bytes(text.replace(b"@SUM@", checksum))
+    assert install(opened(here)).following is None
+    assert (hooks / NAME).read_bytes() == script.render_guard()
+
+
 def _other_version() -> bytes:
     """The guard as another installation of gitstore wrote it."""
     before, sys.executable = sys.executable, "/other/python"
     try:
-        return stubs.guard()
+        return script.render_guard()
     finally:
         sys.executable = before
 
@@ -368,6 +377,6 @@ def test_kill_at_random_instants(
                 (directory / ".git" / "config.lock").unlink()  # of a git that was killed
             again = outcome(start("hooks", command, cwd=directory))
             assert again.code == 0, again
-            assert listing.listing(opened(directory)).is_protected == (command == "install")
+            assert listing.list_hooks(opened(directory)).is_protected == (command == "install")
         now = {name.replace(str(directory), str(here)): text for name, text in inside(directory).items()}
         assert now == before
