@@ -1,4 +1,4 @@
-"""What a model, a snapshot or a state may be called: one rule for all three.
+"""What a model, a snapshot or a state may be called: one rule for all three. How MODEL@SNAPSHOT is spelled.
 
 A name becomes a component of a git ref, a directory under states/, and a half of MODEL@SNAPSHOT,
 so it must be safe as each of them.
@@ -66,3 +66,14 @@ def _shape_problem(name: str) -> str | None:
     if _OBJECT_ID.fullmatch(name):
         return "looks like an object id"
     return None
+
+
+def spell_snapshot(snapshot: str, model: str = "") -> str:
+    """A snapshot as people write it: MODEL@SNAPSHOT, or the bare name where the model is clear."""
+    return f"{model}@{snapshot}" if model else snapshot
+
+
+def spell_tag(ref: str) -> str:
+    """The snapshot of a tag as people write it: `refs/tags/dogs/v1` is `dogs@v1`, `refs/tags/v1` is `v1`."""
+    prefix, _, name = ref.removeprefix("refs/tags/").rpartition("/")
+    return spell_snapshot(name, prefix)

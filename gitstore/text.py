@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 LIMIT = 60
 
@@ -44,3 +45,14 @@ def _escaped(match: re.Match[str]) -> str:
 def json_harmless(text: str) -> str:
     """A JSON text that means the same, with the characters escaped that a terminal would obey."""
     return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def list_some(names: Iterable[object], *, most: int = 1) -> str:
+    """The first names, and how many there are besides: `a, b and 3 more`."""
+    texts = [str(name) for name in names]
+    return ", ".join(texts[:most]) + (f" {and_more(len(texts) - most)}" if len(texts) > most else "")
+
+
+def and_more(count: int) -> str:
+    """The end of a list that is cut short: `and 3 more`."""
+    return f"and {count:,} more"

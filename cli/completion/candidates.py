@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from gitstore.names import spell_snapshot
+
 if TYPE_CHECKING:
     from gitstore.models.model import Model
     from gitstore.settings import Parameter
@@ -29,9 +31,9 @@ def snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[s
     model = Model.identify(here)
     found = [*_own(model), *_others(model)]
     if where:
-        found += [f"{model.name}@{name}" for name in _own(model)]
+        found += [spell_snapshot(name, model.name) for name in _own(model)]
         if (here / where).is_dir() and not any(each.startswith(f"{where}@") for each in found):
-            found = [f"{where}@{name}" for name in _own(Model.identify(here / where))]
+            found = [spell_snapshot(name, where) for name in _own(Model.identify(here / where))]
     return _matching(found, incomplete)
 
 
@@ -119,7 +121,7 @@ def _others(model: Model) -> Iterator[str]:
     for ref in model.repository.refs.look(_TAGS).refs:
         prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")
         if f"{prefix}/" != (model.prefix or "/") and _is_name(name) and "/" not in prefix:
-            yield f"{prefix or root}@{name}"
+            yield spell_snapshot(name, prefix or root)
 
 
 def _is_name(name: str) -> bool:

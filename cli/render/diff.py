@@ -157,7 +157,7 @@ def _side(side: Snapshot | Model) -> dict[str, Any]:
     from gitstore.models.snapshot import Snapshot
 
     if isinstance(side, Snapshot):
-        return {"snapshot": side.full_name, "model": side.model, "tag": str(side.oid), "directory": None}
+        return {"snapshot": side.short_name, "model": side.model, "tag": str(side.oid), "directory": None}
     return {"snapshot": None, "model": side.name, "tag": None, "directory": str(side.directory)}
 
 

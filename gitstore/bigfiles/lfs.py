@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gitstore.bigfiles.scan import Listing
 from gitstore.errors import GitstoreError
+from gitstore.text import list_some
 
 _STARTS = (b"version https://git-lfs.github.com/spec/v1\n", b"version https://hawser.github.com/spec/v1\n")
 _LONGEST = 1024
@@ -31,10 +32,10 @@ def check(listing: Listing, hint: str = "--force takes it as it is") -> None:
     pointers = sorted(file.path for file in listing.walk() if is_pointer(file.path, file.stamp.size))
     if not pointers:
         return
-    more = len(pointers) - 1
-    what = (
-        f"{pointers[0]} and {more} more are Git LFS pointers, not the files themselves"
-        if more
-        else f"{pointers[0]} is a Git LFS pointer, not the file itself"
+    are = "is a Git LFS pointer, not the file itself"
+    if len(pointers) > 1:
+        are = "are Git LFS pointers, not the files themselves"
+    raise GitstoreError(
+        f"{list_some(pointers)} {are}",
+        f"git lfs pull, or another download, brings what it stands for; {hint}",
     )
-    raise GitstoreError(what, f"git lfs pull, or another download, brings what it stands for; {hint}")

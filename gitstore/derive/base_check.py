@@ -30,7 +30,7 @@ def in_same_repository(model: Model, source: Snapshot | Elsewhere) -> Snapshot:
     """The new base of a model with a worktree. Raises `GitstoreError` if it is in another repository."""
     if isinstance(source, Snapshot) and source.repository.common == model.repository.common:
         return source
-    which = called(source) if isinstance(source, Snapshot) else f"{source.names[0]} in {shown(source.url)}"
+    which = source.full_name if isinstance(source, Snapshot) else f"{source.names[0]} in {shown(source.url)}"
     raise GitstoreError(
         f"{which} is in another repository, and a worktree cannot leave its own",
         "gitstore list --all shows the snapshots of this one; gitstore derive makes a new model of that",
@@ -42,25 +42,20 @@ def check(model: Model, before: BasedOn, base: Snapshot, *, force: bool) -> None
     same = base.repository.common == model.repository.common
     if same and base.prefix == model.prefix:
         raise GitstoreError(
-            f"{called(base)} is a snapshot of {model.name} itself", f"name one of {before.model}"
+            f"{base.full_name} is a snapshot of {model.name} itself", f"name one of {before.model}"
         )
     if _depends_on(base, model) if same else _descends_from(base, model):
         raise GitstoreError(
-            f"{called(base)} is based on {model.name}, which cannot be based on it in turn",
+            f"{base.full_name} is based on {model.name}, which cannot be based on it in turn",
             f"name a snapshot of {before.model}",
         )
     above = f"{before.model}/" if is_derived(model.repository, before.model) else ""
     is_of_another = base.prefix != above if same else base.model != before.model
     if is_of_another and not force:
         raise GitstoreError(
-            f"{called(base)} is no snapshot of {before.model}, which {model.name} is based on",
+            f"{base.full_name} is no snapshot of {before.model}, which {model.name} is based on",
             "--force moves it there all the same",
         )
-
-
-def called(base: Snapshot) -> str:
-    """A snapshot as people write it: MODEL@SNAPSHOT."""
-    return f"{base.model}@{base.name}"
 
 
 def _depends_on(base: Snapshot, model: Model) -> bool:

@@ -60,7 +60,7 @@ def _commit(here: Branch, base: BasedOn, path: PurePosixPath) -> Oid:
     content = settings.set_keys(here.settings_content, {"based_on": detached})
     with here.model.repository.writer() as writer:
         changes = {path: (int(Mode.FILE), writer.add(Kind.BLOB, content))}
-        message = f"Detach {here.model.name} from {base.called}"
+        message = f"Detach {here.model.name} from {base.full_name}"
         commit = here.add(changes, message, writer)
         here.advance(commit)
     return commit

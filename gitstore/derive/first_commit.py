@@ -51,7 +51,7 @@ def add_first_commit(
     if base.lock is not None:
         entries.append(TreeEntry(Mode.FILE, LOCK.encode(), base.lock))
     root = writer.add(Kind.TREE, tree.encode(entries))
-    message = f"Derive {name} from {base.model}@{base.name}"
+    message = f"Derive {name} from {base.full_name}"
     return writer.add(Kind.COMMIT, commit.encode(root, (base.commit,), identity=identity, message=message))
 
 
@@ -59,7 +59,7 @@ def check_there(base: Snapshot) -> None:
     """Raise `GitstoreError` if the base was removed since it was found: its objects may be gone, too."""
     if base.repository.refs.get(base.ref) != base.oid:
         raise GitstoreError(
-            f"the snapshot {base.full_name} is gone: somebody removed it meanwhile",
+            f"the snapshot {base.short_name} is gone: somebody removed it meanwhile",
             "gitstore list shows the snapshots",
         )
 

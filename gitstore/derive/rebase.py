@@ -18,7 +18,6 @@ from gitstore.afterwards import only_warn
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.derive import base_check, base_repository, compatibility, first_commit, merge_settings
-from gitstore.derive.base_check import called
 from gitstore.derive.base_repository import Reached
 from gitstore.derive.compatibility import Misfit
 from gitstore.derive.first_commit import check_there
@@ -36,6 +35,7 @@ from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
 from gitstore.storage.share_packs import NOTHING, Brought
+from gitstore.text import list_some
 from gitstore.workingcopy.branch import Branch
 from gitstore.workingcopy.code import in_the_way
 
@@ -66,7 +66,7 @@ class Incompatible(GitstoreError):
     """What the new base takes and gives is not what the model's settings promise."""
 
     def __init__(self, model: Model, base: Snapshot, misfits: tuple[Misfit, ...]) -> None:
-        lines = (f"{each.path}: {called(base)} {each.problem}" for each in misfits)
+        lines = (f"{each.path}: {base.full_name} {each.problem}" for each in misfits)
         super().__init__(
             "\n".join(lines), f"--force moves {model.name} all the same; then mend types in its {SETTINGS}"
         )
@@ -148,7 +148,7 @@ def _misfits(here: Branch, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...
 def _check_own_commits(here: Branch, before: BasedOn) -> None:
     if here.entry(here.code) != (Mode.TREE, here.model.base_code(before)):
         raise GitstoreError(
-            f"{here.code}/ on the branch {here.model.name} is not that of {before.called}:"
+            f"{here.code}/ on the branch {here.model.name} is not that of {before.full_name}:"
             " a commit changed it",
             "gitstore detach makes it the model's own; --force gives it up, but for the branch's history",
         )
@@ -178,7 +178,7 @@ def _move(
             PurePosixPath(SETTINGS): (Mode.FILE, writer.add(Kind.BLOB, content)),
             **packages,
         }
-        message = f"Rebase {here.model.name} on {called(base)}"
+        message = f"Rebase {here.model.name} on {base.full_name}"
         refs = base_repository.changes(repository, base) if reached is not None else []
         here.check_clean(paths)  # again: bringing the base may have taken long
         commit = here.add(changes, message, writer, merged=(base.commit,), refs=refs)
@@ -208,9 +208,11 @@ def _check_room(here: Branch, base: Snapshot) -> None:
     directory = here.model.directory / here.code
     taken = in_the_way(directory, old, [file.path for file in base.code_files()])
     if taken:
-        more = f", and {len(taken) - 1} more, are" if len(taken) > 1 else " is"
+        files = list_some(here.code / path for path in taken)
+        are = "are" if len(taken) > 1 else "is"
         raise GitstoreError(
-            f"{here.code / taken[0]}{more} in the way: {called(base)} has a file there", "move it away"
+            f"{files} {are} in the way: {base.full_name} has a file there",
+            "move it away",
         )
 
 

@@ -22,6 +22,7 @@ from gitstore.git.repository import Repository
 from gitstore.layout import TOP
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
+from gitstore.text import list_some
 
 _ATTRIBUTES = ".gitattributes"
 _CHUNK = 1024 * 1024
@@ -87,8 +88,7 @@ def check_written(
         if not _holds(top, here, path, entry, has_modes=has_modes, has_links=has_links)
     ]
     if others:
-        more = f", and {len(others) - 1} more" if len(others) > 1 else ""
-        raise GitstoreError(f"git has not written {others[0]} as it is stored{more}")
+        raise GitstoreError(f"git has not written {list_some(others)} as stored")
 
 
 def _holds(

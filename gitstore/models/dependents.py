@@ -51,7 +51,7 @@ def _snapshots(repository: Repository, tags: dict[str, Oid], commits: Collection
             mentioned = any(word in each.settings_content for word in words)
             bases[each.settings_blob] = _base(each) if mentioned else None
         if bases[each.settings_blob] in commits:
-            yield each.full_name
+            yield each.short_name
 
 
 def _base(found: snapshot.Snapshot) -> str | None:

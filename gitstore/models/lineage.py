@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from gitstore.models.catalog import Listed
 from gitstore.models.snapshot import Snapshot
+from gitstore.names import spell_snapshot
 from gitstore.settings import BasedOn
 
 
@@ -55,14 +56,14 @@ class Lineage:
             yield line
             waiting += [each for place in reversed(line.places) for each in reversed(place.models)]
 
-    def called(self, base: BasedOn) -> str:
+    def describe(self, base: BasedOn) -> str:
         """What a base is called now, where it is, and whether it is still there."""
         if base.url is not None:
-            return f"{base.model}@{base.snapshot} in {base.url}"
+            return f"{base.full_name} in {base.url}"
         if base.commit not in self._taken:
-            return f"{base.model}@{base.snapshot} (removed)"
+            return f"{base.full_name} (removed)"
         line, place = self._taken[base.commit]
-        return f"{line.model.name}@{place.name}"
+        return spell_snapshot(place.name, line.model.name)
 
     def _hang(self, line: Line) -> bool:
         """Put a model below its base, if that is here; whether it is."""

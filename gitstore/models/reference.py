@@ -18,7 +18,7 @@ from gitstore.git.repository import Repository
 from gitstore.models import snapshot
 from gitstore.models.model import Model, is_derived
 from gitstore.models.snapshot import Snapshot
-from gitstore.names import name_problem
+from gitstore.names import name_problem, spell_snapshot
 from gitstore.objects import tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn, rules
@@ -83,7 +83,7 @@ def find_base(reference: str, model: Model, directory: Path) -> Snapshot | Elsew
     if base is None or where not in ("", base.model):
         return find(reference, directory)
     if base.url is None:
-        return find(f"{base.model}@{name}", directory)
+        return find(spell_snapshot(name, base.model), directory)
     if _is_url(base.url, directory):
         prefix = _prefix_of_base(model.repository, base)
         names = (f"{base.model}/{name}", name) if prefix is None else (f"{prefix}{name}",)
@@ -91,7 +91,7 @@ def find_base(reference: str, model: Model, directory: Path) -> Snapshot | Elsew
     if not Path(base.url).is_dir():
         raise GitstoreError(
             f"the base's repository is not in {base.url} any more",
-            f"gitstore rebase PATH@{name} says where it is now",
+            f"gitstore rebase {spell_snapshot(name, 'PATH')} says where it is now",
         )
     there = Model.identify(Path(base.url)).repository
     prefix = f"{base.model}/" if is_derived(there, base.model) else ""
@@ -145,7 +145,7 @@ def _there(path: Path, where: str, name: str, reference: str) -> Place:
     except NoSuchSnapshot as error:
         close = _close(model, name)
         listing = f"gitstore -C {shlex.quote(str(path))} list --all shows the snapshots there"
-        hint = f"did you mean {where}@{close}?" if close else listing
+        hint = f"did you mean {spell_snapshot(close, where)}?" if close else listing
         raise NoSuchSnapshot(error.message, hint) from error
 
 
@@ -210,7 +210,7 @@ def _in_model(model: Model, name: str, reference: str, *, other: bool = False) -
     if close:
         hint = f"did you mean {reference.removesuffix(name)}{close}?"
     if "@" not in reference and model.base is not None and model.repository.refs.get(f"refs/tags/{name}"):
-        hint = f"{model.base.model} has one: {model.base.model}@{name}"
+        hint = f"{model.base.model} has one: {spell_snapshot(name, model.base.model)}"
     raise NoSuchSnapshot(f"there is no snapshot {reference}", hint)
 
 

@@ -19,6 +19,7 @@ from gitstore.git.refs import Listing
 from gitstore.git.repository import Repository
 from gitstore.models import trust
 from gitstore.models.model import CODE, LOCK, SETTINGS, Model
+from gitstore.names import spell_snapshot, spell_tag
 from gitstore.objects import tag
 from gitstore.objects.database import MissingObject, TooLarge
 from gitstore.objects.paths import read_tree
@@ -62,9 +63,14 @@ class Snapshot:
         return f"{_TAGS}{self.prefix}{self.name}"
 
     @property
+    def short_name(self) -> str:
+        """Its name in the repository: the bare one of the root model's, else MODEL@SNAPSHOT."""
+        return spell_tag(self.ref)
+
+    @property
     def full_name(self) -> str:
-        """Its name among the snapshots of all models: with the model's, if that is a derived one."""
-        return f"{self.prefix.rstrip('/')}@{self.name}" if self.prefix else self.name
+        """MODEL@SNAPSHOT, which is clear in every repository."""
+        return spell_snapshot(self.name, self.model)
 
     @property
     def model(self) -> str:
@@ -82,7 +88,7 @@ class Snapshot:
         try:
             return self.repository.objects.read_as(Kind.BLOB, self.settings_blob, at_most=limits.SETTINGS)
         except TooLarge as error:
-            raise Corrupt(f"{SETTINGS} of {self.full_name} cannot be read: {error.message}") from error
+            raise Corrupt(f"{SETTINGS} of {self.short_name} cannot be read: {error.message}") from error
 
     @cached_property
     def settings(self) -> Settings:

@@ -40,7 +40,7 @@ def settings_problems(found: Snapshot, settings: Settings) -> list[str]:
     if found.model != settings.name:
         problems.append(f"its tag says {MODEL}: {shown(found.model)}, but {SETTINGS} says {settings.name}")
     base, said = settings.based_on, found.tag.trailers.get(BASED_ON)
-    expected = f"{base.called} {base.tag}" if base is not None else None
+    expected = f"{base.full_name} {base.tag}" if base is not None else None
     if said != expected:
         problems.append(f"its tag says {BASED_ON}: {_said(said)}, but {SETTINGS} says {expected}")
     return problems

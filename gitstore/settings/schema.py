@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from gitstore import units
-from gitstore.names import name_problem
+from gitstore.names import name_problem, spell_snapshot
 from gitstore.settings import rules
 
 
@@ -222,9 +222,9 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
     ) = None
 
     @property
-    def called(self) -> str:
-        """The base as people write it: MODEL@SNAPSHOT."""
-        return f"{self.model}@{self.snapshot}"
+    def full_name(self) -> str:
+        """MODEL@SNAPSHOT."""
+        return spell_snapshot(self.snapshot, self.model)
 
 
 class Settings(_Keys, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ class Removal:
     @property
     def names(self) -> str:
         """The snapshots, for a message."""
-        return ", ".join(each.full_name for each in self.snapshots)
+        return ", ".join(each.short_name for each in self.snapshots)
 
 
 def examine(snapshots: Sequence[Snapshot]) -> Removal:
@@ -117,5 +117,5 @@ def intention(found: Snapshot, together: Sequence[Snapshot]) -> PreRm:
         ref=found.ref,
         tag=str(found.oid),
         commit=str(found.commit),
-        snapshots=[each.full_name for each in together],
+        snapshots=[each.short_name for each in together],
     )

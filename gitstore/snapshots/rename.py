@@ -35,7 +35,7 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = 
     repository = found.repository
     model = Model(repository, found.model, found.prefix)
     models = dependents.of(repository, {found.commit}).models
-    removal, reason = Change(found.ref, found.oid, None), f"rename {found.full_name} to {name}"
+    removal, reason = Change(found.ref, found.oid, None), f"rename {found.short_name} to {name}"
     begun = _begun(found, model.tag_ref(name))
     if begun is not None:
         repository.refs.change([removal], reason)
@@ -46,7 +46,7 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = 
         signs = signer.signs(repository)
         if found.tag.signed and not signs and not force:
             raise GitstoreError(
-                f"the snapshot {found.full_name} is signed, and the signature is for that name",
+                f"the snapshot {found.short_name} is signed, and the signature is for that name",
                 "--sign signs the new name, --force drops the signature",
             )
         content = _content(found, content, name)

@@ -167,7 +167,7 @@ def _no_longer_fits(model: Model, snapshot: Snapshot, what: str) -> GitstoreErro
 
 
 def _based(base: BasedOn | None) -> str:
-    return f"based on {base.called}" if base is not None else "based on nothing"
+    return f"based on {base.full_name}" if base is not None else "based on nothing"
 
 
 def _steps(

@@ -277,7 +277,7 @@ def _trailers(model: Model, pieces: _Pieces) -> dict[str, str]:
         "Settings-Blob": str(pieces.blobs[SETTINGS]),
     }
     if model.base is not None:
-        trailers["Based-On"] = f"{model.base.called} {model.base.tag}"
+        trailers["Based-On"] = f"{model.base.full_name} {model.base.tag}"
     trailers["Gitstore-Format"] = FORMAT
     return trailers
 

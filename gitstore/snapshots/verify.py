@@ -15,6 +15,7 @@ from gitstore.git.verify_tag import Signature, Verdict
 from gitstore.models import snapshot, trust
 from gitstore.models.model import CODE, SETTINGS
 from gitstore.models.snapshot import Snapshot
+from gitstore.names import spell_tag
 from gitstore.objects import walk as graph
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.paths import find_tree
@@ -112,9 +113,11 @@ def verify(
     problems = [Problem(message, tuple(hit[oid]), oid, paths.get(oid)) for oid, message in broken.items()]
     for ref, oid in tags:
         if not contents[ref].paths.keys() & broken.keys():
-            problems += [Problem(message, (_name(ref),)) for message in _disagreements(repository, ref, oid)]
+            problems += [
+                Problem(message, (spell_tag(ref),)) for message in _disagreements(repository, ref, oid)
+            ]
     signed = signatures.of(repository, [oid for _, oid in tags if oid not in broken])
-    found = {_name(ref): signed[oid] for ref, oid in tags if oid in signed}
+    found = {spell_tag(ref): signed[oid] for ref, oid in tags if oid in signed}
     problems += [
         Problem(signatures.told(each), (name,))
         for name, each in found.items()
@@ -123,7 +126,7 @@ def verify(
     left = [(ref, oid) for ref, oid in tags if not (problems and snapshot.is_gone(repository, ref, oid))]
     if len(left) < len(tags):
         return verify(repository, left)  # removed since they were listed, perhaps with their objects
-    return Report(tuple(_name(ref) for ref, _ in tags), len(paths), tuple(problems), found)
+    return Report(tuple(spell_tag(ref) for ref, _ in tags), len(paths), tuple(problems), found)
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ def _hits(repository: Repository, broken: Iterable[Oid]) -> dict[Oid, list[str]]
     hit: dict[Oid, list[str]] = {oid: [] for oid in broken}
     for ref, tag in repository.refs.look("refs/tags/").refs.items():
         for oid in _Contents.of(repository.objects, tag).paths.keys() & hit.keys():
-            hit[oid].append(_name(ref))
+            hit[oid].append(spell_tag(ref))
     return hit
 
 
@@ -213,8 +216,4 @@ def _wrong_base(found: Snapshot, content: Settings) -> list[str]:
         return []
     top = found.repository.commit(Oid.parse(base.commit)).tree
     code = find_tree(found.repository.objects, top, PurePosixPath(CODE))
-    return [] if code == found.code else [f"its {CODE}/ is not that of its base {base.called}"]
-
-
-def _name(ref: str) -> str:
-    return ref.removeprefix("refs/tags/")
+    return [] if code == found.code else [f"its {CODE}/ is not that of its base {base.full_name}"]

@@ -17,7 +17,7 @@ from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.staging.conversion import Conversion
 from gitstore.staging.working_files import WorkingFiles, is_beside, unreadable
-from gitstore.text import quoted
+from gitstore.text import list_some, quoted
 
 _LONGEST_LINE = 2048
 _LARGEST_ATTRIBUTES = 100 * 1024 * 1024
@@ -207,5 +207,4 @@ def warnings(found: WorkingFiles, converted: Mapping[PurePosixPath, Conversion])
 
 
 def _first(found: WorkingFiles, paths: Mapping[PurePosixPath, object] | list[PurePosixPath]) -> str:
-    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{found.at / min(paths)}{more}"
+    return list_some(found.at / path for path in sorted(paths))

@@ -14,6 +14,7 @@ from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git import worktrees
 from gitstore.git.ref_record import Vanished
 from gitstore.git.repository import Repository
+from gitstore.names import spell_tag
 from gitstore.objects import prune, tag
 from gitstore.objects import walk as graph
 from gitstore.objects.database import ObjectDatabase
@@ -161,7 +162,7 @@ def _tags(objects: ObjectDatabase, plan: Plan, dead: Collection[Oid]) -> set[tup
             if oid in dead and change.pack.header(position).kind is Kind.TAG:
                 read = _read_tag(objects, oid)
                 if read is not None:
-                    found.add(((read.date.timestamp() if read.date else 0.0, read.name), oid))
+                    found.add(((read.date.timestamp() if read.date else 0.0, spell_tag(read.name)), oid))
     return found
 
 

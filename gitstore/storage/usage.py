@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
+from gitstore.names import spell_tag
 from gitstore.objects import prune
 from gitstore.objects import walk as graph
 from gitstore.objects.database import ObjectDatabase
@@ -132,8 +133,9 @@ def _measure(repository: Repository) -> Usage:
         _logical(objects, nodes),
     )
     holders = [
-        Holder(_kind(objects, ref, oid), _name(ref), ref, owner, sizes[oid], *each)
+        Holder(kind, _name(kind, ref), ref, owner, sizes[oid], *each)
         for (ref, oid), owner, each in zip(refs, owners, split.bills, strict=True)
+        for kind in (_kind(objects, ref, oid),)
     ]
     charged: dict[str | None, int] = defaultdict(int)
     for each in holders:
@@ -240,8 +242,13 @@ def _kind(objects: ObjectDatabase, ref: str, oid: Oid) -> str:
     return kind
 
 
-def _name(ref: str) -> str:
+def _name(kind: str, ref: str) -> str:
     """A ref's name for people."""
+    return spell_tag(ref) if kind == "snapshot" else _inner_name(ref)
+
+
+def _inner_name(ref: str) -> str:
+    """A ref's name without its namespace."""
     namespace = next((namespace for namespace in _KINDS if ref.startswith(namespace)), "")
     return ref.removeprefix(namespace)
 
@@ -258,7 +265,7 @@ def _prefix(ref: str) -> str | None:
     if ref.startswith(_HEADS):
         return ROOT
     if ref.startswith(tuple(_KINDS)):
-        return _name(ref).rpartition("/")[0]
+        return _inner_name(ref).rpartition("/")[0]
     return None
 
 

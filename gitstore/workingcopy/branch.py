@@ -31,6 +31,7 @@ from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import Settings
 from gitstore.staging.stage import copied_index, listing
+from gitstore.text import list_some
 
 # What git read-tree says of a file that it would lose, before it has changed any (git's unpack-trees.c).
 _EDITED = re.compile("(?:Entry|Untracked working tree file) '(.+)' (?:not uptodate|would be)")
@@ -242,10 +243,9 @@ def _edited(writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPa
 
 
 def _uncommitted(names: Sequence[str]) -> GitstoreError:
-    more = f", and {len(names) - 1} more" if len(names) > 1 else ""
-    have = "have" if more else "has"
+    have = "have" if len(names) > 1 else "has"
     if names[0] == SETTINGS:
         hint = f"git commit -m TEXT -- {SETTINGS} keeps them, git checkout HEAD -- {SETTINGS} drops them"
     else:
         hint = "git stash --include-untracked puts them aside, git status shows them"
-    return GitstoreError(f"{names[0]}{more} {have} changes that are not committed", hint)
+    return GitstoreError(f"{list_some(names)} {have} changes that are not committed", hint)

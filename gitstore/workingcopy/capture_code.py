@@ -15,6 +15,7 @@ from gitstore.settings import BasedOn, Settings
 from gitstore.staging import rules
 from gitstore.staging.stage import Staged, stage
 from gitstore.staging.working_files import is_beside
+from gitstore.text import list_some
 from gitstore.units import format_size
 
 
@@ -82,10 +83,11 @@ def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
     else:
         how = "differs from" if first in staged.files else "is missing, but is in"
         mend = f"git checkout {base.commit[:12]} -- {shlex.quote(f'{CODE}/{first}')} brings it back"
-    more = f", and {len(different) - 1} more" if len(different) > 1 else ""
-    where = f"the base {base.called}{more}"
+    if len(different) > 1:
+        how = "differ from"
+    which = list_some(f"{CODE}/{path}" for path in sorted(different))
     raise GitstoreError(
-        f"{CODE}/{first} {how} {where}; {model.name} has no code of its own",
+        f"{which} {how} the base {base.full_name}; {model.name} has no code of its own",
         f"{mend}; to change the code, change it in {base.model}, take a snapshot there and rebase on that,"
         " or make it the model's own with gitstore detach",
     )

@@ -18,6 +18,7 @@ from gitstore.models import snapshot
 from gitstore.models.model import LOCK, Model, committed_file
 from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.packs.oid import Kind, Oid
+from gitstore.text import list_some
 
 _SHOWN = 5
 """Names in a message; the others are counted."""
@@ -28,10 +29,9 @@ class WouldLose(GitstoreError):
 
     def __init__(self, doing: str, paths: Sequence[PurePosixPath], hint: str) -> None:
         count = f"{len(paths)} files that are" if len(paths) > 1 else "a file that is"
-        more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-        names = ", ".join(str(path) for path in paths[:_SHOWN])
+        names = list_some(paths, most=_SHOWN)
         super().__init__(
-            f"{doing} would lose {count} neither committed nor saved: {names}{more}",
+            f"{doing} would lose {count} neither committed nor saved: {names}",
             f"{hint}; with --force it is lost",
         )
         self.paths = tuple(paths)

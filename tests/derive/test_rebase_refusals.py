@@ -117,7 +117,7 @@ class TestRefusals:
             assert error.hint == "git stash --include-untracked puts them aside, git status shows them"
             path.unlink()
         (code / "a.py").write_text("new\n")
-        assert self.refused(dogs, v2).message == "code/a.py, and 1 more have changes that are not committed"
+        assert self.refused(dogs, v2).message == "code/a.py and 1 more have changes that are not committed"
 
     def test_an_ignored_file_in_the_way(self, dogs: Model, v2: Snapshot, git: Git) -> None:
         (dogs.directory / ".gitignore").write_text("/states/\nsub\n")

@@ -161,7 +161,7 @@ class TestItsCode:
         self.writable(dogs, "z.py").write_text("new\n")
         self.writable(dogs, "a.py").write_text("new\n")
         assert self.refused(dogs).message == (
-            "code/a.py is not in the base digits@v1, and 2 more; dogs has no code of its own"
+            "code/a.py and 2 more differ from the base digits@v1; dogs has no code of its own"
         )
 
     def test_executable(self, dogs: Model) -> None:

@@ -172,7 +172,7 @@ class TestWhatItMakes:
         assert [(each.name, each.prefix) for each in listed] == [("dogs", "")]
         assert dogs.base is not None
         place = str(base.repository.directory).rstrip("/")
-        assert Lineage(listed).called(dogs.base) == f"digits@v1 in {place}"
+        assert Lineage(listed).describe(dogs.base) == f"digits@v1 in {place}"
 
     def test_of_a_derived_model_and_of_another_reference_model(
         self, base: Snapshot, dogs: Model, tmp_path: Path, fsck: Fsck

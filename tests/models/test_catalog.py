@@ -159,7 +159,7 @@ class TestTree:
         assert tree(model) == {"digits": [("first", False, {"dogs": []})]}
         rows = found(model)
         assert rows[1].base is not None
-        assert Lineage(rows).called(rows[1].base) == "digits@first"
+        assert Lineage(rows).describe(rows[1].base) == "digits@first"
 
     def test_a_model_whose_base_is_gone_altogether(self, pugs: Model, tmp_path: Path, git: Git) -> None:
         model = Model.open(tmp_path / "digits")

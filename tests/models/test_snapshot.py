@@ -35,7 +35,7 @@ def test_what_was_taken_is_what_is_read(model: Model, git: Git) -> None:
     taken = take(model, "v1", "Subject\n\nBody")
     found = snapshot.read(model.repository, "refs/tags/v1", taken.oid)
     assert found is not None
-    assert (found.name, found.prefix, found.full_name, found.model) == ("v1", "", "v1", "digits")
+    assert (found.name, found.prefix, found.short_name, found.model) == ("v1", "", "v1", "digits")
     assert found.tag.message == "Subject\n\nBody"
     assert found.tag.date is not None
     assert found.tag.date.isoformat() == "2023-11-14T22:13:20+00:00"
@@ -59,8 +59,8 @@ def test_below_are_the_model_s_own_and_every_are_all(model: Model, monkeypatch: 
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1600000000 +0000")
     take(dogs, "v1")
     assert [each.name for each in snapshot.below(model)] == ["v2", "v10", "base", "v1"]
-    assert [each.full_name for each in snapshot.below(dogs)] == ["dogs@v1"]
-    assert [each.full_name for each in snapshot.every(model.repository)] == [
+    assert [each.short_name for each in snapshot.below(dogs)] == ["dogs@v1"]
+    assert [each.short_name for each in snapshot.every(model.repository)] == [
         "dogs@v1",
         "v2",
         "v10",
@@ -128,7 +128,7 @@ def test_one_that_cannot_be_read_hides_no_other(git: Git, tmp_path: Path) -> Non
     with pytest.raises(UnreadableSnapshots) as caught:
         snapshot.every(model.repository)
     assert caught.value.message == f"{misshapen}\n{unknown}"
-    assert [each.full_name for each in caught.value.others] == ["dogs@d1", "v1", "v3"]
+    assert [each.short_name for each in caught.value.others] == ["dogs@d1", "v1", "v3"]
     for own, message, others in ((model, unknown, ["v1", "v3"]), (dogs, misshapen, ["d1"])):
         with pytest.raises(UnreadableSnapshots) as caught:
             snapshot.below(own)

@@ -81,7 +81,7 @@ def test_derived_models_stay_valid(v1: Snapshot, tmp_path: Path, fsck: Fsck) -> 
     take(dogs, "d2")
     sound(renamed.snapshot)
     of_dogs = rename.rename(d1, "first").snapshot
-    assert (of_dogs.full_name, of_dogs.tag.name) == ("dogs@first", "dogs/first")
+    assert (of_dogs.short_name, of_dogs.tag.name) == ("dogs@first", "dogs/first")
     assert of_dogs.tag.trailers["Based-On"] == d1.tag.trailers["Based-On"]
     sound(of_dogs)
     fsck(dogs.directory)

@@ -113,7 +113,7 @@ class TestSound:
         git("tag", "light", cwd=model.directory)
         git("tag", "-m", "a release", "heavy", cwd=model.directory)
         report = verified(model)
-        assert (report.snapshots, report.problems) == (("dogs/v1", "v1"), ())
+        assert (report.snapshots, report.problems) == (("dogs@v1", "v1"), ())
         held = held_by(model, git, "v1") | held_by(model, git, "dogs/v1")
         assert report.objects == len(held)
 
@@ -320,7 +320,7 @@ class TestBase:
         blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"other code").strip()
         tree = git("mktree", cwd=model.directory, stdin=f"100644 blob {blob}\tmodel.py\n".encode()).strip()
         self.forge(model, git, code=tree)
-        assert problems(model) == ["dogs/v2: its code/ is not that of its base digits@v1"]
+        assert problems(model) == ["dogs@v2: its code/ is not that of its base digits@v1"]
 
     def test_another_base_in_the_settings(self, model: Model, derived: Snapshot, git: Git) -> None:
         text = derived.settings_content.decode().replace("snapshot: v1", "snapshot: v7")
@@ -328,7 +328,7 @@ class TestBase:
         self.forge(model, git, settings_yaml=blob)
         said = derived.tag.trailers["Based-On"]
         assert problems(model) == [
-            f"dogs/v2: its tag says Based-On: {said}, but settings.yaml says {said.replace('@v1', '@v7')}"
+            f"dogs@v2: its tag says Based-On: {said}, but settings.yaml says {said.replace('@v1', '@v7')}"
         ]
 
     def test_a_base_that_is_not_there(self, model: Model, derived: Snapshot, git: Git) -> None:
@@ -337,7 +337,7 @@ class TestBase:
         text = derived.settings_content.decode().replace(base.commit, "12" * 20)
         blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=text.encode()).strip()
         self.forge(model, git, settings_yaml=blob)
-        assert problems(model) == [f"dogs/v2: object {'12' * 20} is missing from the repository"]
+        assert problems(model) == [f"dogs@v2: object {'12' * 20} is missing from the repository"]
 
 
 def test_states_are_not_snapshots(tmp_path: Path) -> None:

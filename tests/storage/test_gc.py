@@ -57,7 +57,7 @@ def repository(directory: Path) -> Repository:
 
 
 def find(directory: Path, name: str) -> Snapshot:
-    return next(each for each in snapshot.every(repository(directory)) if each.full_name == name)
+    return next(each for each in snapshot.every(repository(directory)) if each.short_name == name)
 
 
 def rm(directory: Path, *names: str) -> int:
@@ -332,7 +332,7 @@ def test_every_live_snapshot_stays_what_it_was(steps: list[tuple[str, int]]) -> 
             if action == "take":
                 put(model, "initial", {f"w{number}": noise(20_000 * (number + 1), step)})
                 taken = take(model, f"s{step}")
-                held[taken.full_name] = exported(taken, root / "before")
+                held[taken.short_name] = exported(taken, root / "before")
             elif action == "rm" and names:
                 gone = names[number % len(names)]
                 rm(here, gone)
@@ -348,7 +348,7 @@ def test_every_live_snapshot_stays_what_it_was(steps: list[tuple[str, int]]) -> 
         collected(here)
         assert usage.measure(repository(here)).dead == usage.measure(repository(here)).loose_dead
         for each in snapshot.every(repository(here)):
-            assert exported(each, root / "after") == held.pop(each.full_name)
+            assert exported(each, root / "after") == held.pop(each.short_name)
         assert held == {}
         sound(here)
 

@@ -141,6 +141,6 @@ def _show(made: Derived, *, as_json: bool) -> None:
         return
     linked = f", linked {format_size(made.brought.linked)}" if made.brought.linked else ""
     output.message(
-        f"Derived {name} from {base.model}@{base.name} in {made.model.directory}:"
+        f"Derived {name} from {base.full_name} in {made.model.directory}:"
         f" added {format_size(made.added)}{linked}"
     )

@@ -27,7 +27,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.models.model import Model
 
     done = detach.detach(Model.open(ctx.obj))
-    base = done.base.called
+    base = done.base.full_name
     if as_json:
         commit = str(done.commit) if done.commit is not None else None
         output.data_json({"name": done.model.name, "base": base, "commit": commit})

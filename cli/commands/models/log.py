@@ -55,7 +55,7 @@ def _row(line: Line, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     base = line.model.base
     return {
         "model": line.model.name,
-        "base": lineage.called(base) if base is not None else None,
+        "base": lineage.describe(base) if base is not None else None,
         "based_on": _based_on(line),
         "detached": _is_detached(line),
         "snapshots": [_place(each, sizes) for each in line.places],
@@ -104,7 +104,7 @@ def _tree(lineage: Lineage, sizes: Sizes) -> Iterator[str]:
 def _model(line: Line, lineage: Lineage, *, at_the_top: bool) -> str:
     base = line.model.base
     detached = " (detached)" if _is_detached(line) else ""
-    on = f" on {lineage.called(base)}" if at_the_top and base is not None else ""
+    on = f" on {lineage.describe(base)}" if at_the_top and base is not None else ""
     return (
         f"{terminal.styled(line.model.name, 'bold')}{detached}{on}{'' if line.places else '  no snapshots'}"
     )
@@ -125,7 +125,7 @@ def _snapshot(line: Line, place: Place, sizes: Sizes) -> str:
 def _based_on(line: Line) -> str | None:
     """The base, as the model's settings call it."""
     base = line.model.base
-    return f"{base.model}@{base.snapshot}" if base is not None else None
+    return f"{base.full_name}" if base is not None else None
 
 
 def _was_based_on(taken: Snapshot) -> str | None:

@@ -129,7 +129,7 @@ def _removal(examined: ModelRemoval, *, removed: bool) -> dict[str, Any]:
     return {
         "name": examined.name,
         "directory": str(examined.directory) if examined.directory is not None else None,
-        "snapshots": [each.full_name for each in examined.snapshots],
+        "snapshots": [each.short_name for each in examined.snapshots],
         "states": list(examined.states),
         "exclusive_bytes": examined.exclusive,
         "lost": [str(path) for path in examined.lost],
@@ -144,7 +144,7 @@ def _row(each: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     return {
         "name": each.name,
         "derived": bool(each.prefix),
-        "base": lineage.called(each.base) if each.base is not None else None,
+        "base": lineage.describe(each.base) if each.base is not None else None,
         "detached": bool(each.base is not None and each.base.detached),
         "snapshots": len(each.snapshots),
         "size": sum(map(sizes.snapshot, each.snapshots)),

@@ -42,7 +42,7 @@ def command(
       gitstore rebase v2
       gitstore rebase ../moved/digits@v2
     """
-    from gitstore.derive import base_check, first_commit, rebase
+    from gitstore.derive import first_commit, rebase
     from gitstore.models import reference
     from gitstore.models.model import Model
     from gitstore.units import format_size
@@ -51,7 +51,7 @@ def command(
     new = reference.find_base(source, model, ctx.obj)
     with share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
         done = rebase.rebase(model, new, force=force, fetched=fetched)
-    base, before, called = done.base, done.before.called, base_check.called(done.base)
+    base, before, called = done.base, done.before.full_name, done.base.full_name
     if as_json:
         output.data_json(
             {

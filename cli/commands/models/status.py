@@ -85,7 +85,7 @@ def _branch(found: Status) -> str:
 
 def _base(base: BasedOn) -> str:
     where = f" in {output.shown(base.url)}" if base.url is not None else ""
-    return f"{base.called}{where}{' (detached)' if base.detached else ''}"
+    return f"{base.full_name}{where}{' (detached)' if base.detached else ''}"
 
 
 def _state(found: Status) -> Iterator[str]:
@@ -149,7 +149,7 @@ def _as_json(found: Status) -> dict[str, Any]:
         "branch": found.branch,
         "commit": str(model.head) if model.head is not None else None,
         "tags": list(found.at),
-        "base": {"name": base.called, "url": base.url, "detached": bool(base.detached)} if base else None,
+        "base": {"name": base.full_name, "url": base.url, "detached": bool(base.detached)} if base else None,
         "state": {"name": found.state, "form": found.form},
         "snapshot": _snapshot(last) if last is not None else None,
         "differs": found.differs,

@@ -61,7 +61,7 @@ def _table(rows: Sequence[tuple[Snapshot, int]], *, full_names: bool) -> None:
         ["SNAPSHOT", "DATE", "SIZE", "STATE", "MESSAGE"],
         [
             [
-                terminal.styled(each.full_name if full_names else each.name, "yellow"),
+                terminal.styled(each.short_name if full_names else each.name, "yellow"),
                 output.minute(each.tag.date) if each.tag.date else "",
                 format_size(size),
                 each.state_name,

@@ -48,7 +48,7 @@ def command(
             }
         )
         return
-    output.message(f"Renamed {found.full_name} to {renamed.snapshot.full_name}")
+    output.message(f"Renamed {found.short_name} to {renamed.snapshot.short_name}")
     if renamed.models:
         stay = "stays" if len(renamed.models) == 1 else "stay"
         output.message(f"{', '.join(renamed.models)} {stay} based on it")

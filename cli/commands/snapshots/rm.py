@@ -88,7 +88,7 @@ def _explain(examined: Removal) -> None:
 def _json(examined: Removal, *, removed: bool) -> dict[str, object]:
     return {
         "snapshots": [
-            {"name": each.full_name, "ref": each.ref, "tag": str(each.oid)} for each in examined.snapshots
+            {"name": each.short_name, "ref": each.ref, "tag": str(each.oid)} for each in examined.snapshots
         ],
         "exclusive_bytes": examined.exclusive,
         "withheld_bytes": examined.withheld,

@@ -82,7 +82,7 @@ def _head(found: Snapshot) -> dict[str, Any]:
 
 def _called(base: BasedOn) -> str:
     where = f" in {base.url}" if base.url is not None else ""
-    return f"{base.called}{where}"
+    return f"{base.full_name}{where}"
 
 
 def _file(file: StoredFile, size: int) -> dict[str, Any]:
