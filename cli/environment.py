@@ -1,4 +1,4 @@
-"""What the environment says: what git and uv may be told by it, and where the user's cache is."""
+"""What the environment says, and what git and uv may be told by it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitstore.errors import GitstoreError, NotAModel
-
-if TYPE_CHECKING:
-    from gitstore.run.cache import Cache
 
 # What git sets for its hooks and aliases. -C and the current directory say which repository is
 # meant; these would silently point our git processes at another one.
@@ -38,9 +34,6 @@ _UV_INDEX = (
     r"|CONCURRENT_.+|EXCLUDE_NEWER|PRERELEASE|LOCK_TIMEOUT)"
 )
 _UV_PATHS = ("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR")
-
-
-_SET_CACHE = "git config --global gitstore.cacheDir DIR sets it"
 
 
 class Elsewhere(GitstoreError):
@@ -93,42 +86,6 @@ def check(told: Mapping[str, str], directory: Path) -> None:
         raise _elsewhere("GIT_DIR", git_directory, "repository", directory)
     if work_tree and not _is(Path(work_tree), here.directory if here else None):
         raise _elsewhere("GIT_WORK_TREE", work_tree, "working copy", directory)
-
-
-def cache(directory: Path) -> Cache:
-    """The user's cache, as `gitstore.cacheDir` and `gitstore.cacheSize` of git's configuration have it.
-
-    The user's configuration alone: a repository does not say where somebody else's commands write. Raises
-    `GitstoreError` for a value that is not a path or a size, and if there is no home directory.
-    """
-    from gitstore.git.config import read_user_config
-    from gitstore.run.cache import DEFAULT_LIMIT, Cache
-    from gitstore.units import parse_size
-
-    values = read_user_config("gitstore", directory, keys=("cachedir", "cachesize"))
-    place, limit = values.get("cachedir"), values.get("cachesize")
-    if place is not None and not Path(place).is_absolute():
-        raise GitstoreError(f"gitstore.cacheDir is {place!r}, which is not an absolute path", _SET_CACHE)
-    try:
-        size = parse_size(limit) if limit is not None else DEFAULT_LIMIT
-    except ValueError as error:
-        raise GitstoreError(
-            f"gitstore.cacheSize: {error}", "git config --global gitstore.cacheSize 20GiB sets it"
-        ) from error
-    return Cache(Path(place) if place is not None else _cache_home() / "gitstore", size)
-
-
-def _cache_home() -> Path:
-    """Where the user's caches are, by the XDG Base Directory Specification."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(named).is_absolute():  # others are to be ignored, says the specification
-        return Path(named)
-    try:
-        return Path.home() / ".cache"
-    except RuntimeError as error:
-        raise GitstoreError(
-            "there is no home directory, and so no place for the cache", _SET_CACHE
-        ) from error
 
 
 def _is(named: Path | None, ours: Path | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from gitstore.errors import OperationFailed
 from gitstore.run import supervisor
 from gitstore.run.cache import Cache
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.inputs import Inputs
 from gitstore.workingcopy.candidate import Candidate
 
 _HINT = (
@@ -23,22 +23,18 @@ _HINT = (
 class CandidateCheck:
     """Loads the model from a candidate and, if there are inputs, evaluates them. A `candidate.Check`.
 
-    Input files are relative to `directory`. Raises `InvalidInput` before anything runs, and
-    `OperationFailed` for the model's own faults.
+    Raises `InvalidInput` before anything runs, and `OperationFailed` for the model's own faults.
     """
 
-    assignments: Sequence[str]
-    directory: Path
+    inputs: Inputs | None
     cache: Cache
 
     def __call__(self, candidate: Candidate) -> None:
-        types = candidate.settings.types.evaluate
-        inputs = (
-            read_inputs(self.assignments, types.inputs, directory=self.directory) if self.assignments else {}
-        )
+        definitions = candidate.settings.types.evaluate.inputs
+        inputs = self.inputs.read(definitions) if self.inputs is not None else None
         with self._state(candidate) as state:
             try:
-                if self.assignments:
+                if inputs is not None:
                     supervisor.evaluate(
                         code=candidate.code, state=state, settings=candidate.settings, inputs=inputs
                     )

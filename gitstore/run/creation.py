@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from gitstore.bigfiles import scan
 from gitstore.derive.first_state import Content
@@ -17,18 +16,16 @@ from gitstore.progress import Progress
 from gitstore.run import new_state, supervisor, working_copy
 from gitstore.run.cache import Cache
 from gitstore.run.new_state import Result
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.inputs import Inputs
 from gitstore.states.save import notify_saved
 
 
-def create_state(
-    model: Model, assignments: Sequence[str], *, directory: Path, name: str | None = None
-) -> Result:
+def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Result:
     """Have a working copy's code create a state called `name`: the active one, if that is not there yet.
 
     The hook post-state runs when it is saved.
     """
-    params = read_inputs(assignments, model.settings.types.create_state, directory=directory)
+    params = inputs.read(model.settings.types.create_state)
     name = name or state.active(model)
     code = working_copy.code_directory(model)
     new_state.check_new(model, name)
@@ -43,21 +40,19 @@ def create_state(
 
 @dataclass(frozen=True)
 class CreatedState:
-    """A derived model's first state that the code of its base creates. Files are relative to `directory`.
+    """A derived model's first state that the code of its base creates.
 
     `expect` hears how many bytes it has. Raises `InvalidInput` before anything runs, and `OperationFailed`
     for the code's own faults.
     """
 
-    assignments: Sequence[str]
-    directory: Path
+    inputs: Inputs
     cache: Cache
     expect: Progress = lambda _: None
 
     @contextmanager
     def ready(self, base: Snapshot) -> Iterator[Content]:
-        definitions = base.settings.types.create_state
-        params = read_inputs(self.assignments, definitions, directory=self.directory)
+        params = self.inputs.read(base.settings.types.create_state)
         with directories.scratch(base.repository.private, "state") as out:
             with self.cache.code(base.repository, base.code) as code:
                 supervisor.create_state(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from gitstore.events import dispatch
 from gitstore.events.events import PostEvaluate
 from gitstore.models import state
@@ -14,23 +11,22 @@ from gitstore.progress import Progress
 from gitstore.run import supervisor, working_copy
 from gitstore.run.cache import Cache
 from gitstore.run.supervisor import Evaluation
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.inputs import Inputs
 
 
 def evaluate_snapshot(
     snapshot: Snapshot,
-    assignments: Sequence[str],
+    inputs: Inputs,
     *,
-    directory: Path,
     cache: Cache,
     progress: Progress = lambda _: None,
 ) -> Evaluation:
     """Evaluate a snapshot from the user's cache. Nothing is written to its repository.
 
-    Input files are relative to `directory`; `progress` is called with bytes of the state. Raises
-    `InvalidInput` before anything runs, and `OperationFailed` for the model's own faults.
+    `progress` is called with bytes of the state. Raises `InvalidInput` before anything runs, and
+    `OperationFailed` for the model's own faults.
     """
-    inputs = read_inputs(assignments, snapshot.settings.types.evaluate.inputs, directory=directory)
+    arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
     with (
         cache.code(snapshot.repository, snapshot.code) as code,
         cache.state(snapshot.repository, snapshot.state, progress=progress) as weights,
@@ -39,7 +35,7 @@ def evaluate_snapshot(
             code=code,
             state=weights,
             settings=snapshot.settings,
-            inputs=inputs,
+            inputs=arrays,
             read_only=cache.directory,
         )
     event = _post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
@@ -47,12 +43,12 @@ def evaluate_snapshot(
     return evaluated
 
 
-def evaluate_working_copy(model: Model, assignments: Sequence[str], *, directory: Path) -> Evaluation:
+def evaluate_working_copy(model: Model, inputs: Inputs) -> Evaluation:
     """Evaluate the code and the active state of a working copy, as they are on disk."""
-    inputs = read_inputs(assignments, model.settings.types.evaluate.inputs, directory=directory)
+    arrays = inputs.read(model.settings.types.evaluate.inputs)
     with working_copy.active_state_directory(model) as weights:
         code = working_copy.code_directory(model)
-        evaluated = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=inputs)
+        evaluated = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=arrays)
     event = _post_evaluate(evaluated, model.name, state_name=state.active(model))
     dispatch.notify_post_hook(model.repository, event)
     return evaluated

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
 
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
@@ -14,16 +12,15 @@ from gitstore.models.model import Model
 from gitstore.run import new_state, supervisor, working_copy
 from gitstore.run.new_state import Result
 from gitstore.run.supervisor import Observers
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.inputs import Inputs
 from gitstore.states.save import notify_saved
 from gitstore.states.use import use_state
 
 
 def train(
     model: Model,
-    assignments: Sequence[str],
+    inputs: Inputs,
     *,
-    directory: Path,
     name: str | None = None,
     use: bool = False,
     observers: Observers | None = None,
@@ -34,7 +31,7 @@ def train(
     post-train run after that. Raises like `evaluate_snapshot`, and `Cancelled`.
     """
     base = state.active(model)
-    inputs = read_inputs(assignments, model.settings.types.train, directory=directory)
+    data = inputs.read(model.settings.types.train)
     if name is not None:
         new_state.check_new(model, name)
     with working_copy.active_state_directory(model) as weights, new_state.hidden_state(model) as out:
@@ -42,7 +39,7 @@ def train(
             code=working_copy.code_directory(model),
             state=weights,
             settings=model.settings,
-            data=inputs,
+            data=data,
             out=out,
             observers=observers,
         )

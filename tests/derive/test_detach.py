@@ -12,6 +12,7 @@ from gitstore.derive import detach, rebase, worktree
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.run import evaluation
+from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import verify
 from gitstore.workingcopy.branch import Branch
 from tests.support import processes, scenes
@@ -58,7 +59,7 @@ class TestWhatItDoes:
         found = take(here, "v1")
         assert found.tag.trailers["Based-On"] == f"digits@v1 {here.base.tag if here.base else ''}"
         done = evaluation.evaluate_snapshot(
-            found, ["values=[1]"], directory=here.directory, cache=user_cache()
+            found, Assignments(["values=[1]"], here.directory), cache=user_cache()
         )
         assert done.outputs["products"].tolist() == [5.0]
         report = verify.verify(found.repository, [(found.ref, found.oid)])

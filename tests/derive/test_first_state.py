@@ -19,6 +19,7 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.creation import CreatedState
+from gitstore.run.values.inputs import Assignments
 from gitstore.states.materialize import materialize
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Run
@@ -84,7 +85,7 @@ def test_a_single_file(made: Derive, tmp_path: Path) -> None:
 
 def test_what_the_code_creates(made: Derive, tmp_path: Path, fsck: Fsck) -> None:
     expected: list[int] = []
-    dogs = made(CreatedState(["factor=3"], tmp_path, user_cache(), expected.append)).model
+    dogs = made(CreatedState(Assignments(["factor=3"], tmp_path), user_cache(), expected.append)).model
     assert content(dogs) == {"factor.json": b"3.0"}
     assert expected == [3]
     assert [path for path in dogs.repository.private.iterdir() if path.name.startswith("tmp_")] == []
@@ -112,7 +113,9 @@ class TestRefusals:
         assert error.message == f"{tmp_path / 'files' / 'link'} is a link to nowhere, which is not there"
 
     def test_a_wrong_value(self, made: Derive, model: Model, tmp_path: Path) -> None:
-        error = self.refused(made, CreatedState(["factor=x", "other=1"], tmp_path, user_cache()), model)
+        error = self.refused(
+            made, CreatedState(Assignments(["factor=x", "other=1"], tmp_path), user_cache()), model
+        )
         assert isinstance(error, InvalidInput)
         assert len(error.problems) == 2
 
@@ -123,13 +126,21 @@ class TestRefusals:
         before = refs(model.directory), picture(tmp_path)
         for form in (worktree.derive, standalone.derive):
             with pytest.raises(OperationFailed):
-                form(broken, "dogs", tmp_path / "dogs", state=CreatedState([], tmp_path, user_cache()))
+                form(
+                    broken,
+                    "dogs",
+                    tmp_path / "dogs",
+                    state=CreatedState(Assignments([], tmp_path), user_cache()),
+                )
             assert (refs(model.directory), picture(tmp_path)) == before
 
     def test_a_name_that_is_taken_before_the_code_runs(self, model: Model, base: Snapshot) -> None:
         with pytest.raises(GitstoreError, match=r"^there is a model or branch called main already$"):
             worktree.derive(
-                base, "main", model.directory.parent / "x", state=CreatedState(["no"], Path(), user_cache())
+                base,
+                "main",
+                model.directory.parent / "x",
+                state=CreatedState(Assignments(["no"], Path()), user_cache()),
             )
 
 

@@ -13,6 +13,7 @@ from gitstore.models import reference, snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import evaluation
+from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import verify
 from gitstore.storage import usage
 from tests.support import processes, scenes
@@ -93,7 +94,7 @@ class TestWhatItDoes:
         assert found.code == v2.code
         assert found.tag.trailers["Based-On"] == f"digits@v2 {v2.oid}"
         done = evaluation.evaluate_snapshot(
-            found, ["values=[1, 2]"], directory=dogs.directory, cache=user_cache()
+            found, Assignments(["values=[1, 2]"], dogs.directory), cache=user_cache()
         )
         assert done.outputs["products"].tolist() == [3.0, 6.0]
 

@@ -23,6 +23,7 @@ from gitstore.models.lineage import Lineage
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import evaluation, training
+from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import remove, verify
 from gitstore.states.materialize import materialize
 from gitstore.states.use import use_state
@@ -80,13 +81,15 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     tags = verify.snapshots(here.repository, "refs/tags/", below=True)
     assert verify.verify(here.repository, tags).problems == ()
     done = evaluation.evaluate_snapshot(
-        first, ["values=[1, 2]"], directory=here.directory, cache=user_cache()
+        first, Assignments(["values=[1, 2]"], here.directory), cache=user_cache()
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
-    training.train(here, ["values=[1.0]"], directory=here.directory, name="better")
+    training.train(here, Assignments(["values=[1.0]"], here.directory), name="better")
     use_state(here, "better")
     second = take(here, "second")
-    done = evaluation.evaluate_snapshot(second, ["values=[1]"], directory=here.directory, cache=user_cache())
+    done = evaluation.evaluate_snapshot(
+        second, Assignments(["values=[1]"], here.directory), cache=user_cache()
+    )
     assert done.outputs["products"].tolist() == [4.0]
     assert (materialize(here, "initial") / "large").read_bytes() == noise(2_000_000)
     gc.gc(here.repository)

@@ -15,6 +15,7 @@ from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import creation, evaluation, training
+from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import verify
 from gitstore.states.materialize import materialize
 from gitstore.states.save import save_state
@@ -178,7 +179,7 @@ class TestWithoutItsBase:
         report = verify.verify(found.repository, [(found.ref, found.oid)])
         assert (report.problems, report.objects > 5) == ((), True)
         done = evaluation.evaluate_snapshot(
-            found, ["values=[1, 2]"], directory=dogs.directory, cache=user_cache()
+            found, Assignments(["values=[1, 2]"], dogs.directory), cache=user_cache()
         )
         assert done.outputs["products"].tolist() == [2.0, 4.0]
         assert worktree.derive(found, "pugs", base.directory.parent / "pugs").model.name == "pugs"
@@ -201,13 +202,13 @@ class TestIsolation:
         before = others()
         shutil.rmtree(dogs.directory / "states" / "initial")
         here = Model.open(dogs.directory)
-        creation.create_state(here, ["factor=3"], directory=here.directory, name="made")
+        creation.create_state(here, Assignments(["factor=3"], here.directory), name="made")
         use_state(here, "made")
-        trained = training.train(here, ["values=[1.0]"], directory=here.directory)
+        trained = training.train(here, Assignments(["values=[1.0]"], here.directory))
         use_state(here, trained.saved.name)
-        evaluation.evaluate_working_copy(here, ["values=[1.0]"], directory=here.directory)
+        evaluation.evaluate_working_copy(here, Assignments(["values=[1.0]"], here.directory))
         found = take(here, "v1")
-        evaluation.evaluate_snapshot(found, ["values=[1.0]"], directory=here.directory, cache=user_cache())
+        evaluation.evaluate_snapshot(found, Assignments(["values=[1.0]"], here.directory), cache=user_cache())
         put(here, "initial", {"weights": b"new"})
         save_state(here, "initial")
         assert others() == before

@@ -14,6 +14,7 @@ from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import evaluation
+from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import restore, verify
 from gitstore.snapshots import take as capture
 from gitstore.states.save import save_state
@@ -147,10 +148,10 @@ def test_only_ignored_files_are_no_code_at_all(tmp_path: Path, git: Git) -> None
 
 
 def test_evaluate_runs_the_top(flat: Model) -> None:
-    done = evaluation.evaluate_working_copy(flat, ["values=[1, 2]"], directory=flat.directory)
+    done = evaluation.evaluate_working_copy(flat, Assignments(["values=[1, 2]"], flat.directory))
     assert done.outputs["products"].tolist() == [2.0, 4.0]
     done = evaluation.evaluate_snapshot(
-        take(flat, "v1"), ["values=[1, 2]"], directory=flat.directory, cache=user_cache()
+        take(flat, "v1"), Assignments(["values=[1, 2]"], flat.directory), cache=user_cache()
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
 

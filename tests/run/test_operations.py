@@ -16,6 +16,7 @@ from gitstore.errors import (
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.run import creation, evaluation, new_state, training
+from gitstore.run.values.inputs import Assignments
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import scenes
@@ -33,7 +34,7 @@ def evaluated(model: Model, name: str, *inputs: str) -> bytes:
     here = Model.open(model.directory)
     found = next(each for each in snapshot.below(here) if each.name == name)
     done = evaluation.evaluate_snapshot(
-        found, inputs or ["values=[1, 2, 3]"], directory=here.directory, cache=user_cache()
+        found, Assignments(inputs or ["values=[1, 2, 3]"], here.directory), cache=user_cache()
     )
     return done.outputs["products"].tobytes()
 
@@ -70,7 +71,7 @@ class TestEvaluatingASnapshot:
 class TestEvaluatingTheWorkingCopy:
     def evaluate(self, model: Model) -> list[float]:
         here = Model.open(model.directory)
-        done = evaluation.evaluate_working_copy(here, ["values=[1]"], directory=here.directory)
+        done = evaluation.evaluate_working_copy(here, Assignments(["values=[1]"], here.directory))
         found: list[float] = done.outputs["products"].tolist()
         return found
 
@@ -98,7 +99,7 @@ class TestEvaluatingTheWorkingCopy:
 class TestCreatingAState:
     def create(self, model: Model, *inputs: str, name: str | None = None) -> new_state.Result:
         here = Model.open(model.directory)
-        return creation.create_state(here, inputs, directory=here.directory, name=name)
+        return creation.create_state(here, Assignments(inputs, here.directory), name=name)
 
     def test_makes_the_active_one_while_that_is_empty(self, model: Model, git: Git, fsck: Fsck) -> None:
         (model.states / "initial" / "weights").unlink()
@@ -162,7 +163,7 @@ def test_inputs_that_do_not_fit_run_nothing(model: Model) -> None:
             partial(training.train, Model.open(here)),
         ):
             with pytest.raises(InvalidInput) as caught:
-                run(given, directory=here)
+                run(Assignments(given, here))
             assert any(line.startswith(problem) for line in caught.value.problems), caught.value.problems
     assert not (here / "ran").exists()
     assert state.names(Model.open(here)) == ["initial"]
@@ -172,7 +173,7 @@ def test_input_files_are_looked_for_where_the_user_stands(tmp_path: Path) -> Non
     model = make(tmp_path / "digits")
     (tmp_path / "my data").mkdir()
     np.save(tmp_path / "my data" / "größe.npy", np.array([1.0, 2.0]))
-    done = evaluation.evaluate_working_copy(model, ["values=@my data/größe.npy"], directory=tmp_path)
+    done = evaluation.evaluate_working_copy(model, Assignments(["values=@my data/größe.npy"], tmp_path))
     assert done.outputs["products"].tolist() == [2.0, 4.0]
 
 
@@ -209,12 +210,12 @@ def test_a_clone_without_weights_is_told(
     """git clones snapshots, but neither `states/` nor saved states."""
     new = make(tmp_path / "new", name="new")
     (new.states / "initial" / "weights").unlink()
-    evaluation.evaluate_working_copy(new, ["values=[1]"], directory=new.directory)
+    evaluation.evaluate_working_copy(new, Assignments(["values=[1]"], new.directory))
     assert caplog.messages == [], "a new model has no weights yet"
     take(model, "v1")
     git("clone", "--quiet", str(model.directory), str(tmp_path / "clone"), cwd=tmp_path)
     clone = Model.open(tmp_path / "clone")
-    training.train(clone, ["values=[1]"], directory=clone.directory)
+    training.train(clone, Assignments(["values=[1]"], clone.directory))
     (message,) = caplog.messages
     assert message.startswith(
         "the state initial is neither on disk nor saved, so the model runs without weights"

@@ -22,6 +22,7 @@ from gitstore.errors import (
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.run import creation, new_state, process, training
+from gitstore.run.values.inputs import Assignments
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import spawning, workers
@@ -198,7 +199,7 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
         child = os.fork()
         if child == 0:
             try:
-                creation.create_state(model, ["factor=2"], directory=model.directory, name="made")
+                creation.create_state(model, Assignments(["factor=2"], model.directory), name="made")
             finally:
                 os._exit(99)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -208,10 +209,10 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
     if step[1] == "save_new":
         assert os.listdir(here.states / "made") == ["factor.json"]
         with pytest.raises(GitstoreError, match="there is a state made already"):
-            creation.create_state(here, ["factor=2"], directory=here.directory, name="made")
+            creation.create_state(here, Assignments(["factor=2"], here.directory), name="made")
         save_state(here, "made")
     else:
-        creation.create_state(here, ["factor=2"], directory=here.directory, name="made")
+        creation.create_state(here, Assignments(["factor=2"], here.directory), name="made")
     assert [each.name for each in state.each(here)] == ["initial", "made"]
 
 
@@ -221,7 +222,8 @@ def test_needs_a_working_copy(model: Model, git: Git, tmp_path: Path) -> None:
     bare = Model.open(tmp_path / "b.git")
     for operation in (training.train, creation.create_state):
         with pytest.raises(GitstoreError) as caught:
-            operation(bare, ["values=[1]"] if operation is training.train else [], directory=tmp_path)
+            texts = ["values=[1]"] if operation is training.train else []
+            operation(bare, Assignments(texts, tmp_path))
         assert caught.value.message == "a bare repository has no code on disk to run"
         assert caught.value.hint == "clone it, and run it there; gitstore evaluate SNAPSHOT works here"
     assert picture(tmp_path / "b.git") == before

@@ -11,6 +11,7 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.candidate_check import CandidateCheck
+from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import take as capture
 from gitstore.states.save import save_state
 from tests.support.commands import Run, parsed
@@ -19,7 +20,8 @@ from tests.support.models import again, picture, put, refs, user_cache
 
 def checked(model: Model, name: str, *inputs: str) -> Snapshot:
     """Take a snapshot that was checked first."""
-    check = CandidateCheck(inputs, model.directory, user_cache())
+    assignments = Assignments(inputs, model.directory) if inputs else None
+    check = CandidateCheck(assignments, user_cache())
     return capture.take(again(model), name, check=check).snapshot
 
 

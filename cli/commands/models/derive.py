@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import environment, options, output
+from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress, share_progress
 
@@ -101,8 +101,10 @@ def _first_state(
         raise click.UsageError("--state is copy, none, create, or a path")
     if state == "create":
         from gitstore.run.creation import CreatedState
+        from gitstore.run.user_cache import find_user_cache
+        from gitstore.run.values.inputs import Assignments
 
-        return CreatedState(inputs, directory, environment.cache(directory), expect)
+        return CreatedState(Assignments(inputs, directory), find_user_cache(directory), expect)
     if inputs:
         raise click.UsageError("-p gives values to --state create, and to nothing else")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gitstore.cli import environment, options, output, totals
+from gitstore.cli import options, output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 
@@ -49,16 +49,19 @@ def command(
     from gitstore.models import reference as references
     from gitstore.models.model import Model
     from gitstore.run import evaluation
+    from gitstore.run.user_cache import find_user_cache
     from gitstore.run.values import outputs
+    from gitstore.run.values.inputs import Assignments
 
+    values = Assignments(inputs, ctx.obj)
     if reference is None:
-        done = evaluation.evaluate_working_copy(Model.open(ctx.obj), inputs, directory=ctx.obj)
+        done = evaluation.evaluate_working_copy(Model.open(ctx.obj), values)
     else:
         found = references.resolve(reference, ctx.obj)
         total = totals.stored(found.repository, found.state)
         with byte_progress("fetch state", total, wanted=show_progress) as progress:
             done = evaluation.evaluate_snapshot(
-                found, inputs, directory=ctx.obj, cache=environment.cache(ctx.obj), progress=progress
+                found, values, cache=find_user_cache(ctx.obj), progress=progress
             )
     if out is None:
         output.data_json(outputs.to_json(done.outputs))

@@ -34,11 +34,12 @@ def command(
     from gitstore.models.model import Model
     from gitstore.run import training
     from gitstore.run.supervisor import Observers
+    from gitstore.run.values.inputs import Assignments
 
     model = Model.open(ctx.obj)
     with share_progress("train", wanted=show_progress) as progress:
         observers = Observers(on_progress=progress)
-        result = training.train(model, inputs, directory=ctx.obj, name=name, use=use, observers=observers)
+        result = training.train(model, Assignments(inputs, ctx.obj), name=name, use=use, observers=observers)
     render.show_state(result, "Trained", as_json=as_json)
     if use:
         output.message(f"The active state is {result.saved.name}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import environment, options, output, totals
+from gitstore.cli import options, output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 
@@ -124,5 +124,8 @@ def command(
 def _candidate_check(inputs: tuple[str, ...], directory: Path) -> CandidateCheck:
     """What runs a snapshot before it is taken. It alone needs numpy, which takes longer than a snapshot."""
     from gitstore.run.candidate_check import CandidateCheck
+    from gitstore.run.user_cache import find_user_cache
+    from gitstore.run.values.inputs import Assignments
 
-    return CandidateCheck(inputs, directory, environment.cache(directory))
+    assignments = Assignments(inputs, directory) if inputs else None
+    return CandidateCheck(assignments, find_user_cache(directory))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitstore.cli import environment, options, output
+from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress
 from gitstore.errors import Corrupt
@@ -62,6 +62,7 @@ def command(
     from gitstore.git.repository import Repository
     from gitstore.models import reference
     from gitstore.run import cache_check
+    from gitstore.run.user_cache import find_user_cache
     from gitstore.snapshots import signatures, verify
     from gitstore.storage import check
 
@@ -85,7 +86,7 @@ def command(
         report = verify.verify(repository, tags, progress, expect=expect)
     if everything:
         others, notices = check.check(repository)
-        others += cache_check.check(environment.cache(ctx.obj), repository)
+        others += cache_check.check(find_user_cache(ctx.obj), repository)
     problems = [str(problem) for problem in report.problems] + others
     lacking = signatures.lacking(report.signatures) if required else {}
     if as_json:

@@ -179,9 +179,10 @@ def create(
     from gitstore.cli.render import states as render
     from gitstore.models.model import Model
     from gitstore.run import creation
+    from gitstore.run.values.inputs import Assignments
 
     with waiting("create state", wanted=show_progress):
-        result = creation.create_state(Model.open(ctx.obj), inputs, directory=ctx.obj, name=name)
+        result = creation.create_state(Model.open(ctx.obj), Assignments(inputs, ctx.obj), name=name)
     render.show_state(result, "Created", as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import environment, options, output
+from gitstore.cli import options, output
 from gitstore.cli.progress import count_progress
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def command(
     """
     from gitstore.git.repository import Repository
     from gitstore.run.cache import NOTHING
+    from gitstore.run.user_cache import find_user_cache
     from gitstore.storage import gc
 
     repository = Repository.discover(ctx.obj)
@@ -66,7 +67,7 @@ def command(
         done = gc.gc(
             repository, dry_run=dry_run, prune_vanished=prune_vanished, expect=expect, progress=progress
         )
-    cache = environment.cache(ctx.obj)
+    cache = find_user_cache(ctx.obj)
     swept = cache.sweep(dry_run=dry_run)
     cleared = cache.clear(dry_run=dry_run) if empty_cache else NOTHING
     done = gc.with_leftovers(done, swept)

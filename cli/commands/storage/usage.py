@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstore.cli import environment, output
+from gitstore.cli import output
 
 if TYPE_CHECKING:
     from gitstore.run.cache import CacheUse
@@ -39,10 +39,11 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
       gitstore usage --json
     """
     from gitstore.models.model import Model
+    from gitstore.run.user_cache import find_user_cache
     from gitstore.storage import usage
 
     repository = Model.identify(ctx.obj).repository
-    found, cached = usage.measure(repository), environment.cache(ctx.obj).use(repository)
+    found, cached = usage.measure(repository), find_user_cache(ctx.obj).use(repository)
     if as_json:
         totals = {"live": found.live, "dead": found.dead, "disk": found.disk, "linked": found.linked}
         output.data_json(asdict(found) | {"totals": totals, "cache": cached._asdict()})

@@ -1,10 +1,12 @@
-"""Inputs as a person writes them: `images=@data/digits.npz:test_images`, `seed=7`, `prompt=hello`."""
+"""Inputs: as a person writes them (`images=@data/digits.npz:test_images`, `seed=7`), or as arrays."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +18,56 @@ from gitstore.settings.schema import Parameter
 from gitstore.text import quoted
 
 FORMS = "write NAME=VALUE, with VALUE in JSON, or NAME=@FILE"
+
+
+class Inputs(Protocol):
+    """Values for an operation, which are read when it is known what settings.yaml asks for."""
+
+    def read(self, definitions: Sequence[Parameter]) -> dict[str, Array]:
+        """The values as arrays. Raises InvalidInput with a line for each problem of any of them."""
+
+
+@dataclass(frozen=True)
+class Assignments:
+    """Inputs as a person writes them; see `read_inputs`. Files are relative to `directory`."""
+
+    texts: Sequence[str]
+    directory: Path
+
+    def read(self, definitions: Sequence[Parameter]) -> dict[str, Array]:
+        return read_inputs(self.texts, definitions, directory=self.directory)
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Inputs by name, as arrays or whatever numpy makes one of.
+
+    Numbers and lists of numbers that are plain Python have no element type, so they take the first type in
+    settings.yaml that holds them (see `literals`).
+    """
+
+    values: Mapping[str, object]
+
+    def read(self, definitions: Sequence[Parameter]) -> dict[str, Array]:
+        types = {definition.name: definition.types for definition in definitions}
+        arrays, problems = dict[str, Array](), list[str]()
+        for name, value in self.values.items():
+            is_literal = name in types and _is_literal(value)
+            try:
+                arrays[name] = tensors.normalised(
+                    literals.array_of(value, types[name]) if is_literal else value
+                )
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+        problems += parameters.problems(arrays, definitions, given=self.values)
+        if problems:
+            raise InvalidInput(problems, "settings.yaml says under types what the operation takes")
+        return arrays
+
+
+def _is_literal(value: object) -> bool:
+    """Whether a value is a plain number, or lists of them: numpy would choose the type by itself."""
+    return type(value) in (bool, int, float) or (type(value) is list and all(map(_is_literal, value)))
 
 
 def read_inputs(
