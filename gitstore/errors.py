@@ -2,19 +2,28 @@
 
 The tree:
 
-    GitstoreError            1    an expected failure
-    ├── NotAModel           10    the directory is no model
-    ├── Locked              11    another process holds the repository
-    ├── Corrupt             12    what is stored is not what was put in
-    ├── BadSettings         13    settings.yaml is invalid
-    └── OperationFailed     14    the model's own code failed
-        ├── MaxDurationExceeded
-        ├── ModelException
-        ├── CodeTerminated
-        └── InvalidOutput
+    GitstoreError                  1   an expected failure
+    ├── NotAModel                 10   the directory is not a model
+    ├── Locked                    11   another process holds the repository
+    ├── Corrupt                   12   what is stored is not what was put in
+    ├── BadSettings               13   settings.yaml is invalid
+    ├── InvalidName                1   no model, snapshot or state can have this name
+    ├── NoSuchSnapshot             1   no snapshot has this name
+    ├── SnapshotExists             1   a snapshot has this name already
+    ├── NoSuchState                1   no state has this name
+    ├── StateExists                1   a state has this name already
+    ├── FileChanged                1   a file changed while it was being read
+    ├── InvalidInput               1   a value is not what settings.yaml asks for
+    ├── OperationFailed           14   the model's own code failed
+    │   ├── MaxDurationExceeded        it took too long
+    │   ├── ModelException             it raised
+    │   ├── CodeTerminated             its process ended
+    │   └── InvalidOutput              it returned something else than settings.yaml promises
+    └── Cancelled                130   the user stopped an operation
 
 A message is one line that says what is wrong and where; a hint is one line that says what to do.
-Anything else that reaches the command line is a bug, and exits with 255.
+Rooms have subclasses of their own for what only they and their callers tell apart. Anything else that
+reaches the command line is a bug, and exits with 255; an `OSError` is the system's, and exits with 1.
 """
 
 from __future__ import annotations
@@ -42,6 +51,18 @@ class GitstoreError(Exception):
     def details(self) -> dict[str, Any]:
         """Facts for programs, beside the message."""
         return {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a worker of multiprocessing send it: Exception would call `__init__` with the message alone."""
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    kind: type[GitstoreError], args: tuple[object, ...], attributes: dict[str, Any]
+) -> GitstoreError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class NotAModel(GitstoreError):
@@ -77,6 +98,26 @@ class BadSettings(GitstoreError):
 
     def details(self) -> dict[str, Any]:
         return {"problems": list(self.problems)}
+
+
+class InvalidName(GitstoreError):
+    """No model, snapshot or state can have this name."""
+
+
+class NoSuchSnapshot(GitstoreError):
+    """No snapshot has this name."""
+
+
+class SnapshotExists(GitstoreError):
+    """A snapshot has this name already, and a snapshot never changes."""
+
+
+class NoSuchState(GitstoreError):
+    """No state has this name."""
+
+
+class StateExists(GitstoreError):
+    """A state has this name already, and would be overwritten."""
 
 
 class InvalidInput(GitstoreError):

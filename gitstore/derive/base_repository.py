@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from gitstore.derive.first_commit import check_there
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, NoSuchSnapshot
 from gitstore.git import fetch
 from gitstore.git.refs import Change
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
-from gitstore.models.reference import Elsewhere, NoSuchSnapshot
+from gitstore.models.reference import Elsewhere
 from gitstore.models.snapshot import Snapshot
 from gitstore.settings import rules
 from gitstore.storage import share_packs

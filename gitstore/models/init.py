@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from gitstore import examples, settings
 from gitstore.afterwards import only_warn
 from gitstore.disk.construction import construction
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, InvalidName
 from gitstore.git import discovery
 from gitstore.git import process as git
 from gitstore.git.repository import Repository
@@ -65,7 +65,7 @@ def create(
     name = name or directory.name
     problem = name_problem(name)
     if problem is not None:
-        raise GitstoreError(f"{name!r} cannot be the name of a model: it {problem}", "name it with --name")
+        raise InvalidName(f"{name!r} cannot be the name of a model: it {problem}", "name it with --name")
     place = _code_directory(code)
     repository = _surrounding(directory)
     if code is not None and not directory.exists():

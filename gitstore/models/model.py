@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from gitstore import layout, settings
 from gitstore.bigfiles.stored import without
 from gitstore.disk.permissions import is_ours, share
-from gitstore.errors import BadSettings, Corrupt, GitstoreError, NotAModel
+from gitstore.errors import BadSettings, Corrupt, GitstoreError, InvalidName, NotAModel
 from gitstore.git.repository import Repository
 from gitstore.models import active_state
 from gitstore.names import name_problem
@@ -235,10 +235,10 @@ def is_derived(repository: Repository, name: str) -> bool:
 
 
 def check_name(name: str, what: str) -> None:
-    """Raise `GitstoreError` unless `name` can be a model's, snapshot's or state's; `what` says which."""
+    """Raise `InvalidName` unless `name` can be a model's, snapshot's or state's; `what` says which."""
     problem = name_problem(name)
     if problem is not None:
-        raise GitstoreError(f"{name!r} cannot be the name of a {what}: it {problem}")
+        raise InvalidName(f"{name!r} cannot be the name of a {what}: it {problem}", "choose another name")
 
 
 def _holds_states(states: Path) -> bool:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from gitstore.errors import Corrupt, GitstoreError, NotAModel
+from gitstore.errors import Corrupt, GitstoreError, NoSuchSnapshot, NotAModel
 from gitstore.git.fetch import shown
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
@@ -25,10 +25,6 @@ from gitstore.settings import BasedOn, rules
 from gitstore.text import quoted
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:")
-
-
-class NoSuchSnapshot(GitstoreError):
-    """No snapshot is called so."""
 
 
 class Place(NamedTuple):

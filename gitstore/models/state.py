@@ -13,19 +13,11 @@ from pathlib import Path
 
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.hash import hash_directory
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, NoSuchState, StateExists
 from gitstore.models.model import Model, check_name, is_derived
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
-
-
-class NoSuchState(GitstoreError):
-    """No state is called so."""
-
-
-class StateExists(GitstoreError):
-    """A state is called so already, and would be overwritten."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from gitstore.bigfiles import scan
 from gitstore.disk import directories
 from gitstore.disk.atomic import sync_tree
 from gitstore.disk.permissions import open_up
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, StateExists
 from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.models.state import StateExists
 from gitstore.run.supervisor import Metric
 from gitstore.states.save import Saved, save_new
 

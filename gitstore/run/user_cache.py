@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gitstore.errors import GitstoreError
 from gitstore.git import process
+from gitstore.git.config import read_user_config
 from gitstore.run.cache import DEFAULT_LIMIT, Cache
 from gitstore.units import parse_size
 
@@ -19,7 +20,7 @@ def find_user_cache(directory: Path) -> Cache:
     it in `directory`. Raises `GitstoreError` for a value that is not a path or a size, and if there is no
     home directory.
     """
-    values = process.user_config("gitstore", directory, keys=("cachedir", "cachesize"))
+    values = read_user_config("gitstore", directory, keys=("cachedir", "cachesize"))
     place, limit = values.get("cachedir"), values.get("cachesize")
     if place is not None and not Path(place).is_absolute():
         raise GitstoreError(f"gitstore.cacheDir is {place!r}, which is not an absolute path", _REMEDY)
@@ -34,7 +35,7 @@ def find_user_cache(directory: Path) -> Cache:
 
 def _cache_home() -> Path:
     """Where the user's caches are, by the XDG Base Directory Specification, which git follows, too."""
-    named = process.variable("XDG_CACHE_HOME") or ""
+    named = process.environment_variable("XDG_CACHE_HOME") or ""
     if Path(named).is_absolute():  # others are to be ignored, says the specification
         return Path(named)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitstore.errors import Corrupt, GitstoreError
+from gitstore.errors import Corrupt, GitstoreError, SnapshotExists
 from gitstore.git.refs import Change, RefChanged
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
@@ -18,7 +18,7 @@ def check_vacant(model: Model, name: str) -> None:
     check_name(name, "snapshot")
     refs = model.repository.refs
     if refs.get(model.tag_ref(name)) is not None:
-        raise GitstoreError(
+        raise SnapshotExists(
             f"the snapshot {name} exists already, and a snapshot never changes", "choose another name"
         )
     if not model.prefix and is_derived(model.repository, name):
@@ -44,7 +44,7 @@ def record(
     except RefChanged as error:
         if error.ref != ref:
             raise
-        raise GitstoreError(
+        raise SnapshotExists(
             f"the snapshot {name} exists already: somebody took it meanwhile", "choose another name"
         ) from error
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitstore.disk.exchange import absence
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, NoSuchState
 from gitstore.models import state
 from gitstore.models.model import Model, check_name
 from gitstore.progress import Progress
@@ -22,7 +22,7 @@ def drop(model: Model, name: str, *, force: bool = False, progress: Progress = l
         saved = state.saved_tree(model, name)
         if on_disk is None:
             problem = f"the state {name} is not on disk" if saved is not None else f"there is no state {name}"
-            raise state.NoSuchState(problem, "gitstore state list shows where states are")
+            raise NoSuchState(problem, "gitstore state list shows where states are")
         if saved is None:
             raise GitstoreError(
                 f"the state {name} is not saved",

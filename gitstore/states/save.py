@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from gitstore.bigfiles import add, lfs, scan
 from gitstore.bigfiles.scan import Listing
+from gitstore.errors import NoSuchState
 from gitstore.events import dispatch
 from gitstore.events.events import PostState
 from gitstore.git.refs import Change, RefChanged
 from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import STATES, Model, check_name
-from gitstore.models.state import NoSuchState, check_vacant
+from gitstore.models.state import check_vacant
 from gitstore.objects import commit
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid

@@ -16,7 +16,7 @@ from gitstore.derive import base_repository, standalone
 from gitstore.derive import worktree as derive
 from gitstore.derive.worktree import Derived
 from gitstore.disk import construction
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, InvalidName
 from gitstore.git.repository import Repository
 from gitstore.models import catalog, reference, state
 from gitstore.models.lineage import Lineage
@@ -282,7 +282,7 @@ class TestRefusals:
         assert picture(tmp_path) == before
 
     def test_a_name_that_none_can_have(self, base: Snapshot, tmp_path: Path) -> None:
-        with fails("'a b' cannot be the name of a model: it has a space in it"):
+        with fails("'a b' cannot be the name of a model: it has a space in it", InvalidName):
             standalone.derive(base, "a b", tmp_path / "x")
 
     def test_a_shallow_and_a_partial_clone(self, base: Snapshot, git: Git, tmp_path: Path) -> None:

@@ -6,10 +6,9 @@ import pytest
 
 from gitstore.derive import worktree
 from gitstore.derive.first_state import ABSENT
-from gitstore.errors import GitstoreError, NotAModel
+from gitstore.errors import GitstoreError, NoSuchSnapshot, NotAModel
 from gitstore.models import reference
 from gitstore.models.model import Model
-from gitstore.models.reference import NoSuchSnapshot
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.models import make, take

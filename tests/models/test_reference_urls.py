@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from gitstore.derive import standalone, worktree
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, NoSuchSnapshot
 from gitstore.git.fetch import shown
 from gitstore.models import reference
 from gitstore.models.model import Model
-from gitstore.models.reference import Elsewhere, NoSuchSnapshot
+from gitstore.models.reference import Elsewhere
 from gitstore.models.snapshot import Snapshot
 from gitstore.snapshots import verify
 from tests.support import scenes

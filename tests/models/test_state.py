@@ -11,7 +11,7 @@ from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.scan import scan
 from gitstore.derive import worktree
 from gitstore.derive.first_state import ABSENT, COPIED, FirstState
-from gitstore.errors import GitstoreError, Locked
+from gitstore.errors import GitstoreError, Locked, StateExists
 from gitstore.git.refs import RefChanged
 from gitstore.models import state
 from gitstore.models.model import Model
@@ -27,9 +27,21 @@ class TestTheActiveState:
         before = refs(model.directory)
         for name, message, hint in (
             ("none", "there is no state none", "gitstore state list shows those there are"),
-            ("HEAD", "'HEAD' cannot be the name of a state: it is a name that git keeps for itself", None),
-            ("dogs/initial", "'dogs/initial' cannot be the name of a state: it has '/' in it", None),
-            ("../heads/main", "'../heads/main' cannot be the name of a state: it has '/' in it", None),
+            (
+                "HEAD",
+                "'HEAD' cannot be the name of a state: it is a name that git keeps for itself",
+                "choose another name",
+            ),
+            (
+                "dogs/initial",
+                "'dogs/initial' cannot be the name of a state: it has '/' in it",
+                "choose another name",
+            ),
+            (
+                "../heads/main",
+                "'../heads/main' cannot be the name of a state: it has '/' in it",
+                "choose another name",
+            ),
         ):
             with pytest.raises(GitstoreError) as caught:
                 use_state(model, name)
@@ -170,6 +182,6 @@ class TestSaving:
     def test_a_new_one_never_writes_over_another(self, model: Model) -> None:
         save_state(model, "initial")
         directory = put(model, "new", {"w": b"w"})
-        with pytest.raises(state.StateExists) as caught:
+        with pytest.raises(StateExists) as caught:
             save_new(model, "initial", scan(directory))
         assert caught.value.message == "there is a state initial already"

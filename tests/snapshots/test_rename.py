@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.derive import worktree
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, InvalidName, SnapshotExists
 from gitstore.git import process as stock
 from gitstore.git.refs import RefChanged
 from gitstore.models import snapshot
@@ -91,14 +91,14 @@ def test_names_that_cannot_be(tmp_path: Path) -> None:
     scenes.derived(tmp_path, "v2", "v1")
     v1 = scenes.find(tmp_path)
     before = refs(tmp_path / "digits")
-    for name, message in (
-        ("v1", "the snapshot v1 exists already, and a snapshot never changes"),
-        ("v2", "the snapshot v2 exists already, and a snapshot never changes"),
-        ("dogs", "dogs is the name of a derived model, so no snapshot can have it"),
-        ("a b", "'a b' cannot be the name of a snapshot: it has a space in it"),
-        ("dogs@v9", "'dogs@v9' cannot be the name of a snapshot: it has '@' in it"),
+    for name, kind, message in (
+        ("v1", SnapshotExists, "the snapshot v1 exists already, and a snapshot never changes"),
+        ("v2", SnapshotExists, "the snapshot v2 exists already, and a snapshot never changes"),
+        ("dogs", GitstoreError, "dogs is the name of a derived model, so no snapshot can have it"),
+        ("a b", InvalidName, "'a b' cannot be the name of a snapshot: it has a space in it"),
+        ("dogs@v9", InvalidName, "'dogs@v9' cannot be the name of a snapshot: it has '@' in it"),
     ):
-        with fails(message):
+        with fails(message, kind):
             rename.rename(v1, name)
     assert refs(tmp_path / "digits") == before
 
@@ -109,7 +109,8 @@ def test_a_name_that_somebody_takes_meanwhile(
     monkeypatch.setattr(record, "check_vacant", lambda *_: None)
     take(model, "v2")
     before = refs(model.directory)
-    with fails("the snapshot v2 exists already: somebody took it meanwhile", hint="choose another name"):
+    message = "the snapshot v2 exists already: somebody took it meanwhile"
+    with fails(message, SnapshotExists, "choose another name"):
         rename.rename(v1, "v2")
     assert refs(model.directory) == before
     git("tag", "--delete", "v1", cwd=model.directory)

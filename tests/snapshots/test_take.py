@@ -6,10 +6,9 @@ import pytest
 
 from gitstore.bigfiles.parts import LARGE
 from gitstore.derive import worktree
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, NoSuchState
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.models.state import NoSuchState
 from gitstore.snapshots import take as capture
 from gitstore.states.materialize import materialize
 from gitstore.states.save import save_state

@@ -7,9 +7,8 @@ import pytest
 from gitstore.bigfiles.parts import LARGE
 from gitstore.derive import worktree
 from gitstore.derive.first_state import ABSENT, COPIED
-from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked
+from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked, NoSuchState
 from gitstore.models.model import Model
-from gitstore.models.state import NoSuchState
 from gitstore.snapshots import take as capture
 from tests.support import scenes
 from tests.support.commands import Fsck, Git

@@ -14,10 +14,9 @@ from gitstore.bigfiles.parts import LARGE
 from gitstore.derive import base_repository, detach, rebase
 from gitstore.disk import exchange as replacement
 from gitstore.disk import locks
-from gitstore.errors import FileChanged, GitstoreError, Locked
+from gitstore.errors import FileChanged, GitstoreError, Locked, StateExists
 from gitstore.models import reference, state
 from gitstore.models.model import Model
-from gitstore.models.state import StateExists
 from gitstore.snapshots import take as capture
 from gitstore.snapshots.restore import Part, restore
 from gitstore.states import import_files, remove

@@ -10,10 +10,9 @@ import pytest
 
 from gitstore.bigfiles.parts import LARGE
 from gitstore.disk import locks
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, InvalidName, NoSuchState, StateExists
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.models.state import NoSuchState, StateExists
 from gitstore.snapshots import export
 from gitstore.states.import_files import ImportedState, import_files
 from gitstore.states.save import save_state
@@ -124,12 +123,12 @@ class TestWhatIsThereAlready:
 class TestWhatCannotBeImported:
     def test_under_a_bad_name(self, tmp_path: Path, source: Path) -> None:
         scenes.derived(tmp_path)
-        for name, message in {
-            "a b": "'a b' cannot be the name of a state: it has a space in it",
-            "../x": "'../x' cannot be the name of a state: it has '/' in it",
-            "dogs": "dogs is the name of a derived model, so no state can have it",
-        }.items():
-            with fails(message):
+        for name, message, kind in (
+            ("a b", "'a b' cannot be the name of a state: it has a space in it", InvalidName),
+            ("../x", "'../x' cannot be the name of a state: it has '/' in it", InvalidName),
+            ("dogs", "dogs is the name of a derived model, so no state can have it", GitstoreError),
+        ):
+            with fails(message, kind):
                 bring(Model.open(tmp_path / "digits"), name, source)
 
     def test_nothing(self, model: Model, tmp_path: Path) -> None:

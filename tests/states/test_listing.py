@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gitstore.bigfiles.parts import LARGE
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, NoSuchState
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.models.state import NoSuchState, State
+from gitstore.models.state import State
 from gitstore.states.materialize import materialize
 from gitstore.states.save import save_state
 from tests.support import scenes

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, InvalidName, NoSuchState
 from gitstore.git.refs import Refs
 from gitstore.models import reference, state
 from gitstore.models.model import Model
-from gitstore.models.state import NoSuchState
 from gitstore.states.remove import RemovedStates, remove
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
@@ -136,7 +135,7 @@ class TestWhatWouldBeLost:
             "..": "'..' cannot be the name of a state: it starts with '.'",
             "HEAD": "'HEAD' cannot be the name of a state: it is a name that git keeps for itself",
         }.items():
-            with fails(message, NoSuchState if name == "none" else GitstoreError):
+            with fails(message, NoSuchState if name == "none" else InvalidName):
                 take_away(three, "one", name, force=True)
         assert (picture(three.directory), refs(three.directory)) == (before, named)
 

@@ -12,12 +12,11 @@ import pytest
 
 from gitstore.bigfiles import scan
 from gitstore.disk import locks
-from gitstore.errors import GitstoreError, Locked
+from gitstore.errors import GitstoreError, InvalidName, Locked, NoSuchState, StateExists
 from gitstore.git.refs import Refs
 from gitstore.git.repository import Repository
 from gitstore.models import active_state, state
 from gitstore.models.model import Model
-from gitstore.models.state import NoSuchState, StateExists
 from gitstore.states.rename import rename
 from gitstore.states.save import save_files, save_state
 from tests.support import scenes
@@ -122,7 +121,7 @@ class TestWhatCannotBeRenamed:
             ("initial", "other", StateExists, "there is a state other already"),
             ("initial", "disk", StateExists, "there is a state disk already"),
             ("disk", "other", StateExists, "there is a state other already"),
-            ("initial", "HEAD", GitstoreError, f"'HEAD' {keeps}"),
+            ("initial", "HEAD", InvalidName, f"'HEAD' {keeps}"),
             ("initial", "dogs", GitstoreError, derived),
         ):
             with fails(message, kind):
