@@ -1,3 +1,101 @@
-"""gitstore: a version store for machine-learning models that is git."""
+"""gitstore: a version store for machine-learning models that is git.
+
+    model = gitstore.open("digits")
+    snapshot = model.take_snapshot("v1", message="First that works")
+    outputs = snapshot.evaluate(images=images)
+
+What `__all__` lists is the library; docs/library.md explains it. Everything else is internal and changes
+without notice. A name is imported when it is used for the first time, so that the command line starts fast.
+"""
+
+# Type checkers take it for true, and nobody has to import typing for it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitstore.errors import (
+        BadSettings,
+        Cancelled,
+        CodeTerminated,
+        Corrupt,
+        FileChanged,
+        GitstoreError,
+        InvalidInput,
+        InvalidName,
+        InvalidOutput,
+        Locked,
+        MaxDurationExceeded,
+        ModelException,
+        NoSuchSnapshot,
+        NoSuchState,
+        NotAModel,
+        OperationFailed,
+        SnapshotExists,
+        StateExists,
+    )
+    from gitstore.library.model import Model, open  # noqa: A004 - as tarfile has it
+    from gitstore.library.results import Outputs, TrainingResult
+    from gitstore.library.snapshot import Snapshot
+    from gitstore.library.state import State
+    from gitstore.run.dialogue import Metric
+    from gitstore.storage.usage import Holder, ModelUse, PackUse, Usage
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BadSettings",
+    "Cancelled",
+    "CodeTerminated",
+    "Corrupt",
+    "FileChanged",
+    "GitstoreError",
+    "Holder",
+    "InvalidInput",
+    "InvalidName",
+    "InvalidOutput",
+    "Locked",
+    "MaxDurationExceeded",
+    "Metric",
+    "Model",
+    "ModelException",
+    "ModelUse",
+    "NoSuchSnapshot",
+    "NoSuchState",
+    "NotAModel",
+    "OperationFailed",
+    "Outputs",
+    "PackUse",
+    "Snapshot",
+    "SnapshotExists",
+    "State",
+    "StateExists",
+    "TrainingResult",
+    "Usage",
+    "__version__",
+    "open",
+]
+
+_HOMES = {
+    "library.model": ("Model", "open"),
+    "library.results": ("Outputs", "TrainingResult"),
+    "library.snapshot": ("Snapshot",),
+    "library.state": ("State",),
+    "run.dialogue": ("Metric",),
+    "storage.usage": ("Holder", "ModelUse", "PackUse", "Usage"),
+}
+"""The modules that names come from; all others come from `errors`."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Import one of the names of `__all__`."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        home = next((home for home, names in _HOMES.items() if name in names), "errors")
+        value = getattr(import_module(f"{__name__}.{home}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -74,9 +74,16 @@ ROOMS = {
         "words settings disk packs git events models states snapshots derive",
         "a hook is tried with what would happen",
     ),
+    "library": Room(
+        "words settings models storage states snapshots derive run",
+        "what outsiders import: each method is one call into a room",
+    ),
     "cli": Room("*", "the face of all of it"),
 }
 """From the bottom up: a room may import those that it names, which all stand above it here."""
+
+FACES = {"gitstore": "library", "gitstore.__main__": "cli"}
+"""The modules at the top that are no words."""
 
 GIT = {"disk", "packs", "objects", "bigfiles", "git", "staging"}
 """The rooms that may import the libraries of packs, and start git."""
@@ -104,7 +111,7 @@ MODULES = modules()
 def room(module: str) -> str:
     """Where a module belongs."""
     steps = module.split(".")[1:]
-    return steps[0] if steps and steps[0] in ROOMS else "words"
+    return steps[0] if steps and steps[0] in ROOMS else FACES.get(module, "words")
 
 
 def ours(module: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
@@ -49,6 +50,12 @@ class Program(NamedTuple):
     source: str
 
 
+class Session(NamedTuple):
+    """Lines that the reader types into Python, with what it prints. All sessions of a page are one."""
+
+    text: str
+
+
 def read(*path: str) -> str:
     return ROOT.joinpath(*path).read_text(encoding="utf-8")
 
@@ -57,11 +64,15 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def steps(text: str) -> Iterator[Example | Program]:
-    """What a reader of a page does, in its order: write the programs, run the command lines."""
-    for language, block in re.findall(r"^```(console|python)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+def steps(text: str) -> Iterator[Example | Program | Session]:
+    """What a reader of a page does, in its order: write the programs, run the command lines, type Python."""
+    for language, block in re.findall(
+        r"^```(console|pycon|python)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE
+    ):
         if language == "console":
             yield from examples(block)
+        elif language == "pycon":
+            yield Session(block)
         elif path := re.match(r"# ([\w.-]+\.py)\n", block):
             yield Program(path[1], block)
 
@@ -89,10 +100,14 @@ def test_examples_run_as_written(page: Path, tmp_path: Path, monkeypatch: pytest
     """Those of hooks.md, which are the fewest, with Python itself, and all others with a stand-in for it."""
     if page.name != "hooks.md":
         monkeypatch.setattr(sys, "executable", str(spawning.stand_ins() / "python"))
+    scope: dict[str, object] = {}
     with Shell(tmp_path) as shell:
         for step in steps(page.read_text(encoding="utf-8")):
             if isinstance(step, Program):
                 (shell.directory / step.path).write_text(step.source, encoding="utf-8")
+            elif isinstance(step, Session):
+                monkeypatch.chdir(shell.directory)
+                run_session(step, scope)
             else:
                 run_example(step, shell)
 
@@ -106,7 +121,19 @@ def run_example(example: Example, shell: Shell) -> None:
         assert matches(example.shown, result.output), context
 
 
-@pytest.mark.parametrize("name", ["README.md", "format.md", "hooks.md", "recipes.md", "troubleshooting.md"])
+def run_session(session: Session, scope: dict[str, object]) -> None:
+    """Run a session as doctest does, where `...` in what is shown stands for any text."""
+    test = doctest.DocTestParser().get_doctest(session.text, scope, "session", None, None)
+    report: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=report.append, clear_globs=False)
+    assert not report, "".join(report)
+    scope.update(test.globs)
+
+
+PAGES = ["README.md", "format.md", "hooks.md", "library.md", "recipes.md", "troubleshooting.md"]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_the_pages_with_examples_are_found(name: str) -> None:
     assert name in [page.name for page in WITH_EXAMPLES]
 

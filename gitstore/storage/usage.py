@@ -88,6 +88,10 @@ class Usage:
     loose_dead: int
     index: int
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}={getattr(self, name)}" for name in ("live", "dead", "disk", "linked"))
+        return f"Usage({sizes}, {len(self.holders)} holders)"
+
     @property
     def live(self) -> int:
         """Bytes of all objects that something holds, each counted once."""

@@ -49,7 +49,7 @@ def command(
     from gitstore.models import reference as references
     from gitstore.models.model import Model
     from gitstore.run import evaluation
-    from gitstore.run.user_cache import find_user_cache
+    from gitstore.run.cache import find_user_cache
     from gitstore.run.values import outputs
     from gitstore.run.values.inputs import Assignments
 

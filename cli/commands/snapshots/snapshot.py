@@ -123,8 +123,8 @@ def command(
 
 def _candidate_check(inputs: tuple[str, ...], directory: Path) -> CandidateCheck:
     """What runs a snapshot before it is taken. It alone needs numpy, which takes longer than a snapshot."""
+    from gitstore.run.cache import find_user_cache
     from gitstore.run.candidate_check import CandidateCheck
-    from gitstore.run.user_cache import find_user_cache
     from gitstore.run.values.inputs import Assignments
 
     assignments = Assignments(inputs, directory) if inputs else None

@@ -62,7 +62,7 @@ def command(
     from gitstore.git.repository import Repository
     from gitstore.models import reference
     from gitstore.run import cache_check
-    from gitstore.run.user_cache import find_user_cache
+    from gitstore.run.cache import find_user_cache
     from gitstore.snapshots import signatures, verify
     from gitstore.storage import check
 

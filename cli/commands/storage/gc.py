@@ -58,8 +58,7 @@ def command(
       gitstore gc --cache
     """
     from gitstore.git.repository import Repository
-    from gitstore.run.cache import NOTHING
-    from gitstore.run.user_cache import find_user_cache
+    from gitstore.run.cache import NOTHING, find_user_cache
     from gitstore.storage import gc
 
     repository = Repository.discover(ctx.obj)

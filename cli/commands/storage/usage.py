@@ -39,7 +39,7 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
       gitstore usage --json
     """
     from gitstore.models.model import Model
-    from gitstore.run.user_cache import find_user_cache
+    from gitstore.run.cache import find_user_cache
     from gitstore.storage import usage
 
     repository = Model.identify(ctx.obj).repository

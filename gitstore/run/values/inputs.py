@@ -59,7 +59,7 @@ class Arrays:
                 )
             except ValueError as error:
                 problems.append(f"{name}: {error}")
-        problems += parameters.problems(arrays, definitions, given=self.values)
+        problems += parameters.problems(arrays, definitions, names=self.values)
         if problems:
             raise InvalidInput(problems, "settings.yaml says under types what the operation takes")
         return arrays

@@ -1,0 +1,52 @@
+"""What evaluating and training give back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gitstore.library.state import State
+from gitstore.run.dialogue import Metric
+from gitstore.run.worker.tensors import Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Outputs(Mapping[str, Array]):
+    """The outputs of an evaluation by name, as numpy arrays.
+
+    Text is an array of `str` objects; images, sounds and other binary data are arrays of `bytes` objects.
+    `durations` are the seconds of each phase, and their `total`.
+    """
+
+    arrays: Mapping[str, Array]
+    durations: Mapping[str, float]
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={array.dtype}{list(array.shape)}" for name, array in self.arrays.items())
+        return f"Outputs({', '.join(shown)})"
+
+
+@dataclass(frozen=True, repr=False)
+class TrainingResult:
+    """The state that a training made, the metrics in the order they were reported, and durations.
+
+    `durations` are the seconds of each phase, and their `total`.
+    """
+
+    state: State
+    metrics: tuple[Metric, ...]
+    durations: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        last = {metric.name: metric.value for metric in self.metrics}
+        values = "".join(f", {name}={value:.4g}" for name, value in last.items())
+        return f"TrainingResult({self.state.name!r}{values})"
