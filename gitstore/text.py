@@ -1,4 +1,4 @@
-"""How text that came from outside is shown in a message."""
+"""Text from outside: showing it in a message or on a terminal, where it may do no harm."""
 
 from __future__ import annotations
 
@@ -7,35 +7,46 @@ from collections.abc import Iterable
 
 LIMIT = 60
 
-# Control characters of ASCII and Latin-1, which terminals obey; what turns the direction of text or ends
-# lines; bytes that were no UTF-8, which are control characters to a terminal of 8 bits.
-_CONTROLS = re.compile(
+# Control characters of ASCII and Latin-1, which terminals obey; characters that change the direction of text
+# or end lines; bytes that were no UTF-8, which are control characters to an 8-bit terminal.
+_HARMFUL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
+# Tabs and line ends are text. The others move the cursor, or change the terminal's colours.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def control_problem(text: str) -> str | None:
+    """Return what is wrong with text that people read; `None` if nothing is.
+
+    The answer continues a sentence that begins with the text.
+    """
+    return "has a control character in it" if _CONTROL.search(text) else None
+
 
 def quoted(text: str) -> str:
-    """`text` in quotes, on one line, short and harmless on a terminal, whatever it holds.
+    """Return `text` in quotes, on one line, short, and harmless on a terminal.
 
-    Characters that cannot be seen are escaped as in Python; past 60 characters it ends in `…`.
+    Invisible characters are escaped as in Python. More than 60 characters are cut off, with `…`.
     """
     return repr(text if len(text) <= LIMIT else text[: LIMIT - 1] + "…")
 
 
 def shown(text: str) -> str:
-    """`text` as it is if that is harmless on one line of a terminal, else as `quoted` has it."""
+    """Return `text` unchanged if it is harmless on one line of a terminal, otherwise `quoted`."""
     return text if text and text.isprintable() and len(text) <= 4 * LIMIT else quoted(text)
 
 
 def harmless(text: str) -> str:
-    """`text` as a terminal may get it: what it would obey or hide is escaped, but for tabs and ends of lines.
+    """Return `text` with characters escaped that a terminal would obey or hide, except tabs and line ends.
 
-    Escaped as in Python (`\\x1b`, `\\u202e`), and a byte that was no UTF-8 as `\\xff`.
+    They are escaped as in Python (`\\x1b`, `\\u202e`), and a byte that was no UTF-8 as `\\xff`.
     """
-    return text if text.isascii() and text.isprintable() else _CONTROLS.sub(_escaped, text)
+    return text if text.isascii() and text.isprintable() else _HARMFUL.sub(_escape, text)
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     if 0xDC80 <= code <= 0xDCFF:
         code -= 0xDC00
@@ -43,8 +54,8 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def json_harmless(text: str) -> str:
-    """A JSON text that means the same, with the characters escaped that a terminal would obey."""
-    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    """Return JSON that means the same, with characters escaped that a terminal would obey."""
+    return _HARMFUL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def list_some(names: Iterable[object], *, most: int = 1) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from gitstore.errors import GitstoreError
-from gitstore.git.fetch import shown
 from gitstore.models import snapshot
 from gitstore.models.model import Model, is_derived, on_branch
 from gitstore.models.reference import Elsewhere
 from gitstore.models.snapshot import Snapshot
 from gitstore.settings import BasedOn
+from gitstore.url import without_credentials
 
 
 def base_of(model: Model) -> BasedOn:
@@ -30,7 +30,11 @@ def in_same_repository(model: Model, source: Snapshot | Elsewhere) -> Snapshot:
     """The new base of a model with a worktree. Raises `GitstoreError` if it is in another repository."""
     if isinstance(source, Snapshot) and source.repository.common == model.repository.common:
         return source
-    which = source.full_name if isinstance(source, Snapshot) else f"{source.names[0]} in {shown(source.url)}"
+    which = (
+        source.full_name
+        if isinstance(source, Snapshot)
+        else f"{source.names[0]} in {without_credentials(source.url)}"
+    )
     raise GitstoreError(
         f"{which} is in another repository, and a worktree cannot leave its own",
         "gitstore list --all shows the snapshots of this one; gitstore derive makes a new model of that",

@@ -18,9 +18,9 @@ from gitstore.git.repository import Repository
 from gitstore.models import snapshot
 from gitstore.models.reference import Elsewhere
 from gitstore.models.snapshot import Snapshot
-from gitstore.settings import rules
 from gitstore.storage import share_packs
 from gitstore.storage.share_packs import Brought
+from gitstore.url import url_problem, without_credentials
 
 REMOTE = "base"
 """The remote of a reference model that leads to its base's repository."""
@@ -45,7 +45,7 @@ def url_of(repository: Repository) -> str:
     """What is recorded of a repository on this machine: its root working copy, or itself if bare."""
     common = repository.common.resolve()
     path = common.parent if common.name == ".git" else common
-    problem = rules.url_problem(str(path))
+    problem = url_problem(str(path))
     if problem is not None:
         raise GitstoreError(f"{str(path)!r} {problem}, so it cannot be recorded as the base's place")
     return str(path)
@@ -68,12 +68,12 @@ def reach(
             yield Reached(source, url_of(source.repository), is_shared=True)
         return
     try:
-        with fetch.fetched(source.url, source.names, here, progress) as found:
+        with fetch.fetch_tag(source.url, source.names, into=here, on_fraction=progress) as found:
             base = snapshot.read(found.repository, found.ref, found.oid)
             if base is None:
-                where = fetch.shown(source.url)
+                where = without_credentials(source.url)
                 raise NoSuchSnapshot(f"{found.ref} in {where} is a tag, but no snapshot")
-            yield Reached(base, fetch.shown(source.url), is_shared=False)
+            yield Reached(base, without_credentials(source.url), is_shared=False)
     except fetch.NoSuchTag as error:
         raise NoSuchSnapshot(error.message, error.hint) from error
 

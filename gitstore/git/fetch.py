@@ -1,6 +1,6 @@
-"""Fetching one tag of a repository behind a URL, by stock git, into a repository that goes again.
+"""Fetching one tag from a URL, by stock git, into a temporary repository.
 
-git alone talks to the other side, with the user's credential helpers, ssh and protocol settings.
+Only git talks to the other side, with the user's credential helpers, ssh and protocol settings.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 from gitstore.disk import directories
 from gitstore.disk.permissions import make_directory
@@ -19,16 +18,20 @@ from gitstore.git import process as git
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.packs.oid import Oid
+from gitstore.url import remove_password, without_credentials
 
 _ONE_PACK = (
     "-c", "transfer.unpackLimit=1", "-c", "fetch.unpackLimit=1",
     "-c", "gc.auto=0", "-c", "maintenance.auto=false",
     "-c", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}",
 )  # fmt: skip
-"""However few objects come, they come as one pack, and parts are not held in memory."""
+"""Options that store even a few objects as one pack, and keep parts out of memory."""
 
 _RECEIVED = re.compile(r"Receiving objects: +(\d+)%")
 _MISSING = "couldn't find remote ref"
+
+OnFraction = Callable[[float], None]
+"""Called with the fraction of a fetch that has arrived, from 0 to 1."""
 
 
 class NoSuchTag(GitstoreError):
@@ -36,7 +39,7 @@ class NoSuchTag(GitstoreError):
 
 
 class Fetched(NamedTuple):
-    """A tag that was fetched: the repository that holds it for now, its ref, and what that points to."""
+    """A fetched tag: the temporary repository that holds it, its ref, and the id that the ref points to."""
 
     repository: Repository
     ref: str
@@ -44,80 +47,56 @@ class Fetched(NamedTuple):
 
 
 @contextmanager
-def fetched(
-    url: str,
-    names: Sequence[str],
-    here: Repository,
-    progress: Callable[[float], None] = lambda _: None,
+def fetch_tag(
+    url: str, names: Sequence[str], *, into: Repository, on_fraction: OnFraction = lambda _: None
 ) -> Iterator[Fetched]:
-    """Fetch the first of some tags that is there, with all that it needs and `here` lacks.
+    """Fetch the first tag of some names that exists, with all objects that it needs and `into` lacks.
 
-    It lies beside the repository `here`, on the same file system, and is gone with the block.
-    `progress` hears how much has come, from 0 to 1. Raises `NoSuchTag`, or `GitstoreError` with what
-    git says if the other side cannot be read.
+    They are in a temporary repository beside `into`, on the same file system, which the end of the block
+    removes. Raises `NoSuchTag`, or `GitstoreError` with git's message if the other side cannot be read.
     """
-    make_directory(here.private)
-    with directories.hidden(here.private, "fetch") as room:
-        git.run("init", "--quiet", "--bare", *git.FORMAT, "--template=", str(room), cwd=here.private)
-        (room / "objects" / "info").mkdir(exist_ok=True)
-        (room / "objects" / "info" / "alternates").write_bytes(b"%s\n" % bytes(here.common / "objects"))
-        ref = _fetch_first(url, names, room, progress)
-        repository = Repository(room)
+    make_directory(into.private)
+    with directories.hidden(into.private, "fetch") as directory:
+        git.run("init", "--quiet", "--bare", *git.FORMAT, "--template=", str(directory), cwd=into.private)
+        (directory / "objects" / "info").mkdir(exist_ok=True)
+        alternates = directory / "objects" / "info" / "alternates"
+        alternates.write_bytes(b"%s\n" % bytes(into.common / "objects"))
+        ref = _fetch_first(url, names, directory=directory, on_fraction=on_fraction)
+        repository = Repository(directory)
         oid = repository.refs.get(ref)
         if oid is None:
-            raise GitstoreError(f"{shown(url)}: git fetched {ref}, but it is not there")
+            raise GitstoreError(f"{without_credentials(url)}: git fetched {ref}, but it does not exist")
         yield Fetched(repository, ref, oid)
 
 
-def shown(url: str) -> str:
-    """A URL as it may be shown and recorded: without a password, and for HTTP without a user.
-
-    What stands there for a user is often a token.
-    """
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    if parts.scheme in ("http", "https"):
-        user = ""
-    user = user.partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{user}{at}{host}" if user else host))
-
-
-def _fetch_first(url: str, names: Sequence[str], room: Path, progress: Callable[[float], None]) -> str:
+def _fetch_first(url: str, names: Sequence[str], *, directory: Path, on_fraction: OnFraction) -> str:
     for name in names:
         ref = f"refs/tags/{name}"
-        if _fetch(url, ref, room, progress):
+        if _fetch_ref(url, ref, directory=directory, on_fraction=on_fraction):
             return ref
     raise NoSuchTag(
-        f"there is no snapshot {names[0]} in {shown(url)}",
-        f"git ls-remote --tags {shown(url)} shows what there is",
+        f"there is no snapshot {names[0]} in {without_credentials(url)}",
+        f"git ls-remote --tags {without_credentials(url)} lists the tags",
     )
 
 
-def _fetch(url: str, ref: str, room: Path, progress: Callable[[float], None]) -> bool:
-    """Fetch a tag into a repository; False if there is none."""
+def _fetch_ref(url: str, ref: str, *, directory: Path, on_fraction: OnFraction) -> bool:
+    """Fetch a ref into the repository `directory`. Return whether the other side has it."""
 
-    def hear(line: str) -> None:
+    def on_progress(line: str) -> None:
         received = _RECEIVED.search(line)
         if received is not None:
-            progress(int(received[1]) / 100)
+            on_fraction(int(received[1]) / 100)
 
     try:
         git.watch(
             *_ONE_PACK, "fetch", "--no-tags", "--no-write-fetch-head", "--progress",
-            "--", url, f"{ref}:{ref}", cwd=room, on_progress=hear,
-            variables={"GIT_DIR": str(room)},
+            "--", url, f"{ref}:{ref}", cwd=directory, on_progress=on_progress,
+            variables={"GIT_DIR": str(directory)},
         )  # fmt: skip
     except GitFailed as error:
         if _MISSING in error.stderr:
             return False
-        said = error.message.removeprefix("git fetch: ")
-        raise GitstoreError(f"{shown(url)} cannot be read: {_without_password(said, url)}") from error
+        reason = remove_password(error.message.removeprefix("git fetch: "), url)
+        raise GitstoreError(f"{without_credentials(url)} cannot be read: {reason}") from error
     return True
-
-
-def _without_password(said: str, url: str) -> str:
-    """What git says, which repeats the URL in some cases, as it may be shown."""
-    password = urlsplit(url).password if "://" in url else None
-    return said.replace(f":{password}", "") if password else said

@@ -6,14 +6,12 @@ After PATH@ and URL@ a snapshot of a derived model there is MODEL/SNAPSHOT.
 from __future__ import annotations
 
 import difflib
-import re
 import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import Corrupt, GitstoreError, NoSuchSnapshot, NotAModel
-from gitstore.git.fetch import shown
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
 from gitstore.models.model import Model, is_derived
@@ -21,10 +19,9 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem, spell_snapshot
 from gitstore.objects import tag
 from gitstore.packs.oid import Kind, Oid
-from gitstore.settings import BasedOn, rules
+from gitstore.settings import BasedOn
 from gitstore.text import quoted
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:")
+from gitstore.url import is_url, url_problem, without_credentials
 
 
 class Place(NamedTuple):
@@ -162,20 +159,20 @@ def _named(model: Model, where: str, name: str, reference: str) -> Place:
 
 def _is_url(where: str, directory: Path) -> bool:
     """Whether what stands before the last @ is a URL; a directory that is there goes before."""
-    return bool(where and not (directory / where).is_dir() and _URL.match(where))
+    return bool(where and not (directory / where).is_dir() and is_url(where))
 
 
 def _behind(url: str, *names: str) -> Elsewhere:
     """Snapshots behind a URL. Raises `GitstoreError` for what git must not be given."""
-    problem = rules.url_problem(url)
+    problem = url_problem(url)
     if problem is not None:
         raise GitstoreError(f"{quoted(url)} {problem}", "name a repository by https, ssh, git or file")
     for name in names:
         for step in name.split("/"):
             if name_problem(step) is not None or name.count("/") > 1:
                 raise NoSuchSnapshot(
-                    f"there is no snapshot {quoted(name)} in {shown(url)}",
-                    f"git ls-remote --tags {shown(url)} shows what there is",
+                    f"there is no snapshot {quoted(name)} in {without_credentials(url)}",
+                    f"git ls-remote --tags {without_credentials(url)} lists the tags",
                 )
     return Elsewhere(url, names)
 

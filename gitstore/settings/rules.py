@@ -1,16 +1,16 @@
 """What the texts in settings.yaml may be, where a type alone does not say it.
 
-A function here tells what is wrong with a text, None if nothing is; the answer continues a
-sentence that begins with the text, like that of `name_problem`.
+A function here returns what is wrong with a text, or None. The answer continues a sentence that begins
+with the text, like that of `name_problem`.
 """
 
 from __future__ import annotations
 
 import keyword
-import re
 import unicodedata
 
 from gitstore.layout import BESIDE_CODE
+from gitstore.text import control_problem
 
 OBJECT_ID = "^[0-9a-f]{40}$"
 PYTHON = r"^3\.(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2}))?$"
@@ -28,14 +28,6 @@ REQUIREMENT = (
     rf"^{_PROJECT}(?:\[{_PROJECT}(?:, ?{_PROJECT})*\])?=={_VERSION}(?: ?;(?: *(?:{_MARKER_WORD}))+)?$"
 )
 
-# Tabs and line ends are text; what else moves the cursor or colours the terminal is not.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def text_problem(text: str) -> str | None:
-    """For text that people read."""
-    return "has a control character in it" if _CONTROL.search(text) else None
-
 
 def parameter_problem(name: str) -> str | None:
     """For the name of a parameter, which becomes a keyword argument of the model's code."""
@@ -52,7 +44,7 @@ def code_problem(path: str) -> str | None:
     if path == ".":
         return None  # the top of the repository
     parts = path.split("/")
-    if text_problem(path) or "\\" in path or "\n" in path:
+    if control_problem(path) or "\\" in path or "\n" in path:
         return "has a character in it that a path in git should not have"
     if path.startswith("/"):
         return "is an absolute path"
@@ -64,15 +56,4 @@ def code_problem(path: str) -> str | None:
         return "is git's own directory"
     if parts[0] in BESIDE_CODE:
         return "is where gitstore keeps something else"
-    return None
-
-
-def url_problem(url: str) -> str | None:
-    """For where another repository is: what `git fetch` takes, without what git would run."""
-    if text_problem(url) or "\n" in url or not url.strip():
-        return "is empty or has a control character in it"
-    if url.startswith("-"):
-        return "starts with '-', which git would read as an option"
-    if re.match("[A-Za-z0-9]+::", url):
-        return "names a remote helper, which git would run"
     return None

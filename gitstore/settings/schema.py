@@ -21,6 +21,8 @@ from msgspec import Meta, Struct
 from gitstore import units
 from gitstore.names import name_problem, spell_snapshot
 from gitstore.settings import rules
+from gitstore.text import control_problem
+from gitstore.url import url_problem
 
 
 class Unit(Struct, frozen=True):
@@ -167,7 +169,7 @@ class Gpus(_Keys, frozen=True, kw_only=True):
     count: Annotated[int, Meta(ge=0, le=1024, description="How many.")] = 0
     model: (
         Annotated[
-            str, Meta(description="Which, as the launcher calls it.", extra={"problem": rules.text_problem})
+            str, Meta(description="Which, as the launcher calls it.", extra={"problem": control_problem})
         ]
         | None
     ) = None
@@ -209,7 +211,7 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
             Meta(
                 description="Where the base is, if in another repository.",
                 extra={
-                    "problem": rules.url_problem,
+                    "problem": url_problem,
                     "allowed": "write the URL or the path of a repository",
                 },
             ),
@@ -233,7 +235,7 @@ class Settings(_Keys, frozen=True, kw_only=True):
     name: Annotated[str, _name("The model's name.")]
     description: Annotated[
         str,
-        Meta(description="What the model is, for people.", extra={"problem": rules.text_problem}),
+        Meta(description="What the model is, for people.", extra={"problem": control_problem}),
     ] = ""
     code: Annotated[
         str,

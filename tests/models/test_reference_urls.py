@@ -14,12 +14,12 @@ import pytest
 
 from gitstore.derive import standalone, worktree
 from gitstore.errors import GitstoreError, NoSuchSnapshot
-from gitstore.git.fetch import shown
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.reference import Elsewhere
 from gitstore.models.snapshot import Snapshot
 from gitstore.snapshots import verify
+from gitstore.url import without_credentials
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import fails
@@ -150,7 +150,7 @@ class TestNotFetched:
     def test_a_missing_tag_and_a_missing_repository(self, url: str, tmp_path: Path) -> None:
         error = self.refused(Elsewhere(url, ("v9",)), tmp_path)
         assert (type(error), error.message) == (NoSuchSnapshot, f"there is no snapshot v9 in {url}")
-        assert error.hint == f"git ls-remote --tags {url} shows what there is"
+        assert error.hint == f"git ls-remote --tags {url} lists the tags"
         error = self.refused(Elsewhere(f"{url}s", ("v1",)), tmp_path)
         assert error.message.startswith(f"{url}s cannot be read: ")
 
@@ -206,7 +206,7 @@ class TestNotFetched:
     ],
 )
 def test_no_password_is_shown_or_recorded(url: str, recorded: str) -> None:
-    assert shown(url) == recorded
+    assert without_credentials(url) == recorded
 
 
 def test_nor_said_when_it_fails(tmp_path: Path) -> None:
