@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gitstore.disk import locks
 from gitstore.disk.atomic import replace_file
+from gitstore.disk.hidden_names import new_path
 from gitstore.errors import GitstoreError
 from gitstore.events import hooks_path
 from gitstore.git.repository import Repository
@@ -142,7 +143,7 @@ def _remove_apart(repository: Repository) -> tuple[list[Path], list[Path]]:
         path.unlink()
         restored.append(path)
     for name in GIT:
-        _scratch(own / name).unlink(missing_ok=True)
+        new_path(own / name).unlink(missing_ok=True)
     left = sorted(own.iterdir())
     if not left:
         own.rmdir()
@@ -152,7 +153,7 @@ def _remove_apart(repository: Repository) -> tuple[list[Path], list[Path]]:
 def _remove_within(directory: Path, restored: list[Path], left: list[Path]) -> None:
     """Give the user's hook its name back, or only remove the guard."""
     path, kept = directory / GUARD, directory / (GUARD + USER_SUFFIX)
-    _scratch(path).unlink(missing_ok=True)
+    new_path(path).unlink(missing_ok=True)
     if script.is_ours(path):
         restored.append(path)
         if os.path.lexists(kept):
@@ -172,11 +173,7 @@ def _list_ours(directory: Path) -> Iterator[Path]:
 
 def _write_script(path: Path, content: bytes) -> None:
     """Write an executable script atomically, in place of what has its name."""
-    replace_file(path, content, scratch=_scratch(path), mode=0o755)
-
-
-def _scratch(path: Path) -> Path:
-    return path.with_name(f".{path.name}.gitstore-new")
+    replace_file(path, content, mode=0o755)
 
 
 def _is_same(first: Path, second: Path) -> bool:

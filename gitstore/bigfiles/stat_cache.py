@@ -20,6 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from gitstore.disk import mapped_writes
+from gitstore.disk.hidden_names import new_prefix
 from gitstore.disk.permissions import make_directory, open_up, share
 from gitstore.packs.oid import Oid
 
@@ -111,7 +112,7 @@ class StatCache:
 
     def _write(self, content: bytes) -> None:
         make_directory(self.path.parent)
-        descriptor, name = tempfile.mkstemp(prefix="tmp_stat_", dir=self.path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=new_prefix(self.path.name), dir=self.path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content + hashlib.sha1(content).digest())

@@ -1,4 +1,4 @@
-"""Files whose content and name survive a crash, and which nobody sees half-written."""
+"""Writing files that survive a crash, and that nobody sees half-written."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gitstore.disk.hidden_names import new_path
+
 TEMPORARY = "gitstore-tmp-"
-"""How files begin until they have their name. `git gc --prune=now` beside us would delete `tmp_*`."""
+"""How the names of files begin whose final name is not known yet.
+
+Not `tmp_`: a `git gc --prune=now` at the same time would delete such files.
+"""
 
 
 @contextmanager
 def durable_file(directory: Path, content: bytes, *, suffix: str) -> Iterator[Path]:
-    """A file in `directory` with this content, synced; it goes with the block unless that renames it."""
+    """A synced file with this content in `directory`, removed at the end unless the block renames it."""
     descriptor, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{suffix}-", dir=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -27,12 +32,13 @@ def durable_file(directory: Path, content: bytes, *, suffix: str) -> Iterator[Pa
         Path(name).unlink(missing_ok=True)
 
 
-def replace_file(path: Path, content: bytes, *, scratch: Path, mode: int | None = None) -> None:
-    """Let a new file take a place at one instant, whatever is there; durable on return.
+def replace_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Replace `path` atomically, or create it; durable on return.
 
-    It is written as `scratch`, in the same directory: what a kill leaves of it, the next call writes over.
-    Without a `mode` it has that of any new file.
+    The content is first written to `new_path(path)`. What a kill leaves there, the next call overwrites.
+    Without a `mode`, the file has that of any new file.
     """
+    scratch = new_path(path)
     try:
         with scratch.open("wb") as file:
             file.write(content)
@@ -47,7 +53,7 @@ def replace_file(path: Path, content: bytes, *, scratch: Path, mode: int | None 
 
 
 def sync_file(path: Path) -> None:
-    """Make the content of a file durable."""
+    """Make the content of a file durable, fsync(2)."""
     _sync(path, os.O_RDONLY)
 
 
@@ -57,7 +63,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def sync_tree(directory: Path) -> None:
-    """Make a directory durable, with all that is in it."""
+    """Make a directory durable, with everything in it."""
     for folder, _, names in os.walk(directory):
         for path in (Path(folder, name) for name in names):
             if not path.is_symlink():

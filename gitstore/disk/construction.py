@@ -1,4 +1,4 @@
-"""A new directory that is built out of sight, beside its place, and appears whole, and durable if wanted."""
+"""Building a new directory out of sight, beside its place: it appears whole, and durable if wanted."""
 
 from __future__ import annotations
 
@@ -16,53 +16,52 @@ from gitstore.errors import GitstoreError
 
 @contextmanager
 def construction(place: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A directory to fill, which gets the name `place` when the block ends well, and else is gone.
+    """A directory to fill, which is renamed to `place` when the block ends well, and is removed otherwise.
 
-    `place` may be an empty directory, and must not exist otherwise: `GitstoreError`. If `durable`, all
-    that is in the new directory is on disk before it has its name. What a kill left here goes first.
+    `place` may be an empty directory, and must not exist otherwise: `GitstoreError`. If `durable`, the
+    content of the new directory is synced before it gets its name.
     """
-    missing = [each for each in place.parents if not each.exists()]
+    missing = [parent for parent in place.parents if not parent.exists()]
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refused(error.filename, error) from error
-    directories.sweep(place.parent, place.name)
+        raise _cannot_create(error.filename, error) from error
     try:
-        with _begun(place) as directory:
+        with _hidden(place) as directory:
             yield directory
             open_up(directory)
             if durable:
                 sync_tree(directory)
-            _appear(directory, place, durable=durable)
+            _rename(directory, place, durable=durable)
     except BaseException:
-        for each in missing:
-            with suppress(OSError):  # others use it meanwhile
-                each.rmdir()
+        for parent in missing:
+            with suppress(OSError):  # another process uses it meanwhile
+                parent.rmdir()
         raise
 
 
 @contextmanager
-def _begun(place: Path) -> Iterator[Path]:
+def _hidden(place: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         try:
             directory = stack.enter_context(directories.hidden(place.parent, place.name))
         except OSError as error:
-            raise _refused(place, error) from error
+            raise _cannot_create(place, error) from error
         yield directory
 
 
-def _appear(directory: Path, place: Path, *, durable: bool) -> None:
+def _rename(directory: Path, place: Path, *, durable: bool) -> None:
     try:
         directory.rename(place)
     except OSError as error:
-        raise _refused(place, error) from error
+        raise _cannot_create(place, error) from error
     if durable:
         with only_warn(f"{place} may not survive a power failure"):
             sync_directory(place.parent)
 
 
-def _refused(place: Path | str, error: OSError) -> GitstoreError:
-    return GitstoreError(f"{place} cannot be made: {error.strerror}", "name another directory")
+def _cannot_create(place: Path | str, error: OSError) -> GitstoreError:
+    return GitstoreError(f"cannot create {place}: {error.strerror}", "choose another directory")
 
 
 def check_free(target: Path, hint: str) -> None:

@@ -1,8 +1,8 @@
-"""Directories that are built out of sight: one scheme of names, and one way to tell what a kill left.
+"""Directories that are built out of sight: one way to build them, and one way to tell what a kill left.
 
-Such a directory is `.NAME~new-RANDOM`, in the directory where NAME is meant to be, or in one of ours. Whoever
-builds it holds an flock(2) on it, which goes with the process and with the git processes that it started.
-So one that nobody holds was left by a kill. The next that builds the same there removes it, and so
+Such a directory is `.NAME~new-RANDOM` (see `hidden_names`), in the directory where NAME is meant to be, or
+in one of ours. Its builder holds an flock(2) on it, and so do the git processes that the builder starts. A
+directory that nobody holds was left by a kill. The next process that builds NAME there removes it, and so
 does `gitstore gc`.
 """
 
@@ -17,22 +17,43 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gitstore.disk import locks
+from gitstore.disk.hidden_names import NEW, new_prefix
 from gitstore.disk.permissions import is_ours, make_directory
-
-NEW = "~new-"
-"""What follows the name. No name of a model, snapshot or state has a tilde."""
 
 
 @contextmanager
 def hidden(parent: Path, name: str) -> Iterator[Path]:
-    """A new directory that is meant to become `name` in `parent`; gone at the end, unless it was renamed.
+    """A new directory that is meant to become `name` in `parent`; removed at the end unless it was renamed.
 
-    Raises `OSError`.
+    What killed processes left of the same name is removed first. Raises `OSError`.
     """
+    sweep(parent, name)
+    with _locked(parent, name) as directory:
+        yield directory
+
+
+@contextmanager
+def scratch(parent: Path, name: str) -> Iterator[Path]:
+    """A directory for temporary files; removed at the end. Nothing in it is meant for `parent`.
+
+    It is in `parent`. If that belongs to another user or cannot be written, it is in the system's directory
+    for temporary files.
+    """
+    if _is_writable(parent):
+        with hidden(parent, name) as directory:
+            yield directory
+    else:
+        # No sweep: other users may have put anything there under our names.
+        with _locked(Path(tempfile.gettempdir()), name) as directory:
+            yield directory
+
+
+@contextmanager
+def _locked(parent: Path, name: str) -> Iterator[Path]:
     while True:
-        directory = Path(tempfile.mkdtemp(prefix=f".{name}{NEW}", dir=parent))
-        with locks.directory(directory) as ours:
-            if not ours:  # another process took it for abandoned, just before we held it
+        directory = Path(tempfile.mkdtemp(prefix=new_prefix(name), dir=parent))
+        with locks.directory(directory) as is_held:
+            if not is_held:  # another process took it for abandoned before it was locked
                 continue
             try:
                 yield directory
@@ -42,44 +63,30 @@ def hidden(parent: Path, name: str) -> Iterator[Path]:
             return
 
 
-@contextmanager
-def scratch(parent: Path, name: str) -> Iterator[Path]:
-    """A directory for what is gone at the end and is not for `parent` itself, which may be only read.
-
-    It is in `parent`, or if that is somebody else's or cannot be written, among the system's temporary files.
-    """
-    with hidden(parent if _is_writable(parent) else Path(tempfile.gettempdir()), name) as directory:
-        yield directory
-
-
-def sweep(parent: Path, name: str | None = None) -> None:
-    """Remove what killed processes left in a directory, of one name or of all."""
-    for path in _every(parent, name):
+def sweep(parent: Path, name: str) -> None:
+    """Remove what killed processes left of building `name` in a directory."""
+    for path in sorted(parent.glob(f"{glob.escape(new_prefix(name))}*")):
         remove_abandoned(path)
 
 
-def abandoned(parent: Path) -> list[Path]:
-    """What killed processes left in a directory."""
-    found = []
-    for path in _every(parent, None):
-        with locks.directory(path) as free:
-            found += [path] if free else []
-    return found
+def find_abandoned(parent: Path) -> list[Path]:
+    """Return the directories that killed processes left in a directory, by path."""
+    abandoned = []
+    for path in sorted(parent.glob(f".*{NEW}-*")):
+        with locks.directory(path) as is_free:
+            abandoned += [path] if is_free else []
+    return abandoned
 
 
 def remove_abandoned(path: Path) -> None:
-    """Remove a directory unless somebody holds it."""
-    with locks.directory(path) as free:
-        if free:
+    """Remove a directory unless another process holds it."""
+    with locks.directory(path) as is_free:
+        if is_free:
             remove_tree(path)
 
 
-def _every(parent: Path, name: str | None) -> list[Path]:
-    return sorted(parent.glob(f".{glob.escape(name) if name is not None else '*'}{NEW}*"))
-
-
 def _is_writable(directory: Path) -> bool:
-    """Whether a directory is ours, and is there or can be made, and can be written to."""
+    """Whether a directory is ours, exists or can be made, and can be written."""
     if not is_ours(directory):
         return False
     try:

@@ -1,7 +1,7 @@
-"""Replacing a directory on disk by another: the new one is written whole, then the two are exchanged.
+"""Replacing a directory or file on disk by another: the new one is written whole, then the two are exchanged.
 
-Linux exchanges two names at one instant, renameat2(2). Where that is not to be had, the old directory
-moves aside before the new one moves in. A crash between the two leaves it there, whole, and the `mend`
+Linux exchanges two names atomically, renameat2(2). Where the system cannot, the old directory moves aside
+before the new one takes its place. A crash between the two steps leaves the old directory whole, and `repair`
 puts it back.
 """
 
@@ -18,37 +18,39 @@ from pathlib import Path
 
 from gitstore.disk import directories, locks
 from gitstore.disk.directories import remove_tree
+from gitstore.disk.hidden_names import NEW, OLD, new_prefix, old_path
 from gitstore.disk.permissions import open_up
 from gitstore.errors import GitstoreError
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
-_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
-_NOT_TO_BE_HAD = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+_OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+_UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
-# How the name of what moved aside goes on, with a character that no state's name has.
-_OLD = "~old"
-_LEFT = re.compile(rf"\.([^~]+)({directories.NEW}[^~]*|{_OLD})")
+_LEFTOVER = re.compile(rf"\.([^~]+)({NEW}-[^~]*|{OLD})")
+
+Check = Callable[[Path | None], None]
+"""Called with the path of what is being replaced, `None` if nothing is. May raise to prevent it."""
 
 
 @dataclass(frozen=True)
 class Replacement:
-    """A directory to fill, beside the place it is meant for."""
+    """A directory to fill, beside the place that it is meant for."""
 
     directory: Path
     place: Path
 
-    def put(self, check: Callable[[Path | None], None] = lambda _: None) -> None:
-        """Let it take its place. What was there is deleted when the replacement ends.
+    def put(self, check: Check = lambda _: None) -> None:
+        """Move the directory to its place. What was there is deleted when the replacement ends.
 
-        `check` gets the directory that was there, moved out of sight, or `None`. If it raises, all is as
-        before. So what somebody did to it until the very exchange is seen.
+        `check` gets the old directory when it is out of sight already, so it sees every change that was made
+        before the exchange. If it raises, everything is as before.
         """
         open_up(self.directory)
         if not os.path.lexists(self.place):
             check(None)
-            self._appear()
+            self._rename()
         elif exchange(self.directory, self.place):
             try:
                 check(self.directory)
@@ -56,15 +58,15 @@ class Replacement:
                 exchange(self.directory, self.place)
                 raise
         else:
-            self.place.rename(_aside(self.place))
-            check(_aside(self.place))  # which the end of the replacement moves back
-            self._appear()
+            self.place.rename(old_path(self.place))
+            check(old_path(self.place))  # if it raises, the end of the replacement moves the directory back
+            self._rename()
 
-    def _appear(self) -> None:
+    def _rename(self) -> None:
         try:
             self.directory.rename(self.place)
         except OSError as error:
-            if error.errno not in _TAKEN:
+            if error.errno not in _OCCUPIED:
                 raise
             raise GitstoreError(
                 f"{self.place} appeared meanwhile", "nothing was changed; run the same command again"
@@ -73,7 +75,7 @@ class Replacement:
 
 @contextmanager
 def replacement(place: Path) -> Iterator[Replacement]:
-    """A new directory that can take the place of another, whole. One that did not is gone at the end."""
+    """A new directory that can replace another. It is removed at the end unless it was put in its place."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with directories.hidden(place.parent, place.name) as directory:
         try:
@@ -82,21 +84,19 @@ def replacement(place: Path) -> Iterator[Replacement]:
             _settle(place)
 
 
-def replace_if(
-    path: Path, new: Path | None, check: Callable[[Path | None], None], *, aside: Path | None = None
-) -> None:
-    """Let the file `new` take the place of another, or none, if `check` of what was there raises nothing.
+def replace_if(path: Path, new: Path | None, check: Check, *, aside: Path | None = None) -> None:
+    """Replace a file by the file `new`, or remove it if `new` is `None`, unless `check` raises.
 
-    If it does, all is as before. While it looks, what was there is at `new`, or `aside`. Raises
-    `FileExistsError` if something has appeared where nothing was. Where names cannot be
-    exchanged, an edit in the instant between the check and the renaming is lost.
+    If it raises, everything is as before. While it runs, the old file is at `new`, or at `aside`. Raises
+    `FileExistsError` if a file has appeared where none was. Where names cannot be exchanged, an edit in the
+    instant between the check and the renaming is lost.
     """
     if not os.path.lexists(path):
         check(None)
         if new is not None and not _rename(new, path, _RENAME_NOREPLACE):
-            os.link(new, path, follow_symlinks=False)  # fails, too, if something has appeared
+            os.link(new, path, follow_symlinks=False)  # unlike a rename, it fails if a file has appeared
     elif new is None:
-        old = aside or path.with_name(f".{path.name}{_OLD}")
+        old = aside or old_path(path)
         path.rename(old)
         try:
             check(old)
@@ -117,11 +117,11 @@ def replace_if(
 
 @contextmanager
 def absence(place: Path) -> Iterator[Path]:
-    """Take a directory out of sight, and yield where it is. It is deleted when the block ends well."""
-    with locks.directory(place):  # under its hidden name, too, so that nobody takes it for abandoned
-        out_of_sight = Path(tempfile.mkdtemp(prefix=f".{place.name}{directories.NEW}", dir=place.parent))
-        out_of_sight.rmdir()
-        place.rename(out_of_sight)  # a link, too, which cannot take the place of a directory
+    """Move a directory out of sight, and yield where it is. It is deleted when the block ends well."""
+    with locks.directory(place):  # so that nobody takes it for abandoned under its hidden name
+        out_of_sight = Path(tempfile.mkdtemp(prefix=new_prefix(place.name), dir=place.parent))
+        out_of_sight.rmdir()  # `place` may be a link, which cannot replace a directory
+        place.rename(out_of_sight)
         try:
             yield out_of_sight
         except BaseException:
@@ -130,21 +130,21 @@ def absence(place: Path) -> Iterator[Path]:
         _delete(out_of_sight)
 
 
-def mend(parent: Path) -> None:
-    """Put back, or remove, what killed commands left in a directory. While nobody else replaces there."""
+def repair(parent: Path) -> None:
+    """Put back, or remove, what killed commands left in a directory. The caller holds it alone."""
     for path in parent.iterdir() if parent.is_dir() else ():
-        found = _LEFT.fullmatch(path.name)
-        if found is not None and found[2] == _OLD:
-            _settle(parent / found[1])
-        elif found is not None and path.is_dir():
-            directories.remove_abandoned(path)  # a model may be about to write a state there
-        elif found is not None:
+        leftover = _LEFTOVER.fullmatch(path.name)
+        if leftover is not None and leftover[2] == OLD:
+            _settle(parent / leftover[1])
+        elif leftover is not None and path.is_dir():
+            directories.remove_abandoned(path)  # a running model may be about to write a state there
+        elif leftover is not None:
             _delete(path)
 
 
 def _settle(place: Path) -> None:
-    """Deal with a directory that moved aside: it goes, unless nothing took its place."""
-    aside = _aside(place)
+    """Delete a directory that moved aside, or move it back if nothing took its place."""
+    aside = old_path(place)
     if os.path.lexists(place):
         _delete(aside)
     elif os.path.lexists(aside):
@@ -156,16 +156,12 @@ def _delete(path: Path) -> None:
         remove_tree(path)
 
 
-def _aside(place: Path) -> Path:
-    return place.parent / f".{place.name}{_OLD}"
-
-
 def rename_to_new(directory: Path, place: Path) -> bool:
-    """Give a directory a name that nothing has yet, at one instant; False if something has it."""
+    """Rename a directory atomically to a name that nothing has yet; False if something has it."""
     try:
         if _rename(directory, place, _RENAME_NOREPLACE):
             return True
-        place.mkdir()  # which a rename can replace, as long as it is empty
+        place.mkdir()  # a rename can replace it as long as it is empty
     except FileExistsError:
         return False
     directory.rename(place)
@@ -173,12 +169,12 @@ def rename_to_new(directory: Path, place: Path) -> bool:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two names at one instant; False if the system cannot."""
+    """Exchange two names atomically; False if the system cannot."""
     return _rename(one, other, _RENAME_EXCHANGE)
 
 
 def _rename(one: Path, other: Path, flags: int) -> bool:
-    """renameat2(2); False if the system does not have that, or not with these flags."""
+    """Call renameat2(2); False if the system lacks it, or lacks these flags."""
     import ctypes
 
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -188,6 +184,6 @@ def _rename(one: Path, other: Path, flags: int) -> bool:
     if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], flags) == 0:
         return True
     number = ctypes.get_errno()
-    if number in _NOT_TO_BE_HAD:
+    if number in _UNSUPPORTED:
         return False
     raise OSError(number, os.strerror(number), str(other))

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitstore.disk.hidden_names import new_prefix
+
 if TYPE_CHECKING:
     import ctypes
 
@@ -60,7 +62,7 @@ def are_shown(descriptor: int, scratch: Path) -> bool:
 
 def _probe(scratch: Path) -> bool:
     """Write to a page that was flushed, and see whether the time changes."""
-    with tempfile.TemporaryFile(prefix="tmp_map_", dir=scratch) as file:
+    with tempfile.TemporaryFile(prefix=new_prefix("probe"), dir=scratch) as file:
         file.truncate(mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE) as page:
             page[:1] = b"A"

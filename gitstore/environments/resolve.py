@@ -16,7 +16,6 @@ from gitstore.errors import GitstoreError
 from gitstore.models.model import LOCK, Model
 
 _CONFIG = "uv.toml"
-_SCRATCH = f".{LOCK}.tmp"
 
 
 @dataclass(frozen=True)
@@ -107,4 +106,4 @@ def _replace(model: Model, before: bytes | None, after: bytes) -> None:
     with locks.working_copy(model.repository.git_directory):
         if model.top_file(LOCK) != before:
             raise GitstoreError(f"{path} changed meanwhile", "run gitstore lock again")
-        replace_file(path, after, scratch=model.directory / _SCRATCH)
+        replace_file(path, after)

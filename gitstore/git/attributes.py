@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from gitstore.bigfiles import stored
+from gitstore.disk import directories
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.objects.tree import Mode
@@ -92,8 +92,8 @@ def check_sizes(repository: Repository, tree: Oid) -> None:
     large = {path: size for path, size in sizes.items() if size > limits.CONVERTED}
     if not large:
         return
-    with tempfile.TemporaryDirectory(prefix="gitstore-") as place:  # the repository may be somebody else's
-        variables = {"GIT_INDEX_FILE": str(Path(place, "index"))}
+    with directories.scratch(repository.private, "attributes") as directory:
+        variables = {"GIT_INDEX_FILE": str(directory / "index")}
         repository.git("read-tree", str(tree), variables=variables)
         for path, rule in rules(repository, large, "--cached", variables=variables).items():
             check_size(path, large[path], rule)

@@ -83,7 +83,7 @@ class RefRecord:
         lines += [f"missed {int(each.since)} {each.oid} {each.ref}\n" for each in missed]
         content = "".join(lines).encode("utf-8", "surrogateescape")
         with locks.record(self._private):
-            replace_file(self._path, content, scratch=self._path.with_suffix(".new"))
+            replace_file(self._path, content)
             with suppress(OSError):  # another's file
                 share(self._path)
 

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from gitstore import examples, settings
 from gitstore.afterwards import only_warn
 from gitstore.disk.construction import construction
+from gitstore.disk.hidden_names import is_hidden_name
 from gitstore.errors import GitstoreError, InvalidName
 from gitstore.git import discovery
 from gitstore.git import process as git
@@ -222,7 +223,7 @@ def _has_code(top: Path, code: PurePosixPath, own: set[str]) -> bool:
         return True
     files = (Path(folder, name) for folder, _, names in os.walk(top / code) for name in names)
     return any(
-        path.relative_to(top).as_posix() not in own and not new_files.is_leftover(path) for path in files
+        path.relative_to(top).as_posix() not in own and not is_hidden_name(path.name) for path in files
     )
 
 

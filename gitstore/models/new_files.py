@@ -11,31 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from gitstore.disk.hidden_names import new_path, old_path
 from gitstore.errors import GitstoreError
-
-_SCRATCH = ".{name}.gitstore-init"
-"""Beside each file, while it is written. What a kill leaves of it, `sweep` removes."""
-
-_OLD = ".{name}.gitstore-init.old"
-"""Beside a file that is replaced: what it was."""
 
 
 def replaced_before(path: Path) -> bytes | None:
     """Return what a file was before a call that was killed replaced it; `None` if none did."""
-    old = path.with_name(_OLD.format(name=path.name))
+    old = old_path(path)
     return old.read_bytes() if old.is_file() else None
-
-
-def is_leftover(path: Path) -> bool:
-    """Whether a file is one that `sweep` removes."""
-    return path.name.startswith(".") and path.name.endswith((".gitstore-init", ".gitstore-init.old"))
 
 
 def sweep(top: Path, names: Iterable[str]) -> None:
     """Remove what killed calls have left of writing some files."""
     for path in (top / name for name in names):
-        for scheme in (_SCRATCH, _OLD):
-            path.with_name(scheme.format(name=path.name)).unlink(missing_ok=True)
+        new_path(path).unlink(missing_ok=True)
+        old_path(path).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -79,7 +69,7 @@ def _make_parents(top: Path, path: PurePosixPath) -> Iterator[Path]:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file that is not there: whole, or not at all."""
-    scratch = path.with_name(_SCRATCH.format(name=path.name))
+    scratch = new_path(path)
     try:
         scratch.write_bytes(content)
         _name(scratch, path)
@@ -102,8 +92,8 @@ def _name(scratch: Path, path: Path) -> None:
 
 def _replace(path: Path, content: bytes, kept: dict[Path, Path]) -> None:
     """Replace a file at one instant; the old one is kept, so that taking it back needs no space."""
-    scratch = path.with_name(_SCRATCH.format(name=path.name))
-    old = path.with_name(_OLD.format(name=path.name))
+    scratch = new_path(path)
+    old = old_path(path)
     try:
         shutil.copy2(path, scratch)  # with its mode
         scratch.write_bytes(content)

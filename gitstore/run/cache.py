@@ -157,7 +157,7 @@ class Cache:
 
     def sweep(self, *, dry_run: bool = False) -> list[RemovedEntry]:
         """Remove what killed processes left half-made; with `dry_run`, only return what that is."""
-        paths = [path for key in self._keys() for path in directories.abandoned(key)]
+        paths = [path for key in self._keys() for path in directories.find_abandoned(key)]
         items = [RemovedEntry(path.name, leftovers.size(path)) for path in paths]
         if not dry_run:
             for path in paths:

@@ -69,7 +69,7 @@ def write(directory: Path, path: Path) -> None:
         time.sleep(0.002)
     size = sum(mark.stamp.size for mark in marks.values() if stat.S_ISREG(mark.mode))
     manifest = Manifest(_VERSION, size, {name: (*mark.stamp, mark.mode) for name, mark in marks.items()})
-    replace_file(path, msgspec.msgpack.encode(manifest), scratch=path.with_suffix(".tmp"), mode=0o444)
+    replace_file(path, msgspec.msgpack.encode(manifest), mode=0o444)
 
 
 def _shows_all_writes(directory: Path) -> bool:

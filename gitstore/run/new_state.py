@@ -46,7 +46,6 @@ class Result:
 def hidden_state(model: Model) -> Iterator[Path]:
     """A directory beside the states, for the model to write into; gone afterwards unless it was kept."""
     model.states.mkdir(exist_ok=True)
-    directories.sweep(model.states, _HIDDEN)
     with directories.hidden(model.states, _HIDDEN) as out:
         yield out
 

@@ -311,8 +311,7 @@ def _perform(model: Model, steps: list[_Step], *, force: bool) -> None:
 
 @contextmanager
 def _scratch(top: Path) -> Iterator[Path]:
-    """A directory in the working copy that git does not see, gone at the end. A killed one's goes first."""
-    directories.sweep(top, _SCRATCH)
+    """A directory in the working copy that git does not see, removed at the end."""
     with directories.hidden(top, _SCRATCH) as path:
         (path / ".gitignore").write_text("*\n")
         yield path

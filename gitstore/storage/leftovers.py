@@ -15,6 +15,7 @@ from pathlib import Path
 from gitstore.disk import directories
 from gitstore.disk.atomic import TEMPORARY
 from gitstore.disk.directories import remove_tree
+from gitstore.disk.hidden_names import NEW
 from gitstore.git.repository import Repository
 from gitstore.layout import STATES
 from gitstore.packs.pack import SUFFIXES
@@ -28,10 +29,11 @@ def orphans(repository: Repository) -> list[Path]:
     """Files and directories that crashes left, by path."""
     packs = repository.common / "objects" / "pack"
     found = [*packs.glob(f"{TEMPORARY}*"), *repository.private.glob(f"{TEMPORARY}*"), *_without_index(packs)]
-    found += (path for path in repository.private.glob("tmp_*") if _is_old(path))
+    hidden_files = (path for path in repository.private.glob(f".*{NEW}-*") if not path.is_dir())
+    found += (path for path in hidden_files if _is_old(path))
     tops = [worktree.directory for worktree in repository.worktrees()]
-    for parent in (repository.private, *tops, *(top / STATES for top in tops)):
-        found += directories.abandoned(parent)
+    for parent in (packs, repository.private, *tops, *(top / STATES for top in tops)):
+        found += directories.find_abandoned(parent)
     return sorted(found)
 
 
@@ -57,7 +59,7 @@ def size(path: Path) -> int:
 
 def remove(path: Path) -> None:
     """Remove a file, or a directory with all that is in it."""
-    if directories.NEW in path.name:
+    if NEW in path.name and path.is_dir():
         directories.remove_abandoned(path)
     elif path.is_dir() and not path.is_symlink():
         remove_tree(path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import NamedTuple
 from gitstore.bigfiles import copy as copying
 from gitstore.bigfiles.scan import Listing, SourceFile
 from gitstore.bigfiles.stat_cache import Stamp
-from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory, sync_file
+from gitstore.disk import directories
+from gitstore.disk.atomic import durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
@@ -136,10 +136,10 @@ def _place(source: Path, directory: Path) -> bool:
 
 def _copy(source: Path, directory: Path) -> None:
     """Copy a file, whole and durable before it has its name."""
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=directory) as staging:
+    with directories.hidden(directory, source.name) as staging:
         file = SourceFile(source, Stamp.of(source.stat()))
-        copying.copy(Listing({os.fsencode(source.name): file}, {}), Path(staging))
-        copied = Path(staging, source.name)
+        copying.copy(Listing({os.fsencode(source.name): file}, {}), staging)
+        copied = staging / source.name
         copied.chmod(0o444)
         sync_file(copied)
         copied.rename(directory / source.name)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from gitstore.bigfiles import scan
 from gitstore.bigfiles.hash import hash_directory
 from gitstore.bigfiles.scan import Listing
-from gitstore.disk.exchange import Replacement, mend, replacement
+from gitstore.disk.exchange import Replacement, repair, replacement
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.models import state
 from gitstore.models.model import STATES, Model
@@ -73,5 +73,5 @@ def alone(model: Model) -> Iterator[None]:
     """
     with model.repository.replacing_files():
         if not model.repository.is_bare:
-            mend(model.states)
+            repair(model.states)
         yield

@@ -269,7 +269,7 @@ class TestExitCodes:
         (tmp_path / "file").touch()
         outcome = self.call("export", "v1", str(tmp_path / "file" / "out"), cwd=v1)
         assert outcome == said(
-            f"error: {tmp_path}/file cannot be made: File exists", "hint: name another directory", code=1
+            f"error: cannot create {tmp_path}/file: File exists", "hint: choose another directory", code=1
         )
 
     def test_without_git(self, v1: Path, tmp_path: Path) -> None:

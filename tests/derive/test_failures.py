@@ -47,7 +47,7 @@ def test_a_git_that_fails_leaves_nothing(
             worktree.derive(base, "dogs", tmp_path / "dogs")
     assert refs(model.directory) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["digits", "shim"]
-    assert not list(model.repository.private.glob("tmp_worktree_*"))
+    assert not list(model.repository.private.glob(".worktree~new-*"))
     fsck(model.directory)
     made = worktree.derive(base, "dogs", tmp_path / "dogs").model
     assert (made.directory / "code" / "model.py").exists()

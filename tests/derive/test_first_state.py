@@ -88,7 +88,7 @@ def test_what_the_code_creates(made: Derive, tmp_path: Path, fsck: Fsck) -> None
     dogs = made(CreatedState(Assignments(["factor=3"], tmp_path), user_cache(), expected.append)).model
     assert content(dogs) == {"factor.json": b"3.0"}
     assert expected == [3]
-    assert [path for path in dogs.repository.private.iterdir() if path.name.startswith("tmp_")] == []
+    assert [path for path in dogs.repository.private.iterdir() if "~new" in path.name] == []
     fsck(dogs.directory)
 
 

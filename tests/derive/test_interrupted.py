@@ -94,7 +94,7 @@ class TestInterrupted:
     def test_a_directory_that_cannot_be_made(self, v1: Snapshot, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         before = refs(v1.repository.directory)
-        with pytest.raises(GitstoreError, match=r"/file cannot be made: File exists$"):
+        with pytest.raises(GitstoreError, match=r"cannot create .*/file: File exists$"):
             worktree.derive(v1, "dogs", tmp_path / "file" / "dogs")
         assert refs(v1.repository.directory) == before
         assert worktree.derive(v1, "dogs", tmp_path / "dogs").model.name == "dogs"

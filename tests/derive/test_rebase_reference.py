@@ -99,7 +99,7 @@ def test_by_url_only_what_is_missing(dogs: Model, model: Model) -> None:
     take(model, "v3")
     assert 50_000 < moved(dogs, "v3").brought.copied < 60_000
     private = dogs.repository.private
-    assert not list(private.glob("tmp_*"))
+    assert not list(private.glob(".*~new-*"))
 
 
 class TestRefusals:

@@ -134,7 +134,7 @@ class TestCode:
         ]
         assert before == (git_state(model.directory), refs(model.directory), picture(model.directory))
         assert objects == git("count-objects", "-v", cwd=model.directory)
-        assert list((model.repository.private).glob("tmp_*")) == []
+        assert list((model.repository.private).glob(".*~new-*")) == []
         fsck(model.repository)
         after = take(model, "v2")
         assert diff.compare(v1, after).code == found

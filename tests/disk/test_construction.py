@@ -65,7 +65,7 @@ def test_nothing_after_an_error(tmp_path: Path) -> None:
 def test_who_is_second_takes_nothing_from_the_first(tmp_path: Path) -> None:
     place = tmp_path / "place"
     with (
-        fails(f"{place} cannot be made: Directory not empty", hint="name another directory"),
+        fails(f"cannot create {place}: Directory not empty", hint="choose another directory"),
         construction(place) as directory,
     ):
         (directory / "mine").touch()

@@ -26,6 +26,11 @@ def held(parent: Path, name: str) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().rstrip("\n"))
 
 
+def sweep_all(parent: Path) -> None:
+    for path in directories.find_abandoned(parent):
+        directories.remove_abandoned(path)
+
+
 def test_what_lives_stays_and_what_was_killed_goes(tmp_path: Path) -> None:
     living, there = held(tmp_path, "a")
     killed, left = held(tmp_path, "b[1] *")
@@ -34,10 +39,10 @@ def test_what_lives_stays_and_what_was_killed_goes(tmp_path: Path) -> None:
     mine = [tmp_path / ".a~newer", tmp_path / "a~new-x", tmp_path / ".a"]
     for path in mine:
         path.mkdir()
-    assert directories.abandoned(tmp_path) == [left]
+    assert directories.find_abandoned(tmp_path) == [left]
     directories.sweep(tmp_path, "a")
     assert left.exists()  # of another name
-    directories.sweep(tmp_path)
+    sweep_all(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([there, *mine])
     living.communicate("")
     assert sorted(tmp_path.iterdir()) == sorted(mine)
@@ -54,12 +59,12 @@ def test_a_child_process_of_the_builder_holds_it_too(tmp_path: Path) -> None:
         [sys.executable, "-c", script, tmp_path, "a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
     assert parent.wait() == -signal.SIGKILL
-    assert directories.abandoned(tmp_path) == []
+    assert directories.find_abandoned(tmp_path) == []
     parent.communicate(b"")  # cat ends
     directory = next(tmp_path.iterdir())
-    while directories.abandoned(tmp_path) == []:
+    while directories.find_abandoned(tmp_path) == []:
         assert directory.exists()
-    directories.sweep(tmp_path)
+    sweep_all(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,3 +75,13 @@ def test_scratch_is_elsewhere_where_it_cannot_be_written(tmp_path: Path) -> None
     with directories.scratch(tmp_path / "file" / "below", "x") as directory:
         assert not directory.is_relative_to(tmp_path)
     assert not directory.exists()
+
+
+def test_what_a_kill_left_goes_before_the_same_is_built(tmp_path: Path) -> None:
+    killed, left = held(tmp_path, "a")
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    with directories.hidden(tmp_path, "b"):
+        assert left.exists()
+    with directories.hidden(tmp_path, "a") as directory:
+        assert list(tmp_path.iterdir()) == [directory]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.disk import exchange as module
-from gitstore.disk.exchange import absence, mend, replacement
+from gitstore.disk.exchange import absence, repair, replacement
 
 
 @pytest.fixture(params=["at one instant", "one after the other"])
@@ -83,10 +83,10 @@ def test_what_killed_commands_left_is_mended(tmp_path: Path, *, there: bool) -> 
         (tmp_path / name / "f").write_text(name)
     if there:
         (tmp_path / "a").mkdir()
-    mend(tmp_path)
+    repair(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".c.tmp", ".d~mine", "a", "b"]
     assert os.listdir(tmp_path / "a") == ([] if there else ["f"])
-    mend(tmp_path / "nowhere")
+    repair(tmp_path / "nowhere")
 
 
 def _umask() -> int:

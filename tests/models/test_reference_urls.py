@@ -105,7 +105,7 @@ class TestFetched:
             "refs/heads/main", "refs/remotes/base/digits/v1", "refs/states/initial",
             "worktrees",
         }  # fmt: skip
-        assert [path.name for path in (there / ".git" / "gitstore").glob("tmp_*")] == []
+        assert [path.name for path in (there / ".git" / "gitstore").glob(".*~new-*")] == []
         marks = [path.read_text() for path in (there / ".git" / "objects" / "pack").glob("*.keep")]
         assert sorted(marks) == ["gitstore\n", "gitstore: packed by git\n"]
         shutil.rmtree(base.repository.directory)

@@ -95,7 +95,7 @@ def here(model: Model, ssh: str, ssh_key: Path, monkeypatch: pytest.MonkeyPatch)
 def nothing_left(here: Path, before: dict[str, str]) -> bool:
     packs = here / ".git" / "objects" / "pack"
     private = here / ".git" / "gitstore"
-    return refs(here) == before and not list(packs.glob("*")) and not list(private.glob("tmp_*"))
+    return refs(here) == before and not list(packs.glob("*")) and not list(private.glob(".*~new-*"))
 
 
 def test_who_knows_the_passphrase(here: Path, terminals: Terminals, git: Git, fsck: Fsck) -> None:

@@ -36,7 +36,7 @@ def untouched(here: Path, act: Callable[[], Outcome]) -> Outcome:
     outcome = act()
     assert (refs(here), git_state(here), picture(here / ".git" / "objects")) == before
     private = here / ".git" / "gitstore"
-    assert [path.name for path in private.glob("tmp_*")] == []
+    assert [path.name for path in private.glob(".*~new-*")] == []
     return outcome
 
 

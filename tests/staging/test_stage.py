@@ -59,7 +59,7 @@ def picture(repository: Repository) -> object:
         files,
         loose,
         kept,
-        list(repository.private.glob("tmp_*")) if repository.private.exists() else [],
+        list(repository.private.glob(".*~new-*")) if repository.private.exists() else [],
         _status(directory),
     )
 

@@ -236,7 +236,7 @@ class TestLeftovers:
             path.write_bytes(b"fetch-pack 1 on host\n")
             self.old(path)
         fresh = [packs / f"pack-{'3' * 40}.pack", packs / f"pack-{'4' * 40}.pack"]
-        fresh += [here / ".git/gitstore/tmp_stat_x"]
+        fresh += [here / ".git/gitstore/.stat-cache~new-x"]
         for path in fresh:
             path.parent.mkdir(exist_ok=True)
             path.touch()
@@ -245,22 +245,20 @@ class TestLeftovers:
 
     def test_what_is_old_goes(self, here: Path, packs: Path) -> None:
         private = here / ".git" / "gitstore"
-        directory = private / "tmp_stage_x"
-        directory.mkdir(parents=True)
-        (directory / "file").write_bytes(bytes(70))
-        (directory / "file").chmod(0o400)
-        self.old(directory)
+        private.mkdir(parents=True, exist_ok=True)
+        (private / ".stat-cache~new-x").write_bytes(bytes(70))
+        self.old(private / ".stat-cache~new-x")
         (packs / f"pack-{'4' * 40}.pack").touch()
         self.old(packs / f"pack-{'4' * 40}.pack")
         assert collected(here).leftovers == [
-            Item("tmp_stage_x", 70), Item(f"pack-{'4' * 40}.pack", 0)
+            Item(".stat-cache~new-x", 70), Item(f"pack-{'4' * 40}.pack", 0)
         ]  # fmt: skip
 
-    def test_what_nobody_builds_any_more_goes_at_once(self, here: Path, git: Git) -> None:
+    def test_what_nobody_builds_any_more_goes_at_once(self, here: Path, packs: Path, git: Git) -> None:
         """In .git, beside the states and at the top of each working copy."""
         git("worktree", "add", "--quiet", "--detach", "../linked", cwd=here)
         (here.parent / "linked" / "states").mkdir()
-        parents = [here / ".git/gitstore", here / "states", here, here.parent / "linked" / "states"]
+        parents = [packs, here / ".git/gitstore", here / "states", here, here.parent / "linked" / "states"]
         left = [parent / f".left{number}~new-x" for number, parent in enumerate(parents)]
         for path in left:
             path.mkdir()

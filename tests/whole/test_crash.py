@@ -49,7 +49,7 @@ def leftovers(directory: Path) -> list[str]:
     found = [path.name for path in packs.iterdir() if path.name.startswith("gitstore-tmp-")]
     found += [path.name for path in packs.glob("*.pack") if not path.with_suffix(".idx").exists()]
     private = directory / ".git" / "gitstore"
-    return found + ([path.name for path in private.glob("tmp_*")] if private.is_dir() else [])
+    return found + ([path.name for path in private.glob(".*~new-*")] if private.is_dir() else [])
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["process", "group"])

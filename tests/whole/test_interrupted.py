@@ -118,7 +118,7 @@ class TestInit:
     def test_in_the_midst_of_a_file(self, here: Path, git: Git) -> None:
         self.uncommitted(here, git)
         path = here / "settings.yaml"
-        (here / ".settings.yaml.gitstore-init").write_bytes(path.read_bytes()[:20])
+        (here / ".settings.yaml~new").write_bytes(path.read_bytes()[:20])
         path.unlink()  # it gets its name when it is whole
         git("checkout", "--", ".gitignore", cwd=here)
         init.create(here, name="m", code="src")

@@ -45,7 +45,7 @@ def test_a_file_that_a_snapshot_would_not_have(model: Model, where: str) -> None
     assert (caught.value.phase, "FileNotFoundError" in caught.value.message) == ("instantiate_model", True)
     assert (caught.value.hint or "").startswith("no snapshot was taken")
     assert (refs(model.directory), picture(model.directory)) == before
-    assert not list(model.repository.private.glob("tmp_*"))
+    assert not list(model.repository.private.glob(".*~new-*"))
 
 
 def test_a_model_that_loads_and_cannot_evaluate(model: Model) -> None:

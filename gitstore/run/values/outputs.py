@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from gitstore.disk.hidden_names import new_prefix
 from gitstore.run.values import media
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
@@ -105,7 +106,7 @@ def _is_uneven(array: Array) -> bool:
 @contextlib.contextmanager
 def _replaced(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which takes the place of `path` when all of it is there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{new_prefix(path.name)}{os.getpid()}")
     try:
         with temporary.open("wb") as file:
             yield file
