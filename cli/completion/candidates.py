@@ -112,13 +112,13 @@ def _files(here: Path, incomplete: str) -> Iterator[str]:
 
 def _own(model: Model) -> Iterator[str]:
     space = model.tag_ref("")
-    names = (ref.removeprefix(space) for ref in model.repository.refs.look(space).refs)
+    names = (ref.removeprefix(space) for ref in model.repository.refs.list_below(space).refs)
     return (name for name in names if _is_name(name))
 
 
 def _others(model: Model) -> Iterator[str]:
     root = model.root_name()
-    for ref in model.repository.refs.look(_TAGS).refs:
+    for ref in model.repository.refs.list_below(_TAGS).refs:
         prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")
         if f"{prefix}/" != (model.prefix or "/") and _is_name(name) and "/" not in prefix:
             yield spell_snapshot(name, prefix or root)

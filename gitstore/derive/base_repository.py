@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gitstore.derive.first_commit import check_there
 from gitstore.errors import GitstoreError, NoSuchSnapshot
 from gitstore.git import fetch
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
 from gitstore.models.reference import Elsewhere
@@ -90,11 +90,11 @@ def bring(here: Repository, reached: Reached) -> Brought:
     return brought if reached.is_shared else Brought(0, brought.linked + brought.copied)
 
 
-def changes(here: Repository, base: Snapshot) -> list[Change]:
+def changes(here: Repository, base: Snapshot) -> list[RefChange]:
     """The refs that keep the base's tag: it tells of the base what no commit does, a signature too."""
     ref = f"refs/remotes/{REMOTE}/{base.model}/{base.name}"
     before = here.refs.get(ref)
-    return [Change(ref, before, base.oid)] if before != base.oid else []
+    return [RefChange(ref, before, base.oid)] if before != base.oid else []
 
 
 def remember(here: Repository, url: str) -> None:

@@ -20,7 +20,7 @@ from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.git import new_worktree, worktrees
 from gitstore.git.process import GitFailed
-from gitstore.git.refs import Change, Listing
+from gitstore.git.refs import RefChange, RefListing
 from gitstore.git.repository import Repository
 from gitstore.git.worktrees import Administration
 from gitstore.models import active_state, dependents, snapshot, state
@@ -125,7 +125,7 @@ def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
         dispatch.call_pre_hook(removal.repository, intention(each, removal.snapshots))
     repository = removal.repository
     with locks.derivation(repository.private), repository.writing(), _working_copy(removal):
-        changes = [Change(ref, oid, None) for ref, oid in removal.refs.items()]
+        changes = [RefChange(ref, oid, None) for ref, oid in removal.refs.items()]
         with _out_of_sight(removal):
             if changes:
                 repository.refs.change(changes, f"remove model {removal.name}")
@@ -138,7 +138,7 @@ def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
 def _snapshots(repository: Repository, refs: dict[str, Oid]) -> tuple[Snapshot, ...]:
     tags = {ref: oid for ref, oid in refs.items() if ref.startswith("refs/tags/")}
     try:
-        return tuple(snapshot.among(repository, Listing(tags, ())))
+        return tuple(snapshot.among(repository, RefListing(tags, ())))
     except UnreadableSnapshots as error:
         return tuple(error.others)  # the tags of the others go, too
 

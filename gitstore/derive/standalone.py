@@ -17,7 +17,7 @@ from gitstore.disk.permissions import set_writable
 from gitstore.errors import Corrupt
 from gitstore.git import attributes, checkout
 from gitstore.git import process as git
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
 from gitstore.models.model import CODE, FIRST_STATE, STATES, Model, check_name
@@ -69,10 +69,10 @@ def _write(
         saved = first_state.add(repository, name, content, writer, progress)
         pack = writer.finish()
         ref = f"refs/states/{FIRST_STATE}"
-        changes = [Change(f"refs/heads/{repository.head()}", None, head)]
+        changes = [RefChange(f"refs/heads/{repository.head()}", None, head)]
         changes += base_repository.changes(repository, base)
         if saved is not None:
-            changes.append(Change(ref, None, saved))
+            changes.append(RefChange(ref, None, saved))
         repository.refs.change(changes, f"derive {name}")
     return pack
 

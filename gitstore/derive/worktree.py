@@ -25,7 +25,7 @@ from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostDerive
 from gitstore.git import new_worktree, worktrees
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import active_state
 from gitstore.models.model import CODE, FIRST_STATE, STATES, Model, check_name
@@ -177,7 +177,7 @@ def _check_vacant(base: Snapshot, name: str) -> None:
         if refs.get(namespace + name) is not None:
             raise GitstoreError(f"there is a {what} called {name}, so no model can be", "choose another name")
     spaces = tuple(f"refs/{space}/{name}/" for space in ("heads", "tags", "states"))
-    for ref, _ in refs.all() if refs.any_below(*spaces) else ():
+    for ref, _ in refs.all() if refs.has_any_below(*spaces) else ():
         if ref.startswith(spaces):
             unneeded = f", or git update-ref -d {shlex.quote(ref)} if nobody needs it"
             raise GitstoreError(
@@ -216,9 +216,9 @@ def _point(repository: Repository, name: str, head: Oid, saved: Oid | None) -> N
     """Create the model's refs, the branch last. If that is interrupted, the next call removes the state."""
     active_state.forget(repository, f"{name}/")  # an earlier model of that name may have left its choice
     refs, ref = repository.refs, f"refs/states/{name}/{FIRST_STATE}"
-    changes = [Change(f"refs/heads/{name}", None, head)]
+    changes = [RefChange(f"refs/heads/{name}", None, head)]
     if saved is not None:
-        changes.insert(0, Change(ref, None, saved))
+        changes.insert(0, RefChange(ref, None, saved))
         _note_begun(repository, ref, saved)
     refs.change(changes, f"derive {name}")
 
@@ -240,7 +240,7 @@ def _remove_begun(repository: Repository) -> None:
     if noted is not None and name_problem(noted["name"]) is None:
         ref, saved = noted["ref"], Oid.parse(noted["oid"])
         if repository.refs.get(f"refs/heads/{noted['name']}") is None and repository.refs.get(ref) == saved:
-            repository.refs.change([Change(ref, saved, None)], f"derive {noted['name']} was interrupted")
+            repository.refs.change([RefChange(ref, saved, None)], f"derive {noted['name']} was interrupted")
     begun.unlink()
 
 

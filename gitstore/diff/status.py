@@ -137,7 +137,7 @@ def newest(model: Model) -> Snapshot | None:
 def _damaged_tags(model: Model) -> list[GitstoreError]:
     """The refs of the model's snapshots that cannot be read: stock git leaves them out of its list."""
     space = model.tag_ref("")
-    damaged = model.repository.refs.look(space).damaged
+    damaged = model.repository.refs.list_below(space).damaged
     return [each for each in damaged if "/" not in each.ref.removeprefix(space)]
 
 

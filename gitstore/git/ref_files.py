@@ -1,7 +1,7 @@
-"""Reading refs as git's files backend stores them: a file below refs/ each, or a line of packed-refs.
+"""Reading refs as git's files backend stores them: one file below refs/ each, or a line of packed-refs.
 
-libgit2 passes over a ref that it cannot read, or fails for all of them. Here each ref that cannot be read
-is named, and the others are read all the same. See gitrepository-layout(5) and git-check-ref-format(1).
+libgit2 skips a ref that it cannot read, or fails for all of them. This module names each ref that it cannot
+read, and reads the others. See gitrepository-layout(5) and git-check-ref-format(1).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gitstore.packs.oid import Oid
 from gitstore.text import quoted
 
 _LONGEST = 4096 + len("ref: ")
-"""Bytes of a ref's file, at the most: it holds an object id, or a name as long as a path can be."""
+"""The size limit of a ref's file: it holds an object id, or a name, which is at most as long as a path."""
 
 _BROKEN_NAME = re.compile(
     r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[./]|[./]$|^@$|^$", re.DOTALL
@@ -34,30 +34,30 @@ _PACKED_HEADER = re.compile(rb"(?:#[^\n]*\n)*")
 
 
 class DamagedRef(Corrupt):
-    """A ref that cannot be read. `path` is the file that holds it."""
+    """A ref that cannot be read. `path` is its file, and `problem` continues a sentence about that file."""
 
-    def __init__(self, ref: str, path: Path, why: str) -> None:
-        super().__init__(f"{path} is damaged: it {why}", _remedy(ref, path))
+    def __init__(self, ref: str, path: Path, *, problem: str) -> None:
+        super().__init__(f"{path} is damaged: it {problem}", _remedy(ref, path))
         self.ref = ref
         self.path = path
 
 
 class PackedRef(NamedTuple):
-    """A line of packed-refs; `peeled` is what a tag leads to, where git noted that."""
+    """A line of packed-refs. `peeled` is the object that a tag leads to, if git noted it."""
 
     oid: Oid
     peeled: Oid | None
 
 
 class PackedRefs:
-    """The content of a file packed-refs. A single ref is looked up without parsing all of it."""
+    """The content of packed-refs. Looking up a single ref does not parse all of it."""
 
     def __init__(self, path: Path, content: bytes) -> None:
         self._path = path
         self._content = content
 
     def get(self, ref: str) -> Oid | None:
-        """What a ref points to, if it is there. Raises `DamagedRef` if it may be in a damaged line."""
+        """Return what a ref points to, if it is packed. Raises `DamagedRef` if a damaged line may name it."""
         name = os.fsencode(ref)
         match = re.search(rb"^([0-9a-f]{40}) %s$" % re.escape(name), self._content, re.MULTILINE)
         if match is not None and match[1] != _ZEROS:
@@ -68,12 +68,12 @@ class PackedRefs:
 
     @property
     def refs(self) -> dict[str, PackedRef]:
-        """All refs."""
+        """All packed refs, by name."""
         return self._parsed[0]
 
     @property
     def problems(self) -> tuple[DamagedRef, ...]:
-        """One for each line that names no ref."""
+        """An error for each line that names no ref."""
         return self._parsed[1]
 
     @cached_property
@@ -87,7 +87,7 @@ class PackedRefs:
             name = os.fsdecode(match[2]) if match is not None else ""
             if match is None or not is_ref_name(name) or match[1] == _ZEROS:
                 line = self._content.count(b"\n", 0, at) + 1
-                problems.append(DamagedRef("packed-refs", self._path, f"names no ref in line {line}"))
+                problems.append(DamagedRef("packed-refs", self._path, problem=f"names no ref in line {line}"))
                 at = self._content.find(b"\n", at) + 1 or len(self._content)
                 continue
             refs[name] = PackedRef(Oid.parse(match[1]), Oid.parse(match[3]) if match[3] else None)
@@ -96,17 +96,17 @@ class PackedRefs:
 
 
 def is_ref_name(name: str) -> bool:
-    """Whether git takes this for the name of a ref, git-check-ref-format(1)."""
+    """Whether git accepts this as the name of a ref, git-check-ref-format(1)."""
     return _BROKEN_NAME.search(name) is None
 
 
 def read_loose(directory: Path, ref: str) -> RefValue | None:
-    """What the file of a ref holds; `None` if there is none. Raises `DamagedRef`."""
+    """Return what the file of a ref holds; `None` if it does not exist. Raises `DamagedRef`."""
     path = directory / ref
     try:
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):
-            # git's first symbolic refs were symbolic links; any other link leads to a ref's file.
+            # git's first symbolic refs were symbolic links. Any other link leads to the file of a ref.
             target = str(path.readlink())
             if target.startswith("refs/") and is_ref_name(target):
                 return target
@@ -114,21 +114,21 @@ def read_loose(directory: Path, ref: str) -> RefValue | None:
         if stat.S_ISDIR(status.st_mode):
             return None
         if not stat.S_ISREG(status.st_mode):
-            raise DamagedRef(ref, path, "is not a regular file")
-        return _parse(ref, path, _content(path))
+            raise DamagedRef(ref, path, problem="is not a regular file")
+        return _parse(_read_start(path), ref=ref, path=path)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-def loose(directory: Path, prefix: str) -> Iterator[tuple[str, RefValue | DamagedRef]]:
-    """The refs below a prefix such as `refs/tags/` that have a file, in no order."""
+def list_loose(directory: Path, prefix: str) -> Iterator[tuple[str, RefValue | DamagedRef]]:
+    """Yield the refs below a prefix such as `refs/tags/` that have a file, in no order."""
     start = prefix.rpartition("/")[0]
     waiting = [start] if is_ref_name(start) else []
     while waiting:
         folder = waiting.pop()
-        for entry in _entries(directory / folder):
+        for entry in _list_directory(directory / folder):
             name = f"{folder}/{entry.name}"
-            # git passes over these, too.
+            # git skips these, too.
             if entry.name.startswith(".") or entry.name.endswith(".lock"):
                 continue
             if entry.is_dir(follow_symlinks=False):
@@ -139,28 +139,28 @@ def loose(directory: Path, prefix: str) -> Iterator[tuple[str, RefValue | Damage
                     yield name, value
 
 
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
+def _list_directory(directory: Path) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(directory) as found:
-            return list(found)
+        with os.scandir(directory) as entries:
+            return list(entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
 def _read(directory: Path, ref: str, *, is_plain: bool) -> RefValue | DamagedRef | None:
-    """Like `read_loose`, with one system call less for a plain file: there may be ten thousand."""
+    """Read like `read_loose`, with one system call less for a plain file: there may be ten thousand."""
     if not is_ref_name(ref):
-        return DamagedRef(ref, directory / ref, "has a name that no ref can have")
+        return DamagedRef(ref, directory / ref, problem="has a name that no ref can have")
     try:
         path = directory / ref
-        return _parse(ref, path, _content(path)) if is_plain else read_loose(directory, ref)
+        return _parse(_read_start(path), ref=ref, path=path) if is_plain else read_loose(directory, ref)
     except FileNotFoundError:
-        return None  # git has packed or deleted it since it was listed
+        return None  # git packed or deleted it after it was listed
     except DamagedRef as error:
         return error
 
 
-def _content(path: Path) -> bytes:
+def _read_start(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, _LONGEST + 1)
@@ -168,21 +168,22 @@ def _content(path: Path) -> bytes:
         os.close(descriptor)
 
 
-def _parse(ref: str, path: Path, content: bytes) -> RefValue:
+def _parse(content: bytes, *, ref: str, path: Path) -> RefValue:
     if not content.strip(b"\0 \n"):
-        raise DamagedRef(ref, path, "is empty" if not content else "holds nothing but zeros and spaces")
+        problem = "is empty" if not content else "holds nothing but zeros and spaces"
+        raise DamagedRef(ref, path, problem=problem)
     if len(content) > _LONGEST:
-        raise DamagedRef(ref, path, "is too large for a ref")
+        raise DamagedRef(ref, path, problem="is too large for a ref")
     value = parse_ref(content)
     if value is None:
-        raise DamagedRef(ref, path, "holds no object id")
+        raise DamagedRef(ref, path, problem="holds no object id")
     if isinstance(value, str) and (not is_ref_name(value) or "/" not in value):
-        raise DamagedRef(ref, path, f"leads to {quoted(value)}, which is no name of a ref")
+        raise DamagedRef(ref, path, problem=f"leads to {quoted(value)}, which is no name of a ref")
     return value
 
 
 def _remedy(ref: str, path: Path) -> str:
-    """What a person can do. git itself neither changes nor deletes a ref that it cannot read."""
+    """Return what a person can do. git neither changes nor deletes a ref that it cannot read."""
     file = shlex.quote(str(path))
     if ref == "HEAD":
         return f"write into it which branch is checked out: echo 'ref: refs/heads/BRANCH' > {file}"

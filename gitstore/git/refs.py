@@ -18,14 +18,14 @@ from gitstore.git.ref_files import DamagedRef, PackedRefs
 from gitstore.git.ref_record import RefRecord
 from gitstore.packs.oid import Oid
 
-__all__ = ["Change", "DamagedRef", "Listing", "RefChanged", "Refs"]
+__all__ = ["DamagedRef", "RefChange", "RefChanged", "RefListing", "Refs"]
 
-_ABSENT = "0" * 40  # how git update-ref spells it; here it is None
+_ABSENT = "0" * 40  # in git update-ref; None in this module
 _LONGEST_CHAIN = 5  # of symbolic refs, as git has it
-_OF_A_WORKTREE = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
-_SYNCED = ("-c", "core.fsync=reference")  # which git does not do unless told
+_WORKTREE_REFS = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
+_SYNCED = ("-c", "core.fsync=reference")  # by default, git syncs no refs
 
-_BEFORE_ANY = "cannot lock ref"  # git locks all refs before it changes any; it does not translate this
+_NOTHING_CHANGED = "cannot lock ref"  # git locks all refs before it changes any; never translated
 
 
 class RunGit(Protocol):
@@ -36,17 +36,17 @@ class RunGit(Protocol):
 
 
 class RefChanged(GitstoreError):
-    """A ref was not what it should have been, so nothing was changed. `ref` is the first such."""
+    """A ref did not have the expected value, so nothing was changed. `ref` is the first such ref."""
 
     def __init__(self, ref: str, message: str) -> None:
-        super().__init__(message, "another command changed it meanwhile; look again, then repeat yours")
+        super().__init__(message, "another command changed it meanwhile; look at it, then run yours again")
         self.ref = ref
 
 
-class Change(NamedTuple):
-    """One ref's change: from `old` to `new`, where `None` means that there is no such ref.
+class RefChange(NamedTuple):
+    """The change of a ref from `old` to `new`. `None` means that the ref does not exist.
 
-    To delete a symbolic ref deletes that, and not the one it leads to, whose id `old` is.
+    Deleting a symbolic ref deletes that ref and not its target, although `old` is the id of the target.
     """
 
     ref: str
@@ -54,8 +54,8 @@ class Change(NamedTuple):
     new: Oid | None
 
 
-class Listing(NamedTuple):
-    """Refs with their ids, by name, symbolic ones left out; and those that cannot be read."""
+class RefListing(NamedTuple):
+    """Refs with their ids, by name, without symbolic refs; and the refs that cannot be read."""
 
     refs: dict[str, Oid]
     damaged: tuple[DamagedRef, ...]
@@ -64,11 +64,11 @@ class Listing(NamedTuple):
 class Refs:
     """The refs of a repository, as one worktree sees them.
 
-    Only files are read: loose refs and packed-refs. A repository with the reftable format is not opened
-    at all.
+    They are read from files: loose refs and packed-refs. `Repository` refuses the reftable format. Stock
+    git changes them.
     """
 
-    def __init__(self, git_directory: Path, run: RunGit, common: Path) -> None:
+    def __init__(self, git_directory: Path, *, common: Path, run: RunGit) -> None:
         self._own = git_directory
         self._run = run
         self._common = common
@@ -77,52 +77,52 @@ class Refs:
         self._packed_stamp: tuple[int, ...] | None = None
 
     def get(self, ref: str) -> Oid | None:
-        """What a ref points to, through symbolic refs; `None` if there is none or it is unborn.
+        """Return what a ref points to, through symbolic refs; `None` if it does not exist or is unborn.
 
-        Raises `DamagedRef` if it, or the file that could have it, cannot be read.
+        Raises `DamagedRef` if the ref, or the file that could contain it, cannot be read.
         """
         value = self._read(ref)
-        seen = 0
-        while isinstance(value, str) and seen < _LONGEST_CHAIN:
+        depth = 0
+        while isinstance(value, str) and depth < _LONGEST_CHAIN:
             value = self._read(value)
-            seen += 1
+            depth += 1
         return value if isinstance(value, Oid) else None
 
     def symbolic(self, ref: str) -> str | None:
-        """The name a symbolic ref holds, born or not; `None` if it is none. Raises `DamagedRef`."""
-        value = ref_files.read_loose(self._home(ref), ref) if ref_files.is_ref_name(ref) else None
+        """Return the target of a symbolic ref, born or not; `None` for other refs. Raises `DamagedRef`."""
+        value = ref_files.read_loose(self._directory_of(ref), ref) if ref_files.is_ref_name(ref) else None
         return value if isinstance(value, str) else None
 
     def below(self, prefix: str) -> Iterator[tuple[str, Oid]]:
-        """All refs below a prefix such as `refs/tags/`, by name, symbolic ones left out.
+        """Yield all refs below a prefix such as `refs/tags/`, by name, without symbolic refs.
 
-        Raises `Corrupt` if any of them cannot be read: nobody can tell then what it holds.
+        Raises `Corrupt` if any of them cannot be read, because nobody can know what it holds.
         """
-        found = self.look(prefix)
-        if found.damaged:
-            raise Corrupt("\n".join(each.message for each in found.damaged), found.damaged[0].hint)
-        yield from found.refs.items()
+        listing = self.list_below(prefix)
+        if listing.damaged:
+            raise Corrupt("\n".join(ref.message for ref in listing.damaged), listing.damaged[0].hint)
+        yield from listing.refs.items()
 
-    def look(self, prefix: str) -> Listing:
-        """Like `below`, for who goes on with those that can be read and names the others."""
-        # Loose refs first: git packs a ref before it removes the loose one, which counts if both are there.
-        loose = dict(ref_files.loose(self._common, prefix))
+    def list_below(self, prefix: str) -> RefListing:
+        """List refs like `below`, but return those that cannot be read instead of raising."""
+        # Loose refs first: git packs a ref before it removes the loose one. If both exist, that one counts.
+        loose = dict(ref_files.list_loose(self._common, prefix))
         packed = self.packed()
-        found: dict[str, Oid] = {}
+        refs: dict[str, Oid] = {}
         for name in sorted({*loose, *(name for name in packed.refs if name.startswith(prefix))}):
             value = loose[name] if name in loose else packed.refs[name].oid
             if isinstance(value, Oid):
-                found[name] = value
-        damaged = (each for _, each in sorted(loose.items()) if isinstance(each, DamagedRef))
-        return Listing(found, (*damaged, *packed.problems))
+                refs[name] = value
+        damaged = (value for _, value in sorted(loose.items()) if isinstance(value, DamagedRef))
+        return RefListing(refs, (*damaged, *packed.problems))
 
-    def any_below(self, *prefixes: str) -> bool:
-        """Whether there is any ref below one of some prefixes such as `refs/tags/dogs/`.
+    def has_any_below(self, *prefixes: str) -> bool:
+        """Whether any ref exists below one of some prefixes such as `refs/tags/dogs/`.
 
-        Unlike `below`, it does not look at all refs. Symbolic ones are left out.
+        Unlike `below`, it does not read all refs. Symbolic refs do not count.
         """
         # Loose refs first: git packs a ref before it removes the loose one.
-        if any(_has_refs(self._common / prefix) for prefix in prefixes):
+        if any(_has_loose_refs(self._common / prefix) for prefix in prefixes):
             return True
         try:
             packed = (self._common / "packed-refs").read_bytes()
@@ -131,68 +131,72 @@ class Refs:
         return any(b" " + os.fsencode(prefix) in packed for prefix in prefixes)
 
     def all(self) -> Iterator[tuple[str, Oid]]:
-        """Every ref of the repository, by name, symbolic ones left out. Raises `Corrupt` like `below`."""
+        """Yield every ref of the repository, without symbolic refs. Raises `Corrupt` like `below`."""
         return self.below("refs/")
 
-    def change(self, changes: Sequence[Change], reason: str) -> None:
-        """Make all changes or none, if every ref still is what `old` says.
+    def change(self, changes: Sequence[RefChange], reason: str) -> None:
+        """Make all changes or none, if every ref still has its `old` value. `reason` goes to the reflog.
 
-        Durable on return. Raises `RefChanged` if a ref is not as expected and `Locked` if another git
-        process is changing it. Killed, several deletions have happened all or none; of other changes
-        git may have made the first ones only: it renames a file for each new value, and deletes last.
+        Durable on return. Raises `RefChanged` if a ref does not have its old value, and `Locked` if another
+        git process is changing it. After a kill, either all deletions have happened or none. Of other
+        changes, git may have made only the first ones: it renames one file for each new value, then deletes.
         """
         if sum(change.new is None for change in changes) > 1:
             self._pack(changes)
         try:
             self._update(changes, reason)
         except git.GitFailed as error:
-            # Git may fail after it has made changes: a full disk as it writes a log, a signal.
-            left = [change for change in changes if self._now(change) != change.new]
-            if len(left) == len(changes) or _BEFORE_ANY in error.stderr:
-                raise self._explained(changes, error) from error
-            if left:
-                self._finish(changes, left, reason)
+            # git can fail after it has made changes: a full disk while it writes a reflog, a signal.
+            remaining = [change for change in changes if self._current(change) != change.new]
+            if len(remaining) == len(changes) or _NOTHING_CHANGED in error.stderr:
+                raise self._explain(changes, error) from error
+            if remaining:
+                self._finish(changes, remaining, reason=reason)
         self._sync_names(change.ref for change in changes)
         self._record.note((change.ref, change.old, change.new) for change in changes)
 
-    def _update(self, changes: Iterable[Change], reason: str) -> None:
-        commands = "".join(_command(change) for change in changes)
+    def _update(self, changes: Iterable[RefChange], reason: str) -> None:
+        commands = "".join(_format_command(change) for change in changes)
         self._run(
             *_SYNCED, "update-ref", "--stdin", "-z", "-m", f"gitstore: {reason}", stdin=commands.encode()
         )
 
-    def _finish(self, changes: Sequence[Change], left: Sequence[Change], reason: str) -> None:
-        """Make the changes that a git which failed has left; where that fails too, take back the others."""
+    def _finish(self, changes: Sequence[RefChange], remaining: Sequence[RefChange], *, reason: str) -> None:
+        """Make the changes that a failed git has not made. If that fails, too, undo the others."""
         try:
-            self._update(left, reason)
+            self._update(remaining, reason)
         except git.GitFailed as error:
-            made = [change for change in changes if change not in left and self._now(change) == change.new]
-            back = [Change(change.ref, change.new, change.old) for change in reversed(made)]
+            completed = [
+                change
+                for change in changes
+                if change not in remaining and self._current(change) == change.new
+            ]
+            inverse = [RefChange(change.ref, change.new, change.old) for change in reversed(completed)]
             try:
-                self._update(back, f"{reason}, taken back")
+                self._update(inverse, f"{reason}, undone")
             except git.GitFailed:
-                names = ", ".join(change.ref for change in made)
+                names = ", ".join(change.ref for change in completed)
                 raise GitstoreError(
-                    f"only a part of the refs was changed ({names}), and git cannot take that back:"
+                    f"only some of the refs were changed ({names}), and git cannot undo that:"
                     f" {error.message}",
                     "fix that, then run the same command again",
                 ) from error
-            raise self._explained(left, error) from error
+            raise self._explain(remaining, error) from error
 
-    def _pack(self, changes: Sequence[Change]) -> None:
-        """Let git pack refs that are to be deleted together: they are then gone at one instant, in one file.
+    def _pack(self, changes: Sequence[RefChange]) -> None:
+        """Let git pack refs that will be deleted together, so that they vanish at one instant, in one file.
 
-        Of loose refs git removes one file after the other.
+        git would remove the files of loose refs one after the other.
         """
         deleted = [change.ref for change in changes if change.new is None]
         if any((self._common / ref).is_file() and self.symbolic(ref) is None for ref in deleted):
             try:
                 self._run(*_SYNCED, "pack-refs", "--all")
             except git.GitFailed as error:
-                raise self._explained(changes, error) from error
+                raise self._explain(changes, error) from error
 
-    def _now(self, change: Change) -> Oid | None:
-        """What the ref of a change holds: of one to be deleted, that it is there, be it symbolic."""
+    def _current(self, change: RefChange) -> Oid | None:
+        """Return what the ref of a change holds now: `old` for a symbolic ref that will be deleted."""
         if change.new is None and self.symbolic(change.ref) is not None:
             return change.old
         return self.get(change.ref)
@@ -200,20 +204,20 @@ class Refs:
     def _read(self, ref: str) -> RefValue | None:
         if not ref_files.is_ref_name(ref):
             return None
-        value = ref_files.read_loose(self._home(ref), ref)
+        value = ref_files.read_loose(self._directory_of(ref), ref)
         if value is not None:
             return value
-        # After the loose one: git packs a ref before it removes that.
+        # After the loose ref: git packs a ref before it removes the loose one.
         return self.packed().get(ref) if ref.startswith("refs/") else None
 
-    def _home(self, ref: str) -> Path:
-        """Where the file of a ref is: each working copy has some of its own, gitrepository-layout(5)."""
-        return self._own if "/" not in ref or ref.startswith(_OF_A_WORKTREE) else self._common
+    def _directory_of(self, ref: str) -> Path:
+        """Return where the file of a ref is. A working copy has some of its own, gitrepository-layout(5)."""
+        return self._own if "/" not in ref or ref.startswith(_WORKTREE_REFS) else self._common
 
     def packed(self) -> PackedRefs:
-        """What packed-refs holds, read again if it has been replaced, as git does.
+        """Return the refs in packed-refs, read again if the file was replaced, as git does.
 
-        A loose ref of the same name stands before it.
+        A loose ref of the same name takes precedence.
         """
         path = self._common / "packed-refs"
         try:
@@ -228,22 +232,23 @@ class Refs:
         return self._packed_refs
 
     def _sync_names(self, refs: Iterable[str]) -> None:
-        """Make the names of refs durable, which git leaves to the file system."""
+        """Sync the directories of refs, which git leaves to the file system."""
         for directory in {directory for ref in refs for directory in Path(ref).parents}:
             with only_warn(f"{directory} may not survive a power failure"), suppress(FileNotFoundError):
                 sync_directory(self._common / directory)
 
-    def _explained(self, changes: Sequence[Change], error: git.GitFailed) -> GitstoreError:
+    def _explain(self, changes: Sequence[RefChange], error: git.GitFailed) -> GitstoreError:
+        """Return the reason why git did not make changes, as an error of its own if it is a usual one."""
         for change in changes:
-            now = self.get(change.ref)
-            if now != change.old:
-                state = "exists already" if change.old is None else "has changed" if now else "is gone"
-                return RefChanged(change.ref, f"{change.ref} {state}")
-        locked = (self._locked(ref) for ref in (*(change.ref for change in changes), "packed-refs"))
-        return next((lock for lock in locked if lock is not None), error)
+            current = self.get(change.ref)
+            if current != change.old:
+                problem = "exists already" if change.old is None else "has changed" if current else "is gone"
+                return RefChanged(change.ref, f"{change.ref} {problem}")
+        locks = (self._find_lock(ref) for ref in (*(change.ref for change in changes), "packed-refs"))
+        return next((lock for lock in locks if lock is not None), error)
 
-    def _locked(self, ref: str) -> Locked | None:
-        for suffix in (".lock", ".new"):  # git writes packed-refs.new, which stops it likewise
+    def _find_lock(self, ref: str) -> Locked | None:
+        for suffix in (".lock", ".new"):  # git also stops if packed-refs.new exists
             lock = self._common / f"{ref}{suffix}"
             if lock.exists() and (suffix == ".lock" or ref == "packed-refs"):
                 return Locked(
@@ -253,8 +258,8 @@ class Refs:
         return None
 
 
-def _has_refs(directory: Path) -> bool:
-    """Whether there are loose refs below a directory, but for symbolic ones and locks."""
+def _has_loose_refs(directory: Path) -> bool:
+    """Whether loose refs exist below a directory. Symbolic refs and locks do not count."""
     for folder, _, names in os.walk(directory):
         for name in names:
             with suppress(FileNotFoundError):
@@ -264,8 +269,8 @@ def _has_refs(directory: Path) -> bool:
     return False
 
 
-def _command(change: Change) -> str:
-    """A line of `git update-ref --stdin -z`."""
+def _format_command(change: RefChange) -> str:
+    """Return a command of `git update-ref --stdin -z`."""
     old = str(change.old) if change.old else _ABSENT
     if change.new is None:
         return f"option no-deref\0delete {change.ref}\0{old}\0"

@@ -122,7 +122,7 @@ class Repository:
     @cached_property
     def refs(self) -> Refs:
         """The refs of the repository."""
-        return Refs(self.git_directory, self.git, self.common)
+        return Refs(self.git_directory, common=self.common, run=self.git)
 
     def vanished(self) -> list[Vanished]:
         """Return what refs held that vanished, or were moved, without gitstore, and that gc still keeps.

@@ -56,7 +56,7 @@ class Listing:
 
 def every(model: Model) -> Listing:
     """All models of a model's repository."""
-    found = model.repository.refs.look("refs/")
+    found = model.repository.refs.list_below("refs/")
     refs, unreadable = found.refs, None
     try:
         tags = {ref: oid for ref, oid in refs.items() if ref.startswith(_TAGS)}

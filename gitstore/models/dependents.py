@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from gitstore import settings
-from gitstore.git.refs import Listing
+from gitstore.git.refs import RefListing
 from gitstore.git.repository import Repository
 from gitstore.models import catalog as models
 from gitstore.models import snapshot
@@ -28,7 +28,7 @@ def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
     They go by the commit, which no removal and no renaming of the tag can take from them.
     """
     wanted = {str(commit) for commit in commits}
-    refs = repository.refs.look("refs/").refs
+    refs = repository.refs.list_below("refs/").refs
     pinned = [
         name
         for name, base in models.bases(repository, refs.items(), [each.encode() for each in wanted]).items()
@@ -41,7 +41,7 @@ def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
 
 def _snapshots(repository: Repository, tags: dict[str, Oid], commits: Collection[str]) -> Iterator[str]:
     try:
-        found = snapshot.among(repository, Listing(tags, ()))
+        found = snapshot.among(repository, RefListing(tags, ()))
     except UnreadableSnapshots as error:
         found = list(error.others)
     words = [each.encode() for each in commits]

@@ -231,7 +231,7 @@ def is_derived(repository: Repository, name: str) -> bool:
     identity = on_branch(repository, name)
     if identity is not None and identity.local_base is not None:
         return identity.name == name
-    return repository.refs.any_below(f"refs/tags/{name}/", f"refs/states/{name}/")
+    return repository.refs.has_any_below(f"refs/tags/{name}/", f"refs/states/{name}/")
 
 
 def check_name(name: str, what: str) -> None:

@@ -145,7 +145,7 @@ def _there(path: Path, where: str, name: str, reference: str) -> Place:
 def _close(model: Model, name: str) -> str | None:
     """The model's snapshot whose name is most like another."""
     prefix = model.tag_ref("")
-    names = [ref.removeprefix(prefix) for ref in model.repository.refs.look(prefix).refs]
+    names = [ref.removeprefix(prefix) for ref in model.repository.refs.list_below(prefix).refs]
     return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 

@@ -15,7 +15,7 @@ from gitstore import settings
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import StoredFile
 from gitstore.errors import BadSettings, Corrupt
-from gitstore.git.refs import Listing
+from gitstore.git.refs import RefListing
 from gitstore.git.repository import Repository
 from gitstore.models import trust
 from gitstore.models.model import CODE, LOCK, SETTINGS, Model
@@ -161,17 +161,17 @@ def parse(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
 def below(model: Model) -> list[Snapshot]:
     """The snapshots of a model, oldest first. Raises `UnreadableSnapshots`."""
     space = model.tag_ref("")
-    tags = model.repository.refs.look(space)
+    tags = model.repository.refs.list_below(space)
     own = {ref: oid for ref, oid in tags.refs.items() if "/" not in ref.removeprefix(space)}
     return among(model.repository, tags._replace(refs=own))
 
 
 def every(repository: Repository) -> list[Snapshot]:
     """The snapshots of all models, oldest first. Raises `UnreadableSnapshots`."""
-    return among(repository, repository.refs.look(_TAGS))
+    return among(repository, repository.refs.list_below(_TAGS))
 
 
-def among(repository: Repository, tags: Listing) -> list[Snapshot]:
+def among(repository: Repository, tags: RefListing) -> list[Snapshot]:
     """Those of some tags that are snapshots, oldest first.
 
     Raises `UnreadableSnapshots`, which has the others, for tags that cannot be read or trusted.

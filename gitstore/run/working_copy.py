@@ -41,7 +41,7 @@ def active_state_directory(model: Model) -> Iterator[Path]:
 
 def _warn_of_missing_weights(model: Model, name: str) -> None:
     """Say that there are no weights, unless the model is new: a clone has its snapshots, but no state."""
-    if model.repository.refs.any_below(model.tag_ref(""), model.state_ref("")):
+    if model.repository.refs.has_any_below(model.tag_ref(""), model.state_ref("")):
         _log.warning(
             "the state %s is neither on disk nor saved, so the model runs without weights; gitstore restore"
             " SNAPSHOT writes out those of a snapshot, and gitstore state list shows other states",

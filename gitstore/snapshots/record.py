@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitstore.errors import Corrupt, GitstoreError, SnapshotExists
-from gitstore.git.refs import Change, RefChanged
+from gitstore.git.refs import RefChange, RefChanged
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
 from gitstore.models.model import Model, check_name, is_derived
@@ -28,7 +28,7 @@ def check_vacant(model: Model, name: str) -> None:
 
 
 def record(
-    repository: Repository, ref: str, oid: Oid, reason: str, *, instead_of: Sequence[Change] = ()
+    repository: Repository, ref: str, oid: Oid, reason: str, *, instead_of: Sequence[RefChange] = ()
 ) -> Snapshot:
     """Point a new ref at a snapshot's tag, and make the changes `instead_of` which it is, all or none.
 
@@ -40,7 +40,7 @@ def record(
     if found is None:
         raise Corrupt(f"the tag for {ref} was written, but cannot be read back")
     try:
-        repository.refs.change([*instead_of, Change(ref, None, oid)], reason)
+        repository.refs.change([*instead_of, RefChange(ref, None, oid)], reason)
     except RefChanged as error:
         if error.ref != ref:
             raise

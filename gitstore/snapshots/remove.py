@@ -9,7 +9,7 @@ from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PreRm
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import dependents
 from gitstore.models.dependents import Dependents
@@ -105,7 +105,7 @@ def remove(removal: Removal, *, force: bool = False, ask_hook: bool = True) -> N
         if not force:
             now = dependents.of(repository, {each.commit for each in removal.snapshots})
             check(replace(removal, dependents=now))
-        changes = [Change(each.ref, each.oid, None) for each in removal.snapshots]
+        changes = [RefChange(each.ref, each.oid, None) for each in removal.snapshots]
         repository.refs.change(changes, f"remove {removal.names}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gitstore.errors import GitstoreError
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
 from gitstore.models import dependents, snapshot
 from gitstore.models.model import Model
@@ -35,7 +35,7 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = 
     repository = found.repository
     model = Model(repository, found.model, found.prefix)
     models = dependents.of(repository, {found.commit}).models
-    removal, reason = Change(found.ref, found.oid, None), f"rename {found.short_name} to {name}"
+    removal, reason = RefChange(found.ref, found.oid, None), f"rename {found.short_name} to {name}"
     begun = _begun(found, model.tag_ref(name))
     if begun is not None:
         repository.refs.change([removal], reason)

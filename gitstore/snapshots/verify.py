@@ -61,7 +61,7 @@ def snapshots(repository: Repository, namespace: str, *, below: bool) -> list[Ta
 
     Refs that cannot be read are left out: `damaged` has them.
     """
-    found = repository.refs.look(namespace).refs
+    found = repository.refs.list_below(namespace).refs
     return [
         (ref, oid)
         for ref, oid in found.items()
@@ -73,7 +73,7 @@ def damaged(repository: Repository, namespace: str, *, below: bool) -> list[str]
     """The refs in a namespace that cannot be read, likewise; a line each, with what to do."""
     return [
         f"{each.message}; {each.hint}"
-        for each in repository.refs.look(namespace).damaged
+        for each in repository.refs.list_below(namespace).damaged
         if below or "/" not in each.ref.removeprefix(namespace)
     ]
 
@@ -185,7 +185,7 @@ def _broken(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progress) ->
 def _hits(repository: Repository, broken: Iterable[Oid]) -> dict[Oid, list[str]]:
     """The snapshots of the repository, of whatever model, that hold each of the objects."""
     hit: dict[Oid, list[str]] = {oid: [] for oid in broken}
-    for ref, tag in repository.refs.look("refs/tags/").refs.items():
+    for ref, tag in repository.refs.list_below("refs/tags/").refs.items():
         for oid in _Contents.of(repository.objects, tag).paths.keys() & hit.keys():
             hit[oid].append(spell_tag(ref))
     return hit

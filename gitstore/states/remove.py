@@ -13,7 +13,7 @@ from gitstore.disk.exchange import absence
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostState
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.models import active_state, state
 from gitstore.models.model import STATES, Model, check_name
 from gitstore.progress import Progress
@@ -62,7 +62,7 @@ def _remove(model: Model, names: tuple[str, ...], *, force: bool, progress: Prog
         others = held(model.repository, without=removed)
         exclusive = sum(usage.exclusive(model.repository, removed, others).values())
         oids = {ref: refs.get(ref) for ref in removed}
-        changes = [Change(ref, oid, None) for ref, oid in oids.items() if oid is not None]
+        changes = [RefChange(ref, oid, None) for ref, oid in oids.items() if oid is not None]
         with _deactivate(model, names), _hide_directories(model, names) as hidden:
             for name in hidden if not force else ():
                 _check_same(model, name, checked=checked.get(name), hidden=hidden[name])

@@ -12,7 +12,7 @@ from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostState
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.models import active_state, state
 from gitstore.models.model import Model, check_name
 from gitstore.workingcopy import state as working_state
@@ -48,13 +48,13 @@ def _rename(model: Model, old: str, new: str) -> None:
         on_disk = state.has_files(model, old)
         _check(model, old, new)
         if oid is not None and refs.get(model.state_ref(new)) is None:
-            refs.change([Change(model.state_ref(new), None, oid)], f"rename state {old} to {new}")
+            refs.change([RefChange(model.state_ref(new), None, oid)], f"rename state {old} to {new}")
         if is_active:
             active_state.choose(repository, model.prefix, new)
         if on_disk:
             (model.states / old).rename(model.states / new)  # replaces an empty directory
         if oid is not None:
-            refs.change([Change(model.state_ref(old), oid, None)], f"rename state {old} to {new}")
+            refs.change([RefChange(model.state_ref(old), oid, None)], f"rename state {old} to {new}")
 
 
 def _check(model: Model, old: str, new: str) -> None:

@@ -9,7 +9,7 @@ from gitstore.bigfiles.scan import Listing
 from gitstore.errors import NoSuchState
 from gitstore.events import dispatch
 from gitstore.events.events import PostState
-from gitstore.git.refs import Change, RefChanged
+from gitstore.git.refs import RefChange, RefChanged
 from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import STATES, Model, check_name
@@ -129,7 +129,7 @@ def save_tree(model: Model, name: str, tree: Oid) -> None:
         oid = writer.add_apart(Kind.COMMIT, content)
         writer.finish()
         try:
-            model.repository.refs.change([Change(model.state_ref(name), None, oid)], f"save state {name}")
+            model.repository.refs.change([RefChange(model.state_ref(name), None, oid)], f"save state {name}")
         except RefChanged as error:
             raise state.taken(name) from error
 
@@ -148,7 +148,7 @@ def _save(model: Model, name: str, listing: Listing, *, old: Oid | None, progres
         oid = writer.add_apart(Kind.COMMIT, content)
         pack = writer.finish()
         saved = Saved(name, tree, state.tree_size(model, tree), pack, was_saved=False)
-        refs.change([Change(ref, old, oid)], f"save state {name}")
+        refs.change([RefChange(ref, old, oid)], f"save state {name}")
     model.repository.maintain()
     return saved
 

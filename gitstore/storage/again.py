@@ -19,11 +19,11 @@ def while_refs_change(repository: Repository, work: Callable[[], Result]) -> Res
     What it did not find may have been removed since that look. Raises what the work raises.
     """
     for _ in range(_TIMES):
-        before = repository.refs.look("refs/").refs
+        before = repository.refs.list_below("refs/").refs
         try:
             return work()
         except Corrupt:
-            if repository.refs.look("refs/").refs == before:
+            if repository.refs.list_below("refs/").refs == before:
                 raise
             repository.objects.refresh()
     return work()

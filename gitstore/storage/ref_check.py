@@ -55,7 +55,7 @@ def _check(repository: Repository) -> Findings:
 
 
 def _ref_problems(repository: Repository) -> Iterator[str]:
-    found = repository.refs.look("refs/")
+    found = repository.refs.list_below("refs/")
     for damaged in found.damaged:
         yield f"{damaged.message}; {damaged.hint}"
     for ref, oid in found.refs.items():
@@ -87,7 +87,7 @@ def _peeled(objects: ObjectDatabase, oid: Oid) -> Oid | None:
 
 
 def _dangling(repository: Repository) -> Iterator[str]:
-    for ref, value in sorted(ref_files.loose(repository.common, "refs/"), key=lambda each: each[0]):
+    for ref, value in sorted(ref_files.list_loose(repository.common, "refs/"), key=lambda each: each[0]):
         if isinstance(value, str) and _leads_nowhere(repository, value):
             yield f"{repository.common / ref} leads to {value}, which is not there"
 
@@ -119,7 +119,7 @@ def _check_head(repository: Repository, directory: Path) -> Findings:
     except DamagedRef as error:
         return Findings([f"{error.message}; {error.hint}"], [])
     if isinstance(value, str):
-        unborn = _leads_nowhere(repository, value) and repository.refs.look("refs/").refs
+        unborn = _leads_nowhere(repository, value) and repository.refs.list_below("refs/").refs
         said = [f"{directory / 'HEAD'} leads to {value}, which is not there: nothing is checked out"]
         return Findings([], said if unborn else [])
     missing = value is not None and value not in repository.objects

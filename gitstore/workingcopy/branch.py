@@ -21,7 +21,7 @@ from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.process import GitFailed
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.models.model import SETTINGS, Model, committed_file
 from gitstore.objects import commit, tree
 from gitstore.objects.paths import find_entry, read_tree
@@ -96,7 +96,7 @@ class Branch:
         writer: ObjectWriter,
         *,
         merged: tuple[Oid, ...] = (),
-        refs: Sequence[Change] = (),
+        refs: Sequence[RefChange] = (),
     ) -> Oid:
         """Put a commit with changed paths on the branch; durable on return. `merged` are more parents.
 
@@ -108,10 +108,10 @@ class Branch:
         parents = (self.tip, *merged)
         oid = writer.add(Kind.COMMIT, commit.encode(root, parents, identity=identity, message=message))
         writer.finish()
-        self.model.repository.refs.change([*refs, Change(self.ref, self.tip, oid)], message)
+        self.model.repository.refs.change([*refs, RefChange(self.ref, self.tip, oid)], message)
         return oid
 
-    def advance(self, commit: Oid, refs: Sequence[Change] = ()) -> None:
+    def advance(self, commit: Oid, refs: Sequence[RefChange] = ()) -> None:
         """Bring index and files from the head as it was found to a commit that `add` made, by stock git.
 
         Git looks at every file before it changes one. If any was edited since `check_clean`, the branch
@@ -126,8 +126,8 @@ class Branch:
             edited = _EDITED.search(error.stderr)
             if edited is None:
                 raise self._behind(error) from error
-            changes = [*refs, Change(self.ref, self.tip, commit)]
-            back = [Change(change.ref, change.new, change.old) for change in reversed(changes)]
+            changes = [*refs, RefChange(self.ref, self.tip, commit)]
+            back = [RefChange(change.ref, change.new, change.old) for change in reversed(changes)]
             repository.refs.change(back, f"taken back: {edited[1]} was edited meanwhile")
             raise GitstoreError(
                 f"{edited[1]} was edited meanwhile",

@@ -57,7 +57,7 @@ class Holdings:
     @cached_property
     def _states(self) -> set[Oid]:
         space = self._model.state_ref("")
-        below = self._model.repository.refs.look(space).refs.items()
+        below = self._model.repository.refs.list_below(space).refs.items()
         saved = (
             oid for ref, oid in below if "/" not in ref.removeprefix(space)
         )  # the rest is derived models'

@@ -12,7 +12,7 @@ from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.parts import LARGE
 from gitstore.bigfiles.stat_cache import StatCache
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.objects import commit, tag
 from gitstore.packs.oid import Kind, Oid
@@ -38,7 +38,7 @@ def tagged(repository: Repository, directory: Path, name: str) -> Written | None
         content = tag.encode(head, name, identity=identity, message=name, trailers={"Gitstore-Format": "1"})
         made = writer.add(Kind.TAG, content)
         written = writer.finish()
-    repository.refs.change([Change(f"refs/tags/{name}", None, made)], name)
+    repository.refs.change([RefChange(f"refs/tags/{name}", None, made)], name)
     repository.maintain()
     return written
 
@@ -143,7 +143,7 @@ def test_gc_does_not_take_what_a_write_is_about_to_use(repository: Repository, d
         oid = files.add_directory(scan.scan(directory), writer, StatCache(directory / "no cache"))
         writer.finish()
     git("gc", "--quiet", "--prune=1.hour.ago", cwd=repository.directory)
-    repository.refs.change([Change("refs/gitstore/late", None, oid)], "late")
+    repository.refs.change([RefChange("refs/gitstore/late", None, oid)], "late")
     fsck(repository)
 
 

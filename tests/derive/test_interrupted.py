@@ -13,7 +13,7 @@ from gitstore.derive.first_state import ABSENT, Imported
 from gitstore.disk import construction
 from gitstore.errors import GitstoreError
 from gitstore.git import new_worktree
-from gitstore.git.refs import Change, Refs
+from gitstore.git.refs import RefChange, Refs
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -76,7 +76,7 @@ class TestInterrupted:
         first = Imported([tmp_path / "digits" / "code"])
         change = Refs.change
 
-        def half(refs: Refs, changes: Sequence[Change], reason: str) -> None:
+        def half(refs: Refs, changes: Sequence[RefChange], reason: str) -> None:
             change(refs, changes[:1], reason)
             processes.die()
 

@@ -48,5 +48,5 @@ def test_what_is_missing_or_other_is_named(
     repository: Repository, tree: Oid, name: str, spoil: Callable[[Path], object]
 ) -> None:
     spoil(repository.directory / name)
-    with pytest.raises(GitstoreError, match=rf"^git has not written {name} as it is stored$"):
+    with pytest.raises(GitstoreError, match=rf"^git has not written {name} as stored$"):
         checkout.check_complete(repository, tree, repository.directory)

@@ -12,7 +12,7 @@ import pytest
 
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.git import process as stock
-from gitstore.git.refs import Change, DamagedRef, RefChanged, Refs
+from gitstore.git.refs import DamagedRef, RefChange, RefChanged, Refs
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
@@ -20,7 +20,7 @@ from tests.support.failing import fails
 from tests.support.injection import git_under_strace
 from tests.support.tracing import system_calls
 
-REPEAT = "another command changed it meanwhile; look again, then repeat yours"
+REPEAT = "another command changed it meanwhile; look at it, then run yours again"
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def shown(repository: Repository) -> dict[str, str]:
 
 def test_refs_are_made_changed_and_deleted(repository: Repository, oids: list[Oid]) -> None:
     refs, (a, b, _) = repository.refs, oids
-    refs.change([Change("refs/states/x", None, a), Change("refs/states/m/y", None, a)], "make")
+    refs.change([RefChange("refs/states/x", None, a), RefChange("refs/states/m/y", None, a)], "make")
     assert shown(repository) == {"refs/states/m/y": str(a), "refs/states/x": str(a)}
-    refs.change([Change("refs/states/x", a, b), Change("refs/states/m/y", a, None)], "change")
+    refs.change([RefChange("refs/states/x", a, b), RefChange("refs/states/m/y", a, None)], "change")
     assert shown(repository) == {"refs/states/x": str(b)}
     assert (refs.get("refs/states/x"), refs.get("refs/states/m/y")) == (b, None)
     fsck(repository)
@@ -65,35 +65,35 @@ def test_a_ref_that_is_not_as_expected_changes_nothing(
     repository: Repository, oids: list[Oid], old: int | None, new: int | None, message: str, packed: bool
 ) -> None:
     refs = repository.refs
-    refs.change([Change("refs/states/x", None, oids[0])], "make")
+    refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     if packed:
         git("pack-refs", "--all", cwd=repository.directory)
     before = shown(repository)
-    change = Change(
+    change = RefChange(
         "refs/states/x",
         oids[old] if old is not None else None,
         oids[new] if new is not None else None,
     )
     with fails(message, RefChanged, hint=REPEAT):
-        refs.change([Change("refs/states/a", None, oids[0]), change], "swap")
+        refs.change([RefChange("refs/states/a", None, oids[0]), change], "swap")
     assert shown(repository) == before
 
 
 def test_a_ref_that_is_gone(repository: Repository, oids: list[Oid]) -> None:
     with fails("refs/states/x is gone", RefChanged, hint=REPEAT):
-        repository.refs.change([Change("refs/states/x", oids[0], oids[1])], "swap")
+        repository.refs.change([RefChange("refs/states/x", oids[0], oids[1])], "swap")
 
 
 def test_of_many_that_swap_at_once_one_wins(repository: Repository, oids: list[Oid]) -> None:
     """Each by a git of its own, and all of them start at the same time."""
-    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     others = [Repository(repository.common).refs for _ in range(4)]
     start = threading.Barrier(len(others))
 
     def swap(refs: Refs) -> str:
         start.wait()
         try:
-            refs.change([Change("refs/states/x", oids[0], oids[1])], "swap")
+            refs.change([RefChange("refs/states/x", oids[0], oids[1])], "swap")
         except GitstoreError as error:
             return type(error).__name__
         return "won"
@@ -110,37 +110,37 @@ def test_a_lock_is_explained(repository: Repository, oids: list[Oid]) -> None:
     lock.touch()
     hint = f"if none is running, a crash left the lock: remove {lock}"
     with fails("refs/states/x is locked by another git process", Locked, hint=hint):
-        repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+        repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     lock.unlink()
-    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
 
 
 def test_a_lock_of_the_packed_refs_is_explained(repository: Repository, oids: list[Oid]) -> None:
-    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     git("pack-refs", "--all", cwd=repository.directory)
     git("config", "core.packedRefsTimeout", "0", cwd=repository.directory)
     lock = repository.common / "packed-refs.lock"
     lock.touch()
     hint = f"if none is running, a crash left the lock: remove {lock}"
     with fails("packed-refs is locked by another git process", Locked, hint=hint):
-        repository.refs.change([Change("refs/states/x", oids[0], None)], "delete")
+        repository.refs.change([RefChange("refs/states/x", oids[0], None)], "delete")
 
 
 def test_a_name_below_a_ref_is_refused_in_git_s_words(repository: Repository, oids: list[Oid]) -> None:
-    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     with fails(
         "git update-ref: cannot lock ref 'refs/states/x/y': 'refs/states/x' exists; cannot create"
         " 'refs/states/x/y'",
         stock.GitFailed,
     ):
-        repository.refs.change([Change("refs/states/x/y", None, oids[0])], "make")
+        repository.refs.change([RefChange("refs/states/x/y", None, oids[0])], "make")
 
 
 def test_refs_below_a_prefix_come_by_name(repository: Repository, oids: list[Oid]) -> None:
     refs, names = repository.refs, ["refs/states/b", "refs/states/a", "refs/states/m/a", "refs/tags/a"]
-    refs.change([Change(name, None, oids[0]) for name in names[:2]], "make")
+    refs.change([RefChange(name, None, oids[0]) for name in names[:2]], "make")
     git("pack-refs", "--all", cwd=repository.directory)
-    refs.change([Change(name, None, oids[1]) for name in names[2:]], "make")
+    refs.change([RefChange(name, None, oids[1]) for name in names[2:]], "make")
     git("symbolic-ref", "refs/states/HEAD", "refs/states/a", cwd=repository.directory)
     assert list(refs.below("refs/states/")) == [
         ("refs/states/a", oids[0]), ("refs/states/b", oids[0]), ("refs/states/m/a", oids[1])
@@ -154,7 +154,7 @@ def test_symbolic_refs(repository: Repository, oids: list[Oid]) -> None:
     refs = repository.refs
     assert (refs.symbolic("HEAD"), refs.get("HEAD")) == ("refs/heads/main", None)
     assert refs.symbolic("refs/states/HEAD") is None
-    refs.change([Change("refs/states/x", None, oids[0])], "make")
+    refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     git("symbolic-ref", "refs/states/HEAD", "refs/states/x", cwd=repository.directory)
     assert refs.symbolic("refs/states/HEAD") == "refs/states/x"
     assert refs.symbolic("refs/states/x") is None
@@ -188,7 +188,7 @@ def test_a_damaged_ref_is_named_and_hides_no_other(
 ) -> None:
     """A crash of the machine may leave an empty one, if git did not sync it."""
     refs, path = repository.refs, repository.common / "refs/tags/main"
-    refs.change([Change("refs/tags/other", None, oids[0])], "make")
+    refs.change([RefChange("refs/tags/other", None, oids[0])], "make")
     path.write_bytes(content)
     said = f"{path} is damaged: it {why}"
     for use in (refs.get, refs.symbolic):
@@ -197,7 +197,7 @@ def test_a_damaged_ref_is_named_and_hides_no_other(
         assert (caught.value.message, caught.value.exit_code) == (said, 12)
     with fails(said, Corrupt, hint=caught.value.hint):
         list(refs.below("refs/"))
-    found = refs.look("refs/")
+    found = refs.list_below("refs/")
     assert (found.refs, [str(each) for each in found.damaged]) == ({"refs/tags/other": oids[0]}, [said])
 
 
@@ -215,11 +215,11 @@ def test_the_remedy_for_a_damaged_ref_works(repository: Repository, oids: list[O
 def test_what_is_no_ref_at_all(repository: Repository, oids: list[Oid]) -> None:
     """What synchronising and desktop programs put there: git passes over some of it, and so do we."""
     tags, refs = repository.common / "refs/tags", repository.refs
-    refs.change([Change("refs/tags/main", None, oids[0])], "make")
+    refs.change([RefChange("refs/tags/main", None, oids[0])], "make")
     for name in (".DS_Store", "main.lock", "my notes"):
         (tags / name).write_bytes(b"junk")
     os.mkfifo(tags / "pipe")
-    found = refs.look("refs/tags/")
+    found = refs.list_below("refs/tags/")
     assert found.refs == {"refs/tags/main": oids[0]}
     assert [str(each) for each in found.damaged] == [
         f"{tags}/my notes is damaged: it has a name that no ref can have",
@@ -230,7 +230,7 @@ def test_what_is_no_ref_at_all(repository: Repository, oids: list[Oid]) -> None:
 
 def test_a_damaged_line_of_packed_refs(repository: Repository, oids: list[Oid]) -> None:
     refs, path = repository.refs, repository.common / "packed-refs"
-    refs.change([Change(f"refs/tags/{name}", None, oids[0]) for name in "abc"], "make")
+    refs.change([RefChange(f"refs/tags/{name}", None, oids[0]) for name in "abc"], "make")
     git("pack-refs", "--all", cwd=repository.directory)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:2], lines[2].replace(str(oids[0]), "garbage"), lines[3]]))
@@ -238,18 +238,18 @@ def test_a_damaged_line_of_packed_refs(repository: Repository, oids: list[Oid]) 
     assert [refs.get("refs/tags/a"), refs.get("refs/tags/c")] == [oids[0]] * 2
     with pytest.raises(DamagedRef, match=f"^{re.escape(said)}$"):
         refs.get("refs/tags/b")
-    found = refs.look("refs/tags/")
+    found = refs.list_below("refs/tags/")
     assert list(found.refs) == ["refs/tags/a", "refs/tags/c"]
     assert [str(each) for each in found.damaged] == [said]
     path.write_bytes(path.read_bytes()[:-5])
-    assert [str(each) for each in refs.look("refs/").damaged][-1].endswith("it names no ref in line 4")
+    assert [str(each) for each in refs.list_below("refs/").damaged][-1].endswith("it names no ref in line 4")
 
 
 def test_the_user_s_hooks_are_not_run(repository: Repository, oids: list[Oid]) -> None:
     hook = repository.common / "hooks" / "reference-transaction"
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
-    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     assert repository.refs.get("refs/states/x") == oids[0]
 
 
@@ -258,10 +258,10 @@ def test_a_change_is_on_disk_when_it_returns(repository: Repository, oids: list[
     script = f"""
         from pathlib import Path
         from gitstore.packs.oid import Oid
-        from gitstore.git.refs import Change
+        from gitstore.git.refs import RefChange
         from gitstore.git.repository import Repository
         refs = Repository(Path({str(repository.common)!r})).refs
-        refs.change([Change("refs/states/m/x", None, Oid.parse("{oids[0]}"))], "make")
+        refs.change([RefChange("refs/states/m/x", None, Oid.parse("{oids[0]}"))], "make")
     """
     steps = system_calls(script, "fsync", "rename", below=repository.common)
     assert steps[:2] == [("fsync", "refs/states/m/x.lock"), ("rename", "refs/states/m/x")]
@@ -281,25 +281,28 @@ def test_several_deletions_happen_at_one_instant(
         "unlink:signal=SIGKILL:when=2",
     ):
         for name in names:
-            repository.refs.change([Change(name, None, oids[0])], "make")
+            repository.refs.change([RefChange(name, None, oids[0])], "make")
         with pytest.MonkeyPatch.context() as patched:
             shim = git_under_strace(tmp_path / "shim", "update-ref", "-e", f"inject={call}")
             patched.setenv("PATH", str(shim), prepend=":")
             with suppress(GitstoreError):
-                repository.refs.change([Change(name, oids[0], None) for name in names], "remove")
-        left = [name for name, _ in Refs(repository.git_directory, repository.git, repository.common).all()]
+                repository.refs.change([RefChange(name, oids[0], None) for name in names], "remove")
+        left = [
+            name
+            for name, _ in Refs(repository.git_directory, common=repository.common, run=repository.git).all()
+        ]
         assert left in ([], names), call
         for lock in (*repository.common.rglob("*.lock"), repository.common / "packed-refs.new"):
             lock.unlink(missing_ok=True)
         for name in left:
-            repository.refs.change([Change(name, oids[0], None)], "remove")
+            repository.refs.change([RefChange(name, oids[0], None)], "remove")
 
 
 def test_a_git_that_fails_after_the_change_has_made_it(
     repository: Repository, oids: list[Oid], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two changes the second fails: it is made nevertheless, by another git."""
-    changes = [Change("refs/tags/a", None, oids[0]), Change("refs/tags/b", None, oids[0])]
+    changes = [RefChange("refs/tags/a", None, oids[0]), RefChange("refs/tags/b", None, oids[0])]
     shim = git_under_strace(tmp_path / "shim", "update-ref", "-e", "inject=rename:error=ENOSPC:when=2")
     monkeypatch.setenv("PATH", str(shim), prepend=":")
     repository.refs.change(changes, "make")
@@ -311,16 +314,16 @@ def test_what_cannot_be_finished_is_taken_back(
 ) -> None:
     (repository.common / "refs" / "tags" / "b" / "full").mkdir(parents=True)
     (repository.common / "refs" / "tags" / "b" / "full" / "file.lock").touch()
-    changes = [Change("refs/tags/a", None, oids[0]), Change("refs/tags/b", None, oids[0])]
+    changes = [RefChange("refs/tags/a", None, oids[0]), RefChange("refs/tags/b", None, oids[0])]
     with pytest.raises(GitstoreError):
         repository.refs.change(changes, "make")
     assert list(repository.refs.all()) == []
 
 
 def test_deleting_a_symbolic_ref_leaves_its_goal(repository: Repository, oids: list[Oid]) -> None:
-    repository.refs.change([Change("refs/states/x", None, oids[0])], "make")
+    repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     git("symbolic-ref", "refs/tags/a", "refs/states/x", cwd=repository.directory)
-    repository.refs.change([Change("refs/tags/a", oids[0], None)], "delete")
+    repository.refs.change([RefChange("refs/tags/a", oids[0], None)], "delete")
     assert (repository.refs.symbolic("refs/tags/a"), repository.refs.get("refs/states/x")) == (None, oids[0])
 
 

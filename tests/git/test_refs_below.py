@@ -24,12 +24,12 @@ def test_of_a_name(here: Path, git: Git, *, packed: bool) -> None:
     if packed:
         git("pack-refs", "--all", cwd=here)
     refs = Repository.discover(here).refs
-    assert refs.any_below("refs/tags/größe/")
-    assert refs.any_below("refs/states/cats/")
-    assert refs.any_below("refs/tags/none/", "refs/tags/größe/")
-    assert not refs.any_below("refs/tags/dogs/", "refs/tags/gr/", "refs/states/größe/", "refs/tags/cats/")
+    assert refs.has_any_below("refs/tags/größe/")
+    assert refs.has_any_below("refs/states/cats/")
+    assert refs.has_any_below("refs/tags/none/", "refs/tags/größe/")
+    assert not refs.has_any_below("refs/tags/dogs/", "refs/tags/gr/", "refs/states/größe/", "refs/tags/cats/")
     git("update-ref", "-d", "refs/tags/größe/v1", cwd=here)
-    assert not refs.any_below("refs/tags/größe/")
+    assert not refs.has_any_below("refs/tags/größe/")
 
 
 def test_what_is_no_ref(here: Path, git: Git) -> None:
@@ -37,10 +37,10 @@ def test_what_is_no_ref(here: Path, git: Git) -> None:
     git("symbolic-ref", "refs/states/dogs/HEAD", "refs/states/dogs/initial", cwd=here)
     (here / ".git" / "refs" / "states" / "dogs" / "initial.lock").touch()
     (here / ".git" / "refs" / "tags" / "dogs").mkdir()
-    assert not Repository.discover(here).refs.any_below("refs/states/dogs/", "refs/tags/dogs/")
+    assert not Repository.discover(here).refs.has_any_below("refs/states/dogs/", "refs/tags/dogs/")
 
 
 def test_from_a_linked_working_copy(here: Path, git: Git) -> None:
     git("worktree", "add", "--quiet", "-b", "side", "../linked", cwd=here)
     git("update-ref", "refs/tags/dogs/v1", "HEAD", cwd=here)
-    assert Repository.discover(here.parent / "linked").refs.any_below("refs/tags/dogs/")
+    assert Repository.discover(here.parent / "linked").refs.has_any_below("refs/tags/dogs/")

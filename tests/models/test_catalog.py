@@ -7,7 +7,7 @@ import pytest
 
 from gitstore import settings
 from gitstore.derive import detach, rebase, worktree
-from gitstore.git.refs import Change, Listing, Refs
+from gitstore.git.refs import RefChange, RefListing, Refs
 from gitstore.models import catalog, snapshot
 from gitstore.models.lineage import Line, Lineage
 from gitstore.models.model import Model
@@ -287,15 +287,15 @@ def test_many_models_are_listed_with_one_look_at_the_refs(
     assert base is not None
     assert tip is not None
     here.repository.refs.change(
-        [Change(f"refs/states/m{number}/initial", None, tip) for number in range(200)], "many"
+        [RefChange(f"refs/states/m{number}/initial", None, tip) for number in range(200)], "many"
     )
     looks: list[str] = []
-    look = Refs.look
+    look = Refs.list_below
 
-    def counted(self: Refs, prefix: str) -> Listing:
+    def counted(self: Refs, prefix: str) -> RefListing:
         looks.append(prefix)
         return look(self, prefix)
 
-    monkeypatch.setattr(Refs, "look", counted)
+    monkeypatch.setattr(Refs, "list_below", counted)
     assert len(catalog.every(here).models) == 202
     assert looks == ["refs/"]

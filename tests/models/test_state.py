@@ -166,7 +166,7 @@ class TestSaving:
         with pytest.raises(RefChanged) as caught:
             save_state(model, "initial", progress=hurry)
         assert caught.value.message == "refs/states/initial exists already"
-        assert caught.value.hint == "another command changed it meanwhile; look again, then repeat yours"
+        assert caught.value.hint == "another command changed it meanwhile; look at it, then run yours again"
 
     def test_while_its_ref_is_locked(self, model: Model) -> None:
         save_state(model, "initial")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.git.refs import Listing, Refs
+from gitstore.git.refs import RefListing, Refs
 from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Git, Gitstore, Run
@@ -18,16 +18,16 @@ def test_a_snapshot_that_goes_after_the_refs_were_listed(
     tmp_path: Path, run: Run, gitstore: Gitstore, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     """Another process removes it, and collects, at the worst instant."""
-    look, here = Refs.look, scenes.snapshot(tmp_path, "v1", "v2").repository.directory
+    look, here = Refs.list_below, scenes.snapshot(tmp_path, "v1", "v2").repository.directory
 
-    def look_then_lose(self: Refs, prefix: str) -> Listing:
+    def look_then_lose(self: Refs, prefix: str) -> RefListing:
         found = look(self, prefix)
-        monkeypatch.setattr(Refs, "look", look)
+        monkeypatch.setattr(Refs, "list_below", look)
         for words in (["rm", "--yes", "v2"], ["gc"]):
             assert gitstore(*words, cwd=here).code == 0
         return found
 
-    monkeypatch.setattr(Refs, "look", look_then_lose)
+    monkeypatch.setattr(Refs, "list_below", look_then_lose)
     done = run(*command, cwd=here)
     assert done.code == 0, done.stderr
     assert "v2" not in done.stdout + done.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from gitstore.disk import locks
 from gitstore.errors import Corrupt, Locked
-from gitstore.git.refs import Change
+from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -69,7 +69,9 @@ def bring(new: Repository, base: Snapshot) -> Brought:
     """Bring a snapshot, with a ref to it; nothing else has come, and git has nothing to say."""
     done = share_packs.bring(new, base.repository, share_packs.closure(new, base.repository, base.oid))
     assert listed(new) == needed(base)
-    new.refs.change([Change("refs/heads/main", None, base.commit), Change(base.ref, None, base.oid)], "test")
+    new.refs.change(
+        [RefChange("refs/heads/main", None, base.commit), RefChange(base.ref, None, base.oid)], "test"
+    )
     return done
 
 
@@ -248,7 +250,7 @@ class TestAfterwards:
     def test_nor_rewritten_for_little(self, kept: Repository) -> None:
         """The tag alone dies here: 200 bytes, for which 2 MB would be written."""
         before = packs(kept)
-        kept.refs.change([Change("refs/tags/v1", kept.refs.get("refs/tags/v1"), None)], "test")
+        kept.refs.change([RefChange("refs/tags/v1", kept.refs.get("refs/tags/v1"), None)], "test")
         done = gc.gc(kept)
         assert {size for size in packs(kept) if size > 1024**2} == {size for size in before if size > 1024**2}
         assert 0 < done.left < 400
@@ -258,7 +260,7 @@ class TestAfterwards:
     ) -> None:
         before = packs(base.repository)
         for ref, oid in list(kept.refs.all()):
-            kept.refs.change([Change(ref, oid, None)], "test")
+            kept.refs.change([RefChange(ref, oid, None)], "test")
         git("reflog", "expire", "--expire=now", "--all", cwd=kept.directory)
         gc.gc(kept)
         assert packs(kept) == {}

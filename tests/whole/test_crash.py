@@ -188,7 +188,7 @@ class TestTwoAtOnce:
             assert failed.code == 1
             assert failed.stderr == (
                 "error: refs/states/initial has changed\n"
-                "hint: another command changed it meanwhile; look again, then repeat yours\n"
+                "hint: another command changed it meanwhile; look at it, then run yours again\n"
             )
         holds(template, git, "refs/states/initial")
         fsck(template)

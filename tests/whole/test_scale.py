@@ -32,7 +32,7 @@ TIMES = 4
 
 WATCHED: dict[CodeType, str] = {
     ObjectDatabase.read.__code__: "read",
-    Refs.look.__code__: "refs",
+    Refs.list_below.__code__: "refs",
     stock_git.attempt.__code__: "git",
 }
 
