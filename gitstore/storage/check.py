@@ -11,9 +11,9 @@ from gitstore.models.model import CLAIM, is_derived
 from gitstore.packs.pack import Pack
 from gitstore.progress import Progress
 from gitstore.storage import git_files, ref_check
-from gitstore.storage.again import while_refs_change
 from gitstore.storage.reachability import reachable
 from gitstore.storage.ref_check import Findings
+from gitstore.storage.retry import retry_while_refs_change
 from gitstore.text import shown
 
 
@@ -29,7 +29,7 @@ def check(repository: Repository, progress: Progress = lambda _: None) -> Findin
     problems += [*active_state.problems(repository), *_claims(repository)]
     if not problems:
         try:
-            while_refs_change(repository, lambda: reachable(repository))
+            retry_while_refs_change(repository, lambda: reachable(repository))
         except Corrupt as error:
             problems.append(error.message)
     return Findings(list(dict.fromkeys(problems)), notices)

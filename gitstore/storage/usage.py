@@ -24,7 +24,7 @@ from gitstore.packs import loose
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Pack
 from gitstore.storage import allocation
-from gitstore.storage.again import while_refs_change
+from gitstore.storage.retry import retry_while_refs_change
 
 _KINDS = {"refs/tags/": "snapshot", "refs/states/": "state", "refs/heads/": "branch"}
 
@@ -119,7 +119,7 @@ def measure(repository: Repository) -> Usage:
     Raises `Corrupt` for what would make the sizes wrong: a missing object, a loose one that is damaged, a
     damaged index, or a pack that does not end as its index says.
     """
-    return while_refs_change(repository, lambda: _measure(repository))
+    return retry_while_refs_change(repository, lambda: _measure(repository))
 
 
 def _measure(repository: Repository) -> Usage:

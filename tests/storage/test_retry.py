@@ -5,7 +5,7 @@ import pytest
 from gitstore.git.repository import Repository
 from gitstore.objects.database import MissingObject
 from gitstore.packs.oid import Kind
-from gitstore.storage.again import while_refs_change
+from gitstore.storage.retry import retry_while_refs_change
 from tests.support.commands import git
 
 
@@ -41,14 +41,14 @@ class Reading:
 
 def test_what_was_removed_meanwhile_is_looked_for_anew(repository: Repository, tips: list[str]) -> None:
     reading = Reading(repository, tips[4:])
-    assert while_refs_change(repository, reading) == [f"refs/heads/{name}" for name in tips[:4]]
+    assert retry_while_refs_change(repository, reading) == [f"refs/heads/{name}" for name in tips[:4]]
     assert reading.times == 4
 
 
 def test_work_that_can_never_end_fails(repository: Repository, tips: list[str]) -> None:
     reading = Reading(repository, tips)
     with pytest.raises(MissingObject):
-        while_refs_change(repository, reading)
+        retry_while_refs_change(repository, reading)
     assert reading.times == 6
 
 
@@ -59,5 +59,5 @@ def test_what_is_missing_though_no_ref_changes_is_told_at_once(
     (repository.common / "objects" / str(oid)[:2] / str(oid)[2:]).unlink()
     reading = Reading(repository, [])
     with pytest.raises(MissingObject, match=str(oid)):
-        while_refs_change(repository, reading)
+        retry_while_refs_change(repository, reading)
     assert reading.times == 1

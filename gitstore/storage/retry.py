@@ -1,4 +1,4 @@
-"""Looking again before a repository is called corrupt: another process may remove and collect meanwhile."""
+"""Retrying a read before the repository is called corrupt: another process may remove refs meanwhile."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _TIMES = 5
 Result = TypeVar("Result")
 
 
-def while_refs_change(repository: Repository, work: Callable[[], Result]) -> Result:
-    """Do work that begins with a look at all refs; again if it fails and they have changed meanwhile.
+def retry_while_refs_change(repository: Repository, work: Callable[[], Result]) -> Result:
+    """Call `work`, which starts by reading all refs. Retry if it fails and the refs have changed meanwhile.
 
-    What it did not find may have been removed since that look. Raises what the work raises.
+    An object that `work` does not find may have been removed since it read the refs. Raises what `work`
+    raises.
     """
     for _ in range(_TIMES):
         before = repository.refs.list_below("refs/").refs
