@@ -7,7 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from gitstore.text import control_problem
 
-# https://host/path, user@host:path and host:path. A host has two letters or more: C: is a drive.
+# https://example.org/path, user@example.org:path and example.org:path.
+# A host has two letters or more: C: is a drive.
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:")
 _REMOTE_HELPER = re.compile("[A-Za-z0-9]+::")  # gitremote-helpers(7)
 
