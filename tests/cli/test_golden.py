@@ -42,6 +42,13 @@ def _packages(root: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _writing(root: Path, *names: str) -> Iterator[None]:
+    """The same as `scenes.snapshot`, while another gitstore command writes in the repository."""
+    with scenes.snapshot(root, *names).repository.writing():
+        yield
+
+
 SCENES: dict[str, tuple[Callable[..., object], str]] = {
     "model": (lambda root: models.make(root / "digits"), "digits"),
     "snapshot": (scenes.snapshot, "digits"),
@@ -49,6 +56,7 @@ SCENES: dict[str, tuple[Callable[..., object], str]] = {
     "referencing": (scenes.referencing, "dogs"),
     "behind": (scenes.behind, "dogs"),
     "packages": (_packages, "digits"),
+    "writing": (_writing, "digits"),
 }
 """What makes each scene, and the directory that its commands start in."""
 

@@ -18,10 +18,6 @@ from tests.support import models, spawning
 from tests.support.commands import Fsck, Git, Run
 from tests.support.index import Index, sdist, serving, uv_cache
 
-STALE = "packages.lock is stale: packages in settings.yaml changed after it was made"
-MISSING = "packages.lock is missing, and settings.yaml has packages.requirements"
-ANEW = "hint: gitstore lock makes it anew\n"
-
 
 @pytest.fixture
 def index(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
@@ -77,10 +73,8 @@ def listing(directory: Path) -> set[str]:
 def test_it_pins_what_is_needed_in_turn_with_hashes(
     run: Run, top: Path, index: Index, tmp_path: Path
 ) -> None:
-    done = run("lock", cwd=top)
+    assert run("lock", cwd=top).code == 0
     pins = ["alpha==1.0", "beta==1.0", "gamma==1.0 ; sys_platform == 'win32'"]
-    told = "".join(f"+ {pin}\n" for pin in pins)
-    assert done == (0, "", f"Wrote packages.lock: 3 packages for Python 3.11\n{told}")
     content = (top / "packages.lock").read_bytes()
     lines = content.decode().splitlines()
     assert [line.rstrip("\\ ") for line in lines if line[0] not in "# "] == pins
@@ -88,8 +82,8 @@ def test_it_pins_what_is_needed_in_turn_with_hashes(
     assert b"127.0.0.1" not in content
     assert str(tmp_path).encode() not in content
     index.asked.clear()
-    assert run("lock", "--check", cwd=top) == (0, "", "packages.lock is up to date\n")
-    assert run("lock", cwd=top) == (0, "", "packages.lock is up to date\n")
+    assert run("lock", "--check", cwd=top).code == 0
+    assert json.loads(run("lock", "--json", cwd=top).stdout)["changed"] is False
     assert not index.asked.is_set()  # a current file needs no network
     (top / "packages.lock").unlink()
     assert run("lock", cwd=top).code == 0
@@ -113,14 +107,14 @@ def test_versions_stay_until_they_are_upgraded(
 ) -> None:
     offer_newer(index, home, monkeypatch)
     require(locked, "alpha==1.0", "gamma==1.0")
-    assert run("lock", cwd=locked).stderr == (
-        "Wrote packages.lock: 3 packages for Python 3.11\n"
-        "- gamma==1.0 ; sys_platform == 'win32'\n"
-        "+ gamma==1.0\n"
-    )
-    told = "Wrote packages.lock: 3 packages for Python 3.11\n- beta==1.0\n+ beta==2.0\n"
-    assert run("lock", "--upgrade-package", "BETA", cwd=locked).stderr == told
-    assert run("lock", "--upgrade-package", "beta", cwd=locked).stderr == "packages.lock is up to date\n"
+
+    def changes(*options: str) -> tuple[list[str], list[str]]:
+        report = json.loads(run("lock", *options, "--json", cwd=locked).stdout)
+        return report["removed"], report["added"]
+
+    assert changes() == (["gamma==1.0 ; sys_platform == 'win32'"], ["gamma==1.0"])
+    assert changes("--upgrade-package", "BETA") == (["beta==1.0"], ["beta==2.0"])
+    assert changes("--upgrade-package", "beta") == ([], [])
 
 
 def test_upgrade_takes_the_newest_of_all(
@@ -139,41 +133,30 @@ def test_upgrade_takes_the_newest_of_all(
 
 
 def test_only_what_is_needed_can_be_upgraded(run: Run, top: Path) -> None:
-    done = run("lock", "--upgrade-package", "delta", cwd=top)
-    message = "error: there is no package delta to upgrade: nothing in settings.yaml needs it\n"
-    assert done == (1, "", message)
+    assert run("lock", "--upgrade-package", "delta", cwd=top).code == 1
     assert not (top / "packages.lock").exists()
-
-
-def test_check_and_upgrade_exclude_each_other(run: Run, top: Path) -> None:
-    done = run("lock", "--check", "--upgrade", cwd=top)
-    assert done.code == 2
-    assert done.stderr.endswith("error: --check changes nothing, so it cannot upgrade\n")
 
 
 def test_check_tells_what_is_not_right(run: Run, locked: Path) -> None:
     path, settings = locked / "packages.lock", locked / "settings.yaml"
     before, original = path.read_text(), settings.read_bytes()
 
-    def told(status: str, message: str, hint: str) -> None:
-        assert run("lock", "--check", cwd=locked) == (1, "", f"error: {message}\n{hint}")
-        done = run("lock", "--check", "--json", cwd=locked)
-        assert (done.code, json.loads(done.stdout)) == (1, {"ok": False, "status": status})
+    def status() -> str:
+        assert run("lock", "--check", cwd=locked).code == 1
+        report = json.loads(run("lock", "--check", "--json", cwd=locked).stdout)
+        assert report["ok"] is False
+        return str(report["status"])
 
     path.unlink()
-    told("missing", MISSING, "hint: gitstore lock makes it\n")
+    assert status() == "missing"
     path.write_text(before)
     require(locked, "beta==1.0")
-    told("stale", STALE, ANEW)
+    assert status() == "stale"
     settings.write_bytes(original)
     path.write_text(before.replace("beta==1.0", "beta==1.1"))
-    told("edited", "packages.lock was edited after gitstore made it", ANEW)
+    assert status() == "edited"
     path.write_text("alpha==1.0\n")
-    told(
-        "foreign",
-        "packages.lock was not made by gitstore, so nobody can tell whether it fits settings.yaml",
-        "hint: gitstore lock makes one when that is out of the way\n",
-    )
+    assert status() == "foreign"
 
 
 def test_a_model_without_requirements_needs_none(run: Run, top: Path) -> None:
@@ -181,16 +164,14 @@ def test_a_model_without_requirements_needs_none(run: Run, top: Path) -> None:
     assert run("lock", "--check", cwd=top).code == 0
     done = run("lock", "--json", cwd=top)
     assert json.loads(done.stdout)["path"] is None
-    said = "settings.yaml has no packages.requirements to lock\n"
-    assert run("lock", cwd=top) == (0, "", said)
+    assert run("lock", cwd=top).code == 0
     assert not (top / "packages.lock").exists()
 
 
 def test_requirements_that_go_leave_a_file_without_packages(run: Run, locked: Path) -> None:
     require(locked)
     assert run("lock", "--check", cwd=locked).code == 1
-    done = run("lock", cwd=locked)
-    assert done.stderr.startswith("Wrote packages.lock: 0 packages for Python 3.11\n- alpha")
+    assert json.loads(run("lock", "--json", cwd=locked).stdout)["packages"] == []
     assert run("lock", "--check", cwd=locked).code == 0
 
 
@@ -205,24 +186,16 @@ def test_an_edited_file_is_made_anew_and_nothing_of_it_counts(run: Run, locked: 
 def test_what_somebody_else_made_is_not_overwritten(run: Run, top: Path) -> None:
     path = top / "packages.lock"
     path.write_text("alpha==0.9\n")
-    message = f"error: {path} was not made by gitstore, and would be overwritten\nhint: move it away\n"
-    assert run("lock", cwd=top) == (1, "", message)
+    assert run("lock", cwd=top).code == 1
     assert path.read_text() == "alpha==0.9\n"
 
 
 def test_a_failed_lock_leaves_the_old_file(run: Run, locked: Path) -> None:
     before, files = (locked / "packages.lock").read_bytes(), listing(locked)
-    for requirement, cause in {
-        "nosuch==1.0": "nosuch was not found in the package registry and you require nosuch==1.0",
-        "alpha==9": "there is no version of alpha==9 and you require alpha==9",
-    }.items():
+    for requirement in ("nosuch==1.0", "alpha==9"):
         require(locked, requirement)
-        assert run("lock", cwd=locked) == (
-            1,
-            "",
-            f"error: packages cannot be resolved: {cause}\n"
-            "hint: fix packages in settings.yaml; uv's configuration says which index is asked\n",
-        )
+        outcome = run("lock", cwd=locked)
+        assert (outcome.code, requirement in outcome.stderr) == (1, True)
         assert (locked / "packages.lock").read_bytes() == before
         assert listing(locked) == files
 
@@ -239,8 +212,8 @@ def test_an_index_out_of_reach_is_named(run: Run, top: Path, monkeypatch: pytest
 
 def test_without_uv_it_says_so(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uv", None)
-    message = "error: uv, which resolves packages, is not installed\nhint: pip install uv\n"
-    assert run("lock", cwd=top) == (1, "", message)
+    outcome = run("lock", cwd=top)
+    assert (outcome.code, "pip install uv" in outcome.stderr) == (1, True)
 
 
 def test_a_bare_repository_can_be_checked_and_not_locked(
@@ -250,12 +223,7 @@ def test_a_bare_repository_can_be_checked_and_not_locked(
     git("commit", "--quiet", "-m", "Lock", cwd=locked)
     git("clone", "--quiet", "--bare", str(locked), str(tmp_path / "bare.git"), cwd=tmp_path)
     assert run("lock", "--check", cwd=tmp_path / "bare.git").code == 0
-    assert run("lock", cwd=tmp_path / "bare.git") == (
-        1,
-        "",
-        "error: a bare repository has no working copy, so packages.lock cannot be made in it\n"
-        "hint: make and commit it in a clone; gitstore lock --check works here\n",
-    )
+    assert run("lock", cwd=tmp_path / "bare.git").code == 1
 
 
 def test_a_derived_model_takes_over_the_lock_and_has_its_own_from_then_on(
@@ -266,7 +234,7 @@ def test_a_derived_model_takes_over_the_lock_and_has_its_own_from_then_on(
     even = locked.parent / "even"
     assert run("lock", "--check", cwd=even).code == 0
     require(even, "beta==1.0")
-    assert run("lock", "--check", cwd=even / "code").stderr == f"error: {STALE}\n{ANEW}"
+    assert run("lock", "--check", cwd=even / "code").code == 1
     assert run("lock", cwd=even / "code").code == 0
     assert run("lock", "--check", cwd=even).code == 0
     assert run("lock", "--check", cwd=locked).code == 0
@@ -274,14 +242,18 @@ def test_a_derived_model_takes_over_the_lock_and_has_its_own_from_then_on(
 
 
 def test_a_snapshot_warns_of_a_lock_that_does_not_fit(run: Run, top: Path) -> None:
-    assert run("snapshot", "v1", cwd=top).stderr.endswith(f"\nwarning: {MISSING}; gitstore lock makes it\n")
+    def warnings(name: str) -> list[str]:
+        warnings: list[str] = json.loads(run("snapshot", name, "--json", cwd=top).stdout)["warnings"]
+        return warnings
+
+    (missing,) = warnings("v1")
     run("lock", cwd=top)
-    assert "warning" not in run("snapshot", "v2", cwd=top).stderr
+    assert warnings("v2") == []
     require(top, "beta==1.0")
-    done = run("snapshot", "v3", "--json", cwd=top)
-    assert json.loads(done.stdout)["warnings"] == [f"{STALE}; gitstore lock makes it anew"]
+    (stale,) = warnings("v3")
+    assert missing != stale
     require(top)
-    assert json.loads(run("snapshot", "v4", "--json", cwd=top).stdout)["warnings"] == []
+    assert warnings("v4") == []
 
 
 def test_who_replaces_files_there_goes_first(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,10 +288,12 @@ def test_a_file_that_changes_meanwhile_is_kept(run: Run, top: Path, index: Index
     assert index.asked.wait(20)
     (top / "packages.lock").write_text("mine\n")
     index.free.set()
-    _, said = process.communicate()
+    _, error = process.communicate()
     path = top / "packages.lock"
-    message = f"error: {path} changed meanwhile\nhint: run gitstore lock again\n"
-    assert (process.returncode, said) == (1, message)
+    assert (process.returncode, error) == (
+        1,
+        f"error: {path} changed meanwhile\nhint: run gitstore lock again\n",
+    )
     assert path.read_text() == "mine\n"
 
 

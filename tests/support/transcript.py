@@ -101,8 +101,8 @@ _KEYS = (
 )
 _VARYING = {
     # Sizes in packs depend on the version of the compressor; none at all is none with each.
-    rf"\b(added|frees|free|Freed|freed|linked|snapshot \S+:) (?!0 B){_SIZE}": r"\1 <size>",
-    rf"{_SIZE} (?=of it only when)": "<size> ",
+    rf"\b(added|frees|free|Freed|freed|linked|snapshot \S+:|loose objects:) (?!0 B){_SIZE}": r"\1 <size>",
+    rf"{_SIZE} (?=of it only when|more are dead)": "<size> ",
     rf'"({_KEYS})": [1-9]\d*\b': r'"\1": <size>',
     r'("name": "pack-.*",\s+"size"): \d+': r"\1: <size>",
     # What a machine, its git and its Python decide.
