@@ -25,7 +25,6 @@ class Room(NamedTuple):
 
 ROOMS = {
     "words": Room("", "errors, names, units, text: the modules at the top, which all share"),
-    "examples": Room("", "code of users, which may not know that gitstore stores it"),
     "settings": Room(
         "words", "a file format: it knows nothing of git, so that editors and checkers can use it"
     ),
@@ -35,9 +34,9 @@ ROOMS = {
     "bigfiles": Room("words disk packs objects", "trees of large files: built from objects, written to disk"),
     "git": Room("words disk packs objects bigfiles", "a repository brings together what lies below"),
     "staging": Room("words disk packs objects bigfiles git", "git says what is ignored and converted"),
-    "events": Room("words git", "hooks are found by git's rules"),
+    "events": Room("words disk git", "hooks are found by git's rules"),
     "models": Room(
-        "words examples settings disk packs objects bigfiles git",
+        "words settings disk packs objects bigfiles git",
         "what a model is stands in settings, refs and objects",
     ),
     "environments": Room("words settings disk models", "settings ask for packages, packages.lock answers"),
@@ -100,7 +99,7 @@ def modules() -> dict[str, Path]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             inner = path.relative_to(ROOT / folder).with_suffix("").parts
             steps = inner[:-1] if inner[-1] == "__init__" else inner
-            if "examples" not in steps or len(steps) == 1:  # the examples are the user's code
+            if "examples" not in steps[:-1] or steps[-1] == "examples":  # the examples are the user's code
                 found[".".join([prefix, *steps])] = path
     return found
 

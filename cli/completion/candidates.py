@@ -88,7 +88,7 @@ def inputs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
 
 def examples(_ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For what a model can start from."""
-    from gitstore.examples import names
+    from gitstore.models.examples import names
 
     return _matching(names(), incomplete)
 

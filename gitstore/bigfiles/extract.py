@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from gitstore.bigfiles.stored import StoredFile, link_goal
-from gitstore.cores import core_count
+from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase, TooLarge
 from gitstore.objects.tree import Mode

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gitstore import settings
-from gitstore.afterwards import only_warn
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.derive import base_check, base_repository, compatibility, first_commit, merge_settings
@@ -24,6 +23,7 @@ from gitstore.derive.first_commit import check_there
 from gitstore.derive.merge_settings import Conflict, Merged
 from gitstore.diff.settings import KeyChange
 from gitstore.disk import locks
+from gitstore.disk.afterwards import only_warn
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.git import attributes

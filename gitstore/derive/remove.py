@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore.afterwards import only_warn
 from gitstore.disk import locks
+from gitstore.disk.afterwards import only_warn
 from gitstore.disk.exchange import absence
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from gitstore.afterwards import only_warn
 from gitstore.derive import first_commit, first_state
 from gitstore.derive.first_state import COPIED, Content, FirstState
 from gitstore.disk import locks
+from gitstore.disk.afterwards import only_warn
 from gitstore.disk.atomic import durable_file, sync_directory
 from gitstore.disk.construction import check_free
 from gitstore.disk.permissions import set_writable

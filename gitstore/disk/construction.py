@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from gitstore.afterwards import only_warn
 from gitstore.disk import directories
+from gitstore.disk.afterwards import only_warn
 from gitstore.disk.atomic import sync_directory, sync_tree
 from gitstore.disk.permissions import open_up
 from gitstore.errors import GitstoreError

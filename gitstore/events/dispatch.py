@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import to_builtins
 
-from gitstore.afterwards import only_warn
+from gitstore.disk.afterwards import only_warn
 from gitstore.errors import GitstoreError
 from gitstore.events import hooks_path
 from gitstore.events import process as hook_process

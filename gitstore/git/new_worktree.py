@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gitstore.afterwards import only_warn
 from gitstore.disk import directories
+from gitstore.disk.afterwards import only_warn
 from gitstore.disk.atomic import sync_directory, sync_tree
 from gitstore.disk.construction import construction
 from gitstore.disk.exchange import rename_to_new

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from gitstore.afterwards import only_warn
+from gitstore.disk.afterwards import only_warn
 from gitstore.disk.atomic import sync_directory
 from gitstore.errors import Corrupt, GitstoreError, Locked
 from gitstore.git import process as git

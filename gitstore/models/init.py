@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gitstore import examples, settings
-from gitstore.afterwards import only_warn
+from gitstore import settings
+from gitstore.disk.afterwards import only_warn
 from gitstore.disk.construction import construction
 from gitstore.disk.hidden_names import is_hidden_name
 from gitstore.errors import GitstoreError, InvalidName
@@ -21,7 +21,7 @@ from gitstore.git import discovery
 from gitstore.git import process as git
 from gitstore.git.repository import Repository
 from gitstore.layout import CODE, SETTINGS, STATES, TOP
-from gitstore.models import new_files
+from gitstore.models import examples, new_files
 from gitstore.models.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
 from gitstore.names import name_problem
 from gitstore.objects.paths import find_entry

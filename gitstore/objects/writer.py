@@ -10,7 +10,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from gitstore.cores import core_count
+from gitstore.disk.cores import core_count
 from gitstore.errors import Corrupt, FileChanged
 from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.paths import read_tree

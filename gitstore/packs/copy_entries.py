@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gitstore.cores import core_count
+from gitstore.disk.cores import core_count
 from gitstore.packs.pack import Packed
 from gitstore.packs.writer import PackWriter
 

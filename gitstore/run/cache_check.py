@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import StoredFile
-from gitstore.cores import core_count
 from gitstore.disk import locks
+from gitstore.disk.cores import core_count
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.objects.database import ObjectDatabase

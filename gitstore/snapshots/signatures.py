@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from gitstore.cores import core_count
+from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.git import verify_tag
 from gitstore.git.repository import Repository

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gitstore import settings
-from gitstore.cores import core_count
+from gitstore.disk.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.git.verify_tag import Signature, Verdict

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore import examples, settings
+from gitstore import settings
 from gitstore.environments import lockfile
 from gitstore.environments.lockfile import Status
 from gitstore.environments.uv import cause
+from gitstore.models import examples
 from gitstore.settings import Packages
 
 WANTED = Packages(python="3.12", requirements=("alpha==1.0", "beta==2.0"))

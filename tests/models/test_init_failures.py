@@ -12,9 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from gitstore import examples
 from gitstore.git.process import GitFailed, GitLocked
-from gitstore.models import init, new_files
+from gitstore.models import examples, init, new_files
 from gitstore.models.model import Model
 from tests.support.commands import Git
 from tests.support.failing import fails

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore import cores
+from gitstore.disk import cores
 from gitstore.git.repository import Repository
 from gitstore.objects import tree
 from gitstore.objects import writer as object_writer

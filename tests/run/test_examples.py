@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from gitstore import examples
+from gitstore.models import examples
 from gitstore.run import process, supervisor
 from gitstore.run.values import outputs
 from gitstore.run.values.inputs import read_inputs

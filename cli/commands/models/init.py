@@ -42,8 +42,7 @@ def command(
       cd my-classifier && gitstore init --code src
       cd my-scripts && gitstore init --code .
     """
-    from gitstore import examples
-    from gitstore.models import init
+    from gitstore.models import examples, init
 
     if example is not None and example not in examples.names():
         known = ", ".join(examples.names())
