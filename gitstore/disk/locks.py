@@ -1,12 +1,13 @@
-"""Locks of a repository, which every write shares and gc takes alone, of a working copy, and of single deeds.
+"""Locks of a repository, of a working copy, and of single operations.
 
-A write decides by what the repository has which objects it need not add. Between that look and its
-ref nothing may go, so a write holds the repository's lock for all that time. Nor may files be replaced
-while they are read: who reads a working copy shares its lock, who replaces files in it takes it alone.
+A write does not add objects that the repository has already. Between that decision and the write's ref,
+nothing may be collected. So every write holds the repository's lock together with other writes, and gc holds
+it alone. Likewise, a command that reads the files of a working copy shares its lock, and a command that
+replaces files holds it alone.
 
-A lock is an flock(2) on a file: it goes with the process that took it and the git processes that this
-started, however they end. (A git that outlives its killed parent may still set the ref.) Stock git
-knows nothing of it.
+A lock is an flock(2) on a file. It is held by the process that took it and by the git processes that this
+process starts, and ends with the last of them. (A git that outlives its killed parent may still set the ref.)
+Stock git does not know these locks.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from gitstore.disk.permissions import make_directory, share
 from gitstore.errors import Locked
 
 PATIENCE = 10.0
-"""Seconds that a write waits for a gc to end, a restore for a snapshot, and a snapshot for a restore."""
+"""Seconds to wait for a lock: a write for gc, a restore for a snapshot, and a snapshot for a restore."""
 
 _PAUSE = 0.05
 _WRITABLE = os.O_RDWR | os.O_CREAT
-_LATER = "let it finish, then say the same again"
+_LATER = "wait until it has finished, then run the same command again"
 
 
 class _Held(threading.local):
@@ -42,13 +43,16 @@ _held = _Held()
 
 
 def held() -> tuple[int, ...]:
-    """The descriptors by which this thread holds locks, for child processes to hold them too."""
+    """Return the descriptors of this thread's locks, so that child processes can inherit them."""
     return tuple(_held.descriptors)
 
 
 @contextmanager
 def shared(private: Path) -> Iterator[None]:
-    """Hold the lock of a repository with other writes. Raises `Locked` if gc runs on for `PATIENCE`."""
+    """Hold the lock of a repository together with other writes.
+
+    Raises `Locked` if gc runs for longer than `PATIENCE`.
+    """
     with _open(_file(private)) as descriptor:
         if not _wait_for(descriptor, fcntl.LOCK_SH):
             raise Locked(f"gitstore gc is running in {private.parent}", _LATER)
@@ -57,10 +61,10 @@ def shared(private: Path) -> Iterator[None]:
 
 @contextmanager
 def reading(private: Path) -> Iterator[None]:
-    """Hold the lock of a repository that is only read with its writes, so that no gc runs.
+    """Hold the lock of a repository that is only read, so that no gc runs in it.
 
-    Where we may not even open the lock, of somebody else or on a read-only disk, nothing is held. In
-    somebody else's repository no lock is made. Raises `Locked` like `shared`.
+    If the lock cannot be opened, because it belongs to another user or the disk is read-only, nothing is
+    held. No lock file is created in another user's repository. Raises `Locked` like `shared`.
     """
     with ExitStack() as stack:
         descriptor = None
@@ -80,19 +84,19 @@ def exclusive(private: Path) -> AbstractContextManager[None]:
 
 @contextmanager
 def upkeep(private: Path) -> Iterator[bool]:
-    """Hold the lock with other writes, and one of its own: for merging packs, which one process does.
+    """Hold the lock together with other writes, and the merge lock alone, for merging packs.
 
-    Whether both were free; nothing is waited for.
+    Yields whether both were free; does not wait. A process that cannot get them skips merging.
     """
-    with _open(private / "merge.lock") as merging, _open(_file(private)) as writing:
-        yield _take(merging, fcntl.LOCK_EX) and _take(writing, fcntl.LOCK_SH)
+    with _open(private / "merge.lock") as merge, _open(_file(private)) as write:
+        yield _try_lock(merge, fcntl.LOCK_EX) and _try_lock(write, fcntl.LOCK_SH)
 
 
 @contextmanager
 def working_copy(git_directory: Path) -> Iterator[None]:
-    """Hold a working copy alone, for replacing files in it.
+    """Hold a working copy alone, to replace files in it.
 
-    Raises `Locked` if others hold it for longer than `PATIENCE`.
+    Raises `Locked` if other processes hold it for longer than `PATIENCE`.
     """
     with _open(_working_copy(git_directory)) as descriptor:
         if not _wait_for(descriptor, fcntl.LOCK_EX):
@@ -102,9 +106,9 @@ def working_copy(git_directory: Path) -> Iterator[None]:
 
 @contextmanager
 def reading_working_copy(git_directory: Path) -> Iterator[None]:
-    """Hold a working copy with others that read its files, so that no gitstore command replaces any.
+    """Hold a working copy together with other readers, so that no gitstore command replaces its files.
 
-    Raises `Locked` if one does for longer than `PATIENCE`.
+    Raises `Locked` if a command replaces files for longer than `PATIENCE`.
     """
     with _open(_working_copy(git_directory)) as descriptor:
         if not _wait_for(descriptor, fcntl.LOCK_SH):
@@ -114,10 +118,10 @@ def reading_working_copy(git_directory: Path) -> Iterator[None]:
 
 @contextmanager
 def derivation(private: Path) -> Iterator[None]:
-    """Hold alone what models are based on: derive, rebase and rm do not run beside each other.
+    """Hold the lock of derive, rebase and rm, which must not run at the same time.
 
-    A model whose worktree is not there yet would look interrupted to another derive, and rm looks for
-    models that are based on a snapshot. Raises `Locked` if it is held for longer than `PATIENCE`.
+    To another derive, a model without a worktree looks interrupted; rm looks for models that are based on a
+    snapshot. Raises `Locked` if another process holds the lock for longer than `PATIENCE`.
     """
     with _open(private / "derive.lock") as descriptor:
         if not _wait_for(descriptor, fcntl.LOCK_EX):
@@ -127,25 +131,25 @@ def derivation(private: Path) -> Iterator[None]:
 
 @contextmanager
 def directory(path: Path, *, share: bool = False, wait: bool = False) -> Iterator[bool]:
-    """Hold a directory, alone or with others; whether that was possible, and it is there still.
+    """Hold a directory, alone or with others. Yields whether it is held.
 
-    It is whoever has the directory's name that is held: one that was removed or replaced meanwhile is not.
-    Nothing is waited for, unless the caller means to `wait`.
+    It is not if another process holds it, or if it was removed or replaced before it was locked. Waits only
+    if `wait`.
     """
     with ExitStack() as stack:
         try:
             descriptor = stack.enter_context(_open(path, os.O_RDONLY | os.O_DIRECTORY))
-        except OSError:  # gone, no directory, or not ours to open
+        except OSError:  # removed, not a directory, or not readable
             yield False
             return
         kind = fcntl.LOCK_SH if share else fcntl.LOCK_EX
         if wait:
             fcntl.flock(descriptor, kind)
-        yield (wait or _take(descriptor, kind)) and _is_named(descriptor, path)
+        yield (wait or _try_lock(descriptor, kind)) and _is_named(descriptor, path)
 
 
 def _is_named(descriptor: int, path: Path) -> bool:
-    """Whether a path leads to an open directory."""
+    """Whether an open directory still has its name."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
@@ -154,7 +158,7 @@ def _is_named(descriptor: int, path: Path) -> bool:
 
 @contextmanager
 def record(private: Path) -> Iterator[None]:
-    """Write the record of refs alone; waits for the others, which take milliseconds.
+    """Hold the record of refs alone, to write it; waits for other writers, which take milliseconds.
 
     Raises `Locked` if one of them takes longer than `PATIENCE`.
     """
@@ -166,12 +170,15 @@ def record(private: Path) -> Iterator[None]:
 
 
 def hooks(private: Path) -> AbstractContextManager[None]:
-    """Install or uninstall hooks alone. Raises `Locked` at once if another process does."""
+    """Hold the installation of hooks alone. Raises `Locked` at once if another process holds it."""
     return _alone(private / "hooks.lock", "another gitstore command is installing hooks")
 
 
 def state_names(private: Path) -> AbstractContextManager[None]:
-    """Hold the names of a repository's states alone. Raises `Locked` at once if another process does."""
+    """Hold the names of a repository's states alone.
+
+    Raises `Locked` at once if another process holds them.
+    """
     return _alone(private / "states.lock", "another gitstore command is renaming or removing states")
 
 
@@ -185,16 +192,16 @@ def _file(private: Path) -> Path:
 
 @contextmanager
 def _alone(path: Path, refusal: str) -> Iterator[None]:
-    """Hold a lock alone, or fail at once with what the other process does."""
+    """Hold a lock alone. Raises `Locked` with `refusal` at once if another process holds it."""
     with _open(path) as descriptor:
-        if not _take(descriptor, fcntl.LOCK_EX):
+        if not _try_lock(descriptor, fcntl.LOCK_EX):
             raise Locked(refusal, _LATER)
         yield
 
 
 @contextmanager
 def _open(path: Path, flags: int = _WRITABLE) -> Iterator[int]:
-    """A lock's file, and the lock gone with the block unless a child process still has it open."""
+    """Open a lock's file. The lock ends with the block, unless a child process still has the file open."""
     if flags & os.O_CREAT:
         make_directory(path.parent)
     is_new = not path.exists()
@@ -206,21 +213,21 @@ def _open(path: Path, flags: int = _WRITABLE) -> Iterator[int]:
         yield descriptor
     finally:
         _held.descriptors.remove(descriptor)
-        with suppress(OSError):  # it is closed all the same, close(2)
+        with suppress(OSError):  # the descriptor is closed even then, close(2)
             os.close(descriptor)
 
 
 def _wait_for(descriptor: int, operation: int) -> bool:
-    """Take a lock within `PATIENCE`; whether that was possible."""
+    """Try to take a lock for `PATIENCE`; return whether it was taken."""
     deadline = time.monotonic() + PATIENCE
-    while not _take(descriptor, operation):
+    while not _try_lock(descriptor, operation):
         if time.monotonic() > deadline:
             return False
         time.sleep(_PAUSE)
     return True
 
 
-def _take(descriptor: int, operation: int) -> bool:
+def _try_lock(descriptor: int, operation: int) -> bool:
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,8 +1,8 @@
-"""Writes through a mapped file (mmap(2), numpy's memmap), which a file's times show only now and then.
+"""Writes through a memory map (mmap(2), numpy's memmap), which do not always change a file's times.
 
-The kernel sets the times when a clean page is written to for the first time, and never again while that
-page is dirty. So whoever relies on the times of a file writes its dirty pages to the disk first: then the
-next write to each of them shows. tmpfs has no disk, and never shows such a write.
+The kernel sets the times when a clean page is written for the first time, and not again while that page is
+dirty. Before gitstore relies on the times of a file, it flushes the dirty pages: then the next write to each
+page changes the times. tmpfs has no disk, and never shows such a write.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ctypes
 
 _WRITE = 2
-_WRITE_AND_WAIT = 7  # SYNC_FILE_RANGE_WRITE_AND_WAIT: waits for what is being written, too
+_WRITE_AND_WAIT = 7  # SYNC_FILE_RANGE_WRITE_AND_WAIT: waits for earlier writes, too
 
 # f_type of statfs(2), from linux/magic.h: ext2 to ext4, XFS, Btrfs, F2FS; and tmpfs, ramfs, hugetlbfs.
 _SHOWING = frozenset({0xEF53, 0x58465342, 0x9123683E, 0xF2F52010})
@@ -32,15 +32,15 @@ _PATIENCE = 0.05
 
 
 def begin_flush(descriptor: int) -> None:
-    """Start to write a file's dirty pages to the disk, without waiting for it."""
+    """Start to write a file's dirty pages to the disk, without waiting."""
     _sync_range(descriptor, _WRITE)
 
 
 def flush(descriptor: int) -> None:
-    """Write a file's dirty pages to the disk, so that a later write to any of them shows in its times.
+    """Write a file's dirty pages to the disk, so that a later write to any of them changes the file's times.
 
-    Unlike fdatasync(2) it does not empty the disk's own cache, which would take a millisecond for each
-    file that is clean already. Raises `OSError` if the disk cannot take the pages.
+    Unlike fdatasync(2), it does not flush the disk's own cache, which takes a millisecond even for a clean
+    file. Raises `OSError` if the disk cannot take the pages.
     """
     if not _sync_range(descriptor, _WRITE_AND_WAIT):
         os.fdatasync(descriptor)
@@ -49,19 +49,19 @@ def flush(descriptor: int) -> None:
 def are_shown(descriptor: int, scratch: Path) -> bool:
     """Whether the times of an open file, once flushed, show every later write through a map.
 
-    A file system that is not known is tried out in `scratch`, a directory of ours, if that lies on it.
+    An unknown file system is tested in `scratch`, a directory of ours, if that is on the same file system.
     """
     kind = _kind(descriptor)
     if kind in _SHOWING or kind in _HIDING:
         return kind in _SHOWING
     try:
         return scratch.stat().st_dev == os.fstat(descriptor).st_dev and _probe(scratch)
-    except (OSError, ValueError):  # not to be mapped at all
+    except (OSError, ValueError):  # it cannot be mapped
         return False
 
 
 def _probe(scratch: Path) -> bool:
-    """Write to a page that was flushed, and see whether the time changes."""
+    """Return whether a write to a flushed page changes the file's time."""
     with tempfile.TemporaryFile(prefix=new_prefix("probe"), dir=scratch) as file:
         file.truncate(mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE) as page:
@@ -75,13 +75,13 @@ def _probe(scratch: Path) -> bool:
 
 @cache
 def _libc() -> ctypes.CDLL:
-    import ctypes  # only here and below: few commands need it, and it takes a while
+    import ctypes  # here, because few commands need it, and the import is slow
 
     return ctypes.CDLL(None, use_errno=True)
 
 
 def _sync_range(descriptor: int, flags: int) -> bool:
-    """sync_file_range(2) on a whole file; False if the system has no such thing."""
+    """Call sync_file_range(2) for a whole file; False if the system lacks it."""
     import ctypes
 
     call = getattr(_libc(), "sync_file_range", None)
@@ -91,11 +91,11 @@ def _sync_range(descriptor: int, flags: int) -> bool:
 
 
 def _kind(descriptor: int) -> int | None:
-    """The kind of file system that an open file is on: f_type, the first field that fstatfs(2) gives."""
+    """Return the type of the file system of an open file: f_type, the first field of fstatfs(2)."""
     import ctypes
 
     call = getattr(_libc(), "fstatfs", None)
-    answer = (ctypes.c_long * 64)()
-    if call is None or call(descriptor, answer) != 0:
+    status = (ctypes.c_long * 64)()
+    if call is None or call(descriptor, status) != 0:
         return None
-    return answer[0] & 0xFFFFFFFF
+    return status[0] & 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""Who may read and write the files that we make."""
+"""Permissions of the files that gitstore creates."""
 
 from __future__ import annotations
 
@@ -8,60 +8,60 @@ from pathlib import Path
 
 
 def open_up(path: Path, mode: int = 0o777) -> None:
-    """Give a temporary directory, which only we may read, the mode of any new one; a file with 0o666."""
-    # What else git has given it, for a shared repository, stays.
+    """Give a new directory, which only its owner may read, the usual mode; a file with `mode` 0o666."""
+    # Bits that git has set for a shared repository stay.
     path.chmod(path.stat().st_mode | mode & ~_umask())
 
 
 def seal(directory: Path) -> None:
-    """Let nobody write a directory or anything below it, and everybody read it, whatever the umask."""
+    """Make a directory and everything below it readable for everybody and writable for nobody."""
     for folder, _, names in os.walk(directory):
-        for path in (Path(folder, each) for each in names):
+        for path in (Path(folder, name) for name in names):
             if not path.is_symlink():
                 path.chmod(0o555 if path.stat().st_mode & 0o100 else 0o444)
         Path(folder).chmod(0o555)
 
 
 def set_writable(directory: Path, *, writable: bool) -> None:
-    """Let the files below a directory be written by their owner, or by nobody."""
+    """Make the files below a directory writable for their owner, or for nobody."""
     for folder, _, names in os.walk(directory):
-        for path in (Path(folder, each) for each in names):
+        for path in (Path(folder, name) for name in names):
             if not path.is_symlink():
                 mode = path.stat().st_mode
                 path.chmod(mode | 0o200 if writable else mode & ~0o222)
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file or directory, or the nearest above it that is there, belongs to this user."""
-    there = next((each for each in (path, *path.parents) if each.exists()), None)
-    return there is not None and there.stat().st_uid == os.geteuid()
+    """Whether a path, or the nearest directory above it that exists, belongs to this user."""
+    existing = next((above for above in (path, *path.parents) if above.exists()), None)
+    return existing is not None and existing.stat().st_uid == os.geteuid()
 
 
 def share(path: Path) -> None:
-    """Give a new file or directory in a repository to those to whom git gives what is beside it.
+    """Give a new file or directory in a repository the permissions that git gives to files beside it.
 
-    That is `core.sharedRepository`, told by the directory around it: git lets the group write there, and
-    hand its id down. Without this, one command of root would lock everybody else out.
+    In a repository with `core.sharedRepository`, the group may write the parent directory and passes its id
+    on. Without this, one command of root would lock out all other users.
     """
-    around, mode = path.parent.stat().st_mode, path.stat().st_mode
-    if not around & 0o020:
+    parent_mode, mode = path.parent.stat().st_mode, path.stat().st_mode
+    if not parent_mode & 0o020:
         return
-    given = 0o2077 if path.is_dir() else 0o066 if mode & 0o200 else 0o044
-    if mode | around & given != mode:
-        path.chmod(mode | around & given)
+    inherited = 0o2077 if path.is_dir() else 0o066 if mode & 0o200 else 0o044
+    if mode | parent_mode & inherited != mode:
+        path.chmod(mode | parent_mode & inherited)
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory in a repository, with those above it, for whom the repository is shared with."""
-    missing = [each for each in (path, *path.parents) if not each.exists()]
-    for each in reversed(missing):
+    """Create a directory in a repository, and its parents, with the permissions of a shared repository."""
+    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
+    for directory in reversed(missing):
         with suppress(FileExistsError):
-            each.mkdir()
-            share(each)
+            directory.mkdir()
+            share(directory)
 
 
 def _umask() -> int:
-    """The process's umask, which can be read only by setting it."""
+    """Return the process's umask. It can be read only by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -18,7 +18,7 @@ from pathlib import Path
 from gitstore.objects.database import MissingObject, ObjectDatabase
 from gitstore.objects.repack import LARGE_PACK, LINKED_PACK, remove_packs
 from gitstore.packs import format as pack_format
-from gitstore.packs.copy_entries import carry_over
+from gitstore.packs.copy_entries import copy_entries
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Pack, Packed
 from gitstore.packs.writer import PackWriter
@@ -112,7 +112,7 @@ def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
     changes, left, owned = [], 0, dict[Oid, Packed]()
     for pack in sorted(packs, key=lambda pack: (-pack.size, pack.path)):
         kept, dropped, size = [], [], _FRAME
-        for position in pack.in_file_order():
+        for position in pack.positions_in_file_order():
             oid = pack.index.oid(position)
             if oid in live and oid not in owned:
                 kept.append(position)
@@ -188,7 +188,7 @@ def _rewrite(database: ObjectDatabase, change: Change) -> Path | None:
     """Write the objects that stay into a pack of their own; returns its file."""
     pack = change.pack
     with PackWriter(database.directory / "pack") as writer:
-        carry_over((Packed(pack, position) for position in change.kept), writer)
+        copy_entries((Packed(pack, position) for position in change.kept), writer)
         written = writer.finish()
     return written.path if written is not None else None
 

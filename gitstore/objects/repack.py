@@ -19,7 +19,7 @@ from gitstore.disk import locks
 from gitstore.disk.atomic import sync_directory
 from gitstore.errors import Corrupt
 from gitstore.objects.database import ObjectDatabase
-from gitstore.packs.copy_entries import carry_over
+from gitstore.packs.copy_entries import copy_entries
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import SUFFIXES, Pack, Packed
 from gitstore.packs.writer import PackWriter
@@ -89,10 +89,10 @@ def _copy(database: ObjectDatabase, packs: list[Pack]) -> Path | None:
     """Write one pack with the objects of all; returns its file."""
     entries: dict[Oid, Packed] = {}
     for pack in packs:
-        for position in pack.in_file_order():
+        for position in pack.positions_in_file_order():
             entries.setdefault(pack.index.oid(position), Packed(pack, position))
     with PackWriter(database.directory / "pack") as writer:
-        carry_over(entries.values(), writer)
+        copy_entries(entries.values(), writer)
         written = writer.finish()
     return written.path if written is not None else None
 

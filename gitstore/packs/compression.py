@@ -1,9 +1,9 @@
-"""Zlib streams (RFC 1950) as packs hold them: ISA-L where it pays, stored blocks where it does not.
+"""Zlib streams (RFC 1950) as packs hold them: deflated with ISA-L where that pays, stored blocks otherwise.
 
-Weights in float32 shrink by some 7 %, which costs more time to make and to read than it saves, so
-they are stored; bfloat16 shrinks by 22 % and is deflated. What shrinks there are the exponents, each
-by itself: nothing repeats, and a window of 512 bytes to look for repeats in gives the same size as the
-usual 32 KiB, at 1.8 times the speed. The choice is made for each object, from a sample of it.
+Weights in float32 shrink by about 7 %, which does not pay for the time that it takes, so they are stored.
+bfloat16 shrinks by 22 % and is deflated. Only its exponents shrink, each by itself. Nothing repeats, so a
+window of 512 bytes gives the same size as the usual 32 KiB, at 1.8 times the speed. The choice is made for
+each object, from a sample of it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from isal import isal_zlib
 
 LEVEL = 1
 WORTH = 0.9
-"""Deflate only what shrinks below this share of its size."""
+"""Deflate only content that shrinks below this share of its size."""
 
 WIDE, NARROW = 15, 9
-"""Sizes of the window that repeats are looked for in, as powers of two: the largest and the smallest."""
+"""The largest and the smallest window in which deflate looks for repeats, as powers of two."""
 
 ENOUGH = 1.01
-"""The narrow window is taken if it makes the stream at most this many times as long."""
+"""Use the narrow window if it makes the stream at most this many times as long."""
 
 _SAMPLE_PIECES = 4
 _SAMPLE_PIECE = 8 * 1024
 _SAMPLE = _SAMPLE_PIECES * _SAMPLE_PIECE
-_FEED = 64 * 1024  # what is left of it is copied for each piece
+_FEED = 64 * 1024  # small, because the unconsumed rest is copied for each piece
 _PIECE = 1024 * 1024
 _STORED_MAX = 0xFFFF  # a stored block's length has 16 bits, RFC 1951 section 3.2.4
 _ZLIB_HEADER = b"\x78\x01"
@@ -36,7 +36,7 @@ _IsalError = cast("type[Exception]", isal_zlib.IsalError)  # its stub calls it a
 
 
 def deflate(content: bytes | memoryview) -> bytes:
-    """A zlib stream of `content`, deflated if that saves a tenth of it, stored otherwise."""
+    """Return a zlib stream of `content`: deflated if that saves a tenth of it, stored otherwise."""
     window = WIDE
     if len(content) > _SAMPLE:
         sample = _sample(content)
@@ -49,7 +49,7 @@ def deflate(content: bytes | memoryview) -> bytes:
 
 
 def stored(content: bytes | memoryview) -> bytes:
-    """A zlib stream that holds `content` as it is: 5 bytes more for every 64 KiB, and 6 in all."""
+    """Return a zlib stream of stored blocks: 5 bytes longer than `content` for every 64 KiB, and 6 in all."""
     view = memoryview(content)
     pieces: list[bytes | memoryview] = [_ZLIB_HEADER]
     for start in range(0, max(len(view), 1), _STORED_MAX):
@@ -62,7 +62,10 @@ def stored(content: bytes | memoryview) -> bytes:
 
 
 def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """A zlib stream of all the blocks, piece by piece, chosen as in `deflate` by the first block."""
+    """Yield a zlib stream of all blocks in pieces.
+
+    The first block decides as in `deflate` whether it is stored.
+    """
     blocks = iter(blocks)
     first = next(blocks, b"")
     sample = _sample(first) if len(first) > _SAMPLE else first
@@ -76,7 +79,7 @@ def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _stored_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Like `stored`, in pieces: the last block of the stream is an empty one."""
+    """Yield a stream of stored blocks in pieces; it ends with an empty block."""
     checksum = isal_zlib.adler32(b"")
     yield _ZLIB_HEADER
     for block in blocks:
@@ -90,10 +93,10 @@ def _stored_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def inflate(stream: bytes | memoryview, size: int) -> bytes:
-    """The `size` bytes that `stream` holds.
+    """Return the `size` bytes that `stream` holds.
 
-    Raises `ValueError` if the stream is broken or holds another number of bytes; it never makes
-    more than a few bytes over `size`, whatever the stream says.
+    Raises `ValueError` if the stream is broken or holds another number of bytes. Memory is bounded by `size`,
+    whatever the stream says.
     """
     engine = isal_zlib.decompressobj()
     try:
@@ -101,36 +104,36 @@ def inflate(stream: bytes | memoryview, size: int) -> bytes:
     except _IsalError as error:
         raise ValueError(f"broken zlib stream: {error}") from error
     if len(content) != size or not engine.eof:
-        raise ValueError(f"zlib stream does not hold the {size} bytes it should")
+        raise ValueError(f"zlib stream does not hold {size} bytes")
     return content
 
 
 def inflate_pieces(stream: Iterable[bytes | memoryview], size: int) -> Iterator[bytes]:
-    """The same of a stream that comes in blocks, in pieces of up to 1 MiB. Raises `ValueError`."""
+    """Yield the content of a stream that comes in blocks, in pieces of up to 1 MiB. Raises like `inflate`."""
     engine = isal_zlib.decompressobj()
     total = 0
     for block in stream:
         for start in range(0, len(block), _FEED):
-            for piece in _fed(engine, block[start : start + _FEED]):
+            for piece in _decompress(engine, block[start : start + _FEED]):
                 total += len(piece)
                 if total > size:
-                    raise ValueError(f"zlib stream does not hold the {size} bytes it should")
+                    raise ValueError(f"zlib stream does not hold {size} bytes")
                 yield piece
     if total != size or not engine.eof:
-        raise ValueError(f"zlib stream does not hold the {size} bytes it should")
+        raise ValueError(f"zlib stream does not hold {size} bytes")
 
 
-def _fed(engine: Any, data: bytes | memoryview) -> Iterator[bytes]:
-    """What an engine makes of some more input."""
-    more = True
-    while more and not engine.eof:
+def _decompress(engine: Any, data: bytes | memoryview) -> Iterator[bytes]:
+    """Yield what an engine makes of more input."""
+    has_more = True
+    while has_more and not engine.eof:
         try:
             piece: bytes = engine.decompress(data, _PIECE)
         except _IsalError as error:
             raise ValueError(f"broken zlib stream: {error}") from error
         yield piece
-        # What it holds back comes with the next call, which needs no further input for it.
-        data, more = engine.unconsumed_tail, len(piece) == _PIECE
+        # The engine may hold output back. The next call returns that, without further input.
+        data, has_more = engine.unconsumed_tail, len(piece) == _PIECE
 
 
 def _compress(content: bytes | memoryview, window: int) -> bytes:

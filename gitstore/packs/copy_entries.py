@@ -1,7 +1,7 @@
-"""Carrying entries of our packs over into a new pack as they stand, checked on all cores.
+"""Copying entries of our packs into a new pack as they are, checked on all cores.
 
-A new pack gets checksums that are right, whatever stands in it. So nothing is copied that is not what
-its index says; the old pack goes only afterwards.
+The checksums of a new pack are right whatever it contains. So each entry is checked against its index
+before it is copied; the old pack is removed only afterwards.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _IN_FLIGHT = 64 * 1024 * 1024
-"""Bytes of entries that may wait for their turn: what bounds memory, together with the largest."""
+"""Bytes of entries that may wait for their turn. This and the largest entry bound the memory."""
 
-_ALONE = 4 * 1024 * 1024
-"""Bytes from which several cores are worth starting threads for."""
+_SINGLE_THREADED = 4 * 1024 * 1024
+"""Fewer bytes are copied in this thread: starting others would take longer."""
 
 
-def carry_over(entries: Iterable[Packed], writer: PackWriter) -> None:
-    """Append entries to a new pack, in this order. Raises `Corrupt` for one that is not the object it is
-    said to be: its id is compared with its content.
+def copy_entries(entries: Iterable[Packed], writer: PackWriter) -> None:
+    """Append entries to a new pack, in this order.
+
+    Raises `Corrupt` if an entry's content does not hash to its id.
     """
     entries = list(entries)
-    if sum(packed.disk_size for packed in entries) < _ALONE:
+    if sum(packed.disk_size for packed in entries) < _SINGLE_THREADED:
         for packed in entries:
             writer.append(packed.oid, packed.pack.checked_entry(packed.position))
         return
-    from concurrent.futures import ThreadPoolExecutor  # late: who only reads needs none
+    from concurrent.futures import ThreadPoolExecutor  # here, because commands that only read need none
 
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-carry") as pool:
         waiting: deque[tuple[Packed, Future[bytes]]] = deque()
@@ -51,7 +52,7 @@ def carry_over(entries: Iterable[Packed], writer: PackWriter) -> None:
 
 
 def _append(waiting: deque[tuple[Packed, Future[bytes]]], writer: PackWriter) -> int:
-    """Append the entry that waits longest; returns its bytes."""
+    """Append the entry that has waited longest; return its bytes."""
     packed, entry = waiting.popleft()
     writer.append(packed.oid, entry.result())
     return packed.disk_size

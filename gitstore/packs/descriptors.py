@@ -1,7 +1,7 @@
 """How many files of packs this process keeps open.
 
-A repository can have thousands of packs, and a process may often have no more than 1,024 files open. So the
-first packs and indexes that are used stay open; files of others are opened for each look, or read whole.
+A repository can have thousands of packs, and a process can often open no more than 1,024 files. So the first
+packs and indexes that are used stay open. The files of others are opened for each read, or are read whole.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ import threading
 
 MOST = 256
 _SHARE = 4
-"""The part of the files that the process may open which packs may take: one in so many."""
+"""Packs may use one in so many of the files that the process may open."""
 
 
 class Descriptors:
-    """Descriptors that may be kept. Safe to use from many threads."""
+    """A number of descriptors that may be kept open. Safe to use from many threads."""
 
     def __init__(self, most: int) -> None:
         self._left = most
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Whether there is one left; then it is the caller's until it is given back."""
+        """Reserve a descriptor; return False if none is left. The caller gives it back with `give_back`."""
         with self._lock:
             is_left = self._left > 0
             self._left -= is_left
             return is_left
 
     def give_back(self) -> None:
-        """Let somebody else have it."""
+        """Return a reserved descriptor."""
         with self._lock:
             self._left += 1
 
@@ -40,4 +40,4 @@ def _allowed() -> int:
 
 
 PACK_FILES = Descriptors(_allowed())
-"""Those of all packs and indexes of the process."""
+"""The descriptors for all packs and indexes of this process."""

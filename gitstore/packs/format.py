@@ -1,6 +1,6 @@
-"""The bytes of packs and pack indexes, as gitformat-pack(5) gives them.
+"""The bytes of packs and pack indexes, after gitformat-pack(5).
 
-Pure functions between bytes and values: no file is opened here.
+Pure functions between bytes and values. They open no file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INDEX_HEADER_SIZE = 8 + FANOUT_SIZE
 INDEX_ENTRY_SIZE = 20 + 4 + 4
 
 ENTRY_HEADER_MAX = 9
-"""Bytes of an entry's header, at the most: they hold a size of 60 bits."""
+"""The largest header of an entry, in bytes. It holds a size of 60 bits."""
 
 _TYPES: dict[int, Kind | None] = {
     **{kind.value: kind for kind in Kind},
@@ -35,7 +35,7 @@ _LARGE_OFFSET = 0x80000000
 
 
 class Entry(NamedTuple):
-    """Where one object lies in a pack, and the CRC-32 of its bytes there."""
+    """Where an object is in a pack, and the CRC-32 of its bytes there."""
 
     oid: Oid
     offset: int
@@ -43,9 +43,9 @@ class Entry(NamedTuple):
 
 
 class EntryHeader(NamedTuple):
-    """The start of a pack entry: which kind the object is of, the inflated size, and its own length in bytes.
+    """The header of a pack entry: the object's kind, its inflated size, and the header's own length in bytes.
 
-    A delta does not say what it is: its kind is `None`.
+    The header of a delta does not have the kind: it is `None`.
     """
 
     kind: Kind | None
@@ -54,12 +54,12 @@ class EntryHeader(NamedTuple):
 
 
 def pack_header(count: int) -> bytes:
-    """The 12 bytes a pack of `count` objects begins with."""
+    """Return the 12 bytes with which a pack of `count` objects begins."""
     return struct.pack(">4sII", b"PACK", _PACK_VERSION, count)
 
 
 def entry_header(kind: Kind, size: int) -> bytes:
-    """The variable-length header of an entry that is not a delta."""
+    """Return the header of an entry that is not a delta."""
     byte = kind << 4 | size & 0x0F
     size >>= 4
     header = bytearray()
@@ -72,7 +72,10 @@ def entry_header(kind: Kind, size: int) -> bytes:
 
 
 def parse_entry_header(data: bytes) -> EntryHeader:
-    """The header at the start of `data`; `ValueError` if it does not end there, or is of no type of entry."""
+    """Return the header at the start of `data`.
+
+    Raises `ValueError` if it does not end or its type is unknown.
+    """
     start = data[:ENTRY_HEADER_MAX]
     try:
         byte = start[0]
@@ -92,7 +95,7 @@ def parse_entry_header(data: bytes) -> EntryHeader:
 class DeltaStart(NamedTuple):
     """The start of a delta: the sizes of its base and of its result, and where the base is.
 
-    That is so many bytes before the delta's own entry, or what has the id.
+    The base begins `back` bytes before the delta's own entry, or is the object `oid`.
     """
 
     base: int
@@ -102,7 +105,7 @@ class DeltaStart(NamedTuple):
 
 
 def parse_delta(data: bytes, length: int) -> DeltaStart:
-    """The start of a delta in an entry whose header has `length` bytes; `ValueError` if it is broken."""
+    """Return the start of a delta in an entry whose header has `length` bytes. Raises `ValueError`."""
     is_offset = data[0] >> 4 & 7 == _OFS_DELTA
     at, back = length, 0
     try:
@@ -123,18 +126,18 @@ def parse_delta(data: bytes, length: int) -> DeltaStart:
 
 
 def _size(data: bytes, at: int) -> tuple[int, int]:
-    """A size as a delta has it, seven bits in each byte, and where it ends. Raises `IndexError`."""
+    """Return a size as deltas encode it, seven bits in each byte, and where it ends. Raises `IndexError`."""
     size = shift = 0
-    more = True
-    while more:
+    has_more = True
+    while has_more:
         size |= (data[at] & 0x7F) << shift
-        more = data[at] >= 0x80
+        has_more = data[at] >= 0x80
         at, shift = at + 1, shift + 7
     return size, at
 
 
-def index(entries: Iterable[Entry], pack_checksum: bytes) -> bytes:
-    """A version 2 pack index. The entries may come in any order."""
+def encode_index(entries: Iterable[Entry], pack_checksum: bytes) -> bytes:
+    """Return a version 2 pack index. The entries may come in any order."""
     ordered = sorted(entries)
     fanout = [0] * 256
     for entry in ordered:
@@ -157,13 +160,13 @@ def index(entries: Iterable[Entry], pack_checksum: bytes) -> bytes:
 
 
 def check_index_header(header: bytes) -> None:
-    """`ValueError` unless these 8 bytes begin an index of version 2, all that git has written since 2008."""
+    """Raise `ValueError` unless these 8 bytes begin an index of version 2, git's only one since 2008."""
     if header != _INDEX_SIGNATURE:
         raise ValueError("not a pack index of version 2")
 
 
 def _offset_tables(offsets: list[int]) -> tuple[list[int], list[int]]:
-    """The table of 31-bit offsets, and the table of 64-bit ones that it points into."""
+    """Return the table of 31-bit offsets, and the table of 64-bit offsets that it points into."""
     small: list[int] = []
     large: list[int] = []
     for offset in offsets:

@@ -1,4 +1,4 @@
-"""Reading a pack index: which objects a pack has, and where."""
+"""Reading a pack index: which objects a pack has, and where they are."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from gitstore.packs.descriptors import PACK_FILES
 from gitstore.packs.oid import Oid
 
 _OID = 20
-_SMALL = 64 * 1024  # bytes up to which a copy costs no more than a mapping does
+_SMALL = 64 * 1024  # bytes up to which reading costs no more than mapping
 
 
 def remedy(path: Path) -> str:
-    """How to get a sound index for a pack whose index is damaged."""
+    """Return the hint for a pack whose index is damaged."""
     pack = shlex.quote(str(path.with_suffix(".pack")))
-    return f"if the pack is sound, git index-pack {pack} makes the index anew"
+    return f"if the pack is sound, git index-pack {pack} creates the index again"
 
 
-def _content(file: BinaryIO) -> bytes | mmap.mmap:
-    """The bytes of an index. A mapped one keeps a descriptor open, so small ones are read."""
+def _read_or_map(file: BinaryIO) -> bytes | mmap.mmap:
+    """Return the bytes of an index. A mapping keeps a descriptor open, so a small index is read."""
     size = os.fstat(file.fileno()).st_size
     if size <= _SMALL or not PACK_FILES.take():
         return file.read()
@@ -39,22 +39,22 @@ def _content(file: BinaryIO) -> bytes | mmap.mmap:
 
 
 class PackIndex:
-    """A version 2 index, in memory and searched in place. Safe to use from many threads."""
+    """A version 2 index, searched in place. Safe to use from many threads."""
 
     def __init__(self, path: Path) -> None:
         """Map the index, or read a small one.
 
-        Raises `Corrupt` if its shape is wrong, and `FileNotFoundError` if it has gone.
+        Raises `Corrupt` if its tables do not fit together, and `FileNotFoundError` if it does not exist.
         """
         self.path = path
         with path.open("rb") as file:
-            self._map = _content(file)
+            self._map = _read_or_map(file)
         try:
             pack_format.check_index_header(self._map[:8])
         except ValueError as error:
             raise Corrupt(f"{path}: {error}", remedy(path)) from error
         if len(self._map) < pack_format.INDEX_HEADER_SIZE + 2 * pack_format.TRAILER_SIZE:
-            raise Corrupt(f"{path}: cut short", remedy(path))
+            raise Corrupt(f"{path}: it is cut short", remedy(path))
         self._fanout = struct.unpack_from(">256I", self._map, 8)
         self.count: int = self._fanout[255]
         self._oids = pack_format.INDEX_HEADER_SIZE
@@ -63,7 +63,7 @@ class PackIndex:
         self._large = self._offsets + 4 * self.count
         large_end = len(self._map) - 2 * pack_format.TRAILER_SIZE
         if large_end < self._large or list(self._fanout) != sorted(self._fanout):
-            raise Corrupt(f"{path}: cut short, or its tables do not fit together", remedy(path))
+            raise Corrupt(f"{path}: it is cut short, or its tables do not fit together", remedy(path))
 
     def __del__(self) -> None:
         if isinstance(getattr(self, "_map", None), mmap.mmap):
@@ -76,13 +76,13 @@ class PackIndex:
 
     @property
     def pack_checksum(self) -> bytes:
-        """The trailer that the pack must have."""
+        """The checksum with which the pack must end."""
         return self._map[-40:-20]
 
     def check(self) -> None:
-        """Raise `Corrupt` unless the index has the checksum that it was written with.
+        """Raise `Corrupt` unless the index has the checksum with which it was written.
 
-        Without this look, a flipped bit in an id is a wrong name for an object that is sound.
+        Without this check, a flipped bit in an id gives a sound object another name.
         """
         end = len(self._map) - pack_format.TRAILER_SIZE
         with memoryview(self._map) as view:
@@ -91,46 +91,46 @@ class PackIndex:
             raise Corrupt(f"{self.path}: its checksum is wrong", remedy(self.path))
 
     def find(self, oid: Oid) -> int | None:
-        """The position of an object in the index's own order, or `None`."""
+        """Return the position of an object in the index, which is sorted by id; `None` if it is not there."""
         low: int = self._fanout[oid[0] - 1] if oid[0] else 0
         high: int = self._fanout[oid[0]]
         while low < high:
             middle = (low + high) // 2
             at = self._oids + _OID * middle
-            here = self._map[at : at + _OID]
-            if here < oid:
+            candidate = self._map[at : at + _OID]
+            if candidate < oid:
                 low = middle + 1
-            elif here > oid:
+            elif candidate > oid:
                 high = middle
             else:
                 return middle
         return None
 
     def oid(self, position: int) -> Oid:
-        """The object at a position."""
+        """Return the id at a position."""
         at = self._oids + _OID * position
         return Oid(self._map[at : at + _OID])
 
     def oids(self) -> Iterator[Oid]:
-        """All objects, in the order of their ids."""
+        """Iterate over all ids, in their order."""
         return map(Oid, self.raw_oids())
 
     def raw_oids(self) -> list[bytes]:
-        """The bytes of all ids, in order: thousands of `Oid` take their time."""
+        """Return the bytes of all ids, in their order. Making an `Oid` of each would take longer."""
         table = self._map[self._oids : self._crcs]
         return [table[at : at + _OID] for at in range(0, len(table), _OID)]
 
     def crc32(self, position: int) -> int:
-        """The CRC-32 of an entry's bytes in the pack."""
+        """Return the CRC-32 of an entry's bytes in the pack."""
         crc: int = struct.unpack_from(">I", self._map, self._crcs + 4 * position)[0]
         return crc
 
     def offset(self, position: int) -> int:
-        """Where in the pack the entry at a position begins."""
+        """Return where in the pack an entry begins."""
         return self._all_offsets[position]
 
     def span(self, position: int, pack_size: int) -> tuple[int, int]:
-        """Where the entry at a position begins, and where it ends: at the next one, or the pack's trailer."""
+        """Return where in the pack an entry begins and ends: at the next entry, or at the pack's trailer."""
         start = self._all_offsets[position]
         after = bisect_right(self._ordered_offsets, start)
         if after < self.count:
@@ -138,7 +138,10 @@ class PackIndex:
         return start, pack_size - pack_format.TRAILER_SIZE
 
     def sizes(self, pack_size: int) -> list[int]:
-        """The bytes of all entries in a pack of this size, in the order of their ids. Raises `Corrupt`."""
+        """Return the bytes of each entry in a pack of this size, in the order of their ids.
+
+        Raises `Corrupt`.
+        """
         ordered, last = self._ordered_offsets, pack_size - pack_format.TRAILER_SIZE
         if ordered and (ordered[0] < pack_format.PACK_HEADER_SIZE or ordered[-1] >= last):
             raise Corrupt(f"{self.path}: an object lies outside the pack", remedy(self.path))

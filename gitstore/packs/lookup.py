@@ -7,26 +7,26 @@ from collections.abc import Iterable
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack, Packed
 
-_COST = 8
-"""A look into the index of one pack costs as much as to put so many objects into a table."""
+_COST_OF_SEARCH = 8
+"""Searching the index of one pack costs as much as putting this many objects into a table."""
 
 
 class PackSet:
-    """Finds objects in packs, however many these are. Safe to use from many threads.
+    """Finds objects in packs, even in thousands of them. Safe to use from many threads.
 
-    Who asks for a few objects asks one pack after the other. As soon as looking in vain has cost as much
-    as a table of all objects would have, there is one: about 150 bytes of memory for each object.
+    The packs are searched one after the other. When searches in vain have cost as much as making a table of
+    all objects, the table is made. It takes about 150 bytes of memory for each object.
     """
 
     def __init__(self, packs: Iterable[Pack]) -> None:
         self._packs = tuple(packs)
-        self._patience = sum(pack.index.count for pack in self._packs) // _COST
+        self._patience = sum(pack.index.count for pack in self._packs) // _COST_OF_SEARCH
         self._table: dict[bytes, Pack] | None = None
 
     def find(self, oid: Oid) -> Packed | None:
-        """Where an object lies, in the first pack that has it."""
+        """Return where an object is, in the first pack that has it."""
         if self._table is None and self._patience < 0:
-            self._table = self._tabulated()
+            self._table = self._make_table()
         if self._table is None:
             return self._search(oid)
         pack = self._table.get(oid)
@@ -41,7 +41,7 @@ class PackSet:
             self._patience -= 1
         return None
 
-    def _tabulated(self) -> dict[bytes, Pack]:
+    def _make_table(self) -> dict[bytes, Pack]:
         table: dict[bytes, Pack] = {}
         for pack in reversed(self._packs):
             table.update(dict.fromkeys(pack.index.raw_oids(), pack))

@@ -1,4 +1,4 @@
-"""Reading loose objects, each a file of one zlib stream: kind, size, a NUL, the content."""
+"""Reading loose objects. Each is a file of one zlib stream: kind, size, a NUL, the content."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from gitstore.packs import limits
 from gitstore.packs.compression import inflate_pieces
 from gitstore.packs.oid import Kind, Oid
 
-_HEADER = 32  # inflated bytes that hold the kind and the size, whatever they are
+_HEADER = 32  # inflated bytes; any kind and size fit into them
 _BLOCK = 256 * 1024
 _PIECE = 1024 * 1024
 
 
 def header(path: Path) -> tuple[Kind, int]:
-    """The kind and the content size of a loose object. Raises `Corrupt`."""
+    """Return the kind and the content size of a loose object. Raises `Corrupt`."""
     kind, size, _ = _header(path)
     return kind, size
 
 
 def read(path: Path, at_most: int) -> tuple[Kind, bytes]:
-    """A loose object, not yet checked against its id.
+    """Return the kind and content of a loose object, not checked against its id.
 
-    Raises `Corrupt`, and `limits.TooMuch` for one that is larger than allowed.
+    Raises `Corrupt`, and `limits.TooMuch` if it is larger than allowed.
     """
     kind, size, _ = _header(path)
     limits.check(kind, size, at_most)
@@ -35,7 +35,7 @@ def read(path: Path, at_most: int) -> tuple[Kind, bytes]:
 
 
 def pieces(path: Path) -> Iterator[bytes]:
-    """The content of a loose object in pieces, not yet checked against its id. Raises `Corrupt`."""
+    """Yield the content of a loose object in pieces, not checked against its id. Raises `Corrupt`."""
     _, size, length = _header(path)
     try:
         with path.open("rb") as file:
@@ -47,7 +47,7 @@ def pieces(path: Path) -> Iterator[bytes]:
 
 
 def is_sound(path: Path, oid: Oid) -> bool:
-    """Whether a loose object is whole: what the file inflates to, header and all, must have the id.
+    """Whether a loose object is whole: its header and content must hash to its id.
 
     Memory is bounded, whatever the file holds. Raises `OSError`.
     """
@@ -65,12 +65,12 @@ def is_sound(path: Path, oid: Oid) -> bool:
 
 
 def remedy(path: Path) -> str:
-    """What to do about a loose object that is damaged."""
+    """Return the hint for a loose object that is damaged."""
     return f"if a clone has it, rm {shlex.quote(str(path))}, then fetch from that"
 
 
 def _header(path: Path) -> tuple[Kind, int, int]:
-    """The kind, the content size and the bytes of the header itself."""
+    """Return the kind, the content size, and the length of the header."""
     try:
         with path.open("rb") as file:
             start = zlib.decompressobj().decompress(file.read(4 * _HEADER), _HEADER)

@@ -19,12 +19,12 @@ class Kind(IntEnum):
 
     @property
     def word(self) -> bytes:
-        """The kind as object headers and `git cat-file -t` spell it."""
+        """The kind as object headers and `git cat-file -t` write it."""
         return _WORDS[self]
 
     @classmethod
     def of_word(cls, word: bytes) -> Kind:
-        """The kind that an object header names; KeyError for any other word."""
+        """Return the kind that an object header names. Raises `KeyError` for any other word."""
         return cls[word.decode("ascii", "replace").upper()]
 
 
@@ -34,14 +34,14 @@ _WORDS = {kind: kind.name.lower().encode() for kind in Kind}
 class Oid(bytes):
     """A SHA-1 object id: 20 bytes, shown as 40 hexadecimal digits.
 
-    Made of bytes that are known to be so many: what may be anything is for `parse`.
+    The constructor does not check the length of its bytes; `parse` does.
     """
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, digits: str | bytes) -> Self:
-        """The id written as 40 hexadecimal digits; ValueError if it is not."""
+        """Return the id that 40 hexadecimal digits stand for. Raises `ValueError` for anything else."""
         raw = unhexlify(digits)
         if len(raw) != 20:
             raise ValueError(f"an object id has 20 bytes, not {len(raw)}")
@@ -49,14 +49,14 @@ class Oid(bytes):
 
     @classmethod
     def of(cls, kind: Kind, content: bytes | memoryview) -> Self:
-        """The id git gives to an object with this content."""
+        """Return the id of an object with this content."""
         digest = cls.hasher(kind, len(content))
         digest.update(content)
         return cls(digest.digest())
 
     @classmethod
     def of_pieces(cls, kind: Kind, pieces: Iterable[bytes], *, size: int) -> Self:
-        """The same for content of `size` bytes that comes in pieces."""
+        """Return the id of an object whose content, `size` bytes, comes in pieces."""
         digest = cls.hasher(kind, size)
         for piece in pieces:
             digest.update(piece)
@@ -64,7 +64,7 @@ class Oid(bytes):
 
     @staticmethod
     def hasher(kind: Kind, size: int) -> hashlib._Hash:
-        """A hash whose digest is the id of an object, once it has been given all `size` bytes of it."""
+        """Return a hash whose digest is the id of an object after all `size` bytes were fed to it."""
         return hashlib.sha1(b"%s %d\0" % (_WORDS[kind], size))
 
     def __str__(self) -> str:
@@ -75,5 +75,5 @@ class Oid(bytes):
 
     @property
     def short(self) -> str:
-        """Enough digits for a person to tell it from others."""
+        """The first 12 digits, for messages."""
         return self.hex()[:12]

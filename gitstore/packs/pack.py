@@ -1,4 +1,4 @@
-"""Reading one pack: whole entries, by pread, so that memory holds one object and not the file."""
+"""Reading one pack, entry by entry with pread(2), so that memory holds one object and not the whole file."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 
 SUFFIXES = (".idx", ".rev", ".bitmap", ".pack", ".keep")
-"""How the files of a pack end, in the order in which they go."""
+"""The suffixes of a pack's files, in the order in which they are deleted."""
 
 
 _BLOCK = 4 * 1024 * 1024
 _FEED = 256 * 1024
-_DELTA_START = 128  # bytes of an entry that hold its header, its base, and the two sizes that follow
-_DEEPEST_CHAIN = 4096  # git makes none deeper: pack.depth has 12 bits
+_DELTA_START = 128  # bytes of an entry that include its header, its base, and the two sizes after that
+_DEEPEST_CHAIN = 4096  # git makes no deeper ones: pack.depth has 12 bits
 
 
 class Packed(NamedTuple):
-    """One object's place in one pack."""
+    """The place of an object in a pack."""
 
     pack: Pack
     position: int
@@ -42,7 +42,7 @@ class Packed(NamedTuple):
 
     @property
     def disk_size(self) -> int:
-        """Bytes the object takes in the pack: header and stream, git's `objectsize:disk`."""
+        """Bytes of the object in the pack: header and stream, git's `objectsize:disk`."""
         start, end = self.pack.span(self.position)
         return end - start
 
@@ -51,9 +51,9 @@ class Pack:
     """A pack and its index. `size` is the pack file's. Safe to use from many threads."""
 
     def __init__(self, index_path: Path) -> None:
-        """Read the index; the pack itself is opened when it is first needed.
+        """Read the index. The pack itself is opened when it is first needed.
 
-        Raises `FileNotFoundError` if either has gone, and `Corrupt` if the index is damaged.
+        Raises `FileNotFoundError` if either file does not exist, and `Corrupt` if the index is damaged.
         """
         self._descriptor: int | None = None
         self._opening = threading.Lock()
@@ -70,38 +70,41 @@ class Pack:
 
     @property
     def is_ours(self) -> bool:
-        """Whether gitstore has the pack and still marks it as its own, so that nobody else removes it."""
+        """Whether the pack has the `.keep` of gitstore, which prevents git from removing it."""
         return self._mark in (KEEP_MARK, GIT_MARK)
 
     @property
     def is_plain(self) -> bool:
-        """Whether the pack is ours, and has no deltas: its entries can stand in other packs."""
+        """Whether the pack is ours and has no deltas, so that its entries can be copied into other packs."""
         return self._mark == KEEP_MARK
 
     @property
     def is_linked(self) -> bool:
-        """Whether another repository has the same file: then it costs nothing to have it here."""
+        """Whether another repository has a hard link to the same file."""
         return self.path.stat().st_nlink > 1
 
     @property
     def disk_size(self) -> int:
-        """Bytes of the pack and of all files that belong to it."""
+        """Bytes of all files of the pack."""
         paths = (self.path.with_suffix(suffix) for suffix in SUFFIXES)
         return sum(path.stat().st_size for path in paths if path.exists())
 
     def span(self, position: int) -> tuple[int, int]:
-        """The bytes of the pack that hold the entry: from, to. Raises `Corrupt` if it has none there."""
+        """Return where an entry begins and ends. Raises `Corrupt` if that is outside the pack."""
         start, end = self.index.span(position, self.size)
         if not pack_format.PACK_HEADER_SIZE <= start < end <= self.size - pack_format.TRAILER_SIZE:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)} lies outside the pack")
         return start, end
 
     def disk_sizes(self) -> Iterator[tuple[bytes, int]]:
-        """The id of every object, and the bytes that it takes in the pack. Raises `Corrupt`."""
+        """Iterate over the ids of all objects and their bytes in the pack. Raises `Corrupt`."""
         return zip(self.index.raw_oids(), self.index.sizes(self.size), strict=True)
 
     def entry_bytes(self, position: int) -> bytes:
-        """The entry as it stands in the pack, header and all. Raises `Corrupt` if the pack is too short."""
+        """Return an entry as it is in the pack, with its header.
+
+        Raises `Corrupt` if the pack is too short.
+        """
         start, end = self.span(position)
         data = self._pread(end - start, start)
         if len(data) != end - start:
@@ -109,7 +112,7 @@ class Pack:
         return data
 
     def check_index(self) -> None:
-        """Raise `Corrupt` unless the index is as it was written, and the pack ends as the index says."""
+        """Raise `Corrupt` unless the index has its own checksum, and the pack has the one in the index."""
         self.index.check()
         at = self.size - pack_format.TRAILER_SIZE
         if at < pack_format.PACK_HEADER_SIZE:
@@ -121,7 +124,7 @@ class Pack:
             )
 
     def check_content(self) -> None:
-        """Raise `Corrupt` unless the whole pack has the checksum that it was written with."""
+        """Read the whole pack, and raise `Corrupt` unless it has the checksum with which it was written."""
         digest, tail = hashlib.sha1(), b""
         for block in self.blocks(_BLOCK):
             data = tail + block
@@ -131,10 +134,10 @@ class Pack:
             raise Corrupt(f"{self.path}: its checksum is wrong")
 
     def checked_entry(self, position: int) -> bytes:
-        """The entry as it stands in the pack, to stand in another one.
+        """Return an entry to be copied into another pack.
 
-        Raises `Corrupt` if it is not what the index has the checksum of, does not hash to its id, or is
-        a delta, which means nothing elsewhere. A copy gets a checksum that is right, whatever it holds.
+        Raises `Corrupt` if the entry does not have its checksum in the index, does not hash to its id, or
+        is a delta. Nothing would reveal damage in the copy, because a new pack gets new checksums.
         """
         data, oid = self.entry_bytes(position), self.index.oid(position)
         where = f"{self.path}: object {oid}"
@@ -151,23 +154,23 @@ class Pack:
             raise Corrupt(f"{where} is corrupt: its content has the id {content_id}", remedy(self.index.path))
         return data
 
-    def in_file_order(self) -> list[int]:
-        """All positions, in the order of their offsets."""
+    def positions_in_file_order(self) -> list[int]:
+        """Return all positions, in the order of their offsets."""
         return sorted(range(self.index.count), key=self.index.offset)
 
     def header(self, position: int) -> pack_format.EntryHeader:
-        """The entry's kind and inflated size, without inflating it. Raises `Corrupt`."""
+        """Return the header of an entry, with its kind and inflated size. Raises `Corrupt`."""
         start, _ = self.span(position)
         return self._parse(self._pread(pack_format.ENTRY_HEADER_MAX, start), position)
 
     def read(self, position: int, at_most: int = limits.PART) -> tuple[Kind, bytes] | None:
-        """The object, not yet checked against its id, or `None` if it is stored as a delta.
+        """Return an object's kind and content, not checked against its id; `None` if it is a delta.
 
-        Raises `Corrupt` if the entry cannot be read, and `limits.TooMuch` if it is larger than allowed:
-        a blob of more than `at_most` bytes, or anything else over the limit of its kind.
+        Raises `Corrupt` if the entry cannot be read, and `limits.TooMuch` for a blob of more than `at_most`
+        bytes or another object over the limit of its kind.
         """
         start, end = self.span(position)
-        if end - start > limits.MIB:  # of a stored stream that is as much memory, so look first
+        if end - start > limits.MIB:  # reading a stored stream takes as much memory, so check first
             kind, size, _ = self.header(position)
             if kind is None:
                 return None
@@ -185,7 +188,7 @@ class Pack:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
 
     def pieces(self, position: int) -> Iterator[bytes]:
-        """The content of an object that is no delta, in pieces, not yet checked. Raises `Corrupt`."""
+        """Yield the content of an object that is not a delta, in pieces, not checked. Raises `Corrupt`."""
         start, end = self.span(position)
         header = self.header(position)
         offsets = range(start + header.length, end, _FEED)
@@ -195,7 +198,7 @@ class Pack:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
 
     def largest_in_chain(self, position: int) -> int:
-        """The size of the largest object that it takes to read a delta, as entries say. Raises `Corrupt`."""
+        """Return the size of the largest object that must be inflated to read a delta. Raises `Corrupt`."""
         offset, _ = self.span(position)
         largest = 0
         for _ in range(_DEEPEST_CHAIN):
@@ -207,7 +210,7 @@ class Pack:
                 base, result, back, oid = pack_format.parse_delta(data, length)
             except ValueError as error:
                 raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
-            largest = max(largest, base, result, size)  # the delta itself is inflated, too
+            largest = max(largest, base, result, size)  # the delta itself is inflated as well
             at = self.index.find(oid) if oid is not None else None
             if back > offset - pack_format.PACK_HEADER_SIZE or (oid is not None and at is None):
                 break
@@ -215,7 +218,7 @@ class Pack:
         raise Corrupt(f"{self.path}: object {self.index.oid(position)} is a delta without a base")
 
     def blocks(self, size: int) -> Iterator[bytes]:
-        """The whole file from its start, in blocks."""
+        """Yield the whole file in blocks of `size` bytes."""
         offset = 0
         while data := self._pread(size, offset):
             yield data
@@ -223,7 +226,7 @@ class Pack:
 
     @property
     def _mark(self) -> bytes:
-        """What says to whom the pack belongs; nothing if nothing does."""
+        """The content of the pack's `.keep`; empty if there is none."""
         try:
             return self.keep_path.read_bytes()
         except OSError:
@@ -236,7 +239,10 @@ class Pack:
             return os.pread(file.fileno(), length, start)
 
     def _keep_open(self) -> bool:
-        """Open the file for good, unless too many are: what another process merges away stays readable."""
+        """Open the file and keep it open, so that it stays readable when another process removes it.
+
+        Returns False if too many files are open.
+        """
         with self._opening:
             if self._descriptor is None and PACK_FILES.take():
                 try:

@@ -1,9 +1,10 @@
 """Writing one new pack, so that a crash at any instant leaves the repository as it was.
 
-The order, after gitformat-pack(5) and git's own practice: entries into a temporary file, its count
-and checksum, fsync; the index likewise; then the names: pack, `.keep`, index, and the directory's
-fsync. git sees a pack by its index, so the pack exists from the index's rename on, whole. What a
-crash leaves before that is a temporary file or a pack without an index, which nothing reads.
+The order follows gitformat-pack(5) and git's own practice. Entries are written to a temporary file, then
+its count and checksum, then fsync. The index is written likewise. Then the files get their names: pack,
+`.keep`, index; then the directory's fsync. Git finds a pack by its index, so the rename of the index makes
+the whole pack visible. A crash before that leaves a temporary file or a pack without an index, which
+nothing reads.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from gitstore.packs.format import Entry
 from gitstore.packs.oid import Oid
 
 KEEP_MARK = b"gitstore\n"
-"""What our `.keep` files say, to tell them from those of git and of people."""
+"""The content of our `.keep` files, which distinguishes them from those of git and of people."""
 
 GIT_MARK = b"gitstore: packed by git\n"
-"""What they say beside a pack that git wrote for us, in which there may be deltas."""
+"""The content of `.keep` beside a pack that git wrote for us, which may have deltas."""
 
 _FLUSH_EVERY = 32 * 1024 * 1024
 _BLOCK = 4 * 1024 * 1024
@@ -47,8 +48,8 @@ class Written(NamedTuple):
 class PackWriter:
     """Collects entries into a new pack of `directory`. For one thread.
 
-    Use as a context manager: without `finish` nothing is left behind. An `OSError` while writing (a
-    full disk) becomes a `GitstoreError` that names the directory.
+    Use as a context manager: without `finish`, nothing is left behind. An `OSError` while writing, such as a
+    full disk, becomes a `GitstoreError` that names the directory.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -59,52 +60,55 @@ class PackWriter:
             directory.mkdir(parents=True, exist_ok=True)
             self._fd, name = tempfile.mkstemp(prefix=f"{TEMPORARY}pack-", dir=directory)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._cannot_write(error) from error
         self._temporary = Path(name)
         self._flusher = _Flusher(self._fd)
-        # Room for the header; its count is known at the end.
+        # Leave room for the header, whose count is known at the end.
         os.lseek(self._fd, self.size, os.SEEK_SET)
 
     @property
     def count(self) -> int:
-        """Objects so far."""
+        """The number of objects so far."""
         return len(self._entries)
 
     def append(self, oid: Oid, entry: bytes) -> None:
-        """Add an entry, header and stream, as it will stand in the pack."""
+        """Add an entry, with its header, as it will be in the pack."""
         self.append_stream(oid, entry, stream=())
 
     def append_stream(self, oid: Oid, header: bytes, *, stream: Iterable[bytes]) -> None:
-        """Add an entry whose stream comes in pieces. If that raises, nothing else can be added."""
+        """Add an entry whose stream comes in pieces. If this raises, nothing more can be added."""
         start, checksum = self.size, 0
         for piece in chain([header], stream):
             try:
                 self._write(piece)
             except OSError as error:
-                raise self._failed(error) from error
+                raise self._cannot_write(error) from error
             checksum = isal_zlib.crc32(piece, checksum)
             self.size += len(piece)
-            self._flusher.written(self.size)
+            self._flusher.note_size(self.size)
         self._entries.append(Entry(oid, start, checksum))
 
     def finish(self) -> Written | None:
-        """Make the pack part of the repository, durably; `None`, and no pack, if nothing was added."""
+        """Make the pack part of the repository, durably.
+
+        Returns `None`, and leaves no pack, if it is empty.
+        """
         if not self._entries:
             return None
         try:
             checksum = self._seal()
             return self._publish(checksum)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._cannot_write(error) from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._flusher.stop()
-        with suppress(OSError):  # what was written is synced by then, or not wanted
+        with suppress(OSError):  # what was written is synced already, or not needed
             os.close(self._fd)
-        with suppress(OSError):  # gc removes it
+        with suppress(OSError):  # gc will remove it
             self._temporary.unlink(missing_ok=True)
 
     def _write(self, data: bytes) -> None:
@@ -113,10 +117,10 @@ class PackWriter:
             view = view[os.write(self._fd, view) :]
 
     def _seal(self) -> bytes:
-        """Put the count into the header and the checksum behind the last entry; returns the checksum.
+        """Write the count into the header and the checksum after the last entry; return the checksum.
 
-        The count is known only now and stands at the front, so the checksum takes a second look at
-        the file, from the page cache, while the disk is still busy with the first.
+        The count is known only now and is in the header, so the file is read again for the checksum. It is
+        in the page cache, and the disk is still busy with the writing.
         """
         self._flusher.flush()
         header = pack_format.pack_header(len(self._entries))
@@ -137,20 +141,20 @@ class PackWriter:
         os.fchmod(self._fd, 0o444)
         os.fsync(self._fd)
         path = self.directory / f"pack-{checksum.hex()}.pack"
-        content = pack_format.index(self._entries, checksum)
+        content = pack_format.encode_index(self._entries, checksum)
         with (
             durable_file(self.directory, KEEP_MARK, suffix="keep") as keep,
             durable_file(self.directory, content, suffix="idx") as index,
         ):
-            # What has its name is not taken back, whatever fails then: another process may have
-            # written the same objects, so that the name and the bytes are those of its pack too.
+            # Nothing is removed once it has its name, whatever fails after that: if another process has
+            # written the same objects, its pack has the same name and bytes.
             self._temporary.rename(path)
             keep.rename(path.with_suffix(".keep"))
             index.rename(path.with_suffix(".idx"))
         sync_directory(self.directory)
         return Written(path, self.size, len(self._entries))
 
-    def _failed(self, error: OSError) -> GitstoreError:
+    def _cannot_write(self, error: OSError) -> GitstoreError:
         return GitstoreError(
             f"cannot write a pack in {self.directory}: {error.strerror}",
             "nothing was recorded; make room or fix the directory's permissions, then try again",
@@ -158,37 +162,37 @@ class PackWriter:
 
 
 class _Flusher:
-    """A thread that keeps the disk busy while the pack grows, so that the last fsync finds little to do.
+    """A thread that flushes the pack while it grows, so that the last fsync takes little time.
 
-    `error` is what a flush met. The kernel reports a failed write-back once for each open file, so
-    the last fsync would not hear of it again: whoever relies on that fsync must look here too.
+    `error` is the error of a flush. The kernel reports a failed write-back only once for each open file, so
+    the last fsync would not report it again. Whoever relies on that fsync must check `error` as well.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.error: OSError | None = None
         self._descriptor = descriptor
         self._written = 0
-        self._wanted = 0
-        self._done = 0
+        self._requested = 0
+        self._flushed = 0
         self._stopped = False
         self._condition = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="gitstore-flush", daemon=True)
         self._thread.start()
 
-    def written(self, size: int) -> None:
-        """Tell how long the file is; wakes the thread when there is enough to flush."""
+    def note_size(self, size: int) -> None:
+        """Note the length of the file; wakes the thread when there is enough to flush."""
         self._written = size
-        if size - self._wanted >= _FLUSH_EVERY:
+        if size - self._requested >= _FLUSH_EVERY:
             self.flush()
 
     def flush(self) -> None:
-        """Flush what is written so far, without waiting for it."""
+        """Flush what is written so far, without waiting."""
         with self._condition:
-            self._wanted = self._written
+            self._requested = self._written
             self._condition.notify()
 
     def stop(self) -> None:
-        """End the thread, after the flush it is in. A second call does nothing."""
+        """End the thread after its current flush. A second call does nothing."""
         with self._condition:
             self._stopped = True
             self._condition.notify()
@@ -197,10 +201,10 @@ class _Flusher:
     def _run(self) -> None:
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._stopped or self._wanted > self._done)
+                self._condition.wait_for(lambda: self._stopped or self._requested > self._flushed)
                 if self._stopped:
                     return
-                self._done = self._wanted
+                self._flushed = self._requested
             try:
                 os.fdatasync(self._descriptor)
             except OSError as error:

@@ -25,7 +25,7 @@ from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
 from gitstore.objects.prune import MOST_DEAD
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate
-from gitstore.packs.copy_entries import carry_over
+from gitstore.packs.copy_entries import copy_entries
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack, Packed
@@ -172,7 +172,7 @@ def _write(target: Repository, source: Repository, plain: dict[Pack, list[int]],
     with PackWriter(target.common / "objects" / "pack") as writer:
         for pack, positions in sorted(plain.items(), key=lambda item: item[0].path):
             ordered = sorted(positions, key=pack.index.offset)
-            carry_over((Packed(pack, position) for position in ordered), writer)
+            copy_entries((Packed(pack, position) for position in ordered), writer)
         for oid in sorted(loose):
             kind, content = source.objects.read(oid, at_most=limits.IN_MEMORY)
             writer.append(oid, entry_header(kind, len(content)) + deflate(content))

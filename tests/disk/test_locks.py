@@ -20,7 +20,7 @@ from tests.support.commands import git
 from tests.support.failing import fails
 from tests.support.packs import add_blobs
 
-LATER = "let it finish, then say the same again"
+LATER = "wait until it has finished, then run the same command again"
 
 
 @pytest.fixture

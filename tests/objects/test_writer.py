@@ -116,7 +116,7 @@ def test_ids_come_in_the_order_of_the_calls(repository: Repository) -> None:
     assert written is not None
     assert seen == [Oid.of(Kind.BLOB, content) for content in contents]
     (pack,) = repository.objects.own_packs
-    assert [pack.index.oid(at) for at in pack.in_file_order()] == seen
+    assert [pack.index.oid(at) for at in pack.positions_in_file_order()] == seen
 
 
 def test_nothing_is_there_before_the_end(repository: Repository) -> None:

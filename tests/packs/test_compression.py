@@ -53,13 +53,13 @@ def test_a_tenth_saved_makes_the_difference(zeros: float, shrinks: bool) -> None
 
 def test_no_more_is_made_than_asked_for() -> None:
     bomb = zlib.compress(bytes(5_000_000))
-    with pytest.raises(ValueError, match="zlib stream does not hold the 10 bytes it should"):
+    with pytest.raises(ValueError, match="zlib stream does not hold 10 bytes"):
         inflate(bomb, 10)
 
 
 @pytest.mark.parametrize("size", [0, 299, 301, 2**31, 2**62])
 def test_another_size_than_promised_is_an_error(size: int) -> None:
-    with pytest.raises(ValueError, match=f"zlib stream does not hold the {size} bytes it should"):
+    with pytest.raises(ValueError, match=f"zlib stream does not hold {size} bytes"):
         inflate(zlib.compress(b"abc" * 100), size)
 
 

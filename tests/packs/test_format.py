@@ -59,7 +59,7 @@ def test_an_index_of_a_pack_of_any_size_is_read_by_git_and_by_us(
     tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]
 ) -> None:
     path = tmp_path_factory.mktemp("index") / "pack.idx"
-    path.write_bytes(pack_format.index(entries, b"p" * 20))
+    path.write_bytes(pack_format.encode_index(entries, b"p" * 20))
     shown = [
         line.split() for line in git("show-index", cwd=path.parent, stdin=path.read_bytes()).splitlines()
     ]
@@ -71,7 +71,7 @@ def test_an_index_of_a_pack_of_any_size_is_read_by_git_and_by_us(
 
 
 def test_an_index_ends_with_both_checksums() -> None:
-    content = pack_format.index([Entry(Oid(b"o" * 20), 12, 7)], b"p" * 20)
+    content = pack_format.encode_index([Entry(Oid(b"o" * 20), 12, 7)], b"p" * 20)
     assert content[-40:-20] == b"p" * 20
     assert content[-20:] == hashlib.sha1(content[:-20]).digest()
 

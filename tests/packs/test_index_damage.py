@@ -192,6 +192,6 @@ def test_the_hint_works_as_it_stands(repository: Repository) -> None:
     misname(pack, A)
     with pytest.raises(Corrupt) as caught:
         Pack(pack.index.path).check_index()
-    command = (caught.value.hint or "").partition("git index-pack")[2].partition(" makes")[0]
+    command = (caught.value.hint or "").partition("git index-pack")[2].partition(" creates")[0]
     subprocess.run(f"git index-pack{command}", shell=True, check=True, capture_output=True)
     Pack(pack.index.path).check_index()

@@ -37,7 +37,9 @@ def quick_pack(directory: Path, content: bytes, *, is_ours: bool) -> None:
     checksum = hashlib.sha1(pack).digest()
     path = directory / f"pack-{checksum.hex()}"
     path.with_suffix(".pack").write_bytes(pack + checksum)
-    index = pack_format.index([Entry(oid, pack_format.PACK_HEADER_SIZE, isal_zlib.crc32(stream))], checksum)
+    index = pack_format.encode_index(
+        [Entry(oid, pack_format.PACK_HEADER_SIZE, isal_zlib.crc32(stream))], checksum
+    )
     path.with_suffix(".idx").write_bytes(index)
     if is_ours:
         path.with_suffix(".keep").write_bytes(KEEP_MARK)

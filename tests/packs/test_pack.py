@@ -36,7 +36,7 @@ def claim(path: Path, offsets: dict[bytes, int]) -> Pack:
     entries = [Entry(Oid.of(Kind.BLOB, content), offset, 0) for content, offset in offsets.items()]
     index = path.with_suffix(".idx")
     index.chmod(0o644)
-    index.write_bytes(pack_format.index(entries, bytes(20)))
+    index.write_bytes(pack_format.encode_index(entries, bytes(20)))
     return Pack(index)
 
 
@@ -48,7 +48,7 @@ def test_every_object_is_read_back(pack: Pack) -> None:
         assert pack.checked_entry(at) == entry(content)[1]
         assert Packed(pack, at).disk_size == len(entry(content)[1])
         assert Packed(pack, at).oid == Oid.of(Kind.BLOB, content)
-    assert [pack.index.oid(at) for at in pack.in_file_order()] == [
+    assert [pack.index.oid(at) for at in pack.positions_in_file_order()] == [
         Oid.of(Kind.BLOB, content) for content in CONTENTS
     ]
     assert b"".join(pack.blocks(100)) == pack.path.read_bytes()

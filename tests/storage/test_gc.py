@@ -283,7 +283,7 @@ class TestSideBySide:
         rm(here, "v2")
         with repository(here).writer():
             message = f"another gitstore command is writing in {here}/.git"
-            with fails(message, Locked, "let it finish, then say the same again"):
+            with fails(message, Locked, "wait until it has finished, then run the same command again"):
                 gc.gc(repository(here))
         assert collected(here).freed > 300_000
 
