@@ -1,5 +1,7 @@
-"""Stock git, and the files that git itself keeps in a repository.
+"""Stock git, and the files that git keeps in a repository.
 
-It owns starting git apart from settings and variables of the user, finding a repository, its refs, its
-configuration and its worktrees, signatures, and fetching. The only room that starts git. It knows no models.
-Start with `repository`, which brings all of it together."""
+It owns running git apart from the user's hooks and variables (`process`), finding and opening a repository,
+git's own files (`files`, `ref_files`), refs, configuration, attributes, worktrees, signatures, and fetching.
+Only this room starts git. It must not know what a model, a snapshot or a state is. Start with `repository`,
+which has all of it.
+"""

@@ -1,4 +1,4 @@
-"""Which files git converts, by its attributes and settings: gitattributes(5). Large ones are refused."""
+"""Which files git converts, by their attributes and by settings: gitattributes(5). Large ones are refused."""
 
 from __future__ import annotations
 
@@ -22,27 +22,30 @@ _NAMES = ("filter", "working-tree-encoding", "ident", "text", "eol", "crlf")
 
 @dataclass(frozen=True)
 class Rules:
-    """What converts a file: its attributes that are set, and git's own settings for line ends."""
+    """What makes git convert a file: its attributes that are set, and git's settings for line ends."""
 
     attributes: Mapping[str, str]
     autocrlf: str
     eol: str
 
     @classmethod
-    def of(cls, said: Mapping[str, str], *, autocrlf: str, eol: str) -> Rules:
-        """`said` is what `git check-attr` says. Without `text`, line ends stay, whatever else says."""
-        known = {name: value for name, value in said.items() if value not in ("unspecified", "unset")}
-        if said.get("text") == "unset" or (said.get("crlf") == "unset" and "text" not in known):
-            known.pop("eol", None)
+    def of(cls, attributes: Mapping[str, str], *, autocrlf: str, eol: str) -> Rules:
+        """Make rules of the output of `git check-attr`. With `-text`, git leaves line ends unchanged."""
+        effective = {
+            name: value for name, value in attributes.items() if value not in ("unspecified", "unset")
+        }
+        is_crlf_off = attributes.get("crlf") == "unset" and "text" not in effective
+        if attributes.get("text") == "unset" or is_crlf_off:
+            effective.pop("eol", None)
             autocrlf = ""
-        return cls(known, autocrlf, eol)
+        return cls(effective, autocrlf, eol)
 
     @property
     def cause(self) -> str | None:
-        """The attribute or setting that makes git convert a file, the strongest of several."""
+        """The attribute or setting that makes git convert a file: the strongest one."""
         for name, value in self.attributes.items():
             if name in ("text", "crlf") and "eol" in self.attributes:
-                continue  # it is eol that says which
+                continue  # eol decides
             return name if value == "set" else f"{name}={value}"
         return f"core.autocrlf={self.autocrlf}" if self.autocrlf in ("true", "input") else None
 
@@ -51,38 +54,38 @@ class Rules:
         return "filter" in self.attributes
 
     @property
-    def gives_back_otherwise(self) -> bool:
-        """Whether checking out may do something. Line ends become others only where these say so."""
+    def may_change_on_checkout(self) -> bool:
+        """Whether git may convert the file when it checks it out, and not only when it stores it."""
         if {"filter", "working-tree-encoding", "ident"} & self.attributes.keys():
             return True
         eol = self.attributes.get("eol")
         return eol == "crlf" or (eol is None and (self.autocrlf == "true" or self.eol == "crlf"))
 
 
-def rules(
+def read_rules(
     repository: Repository,
     paths: Iterable[PurePosixPath],
     *options: str,
     variables: Mapping[str, str] | None = None,
 ) -> dict[PurePosixPath, Rules]:
-    """The rules of those files, by their paths in the repository, that git may convert.
+    """Return the rules of those files that git may convert, by their paths in the repository.
 
-    `options` are of `git check-attr`: with `--cached` it reads the attributes in the index of `variables`.
+    `options` go to `git check-attr`: with `--cached`, it reads attributes from the index in `variables`.
     """
-    config = _settings(repository)
+    config = _read_line_end_settings(repository)
     autocrlf, eol = config.get("core.autocrlf", ""), config.get("core.eol", "")
-    asked = os.fsencode("".join(f"{path}\0" for path in paths))
-    check = ("check-attr", *options, "-z", "--stdin", *_NAMES)
-    answer = os.fsdecode(repository.git(*check, stdin=asked, variables=variables)).split("\0")[:-1]
+    stdin = os.fsencode("".join(f"{path}\0" for path in paths))
+    command = ("check-attr", *options, "-z", "--stdin", *_NAMES)
+    fields = os.fsdecode(repository.git(*command, stdin=stdin, variables=variables)).split("\0")[:-1]
     attributes: dict[str, dict[str, str]] = defaultdict(dict)
-    for name, attribute, value in zip(answer[0::3], answer[1::3], answer[2::3], strict=True):
-        attributes[name][attribute] = value
-    every = {name: Rules.of(said, autocrlf=autocrlf, eol=eol) for name, said in attributes.items()}
-    return {PurePosixPath(name): rule for name, rule in every.items() if rule.cause is not None}
+    for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=True):
+        attributes[path][name] = value
+    rules = {path: Rules.of(values, autocrlf=autocrlf, eol=eol) for path, values in attributes.items()}
+    return {PurePosixPath(path): rule for path, rule in rules.items() if rule.cause is not None}
 
 
 def check_sizes(repository: Repository, tree: Oid) -> None:
-    """Raise `GitstoreError` if checking out a tree would take more memory than `limits.CONVERTED` allows."""
+    """Raise `GitstoreError` if git would convert a file of a tree that is larger than `limits.CONVERTED`."""
     objects = repository.objects
     sizes = {
         path: objects.size(oid)
@@ -95,26 +98,26 @@ def check_sizes(repository: Repository, tree: Oid) -> None:
     with directories.scratch(repository.private, "attributes") as directory:
         variables = {"GIT_INDEX_FILE": str(directory / "index")}
         repository.git("read-tree", str(tree), variables=variables)
-        for path, rule in rules(repository, large, "--cached", variables=variables).items():
-            check_size(path, large[path], rule)
+        for path, rule in read_rules(repository, large, "--cached", variables=variables).items():
+            check_size(path, large[path], rules=rule)
 
 
-def check_size(path: PurePosixPath, size: int, rule: Rules) -> None:
-    """Raise `GitstoreError` for a file that is too large to be converted."""
+def check_size(path: PurePosixPath, size: int, *, rules: Rules) -> None:
+    """Raise `GitstoreError` for a file of `size` bytes if that is too large for git to convert."""
     if size > limits.CONVERTED:
-        attribute = (rule.cause or "").partition("=")[0] if rule.attributes else "text"
+        attribute = (rules.cause or "").partition("=")[0] if rules.attributes else "text"
         raise GitstoreError(
-            f"{path} has {format_size(size)}, and {rule.cause} makes git convert it;"
+            f"{path} has {format_size(size)}, and {rules.cause} makes git convert it;"
             f" gitstore lets git convert at most {format_size(limits.CONVERTED)}",
-            f"the line '{path.name} -{attribute}' in .gitattributes keeps git from that",
+            f"the line '{path.name} -{attribute}' in .gitattributes prevents the conversion",
         )
 
 
-def _settings(repository: Repository) -> dict[str, str]:
-    """What git's configuration says of line ends, as git understands it."""
-    words = {}
+def _read_line_end_settings(repository: Repository) -> dict[str, str]:
+    """Return git's settings for line ends, with each spelling of true as `true`."""
+    settings = {}
     for key in ("core.autocrlf", "core.eol"):
         for value in repository.git_config.values(key)[-1:]:
             text = "true" if value.text is None else value.text.lower()
-            words[key] = "true" if text in ("yes", "on", "1") else text
-    return words
+            settings[key] = "true" if text in ("yes", "on", "1") else text
+    return settings

@@ -1,9 +1,8 @@
-"""A new linked worktree: its administration and its files are built out of sight, and each appears whole.
+"""Adding a linked worktree: its administration and its files are built out of sight, and each appears whole.
 
-`git worktree add` writes the administration file by file, syncs none of it, and may end well although a
-file could not be written. What it leaves when it is killed stops other commands of git. So the files of
-gitrepository-layout(5) are written here; stock git only checks out what belongs in the directory, and
-that is compared with the tree.
+`git worktree add` writes the administration file by file and syncs nothing, and it can succeed although it
+could not write a file. What it leaves after a kill stops other git commands. So this module writes the files
+of gitrepository-layout(5). Stock git only checks out the files, which are then compared with the tree.
 """
 
 from __future__ import annotations
@@ -41,60 +40,63 @@ def new_worktree(
     lock_reason: str,
     complete: Callable[[Path], None],
 ) -> Iterator[None]:
-    """A linked worktree at `place` for a branch, which appears when the block ends well, and else is gone.
+    """Add a linked worktree at `place` for a branch. It appears after the block, unless that raises.
 
-    Before the block, the files of `commit` are checked out, `complete` gets the directory to change and
-    add to, and all is synced: what can fail does so before. The block creates the branch. Then the
-    administration gets its name, locked with `lock_reason` (git-worktree(1)) until the directory has its
-    own. `place` may be an empty directory. Raises `GitstoreError`.
+    Before the block, the files of `commit` are checked out, `complete` may change the directory, and all is
+    synced, because these steps can fail. The block creates the branch. Then the administration gets its name.
+    It is locked with `lock_reason` (git-worktree(1)) until the directory has its name, too. `place` may be
+    an empty directory. Raises `GitstoreError`.
     """
-    place = place.parent.resolve() / place.name  # as git writes it: through no link
+    place = place.parent.resolve() / place.name  # git writes it without links
     named = None
     try:
         with construction(place) as directory, _scratch(repository) as administration:
-            _write_administration(administration, place, branch, lock_reason)
-            _check_out(repository, administration, directory, commit, complete)
+            _write_administration(administration, place, branch=branch, lock_reason=lock_reason)
+            _check_out(
+                repository, commit, administration=administration, directory=directory, complete=complete
+            )
             sync_tree(administration)
             sync_tree(directory)
             yield
-            named = _appear(repository, administration, directory)
+            named = _name_administration(repository, administration, directory)
     except BaseException:
         if named is not None and not is_whole(named, place):
-            with suppress(OSError):  # left over, it is locked with the reason: the next command knows it
+            # If this fails, the lock with its reason tells the next command to remove it.
+            with suppress(OSError):
                 remove_administration(repository, named)
         raise
     finish(named)
 
 
 def is_whole(administration: Path, place: Path) -> bool:
-    """Whether the directory of a worktree is there: it gets its name last, with all that is in it."""
+    """Whether a worktree is complete: its directory gets its name last, with everything in it."""
     link = place / ".git"
     return link.is_file() and parse_link(link.read_bytes(), link) == administration.resolve()
 
 
 def finish(administration: Path) -> None:
-    """Unlock the administration of a worktree that is whole."""
+    """Unlock the administration of a complete worktree."""
     with only_warn(f"{administration} stays locked"):
         (administration / _LOCKED).unlink(missing_ok=True)
         sync_directory(administration)
 
 
 def remove_administration(repository: Repository, administration: Path) -> None:
-    """Let git forget a worktree, at one instant. Its directory stays as it is."""
+    """Make git forget a worktree, at one instant. Its directory does not change."""
     with forgotten(repository, administration):
         pass
 
 
 @contextmanager
 def forgotten(repository: Repository, administration: Path) -> Iterator[None]:
-    """Let git forget a worktree, at one instant, before the block. If that fails, git knows it again."""
+    """Make git forget a worktree, at one instant, before the block. If the block raises, restore it."""
     with _scratch(repository) as scratch:
         out_of_sight = scratch / administration.name
         administration.rename(out_of_sight)
         try:
             yield
         except BaseException:
-            make_directory(administration.parent)  # git removes it where it is empty
+            make_directory(administration.parent)  # git removes it if it is empty
             out_of_sight.rename(administration)
             raise
         sync_directory(administration.parent)
@@ -102,13 +104,13 @@ def forgotten(repository: Repository, administration: Path) -> Iterator[None]:
 
 @contextmanager
 def _scratch(repository: Repository) -> Iterator[Path]:
-    """A directory that is no worktree yet: as deep in the repository as those that are. Gone at the end."""
+    """Make a temporary directory for an administration, as deep in the repository as `worktrees/NAME`."""
     make_directory(repository.private)
     with directories.hidden(repository.private, "worktree") as path:
         yield path
 
 
-def _write_administration(administration: Path, place: Path, branch: str, lock_reason: str) -> None:
+def _write_administration(administration: Path, place: Path, *, branch: str, lock_reason: str) -> None:
     contents = {
         "HEAD": f"ref: refs/heads/{branch}",
         "commondir": "../..",
@@ -121,26 +123,27 @@ def _write_administration(administration: Path, place: Path, branch: str, lock_r
 
 def _check_out(
     repository: Repository,
+    commit: Oid,
+    *,
     administration: Path,
     directory: Path,
-    commit: Oid,
     complete: Callable[[Path], None],
 ) -> None:
-    """Have git write the files of a commit, and its index. A sparse checkout leaves nothing out here."""
-    here = (*repository.without_hooks, "-c", "core.sparseCheckout=false", f"--git-dir={administration}",
+    """Make git write the files of a commit, and its index. Sparse checkouts are off: no file is left out."""
+    options = (*repository.without_hooks, "-c", "core.sparseCheckout=false", f"--git-dir={administration}",
             f"--work-tree={directory}")  # fmt: skip
     attributes.check_sizes(repository, repository.commit(commit).tree)
-    git.run(*here, "read-tree", "--reset", "-u", str(commit), cwd=directory)
+    git.run(*options, "read-tree", "--reset", "-u", str(commit), cwd=directory)
     complete(directory)
-    # What was completed has new times; a file that git would not commit as it is there is no reason to fail.
-    git.attempt(*here, "update-index", "-q", "--refresh", cwd=directory)
+    # Files that `complete` changed have new times. That git would commit a file otherwise is no failure.
+    git.attempt(*options, "update-index", "-q", "--refresh", cwd=directory)
     checkout.check_complete(
         repository, repository.commit(commit).tree, directory, git_directory=administration
     )
 
 
-def _appear(repository: Repository, administration: Path, directory: Path) -> Path:
-    """Give an administration the first free name, which is git's own for the worktree; returns its path."""
+def _name_administration(repository: Repository, administration: Path, directory: Path) -> Path:
+    """Rename an administration to the first free `worktrees/NAME`, and return its path."""
     top = repository.common.resolve() / _WORKTREES
     make_directory(top)
     open_up(administration)

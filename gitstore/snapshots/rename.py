@@ -51,7 +51,9 @@ def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = 
             )
         content = _content(found, content, name)
         if signs:
-            content = signer.sign(repository, content, repository.objects.read_as(Kind.COMMIT, found.commit))
+            content = signer.sign(
+                repository, content, commit=repository.objects.read_as(Kind.COMMIT, found.commit)
+            )
         oid = writer.add(Kind.TAG, content)
         writer.finish()
         renamed = record.record(repository, model.tag_ref(name), oid, reason, instead_of=[removal])

@@ -9,7 +9,7 @@ from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.git import verify_tag
 from gitstore.git.repository import Repository
-from gitstore.git.verify_tag import SIGNERS, Signature, Verdict
+from gitstore.git.verify_tag import SIGNERS_KEY, Signature, Verdict
 from gitstore.objects import tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.text import quoted
@@ -17,7 +17,7 @@ from gitstore.text import quoted
 _SCHEMES = {"openpgp": "OpenPGP", "ssh": "SSH", "x509": "X.509"}
 _MAKE_KNOWN = {
     "openpgp": "gpg --import makes a signer's public key known",
-    "ssh": f"git config {SIGNERS} FILE names who is known, with a line for each signer: MAIL KEYTYPE KEY",
+    "ssh": f"git config {SIGNERS_KEY} FILE names who is known, with a line for each signer: MAIL KEYTYPE KEY",
     "x509": "gpgsm --import makes a signer's certificate known",
 }
 _SIGN = "gitstore snapshot --sign signs a new snapshot, gitstore rename OLD NEW --sign one that is there"
@@ -43,7 +43,7 @@ def of(repository: Repository, tags: Iterable[Oid]) -> dict[Oid, Signature | Non
     known = "ssh" not in signed.values() or verify_tag.knows_signers(repository)
 
     def check(oid: Oid) -> Signature:
-        return verify_tag.check(repository, oid, signed[oid], signers=known)
+        return verify_tag.check_signature(repository, oid, signed[oid], has_signers=known)
 
     found: dict[Oid, Signature | None] = dict.fromkeys(schemes)
     if signed:
@@ -86,7 +86,7 @@ def told(found: Signature | None) -> str:
         case Verdict.REVOKED:
             return f"signature of a revoked key ({whose})"
         case Verdict.UNCHECKED:
-            return f"{scheme} signature that cannot be checked: {found.said}"
+            return f"{scheme} signature that cannot be checked: {found.output}"
 
 
 def _scheme(repository: Repository, oid: Oid) -> str | None:

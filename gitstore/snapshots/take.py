@@ -263,7 +263,7 @@ def _write(model: Model, request: _Request, writer: ObjectWriter, pieces: _Piece
         trailers=_trailers(model, pieces),
     )
     if request.signer.signs(model.repository):
-        content = request.signer.sign(model.repository, content, tagged)
+        content = request.signer.sign(model.repository, content, commit=tagged)
     return writer.add_apart(Kind.TAG, content)
 
 

@@ -51,7 +51,8 @@ def rules_of(found: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry]) -> dic
     """The rules of those files that git may convert."""
     files = [found.at / path for path, (mode, _) in raw.items() if mode != Mode.LINK]
     return {
-        path.relative_to(found.at): rule for path, rule in attributes.rules(found.repository, files).items()
+        path.relative_to(found.at): rule
+        for path, rule in attributes.read_rules(found.repository, files).items()
     }
 
 
@@ -69,12 +70,12 @@ def conversions(
     `GitFailed`, as for a filter that fails, and `GitstoreError` for a file that is too large for git.
     """
     for path, rule in rules.items():
-        attributes.check_size(found.at / path, found.files[path].stamp.size, rule)
+        attributes.check_size(found.at / path, found.files[path].stamp.size, rules=rule)
     quarantined = {**variables, "GIT_INDEX_FILE": str(objects.with_name("converted"))}
     blobs = _store(found, list(rules), quarantined)
     # What a filter has changed is refused anyway, and giving it back may mean a download.
     refused = {path for path in rules if rules[path].has_filter and blobs[path] != raw[path][1]}
-    doubtful = [path for path in rules if rules[path].gives_back_otherwise and path not in refused]
+    doubtful = [path for path in rules if rules[path].may_change_on_checkout and path not in refused]
     back = _give_back(found, doubtful, objects.with_name("back"), quarantined)
     found_out = {
         path: Conversion(blobs[path], back.get(path, blobs[path]), raw[path][1], rule.cause or "")

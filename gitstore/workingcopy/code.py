@@ -13,7 +13,7 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.disk.exchange import replace_if
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import FileChanged, GitstoreError
-from gitstore.git.checkout import check_out, content_id
+from gitstore.git.checkout import check_out, hash_as_blob
 from gitstore.layout import TOP
 from gitstore.models.model import SETTINGS, Model
 from gitstore.packs.oid import Oid
@@ -67,7 +67,7 @@ class CodeChange:
 
     def prepare(self, scratch: Path) -> Path:
         """Write the new files below a directory of ours; returns where. A derived model's are read-only."""
-        ready = check_out(self.model.repository, self.tree, self.at, self.written, scratch)
+        ready = check_out(self.model.repository, self.tree, self.written, at=self.at, target=scratch)
         if self.model.pinned is not None:
             set_writable(ready, writable=False)
         return ready
@@ -79,7 +79,7 @@ class CodeChange:
         """
         top = self.model.directory / self.at
         # Read before the listing, so that no edit falls between the two.
-        contents = {path: content_id(top / path) for path in (*self.written, *self.removed)}
+        contents = {path: hash_as_blob(top / path) for path in (*self.written, *self.removed)}
         now = _listing(self.model, self.at, self.written)
         changed = {path for path in now.keys() | self.before.keys() if now.get(path) != self.before.get(path)}
         if changed:
@@ -128,7 +128,7 @@ def _replace(
     before = expected[path]
 
     def check(moved: Path | None) -> None:
-        if (content_id(moved) if moved is not None else None) != before:
+        if (hash_as_blob(moved) if moved is not None else None) != before:
             raise FileChanged(place)
 
     try:

@@ -48,7 +48,7 @@ class TestInterrupted:
         [
             (Path, "chmod"),
             (worktree, "_point"),
-            (new_worktree, "_appear"),
+            (new_worktree, "_name_administration"),
             (construction, "_appear"),
             (new_worktree, "finish"),
         ],
@@ -105,14 +105,14 @@ class TestInterrupted:
         """The model is made by then, and what is said of it is true."""
         with monkeypatch.context() as patched:
             # Nobody else looks into the directory: what appears in it is there in time.
-            appear = new_worktree._appear
+            appear = new_worktree._name_administration
             taken = tmp_path / "dogs" / "somebody's"
 
             def meanwhile(repository: Repository, administration: Path, directory: Path) -> Path:
                 taken.mkdir(parents=True)
                 return appear(repository, administration, directory)
 
-            patched.setattr(new_worktree, "_appear", meanwhile)
+            patched.setattr(new_worktree, "_name_administration", meanwhile)
             with pytest.raises(GitstoreError) as caught:
                 worktree.derive(v1, "dogs", tmp_path / "dogs")
         assert caught.value.message.startswith("the model dogs is made, but not its directory: ")

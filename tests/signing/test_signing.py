@@ -150,12 +150,12 @@ class TestFailures:
             assert error.startswith("error: the tag v1 cannot be signed: gpg failed to sign the data")
             assert "unable to sign" not in error
         assert first.stderr.splitlines()[1:] == [
-            "hint: git config --global user.signingKey KEY says with which key of gpg --list-secret-keys;"
+            "hint: git config --global user.signingKey KEY sets the key, one of gpg --list-secret-keys;"
             " for an SSH key: git config --global gpg.format ssh;"
             " git config --global user.signingKey ~/.ssh/id_ed25519.pub"
         ]
         assert second.stderr.splitlines()[1:] == [
-            "hint: gpg --clearsign, said by hand, tells more; on a terminal it may need export GPG_TTY=$(tty)"
+            "hint: gpg --clearsign, run by hand, shows more; on a terminal it may need export GPG_TTY=$(tty)"
         ]
 
     def test_no_ssh_key(self, run: Run, here: Path, git: Git, ssh: str) -> None:
@@ -163,7 +163,7 @@ class TestFailures:
         assert untouched(here, lambda: run("snapshot", "v1", "--sign", cwd=here)) == failed(
             "the tag v1 cannot be signed: either user.signingkey or gpg.ssh.defaultKeyCommand needs to be"
             " configured",
-            "git config --global user.signingKey ~/.ssh/id_ed25519.pub says with which key",
+            "git config --global user.signingKey ~/.ssh/id_ed25519.pub sets the key",
         )
 
     def test_an_ssh_key_that_is_not_there(self, run: Run, here: Path, git: Git, ssh: str) -> None:
@@ -175,7 +175,7 @@ class TestFailures:
         assert error.startswith("error: the tag v1 cannot be signed: ")
         assert "no/such/key: No such file or directory" in error
         assert hint == (
-            "hint: the key is to be a file, or key:: and a public key that ssh-agent has;"
+            "hint: the key must be a file, or key:: and a public key that ssh-agent has;"
             " ssh-add -L lists those"
         )
 
@@ -193,7 +193,7 @@ class TestFailures:
         git("config", "gpg.format", "wax", cwd=here)
         outcome = untouched(here, lambda: run("snapshot", "v1", "--sign", cwd=here))
         assert outcome.code == 1
-        assert outcome.stderr.splitlines()[-1] == "hint: gpg.format is openpgp, x509 or ssh"
+        assert outcome.stderr.splitlines()[-1] == "hint: gpg.format must be openpgp, x509 or ssh"
 
     @pytest.mark.parametrize("kind", ["PGP SIGNATURE", "SSH SIGNATURE", "SIGNED MESSAGE"])
     def test_a_message_in_which_a_signature_would_begin(self, model: Model, kind: str) -> None:

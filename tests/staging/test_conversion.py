@@ -45,7 +45,7 @@ def blob(repository: Repository, staged: Staged, name: str) -> bytes:
 def restored(repository: Repository, staged: Staged, name: str, scratch: Path) -> bytes:
     """What `gitstore restore` would write."""
     path = PurePosixPath(name)
-    return (check_out(repository, staged.tree, CODE, [path], scratch) / path).read_bytes()
+    return (check_out(repository, staged.tree, [path], at=CODE, target=scratch) / path).read_bytes()
 
 
 def committed(repository: Repository) -> str:
