@@ -49,7 +49,7 @@ class TestInterrupted:
             (Path, "chmod"),
             (worktree, "_point"),
             (new_worktree, "_name_administration"),
-            (construction, "_appear"),
+            (construction, "_rename"),
             (new_worktree, "finish"),
         ],
         ids=["in the worktree", "no branch", "no administration", "no directory", "still locked"],

@@ -324,7 +324,7 @@ class TestInterrupted:
             (share_packs, "_pack_rest"),
             (base_repository, "remember"),
             (standalone, "set_writable"),
-            (construction, "_appear"),
+            (construction, "_rename"),
         ],
     )
     def test_nothing_is_there_and_the_same_again_works(
