@@ -6,6 +6,7 @@ import math
 import os
 import re
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +30,13 @@ def json_option(function: F) -> F:
 def message(text: str) -> None:
     """Say something to the person, on stderr. What a terminal would obey is escaped."""
     click.echo(harmless(text), err=True)
+
+
+def confirm(ctx: click.Context, question: str, *, assumed: bool) -> None:
+    """Ask the person on a terminal. End the command with exit code 1 unless the answer is yes."""
+    if not assumed and sys.stdin.isatty() and not click.confirm(question, err=True):
+        message("nothing removed")
+        ctx.exit(1)
 
 
 def act_in(directory: Path | None) -> None:

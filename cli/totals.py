@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gitstore.git.repository import Repository
     from gitstore.models.model import Model
+    from gitstore.models.snapshot import Snapshot
     from gitstore.packs.oid import Oid
 
 
@@ -70,3 +71,9 @@ def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
         return Sizes(repository.objects).tree(tree)
 
     return total
+
+
+def replaced(model: Model, snapshot: Snapshot) -> Callable[[], int]:
+    """What tells the bytes of a state on disk and of the snapshot's that replaces it."""
+    read, written = on_disk(model, snapshot.state_name), stored(snapshot.repository, snapshot.state)
+    return lambda: read() + written()

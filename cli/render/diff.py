@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitstore.cli import output, terminal
+from gitstore.cli.render import snapshots
 from gitstore.text import harmless, quoted
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
-def show(found: Diff) -> None:
+def show(diff: Diff) -> None:
     """Print what differs, in one section each for settings, code and state."""
-    sections = (_settings_lines(found.settings), _code(found.code), _state_lines(found.state))
+    sections = (_settings_lines(diff.settings), _code(diff.code), _state_lines(diff.state))
     for number, section in enumerate(section for section in sections if section):
         if number:
             output.data("")
@@ -36,13 +37,13 @@ def show(found: Diff) -> None:
             output.data("\n".join(section))
 
 
-def _code(found: CodeDiff) -> bytes:
+def _code(diff: CodeDiff) -> bytes:
     """git's text: as it is, but on a terminal only with git's colours, and none that a file holds."""
     if not terminal.is_seen():
-        return found.text
-    text = found.text.decode(errors="surrogateescape")
-    if found.coloured is not None and terminal.in_colour():
-        return _coloured(text, found.coloured.decode(errors="surrogateescape")).encode()
+        return diff.text
+    text = diff.text.decode(errors="surrogateescape")
+    if diff.coloured is not None and terminal.in_colour():
+        return _coloured(text, diff.coloured.decode(errors="surrogateescape")).encode()
     return harmless(text).encode()
 
 
@@ -59,31 +60,31 @@ def _coloured(text: str, coloured: str) -> str:
     return "".join(pieces)
 
 
-def _settings_lines(found: SettingsDiff) -> list[str]:
+def _settings_lines(diff: SettingsDiff) -> list[str]:
     from gitstore.settings.yaml_text import flow
 
-    if not found.differs:
+    if not diff.differs:
         return []
-    if not found.changes:
+    if not diff.changes:
         return ["settings: only comments or layout differ"]
-    return ["settings", *(_key_line("  ", change.path, change, flow) for change in found.changes)]
+    return ["settings", *(_key_line(change.path, change, flow, indent="  ") for change in diff.changes)]
 
 
-def _key_line(indent: str, key: str, change: KeyChange, text: Callable[[Any], str]) -> str:
+def _key_line(label: str, change: KeyChange, text: Callable[[Any], str], *, indent: str) -> str:
     values = [text(value) for value in (change.before, change.after) if value is not None]
-    return f"{indent}{_mark(change.kind)} {key}: {' → '.join(values)}"
+    return f"{indent}{_mark(change.kind)} {label}: {' → '.join(values)}"
 
 
-def _state_lines(found: StateDiff) -> list[str]:
+def _state_lines(diff: StateDiff) -> list[str]:
     from gitstore.units import format_size
 
-    if not found.files:
+    if not diff.files:
         return []
-    before, after = output.shown(found.before), output.shown(found.after)
+    before, after = output.shown(diff.before), output.shown(diff.after)
     names = before if before == after else f"{before} → {after}"
-    sizes = f"{format_size(found.changed)} of {format_size(found.size_after)} changed"
+    sizes = f"{format_size(diff.changed)} of {format_size(diff.size_after)} changed"
     lines = [f"state {names}: {sizes}"]
-    for file in found.files:
+    for file in diff.files:
         lines.append(_file_line(file))
         if file.note is not None:
             lines.append(f"      {file.note}")
@@ -104,22 +105,22 @@ def _file_line(file: FileChange) -> str:
     return f"  {_mark(file.kind)} {output.shown(str(file.path))}  {said}"
 
 
-def _tensor_lines(found: TensorDiff) -> list[str]:
-    lines = [_tensor_line(change) for change in found.tensors]
+def _tensor_lines(diff: TensorDiff) -> list[str]:
+    lines = [_tensor_line(change) for change in diff.tensors]
     lines += [
-        _key_line("      ", f"metadata {output.shown(change.path)}", change, quoted)
-        for change in found.metadata
+        _key_line(f"metadata {output.shown(change.path)}", change, quoted, indent=" " * 6)
+        for change in diff.metadata
     ]
     if not lines:
         return ["      every tensor is the same"]
-    if found.unchanged:
-        count = "1 tensor is" if found.unchanged == 1 else f"{found.unchanged} tensors are"
+    if diff.unchanged:
+        count = "1 tensor is" if diff.unchanged == 1 else f"{diff.unchanged} tensors are"
         lines.append(f"      {count} the same")
     return lines
 
 
 def _tensor_line(change: TensorChange) -> str:
-    forms = [_form(each) for each in (change.before, change.after) if each is not None]
+    forms = [_form(tensor) for tensor in (change.before, change.after) if tensor is not None]
     said = forms[0] if len(set(forms)) == 1 else " → ".join(forms)
     values = "  values" if change.kind == "values" else ""
     return f"      {_mark(change.kind)} {output.shown(change.name)}  {said}{values}"
@@ -134,22 +135,22 @@ def _form(tensor: Tensor) -> str:
     return f"{output.shown(tensor.dtype)} {list(tensor.shape)}"
 
 
-def as_json(before: Snapshot, after: Snapshot | Model, found: Diff, *, patch: bool) -> dict[str, Any]:
+def to_json(diff: Diff, before: Snapshot, after: Snapshot | Model, *, patch: bool) -> dict[str, Any]:
     """Everything that differs, for programs. Values of settings are as settings.yaml writes them."""
     settings = {
-        "changes": [_key(change) for change in found.settings.changes],
-        "is_other_text": found.settings.is_other_text,
+        "changes": [_key(change) for change in diff.settings.changes],
+        "is_other_text": diff.settings.is_other_text,
     }
-    code: dict[str, Any] = {"files": [file._asdict() for file in found.code.files]}
+    code: dict[str, Any] = {"files": [file._asdict() for file in diff.code.files]}
     if patch:
-        code["patch"] = found.code.text.decode(errors="replace")
+        code["patch"] = diff.code.text.decode(errors="replace")
     return {
         "before": _side(before),
         "after": _side(after),
-        "differs": found.differs,
+        "differs": diff.differs,
         "settings": settings,
         "code": code,
-        "state": _state(found.state),
+        "state": _state(diff.state),
     }
 
 
@@ -157,19 +158,20 @@ def _side(side: Snapshot | Model) -> dict[str, Any]:
     from gitstore.models.snapshot import Snapshot
 
     if isinstance(side, Snapshot):
-        return {"snapshot": side.short_name, "model": side.model, "tag": str(side.oid), "directory": None}
-    return {"snapshot": None, "model": side.name, "tag": None, "directory": str(side.directory)}
+        return snapshots.reference_json(side) | {"directory": None}
+    nothing = dict.fromkeys(("snapshot", "ref", "tag", "commit"))
+    return nothing | {"model": side.name, "directory": str(side.directory)}
 
 
-def _state(found: StateDiff) -> dict[str, Any]:
+def _state(diff: StateDiff) -> dict[str, Any]:
     return {
-        "before": found.before,
-        "after": found.after,
-        "size_before": found.size_before,
-        "size_after": found.size_after,
-        "changed": found.changed,
-        "unchanged_files": found.unchanged,
-        "files": [_file(file) for file in found.files],
+        "before": diff.before,
+        "after": diff.after,
+        "size_before": diff.size_before,
+        "size_after": diff.size_after,
+        "changed": diff.changed,
+        "unchanged_files": diff.unchanged,
+        "files": [_file(file) for file in diff.files],
     }
 
 
@@ -190,11 +192,11 @@ def _file(file: FileChange) -> dict[str, Any]:
     }
 
 
-def _tensors(found: TensorDiff) -> dict[str, Any]:
+def _tensors(diff: TensorDiff) -> dict[str, Any]:
     return {
-        "changes": [_tensor_change(change) for change in found.tensors],
-        "unchanged": found.unchanged,
-        "metadata": [_key(change) for change in found.metadata],
+        "changes": [_tensor_change(change) for change in diff.tensors],
+        "unchanged": diff.unchanged,
+        "metadata": [_key(change) for change in diff.metadata],
     }
 
 

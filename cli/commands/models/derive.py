@@ -10,10 +10,10 @@ import click
 from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress, share_progress
+from gitstore.cli.render import derived as render
 
 if TYPE_CHECKING:
     from gitstore.derive.first_state import FirstState
-    from gitstore.derive.worktree import Derived
     from gitstore.progress import Progress
 
 
@@ -81,15 +81,15 @@ def command(
     target = _target(name, directory, ctx.obj)
     if isinstance(base, reference.Elsewhere):
         with share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
-            made = standalone.derive(base, name, target, state=first, fetched=fetched)
+            derived = standalone.derive(base, name, target, state=first, fetched=fetched)
     else:
         is_here = not as_reference and reference.is_here(base, ctx.obj)
         make = worktree.derive if is_here else standalone.derive
         bar = count_progress("save initial", wanted=show_progress, in_bytes=True)
         with bar as (expect, progress):
             first = _first_state(state, inputs, ctx.obj, expect)
-            made = make(base, name, target, state=first, progress=progress)
-    _show(made, as_json=as_json)
+            derived = make(base, name, target, state=first, progress=progress)
+    render.show_derived(derived, as_json=as_json)
 
 
 def _first_state(
@@ -122,27 +122,3 @@ def _target(name: str, directory: Path | None, here: Path) -> Path:
         return worktree.beside(Model.open(here).repository, name).resolve()
     except NotAModel:
         return Path(here, name).resolve()
-
-
-def _show(made: Derived, *, as_json: bool) -> None:
-    from gitstore.derive import first_commit
-    from gitstore.units import format_size
-
-    name, base = made.model.name, made.base
-    if as_json:
-        output.data_json(
-            {
-                "name": name,
-                "directory": str(made.model.directory),
-                "form": "worktree" if made.url is None else "reference",
-                "base": first_commit.facts(base, made.url),
-                "added_bytes": made.added,
-                "linked_bytes": made.brought.linked,
-            }
-        )
-        return
-    linked = f", linked {format_size(made.brought.linked)}" if made.brought.linked else ""
-    output.message(
-        f"Derived {name} from {base.full_name} in {made.model.directory}:"
-        f" added {format_size(made.added)}{linked}"
-    )

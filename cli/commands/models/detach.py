@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gitstore.cli import output
+from gitstore.cli.render import derived as render
 
 
 @click.command()
@@ -26,12 +27,4 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.derive import detach
     from gitstore.models.model import Model
 
-    done = detach.detach(Model.open(ctx.obj))
-    base = done.base.full_name
-    if as_json:
-        commit = str(done.commit) if done.commit is not None else None
-        output.data_json({"name": done.model.name, "base": base, "commit": commit})
-    elif done.commit is None:
-        output.message(f"{done.model.name} is detached already")
-    else:
-        output.message(f"Detached {done.model.name} from {base}: its code is its own now")
+    render.show_detached(detach.detach(Model.open(ctx.obj)), as_json=as_json)

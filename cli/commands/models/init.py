@@ -8,6 +8,7 @@ import click
 
 from gitstore.cli import output
 from gitstore.cli.completion import candidates
+from gitstore.cli.render import models as render
 
 
 @click.command()
@@ -49,14 +50,7 @@ def command(
         raise click.BadParameter(
             f"there is no example {example!r}; there are: {known}", param_hint="--example"
         )
-    made = init.create(
+    created = init.create(
         Path(ctx.obj, directory).resolve(), name=name, example=example or init.SKELETON, code=code
     )
-    if as_json:
-        output.data_json(
-            {"name": made.model.name, "directory": str(made.model.directory), "added": made.files}
-        )
-        return
-    verb = "Adopted" if made.adopted else "Made"
-    output.message(f"{verb} the model {made.model.name} in {made.model.directory}")
-    output.message(f"Put its weights into {made.model.states / 'initial'}/, then gitstore snapshot v1")
+    render.show_created(created, as_json=as_json)

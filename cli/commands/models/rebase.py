@@ -7,6 +7,7 @@ import click
 from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import share_progress
+from gitstore.cli.render import derived as render
 
 
 @click.command()
@@ -42,56 +43,15 @@ def command(
       gitstore rebase v2
       gitstore rebase ../moved/digits@v2
     """
-    from gitstore.derive import first_commit, rebase
+    from gitstore.derive import rebase
     from gitstore.models import reference
     from gitstore.models.model import Model
-    from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
-    new = reference.find_base(source, model, ctx.obj)
+    base = reference.find_base(source, model, ctx.obj)
     with share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
-        done = rebase.rebase(model, new, force=force, fetched=fetched)
-    base, before, called = done.base, done.before.full_name, done.base.full_name
+        rebased = rebase.rebase(model, base, force=force, fetched=fetched)
     if as_json:
-        output.data_json(
-            {
-                "name": model.name,
-                "base": first_commit.facts(base, done.url),
-                "before": before,
-                "commit": str(done.commit) if done.commit is not None else None,
-                "misfits": [each._asdict() for each in done.misfits],
-                "changes": [vars(each) for each in done.changes],
-                "conflicts": [each._asdict() for each in done.conflicts],
-                "other_packages": done.other_packages,
-                "added_bytes": done.brought.copied,
-                "linked_bytes": done.brought.linked,
-            }
-        )
-        return
-    for misfit in done.misfits:
-        output.message(f"warning: {misfit.path}: {called} {misfit.problem}")
-    for change in done.changes:
-        output.message(f"settings: {change.path}: {_value(change.before)} -> {_value(change.after)}")
-    for conflict in done.conflicts:
-        output.message(
-            f"warning: {conflict.path}: {called} has {_value(conflict.base)}, {model.name} keeps"
-            f" {_value(conflict.own)}"
-        )
-    if done.other_packages:
-        output.message(f"warning: packages: those of {model.name} differ from those of {called}")
-    if done.commit is None:
-        output.message(f"{model.name} is based on {called} already")
+        output.data_json(render.rebased_json(rebased, model))
     else:
-        kinds = {"added": done.brought.copied, "linked": done.brought.linked}
-        brought = [f"{kind} {format_size(size)}" for kind, size in kinds.items() if size]
-        tail = f": {', '.join(brought)}" if brought else ""
-        output.message(f"Rebased {model.name} from {before} on {called}{tail}")
-
-
-def _value(value: object) -> str:
-    """A value of the settings on one line."""
-    import json
-
-    if value is None:
-        return "(none)"
-    return output.shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        render.show_rebased(rebased, model)

@@ -40,6 +40,6 @@ def command(
     with share_progress("train", wanted=show_progress) as progress:
         observers = Observers(on_progress=progress)
         result = training.train(model, Assignments(inputs, ctx.obj), name=name, use=use, observers=observers)
-    render.show_state(result, "Trained", as_json=as_json)
+    render.show_result(result, "Trained", as_json=as_json)
     if use:
         output.message(f"The active state is {result.saved.name}")

@@ -19,15 +19,9 @@ from gitstore.cli.render import diff as render
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    a: str,
-    b: str | None,
-    *,
-    patch: bool,
-    tell: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, a: str, b: str | None, *, patch: bool, tell: bool,
+    show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Show what differs from snapshot A to snapshot B, or without B to the working copy.
 
     Settings by key, defaults included; code as git shows it; the state by file, and a .safetensors
@@ -53,10 +47,10 @@ def command(
     pager.prepare(ctx.obj, "color.diff")
     colour = terminal.in_colour() and not as_json
     with count_progress("compare state", wanted=show_progress, in_bytes=True) as (expect, progress):
-        found = diff.compare(before, after, patch=patch, colour=colour, progress=progress, expect=expect)
+        changes = diff.compare(before, after, patch=patch, colour=colour, progress=progress, expect=expect)
     if as_json:
-        output.data_json(render.as_json(before, after, found, patch=patch))
+        output.data_json(render.to_json(changes, before, after, patch=patch))
     else:
         with pager.paged(ctx.obj):
-            render.show(found)
-    ctx.exit(1 if tell and found.differs else 0)
+            render.show(changes)
+    ctx.exit(1 if tell and changes.differs else 0)

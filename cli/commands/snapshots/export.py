@@ -9,6 +9,7 @@ import click
 from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
+from gitstore.cli.render import snapshots as render
 
 
 @click.command()
@@ -31,13 +32,8 @@ def command(
     """
     from gitstore.models import reference as references
     from gitstore.snapshots import export
-    from gitstore.units import format_size
 
-    found = references.resolve(reference, ctx.obj)
-    target = Path(ctx.obj, directory)
-    with byte_progress(f"export {reference}", export.size(found), wanted=show_progress) as progress:
-        size = export.export(found, target, progress=progress)
-    if as_json:
-        output.data_json({"snapshot": found.name, "directory": str(target.resolve()), "size": size})
-        return
-    output.message(f"Exported {reference} to {target}: {format_size(size)}")
+    snapshot, target = references.resolve(reference, ctx.obj), Path(ctx.obj, directory)
+    with byte_progress(f"export {reference}", export.size(snapshot), wanted=show_progress) as progress:
+        size = export.export(snapshot, target, progress=progress)
+    render.show_exported(snapshot, target, size=size, written_as=reference, as_json=as_json)

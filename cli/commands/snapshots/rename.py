@@ -6,6 +6,7 @@ import click
 
 from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
+from gitstore.cli.render import snapshots as render
 
 
 @click.command()
@@ -34,21 +35,6 @@ def command(
     from gitstore.models import reference
     from gitstore.snapshots import rename
 
-    found = reference.resolve(old, ctx.obj)
-    renamed = rename.rename(found, new, force=force, signer=Signer(sign, key))
-    if as_json:
-        output.data_json(
-            {
-                "name": renamed.snapshot.name,
-                "ref": renamed.snapshot.ref,
-                "tag": str(renamed.snapshot.oid),
-                "signed": renamed.snapshot.tag.signed,
-                "renamed_from": {"name": found.name, "ref": found.ref, "tag": str(found.oid)},
-                "models": list(renamed.models),
-            }
-        )
-        return
-    output.message(f"Renamed {found.short_name} to {renamed.snapshot.short_name}")
-    if renamed.models:
-        stay = "stays" if len(renamed.models) == 1 else "stay"
-        output.message(f"{', '.join(renamed.models)} {stay} based on it")
+    snapshot = reference.resolve(old, ctx.obj)
+    renamed = rename.rename(snapshot, new, force=force, signer=Signer(sign, key))
+    render.show_renamed(renamed, snapshot, as_json=as_json)

@@ -7,6 +7,7 @@ import click
 from gitstore.cli import options, output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
+from gitstore.cli.render import snapshots as render
 
 
 @click.command()
@@ -50,35 +51,14 @@ def command(
     from gitstore.snapshots.restore import Part, restore
 
     model = Model.open(ctx.obj)
-    found = references.resolve(reference, ctx.obj)
+    snapshot = references.resolve(reference, ctx.obj)
     chosen = {Part.CODE: code, Part.STATE: state, Part.SETTINGS: settings}
     parts = [part for part, wanted in chosen.items() if wanted] or list(Part)
-    reads, writes = totals.on_disk(model, found.state_name), totals.stored(found.repository, found.state)
-    total = (lambda: reads() + writes()) if Part.STATE in parts else None
+    total = totals.replaced(model, snapshot) if Part.STATE in parts else None
     with byte_progress(f"restore {reference}", total, wanted=show_progress) as progress:
-        done = restore(model, found, parts=parts, force=force, progress=progress)
-    files, lost, ignored = ([str(path) for path in each] for each in (done.files, done.lost, done.ignored))
+        restored = restore(model, snapshot, parts=parts, force=force, progress=progress)
     if as_json:
-        output.data_json(
-            {
-                "snapshot": found.name,
-                "files": files,
-                "state": done.state,
-                "active": done.active,
-                "detached": done.is_detached,
-                "lost": lost,
-                "ignored": ignored,
-            }
-        )
+        output.data_json(render.restored_json(restored, snapshot))
         return
-    for path in ignored:
-        output.message(f"warning: git ignores {path} here, so a snapshot would not hold it")
-    if Part.SETTINGS in parts and found.settings.name != model.name:
-        output.message(f"settings.yaml says name: {found.settings.name} again; {model.name} is committed")
-    changed = [f"{len(files)} {'file' if len(files) == 1 else 'files'}"] if files else []
-    changed += [f"state {done.state}"] if done.state is not None else []
-    if done.is_detached:
-        output.message(f"settings.yaml still says that {model.name} is detached, which it was not then")
-    output.message(f"Restored {reference}: {', '.join(changed) or 'nothing differed'}")
-    if done.active is not None:
-        output.message(f"The active state is {done.active} now")
+    with_settings = Part.SETTINGS in parts
+    render.show_restored(restored, snapshot, model=model, written_as=reference, with_settings=with_settings)

@@ -11,6 +11,7 @@ import click
 from gitstore.cli import options, output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
+from gitstore.cli.render import snapshots as render
 
 if TYPE_CHECKING:
     from gitstore.run.candidate_check import CandidateCheck
@@ -39,20 +40,10 @@ if TYPE_CHECKING:
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    name: str,
-    message: str | None,
-    of_state: str | None,
-    *,
-    check: bool,
-    inputs: tuple[str, ...],
-    sign: bool | None,
-    key: str | None,
-    ask_hook: bool,
-    force: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, name: str, message: str | None, of_state: str | None, *, check: bool,
+    inputs: tuple[str, ...], sign: bool | None, key: str | None, ask_hook: bool, force: bool,
+    show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Take a snapshot of the model: its code, its active state and its settings, as they are on disk.
 
     If anything of that changes before all is read, no snapshot is taken.
@@ -76,49 +67,20 @@ def command(
     """
     from gitstore.git.sign_tag import Signer
     from gitstore.models.model import Model
-    from gitstore.snapshots import take as capture
-    from gitstore.units import format_size
+    from gitstore.snapshots.take import take
 
     model = Model.open(ctx.obj)
-    tried = _candidate_check(inputs, ctx.obj) if check or inputs else None
+    candidate_check = _candidate_check(inputs, ctx.obj) if check or inputs else None
     with ExitStack() as bar:
-        total = totals.on_disk(model)
-        progress = bar.enter_context(byte_progress(f"snapshot {name}", total, wanted=show_progress))
+        drawn = byte_progress(f"snapshot {name}", totals.on_disk(model), wanted=show_progress)
+        progress = bar.enter_context(drawn)
         # The bar is gone before somebody is asked for a passphrase.
         signer = Signer(sign, key, before=bar.close)
-        taken = capture.take(
-            model,
-            name,
-            message=message,
-            of_state=of_state,
-            signer=signer,
-            ask_hook=ask_hook,
-            allow_pointers=force,
-            check=tried,
-            progress=progress,
-        )
-    warnings = [f"{each.message}; {each.hint}" for each in taken.warnings]
-    if as_json:
-        output.data_json(
-            {
-                "name": name,
-                "ref": taken.snapshot.ref,
-                "tag": str(taken.snapshot.oid),
-                "commit": str(taken.snapshot.commit),
-                "state": taken.state,
-                "signed": taken.snapshot.tag.signed,
-                "checked": tried is not None,
-                "added_bytes": taken.added,
-                "added_objects": taken.pack.objects if taken.pack is not None else 0,
-                "warnings": warnings,
-            }
-        )
-        return
-    output.message(
-        f"Took snapshot {name} of {model.name} with state {taken.state}: added {format_size(taken.added)}"
-    )
-    for warning in warnings:
-        output.message(f"warning: {warning}")
+        taken = take(
+            model, name, message=message, of_state=of_state, signer=signer, ask_hook=ask_hook,
+            allow_pointers=force, check=candidate_check, progress=progress,
+        )  # fmt: skip
+    render.show_taken(taken, model, checked=candidate_check is not None, as_json=as_json)
 
 
 def _candidate_check(inputs: tuple[str, ...], directory: Path) -> CandidateCheck:

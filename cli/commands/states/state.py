@@ -183,7 +183,7 @@ def create(
 
     with waiting("create state", wanted=show_progress):
         result = creation.create_state(Model.open(ctx.obj), Assignments(inputs, ctx.obj), name=name)
-    render.show_state(result, "Created", as_json=as_json)
+    render.show_result(result, "Created", as_json=as_json)
 
 
 def _where(each: State) -> str:

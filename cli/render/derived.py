@@ -1,0 +1,100 @@
+"""How deriving a model is shown, and moving it to another base or away from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gitstore.cli import output
+
+if TYPE_CHECKING:
+    from gitstore.derive.detach import Detached
+    from gitstore.derive.rebase import Rebased
+    from gitstore.derive.worktree import Derived
+    from gitstore.models.model import Model
+
+
+def show_derived(derived: Derived, *, as_json: bool) -> None:
+    """A model that was derived, and what it added to the disk."""
+    from gitstore.derive import first_commit
+    from gitstore.units import format_size
+
+    model, base, linked_bytes = derived.model, derived.base, derived.brought.linked
+    if as_json:
+        output.data_json(
+            {
+                "name": model.name,
+                "directory": str(model.directory),
+                "form": "worktree" if derived.url is None else "reference",
+                "base": first_commit.facts(base, derived.url),
+                "added_bytes": derived.added,
+                "linked_bytes": linked_bytes,
+            }
+        )
+        return
+    linked = f", linked {format_size(linked_bytes)}" if linked_bytes else ""
+    output.message(
+        f"Derived {model.name} from {base.full_name} in {model.directory}:"
+        f" added {format_size(derived.added)}{linked}"
+    )
+
+
+def show_detached(detached: Detached, *, as_json: bool) -> None:
+    """A model that was detached from its base, now or before."""
+    name, base = detached.model.name, detached.base.full_name
+    if as_json:
+        commit = str(detached.commit) if detached.commit is not None else None
+        output.data_json({"name": name, "base": base, "commit": commit})
+    elif detached.commit is None:
+        output.message(f"{name} is detached already")
+    else:
+        output.message(f"Detached {name} from {base}: its code is its own now")
+
+
+def rebased_json(rebased: Rebased, model: Model) -> dict[str, Any]:
+    """A model's new base, and what changed with it."""
+    from gitstore.derive import first_commit
+
+    return {
+        "name": model.name,
+        "base": first_commit.facts(rebased.base, rebased.url),
+        "before": rebased.before.full_name,
+        "commit": str(rebased.commit) if rebased.commit is not None else None,
+        "misfits": [misfit._asdict() for misfit in rebased.misfits],
+        "changes": [vars(change) for change in rebased.changes],
+        "conflicts": [conflict._asdict() for conflict in rebased.conflicts],
+        "other_packages": rebased.other_packages,
+        "added_bytes": rebased.brought.copied,
+        "linked_bytes": rebased.brought.linked,
+    }
+
+
+def show_rebased(rebased: Rebased, model: Model) -> None:
+    """A model's new base for a person: types that no longer fit, settings that changed or did not."""
+    from gitstore.units import format_size
+
+    name, base = model.name, rebased.base.full_name
+    for misfit in rebased.misfits:
+        output.message(f"warning: {misfit.path}: {base} {misfit.problem}")
+    for change in rebased.changes:
+        output.message(f"settings: {change.path}: {_value(change.before)} -> {_value(change.after)}")
+    for conflict in rebased.conflicts:
+        values = f"{base} has {_value(conflict.base)}, {name} keeps {_value(conflict.own)}"
+        output.message(f"warning: {conflict.path}: {values}")
+    if rebased.other_packages:
+        output.message(f"warning: packages: those of {name} differ from those of {base}")
+    if rebased.commit is None:
+        output.message(f"{name} is based on {base} already")
+        return
+    sizes = {"added": rebased.brought.copied, "linked": rebased.brought.linked}
+    brought = ", ".join(f"{kind} {format_size(size)}" for kind, size in sizes.items() if size)
+    tail = f": {brought}" if brought else ""
+    output.message(f"Rebased {name} from {rebased.before.full_name} on {base}{tail}")
+
+
+def _value(value: object) -> str:
+    """A value of the settings on one line."""
+    import json
+
+    if value is None:
+        return "(none)"
+    return output.shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

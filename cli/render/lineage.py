@@ -1,0 +1,90 @@
+"""How the lineage of models is shown: as a tree for a person, as a list in its order for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitstore.cli import output, terminal
+from gitstore.cli.render import snapshots
+
+if TYPE_CHECKING:
+    from gitstore.models.lineage import Line, Lineage, Place
+    from gitstore.storage.sizes import Sizes
+
+
+def line_json(line: Line, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
+    """A model with its snapshots, each with the names of the models that are based on it."""
+    base = line.model.base
+    return {
+        "model": line.model.name,
+        "base": lineage.describe(base) if base is not None else None,
+        "based_on": base.full_name if base is not None else None,
+        "detached": _is_detached(line),
+        "snapshots": [_place_json(place, sizes) for place in line.places],
+    }
+
+
+def _place_json(place: Place, sizes: Sizes) -> dict[str, Any]:
+    snapshot = place.snapshot
+    if snapshot is None:
+        shape: dict[str, Any] = {
+            "name": place.name,
+            "tag": None,
+            "date": None,
+            "size": None,
+            "based_on": None,
+        }
+    else:
+        shape = snapshots.to_json(snapshot, sizes.snapshot(snapshot))
+    return shape | {"removed": snapshot is None, "models": [line.model.name for line in place.models]}
+
+
+class _Branch(NamedTuple):
+    """A model, or a snapshot in it, that is to be drawn: what begins its line, and those below it."""
+
+    line: Line
+    place: Place | None
+    head: str
+    indent: str
+
+
+def draw_tree(lineage: Lineage, sizes: Sizes) -> Iterator[str]:
+    """The lines of the tree. The stack is our own: a chain of models can be longer than Python's is deep."""
+    waiting = [_Branch(line, None, "", "") for line in reversed(lineage.roots)]
+    while waiting:
+        line, place, head, indent = waiting.pop()
+        below: list[tuple[Line, Place | None]]
+        if place is None:
+            yield head + _model_line(line, lineage, at_the_top=not head)
+            below = [(line, place) for place in line.places]
+        else:
+            yield head + _snapshot_line(line, place, sizes)
+            below = [(derived, None) for derived in place.models]
+        for number, entry in enumerate(reversed(below)):
+            corner, side = ("├─ ", "│  ") if number else ("└─ ", "   ")
+            waiting.append(_Branch(*entry, indent + corner, indent + side))
+
+
+def _model_line(line: Line, lineage: Lineage, *, at_the_top: bool) -> str:
+    base = line.model.base
+    name = terminal.styled(line.model.name, "bold")
+    detached = " (detached)" if _is_detached(line) else ""
+    on = f" on {lineage.describe(base)}" if at_the_top and base is not None else ""
+    return f"{name}{detached}{on}{'' if line.places else '  no snapshots'}"
+
+
+def _snapshot_line(line: Line, place: Place, sizes: Sizes) -> str:
+    from gitstore.units import format_size
+
+    snapshot = place.snapshot
+    if snapshot is None:
+        return f"{place.name} (removed)"
+    date = f"  {output.minute(snapshot.tag.date)}" if snapshot.tag.date else ""
+    base, recorded = line.model.base, snapshots.recorded_base(snapshot)
+    other = f"  on {recorded}" if recorded != (base.full_name if base is not None else None) else ""
+    return f"{terminal.styled(place.name, 'yellow')}{date}  {format_size(sizes.snapshot(snapshot))}{other}"
+
+
+def _is_detached(line: Line) -> bool:
+    return line.model.base is not None and bool(line.model.base.detached)

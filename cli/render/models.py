@@ -1,0 +1,95 @@
+"""How models are shown: their table, one that was created, one that is removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gitstore.cli import output
+
+if TYPE_CHECKING:
+    from gitstore.derive.remove import ModelRemoval
+    from gitstore.models.catalog import Listed
+    from gitstore.models.init import Created
+    from gitstore.models.lineage import Lineage
+    from gitstore.storage.sizes import Sizes
+
+
+def to_json(model: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
+    """The shape of a model in a list."""
+    tree = model.state_tree
+    return {
+        "name": model.name,
+        "derived": bool(model.prefix),
+        "base": lineage.describe(model.base) if model.base is not None else None,
+        "detached": bool(model.base is not None and model.base.detached),
+        "snapshots": len(model.snapshots),
+        "size": sum(map(sizes.snapshot, model.snapshots)),
+        "state": model.state,
+        "state_size": sizes.tree(tree) if tree is not None else None,
+        "directory": str(model.directory) if model.directory is not None else None,
+    }
+
+
+def show_list(rows: list[dict[str, Any]]) -> None:
+    """A table of models, from their JSON."""
+    from gitstore.units import format_size
+
+    output.table(
+        ["MODEL", "BASE", "SNAPSHOTS", "SIZE", "STATE", "STATE SIZE", "DIRECTORY"],
+        [
+            [
+                row["name"],
+                (row["base"] or "") + (" (detached)" if row["detached"] else ""),
+                str(row["snapshots"]),
+                format_size(row["size"]),
+                row["state"],
+                format_size(row["state_size"]) if row["state_size"] is not None else "",
+                row["directory"] or "",
+            ]
+            for row in rows
+        ],
+        right=[2, 3, 5],
+    )
+
+
+def show_created(created: Created, *, as_json: bool) -> None:
+    """A model that init made."""
+    model = created.model
+    if as_json:
+        output.data_json({"name": model.name, "directory": str(model.directory), "added": created.files})
+        return
+    verb = "Adopted" if created.adopted else "Made"
+    output.message(f"{verb} the model {model.name} in {model.directory}")
+    output.message(f"Put its weights into {model.states / 'initial'}/, then gitstore snapshot v1")
+
+
+def explain_removal(removal: ModelRemoval) -> None:
+    """What removing a model frees and loses."""
+    from gitstore.units import format_size
+
+    counts = {"snapshot": len(removal.snapshots), "state": len(removal.states)}
+    held = ", ".join(f"{number} {what}{'s' * (number != 1)}" for what, number in counts.items())
+    where = f" and {output.shown(str(removal.directory))}" if removal.directory is not None else ""
+    output.message(
+        f"Removing the model {removal.name}: {held}{where}; frees {format_size(removal.exclusive)}"
+    )
+    if removal.lost:
+        output.message(f"Lost for good: {', '.join(output.shown(str(path)) for path in removal.lost)}")
+    dependents = [*removal.dependents.models, *removal.dependents.snapshots]
+    if dependents:
+        output.message(f"Based on it: {', '.join(dependents)}")
+
+
+def removal_json(removal: ModelRemoval, *, removed: bool) -> dict[str, Any]:
+    """What removing a model frees and loses, and whether it is gone."""
+    return {
+        "name": removal.name,
+        "directory": str(removal.directory) if removal.directory is not None else None,
+        "snapshots": [snapshot.short_name for snapshot in removal.snapshots],
+        "states": list(removal.states),
+        "exclusive_bytes": removal.exclusive,
+        "lost": [str(path) for path in removal.lost],
+        "models": list(removal.dependents.models),
+        "dependent_snapshots": list(removal.dependents.snapshots),
+        "removed": removed,
+    }

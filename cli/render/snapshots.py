@@ -1,0 +1,220 @@
+"""How snapshots are shown. `to_json` is the one JSON shape of a snapshot, whichever command prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gitstore.cli import output, terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitstore.bigfiles.stored import StoredFile
+    from gitstore.models.model import Model
+    from gitstore.models.snapshot import Snapshot
+    from gitstore.settings import BasedOn
+    from gitstore.snapshots.remove import Removal
+    from gitstore.snapshots.rename import Renamed
+    from gitstore.snapshots.restore import Restored
+    from gitstore.snapshots.take import Taken
+
+
+def to_json(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
+    """The shape of a snapshot, all from its tag. `size` is the bytes of its files, where counted."""
+    shape = {
+        "name": snapshot.name,
+        "model": snapshot.model,
+        "ref": snapshot.ref,
+        "tag": str(snapshot.oid),
+        "commit": str(snapshot.commit),
+        "tagger": snapshot.tag.tagger,
+        "date": snapshot.tag.date.isoformat() if snapshot.tag.date else None,
+        "signed": snapshot.tag.signed,
+        "state": snapshot.state_name,
+        "based_on": recorded_base(snapshot),
+        "message": snapshot.tag.message,
+    }
+    return shape if size is None else shape | {"size": size}
+
+
+def reference_json(snapshot: Snapshot) -> dict[str, Any]:
+    """What stands for a snapshot in something else: its name is `snapshot` there, as in a hook's event."""
+    return {
+        "snapshot": snapshot.name,
+        "model": snapshot.model,
+        "ref": snapshot.ref,
+        "tag": str(snapshot.oid),
+        "commit": str(snapshot.commit),
+    }
+
+
+def recorded_base(snapshot: Snapshot) -> str | None:
+    """The base that the model had when it took a snapshot, as MODEL@SNAPSHOT."""
+    return snapshot.tag.trailers.get("Based-On", "").partition(" ")[0] or None
+
+
+def show_list(rows: Sequence[tuple[Snapshot, int]], *, all_models: bool) -> None:
+    """A table of snapshots with the bytes of their files."""
+    from gitstore.units import format_size
+
+    output.table(
+        ["SNAPSHOT", "DATE", "SIZE", "STATE", "MESSAGE"],
+        [
+            [
+                terminal.styled(snapshot.short_name if all_models else snapshot.name, "yellow"),
+                output.minute(snapshot.tag.date) if snapshot.tag.date else "",
+                format_size(size),
+                snapshot.state_name,
+                snapshot.tag.message.partition("\n")[0],
+            ]
+            for snapshot, size in rows
+        ],
+        right=[2],
+    )
+
+
+def in_full_json(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) -> dict[str, Any]:
+    """A snapshot with its files and their sizes, and its settings."""
+    from gitstore import settings
+
+    return to_json(snapshot, sum(size for _, size in files)) | {
+        "files": [
+            {"path": str(file.path), "size": size, "parts": len(file.blobs), "oid": str(file.entry)}
+            for file, size in files
+        ],
+        "settings": settings.to_builtins(snapshot.settings),
+    }
+
+
+def show_in_full(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) -> None:
+    """A snapshot for a person: what its tag says, its message, files and settings."""
+    from gitstore.units import format_size
+
+    base = snapshot.settings.based_on
+    head = {"snapshot": terminal.styled(snapshot.name, "yellow")} | to_json(snapshot)
+    head["based_on"] = locate_base(base) if base is not None else None
+    for key, value in head.items():
+        if value is not None and key not in ("name", "message"):
+            output.data(f"{key.replace('_', ' ') + ':':<10} {value}")
+    output.data("")
+    for line in snapshot.tag.message.splitlines():
+        output.data(f"    {line}".rstrip())
+    output.data("")
+    output.table(
+        ["FILE", "SIZE", "PARTS"],
+        [[output.shown(str(file.path)), format_size(size), str(len(file.blobs))] for file, size in files],
+        right=[1, 2],
+    )
+    output.data("")
+    output.data(snapshot.settings_content.decode().rstrip("\n"))
+
+
+def locate_base(base: BasedOn) -> str:
+    """A base, and the repository that it is in, if that is another one."""
+    return base.full_name if base.url is None else f"{base.full_name} in {base.url}"
+
+
+def show_taken(taken: Taken, model: Model, *, checked: bool, as_json: bool) -> None:
+    """A snapshot that was taken, what it added to the repository, and warnings."""
+    from gitstore.units import format_size
+
+    warnings = [f"{warning.message}; {warning.hint}" for warning in taken.warnings]
+    if as_json:
+        output.data_json(
+            to_json(taken.snapshot)
+            | {
+                "checked": checked,
+                "added_bytes": taken.added,
+                "added_objects": taken.pack.objects if taken.pack is not None else 0,
+                "warnings": warnings,
+            }
+        )
+        return
+    output.message(
+        f"Took snapshot {taken.snapshot.name} of {model.name} with state {taken.state}:"
+        f" added {format_size(taken.added)}"
+    )
+    for warning in warnings:
+        output.message(f"warning: {warning}")
+
+
+def show_renamed(renamed: Renamed, before: Snapshot, *, as_json: bool) -> None:
+    """A snapshot that was renamed, and the models that stay based on it."""
+    if as_json:
+        names = {"renamed_from": to_json(before), "models": list(renamed.models)}
+        output.data_json(to_json(renamed.snapshot) | names)
+        return
+    output.message(f"Renamed {before.short_name} to {renamed.snapshot.short_name}")
+    if renamed.models:
+        stay = "stays" if len(renamed.models) == 1 else "stay"
+        output.message(f"{', '.join(renamed.models)} {stay} based on it")
+
+
+def show_exported(snapshot: Snapshot, directory: Path, *, size: int, written_as: str, as_json: bool) -> None:
+    """Where a snapshot was written, and its bytes. `written_as` is how the person named it."""
+    from gitstore.units import format_size
+
+    if as_json:
+        output.data_json(reference_json(snapshot) | {"directory": str(directory.resolve()), "size": size})
+    else:
+        output.message(f"Exported {written_as} to {directory}: {format_size(size)}")
+
+
+def explain_removal(removal: Removal) -> None:
+    """What removing snapshots frees, and who is based on them."""
+    from gitstore.units import format_size
+
+    frees = f"Removing {removal.names} frees {format_size(removal.exclusive)}"
+    if removal.needed:
+        frees += f", {format_size(removal.needed)} of it only when git's reflogs and indexes forget it"
+    if removal.lasting:
+        frees += f", {format_size(removal.lasting)} of it not yet: it lies in packs that are mostly needed"
+        frees += ", or that git gc collects"
+    output.message(frees)
+    dependents = [*removal.dependents.models, *removal.dependents.snapshots]
+    if dependents:
+        them = "it" if len(removal.snapshots) == 1 else "them"
+        output.message(f"Based on {them}: {', '.join(dependents)}")
+
+
+def removal_json(removal: Removal, *, removed: bool) -> dict[str, Any]:
+    """What removing snapshots frees, who is based on them, and whether they are gone."""
+    return {
+        "snapshots": [to_json(snapshot) for snapshot in removal.snapshots],
+        "exclusive_bytes": removal.exclusive,
+        "withheld_bytes": removal.withheld,
+        "models": list(removal.dependents.models),
+        "dependent_snapshots": list(removal.dependents.snapshots),
+        "removed": removed,
+    }
+
+
+def restored_json(restored: Restored, snapshot: Snapshot) -> dict[str, Any]:
+    """What a restore changed on disk."""
+    return reference_json(snapshot) | {
+        "files": [str(path) for path in restored.files],
+        "state": restored.state,
+        "active": restored.active,
+        "detached": restored.is_detached,
+        "lost": [str(path) for path in restored.lost],
+        "ignored": [str(path) for path in restored.ignored],
+    }
+
+
+def show_restored(
+    restored: Restored, snapshot: Snapshot, *, model: Model, written_as: str, with_settings: bool
+) -> None:
+    """What a restore changed on disk, for a person."""
+    for path in restored.ignored:
+        output.message(f"warning: git ignores {path} here, so a snapshot would not hold it")
+    if with_settings and snapshot.settings.name != model.name:
+        output.message(f"settings.yaml says name: {snapshot.settings.name} again; {model.name} is committed")
+    count = len(restored.files)
+    changes = [f"{count} {'file' if count == 1 else 'files'}"] if count else []
+    changes += [f"state {restored.state}"] if restored.state is not None else []
+    if restored.is_detached:
+        output.message(f"settings.yaml still says that {model.name} is detached, which it was not then")
+    output.message(f"Restored {written_as}: {', '.join(changes) or 'nothing differed'}")
+    if restored.active is not None:
+        output.message(f"The active state is {restored.active} now")

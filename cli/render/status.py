@@ -1,0 +1,138 @@
+"""How the status of a model is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gitstore.cli import output
+from gitstore.cli.render import snapshots
+from gitstore.text import list_some
+
+if TYPE_CHECKING:
+    from gitstore.diff.status import FileChange, Status
+    from gitstore.settings import BasedOn
+
+_SHOWN = 3
+
+_STATE_HINTS = {
+    "unborn": "put files into states/{}/, or gitstore state create",
+    "on disk": "gitstore state save keeps it; until then, git clean -fdX deletes it",
+    "modified": "gitstore state save keeps the changes; until then, git clean -fdX deletes them",
+    "nowhere": "gitstore state use NAME chooses another",
+}
+
+
+def describe(status: Status) -> Iterator[str]:
+    """The lines that a person reads."""
+    yield f"model:     {status.model.name}"
+    yield f"directory: {output.shown(str(status.model.directory))}"
+    yield f"branch:    {_branch(status)}"
+    if status.model.base is not None:
+        yield f"base:      {_base(status.model.base)}"
+    if status.state is not None:
+        yield from _state(status)
+    yield from _last(status)
+    if status.uncommitted:
+        yield f"not committed: {_files(status.uncommitted)}"
+    if status.lock is not None:
+        yield status.lock.message
+        yield f"  ({status.lock.hint})"
+    for problem in status.problems:
+        yield from (f"problem: {line}" for line in problem.message.splitlines())
+        if problem.hint:
+            yield f"  ({problem.hint})"
+
+
+def _branch(status: Status) -> str:
+    head = status.model.head
+    if status.branch is not None:
+        return output.shown(status.branch) + (" (no commit yet)" if head is None else "")
+    names = ", ".join(output.shown(ref.removeprefix("refs/tags/")) for ref in status.at)
+    return f"none, HEAD is detached at {names or str(head)[:12]}"
+
+
+def _base(base: BasedOn) -> str:
+    where = f" in {output.shown(base.url)}" if base.url is not None else ""
+    return f"{base.full_name}{where}{' (detached)' if base.detached else ''}"
+
+
+def _state(status: Status) -> Iterator[str]:
+    name = output.shown(status.state or "")
+    yield f"state:     {name}, {status.form}" if status.form is not None else f"state:     {name}"
+    if status.form is None or status.form not in _STATE_HINTS or status.model.repository.is_bare:
+        return
+    if status.form in ("on disk", "modified") and status.last is not None and status.files == ():
+        yield f"  ({status.last.name} holds it as it is; gitstore state save keeps it without that, too)"
+    else:
+        yield f"  ({_STATE_HINTS[status.form].format(name)})"
+
+
+def _last(status: Status) -> Iterator[str]:
+    """The last snapshot, and what differs from it."""
+    if status.last is None:
+        yield "snapshot:  none yet"
+        if _has_state(status):
+            yield "  (gitstore snapshot NAME takes one)"
+        return
+    date = status.last.tag.date
+    yield f"snapshot:  {status.last.name}" + (f", {date:%Y-%m-%d %H:%M}" if date else "")
+    if status.differs is False:
+        yield f"nothing differs from {status.last.name}"
+    if not status.differs:
+        return
+    yield f"differs from {status.last.name}:"
+    if status.settings is not None and status.settings.differs:
+        keys = [each.path for each in status.settings.changes]
+        yield f"  settings: {_counted(keys, 'key') if keys else 'only comments or layout'}"
+    if status.code:
+        yield f"  code:     {_files(status.code)}"
+    if status.files:
+        yield f"  state:    {_files(status.files)}"
+    if _has_state(status):
+        yield "  (gitstore snapshot NAME takes another)"
+
+
+def _has_state(status: Status) -> bool:
+    """Whether there is a state, without which no snapshot can be taken."""
+    return status.form not in (None, "unborn", "nowhere")
+
+
+def _files(changes: Sequence[FileChange]) -> str:
+    return _counted([each.path for each in changes], "file")
+
+
+def _counted(names: Sequence[str], what: str) -> str:
+    """How many there are, and the first of them: `5 files: a, b, c and 2 more`."""
+    some = list_some(map(output.shown, names), most=_SHOWN)
+    return f"{len(names)} {what}{'s' * (len(names) != 1)}: {some}"
+
+
+def to_json(status: Status) -> dict[str, Any]:
+    """The same for programs."""
+    model, base, last, changed = status.model, status.model.base, status.last, status.settings
+    settings = [{"key": each.path, "kind": each.kind} for each in changed.changes] if changed else None
+    return {
+        "model": model.name,
+        "directory": str(model.directory),
+        "bare": model.repository.is_bare,
+        "branch": status.branch,
+        "commit": str(model.head) if model.head is not None else None,
+        "tags": list(status.at),
+        "base": {"name": base.full_name, "url": base.url, "detached": bool(base.detached)} if base else None,
+        "state": {"name": status.state, "form": status.form},
+        "snapshot": snapshots.to_json(last) if last is not None else None,
+        "differs": status.differs,
+        "settings": {"changes": settings, "is_other_text": changed.is_other_text} if changed else None,
+        "code": _rows(status.code),
+        "state_files": _rows(status.files),
+        "uncommitted": _rows(status.uncommitted),
+        "lock": status.lock.message if status.lock is not None else None,
+        "problems": [
+            {"kind": each.kind, "message": each.message, "hint": each.hint} for each in status.problems
+        ],
+    }
+
+
+def _rows(changes: Sequence[FileChange] | None) -> list[dict[str, str]] | None:
+    return [each._asdict() for each in changes] if changes is not None else None

@@ -1,0 +1,98 @@
+"""How the result of verify is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitstore.cli import output
+
+if TYPE_CHECKING:
+    from gitstore.git.verify_tag import Signature
+    from gitstore.snapshots.verify import Report
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found: `others` are problems, and `notices` warnings, of more than snapshots.
+
+    `lacking` are the snapshots without a good signature, where that is required.
+    """
+
+    report: Report
+    others: Sequence[str]
+    notices: Sequence[str]
+    lacking: Mapping[str, Signature | None]
+
+    @property
+    def problems(self) -> list[str]:
+        """All problems, a line or more each."""
+        return [*map(str, self.report.problems), *self.others]
+
+
+def to_json(verified: Verified) -> dict[str, Any]:
+    """Everything that was found, for programs."""
+    report = verified.report
+    problems: list[dict[str, Any]] = [
+        {
+            "message": problem.message,
+            "snapshots": problem.snapshots,
+            "path": problem.path,
+            "oid": str(problem.oid) if problem.oid else None,
+        }
+        for problem in report.problems
+    ]
+    problems += [
+        {"message": message, "snapshots": [], "path": None, "oid": None} for message in verified.others
+    ]
+    return {
+        "ok": not problems and not verified.lacking,
+        "snapshots": report.snapshots,
+        "objects": report.objects,
+        "problems": problems,
+        "notices": verified.notices,
+        "signatures": [_signature(name, signature) for name, signature in report.signatures.items()],
+    }
+
+
+def _signature(name: str, signature: Signature | None) -> dict[str, Any]:
+    return {
+        "snapshot": name,
+        "status": signature.verdict if signature else "none",
+        "accepted": signature.accepted if signature else False,
+        "signed": signature.scheme if signature else None,
+        "signer": signature.signer if signature else None,
+        "key": signature.key if signature else None,
+        "trust": signature.trust if signature else None,
+    }
+
+
+def show_details(verified: Verified) -> None:
+    """Warnings, and a line for each signature that is no error of its own."""
+    for notice in verified.notices:
+        output.message(f"warning: {notice}")
+    signed = verified.report.signatures
+    if any(signed.values()):
+        errors = {} if verified.problems else verified.lacking
+        _show_signatures({name: signature for name, signature in signed.items() if name not in errors})
+
+
+def _show_signatures(signed: Mapping[str, Signature | None]) -> None:
+    """A line for each snapshot, but for bad signatures, which are listed as problems."""
+    from gitstore.git.verify_tag import Verdict
+    from gitstore.snapshots import signatures
+
+    for name, signature in signed.items():
+        if signature is None or signature.verdict is not Verdict.BAD:
+            output.message(f"{name}: {signatures.told(signature)}")
+    hint = signatures.hint(signature for signature in signed.values() if signature is not None)
+    if hint is not None:
+        output.message(f"hint: {hint}")
+
+
+def show_sound(verified: Verified) -> None:
+    """That nothing is wrong."""
+    report = verified.report
+    names = ", ".join(report.snapshots) or "no snapshots"
+    output.message(f"Verified {names}: {report.objects} objects are sound")
