@@ -14,6 +14,7 @@ from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run, parsed
 from tests.support.models import again, edit, git_state, put, take, write
+from tests.support.shapes import snapshot_shape
 
 NEW = """\
 model:     digits
@@ -34,10 +35,10 @@ state:     initial, modified
 snapshot:  v1, 2023-11-14 22:13
 differs from v1:
   settings: 1 key: filesystem_size
-  code:     4 files: code/a ä.py, code/b.py, code/c.py, …
+  code:     4 files: code/a ä.py, code/b.py, code/c.py and 1 more
   state:    2 files: new, weights
   (gitstore snapshot NAME takes another)
-not committed: 5 files: code/a ä.py, code/b.py, code/c.py, …
+not committed: 5 files: code/a ä.py, code/b.py, code/c.py and 2 more
 """
 
 
@@ -87,7 +88,7 @@ def test_edits_that_git_was_told_to_overlook(model: Model, v1: Snapshot, git: Gi
         git("update-index", f"--no-{mark}", "code/model.py", cwd=model.directory)
 
 
-def test_json(run: Run, model: Model, v1: Snapshot) -> None:
+def test_json(run: Run, model: Model, v1: Snapshot, git: Git) -> None:
     write(model, "code/new.py", "x\n")
     assert parsed(run("status", "--json", cwd=model.directory)) == {
         "model": "digits",
@@ -98,12 +99,7 @@ def test_json(run: Run, model: Model, v1: Snapshot) -> None:
         "tags": [],
         "base": None,
         "state": {"name": "initial", "form": "on disk"},
-        "snapshot": {
-            "name": "v1",
-            "ref": "refs/tags/v1",
-            "tag": str(v1.oid),
-            "date": "2023-11-14T22:13:20+00:00",
-        },
+        "snapshot": snapshot_shape(git, model.directory, "v1"),
         "differs": True,
         "settings": {"changes": [], "is_other_text": False},
         "code": [{"path": "code/new.py", "kind": "added"}],
