@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gitstore import settings
 from gitstore.library import state as states
 from gitstore.library.results import Outputs, TrainingResult
-from gitstore.library.snapshot import Snapshot, StrPath, present
+from gitstore.library.snapshot import Snapshot, StrPath, wrap_snapshot
 from gitstore.library.state import State
 from gitstore.models import reference
 from gitstore.models import snapshot as snapshots
@@ -69,14 +69,14 @@ class Model:
 
     def snapshots(self) -> list[Snapshot]:
         """The model's snapshots, oldest first. Raises `Corrupt` if a tag cannot be read."""
-        return [present(snapshot) for snapshot in snapshots.below(self._identify())]
+        return [wrap_snapshot(snapshot) for snapshot in snapshots.below(self._identify())]
 
     def snapshot(self, name: str) -> Snapshot:
         """The snapshot of this name, or MODEL@NAME for another model of the repository.
 
         Raises `NoSuchSnapshot`, and `Corrupt` if it cannot be read or trusted.
         """
-        return present(reference.resolve(name, self.directory))
+        return wrap_snapshot(reference.resolve(name, self.directory))
 
     def states(self, *, progress: Progress = lambda _: None) -> list[State]:
         """The model's states, saved or on disk, by name.
@@ -103,7 +103,7 @@ class Model:
         taken = take(self._open(), name, message=message, of_state=state, progress=progress)
         for warning in taken.warnings:
             _log.warning("%s; %s", warning.message, warning.hint)
-        return present(taken.snapshot)
+        return wrap_snapshot(taken.snapshot)
 
     def import_state(
         self,
@@ -125,7 +125,7 @@ class Model:
         name = name or model.active_state
         paths = [Path(path), *map(Path, more_paths)]
         imported = import_files(model, name, paths, force=force, use=use, progress=progress)
-        return states.just_saved(model, imported.name, imported.size)
+        return states.wrap_saved_state(model, imported.name, imported.size)
 
     def create_state(
         self, parameters: Mapping[str, ArrayLike] | None = None, *, name: str | None = None
@@ -136,7 +136,7 @@ class Model:
         """
         model = self._open()
         result = creation.create_state(model, Arrays(parameters or {}), name=name)
-        return states.just_saved(model, result.saved.name, result.saved.size)
+        return states.wrap_saved_state(model, result.saved.name, result.saved.size)
 
     def train(
         self,
@@ -157,7 +157,7 @@ class Model:
         model = self._open()
         observers = Observers(on_progress, on_metric)
         result = training.train(model, Arrays(data), name=save_as, use=use, observers=observers)
-        state = states.just_saved(model, result.saved.name, result.saved.size)
+        state = states.wrap_saved_state(model, result.saved.name, result.saved.size)
         return TrainingResult(state, result.metrics, result.durations)
 
     def evaluate(self, inputs: Mapping[str, ArrayLike] | None = None, /, **more_inputs: ArrayLike) -> Outputs:

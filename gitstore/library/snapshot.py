@@ -113,7 +113,7 @@ class Snapshot:
         return Model(derived.model.name, derived.model.directory)
 
     def _read(self) -> InternalSnapshot:
-        """The snapshot as the rooms have it. Raises `NoSuchSnapshot` if its name has gone."""
+        """Return the snapshot as the rooms have it. Raises `NoSuchSnapshot` if its name has gone."""
         repository = InternalModel.identify(self._repository).repository
         oid = repository.refs.get(self._ref)
         snapshot = snapshots.read(repository, self._ref, oid) if oid is not None else None
@@ -125,8 +125,8 @@ class Snapshot:
         return snapshot
 
 
-def present(snapshot: InternalSnapshot) -> Snapshot:
-    """A snapshot of the rooms as outsiders see it."""
+def wrap_snapshot(snapshot: InternalSnapshot) -> Snapshot:
+    """Return a snapshot of the rooms as outsiders see it."""
     return Snapshot(
         name=snapshot.name,
         model=snapshot.model,

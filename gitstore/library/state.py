@@ -28,7 +28,7 @@ class State:
 
 
 def list_states(model: InternalModel, progress: Progress) -> Iterator[State]:
-    """All states of a model, by name."""
+    """Yield all states of a model, by name."""
     for entry in states.each(model, progress):
         yield State(
             name=entry.name,
@@ -40,8 +40,8 @@ def list_states(model: InternalModel, progress: Progress) -> Iterator[State]:
         )
 
 
-def just_saved(model: InternalModel, name: str, size: int) -> State:
-    """A state that this process has saved, and has on disk unless the model is bare."""
+def wrap_saved_state(model: InternalModel, name: str, size: int) -> State:
+    """Return a state that was saved just now; it is on disk as well unless the model is bare."""
     path = None if model.repository.is_bare else model.states / name
     is_active = model.active_state == name
     return State(name, path, size, is_active=is_active, is_saved=True, is_modified=False)
