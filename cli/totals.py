@@ -68,7 +68,7 @@ def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
     def total() -> int:
         from gitstore.storage.sizes import Sizes
 
-        return Sizes(repository.objects).tree(tree)
+        return Sizes(repository.objects).measure_tree(tree)
 
     return total
 

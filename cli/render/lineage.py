@@ -36,7 +36,7 @@ def _place_json(place: Place, sizes: Sizes) -> dict[str, Any]:
             "based_on": None,
         }
     else:
-        shape = snapshots.to_json(snapshot, sizes.snapshot(snapshot))
+        shape = snapshots.to_json(snapshot, sizes.measure_snapshot(snapshot))
     return shape | {"removed": snapshot is None, "models": [line.model.name for line in place.models]}
 
 
@@ -83,7 +83,8 @@ def _snapshot_line(line: Line, place: Place, sizes: Sizes) -> str:
     date = f"  {output.minute(snapshot.tag.date)}" if snapshot.tag.date else ""
     base, recorded = line.model.base, snapshots.recorded_base(snapshot)
     other = f"  on {recorded}" if recorded != (base.full_name if base is not None else None) else ""
-    return f"{terminal.styled(place.name, 'yellow')}{date}  {format_size(sizes.snapshot(snapshot))}{other}"
+    size = format_size(sizes.measure_snapshot(snapshot))
+    return f"{terminal.styled(place.name, 'yellow')}{date}  {size}{other}"
 
 
 def _is_detached(line: Line) -> bool:

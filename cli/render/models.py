@@ -23,9 +23,9 @@ def to_json(model: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
         "base": lineage.describe(model.base) if model.base is not None else None,
         "detached": bool(model.base is not None and model.base.detached),
         "snapshots": len(model.snapshots),
-        "size": sum(map(sizes.snapshot, model.snapshots)),
+        "size": sum(map(sizes.measure_snapshot, model.snapshots)),
         "state": model.state,
-        "state_size": sizes.tree(tree) if tree is not None else None,
+        "state_size": sizes.measure_tree(tree) if tree is not None else None,
         "directory": str(model.directory) if model.directory is not None else None,
     }
 

@@ -19,7 +19,7 @@ from gitstore.models import snapshot
 from gitstore.models.reference import Elsewhere
 from gitstore.models.snapshot import Snapshot
 from gitstore.storage import share_packs
-from gitstore.storage.share_packs import Brought
+from gitstore.storage.share_packs import ImportedBytes
 from gitstore.url import url_problem, without_credentials
 
 REMOTE = "base"
@@ -78,16 +78,18 @@ def reach(
         raise NoSuchSnapshot(error.message, error.hint) from error
 
 
-def bring(here: Repository, reached: Reached) -> Brought:
+def bring(here: Repository, reached: Reached) -> ImportedBytes:
     """Bring the base's tag, with all that it needs, into a repository.
 
     Nothing refers to it yet: the caller holds the repository's lock until something does. Raises
     `Corrupt` if an object is missing or damaged.
     """
     source = reached.base.repository
-    brought = share_packs.bring(here, source, share_packs.closure(here, source, reached.base.oid))
+    brought = share_packs.import_objects(
+        here, source, share_packs.list_closure(here, source, reached.base.oid)
+    )
     # What was fetched is linked from where it was received, which is about to go.
-    return brought if reached.is_shared else Brought(0, brought.linked + brought.copied)
+    return brought if reached.is_shared else ImportedBytes(0, brought.linked + brought.copied)
 
 
 def changes(here: Repository, base: Snapshot) -> list[RefChange]:

@@ -34,7 +34,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
-from gitstore.storage.share_packs import NOTHING, Brought
+from gitstore.storage.share_packs import NOTHING_IMPORTED, ImportedBytes
 from gitstore.text import list_some
 from gitstore.workingcopy.branch import Branch
 from gitstore.workingcopy.code import in_the_way
@@ -59,7 +59,7 @@ class Rebased:
     conflicts: tuple[Conflict, ...] = ()
     other_packages: bool = False
     url: str | None = None
-    brought: Brought = NOTHING
+    brought: ImportedBytes = NOTHING_IMPORTED
 
 
 class Incompatible(GitstoreError):
@@ -156,7 +156,7 @@ def _check_own_commits(here: Branch, before: BasedOn) -> None:
 
 def _move(
     here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None, merged: Merged
-) -> tuple[Oid, Brought]:
+) -> tuple[Oid, ImportedBytes]:
     """Make the commit, once nothing would be lost by it, and let the files follow.
 
     The base of a reference model is brought first, by the same write.
@@ -172,7 +172,7 @@ def _move(
     # A base of this repository must not be removed between the look and the commit.
     with nullcontext() if reached else locks.derivation(repository.private), repository.writer() as writer:
         check_there(base)
-        brought = base_repository.bring(repository, reached) if reached is not None else NOTHING
+        brought = base_repository.bring(repository, reached) if reached is not None else NOTHING_IMPORTED
         changes: dict[PurePosixPath, FileEntry | None] = {
             here.code: (Mode.TREE, base.code),
             PurePosixPath(SETTINGS): (Mode.FILE, writer.add(Kind.BLOB, content)),

@@ -31,7 +31,7 @@ from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.snapshots.remove import Depended, intention
 from gitstore.storage import usage
-from gitstore.storage.reachability import held
+from gitstore.storage.reachability import find_held
 from gitstore.workingcopy import state as working_state
 from gitstore.workingcopy.unsaved import Holdings, WouldLose
 
@@ -79,7 +79,7 @@ def examine(here: Model, name: str, progress: Progress = lambda _: None) -> Mode
             f"there is no derived model {name}", "gitstore models lists the models of the repository"
         )
     snapshots = _snapshots(repository, refs)
-    others = held(repository, without=set(refs))
+    others = find_held(repository, without=set(refs))
     based = dependents.of(repository, {each.commit for each in snapshots})
     return ModelRemoval(
         repository,
@@ -87,7 +87,7 @@ def examine(here: Model, name: str, progress: Progress = lambda _: None) -> Mode
         refs,
         snapshots,
         states=tuple(ref.removeprefix(spaces[1]) for ref in refs if ref.startswith(spaces[1])),
-        exclusive=sum(usage.exclusive(repository, set(refs), others).values()),
+        exclusive=sum(usage.measure_exclusive(repository, set(refs), others).values()),
         lost=tuple(_losses(administration, progress)),
         dependents=Dependents(
             tuple(each for each in based.models if each != name),

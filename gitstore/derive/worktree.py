@@ -34,7 +34,7 @@ from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
-from gitstore.storage.share_packs import NOTHING, Brought
+from gitstore.storage.share_packs import NOTHING_IMPORTED, ImportedBytes
 
 OTHER_PLACE = "name another directory: gitstore derive SNAPSHOT NAME DIR"
 """What to do if the directory of a new model is taken."""
@@ -61,7 +61,7 @@ class Derived:
     base: Snapshot
     pack: Written | None
     url: str | None = None
-    brought: Brought = NOTHING
+    brought: ImportedBytes = NOTHING_IMPORTED
 
     @property
     def added(self) -> int:

@@ -121,7 +121,7 @@ class UnreadableSnapshots(Corrupt):
     """Some tags cannot be read as the snapshots that they say they are; `others` are those that can."""
 
     def __init__(self, problems: Sequence[str], others: Sequence[Snapshot]) -> None:
-        super().__init__("\n".join(problems), "gitstore verify --all tells what is wrong")
+        super().__init__("\n".join(problems), "gitstore verify --all reports what is wrong")
         self.others = others
 
 

@@ -96,7 +96,7 @@ class CacheEntry(NamedTuple):
     def size(self) -> int:
         """Bytes of its files."""
         stamps = manifest.read(self.path / _MANIFEST)
-        return stamps.size if stamps is not None else leftovers.size(self.path)
+        return stamps.size if stamps is not None else leftovers.measure_size(self.path)
 
     def is_sound(self) -> bool:
         """Whether its files are as they were made, as far as stamps tell."""
@@ -158,7 +158,7 @@ class Cache:
     def sweep(self, *, dry_run: bool = False) -> list[RemovedEntry]:
         """Remove what killed processes left half-made; with `dry_run`, only return what that is."""
         paths = [path for key in self._keys() for path in directories.find_abandoned(key)]
-        items = [RemovedEntry(path.name, leftovers.size(path)) for path in paths]
+        items = [RemovedEntry(path.name, leftovers.measure_size(path)) for path in paths]
         if not dry_run:
             for path in paths:
                 directories.remove_abandoned(path)

@@ -17,7 +17,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
 from gitstore.packs.oid import Oid
 from gitstore.storage import usage
-from gitstore.storage.reachability import held, kept
+from gitstore.storage.reachability import find_held, find_kept
 
 
 class Depended(GitstoreError):
@@ -55,9 +55,9 @@ def examine(snapshots: Sequence[Snapshot]) -> Removal:
     """Find out what removing snapshots of one repository would free, and who depends on them."""
     repository = snapshots[0].repository
     refs = {each.ref for each in snapshots}
-    others = held(repository, without=refs)
-    sizes = usage.exclusive(repository, refs, others)
-    needed = kept(repository, others, also=[each.oid for each in repository.vanished()])
+    others = find_held(repository, without=refs)
+    sizes = usage.measure_exclusive(repository, refs, others)
+    needed = find_kept(repository, others, also=[each.oid for each in repository.vanished()])
     dead = sizes.keys() - needed
     return Removal(
         repository,

@@ -18,7 +18,7 @@ from gitstore.models import active_state, state
 from gitstore.models.model import STATES, Model, check_name
 from gitstore.progress import Progress
 from gitstore.storage import usage
-from gitstore.storage.reachability import held
+from gitstore.storage.reachability import find_held
 from gitstore.workingcopy import state as working_state
 from gitstore.workingcopy.state import WorkingState
 from gitstore.workingcopy.unsaved import Holdings, WouldLose
@@ -59,8 +59,8 @@ def _remove(model: Model, names: tuple[str, ...], *, force: bool, progress: Prog
             _check_inactive(model, names)
             checked = _check_losses(model, names, progress)
         removed = {model.state_ref(name) for name in names}
-        others = held(model.repository, without=removed)
-        exclusive = sum(usage.exclusive(model.repository, removed, others).values())
+        others = find_held(model.repository, without=removed)
+        exclusive = sum(usage.measure_exclusive(model.repository, removed, others).values())
         oids = {ref: refs.get(ref) for ref in removed}
         changes = [RefChange(ref, oid, None) for ref, oid in oids.items() if oid is not None]
         with _deactivate(model, names), _hide_directories(model, names) as hidden:

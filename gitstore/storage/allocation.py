@@ -1,8 +1,8 @@
-"""Splitting the bytes of objects among those that hold them.
+"""Allocating the bytes of objects to the refs that hold them.
 
-The holders of an object are a number, of which bit i says whether the i-th holder reaches it. Holders
-are numbered as a walk from old commits to new ones meets them, so that those of a commit, which are all
-that come after it, are neighbours: a set of thousands is a few ranges, and costs no more than one does.
+A set of holders is an int bitmask: bit i is set if holder i reaches the object. Holders are numbered in the
+order in which a walk from old commits to new ones meets them. The holders of a commit are all that come after
+it, so they have neighbouring numbers. A set of thousands is a few ranges of bits, and costs as little as one.
 """
 
 from __future__ import annotations
@@ -16,134 +16,136 @@ from gitstore.objects.walk import Node
 from gitstore.packs.oid import Kind, Oid
 
 
-class Bill(NamedTuple):
-    """The bytes that a holder holds alone, those it holds with others, and its part of all of them."""
+class Allocation(NamedTuple):
+    """The bytes that a holder holds alone, the bytes that it shares, and its part of both."""
 
     exclusive: int
     shared: int
     charged: int
 
 
-class Split(NamedTuple):
-    """The bill of each root, and the bytes that the roots of one group hold and no others."""
+class Allocations(NamedTuple):
+    """The allocation of each root, and the bytes that only roots of one group hold."""
 
-    bills: list[Bill]
-    alone: dict[Hashable, int]
+    by_root: list[Allocation]
+    exclusive_by_group: dict[Hashable, int]
 
 
-def split(
+def allocate(
     nodes: Mapping[Oid, Node],
     roots: Sequence[Oid],
+    *,
     sizes: Mapping[bytes, int],
     groups: Sequence[Hashable] = (),
-) -> Split:
-    """The bill of each root, for what it reaches. Parts are whole bytes and add up, exactly.
+) -> Allocations:
+    """Allocate the bytes of objects to the roots that reach them.
 
-    `groups` says to which group each root belongs.
+    Each holder of an object is charged an equal part, in whole bytes; the parts add up to the object's size.
+    `groups` has the group of each root.
     """
-    numbers = _numbered(nodes, roots)
-    together = _together(_holding(nodes, roots, numbers), sizes)
-    exclusive, shared, charged = (_Ranges(len(roots)) for _ in range(3))
-    for holders, size in together.items():
+    numbers = _number_roots(nodes, roots)
+    sums = _sum_by_holders(_find_holders(nodes, roots, numbers), sizes)
+    exclusive, shared, charged = (_RangeSums(len(roots)) for _ in range(3))
+    for holders, size in sums.items():
         count = holders.bit_count()
-        part, rest = divmod(size, count)
-        for start, end in _ranges(holders):
-            (exclusive if count == 1 else shared).add(start, end, size)
-            charged.add(start, end, part)
-            # The bytes that do not divide go to the first ones, one each: the sum stays exact.
-            charged.add(start, min(start + rest, end), 1)
-            rest = max(rest - (end - start), 0)
-    bills = list(map(Bill, exclusive.values(), shared.values(), charged.values()))
-    return Split([bills[number] for number in numbers], _alone(together, numbers, groups))
+        part, remainder = divmod(size, count)
+        for start, end in _bit_ranges(holders):
+            (exclusive if count == 1 else shared).add(start, end, value=size)
+            charged.add(start, end, value=part)
+            # The bytes that do not divide go to the first holders, one each: the sum stays exact.
+            charged.add(start, min(start + remainder, end), value=1)
+            remainder = max(remainder - (end - start), 0)
+    allocations = list(map(Allocation, exclusive.values(), shared.values(), charged.values()))
+    return Allocations([allocations[number] for number in numbers], _sum_by_group(sums, numbers, groups))
 
 
-def _alone(
-    together: Mapping[int, int], numbers: Sequence[int], groups: Sequence[Hashable]
+def _sum_by_group(
+    sums: Mapping[int, int], numbers: Sequence[int], groups: Sequence[Hashable]
 ) -> dict[Hashable, int]:
-    """The bytes that each group holds alone, whichever of it."""
+    """Sum up the bytes whose holders all belong to the same group."""
     group_of = dict(zip(numbers, groups, strict=False))
     members: dict[Hashable, int] = defaultdict(int)
     for number, group in group_of.items():
         members[group] |= 1 << number
-    alone: dict[Hashable, int] = dict.fromkeys(groups, 0)
-    for holders, size in together.items() if groups else ():
+    exclusive: dict[Hashable, int] = dict.fromkeys(groups, 0)
+    for holders, size in sums.items() if groups else ():
         if holders:
             group = group_of[(holders & -holders).bit_length() - 1]
-            alone[group] += size if holders & ~members[group] == 0 else 0
-    return alone
+            exclusive[group] += size if holders & ~members[group] == 0 else 0
+    return exclusive
 
 
-def _numbered(nodes: Mapping[Oid, Node], roots: Sequence[Oid]) -> list[int]:
-    """A number for each root: first those of a commit, then those of the commits that come after it."""
-    at: dict[Oid, list[int]] = defaultdict(list)
+def _number_roots(nodes: Mapping[Oid, Node], roots: Sequence[Oid]) -> list[int]:
+    """Number the roots: first those that lead to a commit, then those that lead to its descendants."""
+    roots_at: dict[Oid, list[int]] = defaultdict(list)
     for i, root in enumerate(roots):
-        at[_commit(nodes, root)].append(i)
-    after: dict[Oid | None, list[Oid]] = defaultdict(list)
+        roots_at[_peel(nodes, root)].append(i)
+    children: dict[Oid | None, list[Oid]] = defaultdict(list)
     for oid, node in nodes.items():
         if node.kind is Kind.COMMIT:
-            after[node.children[1] if len(node.children) > 1 else None].append(oid)
+            children[node.children[1] if len(node.children) > 1 else None].append(oid)
     numbers, count = [0] * len(roots), 0
-    waiting = [*after[None], *(oid for oid in at if nodes[oid].kind is not Kind.COMMIT)]
+    waiting = [*children[None], *(oid for oid in roots_at if nodes[oid].kind is not Kind.COMMIT)]
     while waiting:
         oid = waiting.pop()
-        for i in at[oid]:
+        for i in roots_at[oid]:
             numbers[i], count = count, count + 1
-        waiting += after[oid]
+        waiting += children[oid]
     return numbers
 
 
-def _commit(nodes: Mapping[Oid, Node], oid: Oid) -> Oid:
-    """The commit that a ref leads to, by way of tags; or what else it leads to."""
+def _peel(nodes: Mapping[Oid, Node], oid: Oid) -> Oid:
+    """Follow tags to the commit, or to whatever else they lead to."""
     while nodes[oid].kind is Kind.TAG:
         oid = nodes[oid].children[0]
     return oid
 
 
-def _holding(nodes: Mapping[Oid, Node], roots: Sequence[Oid], numbers: Sequence[int]) -> dict[Oid, int]:
-    """The holders of every object."""
-    holding = dict.fromkeys(nodes, 0)
+def _find_holders(nodes: Mapping[Oid, Node], roots: Sequence[Oid], numbers: Sequence[int]) -> dict[Oid, int]:
+    """Return the holders of every object, as a bitmask."""
+    holders_of = dict.fromkeys(nodes, 0)
     for root, number in zip(roots, numbers, strict=True):
-        holding[root] |= 1 << number
+        holders_of[root] |= 1 << number
     for oid, node in nodes.items():
-        holders = holding[oid]
+        holders = holders_of[oid]
         for child in node.children:
-            # Most are held by one or by all that hold their first parent: one number for both.
-            holding[child] = holding[child] | holders if holding[child] else holders
-    return holding
+            # Usually the child has no holders yet. Then it shares its parent's int instead of a copy.
+            holders_of[child] = holders_of[child] | holders if holders_of[child] else holders
+    return holders_of
 
 
-def _together(holding: Mapping[Oid, int], sizes: Mapping[bytes, int]) -> dict[int, int]:
-    """The bytes of each set of holders."""
-    # Most sets are not only equal to another, but the same: then they need not be compared bit by bit.
+def _sum_by_holders(holders_of: Mapping[Oid, int], sizes: Mapping[bytes, int]) -> dict[int, int]:
+    """Sum up the bytes of the objects that have the same set of holders."""
+    # Most equal bitmasks are one int object. Grouping by identity first saves comparing thousands of bits.
     by_identity: dict[int, int] = defaultdict(int)
-    for oid, holders in holding.items():
+    for oid, holders in holders_of.items():
         by_identity[id(holders)] += sizes.get(oid, 0)
-    sets = {id(holders): holders for holders in holding.values()}
-    together: dict[int, int] = defaultdict(int)
+    bitmasks = {id(holders): holders for holders in holders_of.values()}
+    sums: dict[int, int] = defaultdict(int)
     for identity, size in by_identity.items():
-        together[sets[identity]] += size
-    return together
+        sums[bitmasks[identity]] += size
+    return sums
 
 
-def _ranges(bits: int) -> Iterator[tuple[int, int]]:
-    """The ranges of neighbouring bits that are set: from, to."""
-    at = 0
-    while bits:
-        zeros = (bits & -bits).bit_length() - 1
-        bits >>= zeros
-        ones = (~bits & (bits + 1)).bit_length() - 1
-        bits >>= ones
-        yield at + zeros, at + zeros + ones
-        at += zeros + ones
+def _bit_ranges(bitmask: int) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of each range of neighbouring bits that are set."""
+    position = 0
+    while bitmask:
+        zeros = (bitmask & -bitmask).bit_length() - 1
+        bitmask >>= zeros
+        ones = (~bitmask & (bitmask + 1)).bit_length() - 1
+        bitmask >>= ones
+        yield position + zeros, position + zeros + ones
+        position += zeros + ones
 
 
-class _Ranges:
-    """Numbers in a row, to ranges of which something is added."""
+class _RangeSums:
+    """A row of sums. A value is added to a range of them at the cost of one."""
 
     def __init__(self, count: int) -> None:
         self._steps = [0] * (count + 1)
 
-    def add(self, start: int, end: int, value: int) -> None:
+    def add(self, start: int, end: int, *, value: int) -> None:
         self._steps[start] += value
         self._steps[end] -= value
 

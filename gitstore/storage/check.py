@@ -1,4 +1,4 @@
-"""Verifying a repository apart from its snapshots: git's own files, refs, working copies, what refs need."""
+"""Checking a whole repository apart from its snapshots: git's files, refs, working copies, reachability."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from gitstore.models.model import CLAIM, is_derived
 from gitstore.packs.pack import Pack
 from gitstore.progress import Progress
 from gitstore.storage import git_files, ref_check
-from gitstore.storage.reachability import reachable
+from gitstore.storage.reachability import find_reachable
 from gitstore.storage.ref_check import Findings
 from gitstore.storage.retry import retry_while_refs_change
 from gitstore.text import shown
 
 
-def check(repository: Repository, progress: Progress = lambda _: None) -> Findings:
-    """Check all that is not a snapshot's: git's own files, refs, working copies, and what refs need.
+def check_repository(repository: Repository, progress: Progress = lambda _: None) -> Findings:
+    """Check git's own files, refs, working copies, and that no needed object is missing.
 
-    Together with the snapshots, that is everything in the repository. Writes nothing.
+    Together with a check of all snapshots, that is everything in the repository. Writes nothing.
     """
-    problems, notices = ref_check.check(repository)
-    problems += git_files.problems(repository, progress)
-    problems += packs(repository.objects.own_packs)
-    problems += [each.message for each in repository.objects.damaged]
-    problems += [*active_state.problems(repository), *_claims(repository)]
+    problems, notices = ref_check.check_refs(repository)
+    problems += git_files.find_problems(repository, progress)
+    problems += check_packs(repository.objects.own_packs)
+    problems += [error.message for error in repository.objects.damaged]
+    problems += [*active_state.problems(repository), *_check_claims(repository)]
     if not problems:
         try:
-            retry_while_refs_change(repository, lambda: reachable(repository))
+            retry_while_refs_change(repository, lambda: find_reachable(repository))
         except Corrupt as error:
             problems.append(error.message)
     return Findings(list(dict.fromkeys(problems)), notices)
 
 
-def _claims(repository: Repository) -> Iterator[str]:
-    """Working copies whose states/ are noted to be of a model that there is not."""
+def _check_claims(repository: Repository) -> Iterator[str]:
+    """Yield a problem for each working copy whose states/ belong to a model that does not exist."""
     for directory in (repository.common, *sorted(repository.common.glob("worktrees/*"))):
         path = directory / CLAIM
         try:
@@ -44,11 +44,11 @@ def _claims(repository: Repository) -> Iterator[str]:
         except OSError:
             continue
         if name and not is_derived(repository, name):
-            yield f"{path} names the model {shown(name)}, which is not there; rm it forgets that"
+            yield f"{path} names the model {shown(name)}, which does not exist; remove the file"
 
 
-def packs(own: Iterable[Pack]) -> list[str]:
-    """Check each pack and index against its own checksum; returns what is wrong."""
+def check_packs(own: Iterable[Pack]) -> list[str]:
+    """Check each pack and index against its own checksum; return the problems."""
     problems = []
     for check in (check for pack in own for check in (pack.check_content, pack.index.check)):
         try:

@@ -1,7 +1,7 @@
-"""Collecting garbage: what no ref, working copy or reflog needs stops costing.
+"""Garbage collection: deleting the objects that no ref, working copy or reflog needs.
 
-Our packs lose their dead objects, and the leftovers of crashes go. What git wrote is git's to collect, in
-its own time; it is only counted.
+Dead objects are removed from gitstore's own packs, and leftovers of crashes are deleted. Packs and loose
+objects that git wrote are left to git gc; their dead bytes are only counted.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from gitstore.objects.tag import Tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Packed
 from gitstore.progress import Progress
-from gitstore.storage import leftovers as orphans
-from gitstore.storage.reachability import held, kept
+from gitstore.storage import leftovers
+from gitstore.storage.reachability import find_held, find_kept
 
 
 @dataclass(frozen=True)
-class Item:
-    """Something that went, or would go: its name, and bytes."""
+class FreedItem:
+    """Something that is removed: its name, and its bytes."""
 
     name: str
     size: int
 
 
 @dataclass(frozen=True)
-class Rewritten:
-    """A pack that was written anew without its dead objects: its name, and bytes before and after."""
+class RewrittenPack:
+    """A pack that is rewritten without its dead objects: its name, and its bytes before and after."""
 
     name: str
     before: int
@@ -45,20 +45,20 @@ class Rewritten:
 
 
 @dataclass(frozen=True)
-class Collected:
+class GcReport:
     """What a collection did, or would do. All sizes are bytes.
 
-    `snapshots` are removed ones, with what was in our packs for them alone. `left` is dead in large
-    packs of ours that are mostly alive, `foreign` in packs and loose objects of git, which `elsewhere`
-    names. `locks` are files, `damaged` directories of working copies that a git which was killed has left
-    half-made.
-    `vanished` are refs that are gone without gitstore, and whose objects are kept for now.
+    `snapshots` are the removed snapshots whose objects are deleted, with the bytes that they alone had in
+    gitstore's packs. `left` are dead bytes that stay in large packs of ours, because most of these is
+    alive. `foreign` are dead bytes in the packs and loose objects of git that `elsewhere` lists. `locks`
+    are lock files of git. `damaged` are directories of half-made working copies, which a killed git left.
+    `vanished` are refs that are gone without gitstore; their objects are kept for now.
     """
 
-    snapshots: list[Item]
-    removed: list[Item]
-    rewritten: list[Rewritten]
-    leftovers: list[Item]
+    snapshots: list[FreedItem]
+    removed: list[FreedItem]
+    rewritten: list[RewrittenPack]
+    leftovers: list[FreedItem]
     freed: int
     left: int
     foreign: int
@@ -68,80 +68,110 @@ class Collected:
     damaged: list[Path]
 
 
-def gc(
+def collect_garbage(
     repository: Repository,
     *,
     dry_run: bool = False,
     prune_vanished: bool = False,
     expect: Progress = lambda _: None,
     progress: Progress = lambda _: None,
-) -> Collected:
-    """Drop what nothing needs; with `dry_run`, only find out what that is.
+) -> GcReport:
+    """Delete what nothing needs; with `dry_run`, only find out what that is.
 
-    What refs held that vanished without gitstore is kept for `gc.pruneExpire`, unless `prune_vanished`.
-    Whatever ends it, every object that is needed is there. `expect` hears how many bytes the
-    packs have that are removed or rewritten, `progress` of each pack's.
-    Raises `Locked` while another gitstore command writes, and `Corrupt` if an object is missing that
-    something needs.
+    Objects of refs that vanished without gitstore are kept for `gc.pruneExpire`, unless `prune_vanished`.
+    However the call ends, every object that is needed exists. `expect` is called once with the bytes of
+    all packs that are removed or rewritten, `progress` with the bytes of each. Raises `Locked` while another
+    gitstore command writes, and `Corrupt` if a needed object is missing.
     """
-    _check_wanted(repository)
+    _check_allowed(repository)
     with repository.collecting():
         objects = repository.objects
-        before = prune.survey(objects)
-        found = held(repository)
-        vanished = [] if prune_vanished else [each for each in repository.vanished() if each.oid not in found]
-        live = found | kept(repository, found, also=[each.oid for each in vanished])
+        survey = prune.survey(objects)
+        held = find_held(repository)
+        vanished = [] if prune_vanished else [each for each in repository.vanished() if each.oid not in held]
+        live = held | find_kept(repository, held, also=[each.oid for each in vanished])
         prune.check_known(objects, live)
-        plan = prune.plan(before, live)
-        snapshots = list(_snapshots(objects, plan, live))
-        paths = orphans.orphans(repository)
-        leftovers = [Item(path.name, orphans.size(path)) for path in paths]
-        elsewhere = prune.dead_elsewhere(objects, live)
-        changes: Collection[Change] = plan.changes
+        plan = prune.plan(survey, live)
+        paths = leftovers.find_leftovers(repository)
+        report = _report(
+            plan,
+            snapshots=list(_find_removed_snapshots(objects, plan, live)),
+            leftovers=[FreedItem(path.name, leftovers.measure_size(path)) for path in paths],
+            elsewhere=prune.dead_elsewhere(objects, live),
+            vanished=vanished,
+        )
         if not dry_run:
             for path in paths:
-                orphans.remove(path)
+                leftovers.remove_leftover(path)
             expect(sum(change.pack.size for change in plan.changes))
-            changes = prune.carry_out(objects, plan, before, progress=progress)
+            report = _with_changes(report, prune.carry_out(objects, plan, survey, progress=progress))
             repository.ref_record.update(dict(repository.refs.all()), vanished)
-    return Collected(
+    damaged = [each.path for each in worktrees.list_damaged(repository.common)]
+    return replace(report, locks=leftovers.find_git_locks(repository), damaged=damaged)
+
+
+def _report(
+    plan: Plan,
+    *,
+    snapshots: list[FreedItem],
+    leftovers: list[FreedItem],
+    elsewhere: list[Dead],
+    vanished: list[Vanished],
+) -> GcReport:
+    """Report what a collection would do."""
+    report = GcReport(
         snapshots=snapshots,
-        removed=[Item(each.pack.path.name, each.freed) for each in changes if not each.kept],
-        rewritten=[
-            Rewritten(each.pack.path.name, each.pack.size, each.size_after) for each in changes if each.kept
-        ],
+        removed=[],
+        rewritten=[],
         leftovers=leftovers,
-        freed=sum(change.freed for change in changes) + sum(item.size for item in leftovers),
+        freed=0,
         left=plan.left,
         foreign=sum(each.size for each in elsewhere),
         elsewhere=elsewhere,
-        locks=orphans.stale_locks(repository),
+        locks=[],
         vanished=vanished,
-        damaged=[each.path for each in worktrees.list_damaged(repository.common)],
+        damaged=[],
     )
+    return _with_changes(report, plan.changes)
 
 
-def with_leftovers(done: Collected, swept: Iterable[tuple[str, int]]) -> Collected:
-    """A collection and what crashes left elsewhere: names and bytes."""
-    more = [Item(name, size) for name, size in swept]
+def _with_changes(report: GcReport, changes: Collection[Change]) -> GcReport:
+    """Return the report with these changes of packs, instead of those that were planned."""
+    kept = [change for change in changes if change.kept]
     return replace(
-        done, leftovers=[*done.leftovers, *more], freed=done.freed + sum(item.size for item in more)
+        report,
+        removed=[FreedItem(change.pack.path.name, change.freed) for change in changes if not change.kept],
+        rewritten=[
+            RewrittenPack(change.pack.path.name, change.pack.size, change.size_after) for change in kept
+        ],
+        freed=sum(change.freed for change in changes) + sum(item.size for item in report.leftovers),
     )
 
 
-def _check_wanted(repository: Repository) -> None:
-    """git never deletes objects of a repository that says so, gitrepository-layout(5)."""
+def add_leftovers(report: GcReport, leftovers: Iterable[tuple[str, int]]) -> GcReport:
+    """Add what crashes left in other places, as names and bytes, to a report."""
+    items = [FreedItem(name, size) for name, size in leftovers]
+    return replace(
+        report, leftovers=[*report.leftovers, *items], freed=report.freed + sum(item.size for item in items)
+    )
+
+
+def _check_allowed(repository: Repository) -> None:
+    """Raise `GitstoreError` if the configuration forbids deleting objects (gitrepository-layout(5))."""
     if (repository.config("extensions.preciousObjects") or "").lower() in ("true", "yes", "on", "1"):
         raise GitstoreError(
             f"{repository.common} keeps all objects: extensions.preciousObjects is set",
-            "somebody borrows its objects; git config --unset extensions.preciousObjects if nobody does",
+            "other repositories may use its objects; if none does,"
+            " run git config --unset extensions.preciousObjects",
         )
 
 
-def _snapshots(objects: ObjectDatabase, plan: Plan, live: Collection[Oid]) -> Iterator[Item]:
-    """The removed snapshots whose tags go, oldest first, with the bytes of the dead objects of each.
+def _find_removed_snapshots(
+    objects: ObjectDatabase, plan: Plan, live: Collection[Oid]
+) -> Iterator[FreedItem]:
+    """Yield the snapshots whose dead tags are deleted, oldest first, with the bytes of their dead objects.
 
-    What several of them have is counted for the first.
+    Objects of several of them are counted for the first.
     """
     sizes: dict[Oid, int] = {}
     for change in plan.changes:
@@ -149,32 +179,35 @@ def _snapshots(objects: ObjectDatabase, plan: Plan, live: Collection[Oid]) -> It
             oid = change.pack.index.oid(position)
             if oid not in live:
                 sizes[oid] = Packed(change.pack, position).disk_size
-    for name, oid in sorted(_tags(objects, plan, sizes)):
-        yield Item(name[1], _take(objects, oid, sizes))
+    for (_, name), oid in sorted(_find_dead_tags(objects, plan, sizes)):
+        yield FreedItem(name, _pop_sizes(objects, oid, sizes))
 
 
-def _tags(objects: ObjectDatabase, plan: Plan, dead: Collection[Oid]) -> set[tuple[tuple[float, str], Oid]]:
-    """The dead tags of snapshots: their dates and names, and ids."""
-    found = set()
+def _find_dead_tags(
+    objects: ObjectDatabase, plan: Plan, dead: Collection[Oid]
+) -> set[tuple[tuple[float, str], Oid]]:
+    """Return the dead tags of snapshots: date and name, and id."""
+    tags = set()
     for change in plan.changes:
         for position in change.dropped:
             oid = change.pack.index.oid(position)
             if oid in dead and change.pack.header(position).kind is Kind.TAG:
-                read = _read_tag(objects, oid)
-                if read is not None:
-                    found.add(((read.date.timestamp() if read.date else 0.0, spell_tag(read.name)), oid))
-    return found
+                dead_tag = _read_snapshot_tag(objects, oid)
+                if dead_tag is not None:
+                    date = dead_tag.date.timestamp() if dead_tag.date else 0.0
+                    tags.add(((date, spell_tag(dead_tag.name)), oid))
+    return tags
 
 
-def _read_tag(objects: ObjectDatabase, oid: Oid) -> Tag | None:
-    """A dead tag, if it was a snapshot's and can be read."""
+def _read_snapshot_tag(objects: ObjectDatabase, oid: Oid) -> Tag | None:
+    """Read a tag; `None` if it is not a snapshot's, or cannot be read."""
     try:
-        found = tag.parse(objects.read_as(Kind.TAG, oid))
+        read = tag.parse(objects.read_as(Kind.TAG, oid))
     except (Corrupt, ValueError):
         return None
-    return found if "Gitstore-Format" in found.trailers else None
+    return read if "Gitstore-Format" in read.trailers else None
 
 
-def _take(objects: ObjectDatabase, root: Oid, sizes: dict[Oid, int]) -> int:
-    """The bytes of all that can be reached from a dead object and is dead; they are taken out of `sizes`."""
+def _pop_sizes(objects: ObjectDatabase, root: Oid, sizes: dict[Oid, int]) -> int:
+    """Remove the dead objects that a dead one reaches from `sizes`; return their bytes."""
     return sum(sizes.pop(oid) for oid in list(graph.walk(objects, [root], sizes.__contains__)))

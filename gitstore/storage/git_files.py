@@ -1,8 +1,7 @@
-"""Checking the files of a repository by what they say of themselves: checksums, ids, and where they lead.
+"""Checking git's own files: loose objects, files that end in a checksum, reflogs and alternates.
 
-Every object that is not in a pack, everything that git writes with a checksum at its end, reflogs and
-alternates. Refs are for `ref_check`. Nothing is changed, and nothing that another process just replaces
-is taken for damage: what seems wrong is looked at again.
+`ref_check` checks the refs. Nothing is changed. A file that seems damaged is checked twice, because another
+process may just be replacing it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
 Check = Callable[[Path], str | None]
-"""Looks at a file, and says what is wrong with it, if anything is."""
+"""Checks a file, and returns what is wrong with it; `None` if nothing is."""
 
 _BLOCK = 1 << 20
 _NO_CHECKSUM = bytes(20)  # index.skipHash, since git 2.40
@@ -33,17 +32,17 @@ _LOGGED = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) [^\n]*> \d+ [+-]\d{4}(?:\t
 _ZEROS = b"0" * 40
 
 
-def problems(repository: Repository, progress: Progress = lambda _: None) -> list[str]:
-    """What is wrong with the files of a repository, a line each. `progress` is called with objects read."""
-    found = []
-    for path, check in _checks(repository, progress):
-        problem = _attempt(check, path)
-        if problem is not None and _attempt(check, path) == problem:
-            found.append(f"{path}: {problem}")
-    return found
+def find_problems(repository: Repository, progress: Progress = lambda _: None) -> list[str]:
+    """Return the problems of the files, one line each. `progress` is called with 1 for each loose object."""
+    problems = []
+    for path, check in _list_checks(repository, progress):
+        problem = _run_check(check, path)
+        if problem is not None and _run_check(check, path) == problem:
+            problems.append(f"{path}: {problem}")
+    return problems
 
 
-def _attempt(check: Check, path: Path) -> str | None:
+def _run_check(check: Check, path: Path) -> str | None:
     try:
         return check(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -52,32 +51,32 @@ def _attempt(check: Check, path: Path) -> str | None:
         return str(error.strerror)
 
 
-def _checks(repository: Repository, progress: Progress) -> Iterator[tuple[Path, Check]]:
-    """The files, and how each is checked."""
+def _list_checks(repository: Repository, progress: Progress) -> Iterator[tuple[Path, Check]]:
+    """Yield the files, each with its check."""
     objects = repository.objects
     for directory in (repository.common, *sorted(repository.common.glob("worktrees/*"))):
-        again = f"rm {shlex.quote(str(directory / 'index'))}, then git reset makes it anew from the branch"
-        yield directory / "index", partial(_check_sum, remedy=again)
+        remake = f"rm {shlex.quote(str(directory / 'index'))}, then git reset rebuilds it from the branch"
+        yield directory / "index", partial(_check_checksum, remedy=remake)
         for path in sorted(directory.glob("sharedindex.*")):
-            yield path, partial(_check_sum, remedy=again)
+            yield path, partial(_check_checksum, remedy=remake)
         for path in sorted((directory / "logs").rglob("*")):
             if path.is_file():
                 yield path, partial(_check_log, objects)
     for pattern in _BESIDE_PACKS:
         for path in sorted((objects.directory / "pack").glob(pattern)):
-            remove = f"rm {shlex.quote(str(path))}: git does without it, and makes it anew"
-            yield path, partial(_check_sum, remedy=remove)
+            remove = f"rm {shlex.quote(str(path))}; git works without it, and writes it again"
+            yield path, partial(_check_checksum, remedy=remove)
     for pattern in _COMMIT_GRAPHS:
         for path in sorted(objects.directory.glob(pattern)):
-            yield path, partial(_check_sum, remedy="git commit-graph write --reachable makes it anew")
+            yield path, partial(_check_checksum, remedy="git commit-graph write --reachable writes it again")
     yield objects.directory / "info" / "alternates", _check_alternates
     for oid, path in objects.loose():
         yield path, partial(_check_loose, oid)
         progress(1)
 
 
-def _check_sum(path: Path, *, remedy: str) -> str | None:
-    """Check a file that ends in the SHA-1 of all before it."""
+def _check_checksum(path: Path, *, remedy: str) -> str | None:
+    """Check a file that ends in the SHA-1 of everything before it."""
     digest, tail = hashlib.sha1(), b""
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -90,7 +89,7 @@ def _check_sum(path: Path, *, remedy: str) -> str | None:
 
 
 def _check_loose(oid: Oid, path: Path) -> str | None:
-    """Check a loose object: what it inflates to, header and all, must have its id."""
+    """Check a loose object: its inflated content, with the header, must have its id."""
     return None if loose.is_sound(path, oid) else f"object {oid} is corrupt; {loose.remedy(path)}"
 
 
@@ -98,7 +97,7 @@ def _check_log(objects: ObjectDatabase, path: Path) -> str | None:
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         match = _LOGGED.fullmatch(line)
         if match is None:
-            return f"line {number} is no entry of a reflog; an editor can remove it"
+            return f"line {number} is not an entry of a reflog; remove the line with an editor"
         for digits in match.groups():
             if digits != _ZEROS and Oid.parse(digits) not in objects:
                 return f"line {number} mentions object {digits.decode()}, which is missing"
@@ -106,9 +105,9 @@ def _check_log(objects: ObjectDatabase, path: Path) -> str | None:
 
 
 def _check_alternates(path: Path) -> str | None:
-    """Check that what objects are borrowed from is there: git passes over what is not."""
+    """Check that every alternate exists, because git silently skips one that does not."""
     for line in path.read_bytes().splitlines():
         directory = path.parent.parent / line.decode("utf-8", "surrogateescape")
         if line and not line.startswith(b"#") and not directory.is_dir():
-            return f"{directory} is not there, from which the repository borrows objects"
+            return f"{directory}, from which the repository borrows objects, does not exist"
     return None

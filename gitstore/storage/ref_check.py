@@ -1,4 +1,4 @@
-"""Checking refs and working copies: whether each can be read, and leads to something that is there."""
+"""Checking refs and working copies: each can be read, and points to something that exists."""
 
 from __future__ import annotations
 
@@ -17,65 +17,68 @@ from gitstore.packs.oid import Kind, Oid
 
 
 class Findings(NamedTuple):
-    """What is wrong, a line each, and what a person may have wanted so, or damage may have brought about."""
+    """Problems, one line each, and notices: what is unusual, but may be somebody's intention."""
 
     problems: list[str]
     notices: list[str]
 
 
-def check(repository: Repository) -> Findings:
+def check_refs(repository: Repository) -> Findings:
     """Check all refs, HEADs and working copies of a repository.
 
-    What seems wrong is looked at again: another process may just have changed it.
+    What seems wrong is checked a second time, because another process may just have changed it.
     """
-    first = _check(repository)
+    first = _check_once(repository)
     if not any(first):
         return first
     repository.objects.refresh()
-    second = _check(repository)
+    second = _check_once(repository)
     return Findings(
-        *([line for line in now if line in before] for now, before in zip(second, first, strict=True))
+        *(
+            [line for line in lines if line in lines_before]
+            for lines, lines_before in zip(second, first, strict=True)
+        )
     )
 
 
-def _check(repository: Repository) -> Findings:
-    problems = [*_ref_problems(repository), *_packed_problems(repository)]
-    notices = [*_dangling(repository), *_vanished(repository)]
+def _check_once(repository: Repository) -> Findings:
+    problems = [*_check_targets(repository), *_check_peeled(repository)]
+    notices = [*_find_dangling(repository), *_find_vanished(repository)]
     for directory in (repository.common, *sorted(repository.common.glob("worktrees/*"))):
-        found = _check_head(repository, directory)
-        problems += found.problems
-        notices += found.notices
+        findings = _check_head(repository, directory)
+        problems += findings.problems
+        notices += findings.notices
     for each in worktrees.list_administrations(repository.common):
         if each.damage is not None:
             problems.append(f"{each.path}: {each.damage}; git worktree prune removes it")
         else:
-            problems += _link_problems(each.path, repository.common)
-            notices += _gone(each)
+            problems += _check_commondir(each.path, repository.common)
+            notices += _check_working_copy(each)
     return Findings(problems, notices)
 
 
-def _ref_problems(repository: Repository) -> Iterator[str]:
-    found = repository.refs.list_below("refs/")
-    for damaged in found.damaged:
+def _check_targets(repository: Repository) -> Iterator[str]:
+    listing = repository.refs.list_below("refs/")
+    for damaged in listing.damaged:
         yield f"{damaged.message}; {damaged.hint}"
-    for ref, oid in found.refs.items():
+    for ref, oid in listing.refs.items():
         if oid not in repository.objects:
-            yield f"{ref} leads to object {oid}, which is missing"
+            yield f"{ref} points to object {oid}, which is missing"
 
 
-def _packed_problems(repository: Repository) -> Iterator[str]:
-    """Tags of which packed-refs says that they lead somewhere else: git believes it."""
+def _check_peeled(repository: Repository) -> Iterator[str]:
+    """Yield a problem for each tag whose target is wrong in packed-refs: git believes that file."""
     for ref, packed in repository.refs.packed().refs.items():
-        if packed.peeled is not None and packed.peeled != (real := _peeled(repository.objects, packed.oid)):
+        if packed.peeled is not None and packed.peeled != (real := _peel(repository.objects, packed.oid)):
             path = repository.common / "packed-refs"
             yield (
-                f"{path}: {ref} is said to lead to {packed.peeled}, but leads to {real};"
-                " git pack-refs --all writes it anew"
+                f"{path}: {ref} points to {real}, but the file says {packed.peeled};"
+                " git pack-refs --all writes it again"
             )
 
 
-def _peeled(objects: ObjectDatabase, oid: Oid) -> Oid | None:
-    """What a tag leads to in the end; `None` if that cannot be told, which is a problem of its own."""
+def _peel(objects: ObjectDatabase, oid: Oid) -> Oid | None:
+    """Follow tags to the object that they point to; `None` if that fails, which is reported elsewhere."""
     try:
         kind, content = objects.read(oid)
         while kind is Kind.TAG:
@@ -86,20 +89,21 @@ def _peeled(objects: ObjectDatabase, oid: Oid) -> Oid | None:
     return oid
 
 
-def _dangling(repository: Repository) -> Iterator[str]:
-    for ref, value in sorted(ref_files.list_loose(repository.common, "refs/"), key=lambda each: each[0]):
-        if isinstance(value, str) and _leads_nowhere(repository, value):
-            yield f"{repository.common / ref} leads to {value}, which is not there"
+def _find_dangling(repository: Repository) -> Iterator[str]:
+    loose = sorted(ref_files.list_loose(repository.common, "refs/"), key=lambda item: item[0])
+    for ref, value in loose:
+        if isinstance(value, str) and _is_unborn(repository, value):
+            yield f"{repository.common / ref} points to {value}, which does not exist"
 
 
-def _leads_nowhere(repository: Repository, ref: str) -> bool:
+def _is_unborn(repository: Repository, ref: str) -> bool:
     try:
         return repository.refs.get(ref) is None
     except DamagedRef:
-        return False  # told by itself
+        return False  # reported as a damaged ref
 
 
-def _vanished(repository: Repository) -> Iterator[str]:
+def _find_vanished(repository: Repository) -> Iterator[str]:
     try:
         for each in repository.vanished():
             yield (
@@ -107,38 +111,38 @@ def _vanished(repository: Repository) -> Iterator[str]:
                 f" it was {each.oid}: git update-ref {each.ref} {each.oid} restores it"
             )
     except Corrupt:
-        return  # of refs that cannot be read, which are told
+        return  # refs that cannot be read are reported
 
 
 def _check_head(repository: Repository, directory: Path) -> Findings:
     """Check what a working copy, or a bare repository, has checked out."""
     if directory != repository.common and not (directory / "HEAD").exists():
-        return Findings([], [])  # told as a damaged working copy
+        return Findings([], [])  # reported as a damaged working copy
     try:
         value = ref_files.read_loose(directory, "HEAD")
     except DamagedRef as error:
         return Findings([f"{error.message}; {error.hint}"], [])
     if isinstance(value, str):
-        unborn = _leads_nowhere(repository, value) and repository.refs.list_below("refs/").refs
-        said = [f"{directory / 'HEAD'} leads to {value}, which is not there: nothing is checked out"]
-        return Findings([], said if unborn else [])
+        unborn = _is_unborn(repository, value) and repository.refs.list_below("refs/").refs
+        notice = f"{directory / 'HEAD'} points to {value}, which does not exist: nothing is checked out"
+        return Findings([], [notice] if unborn else [])
     missing = value is not None and value not in repository.objects
     return Findings([f"{directory / 'HEAD'} is at object {value}, which is missing"] if missing else [], [])
 
 
-def _link_problems(administration: Path, common: Path) -> Iterator[str]:
+def _check_commondir(administration: Path, common: Path) -> Iterator[str]:
     if read_common_directory(administration) != common.resolve():
-        yield f"{administration / 'commondir'} does not lead to {common}; write ../.. into it"
+        yield f"{administration / 'commondir'} does not point to {common}; write ../.. into it"
 
 
-def _gone(each: worktrees.Administration) -> Iterator[str]:
-    """Working copies that are not where git has noted them, or belong to another repository now."""
+def _check_working_copy(each: worktrees.Administration) -> Iterator[str]:
+    """Yield a notice if a working copy is not where git has recorded it, or has another repository."""
     if each.directory is None or each.locked is not None:
         return
     try:
         git_directory = parse_link((each.directory / ".git").read_bytes(), each.directory / ".git")
     except OSError:
-        yield f"{each.path}: its working copy {each.directory} is gone; git worktree prune forgets it"
+        yield f"{each.path}: its working copy {each.directory} is gone; git worktree prune removes the record"
         return
     if git_directory is None or git_directory.resolve() != each.path.resolve():
-        yield f"{each.directory / '.git'} does not lead to {each.path}; git worktree repair writes it anew"
+        yield f"{each.directory / '.git'} does not point to {each.path}; git worktree repair corrects it"

@@ -1,8 +1,8 @@
-"""Bringing a commit, or a tag, with all that it needs from one repository into another.
+"""Importing a commit or a tag, with everything that it needs, from another local repository.
 
-Packs that lie wholly within what is needed are hardlinked: the file system counts who has them, so
-that each repository collects its own garbage and neither can harm the other. What else is needed is
-copied into packs of its own. An object that is not needed never comes along.
+A pack that has only needed objects is hard-linked. The file system counts the links, so each repository
+collects its own garbage, and neither can harm the other. Other needed objects are copied into new packs.
+An object that is not needed is never imported.
 """
 
 from __future__ import annotations
@@ -35,93 +35,95 @@ from gitstore.staging.stage import borrowing
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)
 """Another file system, fs.protected_hardlinks, too many links, or a file system that has none."""
 
-_TRIES = 5
+_ATTEMPTS = 5
 """How often to look again when git repacks the source meanwhile."""
 
 
-class Brought(NamedTuple):
-    """Bytes of pack files: linked, which cost nothing, and copied."""
+class ImportedBytes(NamedTuple):
+    """Bytes of pack files that were linked, which cost nothing, and bytes that were copied."""
 
     linked: int
     copied: int
 
 
-NOTHING = Brought(linked=0, copied=0)
+NOTHING_IMPORTED = ImportedBytes(linked=0, copied=0)
 
 
-def closure(target: Repository, source: Repository, root: Oid) -> set[Oid]:
-    """All objects that can be reached from one of the source's; blobs are not read.
+def list_closure(target: Repository, source: Repository, root: Oid) -> set[Oid]:
+    """List all objects that an object of the source reaches; blobs are not read.
 
-    git asks in the target, so that no configuration, graft or replacement of the source has a say.
-    Raises `Corrupt` if one is missing.
+    git runs in the target, so that configuration, grafts and replacements of the source have no effect.
+    Raises `Corrupt` if an object is missing.
     """
     command = ("rev-list", "--objects", "--no-object-names", str(root))
     try:
         listed = target.git(*command, variables=borrowing(source))
     except GitFailed as error:
         raise Corrupt(
-            f"{source.common} lacks something that is needed: {error.message}",
-            f"git -C {source.common} fsck tells what is wrong there",
+            f"{source.common} lacks an object that is needed: {error.message}",
+            f"git -C {source.common} fsck reports what is wrong there",
         ) from error
     return {Oid(bytes.fromhex(line)) for line in listed.decode("ascii").split()}
 
 
-def bring(target: Repository, source: Repository, needed: Collection[Oid]) -> Brought:
-    """Bring objects, which refer to no others, into a repository that may have some of them.
+def import_objects(target: Repository, source: Repository, needed: Collection[Oid]) -> ImportedBytes:
+    """Import objects, which refer to no others, into a repository that may have some of them.
 
-    A pack that is linked is as sound as its index; each entry that is copied is checked against its id.
-    Durable on return, but nothing refers to them yet: the caller holds the target's lock until a ref
-    does. Raises `Corrupt` for a damaged source, and `GitstoreError` if it changes all the time.
+    Of a linked pack, the index is checked; of copied entries, each is checked against its id. The objects
+    are durable on return, but no ref holds them yet: the caller keeps the target locked until one does.
+    Raises `Corrupt` for a damaged source, and `GitstoreError` if the source does not stop changing.
     """
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         source.objects.refresh()
         target.objects.refresh()
         try:
-            brought = _bring(target, source, frozenset(needed))
+            imported = _import(target, source, frozenset(needed))
         except FileNotFoundError:
-            continue  # git has repacked it meanwhile: all is there, under other names
+            continue  # git has repacked the source meanwhile: its objects are in other packs now
         target.objects.refresh()
-        return brought
-    raise GitstoreError(f"{source.common} changes all the time", "let what runs there finish, then try again")
+        return imported
+    raise GitstoreError(
+        f"{source.common} does not stop changing", "wait for the commands that run there, then try again"
+    )
 
 
-def _bring(target: Repository, source: Repository, needed: frozenset[Oid]) -> Brought:
+def _import(target: Repository, source: Repository, needed: frozenset[Oid]) -> ImportedBytes:
     missing = {oid for oid in needed if not target.objects.freshen(oid)}
     directory = target.common / "objects" / "pack"
     directory.mkdir(exist_ok=True)
     linked = copied = 0
     for pack in sorted(source.objects.packs, key=lambda pack: (-pack.size, pack.path.name)):
         oids = set(pack.index.oids())
-        if oids <= needed and _is_new(pack, oids - missing):
+        if oids <= needed and _is_worth_linking(pack, oids - missing):
             pack.check_index()
-            if _take_over(pack, directory):
+            if _link_pack(pack, directory):
                 linked += pack.size
             else:
                 copied += pack.size
             missing -= oids
-    return Brought(linked, copied + _pack_rest(target, source, missing))
+    return ImportedBytes(linked, copied + _pack_rest(target, source, missing))
 
 
-def _is_new(pack: Pack, known: Collection[Oid]) -> bool:
-    """Whether there is little in a pack that is there already: else the rest of it is cheaper."""
+def _is_worth_linking(pack: Pack, known: Collection[Oid]) -> bool:
+    """Whether so few of the pack's objects are known that linking it beats copying the missing ones."""
     positions = (pack.index.find(oid) for oid in known)
     twice = sum(Packed(pack, position).disk_size for position in positions if position is not None)
     return len(known) < pack.index.count and twice * MOST_DEAD <= pack.size
 
 
-def _take_over(pack: Pack, directory: Path) -> bool:
-    """Link a pack into a directory, or copy it; whether it is linked. The index comes last."""
-    is_linked = _place(pack.path, directory)
+def _link_pack(pack: Pack, directory: Path) -> bool:
+    """Link a pack into a directory, or copy it; return whether it was linked. The index comes last."""
+    is_linked = _link_file(pack.path, directory)
     mark = KEEP_MARK if pack.is_plain else GIT_MARK
     with durable_file(directory, mark, suffix="keep") as keep:
         keep.rename(directory / pack.keep_path.name)
-    _place(pack.index.path, directory)
+    _link_file(pack.index.path, directory)
     sync_directory(directory)
     return is_linked
 
 
-def _place(source: Path, directory: Path) -> bool:
-    """Have a file that never changes in a directory, too; whether it is the same file."""
+def _link_file(source: Path, directory: Path) -> bool:
+    """Link a file that never changes into a directory, or copy it; return whether it was linked."""
     try:
         os.link(source.resolve(strict=True), directory / source.name)
     except FileExistsError:
@@ -129,13 +131,13 @@ def _place(source: Path, directory: Path) -> bool:
     except OSError as error:
         if error.errno not in _CANNOT_LINK:
             raise
-        _copy(source, directory)
+        _copy_file(source, directory)
         return False
     return True
 
 
-def _copy(source: Path, directory: Path) -> None:
-    """Copy a file, whole and durable before it has its name."""
+def _copy_file(source: Path, directory: Path) -> None:
+    """Copy a file. The copy is complete and durable before it gets its name."""
     with directories.hidden(directory, source.name) as staging:
         file = SourceFile(source, Stamp.of(source.stat()))
         copying.copy(Listing({os.fsencode(source.name): file}, {}), staging)
@@ -146,10 +148,10 @@ def _copy(source: Path, directory: Path) -> None:
 
 
 def _pack_rest(target: Repository, source: Repository, missing: Iterable[Oid]) -> int:
-    """Write what no pack has brought into packs of its own; returns their bytes.
+    """Write the objects that are still missing into new packs; return their bytes.
 
-    Entries of our packs are copied as they stand. In what git packed there are deltas, which are worth
-    keeping: git packs those objects, and loose ones with them.
+    Entries of gitstore's packs are copied as they are. Packs of git have deltas, which are worth keeping:
+    git packs their objects, and loose ones with them.
     """
     plain: dict[Pack, list[int]] = defaultdict(list)
     others: list[Oid] = []
@@ -164,11 +166,13 @@ def _pack_rest(target: Repository, source: Repository, missing: Iterable[Oid]) -
         else:
             others.append(oid)
     by_git = _pack_by_git(target, source, [*others, *loose]) if others else 0
-    return by_git + _write(target, source, plain, [] if others else loose)
+    return by_git + _write_pack(target, source, plain=plain, loose=[] if others else loose)
 
 
-def _write(target: Repository, source: Repository, plain: dict[Pack, list[int]], loose: list[Oid]) -> int:
-    """Write a pack of entries of our packs, in the order that they have there, and of loose objects."""
+def _write_pack(
+    target: Repository, source: Repository, *, plain: dict[Pack, list[int]], loose: list[Oid]
+) -> int:
+    """Write a pack of entries of gitstore's packs, in their order there, and of loose objects."""
     with PackWriter(target.common / "objects" / "pack") as writer:
         for pack, positions in sorted(plain.items(), key=lambda item: item[0].path):
             ordered = sorted(positions, key=pack.index.offset)
@@ -181,7 +185,7 @@ def _write(target: Repository, source: Repository, plain: dict[Pack, list[int]],
 
 
 def _pack_by_git(target: Repository, source: Repository, oids: list[Oid]) -> int:
-    """Let git write a pack in the target, with the deltas that the source has; returns its bytes."""
+    """Let git write a pack in the target, with the deltas that the source has; return its bytes."""
     directory = target.common / "objects" / "pack"
     name = target.git(
         "-c", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}", "-c", "core.fsync=committed",

@@ -1,9 +1,10 @@
 """What storage costs, and who holds it.
 
-Every ref is a holder of the objects it reaches: a snapshot, a state, a branch; so is a detached HEAD.
-An object's bytes are those it takes in its pack (git's `objectsize:disk`). Held by one, they are that
-holder's *exclusive* bytes, which removing it frees; held by several, they are *shared*, and each is
-*charged* an equal part. Charges are whole bytes and add up to the bytes of all live objects, exactly.
+Every ref is a holder of the objects that it reaches: a snapshot, a state, a branch. A detached HEAD is one,
+too. An object's bytes are its bytes in its pack (git's `objectsize:disk`). If one holder has it, they are
+that holder's *exclusive* bytes, and removing the holder frees them. If several have it, they are *shared*,
+and each holder is *charged* an equal part. Charges are whole bytes, and add up to the bytes of all live
+objects.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ _KINDS = {"refs/tags/": "snapshot", "refs/states/": "state", "refs/heads/": "bra
 _STATES, _HEADS, _HEAD = "refs/states/", "refs/heads/", "/HEAD"
 
 ROOT = ""
-"""Stands for the root model, where a derived one has a name."""
+"""The name of the root model among the models of a repository's usage."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A ref and its bill, in bytes. `logical` counts its files as they are on disk.
+    """A ref and its allocation, in bytes. `logical` are the bytes of its files when they are on disk.
 
     `model` is the name of a derived model, `ROOT`, or `None` for what belongs to no model.
     """
@@ -53,7 +54,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class ModelUse:
-    """A model's part of the bill, in bytes: what removing all of it would free, and what it is charged."""
+    """The bytes that removing a whole model would free, and those that it is charged."""
 
     name: str | None
     exclusive: int
@@ -62,10 +63,10 @@ class ModelUse:
 
 @dataclass(frozen=True)
 class PackUse:
-    """A pack file, explained to the byte: `size` is the sum of the other four.
+    """What the bytes of a pack file are for: `size` is the sum of the next four.
 
-    `duplicate` are copies of objects that another pack is billed for; `frame` is header and checksum. One
-    that `is_linked` is a file that another repository has, too: it takes its room on the disk once.
+    `duplicate` are copies of objects that are counted in another pack; `overhead` is header and checksum. A
+    pack that `is_linked` is also a pack of another repository, and takes its space on the disk once.
     """
 
     name: str
@@ -73,7 +74,7 @@ class PackUse:
     live: int
     dead: int
     duplicate: int
-    frame: int
+    overhead: int
     is_linked: bool
 
 
@@ -99,25 +100,25 @@ class Usage:
 
     @property
     def dead(self) -> int:
-        """Bytes that gc frees: of objects nothing holds, and of second copies."""
+        """Bytes that gc frees: objects that nothing holds, and duplicates."""
         return self.loose_dead + sum(pack.dead + pack.duplicate for pack in self.packs)
 
     @property
     def linked(self) -> int:
-        """Bytes of packs that another repository has, too. They are among those on disk."""
+        """Bytes of packs that another repository also has. They are part of `disk`."""
         return sum(pack.size for pack in self.packs if pack.is_linked)
 
     @property
     def disk(self) -> int:
-        """Bytes of everything below objects/ that is pack, index or loose object."""
+        """Bytes of all packs, their indexes and loose objects."""
         return self.loose_live + self.loose_dead + self.index + sum(pack.size for pack in self.packs)
 
 
 def measure(repository: Repository) -> Usage:
-    """The usage of a repository, all its models together. Reads trees, commits and loose objects.
+    """Measure the usage of a repository, all its models together. Reads trees, commits and loose objects.
 
-    Raises `Corrupt` for what would make the sizes wrong: a missing object, a loose one that is damaged, a
-    damaged index, or a pack that does not end as its index says.
+    Raises `Corrupt` for damage that would make the sizes wrong: a missing object, a damaged loose object, a
+    damaged index, or a pack that does not end where its index says.
     """
     return retry_while_refs_change(repository, lambda: _measure(repository))
 
@@ -126,47 +127,47 @@ def _measure(repository: Repository) -> Usage:
     objects = repository.objects
     objects.refresh()
     prune.check_indexes(objects)
-    refs = [*_without_copies(repository.refs.all()), *_detached(repository)]
+    refs = [*_drop_state_heads(repository.refs.all()), *_list_detached(repository)]
     ends = {oid for parents in repository.shallow().values() for oid in parents}
     absent = {oid for oid in ends if oid not in objects}
     nodes = graph.topological(objects, [oid for _, oid in refs], absent=absent)
-    places = _Places(objects, nodes.keys())
-    owners = _owners([ref for ref, _ in refs])
-    split, sizes = (
-        allocation.split(nodes, [oid for _, oid in refs], places.size, owners),
-        _logical(objects, nodes),
-    )
+    copies = _Copies(objects, nodes.keys())
+    owners = _find_owners([ref for ref, _ in refs])
+    sizes = _measure_logical(objects, nodes)
+    allocations = allocation.allocate(nodes, [oid for _, oid in refs], sizes=copies.size, groups=owners)
     holders = [
-        Holder(kind, _name(kind, ref), ref, owner, sizes[oid], *each)
-        for (ref, oid), owner, each in zip(refs, owners, split.bills, strict=True)
-        for kind in (_kind(objects, ref, oid),)
+        Holder(kind, _name(kind, ref), ref, owner, sizes[oid], *allocated)
+        for (ref, oid), owner, allocated in zip(refs, owners, allocations.by_root, strict=True)
+        for kind in (_find_kind(objects, ref, oid),)
     ]
     charged: dict[str | None, int] = defaultdict(int)
-    for each in holders:
-        charged[each.model] += each.charged
+    for holder in holders:
+        charged[holder.model] += holder.charged
     owned = sorted(charged, key=lambda owner: (owner is None, owner or ROOT))
-    models = [ModelUse(owner, split.alone[owner], charged[owner]) for owner in owned]
-    return Usage(holders, models, places.packs, places.loose_live, places.loose_dead, _beside_packs(objects))
+    models = [ModelUse(owner, allocations.exclusive_by_group[owner], charged[owner]) for owner in owned]
+    return Usage(
+        holders, models, copies.packs, copies.loose_live, copies.loose_dead, _measure_beside_packs(objects)
+    )
 
 
-def exclusive(repository: Repository, refs: Collection[str], others: Collection[Oid]) -> dict[Oid, int]:
-    """What removing some refs frees, where all other refs hold `others`: objects, with the bytes of each."""
+def measure_exclusive(repository: Repository, refs: Collection[str], held: Collection[Oid]) -> dict[Oid, int]:
+    """Return the objects that removing some refs frees, with the bytes of each; other refs hold `held`."""
     objects = repository.objects
     objects.refresh()
     roots = [oid for oid in map(repository.refs.get, refs) if oid is not None]
-    found = graph.walk(objects, roots, lambda oid: oid not in others)
-    return {oid: size for oid in found if (size := _disk_size(objects, oid)) is not None}
+    exclusive = graph.walk(objects, roots, lambda oid: oid not in held)
+    return {oid: size for oid in exclusive if (size := _measure_on_disk(objects, oid)) is not None}
 
 
-def _detached(repository: Repository) -> Iterator[tuple[str, Oid]]:
-    """The commits that working copies have checked out without a branch: they hold it like a ref."""
-    for each in repository.worktrees():
-        if each.detached is not None:
-            yield f"HEAD of {each.directory}", each.detached
+def _list_detached(repository: Repository) -> Iterator[tuple[str, Oid]]:
+    """Yield the commits that working copies have checked out without a branch, as if HEAD were a ref."""
+    for worktree in repository.worktrees():
+        if worktree.detached is not None:
+            yield f"HEAD of {worktree.directory}", worktree.detached
 
 
-def _logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> dict[Oid, int]:
-    """The bytes of the files that each object leads to, as they are on disk, but for a commit's parents."""
+def _measure_logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> dict[Oid, int]:
+    """Return the bytes of the files below each object when they are on disk, without a commit's parents."""
     sizes: dict[Oid, int] = {}
     for oid in reversed(list(nodes)):
         kind, children = nodes[oid]
@@ -178,8 +179,8 @@ def _logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> dict[Oid, in
     return sizes
 
 
-def _disk_size(objects: ObjectDatabase, oid: Oid) -> int | None:
-    """The bytes that an object takes on our own disk; `None` if an alternate has it."""
+def _measure_on_disk(objects: ObjectDatabase, oid: Oid) -> int | None:
+    """Return the bytes of an object in the repository's own files; `None` if an alternate has it."""
     packed = objects.find(oid)
     if packed is not None:
         return packed.disk_size if packed.pack.path.parent == objects.directory / "pack" else None
@@ -188,10 +189,10 @@ def _disk_size(objects: ObjectDatabase, oid: Oid) -> int | None:
     return path.stat().st_size if path is not None and own else None
 
 
-class _Places:
-    """Which copy of each live object is billed: the first pack's, else the loose one. `size` has its bytes.
+class _Copies:
+    """The copy of each live object that is counted: the first pack's, else the loose one.
 
-    What lies in an alternate costs nothing here, and has no size.
+    `size` has the bytes of each copy. An object in an alternate costs nothing here, and has no size.
     """
 
     def __init__(self, objects: ObjectDatabase, live: Collection[bytes]) -> None:
@@ -200,7 +201,7 @@ class _Places:
         self.loose_live = self.loose_dead = 0
         for oid, path in objects.loose():
             if oid in live and oid not in self.size:
-                # Its header alone would not tell that the file is cut short.
+                # The header alone does not show that a file is cut short.
                 if not loose.is_sound(path, oid):
                     raise Corrupt(f"{path}: object {oid} is corrupt", loose.remedy(path))
                 self.size[oid] = path.stat().st_size
@@ -209,7 +210,7 @@ class _Places:
                 self.loose_dead += path.stat().st_size
 
     def _use(self, pack: Pack, live: Collection[bytes]) -> PackUse:
-        """What the bytes of one pack are for, those before it considered."""
+        """Find out what the bytes of one pack are for, after the packs before it."""
         alive = dead = duplicate = 0
         for oid, size in pack.disk_sizes():
             if oid not in live:
@@ -219,14 +220,15 @@ class _Places:
             else:
                 self.size[oid] = size
                 alive += size
-        frame = pack_format.PACK_HEADER_SIZE + pack_format.TRAILER_SIZE
-        return PackUse(pack.path.name, pack.size, alive, dead, duplicate, frame, pack.is_linked)
+        overhead = pack_format.PACK_HEADER_SIZE + pack_format.TRAILER_SIZE
+        return PackUse(pack.path.name, pack.size, alive, dead, duplicate, overhead, pack.is_linked)
 
 
-def _without_copies(refs: Iterable[tuple[str, Oid]]) -> Iterator[tuple[str, Oid]]:
-    """Leave out what was a symbolic ref to the active state in early development, where a mirror copied it.
+def _drop_state_heads(refs: Iterable[tuple[str, Oid]]) -> Iterator[tuple[str, Oid]]:
+    """Leave out refs called HEAD among the states, unless they alone hold something.
 
-    It means nothing, and would be charged like another holder; only where it alone holds something is it one.
+    In early development they were symbolic refs to the active state. A mirror made plain refs of them. They
+    mean nothing, and would be charged like other holders.
     """
     listed = list(refs)
     held = {oid for ref, oid in listed if ref.startswith(_STATES) and not ref.endswith(_HEAD)}
@@ -235,10 +237,10 @@ def _without_copies(refs: Iterable[tuple[str, Oid]]) -> Iterator[tuple[str, Oid]
             yield ref, oid
 
 
-def _kind(objects: ObjectDatabase, ref: str, oid: Oid) -> str:
-    """What a ref is; a tag is a snapshot only if it says so."""
+def _find_kind(objects: ObjectDatabase, ref: str, oid: Oid) -> str:
+    """Return the kind of a ref. A tag is a snapshot only if its trailers say so."""
     if ref.startswith(_STATES) and ref.endswith(_HEAD):
-        return "ref"  # no state can be called so
+        return "ref"  # HEAD cannot be the name of a state
     kind = next((kind for namespace, kind in _KINDS.items() if ref.startswith(namespace)), "ref")
     if kind == "snapshot":
         tag, content = objects.read_inner(oid)
@@ -247,25 +249,25 @@ def _kind(objects: ObjectDatabase, ref: str, oid: Oid) -> str:
 
 
 def _name(kind: str, ref: str) -> str:
-    """A ref's name for people."""
+    """Return the name of a ref that people use."""
     return spell_tag(ref) if kind == "snapshot" else _inner_name(ref)
 
 
 def _inner_name(ref: str) -> str:
-    """A ref's name without its namespace."""
+    """Return the name of a ref without its namespace."""
     namespace = next((namespace for namespace in _KINDS if ref.startswith(namespace)), "")
     return ref.removeprefix(namespace)
 
 
-def _owners(refs: Sequence[str]) -> list[str | None]:
-    """The model that each ref belongs to: a derived one by its prefix, its branch by the name of that."""
+def _find_owners(refs: Sequence[str]) -> list[str | None]:
+    """Return the model of each ref: by the prefix of a tag or a state, or by the name of a branch."""
     prefixes = {_prefix(ref) for ref in refs} - {ROOT, None}
     branches = {f"{_HEADS}{prefix}": prefix for prefix in prefixes}
     return [branches.get(ref) or _prefix(ref) for ref in refs]
 
 
 def _prefix(ref: str) -> str | None:
-    """The prefix of a tag or a state; no branch has one."""
+    """Return the prefix of a tag or a state. A branch has none."""
     if ref.startswith(_HEADS):
         return ROOT
     if ref.startswith(tuple(_KINDS)):
@@ -273,8 +275,9 @@ def _prefix(ref: str) -> str | None:
     return None
 
 
-def _beside_packs(objects: ObjectDatabase) -> int:
-    """The bytes of what stands beside the packs: indexes, keep files, bitmaps, leftovers."""
+def _measure_beside_packs(objects: ObjectDatabase) -> int:
+    """Return the bytes of the files beside the packs: indexes, keep files, bitmaps, leftovers."""
     own = {pack.path for pack in objects.own_packs}
-    found = (objects.directory / "pack").iterdir() if (objects.directory / "pack").is_dir() else iter(())
-    return sum(path.stat().st_size for path in found if path.is_file() and path not in own)
+    directory = objects.directory / "pack"
+    files = directory.iterdir() if directory.is_dir() else iter(())
+    return sum(path.stat().st_size for path in files if path.is_file() and path not in own)

@@ -162,7 +162,7 @@ class TestGc:
             else:
                 assert found.code == 0, found
         assert git("tag", cwd=here).split() == ["a", "b", "v1"]
-        gc.gc(Repository.discover(here))
+        gc.collect_garbage(Repository.discover(here))
         assert not next(state.each(Model.open(here))).is_modified
         fsck(here)
 
@@ -199,10 +199,10 @@ def test_gc_killed_at_random_instants(
         fsck(directory)
         sound(directory)
         assert tags(directory) == before
-        gc.gc(Repository.discover(directory))
+        gc.collect_garbage(Repository.discover(directory))
         assert tags(directory) == before
         assert leftovers(directory) == []
-        found = gc.gc(Repository.discover(directory))
+        found = gc.collect_garbage(Repository.discover(directory))
         assert (found.freed, found.snapshots) == (0, [])
         sound(directory)
         fsck(directory)

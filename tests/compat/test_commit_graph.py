@@ -20,7 +20,7 @@ def test_after_a_snapshot_is_gone(model: Model, git: Git, fsck: Fsck, form: str)
     graphs = model.repository.common / "objects" / "info"
     assert list(graphs.glob("commit-graph*"))
     remove.remove(remove.examine([gone]))
-    gc.gc(Repository.discover(model.directory))
+    gc.collect_garbage(Repository.discover(model.directory))
     fsck(model.directory)
     assert not [path for path in graphs.rglob("*graph*") if path.is_file()]
 
@@ -28,6 +28,6 @@ def test_after_a_snapshot_is_gone(model: Model, git: Git, fsck: Fsck, form: str)
 def test_stays_where_no_commit_goes(model: Model, git: Git, fsck: Fsck) -> None:
     take(model, "v1")
     git("gc", cwd=model.directory)
-    gc.gc(Repository.discover(model.directory))
+    gc.collect_garbage(Repository.discover(model.directory))
     assert (model.repository.common / "objects" / "info" / "commit-graph").exists()
     fsck(model.directory)

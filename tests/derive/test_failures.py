@@ -69,7 +69,7 @@ def test_a_half_made_worktree_stops_nobody(tmp_path: Path, git: Git, run: Run, d
     collected = run("gc", cwd=model.directory)
     assert collected.code == 0
     assert f"{administration} is a half-made working copy of git" in collected.stderr
-    assert oid in map(str, reachability.reachable(repository))
+    assert oid in map(str, reachability.find_reachable(repository))
     for command in (
         "derive v1 dogs",
         "snapshot v3",

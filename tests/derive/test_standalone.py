@@ -92,7 +92,7 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     )
     assert done.outputs["products"].tolist() == [4.0]
     assert (materialize(here, "initial") / "large").read_bytes() == noise(2_000_000)
-    gc.gc(here.repository)
+    gc.collect_garbage(here.repository)
     fsck(here.directory)
 
 
@@ -132,7 +132,7 @@ class TestWhatItMakes:
             found = usage.measure(repository)
             assert found.linked >= made.brought.linked > 1_900_000
             assert all(
-                each.size == each.live + each.dead + each.duplicate + each.frame for each in found.packs
+                each.size == each.live + each.dead + each.duplicate + each.overhead for each in found.packs
             )
             assert sum(each.charged for each in found.holders) == found.live
         assert made.added < 10_000
@@ -237,7 +237,7 @@ class TestWithoutItsBase:
         git("commit", "-qm", "nothing of before", cwd=model.directory)
         git("branch", "-qD", "main", cwd=model.directory)
         git("reflog", "expire", "--expire=now", "--all", cwd=model.directory)
-        gc.gc(Repository(model.repository.common))
+        gc.collect_garbage(Repository(model.repository.common))
         for path in (model.repository.common / "objects" / "pack").glob("*.keep"):
             path.unlink()
         git("gc", "-q", "--prune=now", cwd=model.directory)
@@ -258,7 +258,7 @@ class TestWithoutItsBase:
         packs = model.repository.common / "objects" / "pack"
         before = {path.name: path.read_bytes() for path in packs.iterdir()}
         sound(dogs, fsck)
-        gc.gc(dogs.repository)
+        gc.collect_garbage(dogs.repository)
         for path in (dogs.repository.common / "objects" / "pack").glob("*.keep"):
             path.unlink()
         git("update-ref", "-d", "refs/heads/main", cwd=dogs.directory)

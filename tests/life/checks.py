@@ -167,7 +167,7 @@ def check_usage(world: World, repository: Repository) -> None:
     found, objects = usage.measure(repository), repository.common / "objects"
     for pack in found.packs:
         assert pack.size == (objects / "pack" / pack.name).stat().st_size
-        assert pack.size == pack.live + pack.dead + pack.duplicate + pack.frame
+        assert pack.size == pack.live + pack.dead + pack.duplicate + pack.overhead
     assert len(found.packs) == len(list((objects / "pack").glob("*.pack")))
     assert found.disk == sum(path.stat().st_size for path in _stored(objects))
     assert sum(holder.charged for holder in found.holders) == found.live

@@ -209,7 +209,7 @@ class AnyLife(Machine):
     def _packed(self) -> int:
         """Bytes of objects in packs."""
         packs = usage.measure(Repository.discover(self.life.root.directory)).packs
-        return sum(pack.size - pack.frame for pack in packs)
+        return sum(pack.size - pack.overhead for pack in packs)
 
     # Derived models
 

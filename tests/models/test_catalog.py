@@ -95,7 +95,7 @@ class TestModels:
         root, derived = found(dogs)
         assert (root.state, derived.state) == ("initial", "other")
         assert derived.state_tree is not None
-        assert Sizes(dogs.repository.objects).tree(derived.state_tree) == 5
+        assert Sizes(dogs.repository.objects).measure_tree(derived.state_tree) == 5
 
     def test_sizes_are_those_of_list(self, model: Model, dogs: Model, run: Run) -> None:
         (dogs.directory / "packages.lock").write_text("locked\n")
@@ -103,7 +103,7 @@ class TestModels:
         listed = json.loads(run("list", "--all", "--json", cwd=model.directory).stdout)
         sizes = Sizes(model.repository.objects)
         assert {each["ref"]: each["size"] for each in listed} == {
-            each.ref: sizes.snapshot(each) for row in found(model) for each in row.snapshots
+            each.ref: sizes.measure_snapshot(each) for row in found(model) for each in row.snapshots
         }
 
     def test_without_a_branch_and_without_a_directory(self, model: Model, dogs: Model, git: Git) -> None:
@@ -246,7 +246,7 @@ class TestCommands:
                         "removed": False,
                         "tag": str(base.oid),
                         "date": "2023-11-14T22:13:20+00:00",
-                        "size": Sizes(model.repository.objects).snapshot(base),
+                        "size": Sizes(model.repository.objects).measure_snapshot(base),
                         "based_on": None,
                         "models": ["dogs"],
                     }

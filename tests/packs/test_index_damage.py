@@ -129,9 +129,9 @@ def test_what_git_knows_and_we_do_not_stops_gc(model: Model, *, sealed: bool) ->
         seal(pack)
     before = pack_names(model.repository.common / "objects")
     with pytest.raises(Corrupt):
-        gc.gc(Repository(model.repository.common))
+        gc.collect_garbage(Repository(model.repository.common))
     assert pack_names(model.repository.common / "objects") == before
-    assert gc.gc(mended(model.repository)).freed == 0
+    assert gc.collect_garbage(mended(model.repository)).freed == 0
     fsck(model.directory)
 
 
@@ -182,7 +182,7 @@ def test_nothing_damaged_is_brought(
     (pack,) = source.objects.own_packs
     needed = set(pack.index.oids()) - (set() if whole else {oid(A)})
     with pytest.raises(Corrupt):
-        share_packs.bring(repository, source, needed)
+        share_packs.import_objects(repository, source, needed)
     assert pack_names(repository.common / "objects") == []
 
 

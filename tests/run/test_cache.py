@@ -256,9 +256,9 @@ class TestTheLimit:
 
 
 def test_use_and_clear(cache: Cache, found: Snapshot, tmp_path: Path) -> None:
-    sizes = [leftovers.size(state(cache, found)), leftovers.size(code(cache, found))]
+    sizes = [leftovers.measure_size(state(cache, found)), leftovers.measure_size(code(cache, found))]
     strange = scenes.snapshot(tmp_path / "strange")
-    more = leftovers.size(state(cache, strange))
+    more = leftovers.measure_size(state(cache, strange))
     assert cache.use(found.repository) == CacheUse(sum(sizes), sum(sizes) + more)
     promised = cache.clear(dry_run=True)
     assert promised.freed == sum(sizes) + more

@@ -74,7 +74,7 @@ def test_what_gc_leaves_is_not_promised(tmp_path: Path, monkeypatch: pytest.Monk
     assert 0 < examined.exclusive == examined.lasting == examined.withheld
     remove.remove(examined)
     before = usage.measure(model.repository).disk
-    done = gc.gc(model.repository)
+    done = gc.collect_garbage(model.repository)
     assert (done.left, usage.measure(model.repository).disk) == (examined.lasting, before)
     fsck(model.directory)
 

@@ -1,4 +1,4 @@
-"""Splitting bytes among holders, against the plain way: a set of holders for each object."""
+"""Allocating bytes to holders, compared with the plain way: a set of holders for each object."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def reached(nodes: Mapping[Oid, Node], root: Oid) -> set[Oid]:
 
 
 @given(st.data())
-def test_every_bill_is_what_plain_sets_say(data: st.DataObject) -> None:
+def test_allocations_are_what_plain_sets_say(data: st.DataObject) -> None:
     nodes = data.draw(graphs())
     roots = data.draw(st.lists(st.sampled_from(sorted(nodes)), min_size=1, max_size=8))
     sizes: dict[bytes, int] = {each: data.draw(st.integers(0, 1000)) for each in nodes}
@@ -49,15 +49,15 @@ def test_every_bill_is_what_plain_sets_say(data: st.DataObject) -> None:
     alive = set().union(*reach)
     nodes = {each: node for each, node in nodes.items() if each in alive}
 
-    bills = allocation.split(nodes, roots, sizes).bills
+    allocations = allocation.allocate(nodes, roots, sizes=sizes).by_root
 
-    holders = {each: sum(each in found for found in reach) for each in alive}
-    for found, has in zip(bills, reach, strict=True):
-        assert found.exclusive == sum(sizes[each] for each in has if holders[each] == 1)
-        assert found.shared == sum(sizes[each] for each in has if holders[each] > 1)
-        fair = sum(sizes[each] / holders[each] for each in has)
-        assert abs(found.charged - fair) <= len(alive)
-    assert sum(each.charged for each in bills) == sum(sizes[each] for each in alive)
+    holders = {each: sum(each in objects for objects in reach) for each in alive}
+    for allocated, objects in zip(allocations, reach, strict=True):
+        assert allocated.exclusive == sum(sizes[each] for each in objects if holders[each] == 1)
+        assert allocated.shared == sum(sizes[each] for each in objects if holders[each] > 1)
+        fair = sum(sizes[each] / holders[each] for each in objects)
+        assert abs(allocated.charged - fair) <= len(alive)
+    assert sum(each.charged for each in allocations) == sum(sizes[each] for each in alive)
 
 
 def test_the_first_ones_pay_what_does_not_divide() -> None:
@@ -67,11 +67,11 @@ def test_the_first_ones_pay_what_does_not_divide() -> None:
         oid(1): Node(Kind.COMMIT, (oid(3),)),
         oid(3): Node(Kind.TREE, ()),
     }
-    bills = allocation.split(nodes, [oid(2), oid(1), oid(1)], {oid(3): 11}).bills
-    assert [each.charged for each in bills] == [3, 4, 4]
-    assert [each.exclusive for each in bills] == [0, 0, 0]
-    assert [each.shared for each in bills] == [11, 11, 11]
+    allocations = allocation.allocate(nodes, [oid(2), oid(1), oid(1)], sizes={oid(3): 11}).by_root
+    assert [each.charged for each in allocations] == [3, 4, 4]
+    assert [each.exclusive for each in allocations] == [0, 0, 0]
+    assert [each.shared for each in allocations] == [11, 11, 11]
 
 
 def test_nobody_holds_anything() -> None:
-    assert allocation.split({}, [], {}).bills == []
+    assert allocation.allocate({}, [], sizes={}).by_root == []

@@ -19,19 +19,19 @@ from tests.support.commands import Run, git
 from tests.support.models import take
 
 
-def check(model: Model) -> Findings:
+def check_repository(model: Model) -> Findings:
     """What is wrong, and what is odd, without the path of the repository."""
     common = model.repository.common
-    found = repository_check.check(Repository(common, model.directory))
+    found = repository_check.check_repository(Repository(common, model.directory))
     return Findings(*([line.replace(f"{common}/", "") for line in lines] for lines in found))
 
 
 def problems(model: Model) -> list[str]:
-    return check(model).problems
+    return check_repository(model).problems
 
 
 def notices(model: Model) -> list[str]:
-    return check(model).notices
+    return check_repository(model).notices
 
 
 def overwrite(path: Path, change: Callable[[bytes], bytes]) -> None:
@@ -89,7 +89,7 @@ def test_a_loose_object_of_whatever_holder(model: Model, common: Path) -> None:
         assert problems(model)[0].startswith(f"objects/{oid[:2]}/{oid[2:]}: object {oid} is corrupt; ")
         overwrite(path, lambda _, content=content: content)  # type: ignore[misc]
     path.unlink()
-    assert f"refs/heads/main leads to object {oid}, which is missing" in problems(model)
+    assert f"refs/heads/main points to object {oid}, which is missing" in problems(model)
 
 
 def test_an_object_that_only_history_needs(model: Model, common: Path) -> None:
@@ -107,19 +107,17 @@ def test_what_packed_refs_says_of_a_tag(model: Model, common: Path) -> None:
     commit = git("rev-parse", "v1^{commit}", cwd=model.directory).strip()
     overwrite(common / "packed-refs", lambda b: b.replace(f"^{commit}".encode(), b"^" + b"1" * 40))
     (line,) = problems(model)
-    assert line.startswith(
-        f"packed-refs: refs/tags/v1 is said to lead to {'1' * 40}, but leads to {commit}; "
-    )
+    assert line.startswith(f"packed-refs: refs/tags/v1 points to {commit}, but the file says {'1' * 40}; ")
 
 
 def test_heads_and_symbolic_refs(model: Model, common: Path) -> None:
     overwrite(common / "HEAD", lambda _: b"ref: refs/heads/mair\n")
-    assert notices(model) == ["HEAD leads to refs/heads/mair, which is not there: nothing is checked out"]
+    assert notices(model) == ["HEAD points to refs/heads/mair, which does not exist: nothing is checked out"]
     overwrite(common / "HEAD", lambda _: b"1" * 40 + b"\n")
     assert problems(model)[0] == f"HEAD is at object {'1' * 40}, which is missing"
     overwrite(common / "HEAD", lambda _: b"ref: refs/heads/main\n")
     overwrite(common / "refs/states/HEAD", lambda _: b"ref: refs/states/initiam\n")
-    assert notices(model) == ["refs/states/HEAD leads to refs/states/initiam, which is not there"]
+    assert notices(model) == ["refs/states/HEAD points to refs/states/initiam, which does not exist"]
 
 
 def test_the_choice_of_the_active_state(model: Model) -> None:
@@ -134,8 +132,8 @@ def test_a_reflog_and_alternates(model: Model, common: Path) -> None:
     (common / "objects" / "info" / "alternates").write_text("../../../elsewhere\n")
     overwrite(common / "logs" / "HEAD", lambda b: b"garbage\n" + b)
     first, second = problems(model)[:2]
-    assert first.startswith("logs/HEAD: line 1 is no entry of a reflog")
-    assert second.endswith("elsewhere is not there, from which the repository borrows objects")
+    assert first.startswith("logs/HEAD: line 1 is not an entry of a reflog")
+    assert second.endswith("elsewhere, from which the repository borrows objects, does not exist")
 
 
 def test_a_linked_working_copy(model: Model, common: Path, tmp_path: Path) -> None:
@@ -143,11 +141,11 @@ def test_a_linked_working_copy(model: Model, common: Path, tmp_path: Path) -> No
     there = common / "worktrees" / "dogs"
     content = (tmp_path / "dogs" / ".git").read_bytes()
     (tmp_path / "dogs" / ".git").write_bytes(content.replace(b"worktrees/dogs", b"worktrees/dogt"))
-    assert ".git does not lead to " in notices(model)[0]
+    assert ".git does not point to " in notices(model)[0]
     (tmp_path / "dogs" / ".git").write_bytes(content)
     overwrite(there / "gitstore-model", lambda _: b"cats/")
     assert problems(model) == [
-        "worktrees/dogs/gitstore-model names the model cats, which is not there; rm it forgets that"
+        "worktrees/dogs/gitstore-model names the model cats, which does not exist; remove the file"
     ]
     (there / "gitstore-model").unlink()
     overwrite(there / "HEAD", lambda _: b"")
@@ -159,7 +157,7 @@ def test_the_command(model: Model, common: Path, run: Run) -> None:
     assert (done.code, json.loads(done.stdout)["notices"]) == (0, [])
     overwrite(common / "refs/states/HEAD", lambda _: b"ref: refs/states/initiam\n")
     done = run("verify", "--all", cwd=model.directory)
-    assert (done.code, done.stderr.startswith(f"warning: {common}/refs/states/HEAD leads to ")) == (0, True)
+    assert (done.code, done.stderr.startswith(f"warning: {common}/refs/states/HEAD points to ")) == (0, True)
     overwrite(common / "index", lambda b: b[:-1] + bytes([b[-1] ^ 1]))
     assert run("verify", "v1", cwd=model.directory).code == 0, "a snapshot needs no index"
     done = run("verify", "--all", cwd=model.directory)

@@ -22,7 +22,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.snapshots import export, remove, verify
 from gitstore.states.save import save_state
 from gitstore.storage import gc, leftovers, usage
-from gitstore.storage.gc import Collected, Item
+from gitstore.storage.gc import FreedItem, GcReport
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, fsck
 from tests.support.commands import git as run_git
@@ -71,12 +71,12 @@ def disk(directory: Path) -> int:
     return usage.measure(repository(directory)).disk
 
 
-def collected(directory: Path) -> Collected:
+def collected(directory: Path) -> GcReport:
     """A collection that does what it said it would do."""
     here = repository(directory)
-    promised = gc.gc(here, dry_run=True)
+    promised = gc.collect_garbage(here, dry_run=True)
     before = _size(here)
-    done = gc.gc(here)
+    done = gc.collect_garbage(here)
     assert done == promised
     assert before - _size(here) == done.freed
     return done
@@ -85,7 +85,7 @@ def collected(directory: Path) -> Collected:
 def _size(here: Repository) -> int:
     """Bytes of the repository, but for what gc notes of its refs."""
     record = here.private / "refs-seen"
-    return leftovers.size(here.common) - (record.stat().st_size if record.exists() else 0)
+    return leftovers.measure_size(here.common) - (record.stat().st_size if record.exists() else 0)
 
 
 def sound(directory: Path) -> None:
@@ -130,7 +130,7 @@ class TestWhatRmPromised:
 def test_nothing_to_do(here: Path) -> None:
     before = refs(here), picture(here), git_state(here)
     done = collected(here)
-    assert done == Collected([], [], [], [], 0, 0, 0, [], [], [], [])
+    assert done == GcReport([], [], [], [], 0, 0, 0, [], [], [], [])
     assert (refs(here), picture(here), git_state(here)) == before
 
 
@@ -138,7 +138,7 @@ def test_a_dry_run_changes_nothing(here: Path) -> None:
     rm(here, "v2")
     store = here / ".git" / "objects"
     before = sorted((path, path.stat().st_mtime_ns) for path in store.rglob("*"))
-    assert gc.gc(repository(here), dry_run=True).freed > 300_000
+    assert gc.collect_garbage(repository(here), dry_run=True).freed > 300_000
     assert sorted((path, path.stat().st_mtime_ns) for path in store.rglob("*")) == before
 
 
@@ -161,7 +161,7 @@ def test_from_a_linked_worktree_and_a_bare_repository(here: Path, tmp_path: Path
     git("clone", "--quiet", "--bare", "--no-local", str(here), "bare größe.git", cwd=tmp_path)
     bare = Repository.discover(tmp_path / "bare größe.git")
     run_git("update-ref", "-d", "refs/tags/v2", cwd=bare.directory)
-    assert gc.gc(bare).foreign > 300_000  # what a clone has is in a pack of git
+    assert gc.collect_garbage(bare).foreign > 300_000  # what a clone has is in a pack of git
     git("worktree", "add", "--quiet", "--detach", "../linked", cwd=here)
     rm(here, "v2")
     assert collected(tmp_path / "linked").freed > 300_000
@@ -196,15 +196,15 @@ class TestWhatGitStored:
         rm(here, "v2")
         message = f"{here}/.git keeps all objects: extensions.preciousObjects is set"
         with fails(message):
-            gc.gc(repository(here))
+            gc.collect_garbage(repository(here))
 
     def test_something_is_missing(self, here: Path) -> None:
         """Then nobody knows what is needed, and nothing goes."""
         for path in (here / ".git" / "objects").glob("[0-9a-f][0-9a-f]/*"):
             path.unlink()
         packs = sorted((here / ".git" / "objects" / "pack").iterdir())
-        with pytest.raises(Corrupt, match="what is still needed cannot be told"):
-            gc.gc(repository(here))
+        with pytest.raises(Corrupt, match="cannot find out which objects are still needed"):
+            gc.collect_garbage(repository(here))
         assert sorted((here / ".git" / "objects" / "pack").iterdir()) == packs
 
 
@@ -251,7 +251,7 @@ class TestLeftovers:
         (packs / f"pack-{'4' * 40}.pack").touch()
         self.old(packs / f"pack-{'4' * 40}.pack")
         assert collected(here).leftovers == [
-            Item(".stat-cache~new-x", 70), Item(f"pack-{'4' * 40}.pack", 0)
+            FreedItem(".stat-cache~new-x", 70), FreedItem(f"pack-{'4' * 40}.pack", 0)
         ]  # fmt: skip
 
     def test_what_nobody_builds_any_more_goes_at_once(self, here: Path, packs: Path, git: Git) -> None:
@@ -264,7 +264,7 @@ class TestLeftovers:
             path.mkdir()
             (path / "file").write_bytes(bytes(70))
         with directories.hidden(here / "states", "new") as building:
-            done = gc.gc(repository(here))
+            done = gc.collect_garbage(repository(here))
             assert building.exists()
         assert {item.name: item.size for item in done.leftovers} == {path.name: 70 for path in left}
         assert not any(path.exists() for path in left)
@@ -284,7 +284,7 @@ class TestSideBySide:
         with repository(here).writer():
             message = f"another gitstore command is writing in {here}/.git"
             with fails(message, Locked, "wait until it has finished, then run the same command again"):
-                gc.gc(repository(here))
+                gc.collect_garbage(repository(here))
         assert collected(here).freed > 300_000
 
     def test_a_base_that_goes_while_a_model_is_derived(self, here: Path, tmp_path: Path, fsck: Fsck) -> None:

@@ -12,7 +12,7 @@ from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
-from gitstore.storage.reachability import reachable
+from gitstore.storage.reachability import find_reachable
 from tests.support import scenes
 from tests.support.commands import git
 
@@ -102,13 +102,13 @@ def test_what_git_keeps_is_needed(here: Path, hold: Callable[[Path], None], *, i
     place = other if in_worktree else here
     hold(place)
     for asked_from in (here, other):
-        assert blob() in reachable(Repository.discover(asked_from))
+        assert blob() in find_reachable(Repository.discover(asked_from))
 
 
 def test_what_nothing_names_is_not(here: Path) -> None:
     git("hash-object", "-w", "--stdin", cwd=here, stdin=WANTED)
-    assert blob() not in reachable(Repository.discover(here))
-    assert blob(b"first\n") in reachable(Repository.discover(here))
+    assert blob() not in find_reachable(Repository.discover(here))
+    assert blob(b"first\n") in find_reachable(Repository.discover(here))
 
 
 def test_without_some_refs(here: Path) -> None:
@@ -116,9 +116,9 @@ def test_without_some_refs(here: Path) -> None:
     git("update-ref", "refs/tags/a", str(blob(b"first\n")), cwd=here)
     git("update-ref", "refs/tags/größer", wanted, cwd=here)
     repository = Repository.discover(here)
-    assert blob() in reachable(repository)
-    assert blob() in reachable(repository, without={"refs/tags/a"})
-    assert blob() not in reachable(repository, without={"refs/tags/größer"})
+    assert blob() in find_reachable(repository)
+    assert blob() in find_reachable(repository, without={"refs/tags/a"})
+    assert blob() not in find_reachable(repository, without={"refs/tags/größer"})
 
 
 def test_a_ref_that_is_renamed_while_git_lists(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,17 +135,17 @@ def test_a_ref_that_is_renamed_while_git_lists(here: Path, monkeypatch: pytest.M
         return listed
 
     monkeypatch.setattr(repository, "git", renaming)
-    assert blob() in reachable(repository)
+    assert blob() in find_reachable(repository)
 
 
 def test_what_a_replacement_hides_is_needed(here: Path) -> None:
     commit(here, WANTED, "hidden")
     git("replace", "HEAD", "HEAD~", cwd=here)
-    assert blob() in reachable(Repository.discover(here))
+    assert blob() in find_reachable(Repository.discover(here))
 
 
 def test_an_unborn_repository(repository: Repository) -> None:
-    assert reachable(repository) == set()
+    assert find_reachable(repository) == set()
 
 
 def test_a_missing_object(here: Path) -> None:
@@ -154,14 +154,16 @@ def test_a_missing_object(here: Path) -> None:
     assert path is not None
     path.unlink()
     git("rm", "--quiet", "--cached", "file", cwd=here)
-    with pytest.raises(Corrupt, match="what is still needed cannot be told: git rev-list: ") as caught:
-        reachable(Repository.discover(here))
-    assert caught.value.hint == "gitstore verify --all tells what is wrong"
+    with pytest.raises(
+        Corrupt, match="cannot find out which objects are still needed: git rev-list: "
+    ) as caught:
+        find_reachable(Repository.discover(here))
+    assert caught.value.hint == "gitstore verify --all reports what is wrong"
 
 
 def test_an_unfinished_merge_of_something_that_git_pruned(here: Path) -> None:
     (here / ".git" / "MERGE_HEAD").write_text(f"{'1' * 40}\n")
-    assert blob(b"first\n") in reachable(Repository.discover(here))
+    assert blob(b"first\n") in find_reachable(Repository.discover(here))
 
 
 def test_what_lies_behind_something_too_large_is_not_given_up(
@@ -171,7 +173,7 @@ def test_what_lies_behind_something_too_large_is_not_given_up(
     forgotten_by_its_branch(here)
     monkeypatch.setitem(limits._INNER, Kind.COMMIT, 100)
     with pytest.raises(Corrupt, match="at most 100 are read"):
-        reachable(Repository.discover(here))
+        find_reachable(Repository.discover(here))
 
 
 def test_what_a_graft_hides_is_needed(here: Path) -> None:
@@ -180,7 +182,7 @@ def test_what_a_graft_hides_is_needed(here: Path) -> None:
     head = git("rev-parse", "HEAD", cwd=here).strip()
     git("reflog", "expire", "--expire=now", "--all", cwd=here)
     (here / ".git" / "info" / "grafts").write_text(f"{head}\n")
-    assert blob() in reachable(Repository.discover(here))
+    assert blob() in find_reachable(Repository.discover(here))
 
 
 def test_what_lies_behind_a_shallow_commit_is_needed_if_it_is_there(here: Path, tmp_path: Path) -> None:
@@ -189,6 +191,6 @@ def test_what_lies_behind_a_shallow_commit_is_needed_if_it_is_there(here: Path, 
     head = git("rev-parse", "HEAD", cwd=here).strip()
     git("reflog", "expire", "--expire=now", "--all", cwd=here)
     (here / ".git" / "shallow").write_text(f"{head}\n")
-    assert blob() in reachable(Repository.discover(here))
+    assert blob() in find_reachable(Repository.discover(here))
     git("clone", "--quiet", "--depth=1", f"file://{here}", "shallow", cwd=tmp_path)
-    assert blob(b"third\n") in reachable(Repository.discover(tmp_path / "shallow"))
+    assert blob(b"third\n") in find_reachable(Repository.discover(tmp_path / "shallow"))

@@ -21,7 +21,7 @@ from gitstore.packs.oid import Oid
 from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 from gitstore.states.save import save_state
 from gitstore.storage import gc, share_packs
-from gitstore.storage.share_packs import Brought
+from gitstore.storage.share_packs import ImportedBytes
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.failing import fails
@@ -65,9 +65,11 @@ def needed(base: Snapshot) -> set[str]:
     return set(base.repository.git(*command).decode().split())
 
 
-def bring(new: Repository, base: Snapshot) -> Brought:
+def bring(new: Repository, base: Snapshot) -> ImportedBytes:
     """Bring a snapshot, with a ref to it; nothing else has come, and git has nothing to say."""
-    done = share_packs.bring(new, base.repository, share_packs.closure(new, base.repository, base.oid))
+    done = share_packs.import_objects(
+        new, base.repository, share_packs.list_closure(new, base.repository, base.oid)
+    )
     assert listed(new) == needed(base)
     new.refs.change(
         [RefChange("refs/heads/main", None, base.commit), RefChange(base.ref, None, base.oid)], "test"
@@ -134,14 +136,16 @@ class TestWhatComes:
 
     def test_no_more_than_what_is_missing(self, base: Snapshot, new: Repository) -> None:
         bring(new, base)
-        wanted = share_packs.closure(new, base.repository, base.oid)
-        assert share_packs.bring(new, base.repository, wanted) == share_packs.NOTHING
+        wanted = share_packs.list_closure(new, base.repository, base.oid)
+        assert share_packs.import_objects(new, base.repository, wanted) == share_packs.NOTHING_IMPORTED
 
     def test_replacements_and_grafts_of_the_source_have_no_say(
         self, base: Snapshot, new: Repository, git: Git, fsck: Fsck
     ) -> None:
         git("replace", "v1^{commit}", "v2^{commit}", cwd=base.repository.directory)
-        share_packs.bring(new, base.repository, share_packs.closure(new, base.repository, base.oid))
+        share_packs.import_objects(
+            new, base.repository, share_packs.list_closure(new, base.repository, base.oid)
+        )
         assert str(base.state) in listed(new)
 
     def test_a_missing_object_is_told(self, base: Snapshot, new: Repository) -> None:
@@ -151,8 +155,8 @@ class TestWhatComes:
         packed.pack.path.unlink()
         packed.pack.index.path.unlink()
         with pytest.raises(Corrupt) as caught:
-            share_packs.closure(new, Repository(base.repository.common), base.oid)
-        assert caught.value.message.startswith(f"{base.repository.common} lacks something that is needed: ")
+            share_packs.list_closure(new, Repository(base.repository.common), base.oid)
+        assert caught.value.message.startswith(f"{base.repository.common} lacks an object that is needed: ")
 
 
 class TestWhereNothingCanBeLinked:
@@ -189,7 +193,7 @@ class TestWhileOthersWork:
     def test_git_repacks_the_source(
         self, base: Snapshot, new: Repository, git: Git, monkeypatch: pytest.MonkeyPatch, fsck: Fsck
     ) -> None:
-        wanted = share_packs.closure(new, base.repository, base.oid)
+        wanted = share_packs.list_closure(new, base.repository, base.oid)
         link, there = os.link, base.repository.directory
 
         def repacked(source: Path, target: Path) -> None:
@@ -200,7 +204,7 @@ class TestWhileOthersWork:
             link(source, target)
 
         monkeypatch.setattr(os, "link", repacked)
-        share_packs.bring(new, base.repository, wanted)
+        share_packs.import_objects(new, base.repository, wanted)
         assert {str(oid) for oid in wanted} <= listed(new)
 
     def test_gc_of_the_source_has_to_wait(self, base: Snapshot) -> None:
@@ -211,7 +215,7 @@ class TestWhileOthersWork:
                 Locked,
             ),
         ):
-            gc.gc(Repository(base.repository.common))
+            gc.collect_garbage(Repository(base.repository.common))
 
     def test_a_lock_that_we_may_not_open(self, base: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
         real = os.open
@@ -251,7 +255,7 @@ class TestAfterwards:
         """The tag alone dies here: 200 bytes, for which 2 MB would be written."""
         before = packs(kept)
         kept.refs.change([RefChange("refs/tags/v1", kept.refs.get("refs/tags/v1"), None)], "test")
-        done = gc.gc(kept)
+        done = gc.collect_garbage(kept)
         assert {size for size in packs(kept) if size > 1024**2} == {size for size in before if size > 1024**2}
         assert 0 < done.left < 400
 
@@ -262,7 +266,7 @@ class TestAfterwards:
         for ref, oid in list(kept.refs.all()):
             kept.refs.change([RefChange(ref, oid, None)], "test")
         git("reflog", "expire", "--expire=now", "--all", cwd=kept.directory)
-        gc.gc(kept)
+        gc.collect_garbage(kept)
         assert packs(kept) == {}
         assert packs(base.repository).keys() == before.keys()
         assert {links for _, links in packs(base.repository).values()} == {1}

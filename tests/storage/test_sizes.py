@@ -27,9 +27,9 @@ def test_it_is_what_an_export_takes(model: Model) -> None:
     second = take(model, "v2")
     sizes = Sizes(model.repository.objects)
     model.repository.objects.refresh()
-    assert sizes.snapshot(first) == export.size(first) == sizes.snapshot(first)
-    assert sizes.snapshot(second) == export.size(second)
-    assert sizes.tree(first.state) == state.tree_size(model, first.state) == 5_000_006
+    assert sizes.measure_snapshot(first) == export.size(first) == sizes.measure_snapshot(first)
+    assert sizes.measure_snapshot(second) == export.size(second)
+    assert sizes.measure_tree(first.state) == state.tree_size(model, first.state) == 5_000_006
 
 
 def test_what_is_shared_is_read_once(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def test_what_is_shared_is_read_once(model: Model, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ObjectDatabase, "size", sized)
     monkeypatch.setattr(ObjectDatabase, "read", reading)
     sizes = Sizes(model.repository.objects)
-    assert len({sizes.snapshot(each) for each in taken}) == 1
+    assert len({sizes.measure_snapshot(each) for each in taken}) == 1
     assert len(looks) == len(set(looks))
 
 
@@ -60,7 +60,7 @@ def test_a_tree_that_nobody_made_by_mistake(repository: Repository) -> None:
             oid = writer.add(Kind.TREE, tree.encode([TreeEntry(Mode.TREE, b"a", oid)]))
         writer.finish()
     with pytest.raises(Corrupt, match=f"lies more than {DEEPEST} directories deep"):
-        Sizes(repository.objects).tree(oid)
+        Sizes(repository.objects).measure_tree(oid)
 
 
 def test_many_paths_to_few_objects(repository: Repository) -> None:
@@ -71,4 +71,4 @@ def test_many_paths_to_few_objects(repository: Repository) -> None:
             entries = [TreeEntry(mode, b"%d" % number, oid) for number in range(10)]
             mode, oid = Mode.TREE, writer.add(Kind.TREE, tree.encode(entries))
         writer.finish()
-    assert Sizes(repository.objects).tree(oid) == 10**12
+    assert Sizes(repository.objects).measure_tree(oid) == 10**12

@@ -85,11 +85,11 @@ def explained(directory: Path, found: Usage) -> None:
         run_git("rev-parse", "--path-format=absolute", "--git-path", "objects", cwd=directory).strip()
     )
     for pack in found.packs:
-        assert pack.size == pack.live + pack.dead + pack.duplicate + pack.frame
+        assert pack.size == pack.live + pack.dead + pack.duplicate + pack.overhead
         assert pack.size == (store / "pack" / pack.name).stat().st_size
     on_disk = [path for path in store.rglob("*") if path.is_file() and path.parent.name != "info"]
     assert found.disk == sum(path.stat().st_size for path in on_disk)
-    assert found.disk == found.live + found.dead + found.index + sum(pack.frame for pack in found.packs)
+    assert found.disk == found.live + found.dead + found.index + sum(pack.overhead for pack in found.packs)
 
 
 ACTIONS = st.lists(

@@ -14,7 +14,7 @@ from gitstore.models.model import Model
 from gitstore.snapshots import remove
 from gitstore.states.save import save_state
 from gitstore.storage import gc
-from gitstore.storage.gc import Collected
+from gitstore.storage.gc import GcReport
 from tests.support import scenes
 from tests.support.commands import Git, Run, fsck
 from tests.support.models import make, noise, put, refs, take
@@ -35,15 +35,15 @@ def _two_snapshots(root: Path) -> None:
     take(model, "v2")
 
 
-def collected(here: Path, *, prune_vanished: bool = False) -> Collected:
-    return gc.gc(Repository.discover(here), prune_vanished=prune_vanished)
+def collected(here: Path, *, prune_vanished: bool = False) -> GcReport:
+    return gc.collect_garbage(Repository.discover(here), prune_vanished=prune_vanished)
 
 
 def states(here: Path) -> list[str]:
     return [each.name for each in snapshot.every(Repository.discover(here)) if each.state_files()]
 
 
-def missed(done: Collected) -> list[str]:
+def missed(done: GcReport) -> list[str]:
     return [each.ref for each in done.vanished]
 
 
@@ -125,9 +125,9 @@ def test_another_name_for_the_same_is_no_loss(here: Path, git: Git) -> None:
 def test_a_clone_learns_from_its_first_gc(here: Path, git: Git, tmp_path: Path) -> None:
     git("clone", "--quiet", "--bare", str(here), "bare.git", cwd=tmp_path)
     bare = tmp_path / "bare.git"
-    gc.gc(Repository(bare))
+    gc.collect_garbage(Repository(bare))
     git("update-ref", "-d", "refs/tags/v2", cwd=bare)
-    assert [each.ref for each in gc.gc(Repository(bare)).vanished] == ["refs/tags/v2"]
+    assert [each.ref for each in gc.collect_garbage(Repository(bare)).vanished] == ["refs/tags/v2"]
 
 
 def test_rm_does_not_promise_what_a_vanished_ref_keeps(here: Path, git: Git) -> None:

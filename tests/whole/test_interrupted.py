@@ -39,7 +39,7 @@ def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: G
     assert [each.path.name for each in worktrees.list_damaged(repository.common)] == ["dogs"]
     shutil.rmtree(target)
     assert worktree.derive(base, "dogs", target).model.name == "dogs"
-    gc.gc(repository)
+    gc.collect_garbage(repository)
     fsck(model.directory)
 
 

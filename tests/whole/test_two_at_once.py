@@ -109,7 +109,7 @@ def _check_sound(top: Path, done: list[Outcome]) -> None:
         assert failed.stdout == "" and CLEAN.fullmatch(failed.stderr), failed
     is_sound(top)
     repository = Repository.discover(top / ROOT)
-    gc.gc(repository)
+    gc.collect_garbage(repository)
     is_sound(top)
     found = usage.measure(repository)
     assert sum(holder.charged for holder in found.holders) == found.live

@@ -44,7 +44,7 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
     for problem in snapshot.contradicted(snapshots):
         output.message(f"warning: {problem.message}")
     sizes = Sizes(model.repository.objects)
-    rows = [(each, sizes.snapshot(each)) for each in snapshots]
+    rows = [(each, sizes.measure_snapshot(each)) for each in snapshots]
     if as_json:
         output.data_json([render.to_json(each, size) for each, size in rows])
     elif rows:

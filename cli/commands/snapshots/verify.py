@@ -85,7 +85,7 @@ def command(
     with count_progress("verify objects", wanted=show_progress) as (expect, progress):
         report = verify.verify(repository, tags, progress, expect=expect)
     if everything:
-        others, notices = check.check(repository)
+        others, notices = check.check_repository(repository)
         others += cache_check.check(find_user_cache(ctx.obj), repository)
     problems = [str(problem) for problem in report.problems] + others
     lacking = signatures.lacking(report.signatures) if required else {}

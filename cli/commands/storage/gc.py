@@ -12,7 +12,7 @@ from gitstore.cli.progress import count_progress
 
 if TYPE_CHECKING:
     from gitstore.run.cache import Cleared
-    from gitstore.storage.gc import Collected
+    from gitstore.storage.gc import GcReport
 
 
 _NAMED = 5
@@ -63,20 +63,20 @@ def command(
 
     repository = Repository.discover(ctx.obj)
     with count_progress("gc", wanted=show_progress, in_bytes=True) as (expect, progress):
-        done = gc.gc(
+        done = gc.collect_garbage(
             repository, dry_run=dry_run, prune_vanished=prune_vanished, expect=expect, progress=progress
         )
     cache = find_user_cache(ctx.obj)
     swept = cache.sweep(dry_run=dry_run)
     cleared = cache.clear(dry_run=dry_run) if empty_cache else NOTHING
-    done = gc.with_leftovers(done, swept)
+    done = gc.add_leftovers(done, swept)
     if as_json:
         output.data_json(_json(done, cleared, dry_run=dry_run))
     else:
         _show(done, cleared, "Would free" if dry_run else "Freed")
 
 
-def _show(done: Collected, cleared: Cleared, verb: str) -> None:
+def _show(done: GcReport, cleared: Cleared, verb: str) -> None:
     from gitstore.units import format_size
 
     output.message(f"{verb} {format_size(done.freed + cleared.freed)}")
@@ -107,7 +107,7 @@ def _show(done: Collected, cleared: Cleared, verb: str) -> None:
         )
 
 
-def _show_elsewhere(done: Collected) -> None:
+def _show_elsewhere(done: GcReport) -> None:
     """What git stored, where it is, and which command frees it."""
     from gitstore.units import format_size
 
@@ -126,7 +126,7 @@ def _show_elsewhere(done: Collected) -> None:
         output.message(f"  {len(largest) - _NAMED} smaller ones: {rest}; --json lists them all")
 
 
-def _show_vanished(done: Collected) -> None:
+def _show_vanished(done: GcReport) -> None:
     from datetime import datetime
 
     for each in done.vanished[:_NAMED]:
@@ -141,7 +141,7 @@ def _show_vanished(done: Collected) -> None:
         output.message("gitstore gc --prune-vanished drops what they held")
 
 
-def _json(done: Collected, cleared: Cleared, *, dry_run: bool) -> dict[str, object]:
+def _json(done: GcReport, cleared: Cleared, *, dry_run: bool) -> dict[str, object]:
     from dataclasses import asdict
 
     return asdict(done) | {

@@ -87,11 +87,11 @@ def _models(found: Usage) -> None:
 
 def _packs(found: Usage) -> None:
     output.table(
-        ["PACK", "SIZE", "LIVE", "DEAD", "DUPLICATE", "FRAME", "LINKED"],
+        ["PACK", "SIZE", "LIVE", "DEAD", "DUPLICATE", "OVERHEAD", "LINKED"],
         [
             [
                 each.name,
-                *map(_bytes, (each.size, each.live, each.dead, each.duplicate, each.frame)),
+                *map(_bytes, (each.size, each.live, each.dead, each.duplicate, each.overhead)),
                 "yes" if each.is_linked else "",
             ]
             for each in found.packs
@@ -101,11 +101,11 @@ def _packs(found: Usage) -> None:
 
 
 def _totals(found: Usage, cached: CacheUse) -> None:
-    frame = sum(pack.frame for pack in found.packs)
+    overhead = sum(pack.overhead for pack in found.packs)
     lines = {
         "live objects": found.live,
         "dead and duplicate objects": found.dead,
-        "headers and checksums of packs": frame,
+        "headers and checksums of packs": overhead,
         "indexes beside the packs": found.index,
         "on disk": found.disk,
     }
