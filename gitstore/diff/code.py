@@ -85,7 +85,7 @@ def changed_files(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:
     lock = after.top_file(LOCK)
     old = _named(stored.file_entries(before.repository.objects, before.code), before.lock)
     new = _named(
-        stage.listing(after.repository, after.code, check_size=check_size),
+        stage.list_code(after.repository, after.code, check_size=check_size),
         Oid.of(Kind.BLOB, lock) if lock is not None else None,
     )
     for path in sorted(old.keys() | new.keys(), key=os.fsencode):
@@ -155,7 +155,7 @@ def _code(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid | No
     if model.repository.is_bare:
         return model.committed_code(model.code, partial(_write_tree, model.repository, variables))
     check_size = partial(capture_code.check_size, model.settings)
-    return stage.code_tree(model.repository, model.code, objects, check_size=check_size)
+    return stage.add_code_tree(model.repository, model.code, objects, check_size=check_size)
 
 
 def _write_tree(repository: Repository, variables: Mapping[str, str], content: bytes) -> Oid:

@@ -1,7 +1,7 @@
-"""Where git would store something else than what is on disk, or give back something else: gitattributes(5).
+"""Finding files that git would store, or check out again, other than they are on disk: gitattributes(5).
 
-Filters, encodings, line ends and `$Id$` are converted by stock git, which alone knows what they mean:
-it stores such files in a quarantine, and checks them out again into a directory of ours.
+Only stock git knows how it converts filters, encodings, line ends and `$Id$`. So it stores such files in a
+quarantine, and checks them out again into a directory of gitstore's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gitstore.staging.working_files import WorkingFiles
 
 ATTRIBUTES = ".gitattributes"
 
-# Without safecrlf: what it would warn of or refuse is found out here.
+# Without safecrlf: this module finds what git would warn about or refuse.
 _PLAIN = (
     "-c", "core.safecrlf=false", "-c", "core.bigFileThreshold=2g", "-c", "core.looseCompression=0",
     "-c", "core.splitIndex=false",
@@ -31,9 +31,9 @@ _BLOCK = 1024 * 1024
 
 
 class Conversion(NamedTuple):
-    """What git makes of a file: the blob that it stores, and the id of what it would check out again.
+    """The blob that git stores for a file, and the id of what it would check out again.
 
-    `raw` is the id of what is on disk; `cause` the attribute or setting that says so.
+    `raw` is the id of the bytes on disk, `cause` the attribute or setting that makes git convert them.
     """
 
     stored: Oid
@@ -43,98 +43,101 @@ class Conversion(NamedTuple):
 
     @property
     def is_filter(self) -> bool:
-        """Whether it is the work of a program."""
+        """Whether a program converts the file."""
         return self.cause.startswith("filter=")
 
 
-def rules_of(found: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry]) -> dict[PurePosixPath, Rules]:
-    """The rules of those files that git may convert."""
-    files = [found.at / path for path, (mode, _) in raw.items() if mode != Mode.LINK]
+def read_rules(scanned: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry]) -> dict[PurePosixPath, Rules]:
+    """Return the rules of those files that git may convert, by their paths in the code directory."""
+    files = [scanned.at / path for path, (mode, _) in raw.items() if mode != Mode.LINK]
     return {
-        path.relative_to(found.at): rule
-        for path, rule in attributes.read_rules(found.repository, files).items()
+        path.relative_to(scanned.at): rule
+        for path, rule in attributes.read_rules(scanned.repository, files).items()
     }
 
 
-def conversions(
-    found: WorkingFiles,
+def find_conversions(
+    scanned: WorkingFiles,
     raw: Mapping[PurePosixPath, FileEntry],
     rules: Mapping[PurePosixPath, Rules],
     *,
     objects: Path,
     variables: Mapping[str, str],
 ) -> dict[PurePosixPath, Conversion]:
-    """The files that git would store, or give back, otherwise than they are; `raw` is how they are.
+    """Return the files that git would store, or check out again, other than they are on disk.
 
-    `objects` and `variables` are of a quarantine, where the blobs go that git would store. Raises
-    `GitFailed`, as for a filter that fails, and `GitstoreError` for a file that is too large for git.
+    `raw` has their modes and ids on disk. `objects` and `variables` are those of a quarantine, which gets
+    the blobs. Raises `GitFailed` if a filter fails, for instance, and `GitstoreError` for a file that is too
+    large to be converted.
     """
     for path, rule in rules.items():
-        attributes.check_size(found.at / path, found.files[path].stamp.size, rules=rule)
+        attributes.check_size(scanned.at / path, scanned.files[path].stamp.size, rules=rule)
     quarantined = {**variables, "GIT_INDEX_FILE": str(objects.with_name("converted"))}
-    blobs = _store(found, list(rules), quarantined)
-    # What a filter has changed is refused anyway, and giving it back may mean a download.
+    blobs = _store(scanned, list(rules), quarantined)
+    # A file that a filter changes is refused anyway, and checking it out may download something.
     refused = {path for path in rules if rules[path].has_filter and blobs[path] != raw[path][1]}
     doubtful = [path for path in rules if rules[path].may_change_on_checkout and path not in refused]
-    back = _give_back(found, doubtful, objects.with_name("back"), quarantined)
-    found_out = {
-        path: Conversion(blobs[path], back.get(path, blobs[path]), raw[path][1], rule.cause or "")
+    returned = _check_out(scanned, doubtful, target=objects.with_name("back"), variables=quarantined)
+    results = {
+        path: Conversion(blobs[path], returned.get(path, blobs[path]), raw[path][1], rule.cause or "")
         for path, rule in rules.items()
     }
-    return {path: each for path, each in found_out.items() if not each.stored == each.returned == each.raw}
+    return {
+        path: result for path, result in results.items() if not result.stored == result.returned == result.raw
+    }
 
 
 def _store(
-    found: WorkingFiles, paths: list[PurePosixPath], variables: Mapping[str, str]
+    scanned: WorkingFiles, paths: list[PurePosixPath], variables: Mapping[str, str]
 ) -> dict[PurePosixPath, Oid]:
-    """Let git store files; returns the blobs.
+    """Let git store files, and return their blobs.
 
-    It starts from an index of ours with what the user's has at these paths, for what is stored there
-    decides about line ends, but without the flags and times that would keep git from reading the files.
+    git starts from a temporary index. It has the entries of the user's index at these paths, because they
+    decide about line ends, but without the flags and times that would keep git from reading the files.
     """
     known = "".join(
-        f"{found.index[path][0]:o} {found.index[path][1]} 0\t{found.at / path}\0"
+        f"{scanned.index[path][0]:o} {scanned.index[path][1]} 0\t{scanned.at / path}\0"
         for path in paths
-        if path in found.index
+        if path in scanned.index
     )
-    names = "".join(f"{found.at / path}\0" for path in paths)
-    run = found.repository.git
+    names = "".join(f"{scanned.at / path}\0" for path in paths)
+    run = scanned.repository.git
     run("update-index", "-z", "--index-info", stdin=os.fsencode(known), variables=variables)
     run(*_PLAIN, "update-index", "--add", "-z", "--stdin", stdin=os.fsencode(names), variables=variables)
     listed = os.fsdecode(run("ls-files", "-z", "--stage", variables=variables)).split("\0")[:-1]
     blobs = {}
     for line in listed:
         entry, _, name = line.partition("\t")
-        blobs[PurePosixPath(name).relative_to(found.at)] = Oid.parse(entry.split(" ")[1])
+        blobs[PurePosixPath(name).relative_to(scanned.at)] = Oid.parse(entry.split(" ")[1])
     return blobs
 
 
-def _give_back(
-    found: WorkingFiles, paths: list[PurePosixPath], target: Path, variables: Mapping[str, str]
+def _check_out(
+    scanned: WorkingFiles, paths: list[PurePosixPath], *, target: Path, variables: Mapping[str, str]
 ) -> dict[PurePosixPath, Oid]:
-    """Let git check files out into a new directory; returns the ids of what is there then."""
+    """Let git check files out into a new directory, and return the ids of their bytes."""
     if not paths:
         return {}
     target.mkdir()
-    top = found.repository.directory
-    inner = (path for path in found.files if path.name == ATTRIBUTES)
+    top = scanned.repository.directory
+    inner = (path for path in scanned.files if path.name == ATTRIBUTES)
     for rules_file in (
-        *(each / ATTRIBUTES for each in found.at.parents),
-        *(found.at / path for path in inner),
+        *(folder / ATTRIBUTES for folder in scanned.at.parents),
+        *(scanned.at / path for path in inner),
     ):
         if (top / rules_file).is_file():
             (target / rules_file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(top / rules_file, target / rules_file)
-    names = "".join(f"{found.at / path}\0" for path in paths)
-    # Quiet and forced: the attributes are there already, and may be to be checked out themselves.
-    found.repository.git(
+    names = "".join(f"{scanned.at / path}\0" for path in paths)
+    # Quiet and forced, because the files with attributes exist already and may be among `paths`.
+    scanned.repository.git(
         *_PLAIN, "checkout-index", "--quiet", "--force", "-z", "--stdin",
         stdin=os.fsencode(names), variables={**variables, "GIT_WORK_TREE": str(target.absolute())},
     )  # fmt: skip
-    return {path: file_oid(target / found.at / path) for path in paths}
+    return {path: _hash_file(target / scanned.at / path) for path in paths}
 
 
-def file_oid(path: Path) -> Oid:
-    """The id of a file's bytes as a blob, read piece by piece."""
+def _hash_file(path: Path) -> Oid:
+    """Return the id of a file's bytes as a blob, read in pieces."""
     with path.open("rb") as file:
         return Oid.of_pieces(Kind.BLOB, iter(partial(file.read, _BLOCK), b""), size=path.stat().st_size)

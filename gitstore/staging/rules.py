@@ -1,4 +1,4 @@
-"""What a snapshot does not take as code, and what it takes with a warning."""
+"""Which code a snapshot refuses, and which it accepts with a warning."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from gitstore.text import list_some, quoted
 
 _LONGEST_LINE = 2048
 _LARGEST_ATTRIBUTES = 100 * 1024 * 1024
-"""Where `git fsck` begins to refuse attributes; attr.h of git."""
+"""The size from which `git fsck` refuses attributes (attr.h of git)."""
 
 _LONGEST_NAME = 255
-"""What file systems take; git's fsck.largePathname allows 4096."""
+"""The limit of file systems. git's fsck.largePathname allows 4096."""
 
 _MODES = frozenset(Mode)
 
 
-def check(found: WorkingFiles) -> None:
-    """Raise `GitstoreError` for names that git refuses, links that lead out, and attributes too long.
+def check(scanned: WorkingFiles) -> None:
+    """Raise `GitstoreError` for names that git refuses, links that lead out, and attributes of long lines.
 
-    What a sparse checkout leaves out is in the snapshot, too.
+    Files that a sparse checkout leaves out are checked, too, because they are in the snapshot.
     """
-    for path, file in found.files.items():
-        _check_names(found.at, path)
+    for path, file in scanned.files.items():
+        _check_names(scanned.at, path)
         if file.mode == Mode.LINK:
-            _check_link(found, path)
+            _check_link(scanned, path)
         elif tree.is_attributes(os.fsencode(path.name)):
-            _check_attributes_file(found, path, file.stamp.size)
-    check_stored(found.repository.objects, found.at, found.sparse)
+            _check_attributes_file(scanned, path, file.stamp.size)
+    check_stored(scanned.repository.objects, scanned.at, scanned.sparse)
 
 
 def check_stored(
     objects: ObjectDatabase, at: PurePosixPath, files: Mapping[PurePosixPath, FileEntry]
 ) -> None:
-    """The same for code that git has, at `at` of a tree. Raises `Corrupt`, too."""
+    """Check committed code, at `at` of a tree, like `check`. Also raises `Corrupt`."""
     for path, (mode, oid) in files.items():
         _check_names(at, path)
         if mode == Mode.LINK:
-            _check_is_followed(at, path)
+            _check_not_read_by_git(at, path)
             check_link(at, path, stored.link_goal(objects, oid))
         elif tree.is_attributes(os.fsencode(path.name)):
             _check_size(at, path, objects.size(oid))
@@ -59,9 +59,9 @@ def check_stored(
 
 
 def check_trees(objects: ObjectDatabase, at: PurePosixPath, root: Oid) -> None:
-    """Raise `GitstoreError` for trees below the code directory that `git fsck` complains of.
+    """Raise `GitstoreError` for trees below the code directory that `git fsck` reports.
 
-    They would be in the snapshot as they are: with modes that git does not write, or written otherwise.
+    They would be in the snapshot unchanged: with modes that git does not write, or in another encoding.
     """
     waiting, seen = [(root, PurePosixPath())], set[Oid]()
     while waiting:
@@ -72,12 +72,12 @@ def check_trees(objects: ObjectDatabase, at: PurePosixPath, root: Oid) -> None:
         content = objects.read_as(Kind.TREE, oid)
         entries = read_tree(objects, oid)
         kept = [entry for entry in entries if not is_beside(at, path / os.fsdecode(entry.name))]
-        # The top is written anew where it holds more than code.
+        # The top is rewritten if it holds more than code.
         is_odd = tree.encode(entries) != content and (at != TOP or bool(path.parts))
         if is_odd or any(entry.mode not in _MODES for entry in kept):
             raise GitstoreError(
-                f"{at / path}: its tree has a mode that git does not write, or is not written as git does",
-                "git fsck tells more; git add and git commit in a clone write it anew",
+                f"{at / path}: its tree has a mode that git does not write, or is not encoded as git does it",
+                "git fsck shows more; git add and git commit in a clone write it again",
             )
         waiting += [(entry.oid, path / os.fsdecode(entry.name)) for entry in kept if entry.is_tree]
 
@@ -86,7 +86,7 @@ def _check_names(at: PurePosixPath, path: PurePosixPath) -> None:
     for depth, name in enumerate(path.parts):
         problem = tree.name_problem(os.fsencode(name))
         if problem is None and depth < len(path.parts) - 1 and tree.is_attributes(os.fsencode(name)):
-            problem = "is a name that git keeps for a file"
+            problem = "is a name that git reserves for a file"
         if problem is None and len(os.fsencode(name)) > _LONGEST_NAME:
             problem = f"is longer than {_LONGEST_NAME} bytes"
         if problem is not None:
@@ -94,37 +94,37 @@ def _check_names(at: PurePosixPath, path: PurePosixPath) -> None:
             raise GitstoreError(f"{shown}: {quoted(name)} {problem}", "rename, remove or ignore it")
 
 
-def _check_link(found: WorkingFiles, path: PurePosixPath) -> None:
-    _check_is_followed(found.at, path)
+def _check_link(scanned: WorkingFiles, path: PurePosixPath) -> None:
+    _check_not_read_by_git(scanned.at, path)
     try:
-        target = os.readlink(found.directory / path)  # noqa: PTH115 - Path would normalise it
+        target = os.readlink(scanned.directory / path)  # noqa: PTH115 - Path would normalise it
     except OSError as error:
-        raise unreadable(found.at / path, error) from error
-    check_link(found.at, path, target)
+        raise unreadable(scanned.at / path, error) from error
+    check_link(scanned.at, path, target)
 
 
-def _check_is_followed(at: PurePosixPath, path: PurePosixPath) -> None:
+def _check_not_read_by_git(at: PurePosixPath, path: PurePosixPath) -> None:
     if tree.is_read_by_git(os.fsencode(path.name)):
-        raise GitstoreError(f"{at / path} is a link, which git does not follow", "put a file in its place")
+        raise GitstoreError(f"{at / path} is a link, which git does not follow", "replace it by a file")
 
 
 def check_link(at: PurePosixPath, path: PurePosixPath, target: str) -> None:
-    """Raise `GitstoreError` for a link at `path` of the code directory whose target is no code."""
+    """Raise `GitstoreError` for a link at `path` of the code directory whose target is not code."""
     if leads_out(path, target) or is_beside(at, PurePosixPath(os.path.normpath(path.parent / target))):
-        where = "which is no code" if at == TOP else f"outside {at}/, which a snapshot cannot hold"
+        problem = "which is not code" if at == TOP else f"outside {at}/, which a snapshot cannot hold"
         raise GitstoreError(
-            f"{at / path} is a link to {target}, {where}",
-            "put a copy of the file in its place, or ignore it",
+            f"{at / path} is a link to {target}, {problem}",
+            "replace it by a copy of the file, or ignore it",
         )
 
 
-def _check_attributes_file(found: WorkingFiles, path: PurePosixPath, size: int) -> None:
-    _check_size(found.at, path, size)
+def _check_attributes_file(scanned: WorkingFiles, path: PurePosixPath, size: int) -> None:
+    _check_size(scanned.at, path, size)
     try:
-        content = (found.directory / path).read_bytes()
+        content = (scanned.directory / path).read_bytes()
     except OSError as error:
-        raise unreadable(found.at / path, error) from error
-    _check_lines(found.at, path, content)
+        raise unreadable(scanned.at / path, error) from error
+    _check_lines(scanned.at, path, content)
 
 
 def _check_size(at: PurePosixPath, path: PurePosixPath, size: int) -> None:
@@ -142,69 +142,71 @@ def _check_lines(at: PurePosixPath, path: PurePosixPath, content: bytes) -> None
             )
 
 
-def check_conversions(found: WorkingFiles, converted: Mapping[PurePosixPath, Conversion]) -> None:
-    """Raise `GitstoreError` for files that a filter changes, or that git would not give back as they are."""
-    for path, each in sorted(converted.items()):
-        shown = found.at / path
-        if each.stored == each.raw:
+def check_conversions(scanned: WorkingFiles, converted: Mapping[PurePosixPath, Conversion]) -> None:
+    """Raise `GitstoreError` for files that a filter changes, or that git would not check out unchanged."""
+    for path, conversion in sorted(converted.items()):
+        shown = scanned.at / path
+        if conversion.stored == conversion.raw:
             continue
-        if each.is_filter:
+        if conversion.is_filter:
             raise GitstoreError(
-                f"{shown}: git would store something else than what is on disk ({each.cause}),"
+                f"{shown}: git would store something else than what is on disk ({conversion.cause}),"
                 " which a snapshot must not",
                 f"write the line '{path.name} -filter' into {shown.parent}/.gitattributes, move the file into"
                 " a state, or make git ignore it",
             )
-        if each.returned != each.raw:
+        if conversion.returned != conversion.raw:
             raise GitstoreError(
-                f"{shown}: git would not give back the bytes that are on disk ({each.cause})",
-                f"convert it to what git gives back, or write the line '{path.name} -{_to_unset(each)}'"
-                f" into {shown.parent}/.gitattributes",
+                f"{shown}: git would not give back the bytes that are on disk ({conversion.cause})",
+                "convert it to what git gives back, or write the line"
+                f" '{path.name} -{_attribute(conversion)}' into {shown.parent}/.gitattributes",
             )
 
 
-def _to_unset(conversion: Conversion) -> str:
-    """The attribute without which git leaves a file as it is."""
+def _attribute(conversion: Conversion) -> str:
+    """Return the attribute to unset so that git does not convert the file."""
     attribute = conversion.cause.partition("=")[0]
     return attribute if attribute in ("ident", "working-tree-encoding") else "text"
 
 
-def warnings(found: WorkingFiles, converted: Mapping[PurePosixPath, Conversion]) -> Iterator[GitstoreError]:
-    """What a snapshot has otherwise than it is on disk, by permission, one of each kind."""
-    stored = [path for path, each in converted.items() if each.stored != each.raw]
+def list_warnings(
+    scanned: WorkingFiles, converted: Mapping[PurePosixPath, Conversion]
+) -> Iterator[GitstoreError]:
+    """Yield one warning for each way in which the snapshot will differ from the disk."""
+    stored = [path for path, conversion in converted.items() if conversion.stored != conversion.raw]
     if stored:
         yield GitstoreError(
-            f"{_first(found, stored)}: the snapshot has what git stores, not what is on disk"
+            f"{_first(scanned, stored)}: the snapshot has what git stores, not what is on disk"
             f" ({converted[min(stored)].cause})",
             "git checkout and gitstore restore give back what is on disk",
         )
-    returned = [path for path, each in converted.items() if each.stored == each.raw]
+    returned = [path for path, conversion in converted.items() if conversion.stored == conversion.raw]
     if returned:
         yield GitstoreError(
-            f"{_first(found, returned)}: git checkout and gitstore restore will give back something else"
+            f"{_first(scanned, returned)}: git checkout and gitstore restore will give back something else"
             f" than what is on disk ({converted[min(returned)].cause})",
             "the snapshot has what is on disk",
         )
-    if found.sparse:
+    if scanned.sparse:
         yield GitstoreError(
-            f"{_first(found, found.sparse)}: not on disk (sparse checkout)",
+            f"{_first(scanned, scanned.sparse)}: not on disk (sparse checkout)",
             "the snapshot has what git's index has",
         )
-    if found.unmerged:
+    if scanned.unmerged:
         yield GitstoreError(
-            f"{_first(found, found.unmerged)}: has a merge conflict", "the snapshot has what is on disk"
+            f"{_first(scanned, scanned.unmerged)}: has a merge conflict", "the snapshot has what is on disk"
         )
     pointers = [
         path
-        for path, file in found.files.items()
-        if file.mode != Mode.LINK and lfs.is_pointer(found.directory / path, file.stamp.size)
+        for path, file in scanned.files.items()
+        if file.mode != Mode.LINK and lfs.is_pointer(scanned.directory / path, file.stamp.size)
     ]
     if pointers:
         yield GitstoreError(
-            f"{_first(found, pointers)}: a Git LFS pointer, not the file itself",
+            f"{_first(scanned, pointers)}: a Git LFS pointer, not the file itself",
             "git lfs pull brings the file",
         )
 
 
-def _first(found: WorkingFiles, paths: Mapping[PurePosixPath, object] | list[PurePosixPath]) -> str:
-    return list_some(found.at / path for path in sorted(paths))
+def _first(scanned: WorkingFiles, paths: Mapping[PurePosixPath, object] | list[PurePosixPath]) -> str:
+    return list_some(scanned.at / path for path in sorted(paths))

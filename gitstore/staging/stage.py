@@ -1,8 +1,8 @@
-"""The working copy's code as git would commit it, without touching branch, index or files.
+"""Storing the working copy's code as git would commit it, without changing branch, index or files.
 
-Git says what it ignores, and what its attributes make of a file. All else is ours: a walk finds the
-files, and they are read piece by piece, straight into a write. What git would store otherwise than
-it is on disk, a snapshot refuses or tells.
+git decides what it ignores and how its attributes convert a file. gitstore does the rest: it walks over the
+files and reads them in pieces, straight into a write. If git would store other bytes than those on disk, a
+snapshot refuses the file or warns.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ from gitstore.staging.conversion import Conversion
 from gitstore.staging.working_files import WorkingFile, WorkingFiles, scan, unreadable
 
 CheckSize = Callable[[int], None]
-"""Called with the bytes of the code before any of it is read; may raise."""
+"""Called with the size of the code in bytes before any of it is read. May raise."""
 
 _STREAMED = 4 * 1024 * 1024
-"""Files of this size are not read whole into memory."""
+"""Files of this size and more are read in pieces."""
 
 
 @dataclass(frozen=True)
 class Staged:
     """The code directory as git would commit it: its tree, its bytes, and the mode and id of each file.
 
-    `warnings` say where that is not what is on disk, or not what git gives back. `found` is what was
-    listed before anything was read; `None` for code that was not on disk.
+    `warnings` say which files differ from the disk, or will differ after a checkout. `scanned` has the files
+    as they were listed before any was read; `None` for code that was not on disk.
     """
 
     tree: Oid
     size: int
     files: dict[PurePosixPath, FileEntry]
     warnings: tuple[GitstoreError, ...] = ()
-    found: WorkingFiles | None = field(default=None, compare=False)
+    scanned: WorkingFiles | None = field(default=None, compare=False)
 
 
 def stage(
@@ -62,131 +62,133 @@ def stage(
     *,
     check_size: CheckSize = lambda _: None,
 ) -> Staged:
-    """Add the code directory to a write, as it is on disk: uncommitted edits are in, ignored files are not.
+    """Add the code directory to a write, as it is on disk: with uncommitted edits, without ignored files.
 
-    At the top of the repository, code is all but settings.yaml, packages.lock and states/.
-    Raises `GitstoreError` if there is no code, for what cannot be read or changes while it is read, for
-    what a snapshot cannot hold (a nested repository, a link that leads out of the directory, a name that
-    git refuses), and for a file that a filter changes or that git would not give back as it is.
+    At the top of the repository, code is everything except settings.yaml, packages.lock and states/.
+    Raises `GitstoreError` if there is no code, if a file cannot be read or changes meanwhile, for what a
+    snapshot cannot hold (a nested repository, a link that leads out of the directory, a name that git
+    refuses), and for a file that a filter changes or that git would not check out unchanged.
     """
-    found = scan(repository, code)
-    if not found.files and not found.sparse:
-        if not found.directory.is_dir():
-            raise GitstoreError(f"{repository.directory / code} is not there, so there is no code to take")
+    scanned = scan(repository, code)
+    if not scanned.files and not scanned.sparse:
+        if not scanned.directory.is_dir():
+            raise GitstoreError(f"{repository.directory / code} does not exist, so there is no code to store")
         raise GitstoreError(f"{repository.directory / code} has no files that git does not ignore")
-    code_rules.check(found)
-    check_size(found.size)
-    found.settle()
-    raw = _read(found, writer)
-    with _converted(found, raw, writer) as converted:
-        code_rules.check_conversions(found, converted)
-        files = _entries(found, raw, converted)
-    warnings = tuple(code_rules.warnings(found, converted))
-    return Staged(_add_trees(files, writer, code), found.size, files, warnings, found)
+    code_rules.check(scanned)
+    check_size(scanned.size)
+    scanned.settle()
+    raw = _read(scanned, writer)
+    with _converted(scanned, raw, writer) as converted:
+        code_rules.check_conversions(scanned, converted)
+        files = _entries(scanned, raw, converted)
+    warnings = tuple(code_rules.list_warnings(scanned, converted))
+    return Staged(_add_trees(files, writer, at=code), scanned.size, files, warnings, scanned)
 
 
-def listing(
+def list_code(
     repository: Repository,
     code: PurePosixPath,
     ignored: Iterable[PurePosixPath] = (),
     *,
     check_size: CheckSize = lambda _: None,
 ) -> dict[PurePosixPath, FileEntry]:
-    """The mode and id that each file of the code directory has, as git would commit it; adds nothing.
+    """Return the mode and id of each file of the code directory as git would commit it. Stores nothing.
 
-    Those `ignored` are told too, if they are there. Raises `GitstoreError` for a nested repository, and
-    for what cannot be read.
+    Files in `ignored` are included. Raises `GitstoreError` for a nested repository, and for files that cannot
+    be read.
     """
-    found = scan(repository, code, ignored)
-    check_size(found.size)
+    scanned = scan(repository, code, ignored)
+    check_size(scanned.size)
     with ObjectHasher(repository.objects) as hasher:
-        raw = _read(found, hasher)
-        with _converted(found, raw, None) as converted:
-            return _entries(found, raw, converted)
+        raw = _read(scanned, hasher)
+        with _converted(scanned, raw, None) as converted:
+            return _entries(scanned, raw, converted)
 
 
-def code_tree(
+def add_code_tree(
     repository: Repository, code: PurePosixPath, objects: Path, *, check_size: CheckSize = lambda _: None
 ) -> Oid | None:
-    """In the objects of a quarantine, the tree as which git would commit the code directory.
+    """Add the code directory to a quarantine's objects as git would commit it, and return its tree.
 
-    `None` if there is no code. What a snapshot could not hold is in, but nested repositories: for
-    those, and for what cannot be read, it raises `GitstoreError`.
+    Returns `None` if there is no code. What a snapshot would refuse is included, except nested repositories:
+    for them, and for files that cannot be read, it raises `GitstoreError`.
     """
-    found = scan(repository, code)
-    if not found.files and not found.sparse:
+    scanned = scan(repository, code)
+    if not scanned.files and not scanned.sparse:
         return None
-    check_size(found.size)
+    check_size(scanned.size)
     with ObjectWriter(repository.objects, objects / "pack") as writer:
-        raw = _read(found, writer)
-        with _converted(found, raw, writer) as converted:
-            oid = _add_trees(_entries(found, raw, converted), writer, code)
+        raw = _read(scanned, writer)
+        with _converted(scanned, raw, writer) as converted:
+            oid = _add_trees(_entries(scanned, raw, converted), writer, at=code)
         writer.finish()
     return oid
 
 
-def _read(found: WorkingFiles, writer: ObjectHasher) -> dict[PurePosixPath, FileEntry]:
-    """Add all files as they are on disk; returns the mode and id of each."""
+def _read(scanned: WorkingFiles, writer: ObjectHasher) -> dict[PurePosixPath, FileEntry]:
+    """Add all files as they are on disk, and return the mode and id of each."""
     raw: dict[PurePosixPath, FileEntry] = {}
 
     def note(path: PurePosixPath, mode: int, oid: Oid) -> None:
         raw[path] = mode, oid
 
-    for path, file in found.files.items():
-        then = partial(note, path, file.mode)
+    for path, file in scanned.files.items():
+        on_added = partial(note, path, file.mode)
         try:
-            _read_file(found.directory / path, file, writer, then)
+            _read_file(scanned.directory / path, file, writer=writer, on_added=on_added)
         except FileNotFoundError as error:
-            raise FileChanged(found.directory / path) from error
+            raise FileChanged(scanned.directory / path) from error
         except OSError as error:
-            raise unreadable(found.at / path, error) from error
+            raise unreadable(scanned.at / path, error) from error
     writer.settle()
     return raw
 
 
-def _read_file(path: Path, file: WorkingFile, writer: ObjectHasher, then: Callable[[Oid], None]) -> None:
+def _read_file(
+    path: Path, file: WorkingFile, *, writer: ObjectHasher, on_added: Callable[[Oid], None]
+) -> None:
     if path.is_symlink():
         content = os.fsencode(path.readlink())
         if Stamp.of(path.lstat()) != file.stamp:
             raise FileChanged(path)
-        writer.add_blob(content, then, read_back=True)
+        writer.add_blob(content, on_added, read_back=True)
         return
     with FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)) as opened:
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
             raise FileChanged(path)
-        mapped_writes.flush(opened.fileno())  # a page that is written to from now on shows in the stamp, too
+        mapped_writes.flush(opened.fileno())  # so that later writes through a map show in the stamp, too
         size = file.stamp.size
         if size >= _STREAMED:
-            then(writer.add_file(opened, size=size, path=path))
+            on_added(writer.add_file(opened, size=size, path=path))
         else:
-            content = opened.read(size + 1)  # one more, so that a file that has grown shows
+            content = opened.read(size + 1)  # one byte more shows that a file has grown
             if len(content) != size:
                 raise FileChanged(path)
-            writer.add_blob(content, then, read_back=True)
+            writer.add_blob(content, on_added, read_back=True)
         if Stamp.of(os.fstat(opened.fileno())) != file.stamp:
             raise FileChanged(path)
 
 
 @contextmanager
 def _converted(
-    found: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter | None
+    scanned: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter | None
 ) -> Iterator[dict[PurePosixPath, Conversion]]:
-    """What git would store otherwise; when the block ends well, those blobs are in the write."""
-    rules = conversion.rules_of(found, raw)
+    """Find the files that git would store otherwise. After the block, their blobs are in the write."""
+    rules = conversion.read_rules(scanned, raw)
     if not rules:
         yield {}
         return
-    with quarantine(found.repository) as (objects, variables):
-        converted = conversion.conversions(found, raw, rules, objects=objects, variables=variables)
+    with quarantine(scanned.repository) as (objects, variables):
+        converted = conversion.find_conversions(scanned, raw, rules, objects=objects, variables=variables)
         yield converted
-        made = ObjectDatabase(objects)
-        for each in converted.values():
-            if writer is not None and each.stored != each.raw and each.stored in made:
-                writer.add(*made.read(each.stored, at_most=made.size(each.stored)))
+        blobs = ObjectDatabase(objects)
+        for file in converted.values():
+            if writer is not None and file.stored != file.raw and file.stored in blobs:
+                writer.add(*blobs.read(file.stored, at_most=blobs.size(file.stored)))
 
 
 def _entries(
-    found: WorkingFiles,
+    scanned: WorkingFiles,
     raw: Mapping[PurePosixPath, FileEntry],
     converted: Mapping[PurePosixPath, Conversion],
 ) -> dict[PurePosixPath, FileEntry]:
@@ -194,11 +196,11 @@ def _entries(
         path: (mode, converted[path].stored if path in converted else oid)
         for path, (mode, oid) in raw.items()
     }
-    return entries | found.sparse
+    return entries | scanned.sparse
 
 
-def _add_trees(files: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter, at: PurePosixPath) -> Oid:
-    """Add the trees of files below the directory `at`; returns the outermost."""
+def _add_trees(files: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter, *, at: PurePosixPath) -> Oid:
+    """Add the trees of files below the directory `at`, and return the outermost."""
     entries = []
     below: dict[str, dict[PurePosixPath, FileEntry]] = defaultdict(dict)
     for path, (mode, oid) in files.items():
@@ -207,15 +209,15 @@ def _add_trees(files: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter, a
         else:
             entries.append(TreeEntry(mode, os.fsencode(path.name), oid))
     for name, inner in below.items():
-        entries.append(TreeEntry(Mode.TREE, os.fsencode(name), _add_trees(inner, writer, at / name)))
+        entries.append(TreeEntry(Mode.TREE, os.fsencode(name), _add_trees(inner, writer, at=at / name)))
     return writer.add(Kind.TREE, tree.encode(entries), path=at)
 
 
 @contextmanager
 def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """A directory for new objects, and the environment in which git uses it, and an index of its own.
+    """Make a directory for new objects, and the environment that makes git use it, with a separate index.
 
-    git sees the objects of the repository, and of the others; what it makes is gone with the block.
+    git also reads the objects of the repository and of the others. The block's end removes the directory.
     """
     with directories.scratch(repository.private, "stage") as directory:
         objects = directory / "objects"
@@ -232,43 +234,43 @@ def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Pa
 
 @contextmanager
 def copied_index(repository: Repository) -> Iterator[Mapping[str, str]]:
-    """The environment that makes git use a copy of the index, by which it looks at every file there is."""
+    """Make a copy of the index by which git reads every file, and the environment that makes git use it."""
     with directories.scratch(repository.private, "stage") as directory:
         _copy_index(repository, directory / "index")
         yield {"GIT_INDEX_FILE": str(directory / "index")}
 
 
 def _copy_index(repository: Repository, index: Path) -> None:
-    """Copy the index, but for the marks by which git does not look at a file (git-update-index(1)).
+    """Copy the index without the marks that make git skip a file (git-update-index(1)).
 
-    What a sparse checkout has left out stays marked: it is not there.
+    Files that a sparse checkout leaves out stay marked: they are not on disk.
     """
     try:
-        # With its times: git compares them with those of the files to tell which it must read.
+        # With its times: git compares them with those of the files to decide which ones to read.
         shutil.copy2(repository.git_directory / "index", index)
     except FileNotFoundError:
         return
     variables = {"GIT_INDEX_FILE": str(index)}
     listed = repository.git("ls-files", "-v", "-z", variables=variables).split(b"\0")[:-1]
     assumed = [line[2:] for line in listed if line[:1].islower()]
-    skipped = [line[2:] for line in listed if line[:1] in b"Ss" and _is_there(repository, line[2:])]
+    skipped = [line[2:] for line in listed if line[:1] in b"Ss" and _exists(repository, line[2:])]
     for option, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
         if paths:
             names = b"".join(path + b"\0" for path in paths)
             repository.git("update-index", option, "-z", "--stdin", stdin=names, variables=variables)
 
 
-def _is_there(repository: Repository, path: bytes) -> bool:
+def _exists(repository: Repository, path: bytes) -> bool:
     return os.path.lexists(repository.directory / os.fsdecode(path))
 
 
 def borrowing(*repositories: Repository) -> dict[str, str]:
-    """The environment in which git reads objects of these repositories, too."""
-    directories = (_quoted(each.common / "objects") for each in repositories)
+    """Return the environment that makes git read objects of these repositories, too."""
+    directories = (_quote(repository.common / "objects") for repository in repositories)
     return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(directories)}
 
 
-def _quoted(path: Path) -> str:
-    """A path for GIT_ALTERNATE_OBJECT_DIRECTORIES, where a colon separates; git(1) has the quoting."""
+def _quote(path: Path) -> str:
+    """Quote a path for GIT_ALTERNATE_OBJECT_DIRECTORIES, where a colon is a separator, as git(1) says."""
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

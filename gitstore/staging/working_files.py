@@ -1,8 +1,8 @@
-"""The files of a directory of the working copy that git does not ignore, found by a walk of our own.
+"""Scanning a directory of the working copy for the files that git does not ignore.
 
-Git says what it ignores and what its index has. Which files there are is not left to git: it skips,
-with a mere warning, directories that it cannot open, and it believes flags of its index
-(assume-unchanged, skip-worktree) and its caches more than the disk.
+git says what it ignores and what its index has. gitstore itself finds the files, because git skips
+directories that it cannot open, with only a warning, and trusts the flags of its index (assume-unchanged,
+skip-worktree) and its caches more than the disk.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from gitstore.packs import limits
 from gitstore.packs.oid import Oid
 
 _AS_ON_DISK = ("-c", "core.untrackedCache=false")
-"""With this, git looks at the disk itself."""
+"""Options that make git read the disk instead of its cache."""
 
 
-_PATIENCE = 0.1
-"""Seconds to wait at the most for the file system's clock to pass a file's time; a tick takes 1 to 10 ms."""
+_SETTLE_TIMEOUT = 0.1
+"""Seconds to wait at most for the file system's clock to pass a file's time. A tick takes 1 to 10 ms."""
 
 
 class WorkingFile(NamedTuple):
-    """A file or link as it was found, not followed; `mode` is the one that git would store."""
+    """A file or a link, which is not followed. `mode` is the one that git would store."""
 
     mode: int
     stamp: Stamp
@@ -46,8 +46,8 @@ class WorkingFile(NamedTuple):
 class WorkingFiles:
     """The files of the directory `at` of a working copy. Paths are relative to it.
 
-    `index` is what git's index has; `sparse` are those of it that a sparse checkout keeps from the
-    disk; `unmerged` are those in conflict.
+    `index` has the entries of git's index, `sparse` those that a sparse checkout leaves out, and `unmerged`
+    the paths with a merge conflict.
     """
 
     repository: Repository
@@ -59,190 +59,198 @@ class WorkingFiles:
 
     @property
     def directory(self) -> Path:
-        """Where the files are."""
+        """The directory of the files."""
         return self.repository.directory / self.at
 
     @property
     def size(self) -> int:
-        """Bytes of all files, those of a sparse checkout included."""
+        """The size of all files in bytes, including those that a sparse checkout leaves out."""
         on_disk = sum(file.stamp.size for file in self.files.values())
         return on_disk + sum(self.repository.objects.size(oid) for _, oid in self.sparse.values())
 
     def settle(self) -> None:
-        """Wait until the clock has passed all stamps, so that whatever is written from now on shows in them.
+        """Wait until the clock has passed all stamps, so that later writes show in them.
 
-        In vain, but not for long, for a file from the future.
+        For a file with a time in the future, the wait ends without success.
         """
-        patience = time.monotonic() + _PATIENCE
-        while time.monotonic() < patience:
+        deadline = time.monotonic() + _SETTLE_TIMEOUT
+        while time.monotonic() < deadline:
             now = file_clock()
             if all(file.stamp.is_settled(now) for file in self.files.values()):
                 return
             time.sleep(0.001)
 
     def check_unchanged(self) -> None:
-        """Raise `FileChanged` if there are others now: files that are new, gone or changed."""
-        now = dict(_on_disk(self))
-        for path in sorted(self.files.keys() | now.keys()):
-            if self.files.get(path) != now.get(path):
+        """Raise `FileChanged` if a file is new, gone or changed since the scan."""
+        current = dict(_scan_disk(self))
+        for path in sorted(self.files.keys() | current.keys()):
+            if self.files.get(path) != current.get(path):
                 raise FileChanged(self.directory / path)
 
 
 def scan(repository: Repository, at: PurePosixPath, ignored: Iterable[PurePosixPath] = ()) -> WorkingFiles:
-    """List the files of a directory, and those of the `ignored` that are there.
+    """List the files of a directory, and the files in `ignored`, which must exist.
 
     Raises `GitstoreError` for a nested repository, and for a file or directory that cannot be read or
-    lies too deep, unless git ignores it.
+    is nested too deeply, unless git ignores it.
     """
-    found = WorkingFiles(repository, at)
-    skipped = _read_index(found)
-    found.files.update(_on_disk(found))
+    scanned = WorkingFiles(repository, at)
+    skipped = _read_index(scanned)
+    scanned.files.update(_scan_disk(scanned))
     for path in ignored:
-        status = (found.directory / path).lstat()
-        found.files[path] = WorkingFile(_Modes.of(found).of_file(path, status), Stamp.of(status))
-    found.sparse.update({path: found.index[path] for path in skipped if not _is_taken(found, path)})
-    return found
+        status = (scanned.directory / path).lstat()
+        scanned.files[path] = WorkingFile(_Modes.of(scanned).of_file(path, status), Stamp.of(status))
+    scanned.sparse.update({path: scanned.index[path] for path in skipped if not _is_occupied(scanned, path)})
+    return scanned
 
 
-def _on_disk(found: WorkingFiles) -> Iterator[tuple[PurePosixPath, WorkingFile]]:
-    """The files that git does not ignore."""
-    if not found.directory.is_dir():
+def _scan_disk(scanned: WorkingFiles) -> Iterator[tuple[PurePosixPath, WorkingFile]]:
+    """Yield the files on disk that git does not ignore."""
+    if not scanned.directory.is_dir():
         return
-    modes = _Modes.of(found)
-    for path, status in _Walk(found, _Ignored.ask(found.repository, found.at)).files():
+    modes = _Modes.of(scanned)
+    for path, status in _Walk(scanned, _Ignored.read(scanned.repository, scanned.at)).files():
         yield path, WorkingFile(modes.of_file(path, status), Stamp.of(status))
 
 
-def _is_taken(found: WorkingFiles, path: PurePosixPath) -> bool:
-    """Whether something is on disk in the place of a file that a sparse checkout leaves out."""
-    return os.path.lexists(found.directory / path) or any(parent in found.files for parent in path.parents)
+def _is_occupied(scanned: WorkingFiles, path: PurePosixPath) -> bool:
+    """Whether the disk has something in place of a file that a sparse checkout leaves out."""
+    return os.path.lexists(scanned.directory / path) or any(
+        parent in scanned.files for parent in path.parents
+    )
 
 
-def _read_index(found: WorkingFiles) -> list[PurePosixPath]:
-    """Fill in what the index has; returns the entries that a sparse checkout leaves out."""
-    lines = _ask(found.repository, "ls-files", "-z", "--stage", "-t", "--", str(found.at))
+def _read_index(scanned: WorkingFiles) -> list[PurePosixPath]:
+    """Add the entries of the index, and return the paths that a sparse checkout leaves out."""
+    lines = _run_git(scanned.repository, "ls-files", "-z", "--stage", "-t", "--", str(scanned.at))
     skipped = []
     for line in lines:
         entry, _, name = line.partition("\t")
         tag, mode, oid, stage = entry.split(" ")
-        path = PurePosixPath(name).relative_to(found.at)
-        if is_beside(found.at, path):
+        path = PurePosixPath(name).relative_to(scanned.at)
+        if is_beside(scanned.at, path):
             continue
-        if int(mode, 8) == Mode.GITLINK and (found.directory / path).is_dir():
-            raise nested(found.at / path)
+        if int(mode, 8) == Mode.GITLINK and (scanned.directory / path).is_dir():
+            raise nested_repository(scanned.at / path)
         if stage != "0":
-            if path not in found.unmerged:
-                found.unmerged.append(path)
+            if path not in scanned.unmerged:
+                scanned.unmerged.append(path)
             continue
-        found.index[path] = int(mode, 8), Oid.parse(oid)
+        scanned.index[path] = int(mode, 8), Oid.parse(oid)
         if tag == "S" and int(mode, 8) != Mode.GITLINK:
             skipped.append(path)
     return skipped
 
 
 class _Modes(NamedTuple):
-    """Which modes git believes: some file systems have no bit for programs, or no links."""
+    """The modes that git would store. Some file systems have no executable bit, or no links."""
 
     known: dict[PurePosixPath, FileEntry]
-    believes_bits: bool
+    trusts_bits: bool
     has_links: bool
 
     @classmethod
-    def of(cls, found: WorkingFiles) -> _Modes:
-        config = found.repository.config
-        return cls(found.index, config("core.fileMode") != "false", config("core.symlinks") != "false")
+    def of(cls, scanned: WorkingFiles) -> _Modes:
+        config = scanned.repository.config
+        return cls(scanned.index, config("core.fileMode") != "false", config("core.symlinks") != "false")
 
     def of_file(self, path: PurePosixPath, status: os.stat_result) -> int:
         known = self.known[path][0] if path in self.known else None
         if stat.S_ISLNK(status.st_mode) or (known == Mode.LINK and not self.has_links):
             return Mode.LINK
-        if not self.believes_bits:
+        if not self.trusts_bits:
             return known if known in (Mode.FILE, Mode.EXECUTABLE) else Mode.FILE
         return Mode.EXECUTABLE if status.st_mode & 0o100 else Mode.FILE
 
 
 class _Ignored(NamedTuple):
-    """What git ignores: files, directories by a rule, and directories because of all that is in them."""
+    """What git ignores: files, directories by a rule, and directories because it ignores all their files."""
 
     files: set[str]
     excluded: set[str]
     collapsed: set[str]
 
     @classmethod
-    def ask(cls, repository: Repository, at: PurePosixPath) -> _Ignored:
+    def read(cls, repository: Repository, at: PurePosixPath) -> _Ignored:
         options = ("--others", "--ignored", "--exclude-standard", "--directory")
-        listed = _ask(repository, "ls-files", "-z", *options, "--", str(at))
+        listed = _run_git(repository, "ls-files", "-z", *options, "--", str(at))
         directories = {path.rstrip("/") for path in listed if path.endswith("/")}
-        excluded = by_rule(repository, directories)
+        excluded = find_excluded(repository, directories)
         files = {path for path in listed if not path.endswith("/")}
         return cls(files, excluded, directories - excluded)
 
 
-def by_rule(repository: Repository, paths: Iterable[str]) -> set[str]:
-    """Those of the paths that a rule makes git ignore, with all that is below."""
+def find_excluded(repository: Repository, paths: Iterable[str]) -> set[str]:
+    """Return those paths that git ignores by a rule, with everything below them."""
     # "./" keeps git from taking a name such as ":(top)x" for one of its patterns.
-    asked = "".join(f"./{path}\0" for path in paths)
-    if not asked:
+    stdin = "".join(f"./{path}\0" for path in paths)
+    if not stdin:
         return set()
     command = ("check-ignore", "-z", "--stdin")
-    variables = repository.variables | {"GIT_LITERAL_PATHSPECS": "0"}  # which it refuses to have
-    answer = git.attempt(*command, cwd=repository.directory, stdin=os.fsencode(asked), variables=variables)
-    if answer.returncode > 1:  # 1: none of them
-        raise git.GitFailed(command, answer.returncode, stderr=answer.stderr)
-    return {path.removeprefix("./") for path in os.fsdecode(answer.stdout).split("\0")[:-1]}
+    variables = repository.variables | {"GIT_LITERAL_PATHSPECS": "0"}  # check-ignore refuses it
+    completed = git.attempt(*command, cwd=repository.directory, stdin=os.fsencode(stdin), variables=variables)
+    if completed.returncode > 1:  # 1: git ignores none of them
+        raise git.GitFailed(command, completed.returncode, stderr=completed.stderr)
+    return {path.removeprefix("./") for path in os.fsdecode(completed.stdout).split("\0")[:-1]}
 
 
 @dataclass
 class _Walk:
-    """A walk through a directory, not following links."""
+    """A walk through a directory that does not follow links."""
 
-    found: WorkingFiles
+    scanned: WorkingFiles
     ignored: _Ignored
     _unreadable: dict[str, OSError] = field(default_factory=dict)
     _paths: int = 0
 
     def files(self) -> Iterator[tuple[PurePosixPath, os.stat_result]]:
-        """The files, with their status. Raises `GitstoreError` at the end for what cannot be read."""
-        at = "" if self.found.at == TOP else str(self.found.at)
-        yield from self._below(at, PurePosixPath(), taken=True)
+        """Yield the files, with their status. At the end, raise `GitstoreError` for what cannot be read."""
+        at = "" if self.scanned.at == TOP else str(self.scanned.at)
+        yield from self._below(at, PurePosixPath(), is_included=True)
         if self._unreadable:
-            excluded = by_rule(self.found.repository, self._unreadable)
+            excluded = find_excluded(self.scanned.repository, self._unreadable)
             for shown, error in sorted(self._unreadable.items()):
                 if shown not in excluded:
                     raise unreadable(PurePosixPath(shown), error) from error
 
     def _below(
-        self, shown: str, path: PurePosixPath, *, taken: bool
+        self, shown: str, path: PurePosixPath, *, is_included: bool
     ) -> Iterator[tuple[PurePosixPath, os.stat_result]]:
-        """Of a directory in which all is ignored, nothing is taken; but what git could not see is not."""
-        waiting = [(shown, path, taken)]
+        """Yield the files below a directory.
+
+        A directory whose files are all ignored is only walked through (`is_included` is false), to find what
+        cannot be read.
+        """
+        waiting = [(shown, path, is_included)]
         while waiting:
-            shown, path, taken = waiting.pop()
+            shown, path, is_included = waiting.pop()
             for entry in self._entries(shown):
                 name = f"{shown}/{entry.name}" if shown else entry.name
                 if name in self.ignored.excluded or name in self.ignored.files:
                     continue
-                if is_beside(self.found.at, path / entry.name):
+                if is_beside(self.scanned.at, path / entry.name):
                     continue
-                if entry.name == ".git" and taken:
+                if entry.name == ".git" and is_included:
                     if path.parts:
-                        raise nested(PurePosixPath(shown))
-                    if self.found.at == TOP:
+                        raise nested_repository(PurePosixPath(shown))
+                    if self.scanned.at == TOP:
                         continue
                 status = self._status(entry, name)
                 if status is None:
                     continue
                 if stat.S_ISDIR(status.st_mode):
-                    waiting.append((name, path / entry.name, taken and name not in self.ignored.collapsed))
-                    self._count(taken=taken)
-                elif taken and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+                    waiting.append(
+                        (name, path / entry.name, is_included and name not in self.ignored.collapsed)
+                    )
+                    self._count(is_included=is_included)
+                elif is_included and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
                     self._check_depth(path / entry.name)
-                    self._count(taken=taken)
+                    self._count(is_included=is_included)
                     yield path / entry.name, status
 
     def _entries(self, shown: str) -> list[os.DirEntry[str]]:
         try:
-            with os.scandir(self.found.repository.directory / shown) as entries:
+            with os.scandir(self.scanned.repository.directory / shown) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             self._unreadable[shown] = error
@@ -252,28 +260,28 @@ class _Walk:
         try:
             return entry.stat(follow_symlinks=False)
         except FileNotFoundError:
-            return None  # gone since the directory was listed
+            return None  # removed after the directory was listed
         except OSError as error:
             self._unreadable[shown] = error
             return None
 
-    def _count(self, *, taken: bool) -> None:
-        self._paths += taken
-        limits.check_paths(self._paths, self.found.directory)
+    def _count(self, *, is_included: bool) -> None:
+        self._paths += is_included
+        limits.check_paths(self._paths, self.scanned.directory)
 
     def _check_depth(self, path: PurePosixPath) -> None:
         if len(path.parts) > DEEPEST:
-            at = quoting.shown(str(self.found.at.joinpath(*path.parts[: DEEPEST + 1])))
+            at = quoting.shown(str(self.scanned.at.joinpath(*path.parts[: DEEPEST + 1])))
             raise GitstoreError(f"{at} lies more than {DEEPEST} directories deep", "move it up")
 
 
 def is_beside(at: PurePosixPath, path: PurePosixPath) -> bool:
-    """Whether a path in the code directory is none of the code: settings.yaml at the top, for instance."""
+    """Whether a path in the code directory is not code, such as settings.yaml at the top."""
     return at == TOP and path.parts[:1] != () and path.parts[0] in BESIDE_CODE
 
 
-def nested(path: PurePosixPath) -> GitstoreError:
-    """The error for a repository in a repository."""
+def nested_repository(path: PurePosixPath) -> GitstoreError:
+    """Return the error for a repository in the code directory."""
     return GitstoreError(
         f"{path} is a git repository of its own, which a snapshot cannot hold",
         f"remove {path}/.git to make it part of the code, or ignore it",
@@ -281,12 +289,12 @@ def nested(path: PurePosixPath) -> GitstoreError:
 
 
 def unreadable(path: PurePosixPath, error: OSError) -> GitstoreError:
-    """The error for code that cannot be read, so that a snapshot would lack it."""
+    """Return the error for code that cannot be read, so that a snapshot would lack it."""
     name = quoting.shown(str(path))
     if error.errno == errno.ENAMETOOLONG:
         return GitstoreError(f"{name}: {error.strerror}", "move it up, or make git ignore it")
     return GitstoreError(f"{name}: {error.strerror}", "make it readable, or make git ignore it")
 
 
-def _ask(repository: Repository, *arguments: str) -> list[str]:
+def _run_git(repository: Repository, *arguments: str) -> list[str]:
     return os.fsdecode(repository.git(*_AS_ON_DISK, *arguments)).split("\0")[:-1]

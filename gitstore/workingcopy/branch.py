@@ -30,7 +30,7 @@ from gitstore.objects.writer import ObjectWriter
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import Settings
-from gitstore.staging.stage import copied_index, listing
+from gitstore.staging.stage import copied_index, list_code
 from gitstore.text import list_some
 
 # What git read-tree says of a file that it would lose, before it has changed any (git's unpack-trees.c).
@@ -211,7 +211,7 @@ class Branch:
         there = self.model.directory / path
         if there.is_file():
             return {path: (tree.Mode.FILE, Oid.of(Kind.BLOB, there.read_bytes()))}
-        listed = listing(self.model.repository, path) if there.is_dir() else {}
+        listed = list_code(self.model.repository, path) if there.is_dir() else {}
         return {path / each: content for each, content in listed.items()}
 
     def _check_unlocked(self) -> None:

@@ -39,8 +39,8 @@ def add(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
 
 def check_unchanged(staged: Staged) -> None:
     """Raise `FileChanged` unless the code on disk still is what was added to a write."""
-    if staged.found is not None:
-        staged.found.check_unchanged()
+    if staged.scanned is not None:
+        staged.scanned.check_unchanged()
 
 
 def check_size(found: Settings, size: int) -> None:

@@ -104,7 +104,7 @@ class CodeChange:
 
     def ignored(self) -> list[PurePosixPath]:
         """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
-        now = stage.listing(self.model.repository, self.at)
+        now = stage.list_code(self.model.repository, self.at)
         wanted = stored.file_entries(self.model.repository.objects, self.tree)
         return sorted(self.at / path for path in wanted if path not in now)
 
@@ -142,7 +142,7 @@ def make_writable(model: Model, at: PurePosixPath) -> None:
     if at != TOP:
         set_writable(model.directory / at, writable=True)
         return
-    for path in stage.listing(model.repository, at):
+    for path in stage.list_code(model.repository, at):
         file = model.directory / path
         if file.is_file() and not file.is_symlink():
             file.chmod(file.stat().st_mode | 0o200)
@@ -169,11 +169,11 @@ def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -
     for folder in (at, *at.parents)[:-1]:
         if (model.directory / folder).is_symlink():
             raise GitstoreError(f"{model.directory / folder} is a link, and code is not written through one")
-    found = stage.listing(model.repository, at)
+    found = stage.list_code(model.repository, at)
     absent = [path for path in wanted if path not in found]
     ignored = [path for path in absent if _is_file(top / path) and not _is_behind_file(top, path)]
     if ignored:
-        found = stage.listing(model.repository, at, ignored)
+        found = stage.list_code(model.repository, at, ignored)
     for path in absent:
         _check_room(top, path, found)
     return found

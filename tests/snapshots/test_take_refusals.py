@@ -131,7 +131,9 @@ class TestWhatCannotBeTaken:
     def test_code_that_is_gone(self, model: Model, git: Git) -> None:
         (model.directory / "code" / "model.py").unlink()
         (model.directory / "code").rmdir()
-        assert refused(model).message == f"{model.directory}/code is not there, so there is no code to take"
+        assert (
+            refused(model).message == f"{model.directory}/code does not exist, so there is no code to store"
+        )
 
     def test_code_that_git_ignores(self, model: Model, git: Git) -> None:
         git("rm", "--quiet", "--cached", "code/model.py", cwd=model.directory)

@@ -10,7 +10,7 @@ from gitstore.errors import GitstoreError
 from gitstore.git.checkout import check_out
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
-from gitstore.staging.stage import Staged, listing, stage
+from gitstore.staging.stage import Staged, list_code, stage
 from tests.support import scenes
 from tests.support.commands import git
 from tests.support.failing import fails
@@ -119,7 +119,7 @@ def test_what_git_gives_back_as_it_is(
     (warning,) = staged.warnings
     assert warning.message == f"code/a.x: the snapshot has what git stores, not what is on disk ({cause})"
     assert str(staged.tree) == committed(model)
-    assert listing(model, CODE) == staged.files
+    assert list_code(model, CODE) == staged.files
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_what_git_refuses_is_refused(bare: Bare) -> None:
 def test_a_directory_called_like_attributes(bare: Bare) -> None:
     inner = bare.tree({b"a.py": (b"100644", b"x")})
     bare.commit({b".gitattributes": (b"40000", inner)})
-    with pytest.raises(GitstoreError, match="is a name that git keeps for a file"):
+    with pytest.raises(GitstoreError, match="is a name that git reserves for a file"):
         take(Model.open(bare.directory), "v1")
 
 

@@ -267,7 +267,7 @@ def refuse(repository: Repository, message: str, hint: str | None = None) -> Non
 
 
 def test_no_code_at_all(repository: Repository) -> None:
-    refuse(repository, f"{repository.directory}/code is not there, so there is no code to take")
+    refuse(repository, f"{repository.directory}/code does not exist, so there is no code to store")
 
 
 def test_code_that_is_all_ignored(repository: Repository) -> None:
@@ -308,7 +308,7 @@ def test_a_link_that_leads_out(model: Repository, at: str, goal: str) -> None:
     refuse(
         model,
         f"{at} is a link to {goal}, outside code/, which a snapshot cannot hold",
-        "put a copy of the file in its place, or ignore it",
+        "replace it by a copy of the file, or ignore it",
     )
 
 
@@ -332,13 +332,15 @@ def test_directories_nested_without_end(model: Repository) -> None:
 @pytest.mark.parametrize("name", [".gitattributes", ".GITATTRIBUTES", "gitatt~1", ".gitattributes "])
 def test_a_directory_where_git_has_its_attributes(model: Repository, name: str) -> None:
     make(model.directory / "code" / name, {b"f": b"x"})
-    refuse(model, f"code/{name}: {name!r} is a name that git keeps for a file", "rename, remove or ignore it")
+    refuse(
+        model, f"code/{name}: {name!r} is a name that git reserves for a file", "rename, remove or ignore it"
+    )
 
 
 @pytest.mark.parametrize("name", [".gitattributes", ".gitignore", ".mailmap"])
 def test_a_link_where_git_reads_a_file(model: Repository, name: str) -> None:
     (model.directory / "code" / name).symlink_to("model.py")
-    refuse(model, f"code/{name} is a link, which git does not follow", "put a file in its place")
+    refuse(model, f"code/{name} is a link, which git does not follow", "replace it by a file")
 
 
 def test_attributes_that_git_fsck_refuses(model: Repository) -> None:

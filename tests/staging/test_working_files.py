@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gitstore.git.repository import Repository
-from gitstore.staging.stage import listing, stage
+from gitstore.staging.stage import list_code, stage
 from gitstore.staging.working_files import scan
 from tests.support import code
 from tests.support.commands import git
@@ -128,7 +128,7 @@ def test_a_sparse_checkout_without_any_code(model: Repository) -> None:
 def test_something_else_in_the_place_of_what_a_sparse_checkout_leaves_out(model: Repository) -> None:
     git("sparse-checkout", "set", "--no-cone", "/*", "!/code/lib", cwd=model.directory)
     make(model.directory, {b"code": {b"lib": b"a file"}})
-    assert sorted(map(str, listing(model, CODE))) == ["lib", "model.py"]
+    assert sorted(map(str, list_code(model, CODE))) == ["lib", "model.py"]
 
 
 def test_code_that_is_ignored_but_tracked(model: Repository) -> None:
