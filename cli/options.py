@@ -26,7 +26,7 @@ def no_verify_option(function: F) -> F:
     """Add --no-verify, spelled as in git: the pre-hook is not asked."""
     return click.option(
         "--verify/--no-verify",
-        "ask_hook",
+        "call_hook",
         default=True,
         help="Run the hook that can refuse, or skip it; see gitstore hooks.",
     )(function)

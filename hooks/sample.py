@@ -27,7 +27,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.packs.writer import Written
 from gitstore.snapshots import remove
 from gitstore.snapshots import take as capture
-from gitstore.snapshots.take import Taken
+from gitstore.snapshots.take import NewSnapshot
 from gitstore.states.save import Saved, build_post_state
 
 _PACK = Written(Path("pack"), size=1024, objects=4)
@@ -64,11 +64,11 @@ def _pre_snapshot(snapshot: Snapshot) -> Event:
 
 
 def _post_snapshot(snapshot: Snapshot) -> Event:
-    return capture.announcement(Taken(snapshot, snapshot.state_name, _PACK))
+    return capture.build_post_snapshot(NewSnapshot(snapshot, snapshot.state_name, _PACK))
 
 
 def _pre_rm(snapshot: Snapshot) -> Event:
-    return remove.intention(snapshot, [snapshot])
+    return remove.build_pre_rm(snapshot, [snapshot])
 
 
 def _post_state(snapshot: Snapshot) -> Event:

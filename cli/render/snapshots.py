@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitstore.snapshots.remove import Removal
     from gitstore.snapshots.rename import Renamed
     from gitstore.snapshots.restore import Restored
-    from gitstore.snapshots.take import Taken
+    from gitstore.snapshots.take import NewSnapshot
 
 
 def to_json(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
@@ -115,25 +115,25 @@ def locate_base(base: BasedOn) -> str:
     return base.full_name if base.url is None else f"{base.full_name} in {base.url}"
 
 
-def show_taken(taken: Taken, model: Model, *, checked: bool, as_json: bool) -> None:
+def show_taken(new: NewSnapshot, model: Model, *, checked: bool, as_json: bool) -> None:
     """A snapshot that was taken, what it added to the repository, and warnings."""
     from gitstore.units import format_size
 
-    warnings = [f"{warning.message}; {warning.hint}" for warning in taken.warnings]
+    warnings = [f"{warning.message}; {warning.hint}" for warning in new.warnings]
     if as_json:
         output.data_json(
-            to_json(taken.snapshot)
+            to_json(new.snapshot)
             | {
                 "checked": checked,
-                "added_bytes": taken.added,
-                "added_objects": taken.pack.objects if taken.pack is not None else 0,
+                "added_bytes": new.added,
+                "added_objects": new.pack.objects if new.pack is not None else 0,
                 "warnings": warnings,
             }
         )
         return
     output.message(
-        f"Took snapshot {taken.snapshot.name} of {model.name} with state {taken.state}:"
-        f" added {format_size(taken.added)}"
+        f"Took snapshot {new.snapshot.name} of {model.name} with state {new.state_name}:"
+        f" added {format_size(new.added)}"
     )
     for warning in warnings:
         output.message(f"warning: {warning}")

@@ -85,8 +85,8 @@ def _show_signatures(signed: Mapping[str, Signature | None]) -> None:
 
     for name, signature in signed.items():
         if signature is None or signature.verdict is not Verdict.BAD:
-            output.message(f"{name}: {signatures.told(signature)}")
-    hint = signatures.hint(signature for signature in signed.values() if signature is not None)
+            output.message(f"{name}: {signatures.describe(signature)}")
+    hint = signatures.suggest(signature for signature in signed.values() if signature is not None)
     if hint is not None:
         output.message(f"hint: {hint}")
 

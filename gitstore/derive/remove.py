@@ -1,8 +1,8 @@
-"""Removing a derived model whole: its snapshots, states and branch, its working copy, and what git has of it.
+"""Removing a derived model: its refs, its working copy, and git's administration of that.
 
-Its working copy goes out of sight first, and comes back if the refs cannot go. So there is no instant at
-which git knows a working copy whose branch is gone. The refs go at one instant: then the model is gone. Where
-a kill came before that, the same call again removes the rest; hidden directories go with the next derive.
+The working copy is hidden first, and comes back if the refs cannot be deleted. So git never knows a working
+copy whose branch is gone. The refs are deleted at one instant, and with them the model. After a kill before
+that, the same call removes the rest. Hidden directories are deleted when a model is derived there again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gitstore.models.model import STATES, Model, check_name, is_derived
 from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
-from gitstore.snapshots.remove import Depended, intention
+from gitstore.snapshots.remove import HasDependents, build_pre_rm
 from gitstore.storage import usage
 from gitstore.storage.reachability import find_held
 from gitstore.workingcopy import state as working_state
@@ -40,8 +40,8 @@ from gitstore.workingcopy.unsaved import Holdings, WouldLose
 class ModelRemoval:
     """What removing a derived model would do.
 
-    `exclusive` counts the bytes that it holds alone. `lost` are files of its working copy that it has
-    nowhere else, by their paths there: unsaved states, uncommitted edits, ignored files.
+    `exclusive` are the bytes that only this model holds. `lost` are files that are only in its working
+    copy, by their paths there: unsaved states, uncommitted edits, ignored files.
     """
 
     repository: Repository
@@ -56,124 +56,132 @@ class ModelRemoval:
 
     @property
     def directory(self) -> Path | None:
-        """Its working copy, if that is there."""
-        where = self.administration.directory if self.administration is not None else None
-        return where if where is not None and where.is_dir() else None
+        """The model's working copy, `None` if it does not exist."""
+        directory = self.administration.directory if self.administration is not None else None
+        return directory if directory is not None and directory.is_dir() else None
 
 
-def examine(here: Model, name: str, progress: Progress = lambda _: None) -> ModelRemoval:
-    """Find out what removing a derived model of a repository would free and lose. Reads states on disk.
+def plan_removal(current: Model, name: str, progress: Progress = lambda _: None) -> ModelRemoval:
+    """Find out what removing a derived model would free and lose. `current` is a model of its repository.
 
-    Raises `GitstoreError` if there is no such model, or if its working copy cannot go.
+    `progress` is called with bytes of states that are read. Raises `GitstoreError` if there is no such model,
+    or if its working copy cannot be removed.
     """
     check_name(name, "model")
-    repository = here.repository
-    spaces = (f"refs/tags/{name}/", f"refs/states/{name}/")
-    refs = {ref: oid for ref, oid in repository.refs.all() if ref.startswith(spaces)}
+    repository = current.repository
+    namespaces = (f"refs/tags/{name}/", f"refs/states/{name}/")
+    refs = {ref: oid for ref, oid in repository.refs.all() if ref.startswith(namespaces)}
     tip, is_model = repository.refs.get(f"refs/heads/{name}"), is_derived(repository, name)
     if tip is not None and is_model:
         refs[f"refs/heads/{name}"] = tip
-    administration = _administration(here, name, is_model=is_model)
+    administration = _find_administration(current, name, is_model=is_model)
     if not refs and administration is None:
         raise GitstoreError(
             f"there is no derived model {name}", "gitstore models lists the models of the repository"
         )
-    snapshots = _snapshots(repository, refs)
+    snapshots = _read_snapshots(repository, refs)
     others = find_held(repository, without=set(refs))
-    based = dependents.of(repository, {each.commit for each in snapshots})
+    based = dependents.of(repository, {snapshot.commit for snapshot in snapshots})
+    states = namespaces[1]
     return ModelRemoval(
         repository,
         name,
         refs,
         snapshots,
-        states=tuple(ref.removeprefix(spaces[1]) for ref in refs if ref.startswith(spaces[1])),
+        states=tuple(ref.removeprefix(states) for ref in refs if ref.startswith(states)),
         exclusive=sum(usage.measure_exclusive(repository, set(refs), others).values()),
-        lost=tuple(_losses(administration, progress)),
+        lost=tuple(_find_losses(administration, progress)),
         dependents=Dependents(
-            tuple(each for each in based.models if each != name),
-            tuple(each for each in based.snapshots if not each.startswith(f"{name}@")),
+            tuple(model for model in based.models if model != name),
+            tuple(snapshot for snapshot in based.snapshots if not snapshot.startswith(f"{name}@")),
         ),
         administration=administration,
     )
 
 
-def check(removal: ModelRemoval) -> None:
-    """Raise `WouldLose` for files that are only in the working copy, `Depended` for models based on it."""
+def check_removal(removal: ModelRemoval) -> None:
+    """Raise `WouldLose` for files that are only in the working copy, `HasDependents` for models based on it.
+
+    Raises `GitstoreError` if git has locked the working copy.
+    """
     if removal.lost:
         raise WouldLose(f"removing the model {removal.name}", removal.lost, f"look into {removal.directory}")
     models = removal.dependents.models
     if models:
         based = f"{'is' if len(models) == 1 else 'are'} based on"
-        raise Depended(
+        raise HasDependents(
             f"{', '.join(models)} {based} snapshots of {removal.name}",
-            "--force removes it all the same: derived models keep what they need by their history",
+            "--force removes it anyway; the history of a derived model keeps what the model needs",
         )
     locked = removal.administration.locked if removal.administration is not None else None
     if locked is not None:
         raise GitstoreError(
-            f"git has locked {removal.directory}: {locked}", "git worktree unlock, or --force"
+            f"git has locked {removal.directory}: {locked}",
+            "git worktree unlock unlocks it; --force removes it anyway",
         )
 
 
-def remove(removal: ModelRemoval, *, ask_hook: bool = True) -> None:
-    """Remove the model: the refs all or none, and the working copy. The disk gets free with the next gc.
+def remove(removal: ModelRemoval, *, call_hook: bool = True) -> None:
+    """Remove the model: all of its refs or none, and its working copy. The next gc frees the disk.
 
-    The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `HookRefused`,
-    `Locked`, and `RefChanged` if a ref was changed meanwhile; nothing is removed then.
+    The hook pre-rm is called for each snapshot first, unless `call_hook` is false. Raises `HookRefused` if it
+    refuses, `Locked`, and `RefChanged` if a ref has changed meanwhile. Nothing is removed then.
     """
-    for each in removal.snapshots if ask_hook else ():
-        dispatch.call_pre_hook(removal.repository, intention(each, removal.snapshots))
+    for removed in removal.snapshots if call_hook else ():
+        dispatch.call_pre_hook(removal.repository, build_pre_rm(removed, removal.snapshots))
     repository = removal.repository
-    with locks.derivation(repository.private), repository.writing(), _working_copy(removal):
+    with locks.derivation(repository.private), repository.writing(), _lock_working_copy(removal):
         changes = [RefChange(ref, oid, None) for ref, oid in removal.refs.items()]
-        with _out_of_sight(removal):
+        with _hide_working_copy(removal):
             if changes:
                 repository.refs.change(changes, f"remove model {removal.name}")
         with only_warn(f"{repository.local_config.path} still says which state of {removal.name} is active"):
             active_state.forget(repository, f"{removal.name}/")
-        with suppress(GitFailed):  # there is no such section, as a rule
+        with suppress(GitFailed):  # usually, there is no such section
             repository.git("config", "--local", "--remove-section", f"branch.{removal.name}")
 
 
-def _snapshots(repository: Repository, refs: dict[str, Oid]) -> tuple[Snapshot, ...]:
+def _read_snapshots(repository: Repository, refs: dict[str, Oid]) -> tuple[Snapshot, ...]:
     tags = {ref: oid for ref, oid in refs.items() if ref.startswith("refs/tags/")}
     try:
         return tuple(snapshot.among(repository, RefListing(tags, ())))
     except UnreadableSnapshots as error:
-        return tuple(error.others)  # the tags of the others go, too
+        return tuple(error.others)  # the tags of unreadable snapshots are deleted, too
 
 
-def _administration(here: Model, name: str, *, is_model: bool) -> Administration | None:
-    """What git has of the working copy that is on the model's branch."""
-    repository = here.repository
-    for each in worktrees.list_administrations(repository.common):
-        if each.branch == name and (is_model or repository.refs.get(f"refs/heads/{name}") is None):
-            if each.directory is not None and each.directory == repository.directory.resolve():
+def _find_administration(current: Model, name: str, *, is_model: bool) -> Administration | None:
+    """Find git's administration of the worktree that is on the model's branch."""
+    repository = current.repository
+    for administration in worktrees.list_administrations(repository.common):
+        if administration.branch == name and (is_model or repository.refs.get(f"refs/heads/{name}") is None):
+            directory = administration.directory
+            if directory is not None and directory == repository.directory.resolve():
                 raise GitstoreError(
-                    f"{each.directory} is the working copy of {name} itself",
+                    f"{directory} is the working copy of {name} itself",
                     f"leave it, and run gitstore -C DIR models rm {name}, where DIR is another model's",
                 )
-            return each
-    if is_model and any(each.branch == name for each in repository.worktrees()):
+            return administration
+    if is_model and any(worktree.branch == name for worktree in repository.worktrees()):
         raise GitstoreError(
-            f"the repository's own working copy is on the branch {name}", "git switch another branch there"
+            f"the repository's own working copy is on the branch {name}",
+            "switch to another branch there with git switch",
         )
     return None
 
 
-def _losses(administration: Administration | None, progress: Progress) -> Iterator[PurePosixPath]:
-    """The files of a working copy that the model does not hold."""
+def _find_losses(administration: Administration | None, progress: Progress) -> Iterator[PurePosixPath]:
+    """Yield the files of a working copy that the model does not hold."""
     directory = administration.directory if administration is not None else None
     if directory is None or not (directory / ".git").exists():
         return
     if Repository.discover(directory).refs.get("HEAD") is None:
-        return  # its branch is gone: an earlier call was killed as it removed the rest
+        return  # its branch is gone: an earlier call was killed while it removed the rest
     model = Model.open(directory)
     holdings = Holdings(model)
-    on_disk = [each.name for each in (directory / STATES).iterdir()] if (directory / STATES).is_dir() else []
+    on_disk = [path.name for path in (directory / STATES).iterdir()] if (directory / STATES).is_dir() else []
     for name in sorted(on_disk):
-        found = working_state.read(model, name, progress) if state.has_files(model, name) else None
-        yield from found.losses(holdings) if found is not None else ()
+        working = working_state.read(model, name, progress) if state.has_files(model, name) else None
+        yield from working.losses(holdings) if working is not None else ()
     listed = model.repository.git(
         "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all",
         "--ignored=traditional",
@@ -184,8 +192,8 @@ def _losses(administration: Administration | None, progress: Progress) -> Iterat
 
 
 @contextmanager
-def _working_copy(removal: ModelRemoval) -> Iterator[None]:
-    """Hold the model's working copy alone, if it is there."""
+def _lock_working_copy(removal: ModelRemoval) -> Iterator[None]:
+    """Hold the lock of the model's working copy, if that exists."""
     with ExitStack() as stack:
         if removal.directory is not None and removal.administration is not None:
             stack.enter_context(locks.working_copy(removal.administration.path))
@@ -193,21 +201,23 @@ def _working_copy(removal: ModelRemoval) -> Iterator[None]:
 
 
 @contextmanager
-def _out_of_sight(removal: ModelRemoval) -> Iterator[None]:
-    """Hide the working copy and what git has of it. Both are deleted at the end, or back if the block fails.
+def _hide_working_copy(removal: ModelRemoval) -> Iterator[None]:
+    """Hide the working copy and git's administration of it. Delete both if the block succeeds, else restore.
 
     What cannot be hidden stays, with a warning.
     """
-    where, administration = removal.directory, removal.administration
-    with ExitStack() as directory, ExitStack() as knowledge:
-        if where is not None:
-            with only_warn(f"{where} stays"):
-                directory.enter_context(absence(where))
+    directory, administration = removal.directory, removal.administration
+    with ExitStack() as hidden_directory, ExitStack() as hidden_administration:
+        if directory is not None:
+            with only_warn(f"{directory} stays"):
+                hidden_directory.enter_context(absence(directory))
         if administration is not None and administration.path.exists():
             with only_warn(f"{administration.path} stays"):
-                knowledge.enter_context(new_worktree.forgotten(removal.repository, administration.path))
+                hidden_administration.enter_context(
+                    new_worktree.forgotten(removal.repository, administration.path)
+                )
         yield
-        with only_warn(f"what git had of the working copy of {removal.name} stays"):
-            knowledge.close()
-        with only_warn(f"a part of {where} stays beside its place"):
-            directory.close()
+        with only_warn(f"git's administration of the working copy of {removal.name} stays"):
+            hidden_administration.close()
+        with only_warn(f"a part of {directory} stays beside its place"):
+            hidden_directory.close()

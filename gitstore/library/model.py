@@ -100,7 +100,7 @@ class Model:
         `InvalidName`, `SnapshotExists`, `NoSuchState`, `BadSettings`, `Locked`, `FileChanged`, and
         `GitstoreError` for code or files that a snapshot cannot hold.
         """
-        taken = take(self._open(), name, message=message, of_state=state, progress=progress)
+        taken = take(self._open(), name, message=message, state_name=state, progress=progress)
         for warning in taken.warnings:
             _log.warning("%s; %s", warning.message, warning.hint)
         return wrap_snapshot(taken.snapshot)

@@ -1,4 +1,7 @@
-"""Exporting as plain files: a snapshot's code/, state/ and settings.yaml, or a state; large files joined."""
+"""Exporting plain files: of a snapshot code/, state/, settings.yaml and packages.lock, or a saved state.
+
+The parts of large files are joined.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ from gitstore.progress import Progress
 _HIDDEN = "export"
 
 
-def files(snapshot: Snapshot) -> list[StoredFile]:
-    """All files of a snapshot, at the paths they have in an export."""
+def list_files(snapshot: Snapshot) -> list[StoredFile]:
+    """List all files of a snapshot, at the paths that they have in an export."""
     single: dict[str, Oid | None] = {SETTINGS: snapshot.settings_blob, LOCK: snapshot.lock}
     top = [StoredFile(PurePosixPath(name), Mode.FILE, oid, (oid,)) for name, oid in single.items() if oid]
     code = [file._replace(path=CODE / file.path) for file in snapshot.code_files()]
@@ -29,32 +32,34 @@ def files(snapshot: Snapshot) -> list[StoredFile]:
     return [*top, *code, *state]
 
 
-def size(snapshot: Snapshot) -> int:
-    """The bytes of all files of a snapshot: what an export takes."""
-    return sum(file.size(snapshot.repository.objects) for file in files(snapshot))
+def measure_files(snapshot: Snapshot) -> int:
+    """Return how many bytes all files of a snapshot have, which is what an export takes."""
+    return sum(file.size(snapshot.repository.objects) for file in list_files(snapshot))
 
 
 def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: None) -> int:
-    """Write a snapshot's files into `target`, which is new or empty. Returns their bytes.
+    """Write a snapshot's files into `target`, a new or empty directory. Returns how many bytes they have.
 
-    Every object is checked against its id on the way. A new `target` is there whole or not at all. An
-    empty one stays empty until all files are written; then they move in, settings.yaml last.
-    Raises `GitstoreError` if it holds something already, `Corrupt` for an object that is not right.
+    Each object is checked against its id. A new `target` appears whole or not at all. An empty one stays
+    empty until all files are written; then they move in, settings.yaml last. Nothing is durable.
+    `progress` is called with bytes written.
+
+    Raises `GitstoreError` if `target` is not empty, and `Corrupt` for a damaged object.
     """
     snapshot.check_tag()
     _check_free(target)
-    found = files(snapshot)
-    with _place(target) as directory:
+    files = list_files(snapshot)
+    with _open_target(target) as directory:
         for name in (CODE, STATE):
             (directory / name).mkdir()
-        extract.extract(snapshot.repository.objects, found, directory, progress=progress)
-    return sum(file.size(snapshot.repository.objects) for file in found)
+        extract.extract(snapshot.repository.objects, files, directory, progress=progress)
+    return sum(file.size(snapshot.repository.objects) for file in files)
 
 
 def export_state(model: Model, name: str, target: Path, *, progress: Progress = lambda _: None) -> int:
-    """Write the files of a state, as it is saved, into `target`, with the promises of `export`.
+    """Write the files of a saved state into `target`, with the promises of `export`.
 
-    Raises `NoSuchState` if it is not saved.
+    Raises `NoSuchState` if the state is not saved.
     """
     check_name(name, "state")
     tree = state.saved_tree(model, name)
@@ -62,26 +67,29 @@ def export_state(model: Model, name: str, target: Path, *, progress: Progress = 
         raise state.not_saved(model, name)
     _check_free(target)
     objects = model.repository.objects
-    found = list(stored.files(objects, tree, joined=True))
-    with _place(target) as directory:
-        extract.extract(objects, found, directory, progress=progress)
-    return sum(file.size(objects) for file in found)
+    files = list(stored.files(objects, tree, joined=True))
+    with _open_target(target) as directory:
+        extract.extract(objects, files, directory, progress=progress)
+    return sum(file.size(objects) for file in files)
 
 
 def _check_free(target: Path) -> None:
-    """Raise `GitstoreError` unless a directory is new, or empty but for what a killed export left."""
+    """Raise `GitstoreError` unless a directory is new or empty. What a killed export left is removed."""
     directories.sweep(target, _HIDDEN)
     check_free(target, "export into a new directory")
 
 
-def _place(target: Path) -> AbstractContextManager[Path]:
-    """A directory whose content is `target` at the end."""
-    return _filled(target) if target.exists() else construction(target, durable=False)
+def _open_target(target: Path) -> AbstractContextManager[Path]:
+    """Yield a hidden directory whose content becomes that of `target` if the block succeeds."""
+    return _fill(target) if target.exists() else construction(target, durable=False)
 
 
 @contextmanager
-def _filled(target: Path) -> Iterator[Path]:
-    """A directory whose content goes to `target` at the end: a shell may stand in that, so it stays."""
+def _fill(target: Path) -> Iterator[Path]:
+    """Yield a hidden directory, and move its content into `target` if the block succeeds.
+
+    `target` itself stays, because it may be the current directory of a shell.
+    """
     with directories.hidden(target, _HIDDEN) as directory:
         yield directory
         for path in sorted(directory.iterdir(), key=lambda path: path.name == SETTINGS):

@@ -1,4 +1,4 @@
-"""Removing snapshots: what that frees, who depends on them, and the removal itself."""
+"""Removing snapshots: what that frees, which models are based on them, and the removal itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gitstore.storage import usage
 from gitstore.storage.reachability import find_held, find_kept
 
 
-class Depended(GitstoreError):
+class HasDependents(GitstoreError):
     """A derived model is based on a snapshot that was to be removed."""
 
 
@@ -28,9 +28,9 @@ class Depended(GitstoreError):
 class Removal:
     """What removing some snapshots of a repository would do.
 
-    `exclusive` counts the bytes that they hold alone, together. gc leaves some of them for now:
-    `needed` by reflogs, indexes or unfinished operations of git, or by refs that vanished lately; and
-    `lasting`, in packs of which too little is dead to write them anew, or that are git's to collect.
+    `exclusive` are the bytes that only these snapshots hold. The next gc leaves two kinds of them:
+    `needed` bytes are held by reflogs, indexes, unfinished operations of git or refs that vanished lately.
+    `lasting` bytes are in packs with too few dead bytes to be rewritten, or in packs that git collects.
     """
 
     repository: Repository
@@ -47,30 +47,30 @@ class Removal:
 
     @property
     def names(self) -> str:
-        """The snapshots, for a message."""
-        return ", ".join(each.short_name for each in self.snapshots)
+        """The snapshots' names, for a message."""
+        return ", ".join(snapshot.short_name for snapshot in self.snapshots)
 
 
-def examine(snapshots: Sequence[Snapshot]) -> Removal:
-    """Find out what removing snapshots of one repository would free, and who depends on them."""
+def plan_removal(snapshots: Sequence[Snapshot]) -> Removal:
+    """Find out what removing snapshots of one repository would free, and which models are based on them."""
     repository = snapshots[0].repository
-    refs = {each.ref for each in snapshots}
+    refs = {snapshot.ref for snapshot in snapshots}
     others = find_held(repository, without=refs)
     sizes = usage.measure_exclusive(repository, refs, others)
-    needed = find_kept(repository, others, also=[each.oid for each in repository.vanished()])
+    needed = find_kept(repository, others, also=[ref.oid for ref in repository.vanished()])
     dead = sizes.keys() - needed
     return Removal(
         repository,
-        tuple({each.ref: each for each in snapshots}.values()),
+        tuple({snapshot.ref: snapshot for snapshot in snapshots}.values()),
         exclusive=sum(sizes.values()),
         needed=sum(sizes[oid] for oid in sizes.keys() & needed),
-        lasting=sum(sizes[oid] for oid in _lasting(repository, dead, others | needed)),
-        dependents=dependents.of(repository, {each.commit for each in snapshots}),
+        lasting=sum(sizes[oid] for oid in _find_lasting(repository, dead, others | needed)),
+        dependents=dependents.of(repository, {snapshot.commit for snapshot in snapshots}),
     )
 
 
-def _lasting(repository: Repository, dead: Set[Oid], live: Set[Oid]) -> Iterator[Oid]:
-    """Those of the dead objects that lie where gc would leave them."""
+def _find_lasting(repository: Repository, dead: Set[Oid], live: Set[Oid]) -> Iterator[Oid]:
+    """Yield those of the dead objects that gc would leave where they are."""
     objects = repository.objects
     collected = prune.plan(prune.survey(objects), live).packs
     for oid in dead:
@@ -79,43 +79,43 @@ def _lasting(repository: Repository, dead: Set[Oid], live: Set[Oid]) -> Iterator
             yield oid
 
 
-def check(removal: Removal) -> None:
-    """Raise `Depended` if a derived model is based on one of the snapshots."""
+def check_dependents(removal: Removal) -> None:
+    """Raise `HasDependents` if a derived model is based on one of the snapshots."""
     models = removal.dependents.models
     if models:
         based = f"{'is' if len(models) == 1 else 'are'} based on"
         which = removal.names if len(removal.snapshots) == 1 else f"snapshots among {removal.names}"
-        raise Depended(
+        raise HasDependents(
             f"{', '.join(models)} {based} {which}",
-            "--force removes them all the same: derived models keep what they need by their history",
+            "--force removes them anyway; the history of a derived model keeps what the model needs",
         )
 
 
-def remove(removal: Removal, *, force: bool = False, ask_hook: bool = True) -> None:
-    """Delete the tags, all or none. The disk gets free with the next gc.
+def remove(removal: Removal, *, force: bool = False, call_hook: bool = True) -> None:
+    """Delete the tags, all or none. The next gc frees the disk.
 
-    The hook pre-rm is asked of each snapshot first, unless `ask_hook` is false. Raises `HookRefused`,
-    `RefChanged` if a tag was changed or removed meanwhile, and, unless `force`, `Depended` if a model was
-    derived meanwhile; nothing is removed then.
+    The hook pre-rm is called for each snapshot first, unless `call_hook` is false. Raises `HookRefused` if it
+    refuses, `RefChanged` if a tag has changed or vanished meanwhile, and, unless `force`, `HasDependents`
+    if a model has been derived meanwhile. Nothing is removed then.
     """
     repository = removal.repository
-    for each in removal.snapshots if ask_hook else ():
-        dispatch.call_pre_hook(repository, intention(each, removal.snapshots))
+    for snapshot in removal.snapshots if call_hook else ():
+        dispatch.call_pre_hook(repository, build_pre_rm(snapshot, removal.snapshots))
     with locks.derivation(repository.private):
         if not force:
-            now = dependents.of(repository, {each.commit for each in removal.snapshots})
-            check(replace(removal, dependents=now))
-        changes = [RefChange(each.ref, each.oid, None) for each in removal.snapshots]
+            current = dependents.of(repository, {snapshot.commit for snapshot in removal.snapshots})
+            check_dependents(replace(removal, dependents=current))
+        changes = [RefChange(snapshot.ref, snapshot.oid, None) for snapshot in removal.snapshots]
         repository.refs.change(changes, f"remove {removal.names}")
 
 
-def intention(found: Snapshot, together: Sequence[Snapshot]) -> PreRm:
-    """What the hook pre-rm is told of a snapshot that goes with others."""
+def build_pre_rm(snapshot: Snapshot, together: Sequence[Snapshot]) -> PreRm:
+    """Build the event that the hook pre-rm gets for a snapshot. `together` are all that would be removed."""
     return PreRm(
-        model=found.model,
-        snapshot=found.name,
-        ref=found.ref,
-        tag=str(found.oid),
-        commit=str(found.commit),
-        snapshots=[each.short_name for each in together],
+        model=snapshot.model,
+        snapshot=snapshot.name,
+        ref=snapshot.ref,
+        tag=str(snapshot.oid),
+        commit=str(snapshot.commit),
+        snapshots=[removed.short_name for removed in together],
     )

@@ -1,4 +1,4 @@
-"""Renaming a snapshot: a new tag of the same commit, which says what it was called."""
+"""Renaming a snapshot: a new tag of the same commit, with the old name and tag in a trailer."""
 
 from __future__ import annotations
 
@@ -7,79 +7,80 @@ from dataclasses import dataclass
 from gitstore.errors import GitstoreError
 from gitstore.git.refs import RefChange
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
-from gitstore.models import dependents, snapshot
+from gitstore.models import dependents
+from gitstore.models import snapshot as snapshots
 from gitstore.models.model import Model
 from gitstore.models.snapshot import RENAMED_FROM, Snapshot
 from gitstore.objects import tag
 from gitstore.packs.oid import Kind
-from gitstore.snapshots import record
+from gitstore.snapshots.create_ref import check_vacant, create_ref
 
 
 @dataclass(frozen=True)
 class Renamed:
-    """A snapshot under its new name, and the derived models that are based on it, as they stay."""
+    """A snapshot under its new name, and the derived models that are based on it, which do not change."""
 
     snapshot: Snapshot
     models: tuple[str, ...]
 
 
-def rename(found: Snapshot, name: str, *, force: bool = False, signer: Signer = AS_CONFIGURED) -> Renamed:
-    """Give a snapshot another name among those of its model. Durable; killed, it may have both names.
+def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer = AS_CONFIGURED) -> Renamed:
+    """Give a snapshot another name in its model. Durable. After a kill, it may have both names.
 
-    The same call again finishes that. Commit, tagger, date and message stay; what is based on the
-    snapshot goes by its commit, and stays valid. Raises `GitstoreError` for a name that cannot be used,
-    for a signature that fails, and unless `force`d for a signed tag where the new one would not be: what
-    was signed is the old name, too.
+    The same call again finishes that. Commit, tagger, date and message stay. Models that are based on the
+    snapshot refer to its commit, so they stay valid.
+
+    Raises `GitstoreError` for a name that cannot be used and for a signature that fails. Unless `force`,
+    also raises it if the old tag is signed and the new one would not be: a signature covers the name.
     """
-    found.check_tag()
-    repository = found.repository
-    model = Model(repository, found.model, found.prefix)
-    models = dependents.of(repository, {found.commit}).models
-    removal, reason = RefChange(found.ref, found.oid, None), f"rename {found.short_name} to {name}"
-    begun = _begun(found, model.tag_ref(name))
+    snapshot.check_tag()
+    repository = snapshot.repository
+    model = Model(repository, snapshot.model, snapshot.prefix)
+    models = dependents.of(repository, {snapshot.commit}).models
+    removal, reason = RefChange(snapshot.ref, snapshot.oid, None), f"rename {snapshot.short_name} to {name}"
+    begun = _find_begun(snapshot, model.tag_ref(name))
     if begun is not None:
         repository.refs.change([removal], reason)
         return Renamed(begun, models)
-    record.check_vacant(model, name)
+    check_vacant(model, name)
     with repository.writer() as writer:
-        content = repository.objects.read_as(Kind.TAG, found.oid)
+        old = repository.objects.read_as(Kind.TAG, snapshot.oid)
         signs = signer.signs(repository)
-        if found.tag.signed and not signs and not force:
+        if snapshot.tag.signed and not signs and not force:
             raise GitstoreError(
-                f"the snapshot {found.short_name} is signed, and the signature is for that name",
-                "--sign signs the new name, --force drops the signature",
+                f"the snapshot {snapshot.short_name} is signed, and the signature is for that name",
+                "--sign signs the new name; --force drops the signature",
             )
-        content = _content(found, content, name)
+        content = _encode_tag(snapshot, old, name)
         if signs:
-            content = signer.sign(
-                repository, content, commit=repository.objects.read_as(Kind.COMMIT, found.commit)
-            )
+            commit = repository.objects.read_as(Kind.COMMIT, snapshot.commit)
+            content = signer.sign(repository, content, commit=commit)
         oid = writer.add(Kind.TAG, content)
         writer.finish()
-        renamed = record.record(repository, model.tag_ref(name), oid, reason, instead_of=[removal])
+        renamed = create_ref(repository, model.tag_ref(name), oid, reason=reason, together=[removal])
     repository.maintain()
     return Renamed(renamed, models)
 
 
-def _begun(old: Snapshot, ref: str) -> Snapshot | None:
-    """The snapshot under its new name, if git was killed after it had that and before the old one went."""
+def _find_begun(old: Snapshot, ref: str) -> Snapshot | None:
+    """Return the snapshot under its new name if git was killed between creating that and deleting the old."""
     oid = old.repository.refs.get(ref)
-    new = snapshot.read(old.repository, ref, oid) if oid is not None else None
+    new = snapshots.read(old.repository, ref, oid) if oid is not None else None
     if new is None or new.commit != old.commit:
         return None
     return new if new.tag.trailers.get(RENAMED_FROM) == f"{old.name} {old.oid}" else None
 
 
-def _content(found: Snapshot, old: bytes, name: str) -> bytes:
-    """The new tag: the old one's, but for the name and where that comes from."""
-    trailers = {key: value for key, value in found.tag.trailers.items() if key != RENAMED_FROM}
+def _encode_tag(snapshot: Snapshot, old: bytes, name: str) -> bytes:
+    """Encode the new tag: the old one with another name, and a trailer for where it comes from."""
+    trailers = {key: value for key, value in snapshot.tag.trailers.items() if key != RENAMED_FROM}
     written_by = trailers.pop("Gitstore-Format")
-    trailers[RENAMED_FROM] = f"{found.name} {found.oid}"
+    trailers[RENAMED_FROM] = f"{snapshot.name} {snapshot.oid}"
     trailers["Gitstore-Format"] = written_by
     return tag.encode(
-        found.commit,
-        f"{found.prefix}{name}",
+        snapshot.commit,
+        f"{snapshot.prefix}{name}",
         identity=tag.identity(old),
-        message=found.tag.message,
+        message=snapshot.tag.message,
         trailers=trailers,
     )

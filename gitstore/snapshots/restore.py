@@ -1,9 +1,9 @@
-"""Bringing a working copy back to a snapshot: its code, its state and its settings.
+"""Restoring a working copy from a snapshot: its code, its state and its settings.
 
-Like `git restore --source`, it changes files: neither branch nor index nor a saved state. The state has
-the name that it had when the snapshot was taken, and becomes the active one, so that a snapshot taken
-right after has the same code, state and settings. No other state is touched. Everything is written
-beside its place first; then each file, and the state's directory, is exchanged by rename.
+Like `git restore --source`, it changes files, but neither branch nor index nor a saved state. The state
+gets the name that it had when the snapshot was taken, and becomes the active one, so that a snapshot taken
+right after has the same code, state and settings. No other state changes. Everything is written beside
+its place first; then each file, and the state's directory, is exchanged by rename.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SCRATCH = "gitstore-restore"
 
 
 class Part(Enum):
-    """What of a working copy is restored. `SETTINGS` are settings.yaml and packages.lock."""
+    """A part of a working copy. `SETTINGS` are settings.yaml and packages.lock."""
 
     CODE = "code"
     STATE = "state"
@@ -48,12 +48,12 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class Restored:
-    """What `restore` did. Paths are from the working copy's top.
+    """What `restore` did. Paths start at the working copy's top.
 
-    `files` are those of code and settings that changed, `state` the state whose files did, `lost` what
-    was overwritten that git had nowhere. `ignored` is code that git ignores here: a snapshot would lack it.
-    `active` is the state that became the active one, `None` if that did not change. `is_detached` says
-    that the settings kept what they say of the base: the model was detached after the snapshot.
+    `files` of code and settings have changed, and the files of `state`. `lost` files were overwritten
+    although git has them nowhere. `ignored` is code that git ignores here, so that a snapshot would lack
+    it. `active` is the state that became the active one, `None` if that has not changed. `is_detached`
+    says that the settings kept `based_on`, because the model was detached after the snapshot.
     """
 
     files: tuple[PurePosixPath, ...]
@@ -64,11 +64,23 @@ class Restored:
     ignored: tuple[PurePosixPath, ...]
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What is restored, and where."""
+
+    model: Model
+    snapshot: Snapshot
+    parts: Collection[Part]
+    holdings: Holdings
+    progress: Progress
+
+
 @dataclass
 class _Step:
-    """One part's change: what it would lose, how it is prepared, checked again, and made.
+    """The change of one part: the files it would lose, and how it is prepared, checked again, and made.
 
-    `check` raises `FileChanged`. What `prepare` returns makes the change; with `True` it checks once more.
+    `check` raises `FileChanged`. `prepare` returns a function that makes the change. Called with `True`,
+    that function checks each file once more.
     """
 
     losses: list[PurePosixPath]
@@ -86,19 +98,21 @@ def restore(
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> Restored:
-    """Bring parts of a working copy back to a snapshot of the same model.
+    """Restore parts of a working copy from a snapshot of the same model.
 
-    Killed at any instant, nothing is lost, each file and the state's directory are as before or as
-    after, and a repeat finishes. Raises `WouldLose`, unless `force`, if a file would be overwritten or
-    deleted whose content neither the branch head nor a snapshot or saved state holds, and
-    `GitstoreError` for a snapshot of another model or one that no longer fits; nothing is touched then.
+    After a kill at any instant, each file and the state's directory are as before or as after, nothing is
+    lost, and the same call finishes it. `progress` is called with bytes that are read and written.
+
+    Unless `force`, raises `WouldLose` if a file would be overwritten or deleted whose content neither the
+    branch head nor a snapshot nor a saved state has. Raises `GitstoreError` for a snapshot of another
+    model, or one that no longer fits the model. No file has changed then.
     """
     _check(model, snapshot, parts)
     with working_state.alone(model):
-        directories.sweep(model.directory, _SCRATCH)  # what a killed one left, even if nothing is left to do
-        holdings = Holdings(model)
-        code = _code_change(model, snapshot, parts) if Part.CODE in parts else None
-        steps = list(_steps(model, snapshot, parts, code, holdings, progress))
+        directories.sweep(model.directory, _SCRATCH)  # of a killed restore, even if no step is left
+        job = _Job(model, snapshot, parts, Holdings(model), progress)
+        code = _plan_code(job) if Part.CODE in parts else None
+        steps = list(_plan_steps(job, code))
         lost = tuple(path for step in steps for path in step.losses)
         if lost and not force:
             raise WouldLose(f"restoring {snapshot.name}", lost, "gitstore snapshot NAME keeps all of it")
@@ -115,7 +129,7 @@ def restore(
 
 
 def _check(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> None:
-    """Raise `GitstoreError` unless the snapshot is the model's, and still fits what it is based on."""
+    """Raise `GitstoreError` unless the snapshot is the model's, and still fits the model's base."""
     if model.repository.is_bare:
         raise GitstoreError(
             "a bare repository has no working copy to restore", "gitstore export writes a snapshot's files"
@@ -126,78 +140,69 @@ def _check(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> None:
             "gitstore export writes its files elsewhere; gitstore derive makes a model that is based on it",
         )
     if Part.CODE in parts and model.pinned is not None and model.base_code(model.pinned) != snapshot.code:
-        raise _no_longer_fits(model, snapshot, "code")
-    if Part.SETTINGS in parts and not _same_identity(model, snapshot):
-        raise _no_longer_fits(model, snapshot, "settings")
+        raise _not_fitting(model, snapshot, "code")
+    if Part.SETTINGS in parts and not _has_same_identity(model, snapshot):
+        raise _not_fitting(model, snapshot, "settings")
 
 
-def _same_identity(model: Model, snapshot: Snapshot) -> bool:
-    """Whether a snapshot's settings say what is committed of the model's identity.
+def _has_same_identity(model: Model, snapshot: Snapshot) -> bool:
+    """Whether a snapshot's settings have the base, and a derived model's name, that are committed now.
 
-    A root model is called as its settings say, so that its name may have been another.
+    A root model gets its name from its settings, so it may have changed.
     """
-    found = snapshot.settings
-    is_same_base = found.based_on == model.base or _is_detached_since(model, snapshot)
-    return is_same_base and (not model.prefix or found.name == model.name)
+    values = snapshot.settings
+    is_same_base = values.based_on == model.base or _is_detached_since(model, snapshot)
+    return is_same_base and (not model.prefix or values.name == model.name)
 
 
 def _is_detached_since(model: Model, snapshot: Snapshot) -> bool:
-    """Whether a model has the base that it had, but its code is its own now."""
+    """Whether a model still has the snapshot's base, but was detached after the snapshot."""
     then = snapshot.settings.based_on
     if then is None or model.base is None or then.detached or not model.base.detached:
         return False
     return msgspec.structs.replace(then, detached=model.base.detached) == model.base
 
 
-def _settings_content(model: Model, snapshot: Snapshot) -> bytes:
-    """The settings to restore. A model that was detached stays so: that is committed, and not for files."""
+def _read_settings(model: Model, snapshot: Snapshot) -> bytes:
+    """Return the settings to restore. A detached model stays detached: that is committed on its branch."""
     if not _is_detached_since(model, snapshot):
         return snapshot.settings_content
     return settings.set_keys(snapshot.settings_content, {"based_on": model.base})
 
 
-def _no_longer_fits(model: Model, snapshot: Snapshot, what: str) -> GitstoreError:
-    then, now = _based(snapshot.settings.based_on), _based(model.base)
-    if then == now:
-        then, now = f"called {snapshot.settings.name}", f"called {model.name}"
+def _not_fitting(model: Model, snapshot: Snapshot, part: str) -> GitstoreError:
+    old, new = _describe_base(snapshot.settings.based_on), _describe_base(model.base)
+    if old == new:
+        old, new = f"called {snapshot.settings.name}", f"called {model.name}"
     return GitstoreError(
-        f"the {what} of {snapshot.name} cannot be restored: {model.name} was {then} then, and is {now} now",
-        f"gitstore restore {snapshot.name} --state brings back the state alone",
+        f"the {part} of {snapshot.name} cannot be restored: {model.name} was {old} then, and is {new} now",
+        f"gitstore restore {snapshot.name} --state restores only the state",
     )
 
 
-def _based(base: BasedOn | None) -> str:
+def _describe_base(base: BasedOn | None) -> str:
     return f"based on {base.full_name}" if base is not None else "based on nothing"
 
 
-def _steps(
-    model: Model,
-    snapshot: Snapshot,
-    parts: Collection[Part],
-    code: CodeChange | None,
-    holdings: Holdings,
-    progress: Progress,
-) -> Iterator[_Step]:
-    """What there is to do, in its order: settings.yaml last, for it says where the code is."""
-    if Part.STATE in parts:
-        yield from _state_step(model, snapshot, holdings, progress)
+def _plan_steps(job: _Job, code: CodeChange | None) -> Iterator[_Step]:
+    """Yield the steps in their order. settings.yaml comes last, because it says where the code is."""
+    if Part.STATE in job.parts:
+        yield from _plan_state(job)
     if code is not None and code.paths:
-        yield _code_step(code, holdings)
-    if Part.SETTINGS in parts:
-        for name, content in (
-            (LOCK, _lock_content(snapshot)),
-            (SETTINGS, _settings_content(model, snapshot)),
-        ):
-            yield from _file_step(model, name, content, holdings)
+        yield _make_code_step(code, job.holdings)
+    if Part.SETTINGS in job.parts:
+        yield from _plan_file(job, LOCK, _read_lock(job.snapshot))
+        yield from _plan_file(job, SETTINGS, _read_settings(job.model, job.snapshot))
 
 
-def _code_change(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> CodeChange:
-    """To where the settings that will hold say that code is."""
-    at = PurePosixPath(snapshot.settings.code) if Part.SETTINGS in parts else model.code
-    return CodeChange.plan(model, at, snapshot.code)
+def _plan_code(job: _Job) -> CodeChange:
+    """Plan the change of the code, to where the restored settings say that code is."""
+    snapshot = job.snapshot
+    at = PurePosixPath(snapshot.settings.code) if Part.SETTINGS in job.parts else job.model.code
+    return CodeChange.plan(job.model, at, snapshot.code)
 
 
-def _code_step(change: CodeChange, holdings: Holdings) -> _Step:
+def _make_code_step(change: CodeChange, holdings: Holdings) -> _Step:
     contents: dict[PurePosixPath, Oid | None] = {}
 
     def prepare(_: ExitStack, scratch: Path) -> Callable[[bool], object]:
@@ -210,47 +215,48 @@ def _code_step(change: CodeChange, holdings: Holdings) -> _Step:
     return _Step(change.losses(holdings), prepare, check, files=change.paths)
 
 
-def _state_step(model: Model, snapshot: Snapshot, holdings: Holdings, progress: Progress) -> Iterator[_Step]:
-    name = _state_name(snapshot)
-    saved, found = state.saved_tree(model, name), working_state.read(model, name, progress)
+def _plan_state(job: _Job) -> Iterator[_Step]:
+    model, snapshot, name = job.model, job.snapshot, _get_state_name(job.snapshot)
+    saved, on_disk = state.saved_tree(model, name), working_state.read(model, name, job.progress)
     state.check_vacant(model, name)
     has_files = bool(snapshot.state_files())
-    if found is not None and found.tree == snapshot.state:
+    if on_disk is not None and on_disk.tree == snapshot.state:
         return
-    if found is None and not has_files and saved in (None, snapshot.state):
-        return  # without files, there is nothing to write out
+    if on_disk is None and not has_files and saved in (None, snapshot.state):
+        return  # a state without files needs no directory
     if saved is not None and not has_files:
         raise GitstoreError(
-            f"the state of {snapshot.name} has no files, and an empty {STATES}/{name}/ means {name} as saved",
+            f"the state of {snapshot.name} has no files,"
+            f" but an empty {STATES}/{name}/ stands for the saved state",
             f"gitstore state rename gives {name} another name; --code --settings leaves states alone",
         )
 
     def prepare(stack: ExitStack, _: Path) -> Callable[[bool], object]:
         new = stack.enter_context(working_state.place(model, name))
-        fill_state(model, snapshot.state, new.directory, progress=progress)
+        fill_state(model, snapshot.state, new.directory, progress=job.progress)
         return lambda checked: new.put(check if checked else lambda _: None)
 
     def check(moved: Path | None) -> None:
-        if found is not None:
-            found.check_current(moved)
+        if on_disk is not None:
+            on_disk.check_current(moved)
         elif moved is not None and scan.has_file(moved):
             raise FileChanged(model.states / name)
 
-    losses = found.losses(holdings) if found is not None else []
+    losses = on_disk.losses(job.holdings) if on_disk is not None else []
     yield _Step(losses, prepare, lambda: check(state.directory(model, name)), state=name)
 
 
-def _state_name(snapshot: Snapshot) -> str:
-    """What the state was called with which the snapshot was taken."""
+def _get_state_name(snapshot: Snapshot) -> str:
+    """Return the name that the state had when the snapshot was taken."""
     return snapshot.tag.trailers.get("State") or FIRST_STATE
 
 
 def _activate(model: Model, snapshot: Snapshot) -> str | None:
-    """Make the snapshot's state the active one; its name, if another one was active.
+    """Make the snapshot's state the active one. Returns its name, `None` if it was active already.
 
-    Without files it is not on disk, and is saved, so that it is there.
+    A state without files is not on disk. It is saved, so that it exists.
     """
-    name = _state_name(snapshot)
+    name = _get_state_name(snapshot)
     if state.active(model) == name:
         return None
     if state.saved_tree(model, name) is None and state.directory(model, name) is None:
@@ -259,20 +265,19 @@ def _activate(model: Model, snapshot: Snapshot) -> str | None:
     return name
 
 
-def _lock_content(snapshot: Snapshot) -> bytes | None:
+def _read_lock(snapshot: Snapshot) -> bytes | None:
     if snapshot.lock is None:
         return None
     objects = snapshot.repository.objects
     return objects.read_as(Kind.BLOB, snapshot.lock, at_most=limits.PACKAGES_LOCK)
 
 
-def _file_step(model: Model, name: str, content: bytes | None, holdings: Holdings) -> Iterator[_Step]:
-    """A file beside the code: written, or removed where the snapshot has none."""
-    before = model.top_file(name)
+def _plan_file(job: _Job, name: str, content: bytes | None) -> Iterator[_Step]:
+    """Plan the change of a file beside the code: it is written, or removed if the snapshot lacks it."""
+    before = job.model.top_file(name)
     if before == content:
         return
-
-    path = model.directory / name
+    path, holdings = job.model.directory / name, job.holdings
 
     def prepare(_: ExitStack, scratch: Path) -> Callable[[bool], object]:
         new = scratch / name if content is not None else None
@@ -299,19 +304,19 @@ def _perform(model: Model, steps: list[_Step], *, force: bool) -> None:
             for step in steps if not force else ():
                 step.check()
         except FileChanged as error:
-            hint = "nothing was restored; try again when nothing writes to it"
+            hint = "nothing was restored; run the same command again when nothing writes to it"
             raise FileChanged(error.path, hint) from error
         try:
             for put in ready:
                 put(not force)
         except FileChanged as error:
-            hint = "it is left as it was, other files are restored; run the same command again"
+            hint = "it was left as it is, and other files were restored; run the same command again"
             raise FileChanged(error.path, hint) from error
 
 
 @contextmanager
 def _scratch(top: Path) -> Iterator[Path]:
-    """A directory in the working copy that git does not see, removed at the end."""
+    """Make a directory in the working copy that git ignores, and delete it at the end."""
     with directories.hidden(top, _SCRATCH) as path:
         (path / ".gitignore").write_text("*\n")
         yield path

@@ -1,4 +1,4 @@
-"""The signatures of snapshots: who signed them, and whether that holds."""
+"""The signatures of snapshots: who signed them, and whether the signature is valid."""
 
 from __future__ import annotations
 
@@ -20,62 +20,70 @@ _MAKE_KNOWN = {
     "ssh": f"git config {SIGNERS_KEY} FILE names who is known, with a line for each signer: MAIL KEYTYPE KEY",
     "x509": "gpgsm --import makes a signer's certificate known",
 }
-_SIGN = "gitstore snapshot --sign signs a new snapshot, gitstore rename OLD NEW --sign one that is there"
+_SIGN = "gitstore snapshot --sign signs a new snapshot; gitstore rename OLD NEW --sign signs an existing one"
 
 
 class NotSigned(GitstoreError):
-    """Snapshots lack the good signature of a known signer that was required; a line for each."""
+    """Snapshots lack the required good signature of a known signer. The message has a line for each."""
 
     kind = "not_signed"
 
     def __init__(self, lacking: Mapping[str, Signature | None]) -> None:
-        lines = [f"{name}: {told(each)}" for name, each in lacking.items()]
-        super().__init__("\n".join(lines), hint(lacking.values()))
+        lines = [f"{name}: {describe(signature)}" for name, signature in lacking.items()]
+        super().__init__("\n".join(lines), suggest(lacking.values()))
 
 
-def of(repository: Repository, tags: Iterable[Oid]) -> dict[Oid, Signature | None]:
-    """The signature of each of these sound tags; `None` for one without.
+def check_tags(repository: Repository, tags: Iterable[Oid]) -> dict[Oid, Signature | None]:
+    """Check the signatures of some undamaged tags. The value is `None` for a tag without signature.
 
-    Stock git checks, one process for each signed tag, on all cores; none for the others.
+    Stock git checks them, in one process for each signed tag, on all cores.
     """
-    schemes = {oid: _scheme(repository, oid) for oid in tags}
+    schemes = {oid: _read_scheme(repository, oid) for oid in tags}
     signed = {oid: scheme for oid, scheme in schemes.items() if scheme is not None}
     known = "ssh" not in signed.values() or verify_tag.knows_signers(repository)
 
     def check(oid: Oid) -> Signature:
         return verify_tag.check_signature(repository, oid, signed[oid], has_signers=known)
 
-    found: dict[Oid, Signature | None] = dict.fromkeys(schemes)
+    signatures: dict[Oid, Signature | None] = dict.fromkeys(schemes)
     if signed:
         with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-signatures") as pool:
-            found.update(zip(signed, pool.map(check, signed), strict=True))
-    return found
+            signatures.update(zip(signed, pool.map(check, signed), strict=True))
+    return signatures
 
 
-def lacking(found: Mapping[str, Signature | None]) -> dict[str, Signature | None]:
-    """The snapshots without a signature that git accepts."""
-    return {name: each for name, each in found.items() if each is None or not each.accepted}
+def select_unaccepted(signatures: Mapping[str, Signature | None]) -> dict[str, Signature | None]:
+    """Return the entries without a signature that git accepts."""
+    return {
+        name: signature
+        for name, signature in signatures.items()
+        if signature is None or not signature.accepted
+    }
 
 
-def hint(found: Iterable[Signature | None]) -> str | None:
-    """What to do about signatures that are not there, or of unknown signers."""
-    found = list(found)
-    unknown = {each.scheme for each in found if each is not None and each.verdict is Verdict.UNKNOWN}
-    hints = [_MAKE_KNOWN[scheme] for scheme in sorted(unknown)] + ([_SIGN] if None in found else [])
+def suggest(signatures: Iterable[Signature | None]) -> str | None:
+    """Return a hint that says what to do about missing signatures and unknown signers."""
+    signatures = list(signatures)
+    unknown = {
+        signature.scheme
+        for signature in signatures
+        if signature is not None and signature.verdict is Verdict.UNKNOWN
+    }
+    hints = [_MAKE_KNOWN[scheme] for scheme in sorted(unknown)] + ([_SIGN] if None in signatures else [])
     return "; ".join(hints) or None
 
 
-def told(found: Signature | None) -> str:
-    """A signature in words."""
-    if found is None:
+def describe(signature: Signature | None) -> str:
+    """Describe a signature in words."""
+    if signature is None:
         return "no signature"
-    scheme = _SCHEMES[found.scheme]
-    key = f"{scheme} key {found.key}" if found.key else f"{scheme} key"
-    whose = f"{_shown(found.signer)}, {key}" if found.signer else key
-    match found.verdict:
+    scheme = _SCHEMES[signature.scheme]
+    key = f"{scheme} key {signature.key}" if signature.key else f"{scheme} key"
+    whose = f"{_escape(signature.signer)}, {key}" if signature.signer else key
+    match signature.verdict:
         case Verdict.GOOD:
-            trust = f", trust {found.trust}" if found.trust else ""
-            less = "" if found.accepted else ", less than gpg.minTrustLevel asks"
+            trust = f", trust {signature.trust}" if signature.trust else ""
+            less = "" if signature.accepted else ", less than gpg.minTrustLevel requires"
             return f"good signature of {whose}{trust}{less}"
         case Verdict.BAD:
             return f"bad {scheme} signature: the tag is not what was signed, or the signature is damaged"
@@ -86,11 +94,11 @@ def told(found: Signature | None) -> str:
         case Verdict.REVOKED:
             return f"signature of a revoked key ({whose})"
         case Verdict.UNCHECKED:
-            return f"{scheme} signature that cannot be checked: {found.output}"
+            return f"{scheme} signature that cannot be checked: {signature.output}"
 
 
-def _scheme(repository: Repository, oid: Oid) -> str | None:
-    """With what a tag is signed, if it is a tag and signed at all."""
+def _read_scheme(repository: Repository, oid: Oid) -> str | None:
+    """Return the scheme of a tag's signature; `None` for what is no tag or not signed."""
     kind, content = repository.objects.read_inner(oid)
     if kind is not Kind.TAG or b"\n-----BEGIN " not in content:
         return None
@@ -100,6 +108,6 @@ def _scheme(repository: Repository, oid: Oid) -> str | None:
         return None
 
 
-def _shown(signer: str) -> str:
-    """A user id as it is, if that is harmless: it comes from whoever made the key."""
+def _escape(signer: str) -> str:
+    """Return a user id that is safe to print: whoever made the key chose it."""
     return signer if signer.isprintable() else quoted(signer)

@@ -1,7 +1,7 @@
-"""Taking a snapshot: the working copy as it is on disk, or the branch head of a bare repository.
+"""Taking a snapshot: of the working copy as it is on disk, or of the branch head in a bare repository.
 
-Neither the branch nor the index nor any file is touched. All new objects become one pack; the tag
-comes last, so that a snapshot is there whole or not at all.
+Branch, index and files do not change. All new objects go into one pack. The tag's ref comes last, so that
+a snapshot exists whole or not at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from gitstore.errors import BadSettings, FileChanged, GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostSnapshot, PreSnapshot
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
-from gitstore.models import snapshot, state
+from gitstore.models import snapshot as snapshots
+from gitstore.models import state
 from gitstore.models.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.models.snapshot import FORMAT, STATE, Snapshot
 from gitstore.objects import commit, tag, tree
@@ -26,7 +27,7 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.settings import Settings
-from gitstore.snapshots import record
+from gitstore.snapshots.create_ref import check_vacant, create_ref
 from gitstore.states.save import add_state
 from gitstore.workingcopy import capture_code
 from gitstore.workingcopy.candidate import Check, Identity, candidate
@@ -35,15 +36,15 @@ _NO_FILES = Oid.of(Kind.TREE, b"")
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A new snapshot, the name of the state in it, and the pack it added (`None`: every object was there).
+class NewSnapshot:
+    """A new snapshot, the name of its state, and its pack, `None` if every object existed already.
 
-    `warnings` say what may be amiss with it: packages.lock does not fit the settings, the state is empty, git
-    stores code otherwise than it is on disk.
+    `warnings` say what may be wrong with it: packages.lock does not match the settings, the state has no
+    files, or git stores code in another form than it has on disk.
     """
 
     snapshot: Snapshot
-    state: str
+    state_name: str
     pack: Written | None
     warnings: tuple[GitstoreError, ...] = ()
 
@@ -58,89 +59,106 @@ def take(
     name: str,
     *,
     message: str | None = None,
-    of_state: str | None = None,
+    state_name: str | None = None,
     signer: Signer = AS_CONFIGURED,
-    ask_hook: bool = True,
+    call_hook: bool = True,
     allow_pointers: bool = False,
     check: Check | None = None,
     progress: Progress = lambda _: None,
-) -> Taken:
-    """Take a snapshot of a model, with its active state or another. Atomic and durable.
+) -> NewSnapshot:
+    """Take a snapshot of a model, with its active state or another one. Atomic and durable.
 
-    It holds what code, state and settings were at one time. `progress` hears of the state's bytes. Raises
-    `GitstoreError` for a name that cannot be used, for code that a snapshot cannot hold or that is not the
-    base's, for a state that is not there, and for Git LFS pointers in it unless they are allowed;
-    `FileChanged` if anything changes before all is read; `BadSettings` with every problem of the settings;
-    `Locked` while another command replaces files; `SigningFailed`. Nothing is recorded then. The hook
-    pre-snapshot can refuse, with `HookRefused`, unless not asked. Then `check` tries what the snapshot
-    would hold; what it raises is raised, and what has changed since is no snapshot.
+    Code, state and settings are as they all were at one time. The hook pre-snapshot is called first,
+    unless `call_hook` is false. Then `check` runs the files that the snapshot would have, and what it raises
+    is raised. `progress` is called with bytes of the state that were read.
+
+    Raises `GitstoreError` for a name that cannot be used, for code that a snapshot cannot have or that
+    differs from the base's, for a state that does not exist, and for Git LFS pointers in it unless
+    `allow_pointers`; `FileChanged` if a file changes meanwhile; `BadSettings` with every problem of the
+    settings; `Locked` while another command replaces files; `SigningFailed`; `HookRefused`.
+    No snapshot is recorded then.
     """
-    record.check_vacant(model, name)
+    check_vacant(model, name)
     _check_message(message or "")
-    if of_state is not None:
-        check_name(of_state, "state")
-    if ask_hook:
-        dispatch.call_pre_hook(model.repository, _intended(model, name, of_state, message))
-    checked = _checked(model, of_state, check) if check is not None else None
-    request = _Request(name, of_state, message, signer, allow_pointers, checked, progress)
+    if state_name is not None:
+        check_name(state_name, "state")
+    request = _Request(name, state_name, message, signer, allow_pointers, progress)
+    if call_hook:
+        dispatch.call_pre_hook(model.repository, _build_pre_snapshot(model, request))
+    checked = _run_check(model, request, check) if check is not None else None
     with model.repository.reading_files():
         # The hook, or whoever held the working copy until now, may have committed other settings.
-        model = _again(model)
-        taken = _take(model, request)
+        model = _reopen(model)
+        new = _take(model, request, checked)
     model.repository.maintain()
-    dispatch.notify_post_hook(model.repository, announcement(taken))
-    return taken
+    dispatch.notify_post_hook(model.repository, build_post_snapshot(new))
+    return new
 
 
 @dataclass(frozen=True)
 class _Request:
-    """What is asked for, as `take` has it."""
+    """The arguments of `take`."""
 
     name: str
-    of_state: str | None
+    state_name: str | None
     message: str | None
     signer: Signer
     allow_pointers: bool
-    checked: Identity | None
     progress: Progress
 
 
-def _checked(model: Model, of_state: str | None, check: Check) -> Identity:
-    """Try what a snapshot would hold; returns what that was."""
-    with candidate(model, of_state or state.active(model)) as found:
-        check(found)
-        return found.identity
+@dataclass(frozen=True)
+class _Contents:
+    """The objects that a snapshot consists of."""
+
+    code: Oid
+    weights: Oid
+    state_name: str
+    blobs: dict[str, Oid]
+    warnings: tuple[GitstoreError, ...]
 
 
-def _again(model: Model) -> Model:
-    """The model as it is now. Raises `GitstoreError` if the working copy has another one's branch by now."""
-    now = Model.open(model.directory)
-    if now.prefix != model.prefix:
-        raise GitstoreError(f"{model.directory} is a working copy of another model now: {now.name}")
-    return now
+def _run_check(model: Model, request: _Request, check: Check) -> Identity:
+    """Run the check on the files that a snapshot would have; returns their identity."""
+    with candidate(model, request.state_name or state.active(model)) as files:
+        check(files)
+        return files.identity
 
 
-def _take(model: Model, request: _Request) -> Taken:
+def _reopen(model: Model) -> Model:
+    """Open the model again. Raises `GitstoreError` if the working copy is on another model's branch now."""
+    reopened = Model.open(model.directory)
+    if reopened.prefix != model.prefix:
+        raise GitstoreError(f"{model.directory} is now a working copy of another model: {reopened.name}")
+    return reopened
+
+
+def _take(model: Model, request: _Request, checked: Identity | None) -> NewSnapshot:
     name = request.name
     with model.repository.writer() as writer:
-        record.check_vacant(model, name)
-        pieces = _read(model, request, writer)
-        oid = _write(model, request, writer, pieces)
+        check_vacant(model, name)
+        contents, identity = _read(model, request, writer)
+        if checked is not None and checked != identity:
+            raise GitstoreError(
+                f"{model.directory} has changed since the check began, perhaps by the model itself",
+                "nothing was recorded; run the same command again",
+            )
+        oid = _write(model, request, contents=contents, writer=writer)
         pack = writer.finish()
-        taken = record.record(model.repository, model.tag_ref(name), oid, f"snapshot {name}")
-        return Taken(taken, pieces.state, pack, pieces.warnings)
+        snapshot = create_ref(model.repository, model.tag_ref(name), oid, reason=f"snapshot {name}")
+        return NewSnapshot(snapshot, contents.state_name, pack, contents.warnings)
 
 
-def _read(model: Model, request: _Request, writer: ObjectWriter) -> _Pieces:
-    """Add code, settings and a state to the write: what all of them were at one time.
+def _read(model: Model, request: _Request, writer: ObjectWriter) -> tuple[_Contents, Identity]:
+    """Add code, settings and a state to the write, as all of them were at one time.
 
-    Raises `FileChanged` if any of it is another than when it was read. What is read last is checked
-    first, so that all of it was there at once in between.
+    Raises `FileChanged` if any file has changed since it was read. What was read last is checked first, so
+    that everything existed at once in between.
     """
-    head, name = model.head, request.of_state or state.active(model)
-    content, found = _settings(model)
+    head, name = model.head, request.state_name or state.active(model)
+    content, values = _read_settings(model)
     top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
-    code = capture_code.add(model, found, writer)
+    code = capture_code.add(model, values, writer)
     weights = add_state(model, name, writer, allow_pointers=request.allow_pointers, progress=request.progress)
     capture_code.check_unchanged(code)
     for key, value in top.items():
@@ -149,132 +167,122 @@ def _read(model: Model, request: _Request, writer: ObjectWriter) -> _Pieces:
     if model.repository.is_bare and model.head != head:
         raise GitstoreError(f"the branch of {model.directory} moved meanwhile", "run the same command again")
     identity = Identity(code.tree, weights, content, top[LOCK])
-    if request.checked is not None and request.checked != identity:
-        raise GitstoreError(
-            f"{model.directory} has changed since the check began, by the model itself perhaps",
-            "nothing was recorded; run the same command again",
-        )
     blobs = {key: writer.add(Kind.BLOB, value) for key, value in top.items() if value is not None}
-    warnings = (*code.warnings, *_warnings(name, weights, found, top[LOCK]))
-    return _Pieces(code.tree, weights, name, blobs, warnings)
+    warnings = [*code.warnings, *_check_state(name, weights), *_check_packages(values, top[LOCK])]
+    return _Contents(code.tree, weights, name, blobs, tuple(warnings)), identity
 
 
-def _intended(model: Model, name: str, of_state: str | None, message: str | None) -> PreSnapshot:
-    """What is known of a snapshot before it is taken. The hook can still change files, settings too."""
+def _build_pre_snapshot(model: Model, request: _Request) -> PreSnapshot:
+    """Build the event that the hook pre-snapshot gets. The hook can still change files, even settings."""
     return PreSnapshot(
         model=model.name,
-        snapshot=name,
-        ref=model.tag_ref(name),
-        message=message,
-        state=of_state or state.active(model),
-        settings=settings.to_builtins(_settings(model)[1]),
+        snapshot=request.name,
+        ref=model.tag_ref(request.name),
+        message=request.message,
+        state=request.state_name or state.active(model),
+        settings=settings.to_builtins(_read_settings(model)[1]),
     )
 
 
-def announcement(taken: Taken) -> PostSnapshot:
-    """What the hook post-snapshot is told."""
-    found = taken.snapshot
+def build_post_snapshot(new: NewSnapshot) -> PostSnapshot:
+    """Build the event that the hook post-snapshot gets."""
+    snapshot = new.snapshot
     return PostSnapshot(
-        model=found.model,
-        snapshot=found.name,
-        ref=found.ref,
-        tag=str(found.oid),
-        commit=str(found.commit),
-        message=found.tag.message,
-        state=taken.state,
-        added_bytes=taken.added,
-        added_objects=taken.pack.objects if taken.pack is not None else 0,
+        model=snapshot.model,
+        snapshot=snapshot.name,
+        ref=snapshot.ref,
+        tag=str(snapshot.oid),
+        commit=str(snapshot.commit),
+        message=snapshot.tag.message,
+        state=new.state_name,
+        added_bytes=new.added,
+        added_objects=new.pack.objects if new.pack is not None else 0,
     )
 
 
 def _check_message(message: str) -> None:
-    """Raise `GitstoreError` for a message in which git would take a signature to begin, trailers and all."""
+    """Raise `GitstoreError` for a line that git would take for the start of a signature.
+
+    Everything after it, the trailers too, would count as the signature.
+    """
     for line in message.splitlines():
         if line.startswith("-----BEGIN "):
             raise GitstoreError(
-                f"the message has the line {line!r}, with which git lets a signature begin",
-                "write it in another way",
+                f"the message has the line {line!r}, which git takes for the start of a signature",
+                "change that line",
             )
 
 
-@dataclass(frozen=True)
-class _Pieces:
-    """What a snapshot is put together from."""
-
-    code: Oid
-    weights: Oid
-    state: str
-    blobs: dict[str, Oid]
-    warnings: tuple[GitstoreError, ...]
-
-
-def _settings(model: Model) -> tuple[bytes, Settings]:
-    """The settings as they are on disk now, checked."""
+def _read_settings(model: Model) -> tuple[bytes, Settings]:
+    """Read and check the settings that are on disk now."""
     content = model.settings_content()
-    found = settings.parse(content)
-    _check_identity(model, found)
-    return content, found
+    values = settings.parse(content)
+    _check_identity(model, values)
+    return content, values
 
 
-def _check_identity(model: Model, found: Settings) -> None:
-    """What settings.yaml on disk says of the model's identity must be what is committed."""
-    if found.based_on != model.base:
+def _check_identity(model: Model, values: Settings) -> None:
+    """Raise `BadSettings` if base and name of the model in settings.yaml are not what is committed."""
+    if values.based_on != model.base:
         raise BadSettings(
             [f"{SETTINGS}: based_on: is not what gitstore wrote there, and only gitstore changes it"],
             f"git checkout HEAD -- {SETTINGS} brings it back",
         )
-    if model.prefix and found.name != model.name:
+    if model.prefix and values.name != model.name:
         raise BadSettings(
-            [f"{SETTINGS}: name: is {found.name}, but this derived model is {model.name}, like its branch"],
+            [f"{SETTINGS}: name: is {values.name}, but this derived model is {model.name}, like its branch"],
             f"write name: {model.name}",
         )
 
 
-def _warnings(name: str, weights: Oid, found: Settings, lock: bytes | None) -> Iterator[GitstoreError]:
-    """What may be amiss: packages.lock, if the settings have requirements, and a state without files."""
+def _check_state(name: str, weights: Oid) -> Iterator[GitstoreError]:
+    """Yield a warning for a state without files."""
     if weights == _NO_FILES:
         yield GitstoreError(
-            f"the state {name} has no files, so the snapshot holds no weights",
-            "gitstore state list shows the states; gitstore snapshot --state NAME takes another",
+            f"the state {name} has no files, so the snapshot has no weights",
+            "gitstore state list shows the states; gitstore snapshot --state NAME takes another one",
         )
-    problem = lockfile.problem(lockfile.status(found.packages, lock))
-    if problem is not None and found.packages.requirements:
+
+
+def _check_packages(values: Settings, lock: bytes | None) -> Iterator[GitstoreError]:
+    """Yield a warning for packages.lock, if the settings have requirements that it does not match."""
+    problem = lockfile.problem(lockfile.status(values.packages, lock))
+    if problem is not None and values.packages.requirements:
         yield problem
 
 
-def _write(model: Model, request: _Request, writer: ObjectWriter, pieces: _Pieces) -> Oid:
+def _write(model: Model, request: _Request, *, contents: _Contents, writer: ObjectWriter) -> Oid:
     """Add tree, commit and tag to the write; returns the tag."""
     entries = [
-        TreeEntry(Mode.TREE, CODE.encode(), pieces.code),
-        TreeEntry(Mode.TREE, STATE.encode(), pieces.weights),
-        *(TreeEntry(Mode.FILE, key.encode(), oid) for key, oid in pieces.blobs.items()),
+        TreeEntry(Mode.TREE, CODE.encode(), contents.code),
+        TreeEntry(Mode.TREE, STATE.encode(), contents.weights),
+        *(TreeEntry(Mode.FILE, key.encode(), oid) for key, oid in contents.blobs.items()),
     ]
     tree_oid = writer.add(Kind.TREE, tree.encode(entries))
     identity = model.repository.identity()
     text = f"Snapshot {request.name} of {model.name}"
-    tagged = commit.encode(tree_oid, _parents(model), identity=identity, message=text)
+    tagged = commit.encode(tree_oid, _choose_parents(model), identity=identity, message=text)
     commit_oid = writer.add(Kind.COMMIT, tagged)
-    said = (request.message or "").strip() or text
     content = tag.encode(
         commit_oid,
         f"{model.prefix}{request.name}",
         identity=identity,
-        message=said,
-        trailers=_trailers(model, pieces),
+        message=(request.message or "").strip() or text,
+        trailers=_make_trailers(model, contents),
     )
     if request.signer.signs(model.repository):
         content = request.signer.sign(model.repository, content, commit=tagged)
     return writer.add_apart(Kind.TAG, content)
 
 
-def _trailers(model: Model, pieces: _Pieces) -> dict[str, str]:
-    """What the tag says of the snapshot, docs/format.md."""
+def _make_trailers(model: Model, contents: _Contents) -> dict[str, str]:
+    """Make the tag's trailers, as in docs/format.md."""
     trailers = {
         "Model": model.name,
-        "State": pieces.state,
-        "Code-Tree": str(pieces.code),
-        "State-Tree": str(pieces.weights),
-        "Settings-Blob": str(pieces.blobs[SETTINGS]),
+        "State": contents.state_name,
+        "Code-Tree": str(contents.code),
+        "State-Tree": str(contents.weights),
+        "Settings-Blob": str(contents.blobs[SETTINGS]),
     }
     if model.base is not None:
         trailers["Based-On"] = f"{model.base.full_name} {model.base.tag}"
@@ -282,14 +290,14 @@ def _trailers(model: Model, pieces: _Pieces) -> dict[str, str]:
     return trailers
 
 
-def _parents(model: Model) -> tuple[Oid, ...]:
-    """What was checked out: the branch head.
+def _choose_parents(model: Model) -> tuple[Oid, ...]:
+    """Return the parents of the snapshot's commit: the branch head, or nothing without a commit.
 
-    With HEAD on another snapshot (`git checkout v1`) the two become siblings: as its child, this one
-    would keep the other's bytes for as long as it lives.
+    If HEAD is another snapshot (`git checkout v1`), its parents are returned, so that the two become
+    siblings. A child would keep the bytes of the other snapshot for as long as it exists.
     """
     if model.head is None:
         return ()
-    here = model.repository.commit(model.head)
-    is_snapshot = snapshot.shape_problem(read_tree(model.repository.objects, here.tree)) is None
-    return here.parents if is_snapshot else (model.head,)
+    head = model.repository.commit(model.head)
+    is_snapshot = snapshots.shape_problem(read_tree(model.repository.objects, head.tree)) is None
+    return head.parents if is_snapshot else (model.head,)

@@ -1,4 +1,7 @@
-"""Verifying snapshots: every object hashed again, and everything the tag says compared with what is there."""
+"""Verifying snapshots: hash every object again, and compare what the tag says with the objects.
+
+The rest of a repository is checked by `storage.check`. Nothing is written or repaired.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from gitstore.disk.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.git.verify_tag import Signature, Verdict
-from gitstore.models import snapshot, trust
+from gitstore.models import snapshot as snapshots
+from gitstore.models import trust
 from gitstore.models.model import CODE, SETTINGS
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import spell_tag
@@ -26,8 +30,11 @@ from gitstore.snapshots import export, signatures
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something that is not as it should be. `oid` and `path` say where, if it is one object's fault."""
+class SnapshotProblem:
+    """What is wrong with some snapshots. `oid` and `path` are the object's that is damaged or missing.
+
+    They are `None` if the objects are undamaged, but do not fit together.
+    """
 
     message: str
     snapshots: tuple[str, ...]
@@ -41,45 +48,49 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What was checked, and what was found. `signatures` has the snapshots whose tag is sound."""
+    """The snapshots that were checked, the number of their objects, and the problems.
+
+    `signatures` has those snapshots whose tag is undamaged.
+    """
 
     snapshots: tuple[str, ...]
     objects: int
-    problems: tuple[Problem, ...]
+    problems: tuple[SnapshotProblem, ...]
     signatures: Mapping[str, Signature | None]
 
 
-_LONGEST = 4096
-"""Characters of a path that are told: of a tree of thousands of directories they would be millions."""
+_MAX_PATH = 4096
+"""Characters of a path in a report. A chain of thousands of directories would have millions of them."""
 
 Tagged = tuple[str, Oid]
 """A tag's ref, and the tag."""
 
 
-def snapshots(repository: Repository, namespace: str, *, below: bool) -> list[Tagged]:
-    """The annotated tags right in a namespace such as `refs/tags/`, or anywhere below it.
+def list_tags(repository: Repository, namespace: str, *, below: bool) -> list[Tagged]:
+    """List the snapshots' tags directly in a namespace such as `refs/tags/`, or anywhere `below` it.
 
-    Refs that cannot be read are left out: `damaged` has them.
+    A tag that cannot be read may be a snapshot's, so it is listed. A ref that cannot be read is not:
+    `list_damaged_refs` has it.
     """
-    found = repository.refs.list_below(namespace).refs
+    refs = repository.refs.list_below(namespace).refs
     return [
         (ref, oid)
-        for ref, oid in found.items()
+        for ref, oid in refs.items()
         if (below or "/" not in ref.removeprefix(namespace)) and _may_be_snapshot(repository, oid)
     ]
 
 
-def damaged(repository: Repository, namespace: str, *, below: bool) -> list[str]:
-    """The refs in a namespace that cannot be read, likewise; a line each, with what to do."""
+def list_damaged_refs(repository: Repository, namespace: str, *, below: bool) -> list[str]:
+    """List the refs in a namespace that cannot be read: a line for each, with a hint."""
     return [
-        f"{each.message}; {each.hint}"
-        for each in repository.refs.list_below(namespace).damaged
-        if below or "/" not in each.ref.removeprefix(namespace)
+        f"{error.message}; {error.hint}"
+        for error in repository.refs.list_below(namespace).damaged
+        if below or "/" not in error.ref.removeprefix(namespace)
     ]
 
 
 def _may_be_snapshot(repository: Repository, oid: Oid) -> bool:
-    """Whether a tag says it is a snapshot, or cannot be read to tell."""
+    """Whether a tag says that it is a snapshot, or cannot be read."""
     try:
         kind, content = repository.objects.read_inner(oid)
     except Corrupt:
@@ -90,84 +101,88 @@ def _may_be_snapshot(repository: Repository, oid: Oid) -> bool:
 def verify(
     repository: Repository,
     tags: Iterable[Tagged],
-    progress: Progress = lambda _: None,
     *,
     expect: Callable[[int], None] = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> Report:
-    """Check snapshots by their tags: their objects, shape and settings, and what their tags say of them.
+    """Check snapshots by their tags: objects, shape and settings, and what the tags say of them.
 
-    Reads every object once, on all cores, and writes nothing. What is broken is in the report, with
-    every snapshot of the repository that it hits; so is a bad signature, but not one of an unknown
-    signer. `expect` hears how many objects there are, `progress` of each.
+    Reads every object once, on all cores. The report names each damaged or missing object, with every
+    snapshot of the repository that has it. A bad signature is a problem, one of an unknown signer is not.
+    `expect` is called once with the number of objects, `progress` with 1 for each of them.
     """
     tags = list(tags)
-    inner: dict[Oid, str] = {}
-    contents = {ref: _Contents.of(repository.objects, oid) for ref, oid in tags}
+    unreadable: dict[Oid, str] = {}
+    contents = {ref: _Contents.read(repository.objects, oid) for ref, oid in tags}
     paths = {oid: path for content in contents.values() for oid, path in content.paths.items()}
     for content in contents.values():
-        inner.update(content.broken)
-    unread = paths.keys() - inner.keys()
+        unreadable.update(content.broken)
+    unread = paths.keys() - unreadable.keys()
     expect(len(unread))
-    broken = inner | _broken(repository.objects, unread, progress)
-    hit = _hits(repository, broken.keys()) if broken else {}
-    problems = [Problem(message, tuple(hit[oid]), oid, paths.get(oid)) for oid, message in broken.items()]
+    broken = unreadable | _check_objects(repository.objects, unread, progress)
+    holders = _find_holders(repository, broken.keys()) if broken else {}
+    problems = [
+        SnapshotProblem(message, tuple(holders[oid]), oid, paths.get(oid)) for oid, message in broken.items()
+    ]
     for ref, oid in tags:
         if not contents[ref].paths.keys() & broken.keys():
             problems += [
-                Problem(message, (spell_tag(ref),)) for message in _disagreements(repository, ref, oid)
+                SnapshotProblem(message, (spell_tag(ref),))
+                for message in _find_contradictions(repository, ref, oid)
             ]
-    signed = signatures.of(repository, [oid for _, oid in tags if oid not in broken])
-    found = {spell_tag(ref): signed[oid] for ref, oid in tags if oid in signed}
+    by_tag = signatures.check_tags(repository, [oid for _, oid in tags if oid not in broken])
+    by_name = {spell_tag(ref): by_tag[oid] for ref, oid in tags if oid in by_tag}
     problems += [
-        Problem(signatures.told(each), (name,))
-        for name, each in found.items()
-        if each is not None and each.verdict is Verdict.BAD
+        SnapshotProblem(signatures.describe(signature), (name,))
+        for name, signature in by_name.items()
+        if signature is not None and signature.verdict is Verdict.BAD
     ]
-    left = [(ref, oid) for ref, oid in tags if not (problems and snapshot.is_gone(repository, ref, oid))]
+    left = [(ref, oid) for ref, oid in tags if not (problems and snapshots.is_gone(repository, ref, oid))]
     if len(left) < len(tags):
-        return verify(repository, left)  # removed since they were listed, perhaps with their objects
-    return Report(tuple(spell_tag(ref) for ref, _ in tags), len(paths), tuple(problems), found)
+        return verify(repository, left)  # the others were removed meanwhile, perhaps with their objects
+    return Report(tuple(spell_tag(ref) for ref, _ in tags), len(paths), tuple(problems), by_name)
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """The objects of a snapshot, with their paths in it, and those met on the way that cannot be read."""
+    """The objects of a snapshot with their paths in it. `broken` says why some of them cannot be read."""
 
     paths: dict[Oid, str]
     broken: dict[Oid, str]
 
     @classmethod
-    def of(cls, objects: ObjectDatabase, tag: Oid) -> _Contents:
-        """Tag, commit and everything in its tree; not the commits before, which are the branch's."""
-        found = cls({tag: "the tag"}, {})
+    def read(cls, objects: ObjectDatabase, tag: Oid) -> _Contents:
+        """Read a tag, its commit and everything in its tree. The commit's parents belong to the branch."""
+        contents = cls({tag: "the tag"}, {})
         stack = [tag]
         while stack:
             oid = stack.pop()
             try:
                 references = graph.references(objects, oid)
             except (BrokenObject, MissingObject) as error:
-                found.broken[oid] = error.message
+                contents.broken[oid] = error.message
                 continue
-            if found.paths[oid] == "the commit":
+            if contents.paths[oid] == "the commit":
                 references = references[:1]  # the tree; the rest are parents
-            for each in references:
-                if each.oid not in found.paths:
-                    found.paths[each.oid] = _path(found.paths[oid], each.name.decode("utf-8", "replace"))
-                    if not each.is_leaf:
-                        stack.append(each.oid)
-        return found
+            for reference in references:
+                if reference.oid not in contents.paths:
+                    name = reference.name.decode("utf-8", "replace")
+                    contents.paths[reference.oid] = _join(contents.paths[oid], name)
+                    if not reference.is_leaf:
+                        stack.append(reference.oid)
+        return contents
 
 
-def _path(parent: str, name: str) -> str:
-    """What to call an object: the tag's commit, the commit's tree, or a path in the tree."""
+def _join(parent: str, name: str) -> str:
+    """Return what a message calls an object: the tag's commit, the commit's tree, or a path in the tree."""
     steps = {"the tag": "the commit", "the commit": "the tree", "the tree": name}
     if parent in steps:
         return steps[parent]
-    return f"{parent if len(parent) < _LONGEST else '…'}/{name}"
+    return f"{parent if len(parent) < _MAX_PATH else '…'}/{name}"
 
 
-def _broken(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progress) -> dict[Oid, str]:
-    """Those of the objects that do not hash to their id, or cannot be read, and why."""
+def _check_objects(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progress) -> dict[Oid, str]:
+    """Return those of the objects that cannot be read or do not hash to their id, and why."""
 
     def check(oid: Oid) -> tuple[Oid, str | None]:
         try:
@@ -182,38 +197,38 @@ def _broken(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progress) ->
         return {oid: why for oid, why in pool.map(check, oids) if why is not None}
 
 
-def _hits(repository: Repository, broken: Iterable[Oid]) -> dict[Oid, list[str]]:
-    """The snapshots of the repository, of whatever model, that hold each of the objects."""
-    hit: dict[Oid, list[str]] = {oid: [] for oid in broken}
+def _find_holders(repository: Repository, broken: Iterable[Oid]) -> dict[Oid, list[str]]:
+    """Find the snapshots of all models in the repository that have each of the objects."""
+    holders: dict[Oid, list[str]] = {oid: [] for oid in broken}
     for ref, tag in repository.refs.list_below("refs/tags/").refs.items():
-        for oid in _Contents.of(repository.objects, tag).paths.keys() & hit.keys():
-            hit[oid].append(spell_tag(ref))
-    return hit
+        for oid in _Contents.read(repository.objects, tag).paths.keys() & holders.keys():
+            holders[oid].append(spell_tag(ref))
+    return holders
 
 
-def _disagreements(repository: Repository, ref: str, oid: Oid) -> list[str]:
-    """What the tag says of a sound snapshot that is not so."""
-    wrong: list[str] = []
+def _find_contradictions(repository: Repository, ref: str, oid: Oid) -> list[str]:
+    """Find what a tag says of its snapshot, whose objects are undamaged, that is not so."""
+    problems: list[str] = []
     try:
-        found = snapshot.parse(repository, ref, oid)
-        if found is None:
+        snapshot = snapshots.parse(repository, ref, oid)
+        if snapshot is None:
             return ["is a tag, but no snapshot"]
-        wrong += trust.tag_problems(found)
-        export.files(found)
-        content = settings.parse(found.settings_content, f"{found.name}:{SETTINGS}")
-        wrong += trust.settings_problems(found, content)
-        wrong += _wrong_base(found, content)
+        problems += trust.tag_problems(snapshot)
+        export.list_files(snapshot)
+        content = settings.parse(snapshot.settings_content, f"{snapshot.name}:{SETTINGS}")
+        problems += trust.settings_problems(snapshot, content)
+        problems += _compare_with_base(snapshot, content)
     except BadSettings as error:
-        wrong += error.problems
+        problems += error.problems
     except GitstoreError as error:
-        wrong.append(error.message)
-    return wrong
+        problems.append(error.message)
+    return problems
 
 
-def _wrong_base(found: Snapshot, content: Settings) -> list[str]:
+def _compare_with_base(snapshot: Snapshot, content: Settings) -> list[str]:
     base = content.based_on
     if base is None or base.detached:
         return []
-    top = found.repository.commit(Oid.parse(base.commit)).tree
-    code = find_tree(found.repository.objects, top, PurePosixPath(CODE))
-    return [] if code == found.code else [f"its {CODE}/ is not that of its base {base.full_name}"]
+    top = snapshot.repository.commit(Oid.parse(base.commit)).tree
+    code = find_tree(snapshot.repository.objects, top, PurePosixPath(CODE))
+    return [] if code == snapshot.code else [f"its {CODE}/ is not that of its base {base.full_name}"]

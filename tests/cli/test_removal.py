@@ -147,7 +147,7 @@ class TestGc:
 
     def test_beside_snapshots(self, here: Path, fsck: Fsck, git: Git) -> None:
         """Each collects or writes, or says that the other does."""
-        remove.remove(remove.examine([snapshot.below(Model.open(here))[-1]]))
+        remove.remove(remove.plan_removal([snapshot.below(Model.open(here))[-1]]))
         put(Model.open(here), "initial", {"large": noise(8_000_000, 5)})
         commands = ["snapshot a", "gc", "state save", "gc", "snapshot b", "gc"]
         done = []
@@ -176,7 +176,7 @@ def template(tmp_path: Path) -> Path:
     gone = take(model, "v1")
     put(model, "initial", {"b": noise(3_000_000, 3)})
     take(model, "v2")
-    remove.remove(remove.examine([gone]))
+    remove.remove(remove.plan_removal([gone]))
     return model.directory
 
 

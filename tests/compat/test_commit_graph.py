@@ -19,7 +19,7 @@ def test_after_a_snapshot_is_gone(model: Model, git: Git, fsck: Fsck, form: str)
     git(*form.split(), cwd=model.directory)
     graphs = model.repository.common / "objects" / "info"
     assert list(graphs.glob("commit-graph*"))
-    remove.remove(remove.examine([gone]))
+    remove.remove(remove.plan_removal([gone]))
     gc.collect_garbage(Repository.discover(model.directory))
     fsck(model.directory)
     assert not [path for path in graphs.rglob("*graph*") if path.is_file()]

@@ -90,7 +90,7 @@ class TestWhatItDoes:
         here = detach.detach(dogs).model
         edit(here)
         take(here, "v2")
-        tags = verify.snapshots(here.repository, "refs/tags/dogs/", below=True)
+        tags = verify.list_tags(here.repository, "refs/tags/dogs/", below=True)
         assert verify.verify(here.repository, tags).problems == ()
         assert found.settings.based_on is not None
         assert not found.settings.based_on.detached

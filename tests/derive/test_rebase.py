@@ -104,7 +104,7 @@ class TestWhatItDoes:
         take(dogs, "v1")
         here = rebase.rebase(dogs, v2).model
         take(here, "v2")
-        tags = verify.snapshots(model.repository, "refs/tags/", below=True)
+        tags = verify.list_tags(model.repository, "refs/tags/", below=True)
         report = verify.verify(Model.open(model.directory).repository, tags)
         assert (len(report.snapshots), report.problems) == (4, ())
         found = usage.measure(Model.open(model.directory).repository)

@@ -12,7 +12,7 @@ from gitstore.derive import remove, worktree
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.refs import Refs
 from gitstore.models.model import Model
-from gitstore.snapshots.remove import Depended
+from gitstore.snapshots.remove import HasDependents
 from gitstore.states.materialize import materialize
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
@@ -66,7 +66,7 @@ def test_what_it_alone_has_is_named_first(model: Model, dogs: Model, run: Run) -
     (dogs.directory / "note.txt").write_text("mine")
     before = refs(model.directory)
     with pytest.raises(WouldLose) as caught:
-        remove.check(remove.examine(model, "dogs"))
+        remove.check_removal(remove.plan_removal(model, "dogs"))
     assert [str(path) for path in caught.value.paths] == ["states/fresh/weights", "settings.yaml", "note.txt"]
     assert run("models", "rm", "dogs", "--yes", cwd=model.directory).code == 1
     assert refs(model.directory) == before
@@ -76,10 +76,10 @@ def test_what_it_alone_has_is_named_first(model: Model, dogs: Model, run: Run) -
 
 def test_what_others_are_based_on(model: Model, dogs: Model, tmp_path: Path, fsck: Fsck) -> None:
     cats = worktree.derive(take(dogs, "v2"), "cats", tmp_path / "cats").model
-    examined = remove.examine(model, "dogs")
-    with pytest.raises(Depended, match=r"^cats is based on snapshots of dogs$"):
-        remove.check(examined)
-    remove.remove(examined)
+    removal = remove.plan_removal(model, "dogs")
+    with pytest.raises(HasDependents, match=r"^cats is based on snapshots of dogs$"):
+        remove.check_removal(removal)
+    remove.remove(removal)
     take(cats, "v1")
     fsck(model.directory)
 
@@ -87,12 +87,12 @@ def test_what_others_are_based_on(model: Model, dogs: Model, tmp_path: Path, fsc
 def test_refusals(model: Model, dogs: Model, git: Git) -> None:
     for name in ("digits", "main", "cats"):
         with pytest.raises(GitstoreError, match=f"^there is no derived model {name}$"):
-            remove.examine(model, name)
+            remove.plan_removal(model, name)
     with pytest.raises(GitstoreError, match=r"is the working copy of dogs itself$"):
-        remove.examine(dogs, "dogs")
+        remove.plan_removal(dogs, "dogs")
     git("worktree", "lock", "--reason", "mine", str(dogs.directory), cwd=model.directory)
     with pytest.raises(GitstoreError, match=r"git has locked .*: mine$"):
-        remove.check(remove.examine(model, "dogs"))
+        remove.check_removal(remove.plan_removal(model, "dogs"))
 
 
 def test_git_never_knows_a_working_copy_without_its_branch(
@@ -110,7 +110,7 @@ def test_git_never_knows_a_working_copy_without_its_branch(
         look()
 
     monkeypatch.setattr(Refs, "change", watched)
-    remove.remove(remove.examine(model, "dogs"))
+    remove.remove(remove.plan_removal(model, "dogs"))
     assert looks == [1, 1]
 
 
@@ -119,7 +119,7 @@ def test_the_working_copy_comes_back_if_the_refs_cannot_go(model: Model, dogs: M
     lock = model.repository.common / "refs" / "heads" / "dogs.lock"
     lock.touch()
     with pytest.raises(Locked):
-        remove.remove(remove.examine(model, "dogs"))
+        remove.remove(remove.plan_removal(model, "dogs"))
     lock.unlink()
     assert (refs(model.directory), picture(dogs.directory)) == before
     assert not list(dogs.directory.parent.glob(".dogs*"))
@@ -139,7 +139,7 @@ def test_a_removal_that_was_killed_is_finished(
             git("update-ref", "--no-deref", "-d", ref, cwd=model.directory)
     if left == "administration":
         shutil.rmtree(dogs.directory)
-    remove.remove(remove.examine(model, "dogs"))
+    remove.remove(remove.plan_removal(model, "dogs"))
     assert not dogs.directory.exists()
     assert not [ref for ref in refs(model.directory) if "dogs" in ref]
     assert not list(model.repository.common.glob("worktrees/*"))

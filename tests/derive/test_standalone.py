@@ -78,7 +78,7 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     """Everything works on: verifying, evaluating, training, taking snapshots, deriving, collecting."""
     here = again(dogs)
     first = take(here, "first")
-    tags = verify.snapshots(here.repository, "refs/tags/", below=True)
+    tags = verify.list_tags(here.repository, "refs/tags/", below=True)
     assert verify.verify(here.repository, tags).problems == ()
     done = evaluation.evaluate_snapshot(
         first, Assignments(["values=[1, 2]"], here.directory), cache=user_cache()
@@ -232,7 +232,7 @@ class TestWithoutItsBase:
         lives(dogs, fsck)
 
     def test_collected(self, dogs: Model, model: Model, base: Snapshot, git: Git, fsck: Fsck) -> None:
-        remove.remove(remove.examine([base]))
+        remove.remove(remove.plan_removal([base]))
         git("checkout", "-q", "--orphan", "empty", cwd=model.directory)
         git("commit", "-qm", "nothing of before", cwd=model.directory)
         git("branch", "-qD", "main", cwd=model.directory)

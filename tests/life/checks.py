@@ -49,7 +49,7 @@ def check(world: World, run: Run) -> None:
     fsck(world.root.directory)
     check_exports(world, repository)
     check_lists(world, run)
-    tags = verify.snapshots(repository, "refs/tags/", below=True)
+    tags = verify.list_tags(repository, "refs/tags/", below=True)
     assert verify.verify(repository, tags).problems == ()
     check_usage(world, repository)
 

@@ -96,7 +96,7 @@ def test_the_next_model_of_that_name_begins_anew(tmp_path: Path) -> None:
     use_state(dogs, "tuned")
     save_state(dogs, "tuned")
     (dogs.states / "tuned" / "w").unlink()
-    model_removal.remove(model_removal.examine(model, "dogs"))
+    model_removal.remove(model_removal.plan_removal(model, "dogs"))
     assert active_state.chosen(model.repository, "dogs/") is None
     active_state.choose(model.repository, "dogs/", "left")  # by somebody who removed it with stock git
     assert active(worktree.derive(base, "dogs", tmp_path / "dogs").model) == "initial"

@@ -60,7 +60,7 @@ def code_of(snapshot: Snapshot) -> list[str]:
     return [str(file.path) for file in snapshot.code_files()]
 
 
-def problems(snapshot: Snapshot) -> list[verify.Problem]:
+def problems(snapshot: Snapshot) -> list[verify.SnapshotProblem]:
     return list(verify.verify(snapshot.repository, [(snapshot.ref, snapshot.oid)]).problems)
 
 

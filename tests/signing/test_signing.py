@@ -198,7 +198,8 @@ class TestFailures:
     @pytest.mark.parametrize("kind", ["PGP SIGNATURE", "SSH SIGNATURE", "SIGNED MESSAGE"])
     def test_a_message_in_which_a_signature_would_begin(self, model: Model, kind: str) -> None:
         with fails(
-            f"the message has the line '-----BEGIN {kind}-----', with which git lets a signature begin",
-            hint="write it in another way",
+            f"the message has the line '-----BEGIN {kind}-----',"
+            " which git takes for the start of a signature",
+            hint="change that line",
         ):
             take(model, "v1", f"First\n\n-----BEGIN {kind}-----\nx")

@@ -96,8 +96,8 @@ def test_none_is_required(run: Run, here: Path, ssh: str) -> None:
         1,
         "",
         f"{good}error: v1: no signature\n"
-        "hint: gitstore snapshot --sign signs a new snapshot,"
-        " gitstore rename OLD NEW --sign one that is there\n",
+        "hint: gitstore snapshot --sign signs a new snapshot;"
+        " gitstore rename OLD NEW --sign signs an existing one\n",
     )
     outcome = run("verify", "--require-signature", "--json", cwd=here)
     found = json.loads(outcome.stdout)
@@ -189,7 +189,7 @@ class TestOpenPGP:
         good = f"v1: good signature of {ADA}, OpenPGP key {gpg}, trust undefined"
         assert run("verify", "--require-signature", cwd=here) == Outcome(0, "", f"{good}\n{OBJECTS}")
         git("config", "gpg.minTrustLevel", "marginal", cwd=here)
-        less = f"{good}, less than gpg.minTrustLevel asks\n"
+        less = f"{good}, less than gpg.minTrustLevel requires\n"
         assert run("verify", cwd=here) == Outcome(0, "", f"{less}{OBJECTS}")
         assert run("verify", "--require-signature", cwd=here) == Outcome(1, "", f"error: {less}")
 
@@ -245,7 +245,7 @@ class TestRename:
             1,
             "",
             "error: the snapshot v1 is signed, and the signature is for that name\n"
-            "hint: --sign signs the new name, --force drops the signature\n",
+            "hint: --sign signs the new name; --force drops the signature\n",
         )
         assert run("rename", "v1", "größe", "--sign", cwd=here).code == 0
         git("verify-tag", "größe", cwd=here)

@@ -33,7 +33,7 @@ def test_it_is_what_the_snapshot_was_taken_of(model: Model, tmp_path: Path) -> N
         for name, value in here.items()
         if name.startswith("states/initial")
     }
-    assert size == export.size(found)
+    assert size == export.measure_files(found)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["out"]
 
 

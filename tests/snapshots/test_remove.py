@@ -11,7 +11,7 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
 from gitstore.snapshots import remove
-from gitstore.snapshots.remove import Depended
+from gitstore.snapshots.remove import HasDependents
 from gitstore.storage import gc, usage
 from tests.storage.test_usage import Counted, holder
 from tests.support import scenes
@@ -48,14 +48,14 @@ def _two_snapshots(root: Path) -> None:
 def test_it_says_what_usage_says(model: Model, v1: Snapshot, v2: Snapshot) -> None:
     for each in (v1, v2):
         bill = holder(usage.measure(model.repository), each.ref)
-        examined = remove.examine([each])
-        assert (examined.exclusive, examined.withheld) == (bill.exclusive, 0)
+        removal = remove.plan_removal([each])
+        assert (removal.exclusive, removal.withheld) == (bill.exclusive, 0)
 
 
 def test_several_share_what_they_have_together(model: Model, v1: Snapshot, v2: Snapshot) -> None:
-    alone = [remove.examine([each]).exclusive for each in (v1, v2)]
+    alone = [remove.plan_removal([each]).exclusive for each in (v1, v2)]
     before = Counted.of(model.directory).live
-    together = remove.examine([v1, v2, v1])
+    together = remove.plan_removal([v1, v2, v1])
     assert together.exclusive > sum(alone) + 20_000
     assert together.snapshots == (v1, v2)
     remove.remove(together)
@@ -70,18 +70,18 @@ def test_what_gc_leaves_is_not_promised(tmp_path: Path, monkeypatch: pytest.Monk
     v1 = take(model, "v1")
     put(model, "initial", {"small": b"two"})
     take(model, "v2")
-    examined = remove.examine([v1])
-    assert 0 < examined.exclusive == examined.lasting == examined.withheld
-    remove.remove(examined)
+    removal = remove.plan_removal([v1])
+    assert 0 < removal.exclusive == removal.lasting == removal.withheld
+    remove.remove(removal)
     before = usage.measure(model.repository).disk
     done = gc.collect_garbage(model.repository)
-    assert (done.left, usage.measure(model.repository).disk) == (examined.lasting, before)
+    assert (done.left, usage.measure(model.repository).disk) == (removal.lasting, before)
     fsck(model.directory)
 
 
 def test_only_the_tag_goes(model: Model, v1: Snapshot) -> None:
     before = refs(model.directory), picture(model.directory)
-    remove.remove(remove.examine([v1]))
+    remove.remove(remove.plan_removal([v1]))
     assert v1.repository.refs.get("refs/tags/v1") is None
     del before[0]["refs/tags/v1"]
     assert (refs(model.directory), picture(model.directory)) == before
@@ -93,15 +93,15 @@ def test_who_is_based_on_it(model: Model, v1: Snapshot, v2: Snapshot, tmp_path: 
     pups = worktree.derive(take(dogs, "d1"), "pups", tmp_path / "pups").model
     take(cats, "c1")
     take(pups, "p1")
-    assert remove.examine([v2]).dependents == Dependents((), ())
-    examined = remove.examine([v1])
-    assert examined.dependents == Dependents(("dogs", "große-katzen"), ("dogs@d1", "große-katzen@c1"))
-    hint = "--force removes them all the same: derived models keep what they need by their history"
-    with fails("dogs, große-katzen are based on v1", Depended, hint):
-        remove.check(examined)
-    with fails("dogs, große-katzen are based on snapshots among v1, v2", Depended, hint):
-        remove.check(remove.examine([v1, v2]))
-    remove.check(remove.examine([v2]))
+    assert remove.plan_removal([v2]).dependents == Dependents((), ())
+    removal = remove.plan_removal([v1])
+    assert removal.dependents == Dependents(("dogs", "große-katzen"), ("dogs@d1", "große-katzen@c1"))
+    hint = "--force removes them anyway; the history of a derived model keeps what the model needs"
+    with fails("dogs, große-katzen are based on v1", HasDependents, hint):
+        remove.check_dependents(removal)
+    with fails("dogs, große-katzen are based on snapshots among v1, v2", HasDependents, hint):
+        remove.check_dependents(remove.plan_removal([v1, v2]))
+    remove.check_dependents(remove.plan_removal([v2]))
 
 
 def test_a_model_whose_branch_is_gone_needs_nothing(v1: Snapshot, tmp_path: Path, git: Git) -> None:
@@ -109,9 +109,9 @@ def test_a_model_whose_branch_is_gone_needs_nothing(v1: Snapshot, tmp_path: Path
     take(dogs, "d1")
     git("worktree", "remove", "--force", str(dogs.directory), cwd=v1.repository.directory)
     git("branch", "-D", "dogs", cwd=v1.repository.directory)
-    examined = remove.examine([v1])
-    assert examined.dependents == Dependents((), ("dogs@d1",))
-    remove.check(examined)
+    removal = remove.plan_removal([v1])
+    assert removal.dependents == Dependents((), ("dogs@d1",))
+    remove.check_dependents(removal)
 
 
 def test_broken_neighbours_do_not_matter(model: Model, v1: Snapshot, git: Git) -> None:
@@ -120,18 +120,18 @@ def test_broken_neighbours_do_not_matter(model: Model, v1: Snapshot, git: Git) -
     git("switch", "--quiet", "-c", "odd", cwd=here)
     (here / "settings.yaml").write_text("based_on: [\n")
     git("commit", "--quiet", "-am", "broken", cwd=here)
-    assert remove.examine([v1]).dependents == Dependents((), ())
+    assert remove.plan_removal([v1]).dependents == Dependents((), ())
 
 
 def test_a_tag_that_somebody_moved_meanwhile(model: Model, v1: Snapshot, v2: Snapshot, git: Git) -> None:
     """Then none of them is removed."""
-    examined = remove.examine([v1, v2])
+    removal = remove.plan_removal([v1, v2])
     git("tag", "--force", "--annotate", "-m", "other", "v2", "main", cwd=model.directory)
     before = refs(model.directory)
     with fails("refs/tags/v2 has changed", RefChanged):
-        remove.remove(examined)
+        remove.remove(removal)
     assert refs(model.directory) == before
     git("tag", "--delete", "v2", cwd=model.directory)
     with fails("refs/tags/v2 is gone", RefChanged):
-        remove.remove(examined)
+        remove.remove(removal)
     assert "refs/tags/v1" in refs(model.directory)

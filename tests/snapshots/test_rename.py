@@ -12,7 +12,7 @@ from gitstore.git.refs import RefChanged
 from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.snapshots import record, rename, verify
+from gitstore.snapshots import rename, verify
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import fails
@@ -38,7 +38,7 @@ def _v1(root: Path) -> None:
 
 def sound(found: Snapshot) -> None:
     here = found.repository
-    assert verify.verify(here, verify.snapshots(here, "refs/tags/", below=True)).problems == ()
+    assert verify.verify(here, verify.list_tags(here, "refs/tags/", below=True)).problems == ()
 
 
 def test_all_but_the_name_stays(
@@ -106,10 +106,10 @@ def test_names_that_cannot_be(tmp_path: Path) -> None:
 def test_a_name_that_somebody_takes_meanwhile(
     model: Model, v1: Snapshot, monkeypatch: pytest.MonkeyPatch, git: Git
 ) -> None:
-    monkeypatch.setattr(record, "check_vacant", lambda *_: None)
+    monkeypatch.setattr(rename, "check_vacant", lambda *_: None)
     take(model, "v2")
     before = refs(model.directory)
-    message = "the snapshot v2 exists already: somebody took it meanwhile"
+    message = "the snapshot v2 exists already: another command created it meanwhile"
     with fails(message, SnapshotExists, "choose another name"):
         rename.rename(v1, "v2")
     assert refs(model.directory) == before
@@ -137,7 +137,7 @@ def signed(model: Model, v1: Snapshot, tmp_path: Path, git: Git) -> Snapshot:
 def test_a_signature_is_for_the_old_name(signed: Snapshot) -> None:
     with fails(
         "the snapshot v1 is signed, and the signature is for that name",
-        hint="--sign signs the new name, --force drops the signature",
+        hint="--sign signs the new name; --force drops the signature",
     ):
         rename.rename(signed, "v2")
     found = rename.rename(signed, "v2", force=True).snapshot

@@ -113,7 +113,7 @@ class TestAWholeSnapshot:
         bring_back(model.directory, "v1")
         save_state(Model.open(model.directory), "initial")
         with fails(
-            "the state of v0 has no files, and an empty states/initial/ means initial as saved",
+            "the state of v0 has no files, but an empty states/initial/ stands for the saved state",
             hint="gitstore state rename gives initial another name; --code --settings leaves states alone",
         ):
             bring_back(model.directory, "v0")

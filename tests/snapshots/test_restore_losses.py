@@ -111,7 +111,7 @@ class TestWhatWouldBeLost:
         with fails(
             f"{two}/states/initial/weights changed while it was being read",
             FileChanged,
-            hint="nothing was restored; try again when nothing writes to it",
+            hint="nothing was restored; run the same command again when nothing writes to it",
         ):
             bring_back(two, "v1")
         assert (two / "states" / "initial" / "weights").read_bytes() == b"trained on"

@@ -122,7 +122,7 @@ class TestADerivedModel:
             text = text.replace(str(old), str(new))
         (dogs / "settings.yaml").write_text(text)
         git("commit", "--quiet", "-m", "another base", "--", "settings.yaml", cwd=dogs)
-        hint = "gitstore restore v1 --state brings back the state alone"
+        hint = "gitstore restore v1 --state restores only the state"
         with fails(
             "the code of v1 cannot be restored: dogs was based on digits@v1 then,"
             " and is based on digits@v2 now",

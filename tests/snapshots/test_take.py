@@ -144,7 +144,8 @@ class TestWhatItHolds:
         with pytest.raises(GitstoreError) as caught:
             take(model, "v1", "text\n-----BEGIN PGP SIGNATURE-----\n")
         assert caught.value.message == (
-            "the message has the line '-----BEGIN PGP SIGNATURE-----', with which git lets a signature begin"
+            "the message has the line '-----BEGIN PGP SIGNATURE-----',"
+            " which git takes for the start of a signature"
         )
 
     def test_an_empty_state_is_one_too(self, model: Model, git: Git, fsck: Fsck) -> None:
@@ -266,19 +267,19 @@ class TestWhatItLeavesAlone:
 class TestWhichState:
     def test_another_than_the_active_one(self, model: Model) -> None:
         put(model, "other", {"w": b"w"})
-        taken = capture.take(model, "v1", of_state="other")
-        assert (taken.state, taken.warnings) == ("other", ())
+        taken = capture.take(model, "v1", state_name="other")
+        assert (taken.state_name, taken.warnings) == ("other", ())
         assert taken.snapshot.tag.trailers["State"] == "other"
         assert state.active(model) == "initial"
         with pytest.raises(NoSuchState):
-            capture.take(model, "v2", of_state="none")
+            capture.take(model, "v2", state_name="none")
         with pytest.raises(GitstoreError, match="cannot be the name of a state"):
-            capture.take(model, "v2", of_state="../initial")
+            capture.take(model, "v2", state_name="../initial")
 
     def test_one_without_files_is_warned_of(self, model: Model, run: Run) -> None:
         (model.states / "initial" / "weights").unlink()
         (warning,) = capture.take(model, "v1").warnings
-        assert warning.message == "the state initial has no files, so the snapshot holds no weights"
+        assert warning.message == "the state initial has no files, so the snapshot has no weights"
         put(model, "other", {"w": b"w"})
         done = run("snapshot", "v2", "--state", "other", cwd=model.directory)
         assert (done.code, "warning" in done.stderr) == (0, False)

@@ -146,7 +146,10 @@ class TestWhatCannotBeTaken:
         error = refused(model)
         assert isinstance(error, NoSuchState)
         assert error.message == "the state initial is neither on disk nor saved"
-        assert error.hint == f"put its files into {model.directory}/states/initial/, or gitstore state create"
+        assert (
+            error.hint
+            == f"put its files into {model.directory}/states/initial/, or run gitstore state create"
+        )
 
     def test_a_state_with_a_dangling_link(self, model: Model) -> None:
         link = model.directory / "states" / "initial" / "link"
@@ -178,7 +181,7 @@ class TestWhatCannotBeTaken:
 
         with pytest.raises(GitstoreError) as caught:
             capture.take(model, "v1", progress=hurry)
-        assert caught.value.message == "the snapshot v1 exists already: somebody took it meanwhile"
+        assert caught.value.message == "the snapshot v1 exists already: another command created it meanwhile"
         assert git("tag", "--list", "--format=%(subject)", cwd=model.directory) == "quick\n"
 
     def test_a_ref_that_a_crash_left_locked(self, model: Model) -> None:

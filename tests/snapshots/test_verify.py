@@ -38,7 +38,7 @@ def _shared(root: Path) -> None:
 
 def verified(model: Model, *names: str) -> Report:
     here = Model.open(model.directory)
-    tags = verify.snapshots(here.repository, "refs/tags/", below=True)
+    tags = verify.list_tags(here.repository, "refs/tags/", below=True)
     return verify.verify(
         here.repository, [tag for tag in tags if not names or tag[0].removeprefix("refs/tags/") in names]
     )

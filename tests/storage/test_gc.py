@@ -62,9 +62,9 @@ def find(directory: Path, name: str) -> Snapshot:
 
 def rm(directory: Path, *names: str) -> int:
     """Remove snapshots, whoever is based on them; returns the bytes that this was said to free."""
-    examined = remove.examine([find(directory, name) for name in names])
-    remove.remove(examined, force=True)
-    return examined.exclusive - examined.withheld
+    removal = remove.plan_removal([find(directory, name) for name in names])
+    remove.remove(removal, force=True)
+    return removal.exclusive - removal.withheld
 
 
 def disk(directory: Path) -> int:
@@ -90,7 +90,7 @@ def _size(here: Repository) -> int:
 
 def sound(directory: Path) -> None:
     here = repository(directory)
-    assert verify.verify(here, verify.snapshots(here, "refs/tags/", below=True)).problems == ()
+    assert verify.verify(here, verify.list_tags(here, "refs/tags/", below=True)).problems == ()
     fsck(directory)
 
 
@@ -112,10 +112,10 @@ class TestWhatRmPromised:
     def test_what_a_reflog_has_stays_until_it_forgets(self, here: Path, git: Git) -> None:
         git("checkout", "--quiet", "v2", cwd=here)
         git("checkout", "--quiet", "main", cwd=here)
-        examined = remove.examine([find(here, "v2")])
-        assert examined.exclusive > 300_000
-        assert 0 < examined.exclusive - examined.withheld < 500  # the tag
-        remove.remove(examined)
+        removal = remove.plan_removal([find(here, "v2")])
+        assert removal.exclusive > 300_000
+        assert 0 < removal.exclusive - removal.withheld < 500  # the tag
+        remove.remove(removal)
         assert collected(here).freed < 1000
         git("reflog", "expire", "--expire=now", "--all", cwd=here)
         assert collected(here).freed > 300_000

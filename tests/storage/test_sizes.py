@@ -27,8 +27,8 @@ def test_it_is_what_an_export_takes(model: Model) -> None:
     second = take(model, "v2")
     sizes = Sizes(model.repository.objects)
     model.repository.objects.refresh()
-    assert sizes.measure_snapshot(first) == export.size(first) == sizes.measure_snapshot(first)
-    assert sizes.measure_snapshot(second) == export.size(second)
+    assert sizes.measure_snapshot(first) == export.measure_files(first) == sizes.measure_snapshot(first)
+    assert sizes.measure_snapshot(second) == export.measure_files(second)
     assert sizes.measure_tree(first.state) == state.tree_size(model, first.state) == 5_000_006
 
 

@@ -70,7 +70,7 @@ def test_packed_refs_that_are_cut_to_nothing(here: Path, git: Git, run: Run) -> 
 
 
 def test_what_gitstore_removes_goes_at_once(here: Path) -> None:
-    remove.remove(remove.examine(snapshot.every(Repository.discover(here))[1:]))
+    remove.remove(remove.plan_removal(snapshot.every(Repository.discover(here))[1:]))
     done = collected(here)
     assert done.vanished == []
     assert done.freed > 30_000
@@ -135,10 +135,10 @@ def test_rm_does_not_promise_what_a_vanished_ref_keeps(here: Path, git: Git) -> 
     take(Model.open(here), "v3")
     git("tag", "-d", "v2", cwd=here)
     v3 = next(each for each in snapshot.every(Repository.discover(here)) if each.name == "v3")
-    examined = remove.examine([v3])
-    assert examined.exclusive > 30_000
-    assert examined.exclusive - examined.withheld < 1000
-    remove.remove(examined)
+    removal = remove.plan_removal([v3])
+    assert removal.exclusive > 30_000
+    assert removal.exclusive - removal.withheld < 1000
+    remove.remove(removal)
     assert collected(here).freed < 5000
 
 

@@ -108,7 +108,7 @@ def test_kill_at_random_instants(
 def sound(directory: Path) -> None:
     """All snapshots there are verify, to the last object."""
     model = Model.open(directory)
-    tags = verify.snapshots(model.repository, "refs/tags/", below=True)
+    tags = verify.list_tags(model.repository, "refs/tags/", below=True)
     assert "refs/tags/v0" in dict(tags)
     assert verify.verify(model.repository, tags).problems == ()
 
@@ -175,7 +175,8 @@ class TestTwoAtOnce:
         assert failed.stdout == ""
         assert re.fullmatch(
             r"error: the snapshot v1 exists already"
-            r"(: somebody took it meanwhile|, and a snapshot never changes)\nhint: choose another name\n",
+            r"(: another command created it meanwhile|, and a snapshot never changes)\n"
+            r"hint: choose another name\n",
             failed.stderr,
         )
         sound(template)

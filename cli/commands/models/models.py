@@ -64,7 +64,7 @@ def rm(
     dry_run: bool,
     force: bool,
     yes: bool,
-    ask_hook: bool,
+    call_hook: bool,
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
@@ -85,14 +85,14 @@ def rm(
     model = Model.open(ctx.obj)
     total = totals.states_on_disk(model, name)
     with byte_progress(f"check {name}", total, wanted=show_progress) as progress:
-        removal = remove.examine(model, name, progress)
+        removal = remove.plan_removal(model, name, progress)
     if not as_json:
         render.explain_removal(removal)
     if not dry_run:
         if not force:
-            remove.check(removal)
+            remove.check_removal(removal)
         output.confirm(ctx, f"Remove the model {name}?", assumed=yes)
-        remove.remove(removal, ask_hook=ask_hook)
+        remove.remove(removal, call_hook=call_hook)
     if as_json:
         output.data_json(render.removal_json(removal, removed=not dry_run))
     elif not dry_run:

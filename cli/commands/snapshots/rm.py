@@ -24,7 +24,7 @@ def command(
     dry_run: bool,
     force: bool,
     yes: bool,
-    ask_hook: bool,
+    call_hook: bool,
     as_json: bool,
 ) -> None:
     """Remove snapshots. Says first what that frees, and which models are based on them; asks on a terminal.
@@ -44,14 +44,14 @@ def command(
     snapshots = [reference.resolve(each, ctx.obj) for each in references]
     if any(each.repository.common != snapshots[0].repository.common for each in snapshots):
         raise click.UsageError("remove the snapshots of one repository at a time", ctx)
-    removal = remove.examine(snapshots)
+    removal = remove.plan_removal(snapshots)
     if not as_json:
         render.explain_removal(removal)
     if not dry_run:
         if not force:
-            remove.check(removal)
+            remove.check_dependents(removal)
         output.confirm(ctx, f"Remove {removal.names}?", assumed=yes)
-        remove.remove(removal, force=force, ask_hook=ask_hook)
+        remove.remove(removal, force=force, call_hook=call_hook)
     if as_json:
         output.data_json(render.removal_json(removal, removed=not dry_run))
     elif not dry_run:

@@ -25,7 +25,7 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
     from gitstore.snapshots import export
 
     snapshot = references.resolve(reference, ctx.obj)
-    files = [(file, file.size(snapshot.repository.objects)) for file in export.files(snapshot)]
+    files = [(file, file.size(snapshot.repository.objects)) for file in export.list_files(snapshot)]
     if as_json:
         output.data_json(render.in_full_json(snapshot, files))
         return

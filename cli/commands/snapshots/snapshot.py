@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @options.input_option
 @click.option(
     "--state",
-    "of_state",
+    "state_name",
     metavar="STATE",
     help="The state to take; the active one by default.",
     shell_complete=candidates.states,
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, name: str, message: str | None, of_state: str | None, *, check: bool,
-    inputs: tuple[str, ...], sign: bool | None, key: str | None, ask_hook: bool, force: bool,
+    ctx: click.Context, name: str, message: str | None, state_name: str | None, *, check: bool,
+    inputs: tuple[str, ...], sign: bool | None, key: str | None, call_hook: bool, force: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Take a snapshot of the model: its code, its active state and its settings, as they are on disk.
@@ -77,7 +77,7 @@ def command(
         # The bar is gone before somebody is asked for a passphrase.
         signer = Signer(sign, key, before=bar.close)
         taken = take(
-            model, name, message=message, of_state=of_state, signer=signer, ask_hook=ask_hook,
+            model, name, message=message, state_name=state_name, signer=signer, call_hook=call_hook,
             allow_pointers=force, check=candidate_check, progress=progress,
         )  # fmt: skip
     render.show_taken(taken, model, checked=candidate_check is not None, as_json=as_json)

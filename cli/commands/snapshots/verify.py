@@ -80,15 +80,15 @@ def command(
     if not places:
         namespace = None if everything else _namespace(ctx.obj)
         space, below = namespace or "refs/tags/", namespace is None
-        tags = verify.snapshots(repository, space, below=below)
-        others = [] if everything else verify.damaged(repository, space, below=below)
+        tags = verify.list_tags(repository, space, below=below)
+        others = [] if everything else verify.list_damaged_refs(repository, space, below=below)
     with count_progress("verify objects", wanted=show_progress) as (expect, progress):
-        report = verify.verify(repository, tags, progress, expect=expect)
+        report = verify.verify(repository, tags, expect=expect, progress=progress)
     if everything:
         others, notices = check.check_repository(repository)
         others += cache_check.check(find_user_cache(ctx.obj), repository)
     problems = [str(problem) for problem in report.problems] + others
-    lacking = signatures.lacking(report.signatures) if required else {}
+    lacking = signatures.select_unaccepted(report.signatures) if required else {}
     if as_json:
         output.data_json(
             {
@@ -128,8 +128,8 @@ def _show(found: Mapping[str, Signature | None]) -> None:
 
     for name, each in found.items():
         if each is None or each.verdict is not Verdict.BAD:
-            output.message(f"{name}: {signatures.told(each)}")
-    hint = signatures.hint(each for each in found.values() if each is not None)
+            output.message(f"{name}: {signatures.describe(each)}")
+    hint = signatures.suggest(each for each in found.values() if each is not None)
     if hint is not None:
         output.message(f"hint: {hint}")
 

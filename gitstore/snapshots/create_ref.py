@@ -1,4 +1,4 @@
-"""Giving a snapshot its name: from the moment its tag has the ref, the snapshot is there."""
+"""Creating a snapshot's ref. As soon as the ref exists, the snapshot does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gitstore.packs.oid import Oid
 
 
 def check_vacant(model: Model, name: str) -> None:
-    """Raise `GitstoreError` unless `name` can become a snapshot of the model."""
+    """Raise `SnapshotExists` or `GitstoreError` unless `name` can become a snapshot of the model."""
     check_name(name, "snapshot")
     refs = model.repository.refs
     if refs.get(model.tag_ref(name)) is not None:
@@ -27,24 +27,24 @@ def check_vacant(model: Model, name: str) -> None:
         )
 
 
-def record(
-    repository: Repository, ref: str, oid: Oid, reason: str, *, instead_of: Sequence[RefChange] = ()
+def create_ref(
+    repository: Repository, ref: str, oid: Oid, *, reason: str, together: Sequence[RefChange] = ()
 ) -> Snapshot:
-    """Point a new ref at a snapshot's tag, and make the changes `instead_of` which it is, all or none.
+    """Point a new ref at a snapshot's tag. The changes `together` happen in the same transaction.
 
-    Durable on return. Raises `GitstoreError` if the name was taken meanwhile, `RefChanged` if another
-    ref was changed, and `Corrupt` if the tag cannot be read back. Nothing has a new name then.
+    Durable on return. Raises `SnapshotExists` if the ref exists by now, `RefChanged` if another ref has
+    changed, and `Corrupt` if the tag cannot be read back. No ref has changed then.
     """
-    name = ref.rpartition("/")[2]
-    found = snapshot.read(repository, ref, oid)  # now: once it has its name, the snapshot is taken
-    if found is None:
+    created = snapshot.read(repository, ref, oid)  # before the ref: afterwards, nothing may fail
+    if created is None:
         raise Corrupt(f"the tag for {ref} was written, but cannot be read back")
     try:
-        repository.refs.change([*instead_of, RefChange(ref, None, oid)], reason)
+        repository.refs.change([*together, RefChange(ref, None, oid)], reason)
     except RefChanged as error:
         if error.ref != ref:
             raise
+        name = ref.rpartition("/")[2]
         raise SnapshotExists(
-            f"the snapshot {name} exists already: somebody took it meanwhile", "choose another name"
+            f"the snapshot {name} exists already: another command created it meanwhile", "choose another name"
         ) from error
-    return found
+    return created
