@@ -7,7 +7,6 @@ that, the same call removes the rest. Hidden directories are deleted when a mode
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from gitstore.snapshots.remove import HasDependents, build_pre_rm
 from gitstore.storage import usage
 from gitstore.storage.reachability import find_held
 from gitstore.workingcopy import state as working_state
+from gitstore.workingcopy.uncommitted import list_uncommitted
 from gitstore.workingcopy.unsaved import Holdings, WouldLose
 
 
@@ -182,13 +182,9 @@ def _find_losses(administration: Administration | None, progress: Progress) -> I
     for name in sorted(on_disk):
         working = working_state.read(model, name, progress) if state.has_files(model, name) else None
         yield from working.losses(holdings) if working is not None else ()
-    listed = model.repository.git(
-        "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all",
-        "--ignored=traditional",
-    )  # fmt: skip
-    for line in os.fsdecode(listed).split("\0")[:-1]:
-        if not line[3:].startswith(f"{STATES}/"):
-            yield PurePosixPath(line[3:])
+    for file in list_uncommitted(model.repository, with_ignored=True):
+        if not file.path.startswith(f"{STATES}/"):
+            yield PurePosixPath(file.path)
 
 
 @contextmanager

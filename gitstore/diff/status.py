@@ -30,6 +30,7 @@ from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.staging.stage import copied_index
 from gitstore.workingcopy import state as working_state
+from gitstore.workingcopy.uncommitted import list_uncommitted
 
 _KINDS = {"?": "added", "A": "added", "D": "removed"}
 
@@ -192,16 +193,13 @@ def _uncommitted(model: Model) -> Iterator[FileChange]:
         return
     code = _code(model)
     with copied_index(model.repository) as variables:
-        listed = model.repository.git(
-            "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames",
-            "--untracked-files=all", "--", str(code), SETTINGS, LOCK, variables=variables,
-        )  # fmt: skip
-    for line in os.fsdecode(listed).split("\0")[:-1]:
-        if code == TOP and line[3:].startswith(f"{STATES}/"):
-            continue  # no code, even if nothing in .gitignore says so
-        kinds = [_KINDS[mark] for mark in line[:2] if mark in _KINDS]
-        # Of a new file that is gone again, the index still knows.
-        yield FileChange(line[3:], kinds[-1] if kinds else "changed")
+        files = list_uncommitted(model.repository, (code, SETTINGS, LOCK), variables=variables)
+    for file in files:
+        if code == TOP and file.path.startswith(f"{STATES}/"):
+            continue  # this is no code, even if .gitignore does not list it
+        kinds = [_KINDS[mark] for mark in file.marks if mark in _KINDS]
+        # The index still knows a new file that was removed again.
+        yield FileChange(file.path, kinds[-1] if kinds else "changed")
 
 
 def _code(model: Model) -> PurePosixPath:

@@ -39,7 +39,7 @@ _FORMATS = (
 """Formats that a repository may have: the key, our value, the message for other values, and a hint."""
 
 
-class Location(NamedTuple):
+class RepositoryLocation(NamedTuple):
     """A git directory, and the directory whose `.git` it is or is linked from; `None` without a `.git`."""
 
     git_directory: Path
@@ -50,7 +50,7 @@ class NoRepository(NotAModel):
     """A `.git` that leads to no repository, or to a damaged one."""
 
 
-def find_repository(directory: Path) -> Location | None:
+def find_repository(directory: Path) -> RepositoryLocation | None:
     """Return the repository that a directory is in; `None` if it is in none.
 
     Raises `NoRepository` for a broken `.git`. git would ignore some of these and search above, but the
@@ -61,15 +61,15 @@ def find_repository(directory: Path) -> Location | None:
     for folder in (start, *start.parents):
         link = folder / ".git"
         if link.is_file():
-            return Location(_follow_link(link), folder)
+            return RepositoryLocation(_follow_link(link), folder)
         if link.is_dir():
             missing = _missing_parts(link)
             if not missing:
-                return Location(link, folder)
+                return RepositoryLocation(link, folder)
             if len(missing) < 3:  # without all three, it only has the name of a repository
                 raise _damaged(link, missing)
         if not _missing_parts(folder):
-            return Location(folder, None)
+            return RepositoryLocation(folder, None)
         if folder.is_mount():
             return None  # git does not search beyond
     return None

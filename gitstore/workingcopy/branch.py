@@ -32,6 +32,7 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import Settings
 from gitstore.staging.stage import copied_index, list_code
 from gitstore.text import list_some
+from gitstore.workingcopy.uncommitted import list_uncommitted
 
 # What git read-tree says of a file that it would lose, before it has changed any (git's unpack-trees.c).
 _EDITED = re.compile("(?:Entry|Untracked working tree file) '(.+)' (?:not uptodate|would be)")
@@ -175,11 +176,8 @@ class Branch:
     def _changed(self, paths: Sequence[PurePosixPath]) -> list[str]:
         """What git status lists at and below paths, files that git does not know included."""
         with copied_index(self.model.repository) as variables:
-            listed = self.model.repository.git(
-                "--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames",
-                "--untracked-files=all", "--", *map(str, paths), variables=variables,
-            )  # fmt: skip
-        return sorted(os.fsdecode(line[3:]) for line in listed.split(b"\0") if line)
+            files = list_uncommitted(self.model.repository, paths, variables=variables)
+        return sorted(file.path for file in files)
 
     def _foreign(self, path: PurePosixPath) -> Iterator[PurePosixPath]:
         """Files on disk at or below a path which the head, and the commit before, have not so.
