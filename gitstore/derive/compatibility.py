@@ -1,4 +1,4 @@
-"""Whether code that takes and gives what one settings.yaml says fits a model whose settings say another."""
+"""Compare the types in the settings of a model and of its base: does the base's code fit the model?"""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from gitstore.settings import Parameter, Types
 
 
 class Misfit(NamedTuple):
-    """Something that the code of a base does not do as a model's settings promise.
+    """A difference between what a model's settings promise and what the code of its base does.
 
-    `path` is the key, with parameters by their names; `problem` continues a sentence that begins
-    with the base: "does not take f64".
+    `path` is the key in the settings, with the names of parameters in place of indexes. `problem`
+    continues a sentence that begins with the base: "does not take f64".
     """
 
     path: str
@@ -20,7 +20,7 @@ class Misfit(NamedTuple):
 
 
 class _Words(NamedTuple):
-    """How each kind of misfit is put."""
+    """The message for each kind of misfit."""
 
     unknown: str
     types: str
@@ -32,62 +32,69 @@ class _Words(NamedTuple):
 _INPUT = _Words(
     unknown="takes no such input",
     types="does not take {types}",
-    shape="takes {taken}, not {given}",
+    shape="takes {accepted}, not {supplied}",
     missing="requires this input",
     optional="requires it",
 )
 _OUTPUT = _Words(
     unknown="gives this output too",
     types="may give {types}",
-    shape="gives {given}, not {taken}",
+    shape="gives {supplied}, not {accepted}",
     missing="gives no such output",
     optional="does not always give it",
 )
 
 
-def misfits(own: Types, base: Types) -> list[Misfit]:
-    """What a model's types promise and the code of its base, by the types of that, does not do.
+def find_misfits(own: Types, base: Types) -> list[Misfit]:
+    """Return where the base's code, described by the types `base`, does not fit a model's types `own`.
 
-    Inputs go from the model's users to the base's code, outputs the other way: who takes must know
-    every parameter that is given, in each of its types and all its shapes, and get what it requires.
+    Inputs go from the model's users to the base's code, and outputs go the other way. The receiver must
+    know every parameter that is supplied, accept each of its types and shapes, and get all it requires.
     """
     return [
-        *_misfits("types.create_state", own.create_state, base.create_state, _INPUT),
-        *_misfits("types.train", own.train, base.train, _INPUT),
-        *_misfits("types.evaluate.inputs", own.evaluate.inputs, base.evaluate.inputs, _INPUT),
-        *_misfits("types.evaluate.outputs", base.evaluate.outputs, own.evaluate.outputs, _OUTPUT),
+        *_compare("types.create_state", _INPUT, supplied=own.create_state, accepted=base.create_state),
+        *_compare("types.train", _INPUT, supplied=own.train, accepted=base.train),
+        *_compare(
+            "types.evaluate.inputs", _INPUT, supplied=own.evaluate.inputs, accepted=base.evaluate.inputs
+        ),
+        *_compare(
+            "types.evaluate.outputs", _OUTPUT, supplied=base.evaluate.outputs, accepted=own.evaluate.outputs
+        ),
     ]
 
 
-def _misfits(
-    path: str, given: Sequence[Parameter], taken: Sequence[Parameter], words: _Words
+def _compare(
+    path: str, words: _Words, *, supplied: Sequence[Parameter], accepted: Sequence[Parameter]
 ) -> Iterator[Misfit]:
-    takers = {parameter.name: parameter for parameter in taken}
-    for parameter in given:
-        taker = takers.pop(parameter.name, None)
-        below = f"{path}.{parameter.name}"
-        if taker is None:
-            yield Misfit(below, words.unknown)
+    """Compare the parameters that one side supplies with those that the other side accepts."""
+    unmatched = {parameter.name: parameter for parameter in accepted}
+    for parameter in supplied:
+        counterpart = unmatched.pop(parameter.name, None)
+        parameter_path = f"{path}.{parameter.name}"
+        if counterpart is None:
+            yield Misfit(parameter_path, words.unknown)
         else:
-            yield from _differences(below, parameter, taker, words)
-    for parameter in takers.values():
+            yield from _compare_parameter(parameter_path, words, supplied=parameter, accepted=counterpart)
+    for parameter in unmatched.values():
         if parameter.required:
             yield Misfit(f"{path}.{parameter.name}", words.missing)
 
 
-def _differences(path: str, given: Parameter, taken: Parameter, words: _Words) -> Iterator[Misfit]:
-    types = [each for each in given.types if each not in taken.types]
+def _compare_parameter(
+    path: str, words: _Words, *, supplied: Parameter, accepted: Parameter
+) -> Iterator[Misfit]:
+    types = [type_name for type_name in supplied.types if type_name not in accepted.types]
     if types:
         yield Misfit(f"{path}.types", words.types.format(types=", ".join(types)))
-    if not _fits(given.shape, taken.shape):
-        shapes = words.shape.format(taken=list(taken.shape), given=list(given.shape))
-        yield Misfit(f"{path}.shape", shapes)
-    if taken.required and not given.required:
+    if not _fits(supplied.shape, accepted.shape):
+        problem = words.shape.format(accepted=list(accepted.shape), supplied=list(supplied.shape))
+        yield Misfit(f"{path}.shape", problem)
+    if accepted.required and not supplied.required:
         yield Misfit(f"{path}.required", words.optional)
 
 
-def _fits(given: tuple[int, ...], taken: tuple[int, ...]) -> bool:
-    """Whether every array of the one shape is one of the other; -1 is any length."""
-    return len(given) == len(taken) and all(
-        its in (-1, length) for length, its in zip(given, taken, strict=True)
+def _fits(supplied: tuple[int, ...], accepted: tuple[int, ...]) -> bool:
+    """Whether every array of the supplied shape has the accepted shape. -1 stands for any length."""
+    return len(supplied) == len(accepted) and all(
+        allowed in (-1, length) for length, allowed in zip(supplied, accepted, strict=True)
     )

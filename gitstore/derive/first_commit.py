@@ -34,11 +34,12 @@ def facts(base: Snapshot, url: str | None = None) -> dict[str, str | None]:
 
 
 def add_first_commit(
-    base: Snapshot, name: str, identity: str, writer: ObjectWriter, *, url: str | None = None
+    base: Snapshot, name: str, writer: ObjectWriter, *, identity: str, url: str | None = None
 ) -> Oid:
-    """Add the first commit of a model to a write: the base's code, its settings with `based_on`, its rules.
+    """Write the first commit of a model, and return its id.
 
-    The repository that is written to has the base's objects.
+    It has the base's code, ignore rules and packages.lock, and the base's settings with `based_on`. The
+    repository that `writer` writes to must have the base's objects.
     """
     content = settings.set_keys(
         base.settings_content, {"name": name, "code": None, "based_on": based_on(base, url)}

@@ -71,16 +71,17 @@ COPIED = Copied()
 ABSENT = Absent()
 
 
-def add(
-    repository: Repository,
-    name: str,
+def add_first_state(
     content: Content,
     writer: ObjectWriter,
+    *,
+    repository: Repository,
+    model_name: str,
     progress: Progress = lambda _: None,
 ) -> Oid | None:
-    """Add a model's first state to a write; returns its commit, if there is to be one.
+    """Write a model's first state, and return its commit; `None` if there is no content.
 
-    `progress` hears of bytes. Raises `GitstoreError` if a file changes while it is being read.
+    `progress` is called with numbers of bytes. Raises `GitstoreError` if a file changes while it is read.
     """
     if content is None:
         return None
@@ -89,7 +90,7 @@ def add(
         if isinstance(content, Oid)
         else add_state_files(repository, content, writer, progress=progress)
     )
-    text = f"State {FIRST_STATE} of {name}"
+    message = f"State {FIRST_STATE} of {model_name}"
     return writer.add_apart(
-        Kind.COMMIT, commit.encode(tree, (), identity=repository.identity(), message=text)
+        Kind.COMMIT, commit.encode(tree, (), identity=repository.identity(), message=message)
     )

@@ -1,8 +1,8 @@
-"""Merging settings three ways: what a new base changed comes in, what the model changed itself stays.
+"""Merging settings three ways: take over what the new base changed, keep what the model changed.
 
-Keys are compared as they are written, without defaults, and down to single ones: parameters and packages
-go by their names, other lists are values. A key that both sides changed, and differently, is a conflict:
-the model's own value stays.
+Keys are compared one by one, as they are written, without defaults. Lists of parameters and of packages
+are compared by name; other lists are values. If both sides changed a key differently, that is a conflict,
+and the model's own value stays.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from gitstore.settings.document import read
 from gitstore.settings.nodes import data
 
 KEPT = ("name", "code", "based_on", "types")
-"""What a rebase leaves as it is: what the model is, where its code is, and what it promises its users."""
+"""The keys that a rebase never changes: what the model is, where its code is, what its users rely on."""
 
 
 class Conflict(NamedTuple):
-    """A key that model and base have both changed since the old base; `None` where one has it not."""
+    """A key that both the model and the base changed since the old base. `None` stands for a missing key."""
 
     path: str
     own: Any
@@ -31,7 +31,7 @@ class Conflict(NamedTuple):
 
 @dataclass(frozen=True)
 class Merged:
-    """Settings with what came from the base, and the keys that changed, and those that did not."""
+    """The merged settings, the keys that took over the base's value, and the keys in conflict."""
 
     content: bytes
     changes: tuple[KeyChange, ...]
@@ -39,12 +39,13 @@ class Merged:
 
 
 def merge(own: bytes, *, old: bytes, new: bytes) -> Merged:
-    """Bring the changes from `old` to `new`, two settings of bases, into a model's own.
+    """Apply the changes between the settings `old` and `new` of two bases to a model's `own` settings.
 
-    Comments and layout of the model's settings stay. Raises `BadSettings`.
+    Comments and layout of the model's settings stay. Raises `BadSettings` if any of the three, or the
+    result, is invalid.
     """
     before, conflicts = _read(own), list[Conflict]()
-    merged = _merge("", _read(old), _read(new), before, conflicts) or {}
+    merged = _merge("", conflicts, old=_read(old), new=_read(new), own=before) or {}
     changed = {key: merged.get(key) for key in before | merged if merged.get(key) != before.get(key)}
     content = settings.set_keys(own, changed) if changed else own
     settings.parse(content)
@@ -52,15 +53,15 @@ def merge(own: bytes, *, old: bytes, new: bytes) -> Merged:
 
 
 def _read(content: bytes) -> dict[str, Any]:
-    settings.parse(content)  # it is a mapping then
+    settings.parse(content)  # raises unless the content is a mapping
     values = data(read(content).root)
     return (
         {key: value for key, value in values.items() if key not in KEPT} if isinstance(values, dict) else {}
     )
 
 
-def _merge(path: str, old: Any, new: Any, own: Any, conflicts: list[Conflict]) -> Any:
-    """The merged value of a key; `None` where it is to be absent."""
+def _merge(path: str, conflicts: list[Conflict], *, old: Any, new: Any, own: Any) -> Any:
+    """Return the merged value of a key, or `None` if the key is to be absent."""
     if new in (old, own):
         return own
     if own == old:
@@ -70,15 +71,15 @@ def _merge(path: str, old: Any, new: Any, own: Any, conflicts: list[Conflict]) -
         conflicts.append(Conflict(path, own, new))
         return own
     before, theirs, ours = (part or {} for part in parts)
-    merged = {
-        key: _merge(f"{path}.{key}".lstrip("."), before.get(key), theirs.get(key), ours.get(key), conflicts)
-        for key in ours | theirs
-    }
+    merged = {}
+    for key in ours | theirs:
+        below = f"{path}.{key}".lstrip(".")
+        merged[key] = _merge(below, conflicts, old=before.get(key), new=theirs.get(key), own=ours.get(key))
     return _like(own, {key: value for key, value in merged.items() if value is not None}.items())
 
 
 def _like(own: Any, items: Iterable[tuple[str, Any]]) -> Any:
-    """A mapping, or the list that it stands for: of parameters, or of packages at their versions."""
+    """Return a mapping, or the list that it stands for: of parameters, or of packages with versions."""
     if isinstance(own, dict):
         return dict(items)
     return [

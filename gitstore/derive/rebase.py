@@ -65,8 +65,8 @@ class Rebased:
 class Incompatible(GitstoreError):
     """What the new base takes and gives is not what the model's settings promise."""
 
-    def __init__(self, model: Model, base: Snapshot, misfits: tuple[Misfit, ...]) -> None:
-        lines = (f"{each.path}: {base.full_name} {each.problem}" for each in misfits)
+    def __init__(self, model: Model, base: Snapshot, *, misfits: tuple[Misfit, ...]) -> None:
+        lines = (f"{misfit.path}: {base.full_name} {misfit.problem}" for misfit in misfits)
         super().__init__(
             "\n".join(lines), f"--force moves {model.name} all the same; then mend types in its {SETTINGS}"
         )
@@ -116,11 +116,11 @@ def _rebase(model: Model, base: Snapshot, reached: Reached | None = None, *, for
         return Rebased(Model.open(model.directory), base, before, None, url=url)
     misfits = _misfits(here, before, base)
     if misfits and not force:
-        raise Incompatible(model, base, misfits)
+        raise Incompatible(model, base, misfits=misfits)
     if not force:
         _check_own_commits(here, before)
     merged = _merged(here, before, base)
-    commit, brought = _move(here, before, base, reached, merged)
+    commit, brought = _commit_move(here, base, before=before, reached=reached, merged=merged)
     set_writable(model.directory / here.code, writable=False)
     model.repository.maintain()
     other_packages = base.settings.packages != settings.parse(merged.content).packages
@@ -140,8 +140,10 @@ def _misfits(here: Branch, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...
     """The misfits that the old base did not have."""
     own = here.settings
     content = committed_file(here.model.repository, Oid.parse(before.commit), SETTINGS)
-    known = compatibility.misfits(own.types, settings.parse(content).types) if content is not None else []
-    found = compatibility.misfits(own.types, base.settings.types)
+    known = (
+        compatibility.find_misfits(own.types, settings.parse(content).types) if content is not None else []
+    )
+    found = compatibility.find_misfits(own.types, base.settings.types)
     return tuple(each for each in found if each not in known)
 
 
@@ -154,15 +156,15 @@ def _check_own_commits(here: Branch, before: BasedOn) -> None:
         )
 
 
-def _move(
-    here: Branch, before: BasedOn, base: Snapshot, reached: Reached | None, merged: Merged
+def _commit_move(
+    here: Branch, base: Snapshot, *, before: BasedOn, reached: Reached | None, merged: Merged
 ) -> tuple[Oid, ImportedBytes]:
     """Make the commit, once nothing would be lost by it, and let the files follow.
 
     The base of a reference model is brought first, by the same write.
     """
     repository = here.model.repository
-    packages = _packages_lock(here, before, base, merged)
+    packages = _lock_change(here, base, before=before, merged=merged)
     paths = [here.code, PurePosixPath(SETTINGS), *packages]
     here.check_clean(paths)
     _check_room(here, base)
@@ -189,8 +191,8 @@ def _move(
     return commit, brought
 
 
-def _packages_lock(
-    here: Branch, before: BasedOn, base: Snapshot, merged: Merged
+def _lock_change(
+    here: Branch, base: Snapshot, *, before: BasedOn, merged: Merged
 ) -> dict[PurePosixPath, FileEntry | None]:
     """The change of packages.lock: none where the model has one of its own, or asks for other packages."""
     path = PurePosixPath(LOCK)

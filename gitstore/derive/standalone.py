@@ -51,7 +51,7 @@ def derive(
         with base_repository.reach(source, repository, fetched) as reached:
             brought = base_repository.bring(repository, reached)
         base = _here(repository, reached.base)
-        pack = _write(repository, base, name, reached.url, state, progress)
+        pack = _write(repository, base, name, url=reached.url, state=state, progress=progress)
         base_repository.remember(repository, reached.url)
         _check_out(repository)
     found = Model.open(target)
@@ -60,13 +60,14 @@ def derive(
 
 
 def _write(
-    repository: Repository, base: Snapshot, name: str, url: str, state: FirstState, progress: Progress
+    repository: Repository, base: Snapshot, name: str, *, url: str, state: FirstState, progress: Progress
 ) -> Written | None:
     """Write the branch's first commit and the state, and the refs."""
     with state.ready(base) as content, repository.writer() as writer:
-        identity = repository.identity()
-        head = first_commit.add_first_commit(base, name, identity, writer, url=url)
-        saved = first_state.add(repository, name, content, writer, progress)
+        head = first_commit.add_first_commit(base, name, writer, identity=repository.identity(), url=url)
+        saved = first_state.add_first_state(
+            content, writer, repository=repository, model_name=name, progress=progress
+        )
         pack = writer.finish()
         ref = f"refs/states/{FIRST_STATE}"
         changes = [RefChange(f"refs/heads/{repository.head()}", None, head)]

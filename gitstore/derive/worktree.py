@@ -106,7 +106,7 @@ def derive(
             locks.derivation(repository.private),
         ):
             begun = _prepare(base, name, target)
-            pack = _make(base, name, content, target, begun, progress)
+            pack = _make(base, name, target, content=content, begun=begun, progress=progress)
     with only_warn(f"the packs of {repository.common} are not merged"):
         repository.maintain()
     return announced(Derived(Model.open(target), base, pack))
@@ -194,25 +194,27 @@ def _line(base: Snapshot) -> set[str]:
 
 
 def _make(
-    base: Snapshot, name: str, content: Content, target: Path, begun: _Begun, progress: Progress
+    base: Snapshot, name: str, target: Path, *, content: Content, begun: _Begun, progress: Progress
 ) -> Written | None:
     """Write the first commit and the state, then the refs, while the directory is ready to appear."""
     repository, refs = base.repository, base.repository.refs
     with repository.writer() as writer:
         first_commit.check_there(base)
         tip, saved = refs.get(f"refs/heads/{name}") if begun is _Begun.BRANCH else None, None
-        head = tip or first_commit.add_first_commit(base, name, repository.identity(), writer)
+        head = tip or first_commit.add_first_commit(base, name, writer, identity=repository.identity())
         if tip is None:
-            saved = first_state.add(repository, name, content, writer, progress)
+            saved = first_state.add_first_state(
+                content, writer, repository=repository, model_name=name, progress=progress
+            )
         pack = writer.finish()
-        with _worktree(repository, name, target, head):
+        with _worktree(repository, name, target, head=head):
             if tip is None:
-                _point(repository, name, head, saved)
+                _create_refs(repository, name, head, saved=saved)
             (repository.private / _BEGUN).unlink(missing_ok=True)
     return pack
 
 
-def _point(repository: Repository, name: str, head: Oid, saved: Oid | None) -> None:
+def _create_refs(repository: Repository, name: str, head: Oid, *, saved: Oid | None) -> None:
     """Create the model's refs, the branch last. If that is interrupted, the next call removes the state."""
     active_state.forget(repository, f"{name}/")  # an earlier model of that name may have left its choice
     refs, ref = repository.refs, f"refs/states/{name}/{FIRST_STATE}"
@@ -245,7 +247,7 @@ def _remove_begun(repository: Repository) -> None:
 
 
 @contextmanager
-def _worktree(repository: Repository, name: str, target: Path, head: Oid) -> Iterator[None]:
+def _worktree(repository: Repository, name: str, target: Path, *, head: Oid) -> Iterator[None]:
     """The model's directory, the code read-only, which appears when the block has made the branch."""
 
     def complete(directory: Path) -> None:

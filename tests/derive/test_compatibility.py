@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gitstore import settings
-from gitstore.derive.compatibility import Misfit, misfits
+from gitstore.derive.compatibility import Misfit, find_misfits
 from gitstore.settings import Types
 
 
@@ -32,7 +32,7 @@ FITTING: list[str] = [
 
 
 def test_what_takes_as_much_or_more_fits() -> None:
-    found = [misfits(train(VALUES), train(base)) for base in FITTING]
+    found = [find_misfits(train(VALUES), train(base)) for base in FITTING]
     assert found == [[] for base in FITTING]
 
 
@@ -46,14 +46,14 @@ MISFITS: list[tuple[str, str, str]] = [
 
 
 def test_an_input_removed_or_narrowed() -> None:
-    found = [misfits(train(VALUES), train(base)) for base, _, _ in MISFITS]
+    found = [find_misfits(train(VALUES), train(base)) for base, _, _ in MISFITS]
     assert found == [[Misfit(f"types.train.values{path}", problem)] for _, path, problem in MISFITS]
 
 
 def test_an_input_that_is_required_now() -> None:
     own = train("{name: rate, types: [f64], shape: [], required: false}")
     base = train("{name: rate, types: [f64], shape: []}, {name: more, types: [f64], shape: []}")
-    assert misfits(own, base) == [
+    assert find_misfits(own, base) == [
         Misfit("types.train.rate.required", "requires it"),
         Misfit("types.train.more", "requires this input"),
     ]
@@ -70,14 +70,14 @@ def test_an_input_that_is_required_now() -> None:
     ],
 )  # fmt: skip
 def test_an_output_removed_or_widened(base: str, path: str, problem: str) -> None:
-    assert misfits(outputs(VALUES), outputs(base)) == [
+    assert find_misfits(outputs(VALUES), outputs(base)) == [
         Misfit(f"types.evaluate.outputs.values{path}", problem)
     ]
 
 
 def test_an_output_more_and_one_that_is_narrower() -> None:
     base = outputs("{name: values, types: [f32], shape: [4, 8]}, {name: more, types: [u8], shape: []}")
-    assert misfits(outputs(VALUES), base) == [
+    assert find_misfits(outputs(VALUES), base) == [
         Misfit("types.evaluate.outputs.more", "gives this output too"),
     ]
 
@@ -85,7 +85,7 @@ def test_an_output_more_and_one_that_is_narrower() -> None:
 def test_every_operation_is_compared() -> None:
     one = "[{name: a, types: [u8], shape: []}]"
     own = types(f"{{create_state: {one}, train: {one}, evaluate: {{inputs: {one}, outputs: {one}}}}}")
-    assert [each.path for each in misfits(own, types("{}"))] == [
+    assert [each.path for each in find_misfits(own, types("{}"))] == [
         "types.create_state.a",
         "types.train.a",
         "types.evaluate.inputs.a",

@@ -182,9 +182,9 @@ class TestCommand:
 @pytest.mark.parametrize(
     ("form", "owner", "step"),
     [
-        (worktree, first_state, "add"),
+        (worktree, first_state, "add_first_state"),
         (standalone, base_repository, "changes"),
-        (worktree, worktree, "_point"),
+        (worktree, worktree, "_create_refs"),
     ],
 )
 def test_killed_before_the_refs(

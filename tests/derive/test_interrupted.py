@@ -47,7 +47,7 @@ class TestInterrupted:
         ("owner", "step"),
         [
             (Path, "chmod"),
-            (worktree, "_point"),
+            (worktree, "_create_refs"),
             (new_worktree, "_name_administration"),
             (construction, "_rename"),
             (new_worktree, "finish"),
