@@ -36,7 +36,7 @@ _UV_INDEX = (
 _UV_PATHS = ("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR")
 
 
-class Elsewhere(GitstoreError):
+class OtherRepository(GitstoreError):
     """git was told of another repository or working copy than the one that gitstore would act on."""
 
     exit_code = 2
@@ -68,7 +68,7 @@ def _absolute_link(link: str) -> str:
 
 
 def check(told: Mapping[str, str], directory: Path) -> None:
-    """Refuse `git --git-dir=OTHER gitstore`: raise `Elsewhere` unless `told` agrees with the directory.
+    """Refuse `git --git-dir=OTHER gitstore`: raise `OtherRepository` unless `told` agrees with the directory.
 
     Only of `git gitstore`, whose git might have been told so by the person. A hook that calls gitstore
     for another directory has these variables from git, and means the directory.
@@ -92,8 +92,8 @@ def _is(named: Path | None, ours: Path | None) -> bool:
     return named is not None and ours is not None and named.resolve() == ours.resolve()
 
 
-def _elsewhere(name: str, value: str, what: str, directory: Path) -> Elsewhere:
-    return Elsewhere(
+def _elsewhere(name: str, value: str, what: str, directory: Path) -> OtherRepository:
+    return OtherRepository(
         f"{name} is {value}, another {what} than that of {directory.absolute()}",
         "git -C DIR gitstore acts on the model in DIR",
     )

@@ -9,7 +9,7 @@ from gitstore.cli import output, terminal
 from gitstore.cli.render import snapshots
 
 if TYPE_CHECKING:
-    from gitstore.models.lineage import Line, Lineage, Place
+    from gitstore.models.lineage import Line, Lineage, LineageEntry
     from gitstore.storage.sizes import Sizes
 
 
@@ -25,7 +25,7 @@ def line_json(line: Line, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     }
 
 
-def _place_json(place: Place, sizes: Sizes) -> dict[str, Any]:
+def _place_json(place: LineageEntry, sizes: Sizes) -> dict[str, Any]:
     snapshot = place.snapshot
     if snapshot is None:
         shape: dict[str, Any] = {
@@ -44,7 +44,7 @@ class _Branch(NamedTuple):
     """A model, or a snapshot in it, that is to be drawn: what begins its line, and those below it."""
 
     line: Line
-    place: Place | None
+    place: LineageEntry | None
     head: str
     indent: str
 
@@ -54,7 +54,7 @@ def draw_tree(lineage: Lineage, sizes: Sizes) -> Iterator[str]:
     waiting = [_Branch(line, None, "", "") for line in reversed(lineage.roots)]
     while waiting:
         line, place, head, indent = waiting.pop()
-        below: list[tuple[Line, Place | None]]
+        below: list[tuple[Line, LineageEntry | None]]
         if place is None:
             yield head + _model_line(line, lineage, at_the_top=not head)
             below = [(line, place) for place in line.places]
@@ -74,7 +74,7 @@ def _model_line(line: Line, lineage: Lineage, *, at_the_top: bool) -> str:
     return f"{name}{detached}{on}{'' if line.places else '  no snapshots'}"
 
 
-def _snapshot_line(line: Line, place: Place, sizes: Sizes) -> str:
+def _snapshot_line(line: Line, place: LineageEntry, sizes: Sizes) -> str:
     from gitstore.units import format_size
 
     snapshot = place.snapshot

@@ -28,7 +28,7 @@ _OURS = re.compile(
 )
 
 
-class Status(StrEnum):
+class LockStatus(StrEnum):
     """How a packages.lock stands to the settings beside it."""
 
     CURRENT = "current"
@@ -45,10 +45,10 @@ class NotCurrent(GitstoreError):
 
 
 _PROBLEMS = {
-    Status.MISSING: (f"{LOCK} is missing, and {SETTINGS} has packages.requirements", "makes it"),
-    Status.STALE: (f"{LOCK} is stale: packages in {SETTINGS} changed after it was made", "makes it anew"),
-    Status.EDITED: (f"{LOCK} was edited after gitstore made it", "makes it anew"),
-    Status.FOREIGN: (
+    LockStatus.MISSING: (f"{LOCK} is missing, and {SETTINGS} has packages.requirements", "makes it"),
+    LockStatus.STALE: (f"{LOCK} is stale: packages in {SETTINGS} changed after it was made", "makes it anew"),
+    LockStatus.EDITED: (f"{LOCK} was edited after gitstore made it", "makes it anew"),
+    LockStatus.FOREIGN: (
         f"{LOCK} was not made by gitstore, so nobody can tell whether it fits {SETTINGS}",
         "makes one when that is out of the way",
     ),
@@ -60,25 +60,25 @@ def python(wanted: Packages) -> str:
     return wanted.python or OLDEST_PYTHON
 
 
-def status(wanted: Packages, content: bytes | None) -> Status:
+def status(wanted: Packages, content: bytes | None) -> LockStatus:
     """How `content` of packages.lock, `None` if there is none, stands to what the settings want.
 
     Settings without requirements need no file.
     """
     if content is None:
-        return Status.MISSING if wanted.requirements else Status.CURRENT
+        return LockStatus.MISSING if wanted.requirements else LockStatus.CURRENT
     found = _OURS.fullmatch(content)
     if found is None:
         # A merge that met a conflict leaves our first line.
-        return Status.EDITED if content.startswith(_MADE_BY.encode()) else Status.FOREIGN
+        return LockStatus.EDITED if content.startswith(_MADE_BY.encode()) else LockStatus.FOREIGN
     if hashlib.sha256(found[2]).hexdigest() != found[1].decode():
-        return Status.EDITED
-    return Status.CURRENT if found[3].decode() == _digest(wanted) else Status.STALE
+        return LockStatus.EDITED
+    return LockStatus.CURRENT if found[3].decode() == _digest(wanted) else LockStatus.STALE
 
 
-def problem(found: Status) -> NotCurrent | None:
+def problem(found: LockStatus) -> NotCurrent | None:
     """What is wrong with a packages.lock of this status, and what mends it; `None` if nothing is."""
-    if found is Status.CURRENT:
+    if found is LockStatus.CURRENT:
         return None
     message, does = _PROBLEMS[found]
     return NotCurrent(message, f"gitstore lock {does}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from gitstore.disk import locks
 from gitstore.disk.atomic import replace_file
 from gitstore.environments import lockfile, uv
-from gitstore.environments.lockfile import Status
+from gitstore.environments.lockfile import LockStatus
 from gitstore.environments.uv import Permissions
 from gitstore.errors import GitstoreError
 from gitstore.models.model import LOCK, Model
@@ -54,14 +54,14 @@ def make(
         )
     wanted, before = model.settings.packages, model.top_file(LOCK)
     found = lockfile.status(wanted, before)
-    if found is Status.FOREIGN:
+    if found is LockStatus.FOREIGN:
         raise GitstoreError(
             f"{model.directory / LOCK} was not made by gitstore, and would be overwritten", "move it away"
         )
     after = before
-    if upgrade or upgraded or found is not Status.CURRENT:
+    if upgrade or upgraded or found is not LockStatus.CURRENT:
         # What was edited may hold anything, a conflict of a merge or a forged hash: nothing of it counts.
-        kept = b"" if upgrade or before is None or found is Status.EDITED else before
+        kept = b"" if upgrade or before is None or found is LockStatus.EDITED else before
         after = lockfile.render(wanted, _resolve(model, kept, upgraded, permissions or Permissions()))
     if after is not None and after != before:
         _replace(model, before, after)

@@ -16,7 +16,7 @@ from gitstore.settings import BasedOn
 
 
 @dataclass
-class Place:
+class LineageEntry:
     """A snapshot of a model, with the models based on it; `snapshot` is `None` if it was removed."""
 
     name: str
@@ -29,7 +29,7 @@ class Line:
     """A model, with its snapshots in the order in which they were taken, removed ones at the end."""
 
     model: Listed
-    places: list[Place]
+    places: list[LineageEntry]
 
 
 class Lineage:
@@ -37,14 +37,15 @@ class Lineage:
 
     def __init__(self, models: Iterable[Listed]) -> None:
         self._lines = {
-            each.prefix: Line(each, [Place(taken.name, taken) for taken in each.snapshots]) for each in models
+            each.prefix: Line(each, [LineageEntry(taken.name, taken) for taken in each.snapshots])
+            for each in models
         }
-        self._taken: dict[str, tuple[Line, Place]] = {}
+        self._taken: dict[str, tuple[Line, LineageEntry]] = {}
         for line in self._lines.values():
             for place in line.places:
                 if place.snapshot is not None:
                     self._taken[str(place.snapshot.commit)] = line, place
-        self._removed: dict[str, Place] = {}
+        self._removed: dict[str, LineageEntry] = {}
         self._above: dict[str, str] = {}
         self.roots = [line for line in self._lines.values() if not self._hang(line)]
 
@@ -85,11 +86,11 @@ class Lineage:
         lines = (self._lines.get(f"{base.model}/"), self._lines.get(""))
         return next((each for each in lines if each is not None and each.model.name == base.model), None)
 
-    def _place(self, base: BasedOn, above: Line) -> Place:
+    def _place(self, base: BasedOn, above: Line) -> LineageEntry:
         if base.commit in self._taken:
             return self._taken[base.commit][1]
         if base.commit not in self._removed:
-            self._removed[base.commit] = Place(base.snapshot, None)
+            self._removed[base.commit] = LineageEntry(base.snapshot, None)
             above.places.append(self._removed[base.commit])
         return self._removed[base.commit]
 
