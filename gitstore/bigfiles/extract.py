@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from gitstore.bigfiles.stored import StoredFile, link_goal
+from gitstore.bigfiles.stored import StoredFile, link_target
 from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase, TooLarge
@@ -54,7 +54,7 @@ def _jobs(database: ObjectDatabase, files: Iterable[StoredFile], target: Path) -
         path = target / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         if file.mode == Mode.LINK:
-            path.symlink_to(link_goal(database, file.entry))
+            path.symlink_to(link_target(database, file.entry))
         else:
             yield from _file_jobs(database, file, path)
 

@@ -115,7 +115,7 @@ def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: boo
         elif entry.is_tree:
             yield from _files(database, entry.oid, path, joined=joined)
         elif entry.mode == Mode.LINK:
-            _check_link(path, link_goal(database, entry.oid))
+            _check_link(path, link_target(database, entry.oid))
             yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
         elif entry.is_file:
             yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
@@ -138,7 +138,7 @@ def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
     return tuple(entry.oid for entry in entries)
 
 
-def link_goal(database: ObjectDatabase, oid: Oid) -> str:
+def link_target(database: ObjectDatabase, oid: Oid) -> str:
     """What a stored link points to."""
     return os.fsdecode(database.read_as(Kind.BLOB, oid, at_most=limits.LINK))
 

@@ -1,4 +1,4 @@
-"""All objects of a repository: its packs, its loose objects, and those of its alternates."""
+"""Finding and reading the objects of a repository: in its packs, loose, and in its alternates."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from gitstore.packs.pack import Pack, Packed
 
 
 class Deltas(Protocol):
-    """Who reads what is stored as a delta. Raises `MissingObject` or `BrokenObject`."""
+    """Reads objects that are stored as deltas. Raises `MissingObject` or `BrokenObject`."""
 
     def header(self, oid: Oid) -> tuple[Kind, int]:
-        """The kind and the size of the content."""
+        """Return the kind and the size of the content."""
 
     def read(self, oid: Oid) -> tuple[Kind, bytes]:
-        """The kind and the content, not yet checked."""
+        """Return the kind and the content, not checked against the id."""
 
 
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 _LOOSE_NAME = re.compile("[0-9a-f]{38}")
 
-_LOOKS = 5
+_ATTEMPTS = 5
+"""How often an object is looked for while other processes add and remove packs."""
 
 
-_PARTIAL = "this is a partial clone; git fetch --refetch --no-filter --tags origin brings all that it lacks"
-_ELSEWHERE = "a clone or a backup may still have the object; git fetch brings it back"
+_PARTIAL = "this is a partial clone; git fetch --refetch --no-filter --tags origin fetches what it lacks"
+_ELSEWHERE = "a clone or a backup may still have the object; git fetch restores it"
 
 
 class MissingObject(Corrupt):
@@ -44,7 +45,7 @@ class MissingObject(Corrupt):
 
 
 class BrokenObject(Corrupt):
-    """An object's bytes are not those its id promises, or cannot be read at all."""
+    """An object does not hash to its id, or cannot be read."""
 
     def __init__(self, oid: Oid, why: str) -> None:
         super().__init__(f"object {oid} is corrupt: {why}")
@@ -52,14 +53,14 @@ class BrokenObject(Corrupt):
 
 
 class TooLarge(BrokenObject):
-    """An object is larger than what is read into memory of its kind."""
+    """An object is larger than the limit for reading its kind into memory."""
 
 
 class ObjectDatabase:
     """Finds and reads objects. Safe to use from many threads.
 
-    Whole entries of packs and loose objects are read here; deltas, which only stock git writes,
-    are left to `deltas`.
+    Loose objects and entries of packs are read here. Deltas, which only stock git writes, are read by
+    `deltas`.
     """
 
     def __init__(self, directory: Path, deltas: Deltas | None = None) -> None:
@@ -70,7 +71,7 @@ class ObjectDatabase:
         self._freshened: set[Path] = set()
         self.directories: list[Path] = []
         self.damaged: list[Corrupt] = []
-        """What is wrong with indexes that cannot be read at all. Their packs are done without, as in git."""
+        """The errors of damaged indexes. Like git, gitstore works without their packs."""
         self.refresh()
 
     @property
@@ -84,7 +85,7 @@ class ObjectDatabase:
         return [pack for pack in self.packs if pack.path.parent == self.directory / "pack"]
 
     def refresh(self) -> None:
-        """See what other processes have added or removed since the packs were last listed."""
+        """List the packs again, because other processes may have added or removed some."""
         self.directories = list(_with_alternates(self.directory))
         known: dict[Path, Pack] = {}
         self.damaged = []
@@ -102,11 +103,11 @@ class ObjectDatabase:
         return self.find(oid) is not None or self.loose_path(oid) is not None
 
     def find(self, oid: Oid) -> Packed | None:
-        """Where an object lies in a pack, if it does."""
+        """Return where an object is in a pack; `None` if no pack has it."""
         return self._packs.find(oid)
 
     def loose_path(self, oid: Oid) -> Path | None:
-        """The file of a loose object, if it is one."""
+        """Return the file of a loose object; `None` if there is none."""
         name = str(oid)
         for directory in self.directories:
             path = directory / name[:2] / name[2:]
@@ -115,17 +116,17 @@ class ObjectDatabase:
         return None
 
     def loose(self) -> Iterator[tuple[Oid, Path]]:
-        """The repository's own loose objects."""
+        """Yield the id and the file of each of the repository's own loose objects."""
         for folder in sorted(self.directory.glob("[0-9a-f][0-9a-f]")):
             for path in sorted(folder.iterdir()):
                 if _LOOSE_NAME.fullmatch(path.name):
                     yield Oid.parse(folder.name + path.name), path
 
     def freshen(self, oid: Oid) -> bool:
-        """Whether the object is there; if so, git's gc takes it for new.
+        """Return whether an object exists; if so, update the time of its file.
 
-        As git does when it skips writing what it has: an object that nothing refers to yet must not
-        be pruned as old before our ref is in place.
+        Git does the same when it does not write an object that exists: until a ref refers to the object,
+        `git gc` must not prune it as old.
         """
         packed = self.find(oid)
         path = packed.pack.path if packed else self.loose_path(oid)
@@ -137,29 +138,30 @@ class ObjectDatabase:
             except FileNotFoundError:
                 return False
             except OSError:
-                pass  # an alternate of somebody else, or on a read-only disk: theirs to keep
+                pass  # an alternate of another user, or on a read-only disk: its owner keeps it
             self._freshened.add(path)
         return True
 
     def read(self, oid: Oid, *, at_most: int = limits.PART) -> tuple[Kind, bytes]:
-        """An object's kind and content, checked against its id; of a blob, `at_most` so many bytes.
+        """Return an object's kind and content, checked against its id.
 
-        Raises `MissingObject`, `BrokenObject`, and `TooLarge` before memory is taken.
+        Raises `MissingObject`, `BrokenObject`, and, before it allocates memory, `TooLarge` for a blob of over
+        `at_most` bytes or another object over the limit of its kind.
         """
-        found = self._again(oid, lambda: self._read_own(oid, at_most))
-        if Oid.of(*found) != oid:
+        kind, content = self._retry(oid, lambda: self._read(oid, at_most))
+        if Oid.of(kind, content) != oid:
             raise BrokenObject(oid, "its content does not hash to its id")
-        return found
+        return kind, content
 
     def read_as(self, kind: Kind, oid: Oid, *, at_most: int = limits.PART) -> bytes:
-        """The content of an object that must be of this kind. Raises `BrokenObject` if it is of another."""
-        found, content = self.read(oid, at_most=at_most)
-        if found is not kind:
-            raise BrokenObject(oid, f"it is a {found.name.lower()}, not a {kind.name.lower()}")
+        """Return the content of an object of this kind. Raises `BrokenObject` if it is of another kind."""
+        actual, content = self.read(oid, at_most=at_most)
+        if actual is not kind:
+            raise BrokenObject(oid, f"it is a {actual.name.lower()}, not a {kind.name.lower()}")
         return content
 
     def read_inner(self, oid: Oid) -> tuple[Kind, bytes]:
-        """Like `read`, but of a blob, which refers to nothing, the content is neither read nor given."""
+        """Like `read`, but the content of a large blob is neither read nor returned: it refers to nothing."""
         try:
             return self.read(oid)
         except TooLarge:
@@ -168,9 +170,9 @@ class ObjectDatabase:
             return Kind.BLOB, b""
 
     def pieces(self, oid: Oid) -> Iterator[bytes]:
-        """The content of an object of any size, in pieces; it is checked against its id at the end of them.
+        """Yield the content of an object of any size in pieces. It is checked against its id after the last.
 
-        Raises like `read`; `TooLarge` for a large delta alone.
+        Raises like `read`, but `TooLarge` only for a large delta.
         """
         kind, size = self.header(oid)
         if size <= limits.PART:
@@ -178,7 +180,7 @@ class ObjectDatabase:
             return
         digest = Oid.hasher(kind, size)
         try:
-            for piece in self._again(oid, lambda: self._pieces(oid)):
+            for piece in self._retry(oid, lambda: self._pieces(oid)):
                 digest.update(piece)
                 yield piece
         except FileNotFoundError as error:
@@ -196,24 +198,24 @@ class ObjectDatabase:
             pass
 
     def size(self, oid: Oid) -> int:
-        """An object's content size in bytes, without reading it. Raises `MissingObject` or `BrokenObject`."""
+        """Return an object's size in bytes without reading it. Raises `MissingObject` or `BrokenObject`."""
         return self.header(oid)[1]
 
     def header(self, oid: Oid) -> tuple[Kind, int]:
-        """An object's kind and content size, without reading it. Raises `MissingObject` or `BrokenObject`."""
-        return self._again(oid, lambda: self._header(oid))
+        """Return an object's kind and size without reading it. Raises `MissingObject` or `BrokenObject`."""
+        return self._retry(oid, lambda: self._header(oid))
 
     def _open(self, index_path: Path) -> Pack | None:
         try:
             return Pack(index_path)
         except FileNotFoundError:
-            return None  # merged away since the directory was listed
+            return None  # merged and removed since the directory was listed
         except Corrupt as error:
             self.damaged.append(error)
             return None
 
     def _missing(self, oid: Oid) -> MissingObject:
-        """The object is not there; perhaps because an index is damaged."""
+        """Return the error for a missing object. A damaged index may be the reason."""
         hints = (f"{error.message}; {error.hint}" for error in self.damaged)
         return MissingObject(oid, next(hints, _PARTIAL if self.is_partial else None))
 
@@ -224,30 +226,30 @@ class ObjectDatabase:
 
     @property
     def missing_hint(self) -> str:
-        """What to do if objects are missing."""
+        """The hint for missing objects."""
         return _PARTIAL if self.is_partial else _ELSEWHERE
 
-    def _again(self, oid: Oid, look: Callable[[], _Found | None]) -> _Found:
-        """What a look at an object finds, or a later one: another process may have moved it meanwhile.
+    def _retry(self, oid: Oid, look: Callable[[], _Result | None]) -> _Result:
+        """Return the result of `look`. Try again if it is `None`: others may move objects.
 
-        Looks again for as long as packs come and go, at the most five times, and at least once.
+        Tries at least twice, and at most `_ATTEMPTS` times while packs come and go.
         """
-        for attempt in range(_LOOKS):
+        for attempt in range(_ATTEMPTS):
             before = self._known.keys()
             try:
-                found = look()
+                result = look()
             except FileNotFoundError:
-                found = None
+                result = None
             except limits.TooMuch as error:
                 raise TooLarge(oid, str(error)) from error
             except BrokenObject:
                 raise
             except MissingObject:
-                found = None
+                result = None
             except Corrupt as error:
                 raise BrokenObject(oid, error.message) from error
-            if found is not None:
-                return found
+            if result is not None:
+                return result
             self.refresh()
             if attempt and self._known.keys() == before:
                 break
@@ -263,14 +265,14 @@ class ObjectDatabase:
             return kind, size
         return self._deltas.header(oid) if self._deltas is not None else None
 
-    def _read_own(self, oid: Oid, at_most: int) -> tuple[Kind, bytes] | None:
+    def _read(self, oid: Oid, at_most: int) -> tuple[Kind, bytes] | None:
         packed = self.find(oid)
         if packed is None:
             path = self.loose_path(oid)
             return loose.read(path, at_most) if path is not None else None
-        found = packed.pack.read(packed.position, at_most)
-        if found is not None or self._deltas is None:
-            return found
+        whole_object = packed.pack.read(packed.position, at_most)
+        if whole_object is not None or self._deltas is None:
+            return whole_object
         limits.check(*self._deltas.header(oid), at_most)
         return self._read_delta(self._deltas, packed)
 
@@ -284,7 +286,7 @@ class ObjectDatabase:
         return iter([self._read_delta(self._deltas, packed)[1]]) if self._deltas is not None else None
 
     def _read_delta(self, deltas: Deltas, packed: Packed) -> tuple[Kind, bytes]:
-        """Leave a delta to git, unless something that it builds on is large."""
+        """Let git read a delta, unless one of its bases is too large."""
         largest = packed.pack.largest_in_chain(packed.position)
         if largest > limits.IN_MEMORY:
             raise limits.TooMuch(f"it is a delta that takes an object of {largest:,} bytes to read")
@@ -292,18 +294,18 @@ class ObjectDatabase:
 
 
 def _with_alternates(directory: Path) -> Iterator[Path]:
-    """The object directory and those it borrows from, each once, gitrepository-layout(5)."""
+    """Yield the object directory and its alternates, each once, gitrepository-layout(5)."""
     seen = set()
     waiting = [directory]
     while waiting:
-        here = waiting.pop(0)
-        if here.resolve() not in seen:
-            seen.add(here.resolve())
-            yield here
-            waiting += [here / entry for entry in _alternates(here / "info" / "alternates")]
+        directory = waiting.pop(0)
+        if directory.resolve() not in seen:
+            seen.add(directory.resolve())
+            yield directory
+            waiting += [directory / line for line in _read_alternates(directory / "info" / "alternates")]
 
 
-def _alternates(path: Path) -> list[str]:
+def _read_alternates(path: Path) -> list[str]:
     try:
         lines = os.fsdecode(path.read_bytes()).splitlines()
     except FileNotFoundError:

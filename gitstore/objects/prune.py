@@ -1,12 +1,12 @@
-"""Taking out of our packs what nothing needs any more.
+"""Removing dead objects from our packs.
 
-A pack without a needed object goes. One with dead bytes is written anew without them if they are over
-a fifth of it, or if it is small, so that it costs little; its entries are copied as they stand. The new
-pack is complete and durable before the old one goes: a crash leaves objects twice, and the next
-collection takes one copy for dead. Packs of git and of people, and loose objects, are left to them.
+A pack without a live object is removed. A pack with dead bytes is rewritten without them if they are over a
+fifth of it, or if it is small. Entries are copied as they are. The new pack is complete and durable before
+the old one is removed. A crash leaves objects twice, and the next collection treats one copy as dead. Packs
+of git and of people, and loose objects, are left alone.
 
-The caller holds the repository's lock alone. Git does not know that lock, but when it relies on an
-object that is there already, it sets the time of its pack: a pack so touched meanwhile stays.
+The caller holds the repository's lock alone. Git does not know that lock. But when git relies on an existing
+object instead of writing it, it updates the time of its pack. A pack whose time has changed stays.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from gitstore.packs.pack import Pack, Packed
 from gitstore.packs.writer import PackWriter
 
 MOST_DEAD = 5
-"""A large pack is rewritten if more than one byte in so many is dead."""
+"""A large pack is rewritten if more than one in this many of its bytes is dead."""
 
-_FRAME = pack_format.PACK_HEADER_SIZE + pack_format.TRAILER_SIZE
+_OVERHEAD = pack_format.PACK_HEADER_SIZE + pack_format.TRAILER_SIZE
 
 Survey = dict[Pack, int]
-"""Our packs, and their times before anybody asked what is needed."""
+"""Our packs, with their modification times in nanoseconds before the live objects were determined."""
 
 
 @dataclass(frozen=True)
-class Change:
-    """What becomes of one pack: the positions that stay in file order, none if the pack goes.
+class PackChange:
+    """What happens to one pack: `kept` positions in file order stay; if there are none, the pack is removed.
 
-    `freed` counts bytes on disk, `dropped` the objects that go, and `elsewhere` is where those of them
-    stay that are needed.
+    `dropped` are the positions of removed objects, `elsewhere` the other copies of those that are live,
+    `freed` the bytes on disk.
     """
 
     pack: Pack
@@ -54,9 +54,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a collection changes. `left` are the dead bytes in large packs that are mostly alive."""
+    """What a collection changes. `left` counts the dead bytes in large packs that are mostly live."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[PackChange, ...]
     left: int
 
     @property
@@ -65,14 +65,14 @@ class Plan:
 
     @property
     def packs(self) -> set[Path]:
-        """The files of the packs that lose all that is dead in them."""
+        """The paths of the packs that lose their dead objects."""
         return {change.pack.path for change in self.changes}
 
 
 def survey(database: ObjectDatabase) -> Survey:
-    """Our packs as they are. To be called before it is found out which objects are needed.
+    """Return our packs with their times. To be called before the live objects are determined.
 
-    Raises `Corrupt` if the index of one is damaged: what it says of objects cannot be relied on.
+    Raises `Corrupt` if the index of a pack is damaged.
     """
     database.refresh()
     check_indexes(database)
@@ -82,7 +82,7 @@ def survey(database: ObjectDatabase) -> Survey:
 def check_indexes(database: ObjectDatabase) -> None:
     """Raise `Corrupt` if the index of one of the repository's packs is damaged.
 
-    That takes a look at all of each index, 28 bytes for each object, and at nothing else.
+    This reads all of each index, 28 bytes for each object, and nothing else.
     """
     for error in database.damaged:
         raise error
@@ -91,9 +91,9 @@ def check_indexes(database: ObjectDatabase) -> None:
 
 
 def check_known(database: ObjectDatabase, live: Collection[Oid]) -> None:
-    """Raise `Corrupt` unless every object that is needed is where we would find it.
+    """Raise `Corrupt` unless we can find every live object.
 
-    If git finds one that we do not (by a multi-pack-index, say), it may be among those that look dead.
+    A live object that only git finds, by a multi-pack-index for instance, may be among those that look dead.
     """
     database.refresh()
     missing = set(live)
@@ -105,13 +105,10 @@ def check_known(database: ObjectDatabase, live: Collection[Oid]) -> None:
 
 
 def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
-    """What to do with our packs, where `live` are the objects that are needed.
-
-    Of an object that is in several of them, the copy in the largest stays.
-    """
+    """Return what to do with our packs. Of an object in several packs, the copy in the largest stays."""
     changes, left, owned = [], 0, dict[Oid, Packed]()
     for pack in sorted(packs, key=lambda pack: (-pack.size, pack.path)):
-        kept, dropped, size = [], [], _FRAME
+        kept, dropped, size = [], [], _OVERHEAD
         for position in pack.positions_in_file_order():
             oid = pack.index.oid(position)
             if oid in live and oid not in owned:
@@ -121,7 +118,7 @@ def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
             else:
                 dropped.append(position)
         dead = pack.size - size
-        if kept and dead and _stays(pack, dead):
+        if kept and dead and _is_left(pack, dead):
             left += dead
         elif dropped:
             elsewhere = tuple(owned[oid] for oid in map(pack.index.oid, dropped) if oid in owned)
@@ -129,10 +126,10 @@ def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
     return Plan(tuple(changes), left)
 
 
-def _stays(pack: Pack, dead: int) -> bool:
-    """Whether a pack with dead bytes is left as it is: one with deltas, or a large one with few of them.
+def _is_left(pack: Pack, dead: int) -> bool:
+    """Whether a pack with dead bytes is left as it is: it has deltas, or is large with few dead bytes.
 
-    To rewrite one that another repository has, too, would cost bytes and free none.
+    Rewriting a pack that another repository links would cost bytes and free none.
     """
     large = pack.size >= (LINKED_PACK if pack.is_linked else LARGE_PACK)
     return not pack.is_plain or (large and dead * MOST_DEAD <= pack.size)
@@ -140,52 +137,52 @@ def _stays(pack: Pack, dead: int) -> bool:
 
 def _change(
     pack: Pack, kept: list[int], dropped: list[int], *, size: int, elsewhere: tuple[Packed, ...]
-) -> Change:
-    gone = pack.size - size + pack_format.INDEX_ENTRY_SIZE * len(dropped) if kept else pack.disk_size
-    return Change(pack, tuple(kept), tuple(dropped), size if kept else 0, gone, elsewhere)
+) -> PackChange:
+    freed = pack.size - size + pack_format.INDEX_ENTRY_SIZE * len(dropped) if kept else pack.disk_size
+    return PackChange(pack, tuple(kept), tuple(dropped), size if kept else 0, freed, elsewhere)
 
 
 def carry_out(
     database: ObjectDatabase,
-    wanted: Plan,
+    plan: Plan,
     before: Survey,
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> list[Change]:
-    """Do it; returns what was done. `progress` hears of the bytes of each pack.
+) -> list[PackChange]:
+    """Carry out a plan; return the changes that were made. `progress` is called with the bytes of each pack.
 
-    Raises `Corrupt` for a pack that is damaged and `GitstoreError` for a full disk; every object that
-    is needed is there then, too.
+    Raises `Corrupt` for a damaged pack and `GitstoreError` for a full disk. Even then, no live object is
+    lost.
     """
-    done, written = [], set()
-    if any(change.drops_commits for change in wanted.changes):
+    carried_out, written = [], set()
+    if any(change.drops_commits for change in plan.changes):
         _forget_commit_graph(database.directory)
-    _check_copies(copy for change in wanted.changes for copy in change.elsewhere)
-    for change in sorted(wanted.changes, key=lambda change: len(change.kept) > 0):
+    _check_copies(copy for change in plan.changes for copy in change.elsewhere)
+    for change in sorted(plan.changes, key=lambda change: len(change.kept) > 0):
         if change.kept:
             written.add(_rewrite(database, change))
-        # What was written may be, byte for byte, a pack that was there: then that one stays.
+        # If the new pack has the name and bytes of an existing one, that one stays.
         if change.pack.path not in written and _is_untouched(change.pack, before[change.pack]):
             remove_packs(database, [change.pack])
-            done.append(change)
+            carried_out.append(change)
         progress(change.pack.size)
-    return done
+    return carried_out
 
 
 def _check_copies(copies: Iterable[Packed]) -> None:
-    """Raise `Corrupt` unless these are sound: the last sound copy of an object must not go."""
+    """Raise `Corrupt` unless these copies are sound: the last sound copy of an object must not be removed."""
     by_git = set()
     for copy in copies:
         if copy.pack.is_plain:
             copy.pack.checked_entry(copy.position)
         else:
-            by_git.add(copy.pack)  # a delta is as sound as all that it may build on
+            by_git.add(copy.pack)  # a delta is only sound if all of its bases are
     for pack in by_git:
         pack.check_content()
 
 
-def _rewrite(database: ObjectDatabase, change: Change) -> Path | None:
-    """Write the objects that stay into a pack of their own; returns its file."""
+def _rewrite(database: ObjectDatabase, change: PackChange) -> Path | None:
+    """Write the kept objects into a new pack; return its path."""
     pack = change.pack
     with PackWriter(database.directory / "pack") as writer:
         copy_entries((Packed(pack, position) for position in change.kept), writer)
@@ -194,9 +191,9 @@ def _rewrite(database: ObjectDatabase, change: Change) -> Path | None:
 
 
 def _forget_commit_graph(directory: Path) -> None:
-    """Remove what `git gc` wrote of the commits there were: fsck misses those that go.
+    """Remove the commit graph that `git gc` wrote: fsck would miss the removed commits that it names.
 
-    git does without, and writes it anew when it collects next; the chain names the files beside it.
+    Git works without it, and its next gc writes it again. The chain file names the `.graph` files.
     """
     graphs = directory / "info" / "commit-graphs"
     for path in (directory / "info" / "commit-graph", graphs / "commit-graph-chain", *graphs.glob("*.graph")):
@@ -212,9 +209,9 @@ def _is_untouched(pack: Pack, stamp: int) -> bool:
 
 @dataclass(frozen=True)
 class Dead:
-    """Bytes of dead objects that are not ours to collect: in a pack, or loose where `pack` is `None`.
+    """Bytes of dead objects that git must collect: in a pack, or loose if `pack` is `None`.
 
-    `is_kept`, somebody's `.keep` makes git leave the pack, too.
+    If `is_kept`, another program's `.keep` prevents git from collecting the pack.
     """
 
     pack: Path | None
@@ -222,12 +219,12 @@ class Dead:
     is_kept: bool = False
 
 
-def dead_elsewhere(database: ObjectDatabase, live: Collection[Oid]) -> list[Dead]:
-    """The objects that nothing needs, in packs and loose objects that are not ours to collect."""
+def find_dead_elsewhere(database: ObjectDatabase, live: Collection[Oid]) -> list[Dead]:
+    """Return the dead objects in packs that are not ours, and the dead loose objects."""
     dead = []
     for pack in database.own_packs:
         if not pack.is_ours:
             size = sum(size for oid, size in pack.disk_sizes() if oid not in live)
             dead.append(Dead(pack.path, size, pack.keep_path.exists()))
     dead.append(Dead(None, sum(path.stat().st_size for oid, path in database.loose() if oid not in live)))
-    return [each for each in dead if each.size]
+    return [objects for objects in dead if objects.size]

@@ -1,13 +1,12 @@
-"""Keeping the number of packs small: git slows down with thousands of them.
+"""Merging small packs, because git slows down with thousands of packs.
 
-Every write makes a pack. Small ones of ours are merged so that each that stays is at least twice as
-large as all smaller ones together: their number grows with the logarithm of their bytes, and an
-object is copied as often. Packs of 64 MiB and more stay as they are, as do those of git and of people.
-So do those from 1 MiB on that another repository has, too: a copy would cost what sharing saves.
+Every write makes a pack. Our small packs are merged so that each remaining pack is at least twice as large
+as all smaller packs together. So the number of packs, and the times that an object is copied, grow with the
+logarithm of the bytes. Packs of 64 MiB and more stay as they are, like the packs of git and of people.
+Packs of 1 MiB and more that another repository links stay, too: a copy would cost what sharing saves.
 
-Entries are copied as they stand, for ours are never deltas, and each is checked against its id. A merged
-pack is complete and durable before the first of those it replaces goes, so that a crash leaves objects
-twice, never not at all.
+Entries are copied as they are, because our packs have no deltas, and each is checked against its id. The
+merged pack is complete and durable before the first old pack is removed. A crash leaves objects twice.
 """
 
 from __future__ import annotations
@@ -27,32 +26,32 @@ from gitstore.packs.writer import PackWriter
 LARGE_PACK = 64 * 1024 * 1024
 
 LINKED_PACK = 1024 * 1024
-"""Bytes from which a pack that another repository has, too, is left as it is."""
+"""Bytes from which a pack that another repository links is left as it is."""
 
 FACTOR = 2
 
 
 def merge_small_packs(database: ObjectDatabase, private: Path) -> list[Pack]:
-    """Merge packs if that is due; returns those that went.
+    """Merge packs if that is due; return the packs that were removed.
 
-    Does nothing while another process merges, or collects garbage.
+    Does nothing while another process merges packs or collects garbage.
     """
-    with locks.upkeep(private) as free:
-        if not free:
+    with locks.upkeep(private) as is_held:
+        if not is_held:
             return []
         database.refresh()
-        due = _due([pack for pack in database.own_packs if pack.is_plain and _is_sound(pack)])
+        due = _find_due([pack for pack in database.own_packs if pack.is_plain and _is_sound(pack)])
         if not due:
             return []
-        merged = _copy(database, due)
-        # If one of them has every object already, it is the merged pack, byte for byte and by name.
-        gone = [pack for pack in due if pack.path != merged]
-        remove_packs(database, gone)
-    return gone
+        merged = _merge(database, due)
+        # If one of them has all the objects already, the merged pack has its name and its bytes.
+        removed = [pack for pack in due if pack.path != merged]
+        remove_packs(database, removed)
+    return removed
 
 
 def remove_packs(database: ObjectDatabase, packs: Iterable[Pack]) -> None:
-    """Take packs away, whose objects are in others or needed no more. Durable on return."""
+    """Remove packs whose objects are in others or no longer needed. Durable on return."""
     _forget_multi_pack_index(database.directory / "pack")
     for pack in packs:
         _remove(pack)
@@ -60,8 +59,8 @@ def remove_packs(database: ObjectDatabase, packs: Iterable[Pack]) -> None:
     database.refresh()
 
 
-def _due(packs: list[Pack]) -> list[Pack]:
-    """The smallest packs, up to the last that is under twice the size of all those before it."""
+def _find_due(packs: list[Pack]) -> list[Pack]:
+    """Return the smallest packs, up to the last one that is under twice the size of all packs before it."""
     small = sorted((pack for pack in packs if not _stays(pack)), key=lambda pack: pack.size)
     due, below = 0, 0
     for number, pack in enumerate(small):
@@ -72,7 +71,7 @@ def _due(packs: list[Pack]) -> list[Pack]:
 
 
 def _is_sound(pack: Pack) -> bool:
-    """Whether a pack's index can be relied on; one that cannot stays for `verify` to name."""
+    """Whether a pack's index is sound. A pack with a damaged index stays, and `verify` reports it."""
     try:
         pack.check_index()
     except Corrupt:
@@ -85,8 +84,8 @@ def _stays(pack: Pack) -> bool:
     return pack.size >= LARGE_PACK or (pack.size >= LINKED_PACK and pack.is_linked)
 
 
-def _copy(database: ObjectDatabase, packs: list[Pack]) -> Path | None:
-    """Write one pack with the objects of all; returns its file."""
+def _merge(database: ObjectDatabase, packs: list[Pack]) -> Path | None:
+    """Write one pack with the objects of all packs; return its path."""
     entries: dict[Oid, Packed] = {}
     for pack in packs:
         for position in pack.positions_in_file_order():
@@ -98,18 +97,18 @@ def _copy(database: ObjectDatabase, packs: list[Pack]) -> Path | None:
 
 
 def _remove(pack: Pack) -> None:
-    """Take a pack away, the index first: without it git no longer looks for the pack.
+    """Remove a pack, its index first: without the index, git does not look for the pack.
 
-    The mark goes last, so that gc can tell what a crash leaves from a pack that git is about to index.
+    `.keep` is removed last. It tells gc that git is not about to index what a crash leaves.
     """
     for suffix in SUFFIXES:
         pack.path.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _forget_multi_pack_index(directory: Path) -> None:
-    """Remove an index over many packs, of somebody's `git maintenance`: it names packs that go.
+    """Remove the multi-pack-index that a `git maintenance` made: it names packs that are removed.
 
-    From git 2.47 on it can be a chain of files, in a directory, which are read by way of one that names them.
+    From git 2.47 on it can be a chain: a directory of files, and one file that names them.
     """
     chain = directory / "multi-pack-index.d"
     (chain / "multi-pack-index-chain").unlink(missing_ok=True)

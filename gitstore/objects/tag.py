@@ -32,9 +32,8 @@ _SCHEMES = {  # as git's gpg.format calls them
 class Tag(NamedTuple):
     """An annotated tag. `message` is without the trailers and without a signature.
 
-    `signed` is what kind of signature there is, in the words of git's `gpg.format`; whether it is
-    good is another question. `repeated` are the trailers that are there more than once, of which
-    `trailers` has the last value.
+    `signed` is the kind of signature, in the words of git's `gpg.format`; the signature is not checked.
+    `repeated` are the trailers that the message has more than once; `trailers` has their last value.
     """
 
     target: Oid
@@ -49,20 +48,20 @@ class Tag(NamedTuple):
 
 
 def encode(target: Oid, name: str, *, identity: str, message: str, trailers: Mapping[str, str]) -> bytes:
-    """The content of a tag on a commit. `identity` is name, mail, time and zone; trailers are lines."""
+    """Return the content of a tag on a commit. `identity` is name, mail, time and zone."""
     ending = "".join(f"{key}: {value}\n" for key, value in trailers.items())
     text = f"object {target}\ntype commit\ntag {name}\ntagger {identity}\n\n{message}\n\n{ending}"
     return text.encode("utf-8", "surrogateescape")
 
 
 def identity(content: bytes) -> str:
-    """Who made a tag, and when, as `encode` takes it."""
+    """Return who made a tag, and when, as `encode` takes it."""
     head = content.decode("utf-8", "surrogateescape").partition("\n\n")[0]
     return next((line[7:] for line in head.split("\n") if line.startswith("tagger ")), "")
 
 
 def target(content: bytes) -> tuple[Oid, str]:
-    """What a tag is on, and of which kind that is; `ValueError` if it is malformed."""
+    """Return the object of a tag, and its kind. Raises `ValueError` if the tag is malformed."""
     match = _TARGET.match(content)
     if match is None:
         raise ValueError("it does not begin with an object and its type")
@@ -70,17 +69,17 @@ def target(content: bytes) -> tuple[Oid, str]:
 
 
 def parse(content: bytes) -> Tag:
-    """A tag from its content; `ValueError` if it is malformed."""
+    """Return a tag from its content. Raises `ValueError` if it is malformed."""
     head, _, body = content.decode("utf-8", "surrogateescape").partition("\n\n")
     header = dict(_HEADER.findall(head))
     try:
         target, kind, name = Oid.parse(header["object"]), header["type"], header["tag"]
     except KeyError as error:
         raise ValueError(f"it has no {error.args[0]}") from error
-    tagger, date = _tagger(header.get("tagger", ""))
-    # Asked first, because that is cheap, and few tags are signed.
+    tagger, date = _parse_tagger(header.get("tagger", ""))
+    # The first test is cheap, and few tags are signed.
     signature = _SIGNATURE.search(body) if "-----BEGIN " in body else None
-    message, lines = _split(body[: signature.start()] if signature else body)
+    message, lines = _split_trailers(body[: signature.start()] if signature else body)
     signed = _SCHEMES[signature[1]] if signature else None
     trailers = dict(lines)
     counts = Counter(key for key, _ in lines) if len(trailers) < len(lines) else {}
@@ -88,15 +87,15 @@ def parse(content: bytes) -> Tag:
     return Tag(target, kind, name, tagger, date, message, trailers, signed, repeated)
 
 
-def _tagger(line: str) -> tuple[str, datetime | None]:
+def _parse_tagger(line: str) -> tuple[str, datetime | None]:
     match = _TAGGER.fullmatch(line)
     if match is None:
         return line, None
-    who, seconds, sign, hours, minutes = match.groups()
+    name, seconds, sign, hours, minutes = match.groups()
     try:
-        return who, datetime.fromtimestamp(int(seconds), _zone(sign, hours, minutes))
+        return name, datetime.fromtimestamp(int(seconds), _zone(sign, hours, minutes))
     except (ValueError, OverflowError, OSError):
-        return who, None
+        return name, None
 
 
 @cache
@@ -105,8 +104,8 @@ def _zone(sign: str, hours: str, minutes: str) -> timezone:
     return timezone(-offset if sign == "-" else offset)
 
 
-def _split(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """The message proper, and the trailers of its last paragraph, as git-interpret-trailers(1) finds them."""
+def _split_trailers(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Split a message from the trailers of its last paragraph, git-interpret-trailers(1)."""
     text = text.rstrip()
     message, blank, last = text.rpartition("\n\n")
     trailers = _TRAILER.findall(last)

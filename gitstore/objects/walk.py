@@ -1,4 +1,4 @@
-"""Which objects refer to which."""
+"""Walking from object to object: which objects refer to which."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gitstore.packs.oid import Kind, Oid
 
 
 class Reference(NamedTuple):
-    """An object that another refers to. `is_leaf` is known for blobs, which need not be read to go on."""
+    """An object that another refers to. A leaf refers to no other object, so a walk need not read it."""
 
     oid: Oid
     is_leaf: bool
@@ -21,7 +21,7 @@ class Reference(NamedTuple):
 
 
 class Node(NamedTuple):
-    """An object, and those that it refers to, as often as it does: of a commit first the tree."""
+    """An object, and the objects that it refers to, with duplicates; of a commit, the tree comes first."""
 
     kind: Kind
     children: tuple[Oid, ...]
@@ -31,19 +31,19 @@ LEAF = Node(Kind.BLOB, ())
 
 
 def references(database: ObjectDatabase, oid: Oid) -> list[Reference]:
-    """What a tag, commit or tree refers to; submodules are not ours. Raises `Corrupt`."""
+    """Return what a tag, commit or tree refers to, without submodules. Raises `Corrupt`."""
     return list(map(Reference._make, _references(oid, *database.read_inner(oid))))
 
 
 def _references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, bool, bytes]]:
-    """The same without the names of the fields, which take longer to give than all else here."""
+    """Return the same as plain tuples: making a `Reference` of each takes longer than all the rest."""
     try:
         if kind is Kind.TREE:
-            found = tree.parse_loosely(content)
-            return [(child, mode != Mode.TREE, name) for mode, name, child in found if mode != Mode.GITLINK]
+            entries = tree.parse_loosely(content)
+            return [(child, mode != Mode.TREE, name) for mode, name, child in entries if mode != Mode.GITLINK]
         if kind is Kind.COMMIT:
             top, parents = commit.parse(content)
-            return [(each, False, b"") for each in (top, *parents)]
+            return [(child, False, b"") for child in (top, *parents)]
         if kind is Kind.TAG:
             target, word = tag.target(content)
             return [(target, word == "blob", b"")]
@@ -53,9 +53,9 @@ def _references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, bool, b
 
 
 def walk(database: ObjectDatabase, roots: Iterable[Oid], is_wanted: Callable[[Oid], bool]) -> Iterator[Oid]:
-    """What can be reached from `roots` by way of wanted objects alone, each once; blobs are not read.
+    """Yield the objects that can be reached from `roots` through wanted objects, each once.
 
-    An object that cannot be read is the end of its way. Raises `TooLarge`.
+    Blobs are not read. An unreadable object is yielded, but not followed. Raises `TooLarge`.
     """
     seen = set()
     stack = [(root, False) for root in roots]
@@ -67,38 +67,38 @@ def walk(database: ObjectDatabase, roots: Iterable[Oid], is_wanted: Callable[[Oi
         yield oid
         if not is_leaf:
             try:
-                found = _references(oid, *database.read_inner(oid))
+                children = _references(oid, *database.read_inner(oid))
             except TooLarge:
-                raise  # what lies behind it is there, and gc must not take it for dead
+                raise  # the objects behind it exist, and gc must not take them for dead
             except Corrupt:
                 continue
-            stack += [(child, is_leaf) for child, is_leaf, _ in found]
+            stack += [(child, is_leaf) for child, is_leaf, _ in children]
 
 
-def topological(
+def sort_topologically(
     database: ObjectDatabase, roots: Iterable[Oid], *, absent: Collection[Oid] = ()
 ) -> dict[Oid, Node]:
-    """Every object that can be reached from `roots`: an object comes before those that it refers to.
+    """Return every object that can be reached from `roots`, each before the objects that it refers to.
 
-    References to what is known to be `absent` are left out. Raises `Corrupt` if one is missing or broken.
+    References to `absent` objects are left out. Raises `Corrupt` if another object is missing or broken.
     """
     order: list[Oid] = []
     nodes: dict[Oid, Node] = {}
     for root in roots:
-        # Depth first, with a stack of our own: histories are deeper than Python's.
+        # Depth first, with an explicit stack: histories are deeper than Python's recursion limit.
         stack: list[tuple[Oid, bool]] = [(root, False)]
         while stack:
-            oid, done = stack.pop()
-            if done:
+            oid, is_visited = stack.pop()
+            if is_visited:
                 order.append(oid)
             elif oid not in nodes:
                 kind, content = database.read_inner(oid)
-                found = _references(oid, kind, content)
+                children = _references(oid, kind, content)
                 if absent:
-                    found = [each for each in found if each[0] not in absent]
-                nodes[oid] = Node(kind, tuple([child for child, _, _ in found]))
+                    children = [child for child in children if child[0] not in absent]
+                nodes[oid] = Node(kind, tuple([child for child, _, _ in children]))
                 stack.append((oid, True))
-                for child, is_leaf, _ in found:
+                for child, is_leaf, _ in children:
                     if child in nodes:
                         continue
                     if is_leaf:

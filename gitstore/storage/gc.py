@@ -18,7 +18,7 @@ from gitstore.names import spell_tag
 from gitstore.objects import prune, tag
 from gitstore.objects import walk as graph
 from gitstore.objects.database import ObjectDatabase
-from gitstore.objects.prune import Change, Dead, Plan
+from gitstore.objects.prune import Dead, PackChange, Plan
 from gitstore.objects.tag import Tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Packed
@@ -97,7 +97,7 @@ def collect_garbage(
             plan,
             snapshots=list(_find_removed_snapshots(objects, plan, live)),
             leftovers=[FreedItem(path.name, leftovers.measure_size(path)) for path in paths],
-            elsewhere=prune.dead_elsewhere(objects, live),
+            elsewhere=prune.find_dead_elsewhere(objects, live),
             vanished=vanished,
         )
         if not dry_run:
@@ -135,7 +135,7 @@ def _report(
     return _with_changes(report, plan.changes)
 
 
-def _with_changes(report: GcReport, changes: Collection[Change]) -> GcReport:
+def _with_changes(report: GcReport, changes: Collection[PackChange]) -> GcReport:
     """Return the report with these changes of packs, instead of those that were planned."""
     kept = [change for change in changes if change.kept]
     return replace(

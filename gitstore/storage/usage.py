@@ -130,7 +130,7 @@ def _measure(repository: Repository) -> Usage:
     refs = [*_drop_state_heads(repository.refs.all()), *_list_detached(repository)]
     ends = {oid for parents in repository.shallow().values() for oid in parents}
     absent = {oid for oid in ends if oid not in objects}
-    nodes = graph.topological(objects, [oid for _, oid in refs], absent=absent)
+    nodes = graph.sort_topologically(objects, [oid for _, oid in refs], absent=absent)
     copies = _Copies(objects, nodes.keys())
     owners = _find_owners([ref for ref, _ in refs])
     sizes = _measure_logical(objects, nodes)

@@ -109,7 +109,7 @@ def test_packs_of_others_stay(repository: Repository) -> None:
     plain.with_suffix(".keep").unlink()
     assert gc(repository, []) == Plan((), 0)
     assert kept.exists() and plain.exists()
-    dead = prune.dead_elsewhere(repository.objects, set())
+    dead = prune.find_dead_elsewhere(repository.objects, set())
     assert 6000 < sum(each.size for each in dead) < 6100
     assert {each.pack: each.is_kept for each in dead} == {kept: True, plain: False}
 

@@ -179,7 +179,7 @@ def test_an_interruption_loses_nothing(
     fsck(repository)
 
 
-@pytest.mark.parametrize("step", ["_copy", "_forget_multi_pack_index", "_remove", "sync_directory"])
+@pytest.mark.parametrize("step", ["_merge", "_forget_multi_pack_index", "_remove", "sync_directory"])
 def test_a_crash_at_any_step_loses_nothing(repository: Repository, step: str) -> None:
     """A process that is killed there, without a chance to tidy up."""
     contents = [b"weights %d" % number for number in range(3)]

@@ -40,7 +40,7 @@ def test_code_that_is_damaged_in_a_pack(model: Model) -> None:
     flip(model, Oid.of(Kind.BLOB, content), at=200_000)
     with pytest.raises(Corrupt, match="is corrupt") as caught:
         take(model, "v2")
-    assert str(caught.value.hint).endswith(".pack; gitstore verify --all shows what else is damaged")
+    assert str(caught.value.hint).endswith(".pack; gitstore verify --all reports what else is damaged")
     assert "refs/tags/v2" not in refs(model.directory)
 
 
@@ -50,7 +50,7 @@ def test_a_loose_object_without_bytes(model: Model, where: str) -> None:
     path = empty_loose(model, b"new")
     with pytest.raises(Corrupt) as caught:
         take(model, "v1")
-    assert caught.value.hint == f"rm {path}, and the same command stores it anew"
+    assert caught.value.hint == f"rm {path}, then run the same command again to store it"
     path.unlink()
     take(model, "v1")
 
@@ -71,5 +71,5 @@ def test_large_weights_that_are_read_again(model: Model) -> None:
     take(model, "v1")
     (model.directory / "states" / "initial" / "w.bin").touch()
     flip(model, Oid.of(Kind.BLOB, content), at=1)
-    with pytest.raises(Corrupt, match="it does not say that it is a blob of 200,000 bytes"):
+    with pytest.raises(Corrupt, match="its header does not have the kind blob and 200,000 bytes"):
         take(model, "v2")

@@ -191,7 +191,7 @@ class TestFlippedBits:
         assert error.startswith("error: v1, v2: object ")
         assert str(part) in error
         assert error.endswith(" (state/shared.parts/00000001)")
-        assert hint == "hint: a clone or a backup may still have the object; git fetch brings it back"
+        assert hint == "hint: a clone or a backup may still have the object; git fetch restores it"
         assert message.split(":")[0] in error
         assert run("verify", "v3", cwd=model.directory).code == 0
 
