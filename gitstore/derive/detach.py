@@ -61,6 +61,6 @@ def _commit(here: Branch, base: BasedOn, path: PurePosixPath) -> Oid:
     with here.model.repository.writer() as writer:
         changes = {path: (int(Mode.FILE), writer.add(Kind.BLOB, content))}
         message = f"Detach {here.model.name} from {base.full_name}"
-        commit = here.add(changes, message, writer)
+        commit = here.add(changes, message, writer=writer)
         here.advance(commit)
     return commit

@@ -183,7 +183,7 @@ def _commit_move(
         message = f"Rebase {here.model.name} on {base.full_name}"
         refs = base_repository.changes(repository, base) if reached is not None else []
         here.check_clean(paths)  # again: bringing the base may have taken long
-        commit = here.add(changes, message, writer, merged=(base.commit,), refs=refs)
+        commit = here.add(changes, message, writer=writer, merged=(base.commit,), refs=refs)
         here.advance(commit, refs)
         if reached is not None:
             with only_warn(f"the remote {base_repository.REMOTE} does not lead to {reached.url}"):

@@ -105,7 +105,9 @@ def check_removal(removal: ModelRemoval) -> None:
     Raises `GitstoreError` if git has locked the working copy.
     """
     if removal.lost:
-        raise WouldLose(f"removing the model {removal.name}", removal.lost, f"look into {removal.directory}")
+        raise WouldLose(
+            f"removing the model {removal.name}", removal.lost, hint=f"look into {removal.directory}"
+        )
     models = removal.dependents.models
     if models:
         based = f"{'is' if len(models) == 1 else 'are'} based on"

@@ -40,11 +40,11 @@ def make(
     upgraded: Sequence[str] = (),
     permissions: Permissions | None = None,
 ) -> Resolution:
-    """Bring packages.lock up to date with the settings, durably; a current one stays as it is.
+    """Update packages.lock to match the settings; one that matches is not changed.
 
-    Versions that it has are kept while they fit, but with `upgrade`, or for the packages `upgraded`.
-    Nothing in the repository but the settings and that file has a say, unless `permissions` name it.
-    The file is replaced at one instant or not at all. Raises `uv.Unresolved`, and `GitstoreError` for a bare
+    Versions in the file are kept while they fit, unless `upgrade` is set or the package is in `upgraded`.
+    Of the repository, only the settings and that file have an effect, unless `permissions` name another.
+    The file is replaced atomically and durably. Raises `uv.Unresolved`, and `GitstoreError` for a bare
     repository, a file that gitstore did not make, or a package in `upgraded` that nothing needs.
     """
     if model.repository.is_bare:
@@ -53,22 +53,29 @@ def make(
             "make and commit it in a clone; gitstore lock --check works here",
         )
     wanted, before = model.settings.packages, model.top_file(LOCK)
-    found = lockfile.status(wanted, before)
-    if found is LockStatus.FOREIGN:
+    status = lockfile.status(wanted, before)
+    if status is LockStatus.FOREIGN:
         raise GitstoreError(
             f"{model.directory / LOCK} was not made by gitstore, and would be overwritten", "move it away"
         )
     after = before
-    if upgrade or upgraded or found is not LockStatus.CURRENT:
-        # What was edited may hold anything, a conflict of a merge or a forged hash: nothing of it counts.
-        kept = b"" if upgrade or before is None or found is LockStatus.EDITED else before
-        after = lockfile.render(wanted, _resolve(model, kept, upgraded, permissions or Permissions()))
+    if upgrade or upgraded or status is not LockStatus.CURRENT:
+        # An edited file may have merge conflicts or forged hashes, so none of its versions is kept.
+        kept = b"" if upgrade or before is None or status is LockStatus.EDITED else before
+        after = lockfile.render(
+            wanted, _resolve(model, kept, upgraded=upgraded, permissions=permissions or Permissions())
+        )
     if after is not None and after != before:
         _replace(model, before, after)
+    return _report(model, before, after)
+
+
+def _report(model: Model, before: bytes | None, after: bytes | None) -> Resolution:
+    """Report how two contents of packages.lock differ."""
     old, new = (lockfile.pins(content or b"") for content in (before, after))
     return Resolution(
         path=model.directory / LOCK,
-        python=lockfile.python(wanted),
+        python=lockfile.python(model.settings.packages),
         pins=tuple(new),
         added=tuple(pin for pin in new if pin not in old),
         removed=tuple(pin for pin in old if pin not in new),
@@ -76,7 +83,7 @@ def make(
     )
 
 
-def _resolve(model: Model, kept: bytes, upgraded: Sequence[str], permissions: Permissions) -> str:
+def _resolve(model: Model, kept: bytes, *, upgraded: Sequence[str], permissions: Permissions) -> str:
     wanted = model.settings.packages
     try:
         found = uv.resolve(

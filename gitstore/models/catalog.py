@@ -27,10 +27,9 @@ _HEADS, _STATES, _TAGS = "refs/heads/", "refs/states/", "refs/tags/"
 class Listed:
     """A model of a repository.
 
-    `base` is what its branch says, or its last snapshot if the branch is gone. `snapshots` are in the
-    order in which they were taken. `state` is the active one, empty if nobody can tell, `state_tree` what is
-    saved of it.
-    `directory` is the working copy that has its branch checked out, if one has.
+    `base` is the one in the settings of its branch, or of its last snapshot if the branch is gone.
+    `snapshots` are in the order in which they were taken. `state` is the active state, empty if it cannot be
+    read. `state_tree` is its saved tree. `directory` is the working copy that has the branch checked out.
     """
 
     name: str
@@ -60,14 +59,14 @@ def every(model: Model) -> Listing:
     refs, unreadable = found.refs, None
     try:
         tags = {ref: oid for ref, oid in refs.items() if ref.startswith(_TAGS)}
-        taken = snapshot.among(model.repository, found._replace(refs=tags))
+        readable = snapshot.among(model.repository, found._replace(refs=tags))
     except UnreadableSnapshots as error:
-        unreadable, taken = error, list(error.others)
-    survey = _Survey.of(model.repository, refs, taken)
+        unreadable, readable = error, list(error.others)
+    survey = _Survey.of(model.repository, refs, readable=readable)
     listed = (survey.root(model), *(survey.derived(prefix) for prefix in survey.prefixes()))
     if survey.problems:
         known = [unreadable.message] if unreadable is not None else []
-        unreadable = UnreadableSnapshots([*known, *survey.problems], taken)
+        unreadable = UnreadableSnapshots([*known, *survey.problems], readable)
     return Listing(listed, unreadable)
 
 
@@ -83,9 +82,9 @@ class _Survey:
     problems: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, repository: Repository, refs: dict[str, Oid], taken: list[Snapshot]) -> _Survey:
+    def of(cls, repository: Repository, refs: dict[str, Oid], *, readable: list[Snapshot]) -> _Survey:
         snapshots = defaultdict(list)
-        for each in taken:
+        for each in readable:
             snapshots[each.prefix].append(each)
         worktrees = {
             each.branch: each.directory
@@ -107,7 +106,7 @@ class _Survey:
         if base is None and self.snapshots.get(prefix):
             last = settings.identify(self.snapshots[prefix][-1].settings_content)
             base = last.base if last is not None else None
-        return self._listed(name, prefix, base, self.directories.get(name))
+        return self._describe(name, prefix, base=base, directory=self.directories.get(name))
 
     def root(self, model: Model) -> Listed:
         """The root model, as the repository's own HEAD has it if `model` is a derived one."""
@@ -120,9 +119,9 @@ class _Survey:
             name, base = identity.name, identity.base
         branch = here.head()
         directory = self.directories.get(branch) if branch and branch not in self.bases else None
-        return self._listed(name, "", base, directory)
+        return self._describe(name, "", base=base, directory=directory)
 
-    def _listed(self, name: str, prefix: str, base: BasedOn | None, directory: Path | None) -> Listed:
+    def _describe(self, name: str, prefix: str, *, base: BasedOn | None, directory: Path | None) -> Listed:
         space = f"{_STATES}{prefix}"
         try:
             state = active_state.of(self.repository, prefix)

@@ -68,16 +68,16 @@ def create(
     if problem is not None:
         raise InvalidName(f"{name!r} cannot be the name of a model: it {problem}", "name it with --name")
     place = _code_directory(code)
-    repository = _surrounding(directory)
+    repository = _find_repository(directory)
     if code is not None and not directory.exists():
         raise GitstoreError(f"{directory} is new, so there is no {place}/ in it", "leave out --code")
     if repository is None:
-        return _new(directory, name, example, place, is_named=code is not None)
-    plan = _plan(directory, repository, name, example, place, is_named=code is not None)
+        return _create_repository(directory, name, example=example, code=place, is_named=code is not None)
+    plan = _make_plan(directory, repository, name, example=example, code=place, is_named=code is not None)
     repository.identity()
-    with _added(directory, plan):
+    with _write_files(directory, plan):
         _commit(repository, plan)
-    return _created(directory, plan, adopted=True)
+    return _finish(directory, plan, adopted=True)
 
 
 def _code_directory(code: str | None) -> PurePosixPath:
@@ -93,7 +93,7 @@ def _code_directory(code: str | None) -> PurePosixPath:
     return path
 
 
-def _surrounding(directory: Path) -> Repository | None:
+def _find_repository(directory: Path) -> Repository | None:
     """The repository that `directory` is the top of, if it is one's."""
     if not directory.is_dir():
         return None  # a new directory becomes a new repository, wherever it lies: as git init does it
@@ -114,52 +114,56 @@ def _surrounding(directory: Path) -> Repository | None:
     return repository
 
 
-def _new(directory: Path, name: str, example: str, code: PurePosixPath, *, is_named: bool) -> Created:
+def _create_repository(
+    directory: Path, name: str, *, example: str, code: PurePosixPath, is_named: bool
+) -> Created:
     """A model in a new repository. A directory that did not exist appears whole or not at all."""
     git.read_identity(
         git.nearest_directory(directory)
     )  # fail before anything is made if git does not know who makes it
     if not directory.is_dir():
         with construction(directory, durable=False) as hidden:
-            plan = _plan(hidden, None, name, example, code)
+            plan = _make_plan(hidden, None, name, example=example, code=code)
             repository = Repository.create(hidden)
-            with _added(hidden, plan):
+            with _write_files(hidden, plan):
                 _commit(repository, plan)
-        return _created(directory, plan, adopted=False)
+        return _finish(directory, plan, adopted=False)
     # It stays the directory it is, for a shell may stand in it; .git comes last, whole.
     own = directory / ".git"
     if os.path.lexists(own) and not (own.is_dir() and not any(own.iterdir())):
         raise GitstoreError(f"{own} is there, and is no git repository", "move it away")
-    plan = _plan(directory, None, name, example, code, is_named=is_named)
-    with _added(directory, plan), construction(own) as hidden:
+    plan = _make_plan(directory, None, name, example=example, code=code, is_named=is_named)
+    with _write_files(directory, plan), construction(own) as hidden:
         _commit(Repository.create(directory, git_directory=hidden), plan)
-    return _created(directory, plan, adopted=False)
+    return _finish(directory, plan, adopted=False)
 
 
-def _added(top: Path, plan: _Plan) -> AbstractContextManager[None]:
+def _write_files(top: Path, plan: _Plan) -> AbstractContextManager[None]:
     new_files.sweep(top, {*plan.committed, IGNORE_FILE})
     return new_files.added(top, plan.written, replaced=plan.replaced)
 
 
-def _created(directory: Path, plan: _Plan, *, adopted: bool) -> Created:
+def _finish(directory: Path, plan: _Plan, *, adopted: bool) -> Created:
     (directory / STATES / FIRST_STATE).mkdir(parents=True, exist_ok=True)
     return Created(Model.open(directory), adopted=adopted, files=plan.committed)
 
 
-def _plan(
+def _make_plan(
     top: Path,
     repository: Repository | None,
     name: str,
+    *,
     example: str,
     code: PurePosixPath,
-    *,
     is_named: bool = False,
 ) -> _Plan:
     """Find out what is to be added; raise `GitstoreError` if it cannot be. Writes nothing."""
-    contents = _contents(name, example, code)
+    contents = _read_example(name, example, code)
     settings.parse(contents[SETTINGS])
     head = repository.refs.get("HEAD") if repository is not None else None
-    known = _known(repository, head, contents) if repository is not None and head is not None else set()
+    known = (
+        _list_committed(repository, head, contents) if repository is not None and head is not None else set()
+    )
     # Those of an earlier attempt that was killed before its commit.
     own = {path for path in contents.keys() - known if _is_file_with(top / path, contents[path])}
     if SETTINGS in known or (os.path.lexists(top / SETTINGS) and SETTINGS not in own):
@@ -174,10 +178,10 @@ def _plan(
     _check_directories(top, [*missing, f"{code}/any", f"{STATES}/{FIRST_STATE}/any"])
     written = {path: contents[path] for path in missing}
     added = [path for path in wanted if path in own or path in written]
-    return _with_rules(top, repository, _Plan(name, written, {}, tuple(added)))
+    return _add_ignore_rule(top, repository, _Plan(name, written, {}, tuple(added)))
 
 
-def _with_rules(top: Path, repository: Repository | None, plan: _Plan) -> _Plan:
+def _add_ignore_rule(top: Path, repository: Repository | None, plan: _Plan) -> _Plan:
     """Add what keeps everyday git from the weights: a line in .gitignore, if it is not there."""
     ignore = top / IGNORE_FILE
     if os.path.lexists(ignore) and (ignore.is_symlink() or not ignore.is_file()):
@@ -196,7 +200,7 @@ def _with_rules(top: Path, repository: Repository | None, plan: _Plan) -> _Plan:
     return _Plan(plan.name, written, content if old is not None else {}, (*plan.committed, IGNORE_FILE))
 
 
-def _contents(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
+def _read_example(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
     """The files of an example, as they are to be in a model of this name, by path."""
     source = examples.path(example)
     found = sorted(each.relative_to(source) for each in source.rglob("*") if each.is_file())
@@ -207,7 +211,7 @@ def _contents(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
     return contents | {SETTINGS: settings.set_keys(contents[SETTINGS], changes)}
 
 
-def _known(repository: Repository, head: Oid, paths: Iterable[str]) -> set[str]:
+def _list_committed(repository: Repository, head: Oid, paths: Iterable[str]) -> set[str]:
     """Return those of some paths that a commit has."""
     top = repository.commit(head).tree
     return {path for path in paths if find_entry(repository.objects, top, PurePosixPath(path)) is not None}

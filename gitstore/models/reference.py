@@ -126,15 +126,16 @@ def locate(reference: str, directory: Path) -> Place:
             f"{reference}: snapshots are read from a local repository", f"git clone {where} first"
         )
     if where and (directory / where).is_dir() and not _is_model_name(where, directory):
-        return _there(directory / where, where, name, reference)
-    return _named(Model.identify(directory), where, name, reference)
+        return _locate_in(directory / where, reference)
+    return _locate_of(Model.identify(directory), where, name, reference=reference)
 
 
-def _there(path: Path, where: str, name: str, reference: str) -> Place:
+def _locate_in(path: Path, reference: str) -> Place:
     """A snapshot of the model in another directory, whose snapshots a hint must name."""
+    where, _, name = reference.rpartition("@")
     model = Model.identify(path)
     try:
-        return _named(model, "", name, reference)
+        return _locate_of(model, "", name, reference=reference)
     except NoSuchSnapshot as error:
         close = _close(model, name)
         listing = f"gitstore -C {shlex.quote(str(path))} list --all shows the snapshots there"
@@ -149,7 +150,7 @@ def _close(model: Model, name: str) -> str | None:
     return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 
-def _named(model: Model, where: str, name: str, reference: str) -> Place:
+def _locate_of(model: Model, where: str, name: str, *, reference: str) -> Place:
     """A snapshot by its name and its model's, which may stand before the name as git has it."""
     if not where and "/" in name:
         where, _, name = name.rpartition("/")

@@ -155,7 +155,7 @@ def parse(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
             f"{ref} is of format {shown(written_by)}, which this gitstore does not know",
             "use a newer gitstore",
         )
-    return _read_tree(repository, ref, oid, found)
+    return _read_tree(repository, ref, oid=oid, tag=found)
 
 
 def below(model: Model) -> list[Snapshot]:
@@ -236,8 +236,8 @@ def shape_problem(top: Iterable[TreeEntry]) -> str | None:
     return f"its tree has {shown(min(strange))}, which no snapshot has" if strange else None
 
 
-def _read_tree(repository: Repository, ref: str, oid: Oid, found: Tag) -> Snapshot:
-    tree_oid = repository.commit(found.target).tree
+def _read_tree(repository: Repository, ref: str, *, oid: Oid, tag: Tag) -> Snapshot:
+    tree_oid = repository.commit(tag.target).tree
     top = read_tree(repository.objects, tree_oid)
     problem = shape_problem(top)
     if problem is not None:
@@ -249,8 +249,8 @@ def _read_tree(repository: Repository, ref: str, oid: Oid, found: Tag) -> Snapsh
         prefix=f"{prefix}/" if prefix else "",
         name=name,
         oid=oid,
-        tag=found,
-        commit=found.target,
+        tag=tag,
+        commit=tag.target,
         tree=tree_oid,
         code=entries[CODE],
         state=entries[STATE],

@@ -115,7 +115,7 @@ def restore(
         steps = list(_plan_steps(job, code))
         lost = tuple(path for step in steps for path in step.losses)
         if lost and not force:
-            raise WouldLose(f"restoring {snapshot.name}", lost, "gitstore snapshot NAME keeps all of it")
+            raise WouldLose(f"restoring {snapshot.name}", lost, hint="gitstore snapshot NAME keeps all of it")
         _perform(model, steps, force=force)
         active = _activate(model, snapshot) if Part.STATE in parts else None
         return Restored(
@@ -199,7 +199,7 @@ def _plan_code(job: _Job) -> CodeChange:
     """Plan the change of the code, to where the restored settings say that code is."""
     snapshot = job.snapshot
     at = PurePosixPath(snapshot.settings.code) if Part.SETTINGS in job.parts else job.model.code
-    return CodeChange.plan(job.model, at, snapshot.code)
+    return CodeChange.plan(job.model, snapshot.code, at=at)
 
 
 def _make_code_step(change: CodeChange, holdings: Holdings) -> _Step:

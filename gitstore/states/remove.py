@@ -93,7 +93,7 @@ def _check_losses(model: Model, names: Sequence[str], progress: Progress) -> dic
     on_disk = {name: working for name, working in states.items() if working is not None}
     lost = [path for working in on_disk.values() for path in working.losses(holdings)]
     if lost:
-        raise WouldLose(f"removing {', '.join(names)}", lost, "gitstore state save or export keeps it")
+        raise WouldLose(f"removing {', '.join(names)}", lost, hint="gitstore state save or export keeps it")
     return on_disk
 
 

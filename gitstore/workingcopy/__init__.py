@@ -1,4 +1,7 @@
-"""A model's files on disk, compared with what is saved, and changed together with its branch.
+"""A model's files on disk, compared with what git holds of them, and changed together with the branch.
 
-It owns what a snapshot would hold of them, what has not been saved, and one more commit on the branch. Start
-with `unsaved` and `branch`."""
+It owns the code directory and the state directories on disk, which of their files git holds nowhere, what a
+snapshot taken now would hold, and adding a commit to the branch. It must not take, restore or remove
+snapshots and states: the rooms above do that. Start with `unsaved` and `branch`; `code` and `state` read the
+directories.
+"""

@@ -94,8 +94,8 @@ class Branch:
         self,
         changes: Mapping[PurePosixPath, FileEntry | None],
         message: str,
-        writer: ObjectWriter,
         *,
+        writer: ObjectWriter,
         merged: tuple[Oid, ...] = (),
         refs: Sequence[RefChange] = (),
     ) -> Oid:

@@ -70,7 +70,7 @@ def candidate(model: Model, name: str) -> Iterator[Candidate]:
             staged = capture_code.add(model, found, writer)
             writer.finish()
         code = objects.with_name("code")
-        _write_out(repository, ObjectDatabase(objects), staged.files, code)
+        _write_out(repository, ObjectDatabase(objects), files=staged.files, target=code)
         identity = Identity(staged.tree, tree, content, lock)
         path = on_disk.path if on_disk is not None else None
         yield Candidate(repository, identity, found, code, path)
@@ -79,6 +79,7 @@ def candidate(model: Model, name: str) -> Iterator[Candidate]:
 def _write_out(
     repository: Repository,
     quarantine: ObjectDatabase,
+    *,
     files: dict[PurePosixPath, FileEntry],
     target: Path,
 ) -> None:

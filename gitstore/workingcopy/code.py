@@ -43,7 +43,7 @@ class CodeChange:
     removed: tuple[PurePosixPath, ...]
 
     @classmethod
-    def plan(cls, model: Model, at: PurePosixPath, tree: Oid) -> CodeChange:
+    def plan(cls, model: Model, tree: Oid, *, at: PurePosixPath) -> CodeChange:
         """Raises `GitstoreError` for what cannot make room: a nested repository, ignored directories."""
         wanted = stored.file_entries(model.repository.objects, tree)
         _check_beside(at, wanted)
@@ -94,13 +94,15 @@ class CodeChange:
         """
         top = self.model.directory / self.at
         for path in self.removed:
-            _replace(top / path, None, path, expected, aside=ready.with_name(f"{ready.name}~removed"))
+            _replace(
+                top / path, None, path=path, expected=expected, aside=ready.with_name(f"{ready.name}~removed")
+            )
             _prune(top, path)
         for path in self.written:
             (top / path).parent.mkdir(parents=True, exist_ok=True)
             if (top / path).is_dir() and not (top / path).is_symlink():
                 _remove_empty(top / path)
-            _replace(top / path, ready / path, path, expected)
+            _replace(top / path, ready / path, path=path, expected=expected)
 
     def ignored(self) -> list[PurePosixPath]:
         """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
@@ -112,9 +114,9 @@ class CodeChange:
 def _replace(
     place: Path,
     new: Path | None,
+    *,
     path: PurePosixPath,
     expected: Contents | None,
-    *,
     aside: Path | None = None,
 ) -> None:
     """Let a file take the place of another, or none, if that holds what is expected of `path`."""

@@ -27,7 +27,7 @@ _SHOWN = 5
 class WouldLose(GitstoreError):
     """Files would be gone that git holds nowhere. `paths` are all of them, from the working copy's top."""
 
-    def __init__(self, doing: str, paths: Sequence[PurePosixPath], hint: str) -> None:
+    def __init__(self, doing: str, paths: Sequence[PurePosixPath], *, hint: str) -> None:
         count = f"{len(paths)} files that are" if len(paths) > 1 else "a file that is"
         names = list_some(paths, most=_SHOWN)
         super().__init__(
