@@ -1,4 +1,4 @@
-"""Writing stored files back to disk: read, checked and joined on all cores, straight into place."""
+"""Writing stored files to disk: their parts are read and checked on all cores, and written into place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
 _AHEAD = 4
-"""Blobs under way for each core: at 4 MiB a part at the most, what bounds memory."""
+"""Blobs that are read ahead for each core. A part has at most 4 MiB, so this bounds the memory."""
 
 
 def extract(

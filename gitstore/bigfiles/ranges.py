@@ -155,7 +155,7 @@ def same_bytes(
     """Whether two ranges, which lie within their files, hold the same bytes.
 
     Where both lie at the same place of the same object, nothing is read. Stops at the first
-    difference. `progress` hears of bytes compared.
+    difference. `progress` is called with the bytes compared.
     """
     while length > 0:
         a_piece = a.pieces[piece_at(a.pieces, a_offset)]

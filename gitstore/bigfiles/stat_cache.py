@@ -1,4 +1,4 @@
-"""Remembering what files hold, so that an unchanged file is not read again.
+"""Remembering the object ids of files, so that an unchanged file is not read again.
 
 A file is taken for unchanged when its inode number, size, modification and change time are what they
 were when it was last read. The times are trusted only if they lay in the past when the reading began:
@@ -36,7 +36,7 @@ _SECOND = 1_000_000_000
 
 
 class Stamp(NamedTuple):
-    """What tells one content of a file from the next without reading it."""
+    """What distinguishes two contents of a file without reading it."""
 
     inode: int
     size: int
@@ -85,11 +85,11 @@ class StatCache:
         return self._trusted[device]
 
     def get(self, stamp: Stamp) -> Oid | None:
-        """What a file with this stamp held when it was last read."""
+        """Return the id that a file with this stamp had when it was last read."""
         return self._known.get(stamp)
 
     def put(self, stamp: Stamp, oid: Oid) -> None:
-        """Remember what a file held that was read when its stamp was settled."""
+        """Remember the id of a file that was read when its stamp was settled."""
         self._known.pop(stamp, None)
         self._known[stamp] = oid
         self._dirty = True

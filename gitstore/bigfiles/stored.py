@@ -1,4 +1,4 @@
-"""What a stored tree holds, as files again: names, sizes, and the blobs each is joined from."""
+"""The files of a stored tree: their paths, modes, and the blobs that each is joined from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StoredFile(NamedTuple):
     blobs: tuple[Oid, ...]
 
     def size(self, database: ObjectDatabase) -> int:
-        """The file's bytes."""
+        """Return the file's size in bytes."""
         return sum(database.size(blob) for blob in self.blobs)
 
 
@@ -54,7 +54,7 @@ def files(database: ObjectDatabase, root: Oid, *, joined: bool) -> Iterator[Stor
 
 
 class _Extent(NamedTuple):
-    """How many paths and parts a tree has, counted as often as they are there, and how deep it is."""
+    """How many paths and parts a tree has, with duplicates, and how deep it is."""
 
     paths: int
     parts: int
@@ -62,9 +62,10 @@ class _Extent(NamedTuple):
 
 
 def check_paths(database: ObjectDatabase, root: Oid, *, joined: bool) -> None:
-    """Raise `Corrupt` if a tree has more paths or parts than anybody's, or lies too deep.
+    """Raise `Corrupt` if a tree has more paths or parts than `limits` allows, or is too deep.
 
-    A few trees that are named many times can have more paths than could ever be listed. Each is read once.
+    A few trees that refer to each other many times can have more paths than could ever be listed. Each tree
+    is read once.
     """
     extent = _extent(database, root, joined=joined, seen={}, depth_so_far=0)
     if extent.paths > limits.PATHS:
@@ -139,19 +140,19 @@ def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
 
 
 def link_target(database: ObjectDatabase, oid: Oid) -> str:
-    """What a stored link points to."""
+    """Return the target of a stored link."""
     return os.fsdecode(database.read_as(Kind.BLOB, oid, at_most=limits.LINK))
 
 
-def leads_out(path: PurePosixPath, goal: str) -> bool:
+def leads_out(path: PurePosixPath, target: str) -> bool:
     """Whether a link at `path` of a tree may lead out of the tree, by itself or through other links."""
-    steps = PurePosixPath(goal).parts
+    steps = PurePosixPath(target).parts
     up = next((i for i, step in enumerate(steps) if step != ".."), len(steps))
-    return goal.startswith("/") or up > len(path.parts) - 1 or ".." in steps[up:]
+    return target.startswith("/") or up > len(path.parts) - 1 or ".." in steps[up:]
 
 
-def _check_link(path: PurePosixPath, goal: str) -> None:
-    if not goal or "\0" in goal:
-        raise Corrupt(f"{path} is a link to {goal!r}, which is no path")
-    if leads_out(path, goal):
-        raise Corrupt(f"{path} is a link to {goal}, outside the snapshot")
+def _check_link(path: PurePosixPath, target: str) -> None:
+    if not target or "\0" in target:
+        raise Corrupt(f"{path} is a link to {target!r}, which is no path")
+    if leads_out(path, target):
+        raise Corrupt(f"{path} is a link to {target}, outside the snapshot")
