@@ -13,4 +13,4 @@ TOP = PurePosixPath()
 """The code directory of a model whose settings say `code: .`: the top itself."""
 
 BESIDE_CODE = (SETTINGS, LOCK, STATES)
-"""What lies at the top and is never code, even where the top is the code directory."""
+"""Names at the top that are never code, even if the top is the code directory."""

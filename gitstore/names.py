@@ -1,4 +1,4 @@
-"""What a model, a snapshot or a state may be called: one rule for all three. How MODEL@SNAPSHOT is spelled.
+"""The names that a model, a snapshot or a state may have, and how MODEL@SNAPSHOT is spelled.
 
 A name becomes a component of a git ref, a directory under states/, and a half of MODEL@SNAPSHOT,
 so it must be safe as each of them.
@@ -21,7 +21,7 @@ _OBJECT_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def name_problem(name: str) -> str | None:
-    """What is wrong with `name` for a model, a snapshot or a state; None if nothing is.
+    """Return what is wrong with `name` for a model, a snapshot or a state; None if nothing is.
 
     The answer continues a sentence that begins with the name: "has a space in it".
     """

@@ -1,8 +1,8 @@
-"""Telling how far something is."""
+"""How a library function reports its progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[int], None]
-"""Called with the number of bytes dealt with since the last call."""
+"""Called with the number of bytes processed since the last call."""
