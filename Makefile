@@ -55,9 +55,11 @@ format: $(READY) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY)  ## write docs/cli.md from the commands
+docs: $(READY)  ## write docs/cli.md and docs/json.md from the commands
 	$(BIN)/python -m gitstore.cli.manual > docs/cli.md.new
 	@mv docs/cli.md.new docs/cli.md
+	$(BIN)/python -m gitstore.cli.render.schema > docs/json.md
+	$(BIN)/python -m gitstore.cli.render.schema --schema > docs/json.schema.json
 
 bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installed
 	$(BIN)/python -m tests.bench

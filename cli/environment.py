@@ -83,16 +83,16 @@ def check(told: Mapping[str, str], directory: Path) -> None:
         here = None
     git_directory, work_tree = told.get("GIT_DIR"), told.get("GIT_WORK_TREE")
     if git_directory and not _is(_git_directory(Path(git_directory)), here.git_directory if here else None):
-        raise _elsewhere("GIT_DIR", git_directory, "repository", directory)
+        raise _elsewhere("GIT_DIR", git_directory, what="repository", directory=directory)
     if work_tree and not _is(Path(work_tree), here.directory if here else None):
-        raise _elsewhere("GIT_WORK_TREE", work_tree, "working copy", directory)
+        raise _elsewhere("GIT_WORK_TREE", work_tree, what="working copy", directory=directory)
 
 
 def _is(named: Path | None, ours: Path | None) -> bool:
     return named is not None and ours is not None and named.resolve() == ours.resolve()
 
 
-def _elsewhere(name: str, value: str, what: str, directory: Path) -> OtherRepository:
+def _elsewhere(name: str, value: str, *, what: str, directory: Path) -> OtherRepository:
     return OtherRepository(
         f"{name} is {value}, another {what} than that of {directory.absolute()}",
         "git -C DIR gitstore acts on the model in DIR",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,16 +40,9 @@ if TYPE_CHECKING:
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    *,
-    upgrade: bool,
-    upgraded: tuple[str, ...],
-    config: Path | None,
-    allow_builds: bool,
-    check: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, *, upgrade: bool, upgraded: tuple[str, ...], config: Path | None,
+    allow_builds: bool, check: bool, show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Resolve the packages of settings.yaml into packages.lock: what they need in turn, with hashes.
 
     The file is for every platform, and pip and uv install from it. Git tracks it, and snapshots hold it.
@@ -79,20 +72,22 @@ def command(
             builds=allow_builds,
             environment=environment.for_uv(),
         )
-        made = resolve.make(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
+        resolution = resolve.make(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
     if as_json:
-        output.data_json(
-            {
-                "path": str(made.path) if made.pins or made.changed else None,
-                "python": made.python,
-                "changed": made.changed,
-                "packages": list(made.pins),
-                "added": list(made.added),
-                "removed": list(made.removed),
-            }
-        )
-        return
-    output.message(_told(made))
+        output.data_json(_json(resolution))
+    else:
+        output.message(_describe(resolution))
+
+
+def _json(resolution: Resolution) -> dict[str, Any]:
+    return {
+        "path": str(resolution.path) if resolution.pins or resolution.changed else None,
+        "python": resolution.python,
+        "changed": resolution.changed,
+        "packages": list(resolution.pins),
+        "added": list(resolution.added),
+        "removed": list(resolution.removed),
+    }
 
 
 def _file(ctx: click.Context, config: Path) -> Path:
@@ -117,11 +112,17 @@ def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:
     output.message(f"{LOCK} is up to date")
 
 
-def _told(made: Resolution) -> str:
+def _describe(resolution: Resolution) -> str:
     """What happened, for a person."""
-    name = made.path.name
-    if not made.changed:
-        return f"{name} is up to date" if made.pins else "settings.yaml has no packages.requirements to lock"
-    count = f"{len(made.pins)} package{'' if len(made.pins) == 1 else 's'}"
-    said = f"Wrote {name}: {count} for Python {made.python}"
-    return "\n".join([said, *(f"- {pin}" for pin in made.removed), *(f"+ {pin}" for pin in made.added)])
+    name = resolution.path.name
+    if not resolution.changed:
+        return (
+            f"{name} is up to date"
+            if resolution.pins
+            else "settings.yaml has no packages.requirements to lock"
+        )
+    count = f"{len(resolution.pins)} package{'' if len(resolution.pins) == 1 else 's'}"
+    said = f"Wrote {name}: {count} for Python {resolution.python}"
+    return "\n".join(
+        [said, *(f"- {pin}" for pin in resolution.removed), *(f"+ {pin}" for pin in resolution.added)]
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
+from gitstore.errors import Corrupt, GitstoreError
 
 if TYPE_CHECKING:
     from gitstore.git.verify_tag import Signature
@@ -17,18 +18,34 @@ if TYPE_CHECKING:
 class Verified:
     """What was found: `others` are problems, and `notices` warnings, of more than snapshots.
 
-    `lacking` are the snapshots without a good signature, where that is required.
+    `lacking` are the snapshots without a good signature, where that is required. `hint` says where a
+    sound copy may be.
     """
 
     report: Report
     others: Sequence[str]
     notices: Sequence[str]
     lacking: Mapping[str, Signature | None]
+    hint: str | None = None
 
     @property
     def problems(self) -> list[str]:
         """All problems, a line or more each."""
         return [*map(str, self.report.problems), *self.others]
+
+    @property
+    def error(self) -> GitstoreError | None:
+        """What the command fails with."""
+        from gitstore.snapshots.signatures import NotSigned
+
+        if self.problems:
+            return Corrupt("\n".join(self.problems), self.hint)
+        return NotSigned(self.lacking) if self.lacking else None
+
+    @property
+    def exit_code(self) -> int:
+        """0 if nothing is wrong."""
+        return self.error.exit_code if self.error is not None else 0
 
 
 def to_json(verified: Verified) -> dict[str, Any]:

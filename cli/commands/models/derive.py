@@ -41,17 +41,9 @@ if TYPE_CHECKING:
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    source: str,
-    name: str,
-    directory: Path | None,
-    state: str,
-    inputs: tuple[str, ...],
-    *,
-    as_reference: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, source: str, name: str, directory: Path | None, state: str,
+    inputs: tuple[str, ...], *, as_reference: bool, show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Make a model called NAME that is based on SNAPSHOT, and linked to its code, which is read-only.
 
     The new model takes over the settings, and has its own states and snapshots. If the snapshot is of
@@ -76,8 +68,7 @@ def command(
     from gitstore.derive import standalone, worktree
     from gitstore.models import reference
 
-    first = _first_state(state, inputs, ctx.obj)
-    base = reference.find(source, ctx.obj)
+    first, base = _first_state(state, inputs, ctx.obj), reference.find(source, ctx.obj)
     target = _target(name, directory, ctx.obj)
     if isinstance(base, reference.Elsewhere):
         with share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
@@ -85,15 +76,14 @@ def command(
     else:
         is_here = not as_reference and reference.is_here(base, ctx.obj)
         make = worktree.derive if is_here else standalone.derive
-        bar = count_progress("save initial", wanted=show_progress, in_bytes=True)
-        with bar as (expect, progress):
-            first = _first_state(state, inputs, ctx.obj, expect)
+        with count_progress("save initial", wanted=show_progress, in_bytes=True) as (expect, progress):
+            first = _first_state(state, inputs, ctx.obj, expect=expect)
             derived = make(base, name, target, state=first, progress=progress)
     render.show_derived(derived, as_json=as_json)
 
 
 def _first_state(
-    state: str, inputs: tuple[str, ...], directory: Path, expect: Progress = lambda _: None
+    state: str, inputs: tuple[str, ...], directory: Path, *, expect: Progress = lambda _: None
 ) -> FirstState:
     from gitstore.derive import first_state
 

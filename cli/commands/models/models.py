@@ -58,16 +58,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 @output.json_option
 @click.pass_context
 def rm(
-    ctx: click.Context,
-    name: str,
-    *,
-    dry_run: bool,
-    force: bool,
-    yes: bool,
-    call_hook: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, name: str, *, dry_run: bool, force: bool, yes: bool, call_hook: bool,
+    show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Remove a derived model whole: snapshots, states, branch and working copy.
 
     Says first what that frees and loses; asks on a terminal. Unsaved states and uncommitted edits need

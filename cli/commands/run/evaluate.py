@@ -9,6 +9,7 @@ import click
 from gitstore.cli import options, output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
+from gitstore.cli.render import outputs as render
 
 
 @click.command()
@@ -24,14 +25,9 @@ from gitstore.cli.progress import byte_progress
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    reference: str | None,
-    inputs: tuple[str, ...],
-    out: Path | None,
-    *,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
+    show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Evaluate a snapshot, or without REF the working copy. Prints the outputs as JSON.
 
     With --out, prints the path of each file that it wrote, and those as JSON only with --json.
@@ -55,20 +51,15 @@ def command(
 
     values = Assignments(inputs, ctx.obj)
     if reference is None:
-        done = evaluation.evaluate_working_copy(Model.open(ctx.obj), values)
+        evaluated = evaluation.evaluate_working_copy(Model.open(ctx.obj), values)
     else:
-        found = references.resolve(reference, ctx.obj)
-        total = totals.stored(found.repository, found.state)
+        snapshot = references.resolve(reference, ctx.obj)
+        total = totals.stored(snapshot.repository, snapshot.state)
         with byte_progress("fetch state", total, wanted=show_progress) as progress:
-            done = evaluation.evaluate_snapshot(
-                found, values, cache=find_user_cache(ctx.obj), progress=progress
+            evaluated = evaluation.evaluate_snapshot(
+                snapshot, values, cache=find_user_cache(ctx.obj), progress=progress
             )
     if out is None:
-        output.data_json(outputs.to_json(done.outputs))
-        return
-    paths = outputs.write(done.outputs, Path(ctx.obj, out))
-    if as_json:
-        output.data_json({"files": [str(path.resolve()) for path in paths]})
-        return
-    for path in paths:
-        output.data(str(path))
+        output.data_json(outputs.to_json(evaluated.outputs))
+    else:
+        render.show_files(outputs.write(evaluated.outputs, Path(ctx.obj, out)), as_json=as_json)

@@ -20,16 +20,9 @@ from gitstore.cli.render import snapshots as render
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    reference: str,
-    *,
-    code: bool,
-    state: bool,
-    settings: bool,
-    force: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, reference: str, *, code: bool, state: bool, settings: bool, force: bool,
+    show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Bring the working copy back to a snapshot of its model: code, state and settings, or those asked for.
 
     Like git restore --source, this changes files: the branch, the index and saved states stay as they

@@ -46,16 +46,14 @@ def command(
 ) -> None:  # fmt: skip
     """Take a snapshot of the model: its code, its active state and its settings, as they are on disk.
 
-    If anything of that changes before all is read, no snapshot is taken.
+    If anything of that changes while it is read, no snapshot is taken. A snapshot is an annotated tag that
+    never changes. Branch, index and files stay as they are.
 
-    It is an annotated tag that never changes. Neither the branch nor the index nor any file is touched.
+    The working copy can run code that a snapshot cannot: it has files that git ignores, or outside of code/.
+    --check first runs what the snapshot will hold; with -p it also evaluates that.
 
-    The working copy can run code that a snapshot cannot: it has files outside the code directory, and
-    those that git ignores. --check runs what the snapshot will hold, and with -p also evaluates it, before
-    the snapshot is taken.
-
-    Git's own configuration says how to sign: gpg.format (OpenPGP, X.509 or SSH), user.signingKey, and the
-    programs. If signing fails, no snapshot is taken.
+    Git's configuration says how to sign: gpg.format, user.signingKey and the programs. If signing fails,
+    no snapshot is taken.
 
     \b
     Examples:
@@ -72,8 +70,8 @@ def command(
     model = Model.open(ctx.obj)
     candidate_check = _candidate_check(inputs, ctx.obj) if check or inputs else None
     with ExitStack() as bar:
-        drawn = byte_progress(f"snapshot {name}", totals.on_disk(model), wanted=show_progress)
-        progress = bar.enter_context(drawn)
+        bytes_read = byte_progress(f"snapshot {name}", totals.on_disk(model), wanted=show_progress)
+        progress = bar.enter_context(bytes_read)
         # The bar is gone before somebody is asked for a passphrase.
         signer = Signer(sign, key, before=bar.close)
         taken = take(

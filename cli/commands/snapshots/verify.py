@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress
+from gitstore.cli.render import verify as render
 from gitstore.errors import Corrupt
 
 if TYPE_CHECKING:
-    from gitstore.git.verify_tag import Signature
+    from gitstore.git.repository import Repository
+    from gitstore.snapshots.verify import Tagged
 
 
 @click.command()
@@ -59,91 +60,64 @@ def command(
       gitstore verify --all --json
       gitstore verify v1 --require-signature
     """
+    if references and everything:
+        raise click.UsageError("give REF, or --all", ctx)
+    repository, tags, others = _find(ctx, references, everything=everything)
+    verified = _verify(
+        ctx, repository, tags, others=others, everything=everything, required=required, wanted=show_progress
+    )
+    if as_json:
+        output.data_json(render.to_json(verified))
+        ctx.exit(verified.exit_code)
+    render.show_details(verified)
+    if verified.error is not None:
+        raise verified.error
+    render.show_sound(verified)
+
+
+def _find(
+    ctx: click.Context, references: tuple[str, ...], *, everything: bool
+) -> tuple[Repository, list[Tagged], list[str]]:
+    """The repository, the tags to verify, and problems of those that cannot even be listed."""
     from gitstore.git.repository import Repository
     from gitstore.models import reference
+    from gitstore.snapshots import verify
+
+    if not references:
+        repository = Repository.discover(ctx.obj)
+        namespace = None if everything else _namespace(ctx.obj)
+        space, below = namespace or "refs/tags/", namespace is None
+        damaged = [] if everything else verify.list_damaged_refs(repository, space, below=below)
+        return repository, verify.list_tags(repository, space, below=below), damaged
+    places = [reference.locate(text, ctx.obj) for text in references]
+    for place in places:
+        reference.check_snapshot(place)
+    repository = places[0].repository
+    if any(place.repository.common != repository.common for place in places):
+        raise click.UsageError("verify the snapshots of one repository at a time", ctx)
+    return repository, [(place.ref, place.oid) for place in places], []
+
+
+def _verify(
+    ctx: click.Context, repository: Repository, tags: list[Tagged], *, others: list[str],
+    everything: bool, required: bool, wanted: bool | None,
+) -> render.Verified:  # fmt: skip
     from gitstore.run import cache_check
     from gitstore.run.cache import find_user_cache
     from gitstore.snapshots import signatures, verify
     from gitstore.storage import check
 
-    if references and everything:
-        raise click.UsageError("give REF, or --all", ctx)
-    places = [reference.locate(each, ctx.obj) for each in references]
-    for place in places:
-        reference.check_snapshot(place)
-    repository = places[0].repository if places else Repository.discover(ctx.obj)
-    if any(place.repository.common != repository.common for place in places):
-        raise click.UsageError("verify the snapshots of one repository at a time", ctx)
-    tags = [(place.ref, place.oid) for place in places]
-    others: list[str] = []
     notices: list[str] = []
-    if not places:
-        namespace = None if everything else _namespace(ctx.obj)
-        space, below = namespace or "refs/tags/", namespace is None
-        tags = verify.list_tags(repository, space, below=below)
-        others = [] if everything else verify.list_damaged_refs(repository, space, below=below)
-    with count_progress("verify objects", wanted=show_progress) as (expect, progress):
+    with count_progress("verify objects", wanted=wanted) as (expect, progress):
         report = verify.verify(repository, tags, expect=expect, progress=progress)
     if everything:
         others, notices = check.check_repository(repository)
         others += cache_check.check(find_user_cache(ctx.obj), repository)
-    problems = [str(problem) for problem in report.problems] + others
     lacking = signatures.select_unaccepted(report.signatures) if required else {}
-    if as_json:
-        output.data_json(
-            {
-                "ok": not problems and not lacking,
-                "snapshots": report.snapshots,
-                "objects": report.objects,
-                "problems": [
-                    {"message": each.message, "snapshots": each.snapshots, "path": each.path,
-                     "oid": str(each.oid) if each.oid else None}
-                    for each in report.problems
-                ] + [{"message": each, "snapshots": [], "path": None, "oid": None} for each in others],
-                "notices": notices,
-                "signatures": [_signature(name, each) for name, each in report.signatures.items()],
-            }
-        )  # fmt: skip
-        ctx.exit(Corrupt.exit_code if problems else signatures.NotSigned.exit_code if lacking else 0)
-    for notice in notices:
-        output.message(f"warning: {notice}")
-    if any(report.signatures.values()):
-        errors = {} if problems else lacking
-        _show({name: each for name, each in report.signatures.items() if name not in errors})
-    if problems:
-        # Of what a tag says wrongly, no other repository has a better copy.
-        is_lost = (everything and others) or any(problem.oid for problem in report.problems)
-        raise Corrupt("\n".join(problems), repository.objects.missing_hint if is_lost else None)
-    if lacking:
-        raise signatures.NotSigned(lacking)
-    output.message(
-        f"Verified {', '.join(report.snapshots) or 'no snapshots'}: {report.objects} objects are sound"
-    )
-
-
-def _show(found: Mapping[str, Signature | None]) -> None:
-    """A line for each snapshot, but for bad signatures, which are told as problems."""
-    from gitstore.git.verify_tag import Verdict
-    from gitstore.snapshots import signatures
-
-    for name, each in found.items():
-        if each is None or each.verdict is not Verdict.BAD:
-            output.message(f"{name}: {signatures.describe(each)}")
-    hint = signatures.suggest(each for each in found.values() if each is not None)
-    if hint is not None:
-        output.message(f"hint: {hint}")
-
-
-def _signature(name: str, each: Signature | None) -> dict[str, Any]:
-    return {
-        "snapshot": name,
-        "status": each.verdict if each else "none",
-        "accepted": each.accepted if each else False,
-        "signed": each.scheme if each else None,
-        "signer": each.signer if each else None,
-        "key": each.key if each else None,
-        "trust": each.trust if each else None,
-    }
+    hint = repository.objects.missing_hint
+    # Of what a tag says wrongly, no other repository has a better copy.
+    is_lost = (everything and others) or any(problem.oid for problem in report.problems)
+    return render.Verified(report, others, notices, lacking, hint if is_lost else None)
 
 
 def _namespace(directory: Path) -> str | None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from gitstore.cli import options, output, totals
 from gitstore.cli.commands.states import state_files
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress, waiting
-
-if TYPE_CHECKING:
-    from gitstore.models.state import State
+from gitstore.cli.render import states as render
 
 
 @click.group()
@@ -45,30 +41,8 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     """
     from gitstore.models import state
     from gitstore.models.model import Model
-    from gitstore.units import format_size
 
-    found = list(state.each(Model.identify(ctx.obj)))
-    if as_json:
-        output.data_json(
-            [
-                {
-                    "name": each.name,
-                    "active": each.is_active,
-                    "saved": each.tree is not None,
-                    "on_disk": each.on_disk,
-                    "modified": each.is_modified,
-                    "size": each.size,
-                    "tree": str(each.tree) if each.tree is not None else None,
-                }
-                for each in found
-            ]
-        )
-        return
-    output.table(
-        ["", "STATE", "SIZE", "WHERE"],
-        [["*" if each.is_active else "", each.name, format_size(each.size), _where(each)] for each in found],
-        right=[2],
-    )
+    render.show_list(list(state.each(Model.identify(ctx.obj))), as_json=as_json)
 
 
 @command.command()
@@ -90,20 +64,12 @@ def save(
     from gitstore.models import state
     from gitstore.models.model import Model
     from gitstore.states.save import save_state
-    from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
     name = name or state.active(model)
     with byte_progress(f"save {name}", totals.on_disk(model, name), wanted=show_progress) as progress:
         saved = save_state(model, name, allow_pointers=force, progress=progress)
-    if as_json:
-        output.data_json(
-            {"name": name, "tree": str(saved.tree), "size": saved.size, "added_bytes": saved.added}
-        )
-    elif saved.was_saved:
-        output.message(f"The state {name} is saved as it is")
-    else:
-        output.message(f"Saved state {name}: {format_size(saved.size)}, added {format_size(saved.added)}")
+    render.show_saved(saved, as_json=as_json)
 
 
 @command.command()
@@ -176,7 +142,6 @@ def create(
       gitstore state create -p seed=7
       gitstore state create wide -p layers=@layers.json
     """
-    from gitstore.cli.render import states as render
     from gitstore.models.model import Model
     from gitstore.run import creation
     from gitstore.run.values.inputs import Assignments
@@ -184,11 +149,3 @@ def create(
     with waiting("create state", wanted=show_progress):
         result = creation.create_state(Model.open(ctx.obj), Assignments(inputs, ctx.obj), name=name)
     render.show_result(result, "Created", as_json=as_json)
-
-
-def _where(each: State) -> str:
-    if each.tree is None:
-        return "on disk, not saved"
-    if not each.on_disk:
-        return "saved"
-    return "on disk, modified since it was saved" if each.is_modified else "on disk and saved"

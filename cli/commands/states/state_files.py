@@ -9,6 +9,7 @@ import click
 from gitstore.cli import options, output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
+from gitstore.cli.render import states as render
 
 
 @click.command("import")
@@ -30,16 +31,9 @@ from gitstore.cli.progress import byte_progress
 @output.json_option
 @click.pass_context
 def import_(
-    ctx: click.Context,
-    paths: tuple[Path, ...],
-    name: str | None,
-    *,
-    force: bool,
-    use: bool,
-    save: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, paths: tuple[Path, ...], name: str | None, *, force: bool, use: bool,
+    save: bool, show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Make a state of files and directories from elsewhere: copy them to states/NAME, then save it.
 
     A single directory is the state: its files are taken. Of several paths each keeps its name, the
@@ -54,7 +48,6 @@ def import_(
     from gitstore.models import state
     from gitstore.models.model import Model
     from gitstore.states import import_files
-    from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
     name = name or state.active(model)
@@ -64,31 +57,10 @@ def import_(
         return sum(map(totals.size_on_disk, sources)) * (2 if save else 1)
 
     with byte_progress(f"import {name}", total, wanted=show_progress) as progress:
-        done = import_files.import_files(
+        imported = import_files.import_files(
             model, name, sources, force=force, save=save, use=use, progress=progress
         )
-    active = state.active(model)
-    added = done.saved.added if done.saved is not None else 0
-    if as_json:
-        tree = str(done.saved.tree) if done.saved is not None else None
-        where = str(done.path) if done.path is not None else None
-        output.data_json(
-            {
-                "name": name,
-                "path": where,
-                "size": done.size,
-                "tree": tree,
-                "added_bytes": added,
-                "active": active == name,
-            }
-        )
-        return
-    kept = f"saved, added {format_size(added)}" if done.saved is not None else "not saved yet"
-    output.message(f"Imported state {name}: {format_size(done.size)}, {kept}")
-    if active == name:
-        output.message(f"The active state is {name}")
-    else:
-        output.message(f"The active state is {active}; gitstore state use {name} makes {name} active")
+    render.show_imported(imported, name, active=state.active(model), as_json=as_json)
 
 
 @click.command("export")
@@ -194,16 +166,9 @@ def rm(
     """
     from gitstore.models.model import Model
     from gitstore.states import remove
-    from gitstore.units import format_size
 
     model = Model.open(ctx.obj)
     total, label = totals.on_disk(model, *names), f"check {', '.join(names)}"
     with byte_progress(label, total, wanted=show_progress) as progress:
-        done = remove.remove(model, names, force=force, progress=progress)
-    if as_json:
-        output.data_json(
-            {"names": list(done.names), "exclusive_bytes": done.exclusive, "active": done.active}
-        )
-        return
-    what = "state" if len(done.names) == 1 else "states"
-    output.message(f"Removed {what} {', '.join(done.names)}: gitstore gc frees {format_size(done.exclusive)}")
+        removed = remove.remove(model, names, force=force, progress=progress)
+    render.show_removed(removed, as_json=as_json)

@@ -31,14 +31,9 @@ _NAMED = 5
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    *,
-    dry_run: bool,
-    empty_cache: bool,
-    prune_vanished: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, *, dry_run: bool, empty_cache: bool, prune_vanished: bool,
+    show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Drop from gitstore's packs what no ref, working copy or reflog needs, and what crashes left.
 
     A pack of which nothing is needed goes. One with dead bytes is written anew without them, unless
