@@ -84,7 +84,7 @@ def read_header(file: Readable) -> Header:
     if start > file.size:
         raise ValueError("its header ends behind the end of the file")
     entries, metadata = _parse(file.read(_PREFIX, length))
-    named = {name: _tensor(name, entry, start, file.size) for name, entry in entries.items()}
+    named = {name: _tensor(name, entry, start=start, size=file.size) for name, entry in entries.items()}
     tensors = dict(sorted(named.items(), key=lambda item: (item[1].start, item[1].end)))
     _check_places(tensors, start, file.size)
     return Header(tensors, metadata)
@@ -170,7 +170,7 @@ def _misdescribed(name: str) -> ValueError:
     return ValueError(f"its tensor {quoted(name)} is not described as the format wants it")
 
 
-def _tensor(name: str, entry: _Entry, start: int, size: int) -> Tensor:
+def _tensor(name: str, entry: _Entry, *, start: int, size: int) -> Tensor:
     """One entry of the header, where the tensors' bytes begin at `start` and the file ends at `size`."""
     first, last = entry.data_offsets
     tensor = Tensor(entry.dtype, tuple(entry.shape), start + first, start + last)

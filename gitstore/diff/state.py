@@ -151,7 +151,7 @@ def compare(before: Side, after: Side, work: Work) -> StateDiff:
         with work.exactly(size) as progress:
             if _same(old[path], new[path], progress):
                 continue
-            tensors, note = _by_tensor(path, old[path], new[path], progress)
+            tensors, note = _compare_tensors(path, old[path], new[path], progress=progress)
         shares = _shares(new[path], before)
         found.append(FileChange(path, old[path].size, new[path].size, *shares, tensors, note))
     found.sort(key=lambda each: each.path)
@@ -174,7 +174,7 @@ def _on_disk(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, C
 
 
 def _to_compare(path: PurePosixPath, old: Content, new: Content) -> int:
-    """How many bytes `_same` and `_by_tensor` compare at the most."""
+    """How many bytes `_same` and `_compare_tensors` compare at the most."""
     if old.blobs == new.blobs:
         return 0
     return (old.size == new.size) * new.size + (path.suffix.lower() == SUFFIX) * new.size
@@ -187,8 +187,8 @@ def _same(old: Content, new: Content, progress: Progress) -> bool:
     return old.size == new.size and same_bytes(old, new, length=old.size, progress=progress)
 
 
-def _by_tensor(
-    path: PurePosixPath, old: Content, new: Content, progress: Progress
+def _compare_tensors(
+    path: PurePosixPath, old: Content, new: Content, *, progress: Progress
 ) -> tuple[TensorDiff | None, str | None]:
     """What differs between two safetensors files, or why that cannot be told; nothing for other files."""
     if path.suffix.lower() != SUFFIX:

@@ -50,7 +50,7 @@ def compare(before: Content, after: Content, progress: Progress = lambda _: None
     names = old.tensors | new.tensors
     for name in names:
         each = TensorChange(name, old.tensors.get(name), new.tensors.get(name))
-        if each.kind != "values" or not _same_values(each, before, after, progress):
+        if each.kind != "values" or not _has_same_values(each, before, after, progress=progress):
             found.append(each)
     found.sort(key=lambda each: each.name)
     return TensorDiff(tuple(found), len(names) - len(found), changes(old.metadata, new.metadata))
@@ -63,8 +63,8 @@ def _header(which: str, content: Content) -> Header:
         raise ValueError(f"the {which} file is malformed: {error}") from error
 
 
-def _same_values(found: TensorChange, before: Content, after: Content, progress: Progress) -> bool:
-    old, new = found.before, found.after
+def _has_same_values(change: TensorChange, before: Content, after: Content, *, progress: Progress) -> bool:
+    old, new = change.before, change.after
     if old is None or new is None or old.end - old.start != new.end - new.start:
         return False
     return same_bytes(

@@ -112,11 +112,9 @@ def verify(
     `expect` is called once with the number of objects, `progress` with 1 for each of them.
     """
     tags = list(tags)
-    unreadable: dict[Oid, str] = {}
     contents = {ref: _Contents.read(repository.objects, oid) for ref, oid in tags}
     paths = {oid: path for content in contents.values() for oid, path in content.paths.items()}
-    for content in contents.values():
-        unreadable.update(content.broken)
+    unreadable = {oid: why for content in contents.values() for oid, why in content.broken.items()}
     unread = paths.keys() - unreadable.keys()
     expect(len(unread))
     broken = unreadable | _check_objects(repository.objects, unread, progress)
