@@ -1,1 +1,6 @@
-"""What differs between two snapshots, or between a snapshot and the working copy."""
+"""Comparing snapshots with each other and with the working copy: settings, code and state; and status.
+
+Owns what counts as a difference, down to keys, files and tensors. It changes nothing but the stat cache,
+and knows neither how snapshots are taken nor how a difference is shown. Start with `diff`; `status` shows
+the short form.
+"""
