@@ -107,9 +107,9 @@ def verify(
 ) -> Report:
     """Check snapshots by their tags: objects, shape and settings, and what the tags say of them.
 
-    Reads every object once, on all cores. The report names each damaged or missing object, with every
-    snapshot of the repository that has it. A bad signature is a problem, one of an unknown signer is not.
-    `expect` is called once with the number of objects, `progress` with 1 for each of them.
+    Reads every object once, on all cores. The report names each damaged or missing object, and every snapshot
+    of the repository that has it. A bad signature is a problem, an unknown signer is not. `expect` is called
+    once with the number of objects, `progress` with 1 for each of them.
     """
     tags = list(tags)
     contents = {ref: _Contents.read(repository.objects, oid) for ref, oid in tags}
