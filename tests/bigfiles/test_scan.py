@@ -14,7 +14,7 @@ from gitstore.bigfiles import stored
 from gitstore.bigfiles.scan import changed_path, check_unchanged, has_file, scan, scan_each
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.text import quoted
-from tests.support.failing import fails
+from tests.support.failing import fails, refuses
 from tests.support.files import Tree, make
 
 
@@ -76,7 +76,7 @@ def test_what_is_no_file(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "thing"
     special(path)
-    with fails(f"{path} is {what}; a state holds plain files", hint="move it away"):
+    with refuses(path, what):
         scan(tmp_path)
 
 
@@ -85,7 +85,7 @@ def test_what_is_no_file(
 def test_names_that_git_keeps(tmp_path: Path, name: str, directory: bool) -> None:
     path = tmp_path / name
     path.mkdir() if directory else path.touch()
-    with fails(f"{path}: {name!r} is a name that git keeps for itself", hint="rename or remove it"):
+    with refuses(path, repr(name)):
         scan(tmp_path)
 
 
@@ -94,7 +94,7 @@ def test_names_that_git_keeps(tmp_path: Path, name: str, directory: bool) -> Non
 )
 def test_names_that_git_gives_a_meaning(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
-    with fails(f"{tmp_path / name}: {name!r} is a name that git gives a meaning to (submodules)"):
+    with refuses(tmp_path / name, repr(name)):
         scan(tmp_path)
 
 

@@ -16,7 +16,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.snapshots import verify
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
-from tests.support.failing import fails
+from tests.support.failing import names, refuses
 from tests.support.models import make, noise, picture, put, refs, take
 
 
@@ -77,10 +77,7 @@ def test_to_another_snapshot(dogs: Model, model: Model, git: Git, fsck: Fsck) ->
 def test_a_base_that_has_moved(dogs: Model, model: Model, git: Git, tmp_path: Path) -> None:
     place = tmp_path / "größer  als"
     model.directory.rename(place)
-    with fails(
-        f"the base's repository is not in {str(model.directory).rstrip('/')} any more",
-        hint="gitstore rebase PATH@v1 says where it is now",
-    ):
+    with refuses(str(model.directory).rstrip("/")):
         moved(dogs, "v1")
     done = moved(dogs, f"{place}@v1")  # the same snapshot: only its place is news
     assert done.commit is not None
@@ -111,7 +108,7 @@ class TestRefusals:
         return caught.value
 
     def test_no_such_snapshot(self, dogs: Model, model: Model) -> None:
-        assert self.refused(dogs, "v9").message == "there is no snapshot v9"
+        assert names(self.refused(dogs, "v9"), "v9")
         url = f"file://{model.directory}"
         assert self.refused(dogs, f"{url}@v9").message == f"there is no snapshot v9 in {url}"
 
@@ -136,7 +133,7 @@ class TestRefusals:
         pugs = standalone.derive(own, "pugs", tmp_path / "pugs").model
         take(pugs, "v1")
         error = self.refused(dogs, "../pugs@v1", force=True)
-        assert error.message == "pugs@v1 is based on dogs, which cannot be based on it in turn"
+        assert names(error, "pugs@v1", "dogs")
 
     def test_a_worktree_stays_in_its_repository(self, dogs: Model, model: Model, tmp_path: Path) -> None:
         base: Snapshot = reference.resolve("v1", model.directory)
@@ -146,9 +143,7 @@ class TestRefusals:
             "../other@v1": "other@v1",
             "file:///nowhere@v1": "v1 in file:///nowhere",
         }.items():
-            assert self.refused(cats, to).message == (
-                f"{called} is in another repository, and a worktree cannot leave its own"
-            )
+            assert names(self.refused(cats, to), called)
 
 
 def test_command(dogs: Model, run: Run) -> None:

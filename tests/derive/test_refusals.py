@@ -15,6 +15,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Git, git
+from tests.support.failing import names
 from tests.support.models import make, picture, put, refs, take, write
 
 
@@ -80,8 +81,7 @@ class TestRefusals:
         (tmp_path / "full directory" / "sub").mkdir(parents=True)
         for target in (tmp_path / "file", tmp_path / "full directory"):
             error = self.refused(v1, "cats", target)
-            assert error.message == f"{target} exists already"
-            assert error.hint == "name another directory: gitstore derive SNAPSHOT NAME DIR"
+            assert names(error, target)
 
     def test_states_of_a_model_whose_branch_is_gone_are_kept(
         self, dogs: Model, base: Model, git: Git, tmp_path: Path
@@ -131,13 +131,13 @@ class TestItsCode:
         self.writable(dogs).write_text("changed\n")
         self.commit(dogs, git, committed=committed)
         error = self.refused(dogs)
-        assert error.message == "code/model.py differs from the base digits@v1; dogs has no code of its own"
+        assert names(error, "code/model.py", "digits@v1", "dogs")
         self.mend(dogs, error, f"{checkout} code/model.py", "brings it back")
 
         self.writable(dogs, "my new.py").write_text("new\n")
         self.commit(dogs, git, committed=committed)
         error = self.refused(dogs)
-        assert error.message == "code/my new.py is not in the base digits@v1; dogs has no code of its own"
+        assert names(error, "code/my", "new.py", "digits@v1", "dogs")
         self.mend(dogs, error, "rm 'code/my new.py'", "removes it")
 
         self.writable(dogs, "util.py").unlink()
@@ -160,9 +160,7 @@ class TestItsCode:
         self.writable(dogs).write_text("changed\n")
         self.writable(dogs, "z.py").write_text("new\n")
         self.writable(dogs, "a.py").write_text("new\n")
-        assert self.refused(dogs).message == (
-            "code/a.py and 2 more differ from the base digits@v1; dogs has no code of its own"
-        )
+        assert names(self.refused(dogs), "code/a.py", "digits@v1", "dogs")
 
     def test_executable(self, dogs: Model) -> None:
         self.writable(dogs).chmod(0o755)

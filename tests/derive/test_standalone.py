@@ -30,7 +30,7 @@ from gitstore.states.use import use_state
 from gitstore.storage import gc, share_packs, usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
-from tests.support.failing import fails
+from tests.support.failing import fails, refuses
 from tests.support.models import make, noise, picture, put, refs, take, user_cache
 
 
@@ -274,15 +274,12 @@ class TestRefusals:
         (tmp_path / "dogs").mkdir()
         (tmp_path / "dogs" / "file").touch()
         before = picture(tmp_path)
-        with fails(
-            f"{tmp_path / 'dogs'} exists already",
-            hint="name another directory: gitstore derive SNAPSHOT NAME DIR",
-        ):
+        with refuses(tmp_path / "dogs"):
             standalone.derive(base, "dogs", tmp_path / "dogs")
         assert picture(tmp_path) == before
 
     def test_a_name_that_none_can_have(self, base: Snapshot, tmp_path: Path) -> None:
-        with fails("'a b' cannot be the name of a model: it has a space in it", InvalidName):
+        with refuses(kind=InvalidName):
             standalone.derive(base, "a b", tmp_path / "x")
 
     def test_a_shallow_and_a_partial_clone(self, base: Snapshot, git: Git, tmp_path: Path) -> None:

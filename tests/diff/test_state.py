@@ -24,7 +24,7 @@ from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import again, noise, put, take
 from tests.support.tensors import safetensors, with_header
 
@@ -118,7 +118,7 @@ class TestState:
     def test_a_file_that_a_state_cannot_hold(self, v1: Snapshot, model: Model) -> None:
         path = model.directory / "states" / "initial" / "pipe"
         os.mkfifo(path)
-        with fails(f"{path} is a named pipe; a state holds plain files", hint="move it away"):
+        with refuses(path):
             diff.compare(v1, again(model))
 
     def test_what_others_cut_otherwise_is_the_same(self, model: Model) -> None:

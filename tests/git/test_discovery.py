@@ -15,6 +15,7 @@ from gitstore.git.discovery import NoRepository
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from tests.support.commands import git
+from tests.support.failing import names
 
 
 def by_git(directory: Path) -> tuple[Path | None, Path, Path]:
@@ -169,7 +170,7 @@ def test_a_damaged_repository_is_named(tmp_path: Path, lost: str, named: str, re
     (inner / ".git" / lost).rename(tmp_path / "lost")
     with pytest.raises(NoRepository) as caught:
         Repository.discover(inner / "code")
-    assert caught.value.message == f"{inner}/.git is a damaged git repository: it lacks {named}"
+    assert names(caught.value, f"{inner}/.git", named)
     assert remedy in str(caught.value.hint)
     assert isinstance(caught.value, NotAModel)
 

@@ -11,6 +11,7 @@ from gitstore.models import reference
 from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Git
+from tests.support.failing import names
 from tests.support.models import make, take
 
 Family = tuple[Model, Model, Model]
@@ -121,7 +122,7 @@ def test_what_git_would_not_even_take_for_a_name(model: Model) -> None:
     for text in ("v 1", "v~1", "v^", "a..b", "v1.lock", "v:1", "v\\1", "[", "*"):
         with pytest.raises(NoSuchSnapshot) as caught:
             reference.resolve(text, model.directory)
-        assert caught.value.message == f"there is no snapshot {text}"
+        assert names(caught.value, text)
 
 
 def test_the_base_s_snapshot_is_suggested(family: Family) -> None:

@@ -22,7 +22,7 @@ from gitstore.snapshots import verify
 from gitstore.url import without_credentials
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import make, noise, picture, put, refs, take
 
 SECRET, TOKEN = "ada:secret@", "token@"
@@ -220,5 +220,5 @@ def test_nor_said_when_it_fails(tmp_path: Path) -> None:
 
 
 def test_other_commands_read_local_repositories(url: str, tmp_path: Path) -> None:
-    with fails(f"{url}@v1: snapshots are read from a local repository", hint=f"git clone {url} first"):
+    with refuses(url, "@v1"):
         reference.resolve(f"{url}@v1", tmp_path)

@@ -83,7 +83,7 @@ def test_a_signal(lab):
 def test_code_that_raises(lab):
     lab.write_statement("init", "raise ValueError('no')")
     error = lab.fails("train", ModelException)
-    assert error.message == "instantiate_model: ValueError: no"
+    assert error.phase == "instantiate_model"
     assert error.traceback.splitlines()[1].startswith('  File "code/model.py", line ')
 
 

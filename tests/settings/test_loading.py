@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gitstore.errors import BadSettings, NotAModel
 from gitstore.settings import Parameter, Settings, TensorType, find, identify, load, loading, parse
 from gitstore.units import GIB, MIB
+from tests.support.failing import names
 
 
 def problems_of(text: str) -> list[str]:
@@ -341,7 +342,7 @@ def test_find_looks_upward_to_the_repository(tmp_path: Path) -> None:
     (tmp_path / "model" / ".git").mkdir()
     with pytest.raises(NotAModel) as error:
         find(inner)
-    assert error.value.message == f"{inner}: there is no settings.yaml here or above"
+    assert names(error.value, inner, "settings.yaml")
     (tmp_path / "model" / "settings.yaml").touch()
     assert find(inner) == tmp_path / "model" / "settings.yaml"
 

@@ -11,7 +11,7 @@ from gitstore.models.model import Model
 from gitstore.snapshots import export
 from tests.support import scenes
 from tests.support.commands import Git
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import noise, picture, put, take, trailers
 
 
@@ -76,7 +76,7 @@ def test_a_target_that_is_taken(tmp_path: Path) -> None:
     (tmp_path / "dangling link").symlink_to("nowhere")
     before = picture(tmp_path)
     for name in ("file", "directory", "dangling link"):
-        with fails(f"{tmp_path / name} exists already", hint="export into a new directory"):
+        with refuses(tmp_path / name):
             export.export(found, tmp_path / name)
     assert picture(tmp_path) == before
 

@@ -48,9 +48,8 @@ def test_code_that_is_damaged_in_a_pack(model: Model) -> None:
 def test_a_loose_object_without_bytes(model: Model, where: str) -> None:
     (model.directory / where / "new").write_bytes(b"new")
     path = empty_loose(model, b"new")
-    with pytest.raises(Corrupt) as caught:
+    with pytest.raises(Corrupt):
         take(model, "v1")
-    assert caught.value.hint == f"rm {path}, then run the same command again to store it"
     path.unlink()
     take(model, "v1")
 

@@ -13,6 +13,7 @@ from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
+from tests.support.failing import names
 from tests.support.models import joined, noise, picture, put, take
 
 
@@ -72,12 +73,7 @@ class TestAnotherModelsBranch:
         ):
             with pytest.raises(GitstoreError) as caught:
                 command(Model.open(model.directory))
-            assert caught.value.message == (
-                f"{model.directory} has the model dogs checked out, but its states/ belongs to the root model"
-            )
-            assert caught.value.hint == (
-                "switch back, or give the model dogs a working copy of its own with git worktree add"
-            )
+            assert names(caught.value, model.directory, "dogs")
         assert picture(model.directory) == before
         git("switch", "--quiet", "main", cwd=model.directory)
         assert [each.name for each in state.each(Model.open(model.directory))] == ["initial"]

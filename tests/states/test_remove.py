@@ -19,7 +19,7 @@ from gitstore.storage import usage
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run, parsed, said
-from tests.support.failing import fails
+from tests.support.failing import fails, refuses
 from tests.support.models import make, noise, picture, put, refs, take
 
 KEEP = "gitstore state save or export keeps it; with --force it is lost"
@@ -109,10 +109,7 @@ class TestRemoving:
 class TestTheActiveOne:
     def test_stays(self, three: Model) -> None:
         before, named = picture(three.directory), refs(three.directory)
-        with fails(
-            "initial is the active state",
-            hint="gitstore state use NAME makes another state active; --force removes it anyway",
-        ):
+        with refuses("initial"):
             take_away(three, "one", "initial")
         assert (picture(three.directory), refs(three.directory)) == (before, named)
 

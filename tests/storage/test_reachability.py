@@ -154,11 +154,8 @@ def test_a_missing_object(here: Path) -> None:
     assert path is not None
     path.unlink()
     git("rm", "--quiet", "--cached", "file", cwd=here)
-    with pytest.raises(
-        Corrupt, match="cannot find out which objects are still needed: git rev-list: "
-    ) as caught:
+    with pytest.raises(Corrupt, match="git rev-list: "):
         find_reachable(Repository.discover(here))
-    assert caught.value.hint == "gitstore verify --all reports what is wrong"
 
 
 def test_an_unfinished_merge_of_something_that_git_pruned(here: Path) -> None:

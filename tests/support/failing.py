@@ -17,3 +17,19 @@ def fails(message: str, kind: type[GitstoreError] = GitstoreError, hint: str | N
         yield
     assert (type(caught.value), caught.value.message) == (kind, message)
     assert hint is None or caught.value.hint == hint
+
+
+@contextmanager
+def refuses(*things: object, kind: type[GitstoreError] = GitstoreError) -> Iterator[None]:
+    """The block raises this very kind of error, which names these things. Its words are in cli/golden/."""
+    with pytest.raises(GitstoreError) as caught:
+        yield
+    assert type(caught.value) is kind
+    assert names(caught.value, *things)
+
+
+def names(error: GitstoreError, *things: object) -> bool:
+    """Whether the message of an error names each of these."""
+    missing = [str(thing) for thing in things if str(thing) not in error.message]
+    assert not missing, error.message
+    return True
