@@ -5,7 +5,7 @@ The rest of a repository is checked by `storage.check`. Nothing is written or re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -100,7 +100,7 @@ def _may_be_snapshot(repository: Repository, oid: Oid) -> bool:
 
 def verify(
     repository: Repository,
-    tags: Iterable[Tagged],
+    tags: Sequence[Tagged],
     *,
     expect: Callable[[int], None] = lambda _: None,
     progress: Progress = lambda _: None,
@@ -111,7 +111,6 @@ def verify(
     of the repository that has it. A bad signature is a problem, an unknown signer is not. `expect` is called
     once with the number of objects, `progress` with 1 for each of them.
     """
-    tags = list(tags)
     contents = {ref: _Contents.read(repository.objects, oid) for ref, oid in tags}
     paths = {oid: path for content in contents.values() for oid, path in content.paths.items()}
     unreadable = {oid: why for content in contents.values() for oid, why in content.broken.items()}
