@@ -106,7 +106,7 @@ def _post_evaluate(snapshot: Snapshot) -> Event:
 
 
 def _post_derive(snapshot: Snapshot) -> Event:
-    return PostDerive(model="example", base=first_commit.facts(snapshot), added_bytes=_PACK.size)
+    return PostDerive(model="example", base=first_commit.base_json(snapshot), added_bytes=_PACK.size)
 
 
 _SAMPLES: dict[str, Callable[[Snapshot], Event]] = {

@@ -18,14 +18,14 @@ def show_derived(derived: Derived, *, as_json: bool) -> None:
     from gitstore.derive import first_commit
     from gitstore.units import format_size
 
-    model, base, linked_bytes = derived.model, derived.base, derived.brought.linked
+    model, base, linked_bytes = derived.model, derived.base, derived.imported.linked
     if as_json:
         output.data_json(
             {
                 "name": model.name,
                 "directory": str(model.directory),
                 "form": "worktree" if derived.url is None else "reference",
-                "base": first_commit.facts(base, derived.url),
+                "base": first_commit.base_json(base, derived.url),
                 "added_bytes": derived.added,
                 "linked_bytes": linked_bytes,
             }
@@ -56,15 +56,15 @@ def rebased_json(rebased: Rebased, model: Model) -> dict[str, Any]:
 
     return {
         "name": model.name,
-        "base": first_commit.facts(rebased.base, rebased.url),
-        "before": rebased.before.full_name,
+        "base": first_commit.base_json(rebased.base, rebased.url),
+        "before": rebased.old_base.full_name,
         "commit": str(rebased.commit) if rebased.commit is not None else None,
         "misfits": [misfit._asdict() for misfit in rebased.misfits],
         "changes": [vars(change) for change in rebased.changes],
         "conflicts": [conflict._asdict() for conflict in rebased.conflicts],
         "other_packages": rebased.other_packages,
-        "added_bytes": rebased.brought.copied,
-        "linked_bytes": rebased.brought.linked,
+        "added_bytes": rebased.imported.copied,
+        "linked_bytes": rebased.imported.linked,
     }
 
 
@@ -85,10 +85,10 @@ def show_rebased(rebased: Rebased, model: Model) -> None:
     if rebased.commit is None:
         output.message(f"{name} is based on {base} already")
         return
-    sizes = {"added": rebased.brought.copied, "linked": rebased.brought.linked}
-    brought = ", ".join(f"{kind} {format_size(size)}" for kind, size in sizes.items() if size)
-    tail = f": {brought}" if brought else ""
-    output.message(f"Rebased {name} from {rebased.before.full_name} on {base}{tail}")
+    sizes = {"added": rebased.imported.copied, "linked": rebased.imported.linked}
+    imported = ", ".join(f"{kind} {format_size(size)}" for kind, size in sizes.items() if size)
+    tail = f": {imported}" if imported else ""
+    output.message(f"Rebased {name} from {rebased.old_base.full_name} on {base}{tail}")
 
 
 def _value(value: object) -> str:

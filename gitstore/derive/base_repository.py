@@ -1,7 +1,7 @@
-"""The repository that a reference model's base is in: reaching it, bringing the base here, remembering it.
+"""The repository of a reference model's base: open it, import the base from it, and record where it is.
 
 It may be a directory, whose packs are linked, or a URL, from which stock git fetches. Nothing is ever
-written to it. It can go: what was brought stays.
+written to it, and it can be removed afterwards: what was imported stays.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from gitstore.derive.first_commit import check_there
+from gitstore.derive.first_commit import check_exists
 from gitstore.errors import GitstoreError, NoSuchSnapshot
 from gitstore.git import fetch
 from gitstore.git.refs import RefChange
@@ -23,88 +23,93 @@ from gitstore.storage.share_packs import ImportedBytes
 from gitstore.url import url_problem, without_credentials
 
 REMOTE = "base"
-"""The remote of a reference model that leads to its base's repository."""
+"""The remote of a reference model that points to its base's repository."""
 
 _SETUP = {
-    "fetch": "^refs/*",  # a plain fetch would bring weights: those that branches there are based on
-    "tagOpt": "--no-tags",  # snapshots there are none of this model
+    "fetch": "^refs/*",  # a plain fetch would import the weights of every branch there
+    "tagOpt": "--no-tags",  # the snapshots there are not this model's
     "skipFetchAll": "true",
     "pushurl": "the-base-is-only-read",  # a push of this branch would be a fast-forward of the base's
 }
 
 
-class Reached(NamedTuple):
-    """A base where it can be read, and what is recorded of its place. `is_shared` if its packs stay there."""
+class OpenedBase(NamedTuple):
+    """A base that can be read, and the URL or path that is recorded for its repository.
+
+    `is_shared` says that the packs stay where they are, so that they can be linked.
+    """
 
     base: Snapshot
     url: str
     is_shared: bool
 
 
-def url_of(repository: Repository) -> str:
-    """What is recorded of a repository on this machine: its root working copy, or itself if bare."""
+def repository_path(repository: Repository) -> str:
+    """Return what is recorded for a repository on this machine: its root working copy, or itself if bare.
+
+    Raises `GitstoreError` if the path cannot be recorded as a URL.
+    """
     common = repository.common.resolve()
     path = common.parent if common.name == ".git" else common
     problem = url_problem(str(path))
     if problem is not None:
-        raise GitstoreError(f"{str(path)!r} {problem}, so it cannot be recorded as the base's place")
+        raise GitstoreError(f"{str(path)!r} {problem}, so it cannot be recorded as the base's repository")
     return str(path)
 
 
 @contextmanager
-def reach(
-    source: Snapshot | Elsewhere, here: Repository, progress: Callable[[float], None] = lambda _: None
-) -> Iterator[Reached]:
-    """Have a base at hand, for as long as the block runs: no gitstore gc takes it away meanwhile.
+def open_base(
+    source: Snapshot | Elsewhere, target: Repository, progress: Callable[[float], None] = lambda _: None
+) -> Iterator[OpenedBase]:
+    """Open a base for reading while the block runs. No gitstore gc removes its objects meanwhile.
 
-    From a URL it is fetched, but for what `here` has; `progress` hears how much of it has come, from 0
-    to 1. Raises `NoSuchSnapshot`, and `GitstoreError` for a repository that cannot be read, or lacks a
-    part of its history.
+    From a URL, what `target` does not have is fetched; `progress` is called with the fraction that has
+    arrived, from 0 to 1. Raises `NoSuchSnapshot`, and `GitstoreError` for a repository that cannot be
+    read, or that lacks a part of its history.
     """
     if isinstance(source, Snapshot):
         with source.repository.reading():
-            check_there(source)
+            check_exists(source)
             _check_complete(source.repository)
-            yield Reached(source, url_of(source.repository), is_shared=True)
+            yield OpenedBase(source, repository_path(source.repository), is_shared=True)
         return
     try:
-        with fetch.fetch_tag(source.url, source.names, into=here, on_fraction=progress) as found:
-            base = snapshot.read(found.repository, found.ref, found.oid)
+        with fetch.fetch_tag(source.url, source.names, into=target, on_fraction=progress) as fetched:
+            base = snapshot.read(fetched.repository, fetched.ref, fetched.oid)
             if base is None:
-                where = without_credentials(source.url)
-                raise NoSuchSnapshot(f"{found.ref} in {where} is a tag, but no snapshot")
-            yield Reached(base, without_credentials(source.url), is_shared=False)
+                url = without_credentials(source.url)
+                raise NoSuchSnapshot(f"{fetched.ref} in {url} is a tag, but no snapshot")
+            yield OpenedBase(base, without_credentials(source.url), is_shared=False)
     except fetch.NoSuchTag as error:
         raise NoSuchSnapshot(error.message, error.hint) from error
 
 
-def bring(here: Repository, reached: Reached) -> ImportedBytes:
-    """Bring the base's tag, with all that it needs, into a repository.
+def import_base(repository: Repository, opened: OpenedBase) -> ImportedBytes:
+    """Import the base's tag, and all objects that it needs, into a repository.
 
-    Nothing refers to it yet: the caller holds the repository's lock until something does. Raises
-    `Corrupt` if an object is missing or damaged.
+    No ref points to it yet: the caller must hold the repository's lock until one does. Raises `Corrupt`
+    if an object is missing or damaged.
     """
-    source = reached.base.repository
-    brought = share_packs.import_objects(
-        here, source, share_packs.list_closure(here, source, reached.base.oid)
+    source = opened.base.repository
+    imported = share_packs.import_objects(
+        repository, source, share_packs.list_closure(repository, source, opened.base.oid)
     )
-    # What was fetched is linked from where it was received, which is about to go.
-    return brought if reached.is_shared else ImportedBytes(0, brought.linked + brought.copied)
+    # Fetched packs are linked from a scratch directory that is removed next, so they count as copied.
+    return imported if opened.is_shared else ImportedBytes(0, imported.linked + imported.copied)
 
 
-def changes(here: Repository, base: Snapshot) -> list[RefChange]:
-    """The refs that keep the base's tag: it tells of the base what no commit does, a signature too."""
+def ref_changes(repository: Repository, base: Snapshot) -> list[RefChange]:
+    """Return the changes that keep the base's tag, whose message and signature no commit has."""
     ref = f"refs/remotes/{REMOTE}/{base.model}/{base.name}"
-    before = here.refs.get(ref)
-    return [RefChange(ref, before, base.oid)] if before != base.oid else []
+    old = repository.refs.get(ref)
+    return [RefChange(ref, old, base.oid)] if old != base.oid else []
 
 
-def remember(here: Repository, url: str) -> None:
-    """Let the remote `base` lead to the base's repository: to look at, not to fetch from, nor to push to."""
-    wanted = {"url": url, **_SETUP}
-    for key, value in wanted.items():
-        if here.config(f"remote.{REMOTE}.{key}") != value:
-            here.set_config(f"remote.{REMOTE}.{key}", value)
+def set_remote(repository: Repository, url: str) -> None:
+    """Point the remote `base` to the base's repository. Nothing can be fetched from it, or pushed to it."""
+    for key, value in {"url": url, **_SETUP}.items():
+        if repository.config(f"remote.{REMOTE}.{key}") != value:
+            repository.set_config(f"remote.{REMOTE}.{key}", value)
 
 
 def _check_complete(repository: Repository) -> None:
@@ -113,7 +118,7 @@ def _check_complete(repository: Repository) -> None:
     if shallow.exists() and shallow.read_bytes().strip():
         raise GitstoreError(
             f"{repository.directory} is a shallow clone: it lacks a part of the base's history",
-            f"git -C {repository.directory} fetch --unshallow brings it",
+            f"git -C {repository.directory} fetch --unshallow fetches it",
         )
     if repository.config("extensions.partialClone") or any(repository.common.glob("objects/pack/*.promisor")):
         raise GitstoreError(

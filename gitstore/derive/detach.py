@@ -1,8 +1,7 @@
-"""Making a derived model's code its own.
+"""Make a derived model's code its own.
 
-The model stays the derived model that it is, with its name, branch, prefix and all that lies under that:
-`based_on` goes on to say where it comes from. `based_on.detached` says that the code is no longer
-compared with the base's.
+The model keeps its name, branch, snapshots and states, and `based_on` still says where it comes from.
+`based_on.detached` says that the code is no longer compared with the base's.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from gitstore.workingcopy.code import make_writable
 
 @dataclass(frozen=True)
 class Detached:
-    """A model whose code is its own. `commit` made it so; `None` if it was already."""
+    """A detached model. `commit` is the one that detached it, `None` if it was detached before."""
 
     model: Model
     base: BasedOn
@@ -34,33 +33,33 @@ class Detached:
 def detach(model: Model) -> Detached:
     """Make a derived model's code its own: to edit, commit and take snapshots of.
 
-    Edits of the code that are there already stay. Atomic: the model is detached, durably, when its
-    branch is; if the files are interrupted after that, the same call again lets them follow. Raises
-    `GitstoreError` for a model that is not derived, and for uncommitted changes to the settings.
+    Edits of the code stay. Atomic: the model is detached, durably, when its branch is updated. If the
+    update of the files is interrupted after that, the same call finishes it. Raises `GitstoreError` for a
+    model that is not derived, and for uncommitted changes to the settings.
     """
     with model.repository.replacing_files():
         model = Model.open(model.directory)  # another command may have moved it to another base
         base = model.base
         if base is None:
             raise GitstoreError(f"{model.name} is not a derived model: its code is its own already")
-        here, path = Branch.of(model), PurePosixPath(SETTINGS)
+        branch, path = Branch.of(model), PurePosixPath(SETTINGS)
         commit = None
         if base.detached:
-            here.resume([path])
+            branch.resume([path])
         else:
-            here.check_clean([path])
-            commit = _commit(here, base, path)
-        make_writable(model, here.code)
+            branch.check_clean([path])
+            commit = _commit(branch, base, path)
+        make_writable(model, branch.code)
     model.repository.maintain()
     return Detached(Model.open(model.directory), base, commit)
 
 
-def _commit(here: Branch, base: BasedOn, path: PurePosixPath) -> Oid:
+def _commit(branch: Branch, base: BasedOn, path: PurePosixPath) -> Oid:
     detached = msgspec.structs.replace(base, detached=True)
-    content = settings.set_keys(here.settings_content, {"based_on": detached})
-    with here.model.repository.writer() as writer:
+    content = settings.set_keys(branch.settings_content, {"based_on": detached})
+    with branch.model.repository.writer() as writer:
         changes = {path: (int(Mode.FILE), writer.add(Kind.BLOB, content))}
-        message = f"Detach {here.model.name} from {base.full_name}"
-        commit = here.add(changes, message, writer=writer)
-        here.advance(commit)
+        message = f"Detach {branch.model.name} from {base.full_name}"
+        commit = branch.add(changes, message, writer=writer)
+        branch.advance(commit)
     return commit

@@ -1,7 +1,6 @@
-"""What a derived model takes over from its base, in its branch's first commit.
+"""The first commit of a derived model's branch, and what it takes over from the base.
 
-The commit has the base's commit for parent, so that ordinary git reachability keeps the base
-whatever becomes of its tag.
+The commit's parent is the base's commit, so that git keeps the base even if its tag is removed.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
 
 
-def based_on(base: Snapshot, url: str | None = None) -> BasedOn:
-    """What the settings of a model say of its base, and of the repository that this is in."""
+def make_based_on(base: Snapshot, url: str | None = None) -> BasedOn:
+    """Return `based_on` for the settings of a model. `url` is the base's repository, if it is another."""
     return BasedOn(model=base.model, snapshot=base.name, tag=str(base.oid), commit=str(base.commit), url=url)
 
 
-def facts(base: Snapshot, url: str | None = None) -> dict[str, str | None]:
-    """The same for programs, as hooks and --json tell it; `url` is null in the model's own repository."""
+def base_json(base: Snapshot, url: str | None = None) -> dict[str, str | None]:
+    """Return the same for hooks and --json. `url` is null in the model's own repository."""
     return {
         "model": base.model,
         "snapshot": base.name,
@@ -42,7 +41,7 @@ def add_first_commit(
     repository that `writer` writes to must have the base's objects.
     """
     content = settings.set_keys(
-        base.settings_content, {"name": name, "code": None, "based_on": based_on(base, url)}
+        base.settings_content, {"name": name, "code": None, "based_on": make_based_on(base, url)}
     )
     entries = [
         TreeEntry(Mode.TREE, CODE.encode(), base.code),
@@ -56,8 +55,8 @@ def add_first_commit(
     return writer.add(Kind.COMMIT, commit.encode(root, (base.commit,), identity=identity, message=message))
 
 
-def check_there(base: Snapshot) -> None:
-    """Raise `GitstoreError` if the base was removed since it was found: its objects may be gone, too."""
+def check_exists(base: Snapshot) -> None:
+    """Raise `GitstoreError` if the base has been removed since it was read: its objects may be gone, too."""
     if base.repository.refs.get(base.ref) != base.oid:
         raise GitstoreError(
             f"the snapshot {base.short_name} is gone: somebody removed it meanwhile",
@@ -66,7 +65,7 @@ def check_there(base: Snapshot) -> None:
 
 
 def _ignore_rules(base: Snapshot) -> bytes:
-    """Those of the branch that the base was taken from: what is no code there is none here either."""
+    """Return the ignore rules of the branch that the base was taken from, so that the same files are code."""
     for branch_head in base.repository.commit(base.commit).parents:
         content = committed_file(base.repository, branch_head, IGNORE_FILE)
         if content is not None and IGNORE.strip().encode() in content.splitlines():

@@ -1,6 +1,6 @@
-"""What a derived model begins with as its state `initial`: its base's state, none, or files.
+"""The state `initial` that a derived model begins with: its base's state, none, or imported files.
 
-All of it is found out before there is anything of the model, and is stored by the write that makes it.
+Its content is prepared before anything of the model exists, and stored by the write that makes the model.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ Content = Oid | Listing | None
 
 
 class FirstState(Protocol):
-    """A way to the first state of a model."""
+    """Where the first state of a model comes from."""
 
-    def ready(self, base: Snapshot) -> AbstractContextManager[Content]:
-        """The state's content, for as long as the block runs. May write into the base's repository."""
+    def prepare(self, base: Snapshot) -> AbstractContextManager[Content]:
+        """Give the state's content while the block runs. May write into the base's repository."""
 
 
 @dataclass(frozen=True)
 class Copied:
-    """The base's own state: the same object, no bytes."""
+    """The base's own state: the same object, which adds no bytes."""
 
     @contextmanager
-    def ready(self, base: Snapshot) -> Iterator[Content]:
+    def prepare(self, base: Snapshot) -> Iterator[Content]:
         yield base.state
 
 
@@ -48,19 +48,19 @@ class Absent:
     """No state."""
 
     @contextmanager
-    def ready(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - others need it
+    def prepare(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - part of the protocol
         yield None
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Files from elsewhere, by the rules of `state_import`; `expect` hears how many bytes they have."""
+    """Files from elsewhere, by the rules of `state import`. `expect` is called with their size in bytes."""
 
     paths: Sequence[Path]
     expect: Progress = lambda _: None
 
     @contextmanager
-    def ready(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - others need it
+    def prepare(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - part of the protocol
         files = import_files.list_files(self.paths)
         lfs.check(files, "gitstore state import --force takes it as it is")
         self.expect(files.size)

@@ -1,9 +1,8 @@
-"""Moving a derived model to another snapshot of its base: its code, and what it changed in the settings.
+"""Move a derived model to another snapshot of its base: take over its code, and its changes of the settings.
 
-One commit on the model's branch does it. Its second parent is the new base's commit, so that ordinary
-ancestry keeps the new base whatever becomes of its tag, as it keeps the old one. The model's states,
-its snapshots and their refs stay as they are. What the base of a reference model needs is brought
-from its repository first.
+One commit on the model's branch does it. Its second parent is the new base's commit, so that git keeps
+the new base, like the old one, even if its tag is removed. The model's states and snapshots do not
+change. The base of a reference model is imported from its repository first.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from pathlib import PurePosixPath
 from gitstore import settings
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
-from gitstore.derive import base_check, base_repository, compatibility, first_commit, merge_settings
-from gitstore.derive.base_repository import Reached
+from gitstore.derive import allowed_bases, base_repository, compatibility, first_commit, merge_settings
+from gitstore.derive.base_repository import OpenedBase
 from gitstore.derive.compatibility import Misfit
-from gitstore.derive.first_commit import check_there
+from gitstore.derive.first_commit import check_exists
 from gitstore.derive.merge_settings import Conflict, Merged
 from gitstore.diff.settings import KeyChange
 from gitstore.disk import locks
@@ -44,31 +43,32 @@ from gitstore.workingcopy.code import in_the_way
 class Rebased:
     """What a rebase did.
 
-    `commit` is the new one; `None` if the model was based on the snapshot already. `misfits` are those
-    that came with the new base; `changes` are keys of the settings that have its values now, `conflicts`
-    those that the model had changed, too, and keeps. `other_packages` says that packages still differ.
-    With `url`, the base is in another repository, and `brought` are bytes of packs that came from there.
+    `commit` is the new commit, `None` if the model was based on the snapshot already. `misfits` are those
+    that the old base did not have. `changes` are keys of the settings that took over the base's values,
+    `conflicts` those that the model had changed as well, and keeps. `other_packages` says that the packages
+    differ from the base's. With `url`, the base is in another repository, and `imported` are the bytes of
+    packs that came from there.
     """
 
     model: Model
     base: Snapshot
-    before: BasedOn
+    old_base: BasedOn
     commit: Oid | None
     misfits: tuple[Misfit, ...] = ()
     changes: tuple[KeyChange, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     other_packages: bool = False
     url: str | None = None
-    brought: ImportedBytes = NOTHING_IMPORTED
+    imported: ImportedBytes = NOTHING_IMPORTED
 
 
 class Incompatible(GitstoreError):
-    """What the new base takes and gives is not what the model's settings promise."""
+    """The types of the new base do not fit those that the model's settings promise."""
 
     def __init__(self, model: Model, base: Snapshot, *, misfits: tuple[Misfit, ...]) -> None:
         lines = (f"{misfit.path}: {base.full_name} {misfit.problem}" for misfit in misfits)
         super().__init__(
-            "\n".join(lines), f"--force moves {model.name} all the same; then mend types in its {SETTINGS}"
+            "\n".join(lines), f"--force moves {model.name} anyway; then fix types in its {SETTINGS}"
         )
         self.misfits = misfits
 
@@ -80,144 +80,153 @@ def rebase(
     force: bool = False,
     fetched: Callable[[float], None] = lambda _: None,
 ) -> Rebased:
-    """Move a derived model to another base: of its repository, or for a reference model of any other.
+    """Move a derived model to another base, which for a reference model may be in any repository.
 
-    Atomic: the model is moved, durably, when its branch is; if the files are interrupted after that, the
-    same call again lets them follow. `fetched` hears how much has come from a URL, from 0 to 1. Raises
-    `GitstoreError` for a model that has no base, for a base that depends on the model, and for
-    uncommitted changes; unless `force` is set, for a snapshot of a model that is not the base's,
-    `Incompatible` for types that no longer fit, and for changes to the code that were committed.
+    Atomic: the model is moved, durably, when its branch is updated. If the update of the files is
+    interrupted after that, the same call finishes it. `fetched` is called with the fraction that has
+    arrived from a URL, from 0 to 1. Raises `GitstoreError` for a model that has no base, for a base that
+    depends on the model, and for uncommitted changes. Unless `force` is set, also raises `GitstoreError`
+    for a snapshot of another model than the old base's and for committed changes to the code, and
+    `Incompatible` for types that no longer fit.
     """
-    if base_check.base_of(model).url is None:
-        base = base_check.in_same_repository(model, source)
+    if allowed_bases.require_base(model).url is None:
+        base = allowed_bases.require_same_repository(model, source)
         with model.repository.replacing_files():
             return _rebase(model, base, force=force)
     with (
-        base_repository.reach(source, model.repository, fetched) as reached,
+        base_repository.open_base(source, model.repository, fetched) as opened,
         model.repository.replacing_files(),
     ):
-        return _rebase(model, reached.base, reached, force=force)
+        return _rebase(model, opened.base, opened, force=force)
 
 
-def _rebase(model: Model, base: Snapshot, reached: Reached | None = None, *, force: bool) -> Rebased:
+def _rebase(model: Model, base: Snapshot, opened: OpenedBase | None = None, *, force: bool) -> Rebased:
     model = Model.open(model.directory)  # another command may have detached it, or moved it, meanwhile
-    before = base_check.base_of(model)
-    base_check.check(model, before, base, force=force)
-    here, url = Branch.of(model), reached.url if reached is not None else None
-    if here.code == TOP:
+    old_base = allowed_bases.require_base(model)
+    allowed_bases.check_base(model, base, old_base=old_base, force=force)
+    branch, url = Branch.of(model), opened.url if opened is not None else None
+    if branch.code == TOP:
         raise GitstoreError(
             f"{model.name} has its code at the top of the repository, and a base's code cannot go there",
             f"move the code into a directory, name that in {SETTINGS}, and commit both",
         )
-    if (before.commit, before.tag, before.url) == (str(base.commit), str(base.oid), url):
-        _follow_again(here)
+    if (old_base.commit, old_base.tag, old_base.url) == (str(base.commit), str(base.oid), url):
+        _resume_files(branch)
         if url is not None:
-            base_repository.remember(model.repository, url)
-        return Rebased(Model.open(model.directory), base, before, None, url=url)
-    misfits = _misfits(here, before, base)
+            base_repository.set_remote(model.repository, url)
+        return Rebased(Model.open(model.directory), base, old_base, None, url=url)
+    misfits = _find_new_misfits(branch, old_base, base)
     if misfits and not force:
         raise Incompatible(model, base, misfits=misfits)
     if not force:
-        _check_own_commits(here, before)
-    merged = _merged(here, before, base)
-    commit, brought = _commit_move(here, base, before=before, reached=reached, merged=merged)
-    set_writable(model.directory / here.code, writable=False)
+        _check_own_commits(branch, old_base)
+    merged = _merge_settings(branch, old_base, base)
+    commit, imported = _commit_move(branch, base, old_base=old_base, opened=opened, merged=merged)
+    set_writable(model.directory / branch.code, writable=False)
     model.repository.maintain()
     other_packages = base.settings.packages != settings.parse(merged.content).packages
-    now, told = Model.open(model.directory), (misfits, merged.changes, merged.conflicts)
-    return Rebased(now, base, before, commit, *told, other_packages, url, brought)
+    return Rebased(
+        Model.open(model.directory),
+        base,
+        old_base,
+        commit,
+        misfits=misfits,
+        changes=merged.changes,
+        conflicts=merged.conflicts,
+        other_packages=other_packages,
+        url=url,
+        imported=imported,
+    )
 
 
-def _merged(here: Branch, before: BasedOn, base: Snapshot) -> Merged:
-    """The model's settings, with what has changed in those of its base."""
-    old = committed_file(here.model.repository, Oid.parse(before.commit), SETTINGS)
-    own = here.settings_content
+def _merge_settings(branch: Branch, old_base: BasedOn, base: Snapshot) -> Merged:
+    """Return the model's settings, with the changes between those of the old and of the new base."""
+    old = committed_file(branch.model.repository, Oid.parse(old_base.commit), SETTINGS)
+    own = branch.settings_content
     new = base.settings_content
     return merge_settings.merge(own, old=old if old is not None else new, new=new)
 
 
-def _misfits(here: Branch, before: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
-    """The misfits that the old base did not have."""
-    own = here.settings
-    content = committed_file(here.model.repository, Oid.parse(before.commit), SETTINGS)
-    known = (
-        compatibility.find_misfits(own.types, settings.parse(content).types) if content is not None else []
-    )
-    found = compatibility.find_misfits(own.types, base.settings.types)
-    return tuple(each for each in found if each not in known)
+def _find_new_misfits(branch: Branch, old_base: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
+    """Return the misfits that the old base did not have."""
+    own = branch.settings
+    content = committed_file(branch.model.repository, Oid.parse(old_base.commit), SETTINGS)
+    old = compatibility.find_misfits(own.types, settings.parse(content).types) if content is not None else []
+    new = compatibility.find_misfits(own.types, base.settings.types)
+    return tuple(misfit for misfit in new if misfit not in old)
 
 
-def _check_own_commits(here: Branch, before: BasedOn) -> None:
-    if here.entry(here.code) != (Mode.TREE, here.model.base_code(before)):
+def _check_own_commits(branch: Branch, old_base: BasedOn) -> None:
+    if branch.entry(branch.code) != (Mode.TREE, branch.model.base_code(old_base)):
         raise GitstoreError(
-            f"{here.code}/ on the branch {here.model.name} is not that of {before.full_name}:"
+            f"{branch.code}/ on the branch {branch.model.name} is not that of {old_base.full_name}:"
             " a commit changed it",
-            "gitstore detach makes it the model's own; --force gives it up, but for the branch's history",
+            "gitstore detach makes it the model's own; --force leaves it only in the branch's history",
         )
 
 
 def _commit_move(
-    here: Branch, base: Snapshot, *, before: BasedOn, reached: Reached | None, merged: Merged
+    branch: Branch, base: Snapshot, *, old_base: BasedOn, opened: OpenedBase | None, merged: Merged
 ) -> tuple[Oid, ImportedBytes]:
-    """Make the commit, once nothing would be lost by it, and let the files follow.
+    """Commit the move, unless that would lose files, and update the files on disk.
 
-    The base of a reference model is brought first, by the same write.
+    The base of a reference model is imported by the same write.
     """
-    repository = here.model.repository
-    packages = _lock_change(here, base, before=before, merged=merged)
-    paths = [here.code, PurePosixPath(SETTINGS), *packages]
-    here.check_clean(paths)
-    _check_room(here, base)
+    repository = branch.model.repository
+    packages = _lock_change(branch, base, old_base=old_base, merged=merged)
+    paths = [branch.code, PurePosixPath(SETTINGS), *packages]
+    branch.check_clean(paths)
+    _check_untracked(branch, base)
     attributes.check_sizes(base.repository, base.code)
-    based_on = first_commit.based_on(base, reached.url if reached is not None else None)
+    based_on = first_commit.make_based_on(base, opened.url if opened is not None else None)
     content = settings.set_keys(merged.content, {"based_on": based_on})
-    # A base of this repository must not be removed between the look and the commit.
-    with nullcontext() if reached else locks.derivation(repository.private), repository.writer() as writer:
-        check_there(base)
-        brought = base_repository.bring(repository, reached) if reached is not None else NOTHING_IMPORTED
+    # A base of this repository must not be removed between the check and the commit.
+    with nullcontext() if opened else locks.derivation(repository.private), repository.writer() as writer:
+        check_exists(base)
+        imported = base_repository.import_base(repository, opened) if opened is not None else NOTHING_IMPORTED
         changes: dict[PurePosixPath, FileEntry | None] = {
-            here.code: (Mode.TREE, base.code),
+            branch.code: (Mode.TREE, base.code),
             PurePosixPath(SETTINGS): (Mode.FILE, writer.add(Kind.BLOB, content)),
             **packages,
         }
-        message = f"Rebase {here.model.name} on {base.full_name}"
-        refs = base_repository.changes(repository, base) if reached is not None else []
-        here.check_clean(paths)  # again: bringing the base may have taken long
-        commit = here.add(changes, message, writer=writer, merged=(base.commit,), refs=refs)
-        here.advance(commit, refs)
-        if reached is not None:
-            with only_warn(f"the remote {base_repository.REMOTE} does not lead to {reached.url}"):
-                base_repository.remember(repository, reached.url)
-    return commit, brought
+        message = f"Rebase {branch.model.name} on {base.full_name}"
+        refs = base_repository.ref_changes(repository, base) if opened is not None else []
+        branch.check_clean(paths)  # again: importing the base may have taken long
+        commit = branch.add(changes, message, writer=writer, merged=(base.commit,), refs=refs)
+        branch.advance(commit, refs)
+        if opened is not None:
+            with only_warn(f"the remote {base_repository.REMOTE} does not point to {opened.url}"):
+                base_repository.set_remote(repository, opened.url)
+    return commit, imported
 
 
 def _lock_change(
-    here: Branch, base: Snapshot, *, before: BasedOn, merged: Merged
+    branch: Branch, base: Snapshot, *, old_base: BasedOn, merged: Merged
 ) -> dict[PurePosixPath, FileEntry | None]:
-    """The change of packages.lock: none where the model has one of its own, or asks for other packages."""
+    """Return the change of packages.lock: none if the model has its own, or its packages differ."""
     path = PurePosixPath(LOCK)
-    own, old = here.entry(path), here.entry(path, Oid.parse(before.commit))
+    own, old = branch.entry(path), branch.entry(path, Oid.parse(old_base.commit))
     new = (int(Mode.FILE), base.lock) if base.lock is not None else None
     if own != old or own == new or base.settings.packages != settings.parse(merged.content).packages:
         return {}
     return {path: new}
 
 
-def _check_room(here: Branch, base: Snapshot) -> None:
+def _check_untracked(branch: Branch, base: Snapshot) -> None:
     """Raise `GitstoreError` for files that git ignores where the new code has files of its own."""
-    objects, now = here.model.repository.objects, here.entry(here.code)
-    old = stored.file_entries(objects, now[1]) if now is not None else {}
-    directory = here.model.directory / here.code
-    taken = in_the_way(directory, old, [file.path for file in base.code_files()])
-    if taken:
-        files = list_some(here.code / path for path in taken)
-        are = "are" if len(taken) > 1 else "is"
+    objects, code = branch.model.repository.objects, branch.entry(branch.code)
+    old = stored.file_entries(objects, code[1]) if code is not None else {}
+    directory = branch.model.directory / branch.code
+    untracked = in_the_way(directory, old, [file.path for file in base.code_files()])
+    if untracked:
+        files = list_some(branch.code / path for path in untracked)
+        are = "are" if len(untracked) > 1 else "is"
         raise GitstoreError(
             f"{files} {are} in the way: {base.full_name} has a file there",
             "move it away",
         )
 
 
-def _follow_again(here: Branch) -> None:
-    here.resume([here.code, PurePosixPath(SETTINGS), PurePosixPath(LOCK)])
-    set_writable(here.model.directory / here.code, writable=False)
+def _resume_files(branch: Branch) -> None:
+    branch.resume([branch.code, PurePosixPath(SETTINGS), PurePosixPath(LOCK)])
+    set_writable(branch.model.directory / branch.code, writable=False)

@@ -1,7 +1,7 @@
 """Derived models in a repository of their own: the reference form.
 
-The repository begins at the base's commit, has all that the base needs, and nothing else of the
-repository that the base is in. It never needs that again.
+The repository begins at the base's commit. It has everything that the base needs, and nothing else of the
+base's repository, which is never needed again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gitstore.derive import base_repository, first_commit, first_state
 from gitstore.derive.first_state import COPIED, FirstState
-from gitstore.derive.worktree import OTHER_PLACE, Derived, announced
+from gitstore.derive.worktree import OTHER_DIRECTORY, Derived, notify_derived
 from gitstore.disk.construction import check_free, construction
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import Corrupt
@@ -38,32 +38,34 @@ def derive(
 ) -> Derived:
     """Make a model called `name`, based on a snapshot of any repository, in a new one at `directory`.
 
-    The directory appears whole and durable, or not at all. `fetched` hears how much has come from a
-    URL, from 0 to 1, `progress` of the bytes of a state that is stored. Raises `GitstoreError` if the
-    directory is taken, and like `base_repository.reach`.
+    The directory appears whole and durable, or not at all. `fetched` is called with the fraction
+    that has arrived from a URL, from 0 to 1, and `progress` with bytes of the state that are stored.
+    Raises `GitstoreError` if the directory exists, and like `base_repository.open_base`.
     """
     check_name(name, "model")
     target = directory.absolute()
-    check_free(target, OTHER_PLACE)
+    check_free(target, OTHER_DIRECTORY)
     git.read_identity(git.nearest_directory(target.parent))
     with construction(target) as hidden:
         repository = Repository.create(hidden)
-        with base_repository.reach(source, repository, fetched) as reached:
-            brought = base_repository.bring(repository, reached)
-        base = _here(repository, reached.base)
-        pack = _write(repository, base, name, url=reached.url, state=state, progress=progress)
-        base_repository.remember(repository, reached.url)
+        with base_repository.open_base(source, repository, fetched) as opened:
+            imported = base_repository.import_base(repository, opened)
+        base = _read_base(repository, opened.base)
+        pack = _write(repository, base, name, url=opened.url, state=state, progress=progress)
+        base_repository.set_remote(repository, opened.url)
         _check_out(repository)
-    found = Model.open(target)
-    found.repository.maintain()
-    return announced(Derived(found, _here(found.repository, base), pack, reached.url, brought))
+    model = Model.open(target)
+    model.repository.maintain()
+    derived = Derived(model, _read_base(model.repository, base), pack, opened.url, imported)
+    notify_derived(derived)
+    return derived
 
 
 def _write(
     repository: Repository, base: Snapshot, name: str, *, url: str, state: FirstState, progress: Progress
 ) -> Written | None:
     """Write the branch's first commit and the state, and the refs."""
-    with state.ready(base) as content, repository.writer() as writer:
+    with state.prepare(base) as content, repository.writer() as writer:
         head = first_commit.add_first_commit(base, name, writer, identity=repository.identity(), url=url)
         saved = first_state.add_first_state(
             content, writer, repository=repository, model_name=name, progress=progress
@@ -71,23 +73,23 @@ def _write(
         pack = writer.finish()
         ref = f"refs/states/{FIRST_STATE}"
         changes = [RefChange(f"refs/heads/{repository.head()}", None, head)]
-        changes += base_repository.changes(repository, base)
+        changes += base_repository.ref_changes(repository, base)
         if saved is not None:
             changes.append(RefChange(ref, None, saved))
         repository.refs.change(changes, f"derive {name}")
     return pack
 
 
-def _here(repository: Repository, base: Snapshot) -> Snapshot:
-    """The base as it is read from the repository that it was brought to."""
-    found = snapshot.read(repository, base.ref, base.oid)
-    if found is None:
-        raise Corrupt(f"{base.ref} is not the snapshot that it was")
-    return found
+def _read_base(repository: Repository, base: Snapshot) -> Snapshot:
+    """Return the base as the repository has it that it was imported into. Raises `Corrupt`."""
+    imported = snapshot.read(repository, base.ref, base.oid)
+    if imported is None:
+        raise Corrupt(f"{base.ref} is not a snapshot after it was imported")
+    return imported
 
 
 def _check_out(repository: Repository) -> None:
-    """Put the branch's files on disk, the code read-only. Raises `GitstoreError` if not all are there."""
+    """Check out the branch, and make its code read-only. Raises `GitstoreError` if files are missing then."""
     head = repository.refs.get("HEAD")
     if head is not None:
         attributes.check_sizes(repository, repository.commit(head).tree)

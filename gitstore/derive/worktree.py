@@ -1,7 +1,7 @@
 """Models based on a snapshot: linked to its code, with settings and a state of their own.
 
-Here in the worktree form: a branch called like the model, in a linked git worktree of the base's
-repository, tags and states under the model's prefix.
+This module makes the worktree form: a branch with the model's name, in a linked git worktree of the base's
+repository, with tags and states under the model's prefix.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 from gitstore.storage.share_packs import NOTHING_IMPORTED, ImportedBytes
 
-OTHER_PLACE = "name another directory: gitstore derive SNAPSHOT NAME DIR"
-"""What to do if the directory of a new model is taken."""
+OTHER_DIRECTORY = "name another directory: gitstore derive SNAPSHOT NAME DIR"
+"""The hint if the directory of a new model exists already."""
 
 _UNFINISHED = "gitstore derive is making it"
-"""Why a new worktree is locked until all of it is there."""
+"""Why a new worktree is locked until it is complete."""
 
 _BEGUN = "derive.begun"
-"""The file that has a new model's first state, while there is no branch yet: its ref and its commit."""
+"""The file with the ref and the commit of a new model's first state, until the model has a branch."""
 
 _BEGUN_LINE = re.compile(
     rf"(?P<ref>refs/states/(?P<name>[^/\s]+)/{re.escape(FIRST_STATE)}) (?P<oid>[0-9a-f]{{40}})\n"
@@ -52,29 +52,29 @@ _BEGUN_LINE = re.compile(
 
 @dataclass(frozen=True)
 class Derived:
-    """A new derived model, and the pack that its own objects are.
+    """A new derived model, and the pack with its own objects.
 
-    With `url`, the base is in another repository, and `brought` are bytes of packs that came from there.
+    With `url`, the base is in another repository, and `imported` are the bytes of packs that came from there.
     """
 
     model: Model
     base: Snapshot
     pack: Written | None
     url: str | None = None
-    brought: ImportedBytes = NOTHING_IMPORTED
+    imported: ImportedBytes = NOTHING_IMPORTED
 
     @property
     def added(self) -> int:
         """Bytes of packs that were written."""
-        return self.brought.copied + (self.pack.size if self.pack is not None else 0)
+        return self.imported.copied + (self.pack.size if self.pack is not None else 0)
 
 
-def beside(repository: Repository, name: str) -> Path:
-    """Where a derived model's directory goes unless said otherwise: beside the root model's."""
+def default_directory(repository: Repository, name: str) -> Path:
+    """Return the default directory of a derived model: beside the root model's."""
     common = repository.common
     if repository.is_bare:
         return common.parent / name
-    # A submodule's repository lies elsewhere: then beside this working copy.
+    # The repository of a submodule is elsewhere: use this working copy's parent then.
     top = common.parent if common.name == ".git" else repository.directory
     return top.parent / name
 
@@ -89,9 +89,9 @@ def derive(
 ) -> Derived:
     """Make a model called `name`, based on a snapshot of the same repository, in a worktree at `directory`.
 
-    Costs a commit and the settings, and what `state` adds; `progress` hears of its bytes. The model is
-    there, durably, when its branch is; if making the worktree is interrupted after that, the same call
-    again finishes it. Raises `GitstoreError` if the name or the directory is taken.
+    Adds a commit, the settings and the bytes of `state`, which `progress` is called with. Atomic: the model
+    exists, durably, when its branch does. If making the worktree is interrupted after that, the same call
+    finishes it. Raises `GitstoreError` if the name or the directory is taken.
     """
     repository = base.repository
     check_name(name, "model")
@@ -100,29 +100,32 @@ def derive(
         begun = _prepare(base, name, target)
     pack = None
     if begun is not _Begun.WHOLE:
-        # Making a state can take long: others derive meanwhile.
+        # Making a state can take long, so the lock is free meanwhile, and the checks are made again.
         with (
-            nullcontext() if begun is _Begun.BRANCH else state.ready(base) as content,
+            nullcontext() if begun is _Begun.BRANCH else state.prepare(base) as content,
             locks.derivation(repository.private),
         ):
             begun = _prepare(base, name, target)
             pack = _make(base, name, target, content=content, begun=begun, progress=progress)
     with only_warn(f"the packs of {repository.common} are not merged"):
         repository.maintain()
-    return announced(Derived(Model.open(target), base, pack))
+    derived = Derived(Model.open(target), base, pack)
+    notify_derived(derived)
+    return derived
 
 
-def announced(made: Derived) -> Derived:
-    """Run the hook post-derive, in the repository of the new model, and hand the same back."""
+def notify_derived(derived: Derived) -> None:
+    """Call the hook post-derive in the repository of the new model."""
     event = PostDerive(
-        model=made.model.name, base=first_commit.facts(made.base, made.url), added_bytes=made.added
+        model=derived.model.name,
+        base=first_commit.base_json(derived.base, derived.url),
+        added_bytes=derived.added,
     )
-    dispatch.notify_post_hook(made.model.repository, event)
-    return made
+    dispatch.notify_post_hook(derived.model.repository, event)
 
 
 class _Begun(Enum):
-    """What an earlier call has made that was killed: nothing that counts, the model, or its directory too."""
+    """How far an earlier call came that was killed: no model, a model without its directory, or both."""
 
     NOTHING = 0
     BRANCH = 1
@@ -130,12 +133,12 @@ class _Begun(Enum):
 
 
 def _prepare(base: Snapshot, name: str, target: Path) -> _Begun:
-    """Make sure that model and worktree can be made, and clear away what earlier calls have left."""
+    """Check that model and worktree can be made, and clean up what killed calls have left."""
     repository = base.repository
     _remove_begun(repository)
     if target in _settle_interrupted(repository):
         return _Begun.WHOLE
-    check_free(target, OTHER_PLACE)
+    check_free(target, OTHER_DIRECTORY)
     if _was_interrupted(base, name):
         return _Begun.BRANCH
     _check_vacant(base, name)
@@ -143,51 +146,51 @@ def _prepare(base: Snapshot, name: str, target: Path) -> _Begun:
 
 
 def _settle_interrupted(repository: Repository) -> list[Path]:
-    """Finish or remove the worktrees of earlier calls that were killed: they are locked still.
+    """Finish or remove the worktrees of earlier calls that were killed, which are still locked.
 
-    One whose directory is there is whole; these are returned. If git cannot use it, it stays as it is:
-    the directory may hold somebody's work. Of any other git has the administration only, and nobody can
-    have changed anything.
+    A worktree that has its directory is complete. It is finished, and its directory is returned, unless
+    git cannot use it: it stays as it is then, because it may hold somebody's work. Any other has only an
+    administration, which is removed.
     """
-    whole = []
-    for each in worktrees.list_locked(repository.common, _UNFINISHED):
-        if each.directory is not None and new_worktree.is_whole(each.path, each.directory):
-            if each.damage is None:
-                new_worktree.finish(each.path)
-                whole.append(each.directory)
+    finished = []
+    for worktree in worktrees.list_locked(repository.common, _UNFINISHED):
+        if worktree.directory is not None and new_worktree.is_whole(worktree.path, worktree.directory):
+            if worktree.damage is None:
+                new_worktree.finish(worktree.path)
+                finished.append(worktree.directory)
         else:
-            new_worktree.remove_administration(repository, each.path)
-    return whole
+            new_worktree.remove_administration(repository, worktree.path)
+    return finished
 
 
 def _was_interrupted(base: Snapshot, name: str) -> bool:
-    """Whether an earlier call made this very model, but not its worktree."""
+    """Whether an earlier call made the same model, but not its worktree."""
     tip = base.repository.refs.get(f"refs/heads/{name}")
     if tip is None or base.repository.commit(tip).parents != (base.commit,):
         return False
-    return all(each.branch != name for each in base.repository.worktrees())
+    return all(worktree.branch != name for worktree in base.repository.worktrees())
 
 
 def _check_vacant(base: Snapshot, name: str) -> None:
-    """Raise `GitstoreError` if a model, branch, snapshot or state has the name, or lies below it."""
+    """Raise `GitstoreError` if a model, branch, snapshot or state has the name, or a name below it."""
     refs = base.repository.refs
-    if refs.get(f"refs/heads/{name}") is not None or name in _line(base):
+    if refs.get(f"refs/heads/{name}") is not None or name in _list_ancestors(base):
         raise GitstoreError(f"there is a model or branch called {name} already", "choose another name")
-    for namespace, what in {"refs/tags/": "snapshot", "refs/states/": "state"}.items():
+    for namespace, kind in {"refs/tags/": "snapshot", "refs/states/": "state"}.items():
         if refs.get(namespace + name) is not None:
-            raise GitstoreError(f"there is a {what} called {name}, so no model can be", "choose another name")
+            raise GitstoreError(f"there is a {kind} called {name} already", "choose another name")
     spaces = tuple(f"refs/{space}/{name}/" for space in ("heads", "tags", "states"))
     for ref, _ in refs.all() if refs.has_any_below(*spaces) else ():
         if ref.startswith(spaces):
             unneeded = f", or git update-ref -d {shlex.quote(ref)} if nobody needs it"
             raise GitstoreError(
-                f"{ref} is there already, so no model can be called {name}",
+                f"{ref} exists already, so no model can be called {name}",
                 "choose another name" + (unneeded if ref.startswith("refs/states/") else ""),
             )
 
 
-def _line(base: Snapshot) -> set[str]:
-    """The names of the base's model and of those that it is based on."""
+def _list_ancestors(base: Snapshot) -> set[str]:
+    """Return the names of the base's model and of the root model."""
     above = base.settings.based_on
     root = Model(base.repository, base.model, base.prefix, above).root_name()
     return {base.model, root}
@@ -196,10 +199,10 @@ def _line(base: Snapshot) -> set[str]:
 def _make(
     base: Snapshot, name: str, target: Path, *, content: Content, begun: _Begun, progress: Progress
 ) -> Written | None:
-    """Write the first commit and the state, then the refs, while the directory is ready to appear."""
+    """Write the first commit and the state, then the refs, with the directory prepared out of sight."""
     repository, refs = base.repository, base.repository.refs
     with repository.writer() as writer:
-        first_commit.check_there(base)
+        first_commit.check_exists(base)
         tip, saved = refs.get(f"refs/heads/{name}") if begun is _Begun.BRANCH else None, None
         head = tip or first_commit.add_first_commit(base, name, writer, identity=repository.identity())
         if tip is None:
@@ -215,40 +218,40 @@ def _make(
 
 
 def _create_refs(repository: Repository, name: str, head: Oid, *, saved: Oid | None) -> None:
-    """Create the model's refs, the branch last. If that is interrupted, the next call removes the state."""
-    active_state.forget(repository, f"{name}/")  # an earlier model of that name may have left its choice
+    """Create the model's refs, the branch last. If this is interrupted, the next call removes the state."""
+    active_state.forget(repository, f"{name}/")  # an earlier model of that name may have left one
     refs, ref = repository.refs, f"refs/states/{name}/{FIRST_STATE}"
     changes = [RefChange(f"refs/heads/{name}", None, head)]
     if saved is not None:
         changes.insert(0, RefChange(ref, None, saved))
-        _note_begun(repository, ref, saved)
+        _record_begun(repository, ref, saved)
     refs.change(changes, f"derive {name}")
 
 
-def _note_begun(repository: Repository, ref: str, saved: Oid) -> None:
+def _record_begun(repository: Repository, ref: str, saved: Oid) -> None:
     with durable_file(repository.private, f"{ref} {saved}\n".encode(), suffix="begun") as file:
         file.rename(repository.private / _BEGUN)
     sync_directory(repository.private)
 
 
 def _remove_begun(repository: Repository) -> None:
-    """Remove the state of a model that an earlier call began, and was killed before there was the branch."""
+    """Remove the state of a model whose earlier derive was killed before it created the branch."""
     begun = repository.private / _BEGUN
     try:
         content = begun.read_bytes()
     except FileNotFoundError:
         return
-    noted = _BEGUN_LINE.fullmatch(content.decode("utf-8", "replace"))
-    if noted is not None and name_problem(noted["name"]) is None:
-        ref, saved = noted["ref"], Oid.parse(noted["oid"])
-        if repository.refs.get(f"refs/heads/{noted['name']}") is None and repository.refs.get(ref) == saved:
-            repository.refs.change([RefChange(ref, saved, None)], f"derive {noted['name']} was interrupted")
+    record = _BEGUN_LINE.fullmatch(content.decode("utf-8", "replace"))
+    if record is not None and name_problem(record["name"]) is None:
+        ref, saved = record["ref"], Oid.parse(record["oid"])
+        if repository.refs.get(f"refs/heads/{record['name']}") is None and repository.refs.get(ref) == saved:
+            repository.refs.change([RefChange(ref, saved, None)], f"derive {record['name']} was interrupted")
     begun.unlink()
 
 
 @contextmanager
 def _worktree(repository: Repository, name: str, target: Path, *, head: Oid) -> Iterator[None]:
-    """The model's directory, the code read-only, which appears when the block has made the branch."""
+    """Build the model's directory out of sight, with read-only code. It appears after the block."""
 
     def complete(directory: Path) -> None:
         set_writable(directory / CODE, writable=False)
@@ -264,6 +267,6 @@ def _worktree(repository: Repository, name: str, target: Path, *, head: Oid) -> 
             raise
         reason = error.message if isinstance(error, GitstoreError) else error.strerror
         raise GitstoreError(
-            f"the model {name} is made, but not its directory: {reason}",
+            f"the model {name} was made, but not its directory: {reason}",
             f"fix that, then run the same command again, or git worktree add DIR {name}",
         ) from error

@@ -107,7 +107,7 @@ class Snapshot:
         from gitstore.library.model import Model  # the two make each other
 
         base = self._read()
-        place = worktree.beside(base.repository, name) if directory is None else Path(directory)
+        place = worktree.default_directory(base.repository, name) if directory is None else Path(directory)
         make = standalone.derive if reference else worktree.derive
         derived = make(base, name, place.resolve(), state=_first_state(state), progress=progress)
         return Model(derived.model.name, derived.model.directory)

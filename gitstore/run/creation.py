@@ -51,7 +51,7 @@ class CreatedState:
     expect: Progress = lambda _: None
 
     @contextmanager
-    def ready(self, base: Snapshot) -> Iterator[Content]:
+    def prepare(self, base: Snapshot) -> Iterator[Content]:
         params = self.inputs.read(base.settings.types.create_state)
         with directories.scratch(base.repository.private, "state") as out:
             with self.cache.code(base.repository, base.code) as code:

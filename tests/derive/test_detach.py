@@ -126,7 +126,7 @@ class TestRefusals:
         here = detach.detach(dogs).model
         with fails(
             "dogs is detached: its code is its own",
-            hint="git merge brings another snapshot's code in; gitstore derive makes a new model of it",
+            hint="git merge merges another snapshot's code; gitstore derive makes a new model based on it",
         ):
             rebase.rebase(here, base, force=True)
 

@@ -184,7 +184,7 @@ class TestCommand:
     ("form", "owner", "step"),
     [
         (worktree, first_state, "add_first_state"),
-        (standalone, base_repository, "changes"),
+        (standalone, base_repository, "ref_changes"),
         (worktree, worktree, "_create_refs"),
     ],
 )

@@ -115,7 +115,7 @@ class TestInterrupted:
             patched.setattr(new_worktree, "_name_administration", meanwhile)
             with pytest.raises(GitstoreError) as caught:
                 worktree.derive(v1, "dogs", tmp_path / "dogs")
-        assert caught.value.message.startswith("the model dogs is made, but not its directory: ")
+        assert caught.value.message.startswith("the model dogs was made, but not its directory: ")
         assert caught.value.hint == "fix that, then run the same command again, or git worktree add DIR dogs"
         assert git("worktree", "list", "--porcelain", cwd=v1.repository.directory).count("worktree ") == 1
         fsck(v1.repository.directory)

@@ -144,7 +144,7 @@ class TestWhatItDoes:
 
     def test_from_a_base_whose_tag_is_gone(self, dogs: Model, model: Model, v2: Snapshot, git: Git) -> None:
         git("tag", "--delete", "v1", cwd=model.directory)
-        assert rebase.rebase(again(dogs), v2).before.snapshot == "v1"
+        assert rebase.rebase(again(dogs), v2).old_base.snapshot == "v1"
 
     def test_a_model_derived_from_a_derived_one(
         self, dogs: Model, v2: Snapshot, tmp_path: Path, fsck: Fsck

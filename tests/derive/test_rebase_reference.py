@@ -56,8 +56,8 @@ def test_to_another_snapshot(dogs: Model, model: Model, git: Git, fsck: Fsck) ->
     before = state.saved_tree(dogs, "initial")
     done = moved(dogs, to)
     assert done.commit is not None
-    assert done.brought.linked > 1_900_000
-    assert done.brought.copied < 1000
+    assert done.imported.linked > 1_900_000
+    assert done.imported.copied < 1000
     assert done.model.base is not None
     assert (done.model.base.snapshot, done.model.base.url) == ("v2", done.url)
     assert done.url == str(model.directory).rstrip("/")
@@ -90,11 +90,11 @@ def test_a_base_that_has_moved(dogs: Model, model: Model, git: Git, tmp_path: Pa
 
 def test_by_url_only_what_is_missing(dogs: Model, model: Model) -> None:
     done = moved(dogs, f"file://{model.directory}@v2")
-    assert done.brought.linked == 0
-    assert 2_000_000 < done.brought.copied < 2_010_000
+    assert done.imported.linked == 0
+    assert 2_000_000 < done.imported.copied < 2_010_000
     put(model, "initial", {"more": noise(50_000, 3)})
     take(model, "v3")
-    assert 50_000 < moved(dogs, "v3").brought.copied < 60_000
+    assert 50_000 < moved(dogs, "v3").imported.copied < 60_000
     private = dogs.repository.private
     assert not list(private.glob(".*~new-*"))
 
@@ -124,7 +124,7 @@ class TestRefusals:
     def test_of_another_model(self, dogs: Model, tmp_path: Path) -> None:
         take(make(tmp_path / "other", "other"), "v1")
         error = self.refused(dogs, "../other@v1")
-        assert error.message == "other@v1 is no snapshot of digits, which dogs is based on"
+        assert error.message == "other@v1 is not a snapshot of digits, which dogs is based on"
         assert moved(dogs, "../other@v1", force=True).commit is not None
 
     def test_its_own_and_what_is_based_on_it(self, dogs: Model, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ class TestTypes:
             "types.train.values.shape: digits@v2 takes [4], not [-1]",
             "types.train.rate: digits@v2 requires this input",
         ]
-        hint = "hint: --force moves dogs all the same; then mend types in its settings.yaml\n"
+        hint = "hint: --force moves dogs anyway; then fix types in its settings.yaml\n"
         assert run("rebase", "digits@v2", cwd=dogs.directory) == Outcome(
             1, "", "".join(f"error: {line}\n" for line in lines) + hint
         )

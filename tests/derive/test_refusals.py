@@ -55,11 +55,11 @@ class TestRefusals:
         "main": "there is a model or branch called main already",
         "dogs": "there is a model or branch called dogs already",
         "digits": "there is a model or branch called digits already",
-        "v1": "there is a snapshot called v1, so no model can be",
-        "initial": "there is a state called initial, so no model can be",
-        "topic": "refs/heads/topic/x is there already, so no model can be called topic",
-        "release": "refs/tags/release/1 is there already, so no model can be called release",
-        "gone": "refs/states/gone/trained is there already, so no model can be called gone",
+        "v1": "there is a snapshot called v1 already",
+        "initial": "there is a state called initial already",
+        "topic": "refs/heads/topic/x exists already, so no model can be called topic",
+        "release": "refs/tags/release/1 exists already, so no model can be called release",
+        "gone": "refs/states/gone/trained exists already, so no model can be called gone",
         "a b": "'a b' cannot be the name of a model: it has a space in it",
     }
 
@@ -91,7 +91,7 @@ class TestRefusals:
         git("worktree", "remove", "--force", str(dogs.directory), cwd=base.directory)
         git("branch", "--quiet", "-D", "dogs", cwd=base.directory)
         error = self.refused(scenes.find(tmp_path), "dogs", tmp_path / "again")
-        assert error.message == "refs/states/dogs/initial is there already, so no model can be called dogs"
+        assert error.message == "refs/states/dogs/initial exists already, so no model can be called dogs"
         assert git("show", "refs/states/dogs/initial:weights", cwd=base.directory) == "trained for a week"
 
 

@@ -130,7 +130,7 @@ class TestWhatItMakes:
     def usage_tells_what_is_linked(self, made: Derived, base: Snapshot) -> None:
         for repository in (made.model.repository, base.repository):
             found = usage.measure(repository)
-            assert found.linked >= made.brought.linked > 1_900_000
+            assert found.linked >= made.imported.linked > 1_900_000
             assert all(
                 each.size == each.live + each.dead + each.duplicate + each.overhead for each in found.packs
             )
@@ -196,7 +196,7 @@ class TestWhatItMakes:
         place = tmp_path / "größe: \"1\" 'x' \\n"
         git("clone", "-q", "--mirror", str(base.repository.directory), str(place / "b.git"), cwd=tmp_path)
         bare = reference.resolve("v1", place / "b.git")
-        assert derive.beside(bare.repository, "cats") == place / "cats"
+        assert derive.default_directory(bare.repository, "cats") == place / "cats"
         cats = standalone.derive(bare, "cats", place / "cats").model
         assert git("ls-remote", "base", "refs/tags/v1", cwd=cats.directory).split()[0] == str(base.oid)
         shutil.rmtree(place / "b.git")
@@ -319,7 +319,7 @@ class TestInterrupted:
         ("owner", "step"),
         [
             (share_packs, "_pack_rest"),
-            (base_repository, "remember"),
+            (base_repository, "set_remote"),
             (standalone, "set_writable"),
             (construction, "_rename"),
         ],

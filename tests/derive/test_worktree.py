@@ -137,21 +137,21 @@ class TestWhatItMakes:
     def test_from_a_bare_repository(self, v1: Snapshot, git: Git, tmp_path: Path, fsck: Fsck) -> None:
         git("clone", "--quiet", "--mirror", "digits", "b.git", cwd=tmp_path)
         (base,) = snapshot.below(Model.open(tmp_path / "b.git"))
-        assert worktree.beside(base.repository, "cats") == tmp_path / "cats"
+        assert worktree.default_directory(base.repository, "cats") == tmp_path / "cats"
         cats = worktree.derive(base, "cats", tmp_path / "cats").model
         assert take(cats, "v1").ref == "refs/tags/cats/v1"
         fsck(tmp_path / "b.git")
 
     def test_beside_the_root_model_wherever_one_stands(self, base: Model, dogs: Model) -> None:
-        assert worktree.beside(base.repository, "cats") == base.directory.parent / "cats"
-        assert worktree.beside(dogs.repository, "cats") == base.directory.parent / "cats"
+        assert worktree.default_directory(base.repository, "cats") == base.directory.parent / "cats"
+        assert worktree.default_directory(dogs.repository, "cats") == base.directory.parent / "cats"
 
     def test_beside_a_submodule(self, model: Model, git: Git, tmp_path: Path) -> None:
         git("init", "--quiet", "super", cwd=tmp_path)
         git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(model.directory), "sub",
             cwd=tmp_path / "super")  # fmt: skip
         inner = Model.open(tmp_path / "super" / "sub")
-        assert worktree.beside(inner.repository, "cats") == tmp_path / "super" / "cats"
+        assert worktree.default_directory(inner.repository, "cats") == tmp_path / "super" / "cats"
 
     def test_a_derived_model_can_be_a_base(self, dogs: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
         take(dogs, "v1")

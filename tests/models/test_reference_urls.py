@@ -91,7 +91,7 @@ class TestFetched:
         there = tmp_path / "größe dogs"
         made = standalone.derive(Elsewhere(url, ("v1",)), "dogs", there, fetched=shares.append)
         assert shares[-1] == 1.0
-        assert made.brought.linked == 0
+        assert made.imported.linked == 0
         assert 2_000_000 < made.added < 2_100_000
         command = ("cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
         wanted = git("rev-list", "--objects", "--no-object-names", "v1", cwd=base.repository.directory)

@@ -191,12 +191,12 @@ def _detach(dogs: Model) -> None:
 @pytest.mark.parametrize(
     ("command", "what", "name"),
     [
-        (_rebase, base_repository, "bring"),
+        (_rebase, base_repository, "import_base"),
         (_rebase, Branch, "add"),
         (_detach, Branch, "check_clean"),
         (_detach, Branch, "add"),
     ],
-    ids=["rebase-brought", "rebase-committed", "detach-looked", "detach-committed"],
+    ids=["rebase-imported", "rebase-committed", "detach-looked", "detach-committed"],
 )
 def test_settings_that_are_edited_meanwhile_are_not_overwritten(
     dogs: Model,

@@ -109,6 +109,6 @@ def _target(name: str, directory: Path | None, here: Path) -> Path:
     if directory is not None:
         return Path(here, directory).resolve()
     try:
-        return worktree.beside(Model.open(here).repository, name).resolve()
+        return worktree.default_directory(Model.open(here).repository, name).resolve()
     except NotAModel:
         return Path(here, name).resolve()
