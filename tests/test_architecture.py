@@ -98,6 +98,8 @@ TWICE = {
 RENAMED_SOON = {"CodeChange", "FileChange", "Identity", "Listing"}
 
 LONGEST = 400
+LONGEST_FUNCTION = 40
+MOST_POSITIONAL = 2
 MOST_MODULES = 15
 
 
@@ -262,6 +264,39 @@ def test_modules_are_short_and_say_what_they_are() -> None:
     assert [module for module, text in texts.items() if len(text.splitlines()) >= LONGEST] == []
     silent = [module for module in MODULES if not ast.get_docstring(whole(module)) and texts[module].strip()]
     assert silent == []
+
+
+def functions(module: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """The functions of a module, inner ones too, and how they are called in a message."""
+    for node in nodes(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{module}.{node.name}", node
+
+
+def test_functions_are_short() -> None:
+    long = [
+        name
+        for module in MODULES
+        for name, node in functions(module)
+        if (node.end_lineno or node.lineno) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def is_called_by_us(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether its parameters are ours to choose: Python calls `__exit__`, and click the commands."""
+    return not node.name.startswith("__") or node.name == "__init__"
+
+
+def test_functions_take_few_positional_parameters() -> None:
+    """At most two beside what they are about: `self`, or the first parameter of a function."""
+    many = [
+        name
+        for module in MODULES
+        for name, node in functions(module)
+        if len(node.args.posonlyargs + node.args.args) > 1 + MOST_POSITIONAL and is_called_by_us(node)
+    ]
+    assert many == []
 
 
 def test_the_worker_runs_in_an_environment_without_gitstore_s_dependencies() -> None:
