@@ -72,10 +72,10 @@ def test_files_of_the_user_that_are_like_ours_survive_a_failure(
 
 def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
     """Run init in a child that is killed when it calls a function for the nth time; its exit status."""
+    real, calls = getattr(module, name), itertools.count(1)
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]
-    real, calls = getattr(module, name), itertools.count(1)
 
     def deadly(*arguments: object, **options: object) -> object:
         if next(calls) == count:
@@ -83,8 +83,12 @@ def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
         return real(*arguments, **options)
 
     setattr(module, name, deadly)
-    init.create(directory, name="m")
-    os._exit(0)
+    code = 99  # whatever happens, the child does not go on with the tests
+    try:
+        init.create(directory, name="m")
+        code = 0
+    finally:
+        os._exit(code)
 
 
 @pytest.mark.parametrize("adopted", [False, True])
@@ -95,7 +99,7 @@ def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
         (new_files, "_name", 2),
         (new_files, "_replace", 1),
         (init, "_commit", 1),
-        (init, "_created", 1),
+        (init, "_finish", 1),
     ],
 )
 def test_killed_anywhere_init_can_be_said_again(
