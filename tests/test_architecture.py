@@ -285,7 +285,8 @@ def test_functions_are_short() -> None:
 
 def is_called_by_us(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether its parameters are ours to choose: Python calls `__exit__`, and click the commands."""
-    return not node.name.startswith("__") or node.name == "__init__"
+    is_command = any("command(" in ast.unparse(decorator) for decorator in node.decorator_list)
+    return not is_command and (not node.name.startswith("__") or node.name == "__init__")
 
 
 def test_functions_take_few_positional_parameters() -> None:

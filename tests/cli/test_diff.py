@@ -106,11 +106,20 @@ class TestCommand:
         found = json.loads(outcome.stdout)
         assert found["code"].pop("patch").startswith("diff --git a/code/new.py")
         assert found == {
-            "before": {"snapshot": "v1", "model": "digits", "tag": str(v1.oid), "directory": None},
+            "before": {
+                "snapshot": "v1",
+                "model": "digits",
+                "ref": "refs/tags/v1",
+                "tag": str(v1.oid),
+                "commit": str(v1.commit),
+                "directory": None,
+            },
             "after": {
                 "snapshot": None,
                 "model": "digits",
+                "ref": None,
                 "tag": None,
+                "commit": None,
                 "directory": str(model.directory),
             },
             "differs": True,

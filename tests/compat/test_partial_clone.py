@@ -21,7 +21,7 @@ def test_what_a_partial_clone_lacks_comes_as_the_hint_says(model: Model, tmp_pat
         assert outcome.code == 12
         hint = outcome.stderr.splitlines()[-1]
         assert hint.startswith("hint: this is a partial clone; git fetch ")
-    command = shlex.split(hint.partition("; ")[2].partition(" brings ")[0])
+    command = shlex.split(hint.partition("; ")[2].partition(" fetches ")[0])
     git(*command[1:], cwd=clone)
     assert run("list", cwd=clone).code == 0
     assert run("verify", "v1", cwd=clone).code == 0

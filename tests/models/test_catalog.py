@@ -243,9 +243,16 @@ class TestCommands:
                 "snapshots": [
                     {
                         "name": "v1",
-                        "removed": False,
+                        "model": "digits",
+                        "ref": base.ref,
                         "tag": str(base.oid),
+                        "commit": str(base.commit),
+                        "tagger": "Ada Lovelace <ada@example.org>",
                         "date": "2023-11-14T22:13:20+00:00",
+                        "signed": None,
+                        "state": "initial",
+                        "message": "Snapshot v1 of digits",
+                        "removed": False,
                         "size": Sizes(model.repository.objects).measure_snapshot(base),
                         "based_on": None,
                         "models": ["dogs"],

@@ -115,7 +115,7 @@ def test_killed_anywhere_init_can_be_said_again(
         git("commit", "--quiet", "-m", "before", cwd=directory)
     assert killed(directory, *where) == signal.SIGKILL
     assert (directory / "mine.txt").read_text() == "mine\n"
-    if where[1] == "_created":
+    if where[1] == "_finish":
         assert Model.open(directory).name == "m"
         return
     created = init.create(directory, name="m")

@@ -340,7 +340,7 @@ def test_files_that_change_before_a_state_is_removed_stay(
 ) -> None:
     path = put(model, "run", {"weights": b"saved"})
     save_state(model, "run")
-    after(monkeypatch, remove, "held", lambda: put(model, "run", {"weights": b"new"}))
+    after(monkeypatch, remove, "find_held", lambda: put(model, "run", {"weights": b"new"}))
     with pytest.raises(FileChanged) as caught:
         remove.remove(model, ["run"])
     assert caught.value.path == path / "weights"

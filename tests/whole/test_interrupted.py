@@ -48,8 +48,8 @@ def test_a_derived_model_without_its_working_copy(model: Model, tmp_path: Path) 
     script = (
         "import os, signal, sys; from pathlib import Path; from gitstore.derive import worktree as derive; "
         "from gitstore.models import reference;"
-        "from gitstore.git import new_worktree as worktree_building;"
-        "worktree_building._appear = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+        "from gitstore.git import new_worktree;"
+        "new_worktree._name_administration = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "derive.derive(reference.resolve('v1', Path(sys.argv[1])), 'dogs', Path(sys.argv[2]))"
     )
     command = [str(stand_ins() / "python"), "-Pc", script, str(model.directory), str(tmp_path / "dogs")]
