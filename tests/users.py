@@ -23,8 +23,8 @@ _POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-ca
 """Starts a program as root whom permissions hold back like everybody (capabilities(7))."""
 
 _TESTS = (
-    "objects/test_pack_writer.py", "objects/test_staging.py", "test_capture.py", "test_creation.py",
-    "test_reading_only.py", "test_snapshot_commands.py",
+    "packs/test_writer.py", "staging/test_stage.py", "snapshots/test_take.py", "models/test_init.py",
+    "whole/test_reading_only.py", "cli/test_snapshots.py",
 )  # fmt: skip
 """Tests of what makes files and directories, and of what may not."""
 
