@@ -1,8 +1,8 @@
 """Names of what is not in its place yet, or has moved aside: one scheme for all that a kill can leave.
 
-| name | what it is | |---|---| | `.NAME~new` | a file that is about to become NAME; the next writer of NAME
-replaces it | | `.NAME~new-RANDOM` | the same for a directory (see `directories`), or a file that several
-may write at once | | `.NAME~old` | what NAME was, while its successor takes its place |
+    .NAME~new          a file that is about to become NAME; the next writer of NAME replaces it
+    .NAME~new-RANDOM   the same for a directory (see `directories`), or a file that several may write at once
+    .NAME~old          what NAME was, while its successor takes its place
 
 No name of a model, snapshot or state has a tilde.
 """

@@ -47,16 +47,12 @@ def held() -> tuple[int, ...]:
     return tuple(_held.descriptors)
 
 
-@contextmanager
-def shared(private: Path) -> Iterator[None]:
+def shared(private: Path) -> AbstractContextManager[None]:
     """Hold the lock of a repository together with other writes.
 
     Raises `Locked` if gc runs for longer than `PATIENCE`.
     """
-    with _open(_file(private)) as descriptor:
-        if not _wait_for(descriptor, fcntl.LOCK_SH):
-            raise Locked(f"gitstore gc is running in {private.parent}", _LATER)
-        yield
+    return _patiently(_file(private), fcntl.LOCK_SH, refusal=f"gitstore gc is running in {private.parent}")
 
 
 @contextmanager
@@ -92,41 +88,32 @@ def upkeep(private: Path) -> Iterator[bool]:
         yield _try_lock(merge, fcntl.LOCK_EX) and _try_lock(write, fcntl.LOCK_SH)
 
 
-@contextmanager
-def working_copy(git_directory: Path) -> Iterator[None]:
+def working_copy(git_directory: Path) -> AbstractContextManager[None]:
     """Hold a working copy alone, to replace files in it.
 
     Raises `Locked` if other processes hold it for longer than `PATIENCE`.
     """
-    with _open(_working_copy(git_directory)) as descriptor:
-        if not _wait_for(descriptor, fcntl.LOCK_EX):
-            raise Locked("another gitstore command is using this working copy", _LATER)
-        yield
+    refusal = "another gitstore command is using this working copy"
+    return _patiently(_working_copy(git_directory), fcntl.LOCK_EX, refusal=refusal)
 
 
-@contextmanager
-def reading_working_copy(git_directory: Path) -> Iterator[None]:
+def reading_working_copy(git_directory: Path) -> AbstractContextManager[None]:
     """Hold a working copy together with other readers, so that no gitstore command replaces its files.
 
     Raises `Locked` if a command replaces files for longer than `PATIENCE`.
     """
-    with _open(_working_copy(git_directory)) as descriptor:
-        if not _wait_for(descriptor, fcntl.LOCK_SH):
-            raise Locked("another gitstore command is replacing files in this working copy", _LATER)
-        yield
+    refusal = "another gitstore command is replacing files in this working copy"
+    return _patiently(_working_copy(git_directory), fcntl.LOCK_SH, refusal=refusal)
 
 
-@contextmanager
-def derivation(private: Path) -> Iterator[None]:
+def derivation(private: Path) -> AbstractContextManager[None]:
     """Hold the lock of derive, rebase and rm, which must not run at the same time.
 
     To another derive, a model without a worktree looks interrupted; rm looks for models that are based on a
     snapshot. Raises `Locked` if another process holds the lock for longer than `PATIENCE`.
     """
-    with _open(private / "derive.lock") as descriptor:
-        if not _wait_for(descriptor, fcntl.LOCK_EX):
-            raise Locked("another gitstore derive, rebase or rm is running", _LATER)
-        yield
+    refusal = "another gitstore derive, rebase or rm is running"
+    return _patiently(private / "derive.lock", fcntl.LOCK_EX, refusal=refusal)
 
 
 @contextmanager
@@ -188,6 +175,15 @@ def _working_copy(git_directory: Path) -> Path:
 
 def _file(private: Path) -> Path:
     return private / "lock"
+
+
+@contextmanager
+def _patiently(path: Path, operation: int, *, refusal: str) -> Iterator[None]:
+    """Hold a lock, alone or with others. Raises `Locked` with `refusal` after `PATIENCE`."""
+    with _open(path) as descriptor:
+        if not _wait_for(descriptor, operation):
+            raise Locked(refusal, _LATER)
+        yield
 
 
 @contextmanager

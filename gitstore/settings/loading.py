@@ -21,6 +21,9 @@ FILE_NAME = "settings.yaml"
 # More than a person made by mistake; a hostile file could have a quarter of a million.
 MAX_PROBLEMS = 100
 
+_CACHED = 32 * 1024
+"""Bytes of settings that are remembered. Nobody's are longer, but those of a hostile repository may be."""
+
 _KEY = re.compile(rb"^[a-z_]+:(?=[ \r\n])", re.MULTILINE)
 """The beginning of a key of the document itself."""
 
@@ -53,7 +56,7 @@ def parse(content: bytes, source: str = FILE_NAME) -> Settings:
     Raises BadSettings with all problems (of hundreds the first 100), in the order of their lines, each
     on one line: `SOURCE:LINE: key.path[2].name: what is wrong, what is allowed`.
     """
-    settings, problems = _parse(content)
+    settings, problems = _parse(content) if len(content) <= _CACHED else _parse_whole(content)
     if settings is None:
         raise BadSettings(_lines(problems, source))
     return settings
@@ -87,7 +90,7 @@ def _parse_by_keys(content: bytes) -> Settings | None:
 
     The settings of a thousand derived models differ in two keys: the others are read once.
     """
-    if len(content) > document.MAX_BYTES or _ODD_LINE.search(content):
+    if _ODD_LINE.search(content):
         return None
     starts = [match.start() for match in _KEY.finditer(content)]
     values: dict[str, object] = {}

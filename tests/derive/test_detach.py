@@ -21,12 +21,6 @@ from tests.support.failing import fails, names, refuses
 from tests.support.models import again, git_state, picture, put, refs, take, user_cache
 
 
-@pytest.fixture
-def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.derived(tmp_path)
-
-
 def edit(model: Model) -> None:
     path = model.directory / "code" / "model.py"
     path.write_text(path.read_text().replace("RATE = 2.0", "RATE = 5.0"))

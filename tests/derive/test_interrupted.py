@@ -23,18 +23,6 @@ from tests.support.commands import Fsck, Git
 from tests.support.models import refs, take
 
 
-@pytest.fixture
-def v1(tmp_path: Path) -> Snapshot:
-    """digits@v1."""
-    return scenes.snapshot(tmp_path)
-
-
-@pytest.fixture
-def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.derived(tmp_path)
-
-
 class TestInterrupted:
     def killed(self, work: Callable[[], object], owner: object, step: str) -> None:
         def patched() -> None:

@@ -32,12 +32,6 @@ def model(dogs: Model) -> Model:
     return Model.open(dogs.directory.with_name("digits"))
 
 
-@pytest.fixture
-def v2(dogs: Model) -> Snapshot:
-    """Another snapshot of digits, with one file more and one changed."""
-    return scenes.find(dogs.directory.parent, "v2")
-
-
 class TestWhatItDoes:
     def test_one_commit_with_two_parents(self, dogs: Model, v2: Snapshot, git: Git, fsck: Fsck) -> None:
         tip = git("rev-parse", "dogs", cwd=dogs.directory).strip()

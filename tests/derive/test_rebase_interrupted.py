@@ -33,12 +33,6 @@ def model(dogs: Model) -> Model:
     return Model.open(dogs.directory.with_name("digits"))
 
 
-@pytest.fixture
-def v2(dogs: Model) -> Snapshot:
-    """Another snapshot of digits, with one file more and one changed."""
-    return scenes.find(dogs.directory.parent, "v2")
-
-
 class TestInterrupted:
     def killed(self, dogs: Model, owner: object, step: str) -> None:
         """Run rebase in a process that is killed at a step."""

@@ -28,12 +28,6 @@ def model(dogs: Model) -> Model:
     return Model.open(dogs.directory.with_name("digits"))
 
 
-@pytest.fixture
-def v2(dogs: Model) -> Snapshot:
-    """Another snapshot of digits, with one file more and one changed."""
-    return scenes.find(dogs.directory.parent, "v2")
-
-
 class TestRefusals:
     """Nothing is changed, on disk or in git."""
 

@@ -8,15 +8,8 @@ import pytest
 
 from gitstore.derive import rebase, worktree
 from gitstore.models.model import Model
-from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import again, change, picture, refs, retype, take
-
-
-@pytest.fixture
-def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.derived(tmp_path)
 
 
 class TestPackagesLock:

@@ -19,24 +19,6 @@ from tests.support.failing import names
 from tests.support.models import make, picture, put, refs, take, write
 
 
-@pytest.fixture
-def v1(tmp_path: Path) -> Snapshot:
-    """digits@v1."""
-    return scenes.snapshot(tmp_path)
-
-
-@pytest.fixture
-def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.derived(tmp_path)
-
-
-@pytest.fixture
-def base(dogs: Model) -> Model:
-    """digits, which dogs is based on."""
-    return Model.open(dogs.directory.with_name("digits"))
-
-
 def _with_another_file(root: Path) -> None:
     model = make(root / "digits")
     write(model, "code/util.py", "util\n")

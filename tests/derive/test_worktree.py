@@ -6,8 +6,6 @@ import os
 import shutil
 from pathlib import Path
 
-import pytest
-
 from gitstore import settings
 from gitstore.derive import worktree
 from gitstore.derive.first_state import ABSENT
@@ -20,27 +18,8 @@ from gitstore.snapshots import verify
 from gitstore.states.materialize import materialize
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
-from tests.support import scenes
 from tests.support.commands import Fsck, Git
 from tests.support.models import make, noise, picture, put, refs, take, user_cache
-
-
-@pytest.fixture
-def v1(tmp_path: Path) -> Snapshot:
-    """digits@v1."""
-    return scenes.snapshot(tmp_path)
-
-
-@pytest.fixture
-def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.derived(tmp_path)
-
-
-@pytest.fixture
-def base(dogs: Model) -> Model:
-    """digits, which dogs is based on."""
-    return Model.open(dogs.directory.with_name("digits"))
 
 
 class TestWhatItMakes:

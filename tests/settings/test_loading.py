@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import example as example_of
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gitstore.errors import BadSettings, NotAModel
-from gitstore.settings import Parameter, Settings, TensorType, find, identify, load, loading, parse
+from gitstore.settings import Parameter, Settings, TensorType, find, load, parse
 from gitstore.units import GIB, MIB
 from tests.support.failing import names
 
@@ -345,94 +341,3 @@ def test_find_looks_upward_to_the_repository(tmp_path: Path) -> None:
     assert names(error.value, inner, "settings.yaml")
     (tmp_path / "model" / "settings.yaml").touch()
     assert find(inner) == tmp_path / "model" / "settings.yaml"
-
-
-class TestIdentity:
-    """identify() reads two keys of settings of which others are broken."""
-
-    BASE = (
-        "based_on:  # the base\n\n  model: m\n  snapshot: v1\n"
-        f"  # tag\n  tag: '{'0' * 40}'\n  commit: '{'1' * 40}'\n"
-    )
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            f"name: x\ntypes:\n  train: []\n{BASE}",
-            f"{BASE}name: x\r\ncode: src\n",
-            f'"name": x\n{BASE}',
-            f"{{name: x, based_on: {{model: m, snapshot: v1, tag: '{'0' * 40}', commit: '{'1' * 40}'}}}}",
-        ],
-    )
-    def test_it_reads_what_parse_reads(self, text: str) -> None:
-        settings = parse(text.encode())
-        assert settings.based_on is not None
-        assert identify(text.encode()) == (settings.name, settings.based_on, True)
-
-    @pytest.mark.parametrize("broken", ["types: [1, 2]\n", "nothing: here\n", "code: &a src\n", "a: {\n"])
-    def test_other_keys_may_be_broken(self, broken: str) -> None:
-        base = parse(f"name: x\n{self.BASE}".encode()).based_on
-        assert identify(f"{broken}name: x\n{self.BASE}".encode()) == ("x", base, True)
-
-    def test_a_base_in_another_repository(self) -> None:
-        identity = identify(f"code: 3\nname: x\n{self.BASE}  url: /models/m\n".encode())
-        assert identity is not None
-        assert identity.base is not None
-        assert not identity.is_derived
-
-    @pytest.mark.parametrize(
-        ("base", "is_derived"), [("{model: m}", True), ("{model: m, url: /m}", False), ("{}", True)]
-    )
-    def test_an_invalid_base_tells_at_least_that_there_is_one(self, base: str, is_derived: bool) -> None:
-        assert identify(f"name: x\nbased_on: {base}\n".encode()) == ("x", None, is_derived)
-
-    @pytest.mark.parametrize("text", ["", "name: [x]\n", "name: x\nbased_on: [m]\n", "\xff", "name: a b\n"])
-    def test_what_it_cannot_read(self, text: str) -> None:
-        assert identify(text.encode("latin-1")) is None
-
-
-LINES = (
-    "name: x", "name: 'x", "name:", "description: |", "description: |+", "description: >-",
-    "description: text", "description: 'a", "  more", "  - more", "- item", "-", "---", "...",
-    "# comment", "  # comment", "", "code: src # why", "code: &src src", "code: *src",
-    "types: {train: []}", "types:", "  train:", "  train: [", "  ]", "packages: {", "}",
-    '"name": y', "? name", "nothing: true", "\tcode: x", "code: [a,", "code: b]",
-    "filesystem_size: 1MiB\r", "filesystem_size: 1MiB\rname: y", "%YAML 1.1", "\ufeffname: x",
-    "\u2028", "description: \x85", "based_on: {model: m}", "based_on: ~", "? ", ": x",
-    "name: x\n\n\n",
-)  # fmt: skip
-
-
-class TestKeyByKey:
-    """parse() reads each key by itself where it can, so that what a thousand files share is read once."""
-
-    def test_it_reads_ordinary_settings_so(self, example: bytes) -> None:
-        assert loading._parse_by_keys(example) == parse(example)
-        assert loading._parse_by_keys(b"# A model.\n\n" + example + b"\n# The end.\n") == parse(example)
-
-    def test_keys_that_files_share_are_read_once(
-        self, example: bytes, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        parse(example)
-        read: list[bytes] = []
-
-        def note(lines: bytes, original: Any = loading._parse_whole) -> Any:
-            read.append(lines)
-            return original(lines)
-
-        monkeypatch.setattr(loading, "_parse_whole", note)
-        for number in range(3):
-            parse(example.replace(b"name: digits", b"name: shared%d" % number, 1))
-            parse(example.replace(b"name: digits", b"name: shared%d" % number, 1), "v1:settings.yaml")
-        assert read == [b"name: shared%d\n" % number for number in range(3)]
-
-    @given(st.lists(st.sampled_from(LINES), max_size=6), st.sampled_from(["", "\n"]))
-    @example_of(["description: |+", "", "name: x"], "")
-    @example_of(["name: x", "description: |", "  text"], "")
-    @example_of(["  more", "description: text", "name: x"], "\n")
-    def test_it_reads_what_the_whole_says(self, lines: list[str], end: str) -> None:
-        content = ("\n".join(lines) + end).encode()
-        settings, problems = loading._parse_whole(content)
-        loading._parse_key.cache_clear()
-        assert loading._parse_by_keys(content) in (None, settings)
-        assert loading._parse(content) == (settings, problems)

@@ -18,7 +18,6 @@ from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from gitstore.storage import usage
 from gitstore.storage.usage import Usage
-from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
 from tests.support.examples import examples
@@ -159,21 +158,6 @@ def test_every_byte_is_on_somebody_s_bill(actions: list[tuple[str, int]]) -> Non
         run_git("reflog", "expire", "--expire=now", "--all", cwd=here)
         run_git("gc", "--quiet", "--prune=now", cwd=here)
         agrees(here)
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    """v1 with 20 kB, and v2 with 30 kB more."""
-    scenes.copy(_two_snapshots, tmp_path)
-    return tmp_path / "digits"
-
-
-def _two_snapshots(root: Path) -> None:
-    model = make(root / "digits")
-    put(model, "initial", {"base": noise(20_000)})
-    take(model, "v1")
-    put(model, "initial", {"more": noise(30_000, 1)})
-    take(model, "v2")
 
 
 def holder(found: Usage, ref: str) -> usage.Holder:

@@ -15,24 +15,8 @@ from gitstore.snapshots import remove
 from gitstore.states.save import save_state
 from gitstore.storage import gc
 from gitstore.storage.gc import GcReport
-from tests.support import scenes
 from tests.support.commands import Git, Run, fsck
-from tests.support.models import make, noise, put, refs, take
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    """v1 and v2, where v2 alone has 30 kB."""
-    scenes.copy(_two_snapshots, tmp_path)
-    return tmp_path / "digits"
-
-
-def _two_snapshots(root: Path) -> None:
-    model = make(root / "digits")
-    put(model, "initial", {"base": noise(20_000)})
-    take(model, "v1")
-    put(model, "initial", {"more": noise(30_000, 1)})
-    take(model, "v2")
+from tests.support.models import noise, put, refs, take
 
 
 def collected(here: Path, *, prune_vanished: bool = False) -> GcReport:

@@ -108,11 +108,9 @@ def _hint(
 ) -> str | None:
     """Say how a single value is given where settings.yaml asks for a batch, if that would help."""
     for name, array in arrays.items():
-        alone, shape = (
-            texts_by_name[name][0].startswith("@") and len(texts_by_name[name]) == 1,
-            by_name[name].shape,
-        )
-        if alone and -1 in shape and array.ndim == len(shape) - 1:
+        texts, shape = texts_by_name[name], by_name[name].shape
+        is_one_file = len(texts) == 1 and texts[0].startswith("@")
+        if is_one_file and -1 in shape and array.ndim == len(shape) - 1:
             return f"a pattern or a list names a batch, even of one: {name}=@DIR/a*.png, {name}=@@LIST"
     return None
 
