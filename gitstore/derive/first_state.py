@@ -16,12 +16,11 @@ from gitstore.bigfiles.scan import Listing
 from gitstore.git.repository import Repository
 from gitstore.models.model import FIRST_STATE
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects import commit
 from gitstore.objects.writer import ObjectWriter
-from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.states import import_files
-from gitstore.states.save import add_state_files
+from gitstore.states.save import add_state_commit, add_state_files
 
 Content = Oid | Listing | None
 """A tree that the base's repository has, files to store, or nothing."""
@@ -90,7 +89,4 @@ def add_first_state(
         if isinstance(content, Oid)
         else add_state_files(repository, content, writer, progress=progress)
     )
-    message = f"State {FIRST_STATE} of {model_name}"
-    return writer.add_apart(
-        Kind.COMMIT, commit.encode(tree, (), identity=repository.identity(), message=message)
-    )
+    return add_state_commit(repository, tree, model_name=model_name, name=FIRST_STATE, writer=writer)

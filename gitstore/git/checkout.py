@@ -6,11 +6,11 @@ of the working copy see the old file or the new one, and never a part of it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from gitstore.bigfiles import stored
@@ -113,7 +113,7 @@ def _is_as_stored(
         return False
     if mode != Mode.LINK and has_modes and bool(status.st_mode & 0o100) != bool(mode & 0o100):
         return False
-    return _hash_file(top / path, status.st_size) == oid or _is_clean(path, oid, top=top, options=options)
+    return hash_file(top / path, status.st_size) == oid or _is_clean(path, oid, top=top, options=options)
 
 
 def _is_clean(path: PurePosixPath, oid: Oid, *, top: Path, options: tuple[str, ...]) -> bool:
@@ -130,12 +130,10 @@ def hash_as_blob(path: Path) -> Oid | None:
         return None
     if stat.S_ISLNK(status.st_mode):
         return Oid.of(Kind.BLOB, os.fsencode(path.readlink()))
-    return _hash_file(path, status.st_size) if stat.S_ISREG(status.st_mode) else None
+    return hash_file(path, status.st_size) if stat.S_ISREG(status.st_mode) else None
 
 
-def _hash_file(path: Path, size: int) -> Oid:
-    digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+def hash_file(path: Path, size: int) -> Oid:
+    """Return the id of a file's bytes, `size` of them, as a blob. Reads piece by piece. Raises `OSError`."""
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return Oid(digest.digest())
+        return Oid.of_pieces(Kind.BLOB, iter(partial(file.read, _CHUNK), b""), size=size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode
+from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 from gitstore.run.cache import Cache, CacheEntry
 
@@ -85,7 +85,7 @@ def _compare(objects: ObjectDatabase, path: Path, file: StoredFile) -> tuple[boo
 
 def _hash(file: BinaryIO, size: int) -> bytes:
     """The id of the blob that the next `size` bytes are, which need not fit into memory."""
-    digest = hashlib.sha1(b"blob %d\0" % size)
+    digest = Oid.hasher(Kind.BLOB, size)
     while size and (data := file.read(min(size, _BLOCK))):
         digest.update(data)
         size -= len(data)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.git import attributes
 from gitstore.git.attributes import Rules
+from gitstore.git.checkout import hash_file
 from gitstore.objects.tree import Mode
-from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.oid import Oid
 from gitstore.staging.working_files import WorkingFiles
 
 ATTRIBUTES = ".gitattributes"
@@ -27,7 +27,6 @@ _PLAIN = (
     "-c", "core.safecrlf=false", "-c", "core.bigFileThreshold=2g", "-c", "core.looseCompression=0",
     "-c", "core.splitIndex=false",
 )  # fmt: skip
-_BLOCK = 1024 * 1024
 
 
 class Conversion(NamedTuple):
@@ -134,10 +133,5 @@ def _check_out(
         *_PLAIN, "checkout-index", "--quiet", "--force", "-z", "--stdin",
         stdin=os.fsencode(names), variables={**variables, "GIT_WORK_TREE": str(target.absolute())},
     )  # fmt: skip
-    return {path: _hash_file(target / scanned.at / path) for path in paths}
-
-
-def _hash_file(path: Path) -> Oid:
-    """Return the id of a file's bytes as a blob, read in pieces."""
-    with path.open("rb") as file:
-        return Oid.of_pieces(Kind.BLOB, iter(partial(file.read, _BLOCK), b""), size=path.stat().st_size)
+    files = {path: target / scanned.at / path for path in paths}
+    return {path: hash_file(file, file.stat().st_size) for path, file in files.items()}

@@ -82,6 +82,14 @@ def add_state_files(
     return tree
 
 
+def add_state_commit(
+    repository: Repository, tree: Oid, *, model_name: str, name: str, writer: ObjectWriter
+) -> Oid:
+    """Add the commit of a state, which has no parents, to a write, and return its id."""
+    content = commit.encode(tree, (), identity=repository.identity(), message=f"State {name} of {model_name}")
+    return writer.add_apart(Kind.COMMIT, content)
+
+
 def save_state(
     model: Model, name: str, *, allow_pointers: bool = False, progress: Progress = lambda _: None
 ) -> Saved:
@@ -123,10 +131,7 @@ def save_tree(model: Model, name: str, tree: Oid) -> None:
     """Save a new state from a tree that the repository has. Atomic and durable. Raises `StateExists`."""
     check_vacant(model, name)
     with model.repository.writer() as writer:
-        content = commit.encode(
-            tree, (), identity=model.repository.identity(), message=f"State {name} of {model.name}"
-        )
-        oid = writer.add_apart(Kind.COMMIT, content)
+        oid = add_state_commit(model.repository, tree, model_name=model.name, name=name, writer=writer)
         writer.finish()
         try:
             model.repository.refs.change([RefChange(model.state_ref(name), None, oid)], f"save state {name}")
@@ -142,10 +147,7 @@ def _save(model: Model, name: str, listing: Listing, *, old: Oid | None, progres
         tree = add_state_files(model.repository, listing, writer, progress=progress)
         if old is not None and state.saved_tree(model, name) == tree:
             return Saved(name, tree, state.tree_size(model, tree), None, was_saved=True)
-        content = commit.encode(
-            tree, (), identity=model.repository.identity(), message=f"State {name} of {model.name}"
-        )
-        oid = writer.add_apart(Kind.COMMIT, content)
+        oid = add_state_commit(model.repository, tree, model_name=model.name, name=name, writer=writer)
         pack = writer.finish()
         saved = Saved(name, tree, state.tree_size(model, tree), pack, was_saved=False)
         refs.change([RefChange(ref, old, oid)], f"save state {name}")
