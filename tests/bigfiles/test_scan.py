@@ -5,7 +5,6 @@ import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -169,20 +168,22 @@ def test_a_path_that_is_too_long(long_path: Path, look: Callable[[Path], object]
     assert len(caught.value.message) < 200
 
 
-def test_a_directory_that_cannot_be_read_is_not_empty() -> None:
-    """As an ordinary user, which root becomes for a moment; pytest's own directories are closed to others."""
-    with TemporaryDirectory() as top:
-        make(Path(top), {b"closed": {b"w": b"x"}})
-        Path(top).chmod(0o755)
-        Path(top, "closed").chmod(0)
-        was = os.geteuid()
-        os.seteuid(65534 if was == 0 else was)
-        try:
-            with fails(f"{top}/closed: Permission denied"):
-                has_file(Path(top))
-        finally:
-            os.seteuid(was)
-            Path(top, "closed").chmod(0o755)
+def test_a_directory_that_cannot_be_read_is_not_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an ordinary user, which root becomes for a moment. The directories above may be closed to others."""
+    make(tmp_path, {b"closed": {b"w": b"x"}})
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o755)
+    Path("closed").chmod(0)
+    was = os.geteuid()
+    os.seteuid(65534 if was == 0 else was)
+    try:
+        with fails("closed: Permission denied"):
+            has_file(Path())
+    finally:
+        os.seteuid(was)
+        Path("closed").chmod(0o755)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -18,14 +19,16 @@ def system_calls(script: str, *names: str, below: Path) -> list[tuple[str, str]]
     Each comes with the last path it names, relative to the directory. Skips the test where there is
     no strace, or where it may not trace.
     """
+    environment = {name: value for name, value in os.environ.items() if name != "GIT_TEST_FSYNC"}
     command = ["strace", "-f", "-y", "-e", f"trace={','.join(names)}", sys.executable, "-c"]
     try:
         subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError):
         pytest.skip("strace is not installed, or may not trace")
     done = subprocess.run(
-        [*command, textwrap.dedent(script)], cwd=_ROOT, capture_output=True, text=True, check=True
-    )
+        [*command, textwrap.dedent(script)],
+        cwd=_ROOT, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
     found = []
     for line in done.stderr.splitlines():
         name = next((name for name in names if f"{name}(" in line), None)
