@@ -82,7 +82,9 @@ def of_library(error: GitstoreError) -> Failure:
 def of_system(error: OSError) -> Failure:
     """The file system said no: a full disk, a missing permission, a current directory that was removed."""
     if isinstance(error, FileNotFoundError) and _is_nowhere():
-        return Failure("system", "the current directory is gone", 1, "cd into one that is there")
+        return Failure(
+            "system", "the current directory no longer exists", 1, "change into a directory that exists"
+        )
     where = f"{error.filename}: " if error.filename else ""
     details = {"errno": error.errno, "path": str(error.filename) if error.filename else None}
     return Failure("system", f"{where}{error.strerror or error}", 1, details=details)

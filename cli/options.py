@@ -18,7 +18,7 @@ def progress_option(function: F) -> F:
         "--progress/--no-progress",
         "show_progress",
         default=None,
-        help="Draw a progress bar, or not; by default where stderr is a terminal.",
+        help="Show a progress bar, or do not; shown by default if stderr is a terminal.",
     )(function)
 
 
@@ -28,15 +28,17 @@ def no_verify_option(function: F) -> F:
         "--verify/--no-verify",
         "call_hook",
         default=True,
-        help="Run the hook that can refuse, or skip it; see gitstore hooks.",
+        help="Run the hook that can refuse, or skip it; see gitstore hooks --help.",
     )(function)
 
 
 def pointers_option(function: F) -> F:
     """Add --force, for states with files that a download did not bring."""
-    return click.option("--force", is_flag=True, help="Take Git LFS pointers in the state as they are.")(
-        function
-    )
+    return click.option(
+        "--force",
+        is_flag=True,
+        help="Accept Git LFS pointers in the state, and store the pointers themselves.",
+    )(function)
 
 
 def input_option(function: F) -> F:
@@ -48,8 +50,8 @@ def input_option(function: F) -> F:
         multiple=True,
         metavar="NAME=VALUE",
         shell_complete=candidates.inputs,
-        help="A value in JSON, or NAME=@FILE (.npy, .npz:key, .csv, .json). Several for one input,"
-        " @DIR/*.png and @@LIST make a batch.",
+        help="A value in JSON, or NAME=@FILE (.npy, .npz:key, .csv, .json). To give a batch,"
+        " repeat the option, or use @DIR/*.png or @@LIST.",
     )(function)
 
 
@@ -61,14 +63,14 @@ def signing_options(function: F) -> F:
         "key",
         metavar="KEY",
         callback=_check_key,
-        help="Sign, and with this key instead of user.signingKey.",
+        help="Sign the tag with this key, not with user.signingKey.",
     )(function)
     return click.option(
         "-s",
         "--sign/--no-sign",
         default=None,
         is_eager=True,
-        help="Sign the tag as git tag --sign does, or not; by default as tag.gpgSign says.",
+        help="Sign the tag like git tag --sign, or do not; the default is tag.gpgSign.",
     )(with_key)
 
 

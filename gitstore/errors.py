@@ -18,7 +18,7 @@ The tree:
     │   ├── MaxDurationExceeded        it took too long
     │   ├── ModelException             it raised
     │   ├── CodeTerminated             its process ended
-    │   └── InvalidOutput              it returned something else than settings.yaml promises
+    │   └── InvalidOutput              it returned something other than settings.yaml promises
     └── Cancelled                130   the user stopped an operation
 
 A message is one line that says what is wrong and where; a hint is one line that says what to do.
@@ -181,7 +181,7 @@ class CodeTerminated(OperationFailed):
 
 
 class InvalidOutput(OperationFailed):
-    """The model's code gave back something else than settings.yaml promises."""
+    """The model's code gave back something other than settings.yaml promises."""
 
     kind = "invalid_output"
 

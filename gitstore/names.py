@@ -23,7 +23,7 @@ _OBJECT_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 def name_problem(name: str) -> str | None:
     """Return what is wrong with `name` for a model, a snapshot or a state; None if nothing is.
 
-    The answer continues a sentence that begins with the name: "has a space in it".
+    The answer continues a sentence that begins with the name: "contains a space".
     """
     if not name:
         return "is empty"
@@ -41,11 +41,11 @@ def _size_problem(name: str) -> str | None:
 def _character_problem(name: str) -> str | None:
     for character in name:
         if character.isspace():
-            return "has a space in it"
+            return "contains a space"
         if not character.isprintable():
-            return "has an invisible character in it"
+            return "contains an invisible character"
         if character in FORBIDDEN:
-            return f"has {character!r} in it"
+            return f"contains {character!r}"
     # Two names that look the same must be the same; some file systems would change the others.
     if not unicodedata.is_normalized("NFC", name):
         return "is not in Unicode's composed form (NFC)"
@@ -59,10 +59,10 @@ def _shape_problem(name: str) -> str | None:
         if name.endswith(ending):
             return f"ends with {ending!r}"
     if ".." in name:
-        return "has '..' in it"
+        return "contains '..'"
     # Whatever its case: on some file systems refs/states/head is refs/states/HEAD.
     if name.upper() == "HEAD":
-        return "is a name that git keeps for itself"
+        return "is a name that git reserves"
     if _OBJECT_ID.fullmatch(name):
         return "looks like an object id"
     return None

@@ -22,7 +22,7 @@ def control_problem(text: str) -> str | None:
 
     The answer continues a sentence that begins with the text.
     """
-    return "has a control character in it" if _CONTROL.search(text) else None
+    return "contains a control character" if _CONTROL.search(text) else None
 
 
 def quoted(text: str) -> str:

@@ -24,7 +24,7 @@ def url_problem(url: str) -> str | None:
     The answer continues a sentence that begins with the URL, like that of `name_problem`.
     """
     if control_problem(url) or "\n" in url or not url.strip():
-        return "is empty or has a control character in it"
+        return "is empty or contains a control character"
     if url.startswith("-"):
         return "starts with '-', which git would read as an option"
     if _REMOTE_HELPER.match(url):

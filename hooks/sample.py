@@ -41,13 +41,13 @@ def encode_sample(model: Model, name: str) -> bytes:
     """
     make_event = _SAMPLES.get(name)
     if make_event is None:
-        problem = "is a hook of git's, which git alone runs" if name in GIT else "is no hook of gitstore's"
-        raise GitstoreError(f"{name} {problem}", f"these are: {', '.join(EVENTS)}")
+        problem = "is a hook of git, and only git runs it" if name in GIT else "is not a hook of gitstore"
+        raise GitstoreError(f"{name} {problem}", f"gitstore's hooks are: {', '.join(EVENTS)}")
     in_order = snapshots.below(model)
     if not in_order:
         raise GitstoreError(
             f"{model.name} has no snapshot to make an example from",
-            "take one, or give the JSON with --input FILE",
+            "take a snapshot, or pass the JSON with --input FILE",
         )
     return dispatch.encode_event(model.repository, make_event(in_order[-1]))
 

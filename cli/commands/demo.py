@@ -19,7 +19,7 @@ from gitstore.cli import output, terminal
     "--keep",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Work in DIR, new or empty, and leave everything there.",
+    help="Work in DIR, which must be new or empty, and keep everything there.",
 )
 @click.pass_context
 def command(ctx: click.Context, keep: Path | None) -> None:
@@ -54,7 +54,7 @@ def _directory(kept: Path | None) -> Iterator[Path]:
 
     if kept is not None:
         if kept.exists() and (not kept.is_dir() or any(kept.iterdir())):
-            raise GitstoreError(f"{kept} exists already", "name a new directory")
+            raise GitstoreError(f"{kept} already exists", "name a new directory")
         kept.mkdir(parents=True, exist_ok=True)
         yield kept
         return

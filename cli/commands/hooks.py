@@ -35,7 +35,7 @@ def command() -> None:
 @output.json_option
 @click.pass_context
 def install(ctx: click.Context, *, as_json: bool) -> None:
-    """Protect snapshots from stock git: git tag -f, git tag -d, git fetch --prune-tags and others then fail.
+    """Protect snapshots from stock git: git tag -f, git tag -d, git fetch --prune-tags then fail.
 
     Hooks of yours go on running. If core.hooksPath leads out of the repository, as it does for husky,
     nothing is written there: git gets a directory whose hooks run all of those. Run it
@@ -54,16 +54,16 @@ def install(ctx: click.Context, *, as_json: bool) -> None:
         following = str(done.following) if done.following is not None else None
         output.data_json({"path": str(done.path), "following": following})
         return
-    output.message(f"Stock git can no longer move or remove snapshots: {done.path}")
+    output.message(f"Installed {done.path}: stock git can no longer move or remove snapshots")
     if done.following is not None:
-        output.message(f"After it runs what ran before: {done.following}")
+        output.message(f"The hooks that ran before still run: {done.following}")
 
 
 @command.command()
 @output.json_option
 @click.pass_context
 def uninstall(ctx: click.Context, *, as_json: bool) -> None:
-    """Take away what install added, and leave hooks and configuration as they were.
+    """Remove what install added, and restore hooks and configuration.
 
     A file that was changed since then stays where it is; then the exit code is 1.
 
@@ -78,12 +78,13 @@ def uninstall(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         output.data_json({"restored": list(map(str, done.restored)), "left": list(map(str, done.left))})
     elif done.restored:
-        output.message("Hooks are as they were before gitstore hooks install")
+        output.message("Uninstalled: the hooks are as they were before gitstore hooks install")
     elif not done.left:
         output.message("There is nothing to uninstall")
     for path in done.left:
         output.message(
-            f"warning: {path} stays: it is not as gitstore wrote it; remove it, or keep it as yours"
+            f"warning: {path} was not removed: it was changed after gitstore wrote it;"
+            " remove it unless you need it"
         )
     if done.left:
         ctx.exit(1)
@@ -124,9 +125,9 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="What the hook reads, from FILE or standard input (-); by default, an example.",
+    help="The hook's input: FILE, or - for standard input; an example by default.",
 )
-@click.option("-n", "--dry-run", is_flag=True, help="Only print what the hook would read.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only print the hook's input.")
 @click.pass_context
 def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) -> None:
     """Run the hook NAME of gitstore's by hand, with an example made of the last snapshot.
@@ -175,7 +176,7 @@ def _how(hook: Hook) -> str:
         return "no: not executable"
     if not hook.runs:
         return "no: nothing runs it"
-    return "yes" if hook.is_current is not False else "yes, outdated: gitstore hooks install renews it"
+    return "yes" if hook.is_current is not False else "yes, outdated: gitstore hooks install updates it"
 
 
 def _json(hook: Hook) -> dict[str, object]:

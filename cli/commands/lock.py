@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--upgrade", is_flag=True, help="Take the newest versions that fit, whatever the file has.")
+@click.option(
+    "--upgrade", is_flag=True, help="Use the newest versions that fit, not those in the existing file."
+)
 @click.option(
     "--upgrade-package",
     "upgraded",
     metavar="NAME",
     multiple=True,
-    help="Take the newest version of one package that others need. Can be given several times.",
+    help="Use the newest version of one package that others need. Can be repeated.",
 )
 @click.option(
     "--config",

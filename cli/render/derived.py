@@ -45,9 +45,9 @@ def show_detached(detached: Detached, *, as_json: bool) -> None:
         commit = str(detached.commit) if detached.commit is not None else None
         output.data_json({"name": name, "base": base, "commit": commit})
     elif detached.commit is None:
-        output.message(f"{name} is detached already")
+        output.message(f"{name} is already detached")
     else:
-        output.message(f"Detached {name} from {base}: its code is its own now")
+        output.message(f"Detached {name} from {base}: it has its own code now")
 
 
 def rebased_json(rebased: Rebased, model: Model) -> dict[str, Any]:
@@ -83,12 +83,12 @@ def show_rebased(rebased: Rebased, model: Model) -> None:
     if rebased.other_packages:
         output.message(f"warning: packages: those of {name} differ from those of {base}")
     if rebased.commit is None:
-        output.message(f"{name} is based on {base} already")
+        output.message(f"{name} is already based on {base}")
         return
     sizes = {"added": rebased.imported.copied, "linked": rebased.imported.linked}
     imported = ", ".join(f"{kind} {format_size(size)}" for kind, size in sizes.items() if size)
     tail = f": {imported}" if imported else ""
-    output.message(f"Rebased {name} from {rebased.old_base.full_name} on {base}{tail}")
+    output.message(f"Rebased {name} from {rebased.old_base.full_name} onto {base}{tail}")
 
 
 def _value(value: object) -> str:

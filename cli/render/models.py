@@ -60,7 +60,7 @@ def show_created(created: Created, *, as_json: bool) -> None:
         return
     verb = "Adopted" if created.adopted else "Made"
     output.message(f"{verb} the model {model.name} in {model.directory}")
-    output.message(f"Put its weights into {model.states / 'initial'}/, then gitstore snapshot v1")
+    output.message(f"Put its weights into {model.states / 'initial'}/, then run gitstore snapshot v1")
 
 
 def explain_removal(removal: ModelRemoval) -> None:
@@ -74,7 +74,7 @@ def explain_removal(removal: ModelRemoval) -> None:
         f"Removing the model {removal.name}: {held}{where}; frees {format_size(removal.exclusive)}"
     )
     if removal.lost:
-        output.message(f"Lost for good: {', '.join(output.shown(str(path)) for path in removal.lost)}")
+        output.message(f"Will be lost: {', '.join(output.shown(str(path)) for path in removal.lost)}")
     dependents = [*removal.dependents.models, *removal.dependents.snapshots]
     if dependents:
         output.message(f"Based on it: {', '.join(dependents)}")

@@ -167,7 +167,9 @@ def explain_removal(removal: Removal) -> None:
 
     frees = f"Removing {removal.names} frees {format_size(removal.exclusive)}"
     if removal.needed:
-        frees += f", {format_size(removal.needed)} of it only when git's reflogs and indexes forget it"
+        frees += (
+            f", {format_size(removal.needed)} of it only when git's reflogs and indexes no longer refer to it"
+        )
     if removal.lasting:
         frees += f", {format_size(removal.lasting)} of it not yet: it lies in packs that are mostly needed"
         frees += ", or that git gc collects"
@@ -207,14 +209,18 @@ def show_restored(
 ) -> None:
     """What a restore changed on disk, for a person."""
     for path in restored.ignored:
-        output.message(f"warning: git ignores {path} here, so a snapshot would not hold it")
+        output.message(f"warning: git ignores {path} here, so a snapshot would not contain it")
     if with_settings and snapshot.settings.name != model.name:
-        output.message(f"settings.yaml says name: {snapshot.settings.name} again; {model.name} is committed")
+        output.message(
+            f"settings.yaml now has name: {snapshot.settings.name}; the commit has name: {model.name}"
+        )
     count = len(restored.files)
     changes = [f"{count} {'file' if count == 1 else 'files'}"] if count else []
     changes += [f"state {restored.state}"] if restored.state is not None else []
     if restored.is_detached:
-        output.message(f"settings.yaml still says that {model.name} is detached, which it was not then")
+        output.message(
+            f"settings.yaml still says that {model.name} is detached, but in the snapshot it is not"
+        )
     output.message(f"Restored {written_as}: {', '.join(changes) or 'nothing differed'}")
     if restored.active is not None:
         output.message(f"The active state is {restored.active} now")

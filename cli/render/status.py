@@ -17,8 +17,8 @@ _SHOWN = 3
 
 _STATE_HINTS = {
     "unborn": "put files into states/{}/, or gitstore state create",
-    "on disk": "gitstore state save keeps it; until then, git clean -fdX deletes it",
-    "modified": "gitstore state save keeps the changes; until then, git clean -fdX deletes them",
+    "on disk": "gitstore state save saves it; until then, git clean -fdX would delete it",
+    "modified": "gitstore state save saves the changes; until then, git clean -fdX would delete them",
     "nowhere": "gitstore state use NAME chooses another",
 }
 
@@ -63,7 +63,7 @@ def _state(status: Status) -> Iterator[str]:
     if status.form is None or status.form not in _STATE_HINTS or status.model.repository.is_bare:
         return
     if status.form in ("on disk", "modified") and status.last is not None and status.files == ():
-        yield f"  ({status.last.name} holds it as it is; gitstore state save keeps it without that, too)"
+        yield f"  ({status.last.name} contains this state; gitstore state save also saves it by its name)"
     else:
         yield f"  ({_STATE_HINTS[status.form].format(name)})"
 

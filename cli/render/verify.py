@@ -112,4 +112,4 @@ def show_sound(verified: Verified) -> None:
     """That nothing is wrong."""
     report = verified.report
     names = ", ".join(report.snapshots) or "no snapshots"
-    output.message(f"Verified {names}: {report.objects} objects are sound")
+    output.message(f"Verified {names}: {report.objects} objects are intact")

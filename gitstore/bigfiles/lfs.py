@@ -27,7 +27,7 @@ def is_pointer(path: Path, size: int) -> bool:
         return False
 
 
-def check(listing: Listing, hint: str = "--force takes it as it is") -> None:
+def check(listing: Listing, hint: str = "--force stores the pointer itself") -> None:
     """Raise `GitstoreError`, which names the first, if files are pointers."""
     pointers = sorted(file.path for file in listing.walk() if is_pointer(file.path, file.stamp.size))
     if not pointers:
@@ -37,5 +37,5 @@ def check(listing: Listing, hint: str = "--force takes it as it is") -> None:
         are = "are Git LFS pointers, not the files themselves"
     raise GitstoreError(
         f"{list_some(pointers)} {are}",
-        f"git lfs pull, or another download, brings what it stands for; {hint}",
+        f"run git lfs pull to download the real files; {hint}",
     )

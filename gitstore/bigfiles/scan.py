@@ -238,7 +238,7 @@ def _status(path: Path) -> os.stat_result:
     except FileNotFoundError as error:
         if path.is_symlink():
             raise GitstoreError(
-                f"{path} is a link to {path.readlink()}, which is not there", "repair or remove the link"
+                f"{path} is a link to {path.readlink()}, which does not exist", "repair or remove the link"
             ) from error
         raise GitstoreError(f"{path}: there is no such file or directory") from error
     except OSError as error:

@@ -15,12 +15,12 @@ def require_base(model: Model) -> BasedOn:
     """Return what a model is based on. Raises `GitstoreError` if it has no base, or is detached."""
     if model.base is None:
         raise GitstoreError(
-            f"{model.name} is not based on a snapshot, so it cannot move to another",
+            f"{model.name} is not a derived model, so it cannot be rebased",
             "gitstore derive makes a model that is based on a snapshot",
         )
     if model.base.detached:
         raise GitstoreError(
-            f"{model.name} is detached: its code is its own",
+            f"{model.name} is detached from its base: it has its own code",
             "git merge merges another snapshot's code; gitstore derive makes a new model based on it",
         )
     return model.base
@@ -36,7 +36,7 @@ def require_same_repository(model: Model, source: Snapshot | Elsewhere) -> Snaps
         else f"{source.names[0]} in {without_credentials(source.url)}"
     )
     raise GitstoreError(
-        f"{name} is in another repository, and a worktree cannot leave its own",
+        f"{name} is in another repository, but a model in a worktree needs a base in its own repository",
         "gitstore list --all lists the snapshots of this repository; gitstore derive makes a new model",
     )
 
@@ -53,7 +53,7 @@ def check_base(model: Model, base: Snapshot, *, old_base: BasedOn, force: bool) 
         )
     if _depends_on(base, model) if is_same_repository else _descends_from(base, model):
         raise GitstoreError(
-            f"{base.full_name} is based on {model.name}, which cannot be based on it in turn",
+            f"{base.full_name} is itself based on {model.name}",
             f"name a snapshot of {old_base.model}",
         )
     prefix = f"{old_base.model}/" if is_derived(model.repository, old_base.model) else ""

@@ -78,7 +78,7 @@ def open_base(
             base = snapshot.read(fetched.repository, fetched.ref, fetched.oid)
             if base is None:
                 url = without_credentials(source.url)
-                raise NoSuchSnapshot(f"{fetched.ref} in {url} is a tag, but no snapshot")
+                raise NoSuchSnapshot(f"{fetched.ref} in {url} is a tag, but not a snapshot")
             yield OpenedBase(base, without_credentials(source.url), is_shared=False)
     except fetch.NoSuchTag as error:
         raise NoSuchSnapshot(error.message, error.hint) from error

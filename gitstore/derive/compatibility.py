@@ -12,7 +12,7 @@ class Misfit(NamedTuple):
     """A difference between what a model's settings promise and what the code of its base does.
 
     `path` is the key in the settings, with the names of parameters in place of indexes. `problem`
-    continues a sentence that begins with the base: "does not take f64".
+    continues a sentence that begins with the base: "does not accept f64".
     """
 
     path: str
@@ -30,18 +30,18 @@ class _Words(NamedTuple):
 
 
 _INPUT = _Words(
-    unknown="takes no such input",
-    types="does not take {types}",
-    shape="takes {accepted}, not {supplied}",
+    unknown="has no such input",
+    types="does not accept {types}",
+    shape="accepts {accepted}, not {supplied}",
     missing="requires this input",
     optional="requires it",
 )
 _OUTPUT = _Words(
-    unknown="gives this output too",
-    types="may give {types}",
-    shape="gives {supplied}, not {accepted}",
-    missing="gives no such output",
-    optional="does not always give it",
+    unknown="also returns this output",
+    types="may return {types}",
+    shape="returns {supplied}, not {accepted}",
+    missing="does not return this output",
+    optional="does not always return it",
 )
 
 

@@ -31,7 +31,7 @@ class Detached:
 
 
 def detach(model: Model) -> Detached:
-    """Make a derived model's code its own: to edit, commit and take snapshots of.
+    """Give a derived model its own code, which can be edited, committed and put into snapshots.
 
     Edits of the code stay. Atomic: the model is detached, durably, when its branch is updated. If the
     update of the files is interrupted after that, the same call finishes it. Raises `GitstoreError` for a
@@ -41,7 +41,7 @@ def detach(model: Model) -> Detached:
         model = Model.open(model.directory)  # another command may have moved it to another base
         base = model.base
         if base is None:
-            raise GitstoreError(f"{model.name} is not a derived model: its code is its own already")
+            raise GitstoreError(f"{model.name} is not a derived model, so there is nothing to detach")
         branch, path = Branch.of(model), PurePosixPath(SETTINGS)
         commit = None
         if base.detached:

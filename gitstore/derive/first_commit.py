@@ -59,7 +59,7 @@ def check_exists(base: Snapshot) -> None:
     """Raise `GitstoreError` if the base has been removed since it was read: its objects may be gone, too."""
     if base.repository.refs.get(base.ref) != base.oid:
         raise GitstoreError(
-            f"the snapshot {base.short_name} is gone: somebody removed it meanwhile",
+            f"the snapshot {base.short_name} was removed meanwhile",
             "gitstore list shows the snapshots",
         )
 

@@ -107,8 +107,8 @@ def _rebase(model: Model, base: Snapshot, opened: OpenedBase | None = None, *, f
     branch, url = Branch.of(model), opened.url if opened is not None else None
     if branch.code == TOP:
         raise GitstoreError(
-            f"{model.name} has its code at the top of the repository, and a base's code cannot go there",
-            f"move the code into a directory, name that in {SETTINGS}, and commit both",
+            f"{model.name} has its code at the top of the repository, where the code of a base cannot be",
+            f"move the code into a directory, set code in {SETTINGS} to that directory, and commit both",
         )
     if (old_base.commit, old_base.tag, old_base.url) == (str(base.commit), str(base.oid), url):
         _resume_files(branch)

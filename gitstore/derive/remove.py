@@ -106,7 +106,9 @@ def check_removal(removal: ModelRemoval) -> None:
     """
     if removal.lost:
         raise WouldLose(
-            f"removing the model {removal.name}", removal.lost, hint=f"look into {removal.directory}"
+            f"removing the model {removal.name}",
+            removal.lost,
+            hint=f"save or commit what you need in {removal.directory}",
         )
     models = removal.dependents.models
     if models:
@@ -160,7 +162,7 @@ def _find_administration(current: Model, name: str, *, is_model: bool) -> Admini
             if directory is not None and directory == repository.directory.resolve():
                 raise GitstoreError(
                     f"{directory} is the working copy of {name} itself",
-                    f"leave it, and run gitstore -C DIR models rm {name}, where DIR is another model's",
+                    f"run gitstore -C DIR models rm {name}, where DIR is the directory of another model",
                 )
             return administration
     if is_model and any(worktree.branch == name for worktree in repository.worktrees()):

@@ -37,7 +37,7 @@ from gitstore.progress import Progress
 from gitstore.storage.share_packs import NOTHING_IMPORTED, ImportedBytes
 
 OTHER_DIRECTORY = "name another directory: gitstore derive SNAPSHOT NAME DIR"
-"""The hint if the directory of a new model exists already."""
+"""The hint if the directory of a new model already exists."""
 
 _UNFINISHED = "gitstore derive is making it"
 """Why a new worktree is locked until it is complete."""
@@ -175,16 +175,16 @@ def _check_vacant(base: Snapshot, name: str) -> None:
     """Raise `GitstoreError` if a model, branch, snapshot or state has the name, or a name below it."""
     refs = base.repository.refs
     if refs.get(f"refs/heads/{name}") is not None or name in _list_ancestors(base):
-        raise GitstoreError(f"there is a model or branch called {name} already", "choose another name")
+        raise GitstoreError(f"a model or branch called {name} already exists", "choose another name")
     for namespace, kind in {"refs/tags/": "snapshot", "refs/states/": "state"}.items():
         if refs.get(namespace + name) is not None:
-            raise GitstoreError(f"there is a {kind} called {name} already", "choose another name")
+            raise GitstoreError(f"a {kind} called {name} already exists", "choose another name")
     spaces = tuple(f"refs/{space}/{name}/" for space in ("heads", "tags", "states"))
     for ref, _ in refs.all() if refs.has_any_below(*spaces) else ():
         if ref.startswith(spaces):
             unneeded = f", or git update-ref -d {shlex.quote(ref)} if nobody needs it"
             raise GitstoreError(
-                f"{ref} exists already, so no model can be called {name}",
+                f"{ref} already exists, so no model can be called {name}",
                 "choose another name" + (unneeded if ref.startswith("refs/states/") else ""),
             )
 

@@ -181,7 +181,7 @@ def _check_amount(view: _View, raw: bytes) -> str:
         raise GitstoreError(
             f"the files of code that differ have {format_size(total)}; at most {format_size(limits.DIFFED)}"
             " are compared line by line",
-            "git diff --stat compares single directories, after -- and their paths",
+            "to compare a single directory, add -- and its path to git diff --stat",
         )
     return "--find-renames" if largest <= limits.DIFFED_FILE else "--find-renames=100%"
 

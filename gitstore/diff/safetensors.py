@@ -82,7 +82,7 @@ def read_header(file: Readable) -> Header:
         raise ValueError(f"its header is longer than {MAX_HEADER // 1024**2} MiB")
     start = _PREFIX + length
     if start > file.size:
-        raise ValueError("its header ends behind the end of the file")
+        raise ValueError("its header extends beyond the end of the file")
     entries, metadata = _parse(file.read(_PREFIX, length))
     named = {name: _tensor(name, entry, start=start, size=file.size) for name, entry in entries.items()}
     tensors = dict(sorted(named.items(), key=lambda item: (item[1].start, item[1].end)))
@@ -153,7 +153,7 @@ def _metadata(value: msgspec.Raw | None) -> dict[str, str] | None:
     try:
         return _TEXTS.decode(value) if value is not None else None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"its {_METADATA} is not texts by name") from error
+        raise ValueError(f"its {_METADATA} does not map names to texts") from error
 
 
 def _entry(name: str, value: msgspec.Raw) -> _Entry:
@@ -167,7 +167,7 @@ def _entry(name: str, value: msgspec.Raw) -> _Entry:
 
 
 def _misdescribed(name: str) -> ValueError:
-    return ValueError(f"its tensor {quoted(name)} is not described as the format wants it")
+    return ValueError(f"its tensor {quoted(name)} has an invalid description")
 
 
 def _tensor(name: str, entry: _Entry, *, start: int, size: int) -> Tensor:
@@ -183,7 +183,9 @@ def _check_size(name: str, tensor: Tensor, size: int) -> None:
         raise ValueError(f"its tensor {quoted(name)} lies outside the file")
     bits = _BITS.get(tensor.dtype)
     if bits is not None and bits * math.prod(tensor.shape) != 8 * (tensor.end - tensor.start):
-        raise ValueError(f"its tensor {quoted(name)} has not as many bytes as its type and shape ask for")
+        raise ValueError(
+            f"its tensor {quoted(name)} does not have as many bytes as its type and shape require"
+        )
 
 
 def _check_places(tensors: dict[str, Tensor], start: int, size: int) -> None:
@@ -191,8 +193,8 @@ def _check_places(tensors: dict[str, Tensor], start: int, size: int) -> None:
     at = start
     for name, tensor in tensors.items():
         if tensor.start != at:
-            how = "overlaps the one before it" if tensor.start < at else "begins behind a gap"
+            how = "overlaps the one before it" if tensor.start < at else "begins after a gap"
             raise ValueError(f"its tensor {quoted(name)} {how}")
         at = tensor.end
     if at != size:
-        raise ValueError("it goes on behind its last tensor")
+        raise ValueError("it has more bytes after its last tensor")

@@ -67,4 +67,4 @@ def _cannot_create(place: Path | str, error: OSError) -> GitstoreError:
 def check_free(target: Path, hint: str) -> None:
     """Raise `GitstoreError` unless a directory is new or empty."""
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
-        raise GitstoreError(f"{target} exists already", hint)
+        raise GitstoreError(f"{target} already exists", hint)

@@ -45,12 +45,18 @@ class NotCurrent(GitstoreError):
 
 
 _PROBLEMS = {
-    LockStatus.MISSING: (f"{LOCK} is missing, and {SETTINGS} has packages.requirements", "makes it"),
-    LockStatus.STALE: (f"{LOCK} is stale: packages in {SETTINGS} changed after it was made", "makes it anew"),
-    LockStatus.EDITED: (f"{LOCK} was edited after gitstore made it", "makes it anew"),
+    LockStatus.MISSING: (
+        f"{LOCK} is missing, and {SETTINGS} has packages.requirements",
+        "run gitstore lock to create it",
+    ),
+    LockStatus.STALE: (
+        f"{LOCK} is stale: packages in {SETTINGS} changed after it was made",
+        "run gitstore lock to update it",
+    ),
+    LockStatus.EDITED: (f"{LOCK} was edited after gitstore made it", "run gitstore lock to make it anew"),
     LockStatus.FOREIGN: (
-        f"{LOCK} was not made by gitstore, so nobody can tell whether it fits {SETTINGS}",
-        "makes one when that is out of the way",
+        f"{LOCK} was not made by gitstore, so it cannot be compared with {SETTINGS}",
+        "move it away, then run gitstore lock",
     ),
 }
 
@@ -77,11 +83,11 @@ def status(wanted: Packages, content: bytes | None) -> LockStatus:
 
 
 def problem(found: LockStatus) -> NotCurrent | None:
-    """What is wrong with a packages.lock of this status, and what mends it; `None` if nothing is."""
+    """What is wrong with a packages.lock of this status, and what to do; `None` if nothing is."""
     if found is LockStatus.CURRENT:
         return None
-    message, does = _PROBLEMS[found]
-    return NotCurrent(message, f"gitstore lock {does}")
+    message, hint = _PROBLEMS[found]
+    return NotCurrent(message, hint)
 
 
 def render(wanted: Packages, requirements: str) -> bytes:

@@ -49,8 +49,8 @@ def make(
     """
     if model.repository.is_bare:
         raise GitstoreError(
-            f"a bare repository has no working copy, so {LOCK} cannot be made in it",
-            "make and commit it in a clone; gitstore lock --check works here",
+            f"a bare repository has no working copy, so {LOCK} cannot be created in it",
+            "create and commit it in a clone; gitstore lock --check works here",
         )
     wanted, before = model.settings.packages, model.top_file(LOCK)
     status = lockfile.status(wanted, before)

@@ -115,9 +115,9 @@ def _failure(returncode: int, said: str, config: Path | None) -> Unresolved:
         same = f"--config {shlex.quote(str(config.absolute()))} " if config is not None else ""
         hint = f"gitstore lock {same}--allow-builds builds packages from source, which runs their code"
     elif returncode == _UNSATISFIABLE:
-        hint = "fix packages in settings.yaml; uv's configuration says which index is asked"
+        hint = "fix packages in settings.yaml, or check which package index uv is configured to use"
     else:
-        hint = "uv needs a package index: its configuration (UV_DEFAULT_INDEX, uv.toml) says which"
+        hint = "uv needs a package index: set one in UV_DEFAULT_INDEX or uv.toml"
     return Unresolved(f"packages cannot be resolved: {reason or f'uv exited with {returncode}'}", hint)
 
 

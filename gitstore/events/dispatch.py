@@ -53,7 +53,9 @@ def call_pre_hook(repository: Repository, event: Event) -> None:
         raise HookRefused(f"the hook {event.hook} cannot be started: {error}", f"fix {path}") from error
     if code:
         reason = pending[0] if pending else describe_exit(code)
-        raise HookRefused(f"the hook {event.hook} refuses: {reason}", f"it is {path}; --no-verify skips it")
+        raise HookRefused(
+            f"the hook {event.hook} refused: {reason}", f"the hook is {path}; --no-verify skips it"
+        )
     _log_lines(pending)
 
 

@@ -66,7 +66,7 @@ def check_writable(values: list[HooksPath]) -> None:
         scope = "for this working copy alone" if values[-1].scope == "worktree" else "for this command alone"
         raise GitstoreError(
             f"{KEY} is set {scope}: {values[-1].path}",
-            f"set it for the repository, git config --local {KEY}, or not at all",
+            f"set it for the repository with git config --local {KEY}, or unset it",
         )
 
 
@@ -80,7 +80,10 @@ def use_own(repository: Repository) -> None:
     repository.forget_config()
     if not is_own(repository, read_values(repository)):
         leave_own(repository)
-        raise GitstoreError(f"{KEY} is set behind what git config --add writes", "look into .git/config")
+        raise GitstoreError(
+            f"{KEY} is set again after the place where git config --add writes",
+            "check .git/config, and the files that it includes",
+        )
 
 
 def leave_own(repository: Repository) -> None:

@@ -108,7 +108,7 @@ def check_size(path: PurePosixPath, size: int, *, rules: Rules) -> None:
         attribute = (rules.cause or "").partition("=")[0] if rules.attributes else "text"
         raise GitstoreError(
             f"{path} has {format_size(size)}, and {rules.cause} makes git convert it;"
-            f" gitstore lets git convert at most {format_size(limits.CONVERTED)}",
+            f" gitstore lets git convert files of at most {format_size(limits.CONVERTED)}",
             f"the line '{path.name} -{attribute}' in .gitattributes prevents the conversion",
         )
 

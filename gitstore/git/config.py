@@ -199,7 +199,7 @@ class LocalConfig:
             if time.monotonic() > deadline:
                 raise Locked(
                     f"{self.path} is locked by another git process",
-                    f"if none is running, a crash left the lock: remove {lock}",
+                    f"if no git process is running, a crash left the lock: remove {lock}",
                 )
             time.sleep(_RETRY_INTERVAL)
         self._stamp = None

@@ -27,13 +27,13 @@ _FOREIGN = re.compile("repository path '(.*)' is not owned by current user")
 _FORMATS = (
     (
         "extensions.objectFormat", "sha1",
-        "has SHA-256 object ids, which gitstore does not write",
+        "uses SHA-256 object ids, which gitstore does not support",
         "create it again with git init --object-format=sha1",
     ),
     (
         "extensions.refStorage", "files",
-        "keeps its refs in a reftable, which gitstore does not read",
-        "git refs migrate --ref-format=files (git 2.46) turns them into files",
+        "keeps its refs in a reftable, which gitstore does not support",
+        "git refs migrate --ref-format=files (git 2.46) converts them to files",
     ),
 )  # fmt: skip
 """Formats that a repository may have: the key, our value, the message for other values, and a hint."""
@@ -79,17 +79,17 @@ def _follow_link(link: Path) -> Path:
     """Return the git directory that a file `.git` leads to. Raises `NoRepository`."""
     target = parse_link(link.read_bytes(), link)
     if target is None:
-        raise NoRepository(f"{link} is a file, and does not say where the git directory is")
+        raise NoRepository(f"{link} is a file that does not name a git directory")
     missing = _missing_parts(target) if target.is_dir() else []
     if missing:
         raise _damaged(target, missing)
     if not target.is_dir():
         main = target.parent.parent.parent if target.parent.name == "worktrees" else None
         raise NoRepository(
-            f"{link} leads to {target}, which does not exist",
+            f"{link} points to {target}, which does not exist",
             f"if {main} was moved, run git worktree repair {shlex.quote(str(link.parent))} in its new place"
             if main is not None
-            else f"write the right place into {link}: gitdir: DIRECTORY",
+            else f"write the path of the git directory into {link}: gitdir: DIRECTORY",
         )
     return target
 
@@ -173,7 +173,7 @@ def _refusal(path: Path, error: pygit2.GitError) -> GitstoreError:
     foreign = _FOREIGN.search(str(error))
     if foreign is not None:
         return GitstoreError(
-            f"{foreign[1]} belongs to somebody else, and git is not told to trust it",
+            f"{foreign[1]} belongs to another user, and git is not configured to trust it",
             f"if you trust it: git config --global --add safe.directory {shlex.quote(foreign[1])}",
         )
     check_format(read_common_directory(path))

@@ -84,7 +84,7 @@ class GitLocked(GitFailed, Locked):
     def __init__(self, arguments: Sequence[str], returncode: int, *, stderr: str, path: Path) -> None:
         super().__init__(arguments, returncode, stderr=stderr)
         self.message = f"{path} is locked by another git process"
-        self.hint = f"if none is running, a crash left the lock: remove {path}.lock"
+        self.hint = f"if no git process is running, a crash left the lock: remove {path}.lock"
 
 
 def _failure(arguments: Sequence[str], returncode: int, *, stderr: str, directory: Path) -> GitFailed:

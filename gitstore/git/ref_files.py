@@ -87,7 +87,9 @@ class PackedRefs:
             name = os.fsdecode(match[2]) if match is not None else ""
             if match is None or not is_ref_name(name) or match[1] == _ZEROS:
                 line = self._content.count(b"\n", 0, at) + 1
-                problems.append(DamagedRef("packed-refs", self._path, problem=f"names no ref in line {line}"))
+                problems.append(
+                    DamagedRef("packed-refs", self._path, problem=f"does not name a ref in line {line}")
+                )
                 at = self._content.find(b"\n", at) + 1 or len(self._content)
                 continue
             refs[name] = PackedRef(Oid.parse(match[1]), Oid.parse(match[3]) if match[3] else None)
@@ -150,7 +152,7 @@ def _list_directory(directory: Path) -> list[os.DirEntry[str]]:
 def _read(directory: Path, ref: str, *, is_plain: bool) -> RefValue | DamagedRef | None:
     """Read like `read_loose`, with one system call less for a plain file: there may be ten thousand."""
     if not is_ref_name(ref):
-        return DamagedRef(ref, directory / ref, problem="has a name that no ref can have")
+        return DamagedRef(ref, directory / ref, problem="has a name that is not a valid ref name")
     try:
         path = directory / ref
         return _parse(_read_start(path), ref=ref, path=path) if is_plain else read_loose(directory, ref)
@@ -170,15 +172,15 @@ def _read_start(path: Path) -> bytes:
 
 def _parse(content: bytes, *, ref: str, path: Path) -> RefValue:
     if not content.strip(b"\0 \n"):
-        problem = "is empty" if not content else "holds nothing but zeros and spaces"
+        problem = "is empty" if not content else "contains only zeros and spaces"
         raise DamagedRef(ref, path, problem=problem)
     if len(content) > _LONGEST:
         raise DamagedRef(ref, path, problem="is too large for a ref")
     value = parse_ref(content)
     if value is None:
-        raise DamagedRef(ref, path, problem="holds no object id")
+        raise DamagedRef(ref, path, problem="does not contain an object id")
     if isinstance(value, str) and (not is_ref_name(value) or "/" not in value):
-        raise DamagedRef(ref, path, problem=f"leads to {quoted(value)}, which is no name of a ref")
+        raise DamagedRef(ref, path, problem=f"points to {quoted(value)}, which is not a valid ref name")
     return value
 
 
@@ -190,7 +192,7 @@ def _remedy(ref: str, path: Path) -> str:
     if ref == "packed-refs":
         return "a clone or a backup may still have the refs; git fsck lists tags and commits that none names"
     if ref.startswith("refs/states/") and ref.endswith("/HEAD"):
-        return f"it means nothing: rm {file}"
+        return f"git does not need it: rm {file}"
     if not is_ref_name(ref):
         return f"move it out of the repository: mv {file} /tmp"
     return (

@@ -39,7 +39,9 @@ class RefChanged(GitstoreError):
     """A ref did not have the expected value, so nothing was changed. `ref` is the first such ref."""
 
     def __init__(self, ref: str, message: str) -> None:
-        super().__init__(message, "another command changed it meanwhile; look at it, then run yours again")
+        super().__init__(
+            message, "another command changed it meanwhile; check its change, then run the same command again"
+        )
         self.ref = ref
 
 
@@ -242,7 +244,7 @@ class Refs:
         for change in changes:
             current = self.get(change.ref)
             if current != change.old:
-                problem = "exists already" if change.old is None else "has changed" if current else "is gone"
+                problem = "already exists" if change.old is None else "has changed" if current else "is gone"
                 return RefChanged(change.ref, f"{change.ref} {problem}")
         locks = (self._find_lock(ref) for ref in (*(change.ref for change in changes), "packed-refs"))
         return next((lock for lock in locks if lock is not None), error)
@@ -253,7 +255,7 @@ class Refs:
             if lock.exists() and (suffix == ".lock" or ref == "packed-refs"):
                 return Locked(
                     f"{ref} is locked by another git process",
-                    f"if none is running, a crash left the lock: remove {lock}",
+                    f"if no git process is running, a crash left the lock: remove {lock}",
                 )
         return None
 

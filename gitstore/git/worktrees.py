@@ -98,7 +98,7 @@ def _find_damage(path: Path) -> Iterator[str]:
     if not head.strip("0"):
         yield "its HEAD is all zeros, with which git begins"
     elif _read_ref(path / "HEAD") is None:
-        yield "its HEAD is no ref and no commit"
+        yield "its HEAD is neither a ref nor a commit"
 
 
 def _read_head(directory: Path) -> tuple[str | None, Oid | None]:

@@ -65,9 +65,9 @@ def _check(repository: Repository, model: str | None, name: str) -> None:
     if problem is not None:
         key = quoted(_key(model)) if model is not None and name_problem(model) is not None else _key(model)
         raise Corrupt(
-            f"{repository.local_config.path}: {key} is {quoted(name)}, which no state can be called:"
+            f"{repository.local_config.path}: {key} is {quoted(name)}, which cannot be the name of a state:"
             f" it {problem}",
-            "gitstore state use NAME chooses a state; without that line it is initial",
+            "gitstore state use NAME sets the active state; without that line it is initial",
         )
 
 

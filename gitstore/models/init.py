@@ -66,7 +66,9 @@ def create(
     name = name or directory.name
     problem = name_problem(name)
     if problem is not None:
-        raise InvalidName(f"{name!r} cannot be the name of a model: it {problem}", "name it with --name")
+        raise InvalidName(
+            f"{name!r} cannot be the name of a model: it {problem}", "choose another name with --name NAME"
+        )
     place = _code_directory(code)
     repository = _find_repository(directory)
     if code is not None and not directory.exists():
@@ -103,13 +105,13 @@ def _find_repository(directory: Path) -> Repository | None:
     repository = Repository(location.git_directory, location.top)
     if repository.is_bare:
         raise GitstoreError(
-            f"{directory} is in a bare repository", "make the model in a clone, and push it there"
+            f"{directory} is in a bare repository", "create the model in a clone, and push it"
         )
     if repository.directory.resolve() != directory.resolve():
         raise GitstoreError(
-            f"{directory} lies in the git repository {repository.directory}",
-            f"gitstore init {repository.directory} makes that a model;"
-            " git init makes this a repository of its own",
+            f"{directory} is inside the git repository {repository.directory}",
+            f"gitstore init {repository.directory} turns that repository into a model;"
+            f" git init {directory} makes a repository of its own there",
         )
     return repository
 
@@ -131,7 +133,7 @@ def _create_repository(
     # It stays the directory it is, for a shell may stand in it; .git comes last, whole.
     own = directory / ".git"
     if os.path.lexists(own) and not (own.is_dir() and not any(own.iterdir())):
-        raise GitstoreError(f"{own} is there, and is no git repository", "move it away")
+        raise GitstoreError(f"{own} exists, but is not a git repository", "move it away")
     plan = _make_plan(directory, None, name, example=example, code=code, is_named=is_named)
     with _write_files(directory, plan), construction(own) as hidden:
         _commit(Repository.create(directory, git_directory=hidden), plan)
@@ -167,7 +169,9 @@ def _make_plan(
     # Those of an earlier attempt that was killed before its commit.
     own = {path for path in contents.keys() - known if _is_file_with(top / path, contents[path])}
     if SETTINGS in known or (os.path.lexists(top / SETTINGS) and SETTINGS not in own):
-        raise GitstoreError(f"{top} is a model already: it has a {SETTINGS}", "gitstore settings show")
+        raise GitstoreError(
+            f"{top} is already a model: it has a {SETTINGS}", "gitstore settings show prints its settings"
+        )
     has_code = _has_code(top, code, own)
     if is_named and not (top / code).is_dir():
         raise GitstoreError(
@@ -185,7 +189,7 @@ def _add_ignore_rule(top: Path, repository: Repository | None, plan: _Plan) -> _
     """Add what keeps everyday git from the weights: a line in .gitignore, if it is not there."""
     ignore = top / IGNORE_FILE
     if os.path.lexists(ignore) and (ignore.is_symlink() or not ignore.is_file()):
-        raise GitstoreError(f"{ignore} is not a plain file, so that git does not read it", "move it away")
+        raise GitstoreError(f"{ignore} is not a regular file, so git does not read it", "move it away")
     old = ignore.read_bytes() if ignore.exists() else None
     head = repository.refs.get("HEAD") if repository is not None else None
     committed = committed_file(repository, head, IGNORE_FILE) if repository and head is not None else None
@@ -237,7 +241,7 @@ def _check_directories(top: Path, paths: list[str]) -> None:
         there = top / parent
         if os.path.lexists(there) and (there.is_symlink() or not there.is_dir()):
             what = "a link" if there.is_symlink() else "a file"
-            raise GitstoreError(f"{there} is {what}, where a model has a directory", "move it away")
+            raise GitstoreError(f"{there} is {what}, but a model needs a directory there", "move it away")
 
 
 def _has_rule(content: bytes | None) -> bool:
@@ -260,7 +264,11 @@ def _commit(repository: Repository, plan: _Plan) -> None:
     except GitstoreError:
         now = repository.refs.get("HEAD")
         is_made = now is not None and committed_file(repository, now, SETTINGS) is not None
-        with only_warn("the model is made, but the index is behind") if is_made else suppress(GitstoreError):
+        with (
+            only_warn("the model was created, but git's index was not updated")
+            if is_made
+            else suppress(GitstoreError)
+        ):
             repository.git("reset", "--quiet", "--", *files)
         if not is_made:
             raise

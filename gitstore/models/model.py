@@ -122,9 +122,7 @@ class Model:
         """The settings as they are: on disk, or committed in a bare repository. Raises `NotAModel`."""
         content = self.top_file(SETTINGS)
         if content is None:
-            raise NotAModel(
-                f"{self.directory / SETTINGS} is gone", f"git checkout -- {SETTINGS} brings it back"
-            )
+            raise NotAModel(f"{self.directory / SETTINGS} is gone", f"git checkout -- {SETTINGS} restores it")
         return content
 
     def top_file(self, name: str) -> bytes | None:
@@ -149,7 +147,9 @@ class Model:
         top = self.repository.commit(Oid.parse(base.commit)).tree
         found = find_tree(self.repository.objects, top, PurePosixPath(CODE))
         if found is None:
-            raise Corrupt(f"{base.commit}, which {self.name} is based on, is no snapshot: it has no {CODE}/")
+            raise Corrupt(
+                f"{base.commit}, which {self.name} is based on, is not a snapshot: it has no {CODE}/"
+            )
         return found
 
     def committed_code(
@@ -186,7 +186,7 @@ class Model:
             this, other = self._called(self.prefix), self._called(owner)
             raise GitstoreError(
                 f"{self.directory} has {this} checked out, but its {STATES}/ belongs to {other}",
-                f"switch back, or give {this} a working copy of its own with git worktree add",
+                f"switch back, or create a working copy for {this} with git worktree add",
             )
 
     def _called(self, prefix: str) -> str:
@@ -251,14 +251,14 @@ def _look(directory: Path) -> tuple[Repository, bytes]:
     repository = Repository.discover(directory)
     if not repository.directory.is_dir():
         raise GitstoreError(
-            f"git's configuration says that the working copy is {repository.directory}, which is not there",
+            f"git's configuration says that the working copy is {repository.directory}, which does not exist",
             f"git config --file {repository.common}/config --unset core.worktree",
         )
     content = _identity(repository)
     if content is None:
         raise NotAModel(
-            f"{repository.directory} is a git repository, but no model: it has no {SETTINGS}",
-            f"gitstore init {'in a clone ' * repository.is_bare}makes it one",
+            f"{repository.directory} is a git repository, but not a model: it has no {SETTINGS}",
+            f"gitstore init {'in a clone ' * repository.is_bare}turns it into a model",
         )
     return repository, content
 

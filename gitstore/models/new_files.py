@@ -74,7 +74,9 @@ def _write(path: Path, content: bytes) -> None:
         scratch.write_bytes(content)
         _name(scratch, path)
     except FileExistsError as error:
-        raise GitstoreError(f"{path} has appeared meanwhile", "look at it, then run init again") from error
+        raise GitstoreError(
+            f"{path} has appeared meanwhile", "check it, then run gitstore init again"
+        ) from error
     finally:
         scratch.unlink(missing_ok=True)
 

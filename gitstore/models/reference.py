@@ -83,8 +83,8 @@ def find_base(reference: str, model: Model, directory: Path) -> Snapshot | Elsew
         return _behind(base.url, *names)
     if not Path(base.url).is_dir():
         raise GitstoreError(
-            f"the base's repository is not in {base.url} any more",
-            f"gitstore rebase {spell_snapshot(name, 'PATH')} says where it is now",
+            f"the base's repository is no longer in {base.url}",
+            f"gitstore rebase {spell_snapshot(name, 'PATH')} records its new location",
         )
     there = Model.identify(Path(base.url)).repository
     prefix = f"{base.model}/" if is_derived(there, base.model) else ""
@@ -115,7 +115,7 @@ def check_snapshot(place: Place) -> None:
 
 
 def _no_snapshot(place: Place) -> NoSuchSnapshot:
-    return NoSuchSnapshot(f"{place.ref} is a tag, but no snapshot", "gitstore list shows the snapshots")
+    return NoSuchSnapshot(f"{place.ref} is a tag, but not a snapshot", "gitstore list shows the snapshots")
 
 
 def locate(reference: str, directory: Path) -> Place:
@@ -123,7 +123,8 @@ def locate(reference: str, directory: Path) -> Place:
     where, _, name = reference.rpartition("@")
     if _is_url(where, directory):
         raise GitstoreError(
-            f"{reference}: snapshots are read from a local repository", f"git clone {where} first"
+            f"{reference}: this command reads snapshots from local repositories only",
+            f"clone it first: git clone {where}",
         )
     if where and (directory / where).is_dir() and not _is_model_name(where, directory):
         return _locate_in(directory / where, reference)
@@ -167,7 +168,7 @@ def _behind(url: str, *names: str) -> Elsewhere:
     """Snapshots behind a URL. Raises `GitstoreError` for what git must not be given."""
     problem = url_problem(url)
     if problem is not None:
-        raise GitstoreError(f"{quoted(url)} {problem}", "name a repository by https, ssh, git or file")
+        raise GitstoreError(f"{quoted(url)} {problem}", "use an https, ssh, git or file URL")
     for name in names:
         for step in name.split("/"):
             if name_problem(step) is not None or name.count("/") > 1:
@@ -204,7 +205,7 @@ def _in_model(model: Model, name: str, reference: str, *, other: bool = False) -
     if close:
         hint = f"did you mean {reference.removesuffix(name)}{close}?"
     if "@" not in reference and model.base is not None and model.repository.refs.get(f"refs/tags/{name}"):
-        hint = f"{model.base.model} has one: {spell_snapshot(name, model.base.model)}"
+        hint = f"did you mean {spell_snapshot(name, model.base.model)}?"
     raise NoSuchSnapshot(f"there is no snapshot {reference}", hint)
 
 

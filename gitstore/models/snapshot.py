@@ -233,7 +233,7 @@ def shape_problem(top: Iterable[TreeEntry]) -> str | None:
             kind = "directory" if entries[name].is_tree else "link or a submodule"
             return f"its {name} is a {kind}"
     strange = entries.keys() - {*_SHAPE, LOCK}
-    return f"its tree has {shown(min(strange))}, which no snapshot has" if strange else None
+    return f"its tree has {shown(min(strange))}, which does not belong in a snapshot" if strange else None
 
 
 def _read_tree(repository: Repository, ref: str, *, oid: Oid, tag: Tag) -> Snapshot:
@@ -241,7 +241,7 @@ def _read_tree(repository: Repository, ref: str, *, oid: Oid, tag: Tag) -> Snaps
     top = read_tree(repository.objects, tree_oid)
     problem = shape_problem(top)
     if problem is not None:
-        raise NotASnapshot(f"{ref} is no snapshot: {problem}")
+        raise NotASnapshot(f"{ref} is not a snapshot: {problem}")
     entries = {entry.name.decode(): entry.oid for entry in top}
     prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")
     return Snapshot(

@@ -97,18 +97,18 @@ def tree_size(model: Model, tree: Oid) -> int:
 def not_saved(model: Model, name: str) -> NoSuchState:
     """What to say of a state that is not saved, and may not be there at all."""
     if directory(model, name) is not None:
-        return NoSuchState(f"the state {name} is not saved", f"gitstore state save {name}")
+        return NoSuchState(f"the state {name} is not saved", f"gitstore state save {name} saves it")
     return missing(name)
 
 
 def missing(name: str) -> NoSuchState:
     """What to say of a state that is neither on disk nor saved."""
-    return NoSuchState(f"there is no state {name}", "gitstore state list shows those there are")
+    return NoSuchState(f"there is no state {name}", "gitstore state list shows the states")
 
 
 def taken(name: str, hint: str = "choose another name") -> StateExists:
     """What to say of a state that is there, where a new one was to be."""
-    return StateExists(f"there is a state {name} already", hint)
+    return StateExists(f"the state {name} already exists", hint)
 
 
 def check_vacant(model: Model, name: str) -> None:
@@ -116,5 +116,6 @@ def check_vacant(model: Model, name: str) -> None:
     check_name(name, "state")
     if not model.prefix and is_derived(model.repository, name):
         raise GitstoreError(
-            f"{name} is the name of a derived model, so no state can have it", "choose another name"
+            f"{name} is the name of a derived model, so it cannot be the name of a state",
+            "choose another name",
         )

@@ -64,7 +64,9 @@ def agrees_at_first_sight(found: Snapshot, content: bytes) -> bool:
 
 def remedy(ref: str) -> str:
     """What to do about a tag that cannot be believed."""
-    return f"gitstore verify tells more; if somebody made it by hand, git update-ref -d {shlex.quote(ref)}"
+    return (
+        f"gitstore verify shows more; if it was made by hand, git update-ref -d {shlex.quote(ref)} removes it"
+    )
 
 
 def _name_problems(found: Snapshot) -> Iterator[str]:
@@ -75,9 +77,9 @@ def _name_problems(found: Snapshot) -> Iterator[str]:
         if problem is not None:
             yield f"{quoted(step)} {problem}"
     if len(steps) > 1:
-        yield f"{quoted(found.prefix.removesuffix('/'))} is no name of a model"
+        yield f"{quoted(found.prefix.removesuffix('/'))} is not a valid name of a model"
     if found.tag.name != f"{found.prefix}{found.name}":
-        yield f"its tag was made as {shown(found.tag.name)}"
+        yield f"its tag was created as {shown(found.tag.name)}"
     if found.prefix and found.model != found.prefix.removesuffix("/"):
         yield f"its tag says {MODEL}: {shown(found.model)}"
 
@@ -96,7 +98,7 @@ def _trailer_problems(found: Snapshot) -> Iterator[str]:
             yield f"its tag says {key}: {quoted(value)}, which {problem}"
     before = found.tag.trailers.get(RENAMED_FROM)
     if before is not None and not _is_name_and_id(before):
-        yield f"its tag says {RENAMED_FROM}: {quoted(before)}, which is no name and id"
+        yield f"its tag says {RENAMED_FROM}: {quoted(before)}, which is not a name and an id"
 
 
 def _id_problems(found: Snapshot) -> Iterator[str]:

@@ -81,7 +81,7 @@ def parse(content: bytes) -> list[TreeEntry]:
         raise ValueError(f"it has {quoted(os.fsdecode(duplicate))} twice")
     if b"" in names or b"/" in b"".join(names):
         name = next(name for name in names if name == b"" or b"/" in name)
-        raise ValueError(f"it has {quoted(os.fsdecode(name))}, which is no file name")
+        raise ValueError(f"it has {quoted(os.fsdecode(name))}, which is not a file name")
     ordered = [_sort_key(entry) for entry in entries]
     if ordered != sorted(ordered):
         raise ValueError("its entries are not in order")
@@ -96,7 +96,7 @@ def parse_loosely(content: bytes) -> list[TreeEntry]:
     matches = _ENTRY.findall(content)
     # The entries must cover all bytes: there may be others between two entries, or after the last.
     if sum(map(len, chain.from_iterable(matches))) + len(b" \0") * len(matches) != len(content):
-        raise ValueError("not all of it is entries")
+        raise ValueError("a part of it is not an entry")
     return [TreeEntry(int(mode, 8), name, Oid(oid)) for mode, name, oid in matches]
 
 
@@ -106,9 +106,9 @@ def name_problem(name: bytes) -> str | None:
         return "is not a file name"
     for reading in _readings(name):
         if reading in (".git", "git~1"):
-            return "is a name that git keeps for itself"
+            return "is a name that git reserves"
         if _GITMODULES.fullmatch(reading):
-            return "is a name that git gives a meaning to (submodules)"
+            return "is a name that git uses for submodules"
     return None
 
 

@@ -301,4 +301,6 @@ def _cache_home() -> Path:
     try:
         return Path.home() / ".cache"
     except RuntimeError as error:
-        raise GitstoreError("there is no home directory, and so no place for the cache", _NO_PLACE) from error
+        raise GitstoreError(
+            "there is no home directory, so there is no place for the cache", _NO_PLACE
+        ) from error

@@ -35,7 +35,8 @@ def check(cache: Cache, repository: Repository, progress: Progress = lambda _: N
         with locks.directory(entry.path, share=True) as held:
             if held and entry.tree in repository.objects and entry.is_sound():
                 problems += [
-                    f"{path}: {message}; gitstore gc --cache removes it, and it is made anew when needed"
+                    f"{path}: {message}; gitstore gc --cache removes it, and gitstore writes it again when"
+                    " needed"
                     for path, message in _differences(repository.objects, entry, progress)
                 ]
     return problems
@@ -55,7 +56,7 @@ def _differences(
     on_disk = {Path(folder, name) for folder, _, names in os.walk(entry.files) for name in names}
     on_disk |= {path for path in expected if path.is_symlink()}
     for path in sorted(on_disk ^ expected.keys()):
-        yield path, "is missing in the cache" if path in expected else "does not belong into the cache"
+        yield path, "is missing in the cache" if path in expected else "does not belong in the cache"
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-cache") as pool:
         paths = sorted(on_disk & expected.keys())
         for path, (is_same, size) in zip(

@@ -14,9 +14,7 @@ from gitstore.run.cache import Cache
 from gitstore.run.values.inputs import Inputs
 from gitstore.workingcopy.candidate import Candidate
 
-_HINT = (
-    "no snapshot was taken; it would have neither files outside the code directory nor those that git ignores"
-)
+_HINT = "no snapshot was taken; a snapshot leaves out ignored files and those outside the code directory"
 
 
 @dataclass(frozen=True)

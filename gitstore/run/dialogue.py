@@ -98,7 +98,7 @@ class Dialogue:
             self._terminated()
         except wire.Malformed as error:
             raise InvalidOutput(
-                f"{self._clock.phase}: the model's process sent what is no answer: {error}",
+                f"{self._clock.phase}: the model's process sent an invalid answer: {error}",
                 "the model's code must not write to file descriptors that it did not open",
                 phase=self._clock.phase,
             ) from error
@@ -191,7 +191,7 @@ class Dialogue:
 
 
 def _cancelled() -> Cancelled:
-    return Cancelled("training was cancelled; nothing of it is kept")
+    return Cancelled("training was cancelled; nothing was kept")
 
 
 def _signal_name(number: int) -> str:

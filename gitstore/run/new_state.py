@@ -27,7 +27,7 @@ class Unsaved(GitstoreError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"what the model made is in {path}, but could not be saved: {reason}",
+            f"the model's result is in {path}, but could not be saved: {reason}",
             f"gitstore state save {path.name} saves it",
         )
         self.path = path
@@ -106,15 +106,15 @@ def check_intact(model: Model, saved: Saved | None = None) -> None:
         is_same = False
     if not is_same:
         raise GitstoreError(
-            f"{before.common} is not the repository any more that it was before the model's code ran",
-            "nothing was recorded; a clone or a backup still has what was in it",
+            f"{before.common} was replaced while the model's code ran",
+            "nothing was recorded; a clone or a backup may still have the old repository",
         )
     if saved is not None:
         oid = repository.refs.get(model.state_ref(saved.name))
         if oid is None or repository.commit(oid).tree != saved.tree or saved.tree not in repository.objects:
             raise GitstoreError(
-                f"the state {saved.name} was saved, and is not there any more",
-                "something removes what gitstore writes: look at the model's code",
+                f"the state {saved.name} was saved, but has been removed since",
+                "something removes gitstore's files: check the model's code",
             )
 
 

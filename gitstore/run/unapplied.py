@@ -34,13 +34,13 @@ def warning(settings: Settings, operation: str) -> str | None:
 def _packages(packages: Packages) -> Iterator[str]:
     running = platform.python_version()
     if packages.python is not None and not f"{running}.".startswith(f"{packages.python}."):
-        yield f"Python {packages.python}; {running} runs"
+        yield f"Python {packages.python}; {running} is used"
     for requirement in packages.requirements:
         # One with a marker may not be meant for this machine.
         pin = _PIN.fullmatch(requirement)
         installed = _installed(pin["name"]) if pin else None
         if pin and installed != pin["version"]:
-            yield f"{pin['name']} {pin['version']}; {installed or 'none'} runs"
+            yield f"{pin['name']} {pin['version']}; {installed or 'none'} is used"
 
 
 def _installed(name: str) -> str | None:

@@ -21,7 +21,7 @@ def code_directory(model: Model) -> Path:
     if model.repository.is_bare:
         raise GitstoreError(
             "a bare repository has no code on disk to run",
-            "clone it, and run it there; gitstore evaluate SNAPSHOT works here",
+            "run the command in a clone; here, only gitstore evaluate SNAPSHOT works",
         )
     return model.directory / model.code
 
@@ -44,6 +44,6 @@ def _warn_of_missing_weights(model: Model, name: str) -> None:
     if model.repository.refs.has_any_below(model.tag_ref(""), model.state_ref("")):
         _log.warning(
             "the state %s is neither on disk nor saved, so the model runs without weights; gitstore restore"
-            " SNAPSHOT writes out those of a snapshot, and gitstore state list shows other states",
+            " SNAPSHOT restores those of a snapshot, and gitstore state list shows other states",
             name,
         )

@@ -115,7 +115,9 @@ class Checker:
             if value is None:
                 continue
             if value in rules.get("taken", ()):
-                self._problem(below, f"{quoted(value)} is what gitstore itself passes; take another name")
+                self._problem(
+                    below, f"{quoted(value)} is reserved: gitstore itself passes it; choose another name"
+                )
             elif value in first:
                 self._problem(below, f"{quoted(value)} is also {at.path}[{first[value]}]; it must differ")
             else:

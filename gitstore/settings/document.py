@@ -100,7 +100,7 @@ def _events(text: str) -> Iterator[Event]:
         raise _syntax_error(error, text) from error
     except (ValueError, OverflowError) as error:
         # PyYAML's own parser, used where libyaml is missing, passes on what chr() says to "\\UFFFFFFFF".
-        raise _UnreadableError(loader.line + 1, "is not YAML: found an escape of no character") from error
+        raise _UnreadableError(loader.line + 1, "is not YAML: found an invalid escape") from error
     finally:
         loader.dispose()
 

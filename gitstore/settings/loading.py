@@ -176,5 +176,5 @@ def find(directory: Path) -> Path:
             break
     raise NotAModel(
         f"{start}: there is no {FILE_NAME} here or above",
-        "make a model with `gitstore init`, or name one with -C DIR",
+        "create a model with `gitstore init`, or name one with -C DIR",
     )

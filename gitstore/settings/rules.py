@@ -45,15 +45,15 @@ def code_problem(path: str) -> str | None:
         return None  # the top of the repository
     parts = path.split("/")
     if control_problem(path) or "\\" in path or "\n" in path:
-        return "has a character in it that a path in git should not have"
+        return "contains a character that a path in git should not have"
     if path.startswith("/"):
         return "is an absolute path"
     if ".." in parts:
-        return "leads out of the directory it starts in"
+        return "leads out of the repository"
     if "" in parts or "." in parts:
         return "has an empty or '.' component"
     if any(part.lower() == ".git" for part in parts):
         return "is git's own directory"
     if parts[0] in BESIDE_CODE:
-        return "is where gitstore keeps something else"
+        return "is reserved: gitstore stores something else there"
     return None

@@ -19,11 +19,12 @@ def check_vacant(model: Model, name: str) -> None:
     refs = model.repository.refs
     if refs.get(model.tag_ref(name)) is not None:
         raise SnapshotExists(
-            f"the snapshot {name} exists already, and a snapshot never changes", "choose another name"
+            f"the snapshot {name} already exists, and a snapshot never changes", "choose another name"
         )
     if not model.prefix and is_derived(model.repository, name):
         raise GitstoreError(
-            f"{name} is the name of a derived model, so no snapshot can have it", "choose another name"
+            f"{name} is the name of a derived model, so it cannot be the name of a snapshot",
+            "choose another name",
         )
 
 
@@ -45,6 +46,6 @@ def create_ref(
             raise
         name = ref.rpartition("/")[2]
         raise SnapshotExists(
-            f"the snapshot {name} exists already: another command created it meanwhile", "choose another name"
+            f"the snapshot {name} already exists: another command created it meanwhile", "choose another name"
         ) from error
     return created

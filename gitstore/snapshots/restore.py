@@ -115,7 +115,9 @@ def restore(
         steps = list(_plan_steps(job, code))
         lost = tuple(path for step in steps for path in step.losses)
         if lost and not force:
-            raise WouldLose(f"restoring {snapshot.name}", lost, hint="gitstore snapshot NAME keeps all of it")
+            raise WouldLose(
+                f"restoring {snapshot.name}", lost, hint="gitstore snapshot NAME saves everything"
+            )
         _perform(model, steps, force=force)
         active = _activate(model, snapshot) if Part.STATE in parts else None
         return Restored(
@@ -135,9 +137,12 @@ def _check(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> None:
             "a bare repository has no working copy to restore", "gitstore export writes a snapshot's files"
         )
     if snapshot.repository.common != model.repository.common or snapshot.prefix != model.prefix:
+        other = snapshot.model
+        if snapshot.repository.common != model.repository.common:
+            other += f" in another repository, {snapshot.repository.directory}"
         raise GitstoreError(
-            f"{snapshot.name} is a snapshot of {snapshot.model}, and this is {model.name}",
-            "gitstore export writes its files elsewhere; gitstore derive makes a model that is based on it",
+            f"{snapshot.name} is a snapshot of {other}, but the working copy is of {model.name}",
+            "gitstore export writes its files to a directory; gitstore derive creates a model based on it",
         )
     if Part.CODE in parts and model.pinned is not None and model.base_code(model.pinned) != snapshot.code:
         raise _not_fitting(model, snapshot, "code")
@@ -175,7 +180,7 @@ def _not_fitting(model: Model, snapshot: Snapshot, part: str) -> GitstoreError:
     if old == new:
         old, new = f"called {snapshot.settings.name}", f"called {model.name}"
     return GitstoreError(
-        f"the {part} of {snapshot.name} cannot be restored: {model.name} was {old} then, and is {new} now",
+        f"the {part} of {snapshot.name} cannot be restored: {model.name} was {old} then, but is {new} now",
         f"gitstore restore {snapshot.name} --state restores only the state",
     )
 

@@ -225,12 +225,15 @@ def _check_identity(model: Model, values: Settings) -> None:
     """Raise `BadSettings` if base and name of the model in settings.yaml are not what is committed."""
     if values.based_on != model.base:
         raise BadSettings(
-            [f"{SETTINGS}: based_on: is not what gitstore wrote there, and only gitstore changes it"],
-            f"git checkout HEAD -- {SETTINGS} brings it back",
+            [f"{SETTINGS}: based_on: was edited, but only gitstore may change it"],
+            f"git checkout HEAD -- {SETTINGS} restores it",
         )
     if model.prefix and values.name != model.name:
         raise BadSettings(
-            [f"{SETTINGS}: name: is {values.name}, but this derived model is {model.name}, like its branch"],
+            [
+                f"{SETTINGS}: name: is {values.name}, but must be {model.name}, like the branch of this"
+                " derived model"
+            ],
             f"write name: {model.name}",
         )
 

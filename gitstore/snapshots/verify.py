@@ -209,7 +209,7 @@ def _find_contradictions(repository: Repository, ref: str, oid: Oid) -> list[str
     try:
         snapshot = snapshots.parse(repository, ref, oid)
         if snapshot is None:
-            return ["is a tag, but no snapshot"]
+            return ["is a tag, but not a snapshot"]
         problems += trust.tag_problems(snapshot)
         export.list_files(snapshot)
         content = settings.parse(snapshot.settings_content, f"{snapshot.name}:{SETTINGS}")
@@ -228,4 +228,4 @@ def _compare_with_base(snapshot: Snapshot, content: Settings) -> list[str]:
         return []
     top = snapshot.repository.commit(Oid.parse(base.commit)).tree
     code = find_tree(snapshot.repository.objects, top, PurePosixPath(CODE))
-    return [] if code == snapshot.code else [f"its {CODE}/ is not that of its base {base.full_name}"]
+    return [] if code == snapshot.code else [f"its {CODE}/ differs from that of its base {base.full_name}"]

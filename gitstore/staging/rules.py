@@ -150,16 +150,16 @@ def check_conversions(scanned: WorkingFiles, converted: Mapping[PurePosixPath, C
             continue
         if conversion.is_filter:
             raise GitstoreError(
-                f"{shown}: git would store something else than what is on disk ({conversion.cause}),"
-                " which a snapshot must not",
-                f"write the line '{path.name} -filter' into {shown.parent}/.gitattributes, move the file into"
+                f"{shown}: git would not store the bytes that are on disk ({conversion.cause}),"
+                " but a snapshot must",
+                f"add the line '{path.name} -filter' to {shown.parent}/.gitattributes, move the file into"
                 " a state, or make git ignore it",
             )
         if conversion.returned != conversion.raw:
             raise GitstoreError(
-                f"{shown}: git would not give back the bytes that are on disk ({conversion.cause})",
-                "convert it to what git gives back, or write the line"
-                f" '{path.name} -{_attribute(conversion)}' into {shown.parent}/.gitattributes",
+                f"{shown}: git would not check out the bytes that are on disk ({conversion.cause})",
+                "convert it to what git checks out, or add the line"
+                f" '{path.name} -{_attribute(conversion)}' to {shown.parent}/.gitattributes",
             )
 
 
@@ -178,13 +178,13 @@ def list_warnings(
         yield GitstoreError(
             f"{_first(scanned, stored)}: the snapshot has what git stores, not what is on disk"
             f" ({converted[min(stored)].cause})",
-            "git checkout and gitstore restore give back what is on disk",
+            "git checkout and gitstore restore write what is on disk now",
         )
     returned = [path for path, conversion in converted.items() if conversion.stored == conversion.raw]
     if returned:
         yield GitstoreError(
-            f"{_first(scanned, returned)}: git checkout and gitstore restore will give back something else"
-            f" than what is on disk ({converted[min(returned)].cause})",
+            f"{_first(scanned, returned)}: git checkout and gitstore restore will not write"
+            f" what is on disk now ({converted[min(returned)].cause})",
             "the snapshot has what is on disk",
         )
     if scanned.sparse:

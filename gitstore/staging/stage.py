@@ -73,7 +73,7 @@ def stage(
     if not scanned.files and not scanned.sparse:
         if not scanned.directory.is_dir():
             raise GitstoreError(f"{repository.directory / code} does not exist, so there is no code to store")
-        raise GitstoreError(f"{repository.directory / code} has no files that git does not ignore")
+        raise GitstoreError(f"{repository.directory / code} has no files, or git ignores all of them")
     code_rules.check(scanned)
     check_size(scanned.size)
     scanned.settle()

@@ -31,7 +31,7 @@ def drop(model: Model, name: str, *, force: bool = False, progress: Progress = l
         if on_disk.tree != saved and not force:
             raise GitstoreError(
                 f"the state {name} has changed on disk since it was saved",
-                f"gitstore state save {name} keeps the changes; --force drops them",
+                f"gitstore state save {name} saves the changes; --force discards them",
             )
         with absence(model.states / name) as hidden:
             if not force:

@@ -160,7 +160,7 @@ def _check_allowed(repository: Repository) -> None:
     """Raise `GitstoreError` if the configuration forbids deleting objects (gitrepository-layout(5))."""
     if (repository.config("extensions.preciousObjects") or "").lower() in ("true", "yes", "on", "1"):
         raise GitstoreError(
-            f"{repository.common} keeps all objects: extensions.preciousObjects is set",
+            f"{repository.common} must keep all objects: extensions.preciousObjects is set",
             "other repositories may use its objects; if none does,"
             " run git config --unset extensions.preciousObjects",
         )

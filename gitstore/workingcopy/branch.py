@@ -56,8 +56,9 @@ class Branch:
         name, tip = model.repository.head(), model.head
         if name is None or tip is None or (model.prefix and name != model.name):
             here = "no branch" if name is None else f"the branch {name}"
+            own = f"the model's branch {model.name}" if model.prefix else "a branch with commits"
             raise GitstoreError(
-                f"{model.directory} has {here} checked out, not the model's own",
+                f"{model.directory} has {here} checked out, not {own}",
                 f"git switch {model.name}" if model.prefix else "git switch BRANCH",
             )
         return cls(model, f"refs/heads/{name}", tip)
@@ -129,7 +130,7 @@ class Branch:
                 raise self._behind(error) from error
             changes = [*refs, RefChange(self.ref, self.tip, commit)]
             back = [RefChange(change.ref, change.new, change.old) for change in reversed(changes)]
-            repository.refs.change(back, f"taken back: {edited[1]} was edited meanwhile")
+            repository.refs.change(back, f"undone: {edited[1]} was edited meanwhile")
             raise GitstoreError(
                 f"{edited[1]} was edited meanwhile",
                 "nothing was changed; commit the edit or undo it, then run the same command again",
@@ -139,7 +140,7 @@ class Branch:
         """What to say when the files could not follow the branch."""
         self._check_unlocked()
         return GitstoreError(
-            f"the commit is made, but not all files of {self.model.directory} have followed: {error.message}",
+            f"the commit was made, but not all files of {self.model.directory} were updated: {error.message}",
             "fix that, then run the same command again",
         )
 
@@ -217,7 +218,7 @@ class Branch:
         if lock.exists():
             raise Locked(
                 "the index is locked by another git process",
-                f"if none is running, a crash left the lock: remove {lock}",
+                f"if no git process is running, a crash left the lock: remove {lock}",
             )
 
 
@@ -243,7 +244,7 @@ def _edited(writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPa
 def _uncommitted(names: Sequence[str]) -> GitstoreError:
     have = "have" if len(names) > 1 else "has"
     if names[0] == SETTINGS:
-        hint = f"git commit -m TEXT -- {SETTINGS} keeps them, git checkout HEAD -- {SETTINGS} drops them"
+        hint = f"git commit -m TEXT -- {SETTINGS} keeps them, git checkout HEAD -- {SETTINGS} discards them"
     else:
         hint = "git stash --include-untracked puts them aside, git status shows them"
     return GitstoreError(f"{list_some(names)} {have} changes that are not committed", hint)

@@ -49,7 +49,7 @@ def check_size(found: Settings, size: int) -> None:
         raise GitstoreError(
             f"{found.code}/ has {format_size(size)}, more than filesystem_size in {SETTINGS} allows"
             f" ({format_size(found.filesystem_size)})",
-            "raise filesystem_size, or make git ignore what is not code; weights belong into states/",
+            "raise filesystem_size, or make git ignore what is not code; weights belong in states/",
         )
 
 
@@ -82,7 +82,7 @@ def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
         how, mend = "is not in", f"rm {shlex.quote(f'{CODE}/{first}')} removes it"
     else:
         how = "differs from" if first in staged.files else "is missing, but is in"
-        mend = f"git checkout {base.commit[:12]} -- {shlex.quote(f'{CODE}/{first}')} brings it back"
+        mend = f"git checkout {base.commit[:12]} -- {shlex.quote(f'{CODE}/{first}')} restores it"
     if len(different) > 1:
         how = "differ from"
     which = list_some(f"{CODE}/{path}" for path in sorted(different))

@@ -170,7 +170,9 @@ def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -
     top = model.directory / at
     for folder in (at, *at.parents)[:-1]:
         if (model.directory / folder).is_symlink():
-            raise GitstoreError(f"{model.directory / folder} is a link, and code is not written through one")
+            raise GitstoreError(
+                f"{model.directory / folder} is a link, and gitstore does not write code through links"
+            )
     found = stage.list_code(model.repository, at)
     absent = [path for path in wanted if path not in found]
     ignored = [path for path in absent if _is_file(top / path) and not _is_behind_file(top, path)]
@@ -187,7 +189,7 @@ def _check_beside(at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> None:
     if beside is not None:
         raise GitstoreError(
             f"the code has a file {beside}, which cannot be at the top of the repository",
-            f"write code: code into {SETTINGS}, so that the code has a directory of its own",
+            f"write code: code into {SETTINGS}, to give the code a directory of its own",
         )
 
 
@@ -198,14 +200,14 @@ def _check_room(top: Path, path: PurePosixPath, found: Files) -> None:
             return  # a file or a link, which goes
         if _is_file(top / parent):
             raise GitstoreError(
-                f"{top / parent} is ignored by git, and stands where a directory has to be", "move it away"
+                f"{top / parent} is ignored by git, but a directory is needed in its place", "move it away"
             )
     for folder, _, names in os.walk(top / path):
         for name in names:
             inner = Path(folder, name)
             if PurePosixPath(inner.relative_to(top)) not in found:
                 raise GitstoreError(
-                    f"{inner} is ignored by git, and its directory stands where a file has to be",
+                    f"{inner} is ignored by git, but a file is needed in place of its directory",
                     "move it away",
                 )
 

@@ -32,7 +32,7 @@ class WouldLose(GitstoreError):
         names = list_some(paths, most=_SHOWN)
         super().__init__(
             f"{doing} would lose {count} neither committed nor saved: {names}",
-            f"{hint}; with --force it is lost",
+            f"{hint}; --force discards it",
         )
         self.paths = tuple(paths)
 

@@ -186,7 +186,7 @@ def test_a_hostile_tree_leaves_nothing(repository: Repository, tmp_path: Path) -
     command = ("hash-object", "-t", "tree", "-w", "--literally", "--stdin")
     oid = Oid.parse(git(*command, cwd=repository.directory, stdin=content).strip())
     with (
-        pytest.raises(GitstoreError, match="is no file name"),
+        pytest.raises(GitstoreError, match="is not a file name"),
         construction(tmp_path / "o" / "to", durable=False) as directory,
     ):
         extract(repository.objects, stored.files(repository.objects, oid, joined=True), directory)

@@ -20,7 +20,7 @@ from tests.support.files import Tree, make
 def test_a_dangling_link(tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to("gone")
     hint = "repair or remove the link"
-    with fails(f"{tmp_path}/model is a link to gone, which is not there", hint=hint):
+    with fails(f"{tmp_path}/model is a link to gone, which does not exist", hint=hint):
         scan(tmp_path)
 
 

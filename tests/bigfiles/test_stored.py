@@ -84,7 +84,7 @@ def refused(repository: Repository, mode: str, name: bytes, problem: str) -> Non
 @pytest.mark.parametrize("name", [b"", b"a/b", b"../../etc/passwd"])
 def test_a_name_that_no_tree_can_hold(repository: Repository, name: bytes) -> None:
     for mode in MODES:
-        refused(repository, mode, name, f" is malformed: it has {name.decode()!r}, which is no file name")
+        refused(repository, mode, name, f" is malformed: it has {name.decode()!r}, which is not a file name")
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_a_name_that_no_tree_can_hold(repository: Repository, name: bytes) -> No
     [
         (b"..", "is not a file name"),
         (b".", "is not a file name"),
-        (b".git", "is a name that git keeps for itself"),
-        (b".GiT", "is a name that git keeps for itself"),
-        (b"git~1", "is a name that git keeps for itself"),
-        (b".g\xe2\x80\x8cit", "is a name that git keeps for itself"),
-        (b".gitmodules", "is a name that git gives a meaning to (submodules)"),
+        (b".git", "is a name that git reserves"),
+        (b".GiT", "is a name that git reserves"),
+        (b"git~1", "is a name that git reserves"),
+        (b".g\xe2\x80\x8cit", "is a name that git reserves"),
+        (b".gitmodules", "is a name that git uses for submodules"),
     ],
 )
 def test_a_name_that_leads_elsewhere(repository: Repository, name: bytes, problem: str) -> None:
@@ -110,8 +110,8 @@ def test_a_name_that_leads_elsewhere(repository: Repository, name: bytes, proble
         (b".parts", b"", "is not a file name"),
         (b"..parts", b".", "is not a file name"),
         (b"...parts", b"..", "is not a file name"),
-        (b".git.parts", b".git", "is a name that git keeps for itself"),
-        (b".GIT .parts", b".GIT ", "is a name that git keeps for itself"),
+        (b".git.parts", b".git", "is a name that git reserves"),
+        (b".GIT .parts", b".GIT ", "is a name that git reserves"),
     ],
 )
 def test_a_name_that_leads_elsewhere_once_the_parts_are_joined(

@@ -238,5 +238,7 @@ def test_bars_say_sizes_and_no_unknown_total(v1: Path, gitstore: Gitstore) -> No
 def test_in_a_directory_that_is_gone(tmp_path: Path) -> None:
     for command in ("list", "init", "settings check"):
         assert sh(f'mkdir gone; cd gone; rmdir ../gone; "$0" {command}', tmp_path) == said(
-            "error: the current directory is gone", "hint: cd into one that is there", code=1
+            "error: the current directory no longer exists",
+            "hint: change into a directory that exists",
+            code=1,
         )

@@ -69,7 +69,7 @@ def test_the_whole_story(
     wanted = [command.line.splitlines()[0] for each in story.CHAPTERS for command in each.commands]
     assert shown == wanted
     assert "\x1b" not in told.stdout
-    assert "Verified even@v1, odd@v1, v1, v2: 33 objects are sound" in lines
+    assert "Verified even@v1, odd@v1, v1, v2: 33 objects are intact" in lines
     totals = [
         float(line.split()[1].rstrip("%")) for line in lines if line.startswith("total ") and "%" in line
     ]
@@ -83,7 +83,7 @@ def test_the_whole_story(
 def test_it_keeps_away_from_what_is_there(run: commands.Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     told = run("demo", "--keep", ".", cwd=tmp_path)
-    assert told == (1, "", f"error: {tmp_path} exists already\nhint: name a new directory\n")
+    assert told == (1, "", f"error: {tmp_path} already exists\nhint: name a new directory\n")
 
 
 @pytest.mark.parametrize("command", ["gitstore init", "gitstore train"])

@@ -207,7 +207,7 @@ def test_an_index_out_of_reach_is_named(run: Run, top: Path, monkeypatch: pytest
     assert (done.code, done.stdout) == (1, "")
     assert error.startswith("error: packages cannot be resolved: ")
     assert "http://127.0.0.1:9/simple/alpha/" in error
-    assert hint == "hint: uv needs a package index: its configuration (UV_DEFAULT_INDEX, uv.toml) says which"
+    assert hint == "hint: uv needs a package index: set one in UV_DEFAULT_INDEX or uv.toml"
 
 
 def test_without_uv_it_says_so(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,8 +129,8 @@ class TestReftable:
         here = tmp_path / "here"
         git("init", "--quiet", "--ref-format=reftable", str(here), cwd=tmp_path)
         refusal = said(
-            f"error: {here}/.git keeps its refs in a reftable, which gitstore does not read",
-            "hint: git refs migrate --ref-format=files (git 2.46) turns them into files",
+            f"error: {here}/.git keeps its refs in a reftable, which gitstore does not support",
+            "hint: git refs migrate --ref-format=files (git 2.46) converts them to files",
             code=1,
         )
         assert run("init", cwd=here) == refusal

@@ -37,11 +37,11 @@ def test_what_takes_as_much_or_more_fits() -> None:
 
 
 MISFITS: list[tuple[str, str, str]] = [
-    ("", "", "takes no such input"),
-    ("{name: values, types: [f64], shape: [-1, 8]}", ".types", "does not take f32"),
-    ("{name: values, types: [i8], shape: [-1, 8]}", ".types", "does not take f32, f64"),
-    ("{name: values, types: [f32, f64], shape: [4, 8]}", ".shape", "takes [4, 8], not [-1, 8]"),
-    ("{name: values, types: [f32, f64], shape: [-1]}", ".shape", "takes [-1], not [-1, 8]"),
+    ("", "", "has no such input"),
+    ("{name: values, types: [f64], shape: [-1, 8]}", ".types", "does not accept f32"),
+    ("{name: values, types: [i8], shape: [-1, 8]}", ".types", "does not accept f32, f64"),
+    ("{name: values, types: [f32, f64], shape: [4, 8]}", ".shape", "accepts [4, 8], not [-1, 8]"),
+    ("{name: values, types: [f32, f64], shape: [-1]}", ".shape", "accepts [-1], not [-1, 8]"),
 ]
 
 
@@ -62,11 +62,11 @@ def test_an_input_that_is_required_now() -> None:
 @pytest.mark.parametrize(
     ("base", "path", "problem"),
     [
-        ("", "", "gives no such output"),
-        ("{name: values, types: [f32, u8], shape: [-1, 8]}", ".types", "may give u8"),
-        ("{name: values, types: [f32], shape: [-1, -1]}", ".shape", "gives [-1, -1], not [-1, 8]"),
+        ("", "", "does not return this output"),
+        ("{name: values, types: [f32, u8], shape: [-1, 8]}", ".types", "may return u8"),
+        ("{name: values, types: [f32], shape: [-1, -1]}", ".shape", "returns [-1, -1], not [-1, 8]"),
         ("{name: values, types: [f32], shape: [-1, 8], required: false}", ".required",
-         "does not always give it"),
+         "does not always return it"),
     ],
 )  # fmt: skip
 def test_an_output_removed_or_widened(base: str, path: str, problem: str) -> None:
@@ -78,7 +78,7 @@ def test_an_output_removed_or_widened(base: str, path: str, problem: str) -> Non
 def test_an_output_more_and_one_that_is_narrower() -> None:
     base = outputs("{name: values, types: [f32], shape: [4, 8]}, {name: more, types: [u8], shape: []}")
     assert find_misfits(outputs(VALUES), base) == [
-        Misfit("types.evaluate.outputs.more", "gives this output too"),
+        Misfit("types.evaluate.outputs.more", "also returns this output"),
     ]
 
 

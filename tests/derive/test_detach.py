@@ -119,7 +119,7 @@ class TestRefusals:
         base = scenes.find(dogs.directory.parent)
         here = detach.detach(dogs).model
         with fails(
-            "dogs is detached: its code is its own",
+            "dogs is detached from its base: it has its own code",
             hint="git merge merges another snapshot's code; gitstore derive makes a new model based on it",
         ):
             rebase.rebase(here, base, force=True)
@@ -149,9 +149,9 @@ def test_killed_and_said_again(dogs: Model, git: Git, fsck: Fsck, owner: object,
 class TestCommand:
     def test_what_it_says(self, dogs: Model, run: Run) -> None:
         assert run("detach", cwd=dogs.directory / "code") == Outcome(
-            0, "", "Detached dogs from digits@v1: its code is its own now\n"
+            0, "", "Detached dogs from digits@v1: it has its own code now\n"
         )
-        assert run("detach", cwd=dogs.directory) == Outcome(0, "", "dogs is detached already\n")
+        assert run("detach", cwd=dogs.directory) == Outcome(0, "", "dogs is already detached\n")
 
     def test_json(self, dogs: Model, git: Git, run: Run) -> None:
         done = run("detach", "--json", cwd=dogs.directory)

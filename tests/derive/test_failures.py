@@ -68,7 +68,7 @@ def test_a_half_made_worktree_stops_nobody(tmp_path: Path, git: Git, run: Run, d
     run("rm", "v2", cwd=model.directory)
     collected = run("gc", cwd=model.directory)
     assert collected.code == 0
-    assert f"{administration} is a half-made working copy of git" in collected.stderr
+    assert f"{administration} is an incomplete worktree of git" in collected.stderr
     assert oid in map(str, reachability.find_reachable(repository))
     for command in (
         "derive v1 dogs",

@@ -136,7 +136,7 @@ class TestRefusals:
             assert (refs(model.directory), picture(tmp_path)) == before
 
     def test_a_name_that_is_taken_before_the_code_runs(self, model: Model, base: Snapshot) -> None:
-        with pytest.raises(GitstoreError, match=r"^there is a model or branch called main already$"):
+        with pytest.raises(GitstoreError, match=r"^a model or branch called main already exists$"):
             worktree.derive(
                 base,
                 "main",
@@ -177,7 +177,7 @@ class TestCommand:
         for word in ("copy", "none", "."):
             code, said = self.derive(run, model, form, "--state", word, "-p", "factor=1")
             assert code == 2
-            assert said == "-p gives values to --state create, and to nothing else"
+            assert said == "-p is only for --state create"
 
 
 @pytest.mark.parametrize(

@@ -111,5 +111,5 @@ class TestInterrupted:
         assert worktree.derive(v1, "dogs", tmp_path / "dogs").model.name == "dogs"
 
     def test_a_finished_model_is_not_made_twice(self, dogs: Model, tmp_path: Path) -> None:
-        with pytest.raises(GitstoreError, match=r"^there is a model or branch called dogs already$"):
+        with pytest.raises(GitstoreError, match=r"^a model or branch called dogs already exists$"):
             worktree.derive(scenes.find(tmp_path), "dogs", tmp_path / "elsewhere")

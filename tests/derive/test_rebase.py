@@ -162,10 +162,10 @@ class TestWhatItDoes:
 class TestCommand:
     def test_what_it_says(self, dogs: Model, v2: Snapshot, gitstore: Gitstore) -> None:
         assert gitstore("rebase", "digits@v2", cwd=dogs.directory) == Outcome(
-            0, "", "Rebased dogs from digits@v1 on digits@v2\n"
+            0, "", "Rebased dogs from digits@v1 onto digits@v2\n"
         )
         assert gitstore("rebase", "digits@v2", cwd=dogs.directory) == Outcome(
-            0, "", "dogs is based on digits@v2 already\n"
+            0, "", "dogs is already based on digits@v2\n"
         )
 
     def test_json(self, dogs: Model, v2: Snapshot, git: Git, run: Run) -> None:
@@ -193,7 +193,9 @@ class TestCommand:
         assert run("rebase", "digits@v9", cwd=dogs.directory).code == 1
 
     def test_a_name_alone_is_of_the_base(self, dogs: Model, model: Model, v2: Snapshot, run: Run) -> None:
-        assert run("rebase", "v2", cwd=dogs.directory).stderr == "Rebased dogs from digits@v1 on digits@v2\n"
+        assert (
+            run("rebase", "v2", cwd=dogs.directory).stderr == "Rebased dogs from digits@v1 onto digits@v2\n"
+        )
         assert run("rebase", "v9", cwd=dogs.directory).stderr.startswith(
             "error: there is no snapshot digits@v9\n"
         )

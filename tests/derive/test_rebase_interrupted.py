@@ -109,7 +109,7 @@ class TestInterrupted:
         with pytest.raises(GitstoreError) as caught:
             rebase.rebase(dogs, v2)
         assert caught.value.message.startswith(
-            f"the commit is made, but not all files of {dogs.directory} have followed: git read-tree: "
+            f"the commit was made, but not all files of {dogs.directory} were updated: git read-tree: "
         )
         assert caught.value.hint == "fix that, then run the same command again"
         attributes.unlink()

@@ -118,7 +118,7 @@ class TestRefusals:
         take(model, "v3")
         error = self.refused(dogs, "v3")
         assert isinstance(error, Incompatible)
-        assert "digits@v3 does not take f64" in error.message
+        assert "digits@v3 does not accept f64" in error.message
         assert moved(dogs, "v3", force=True).misfits == error.misfits
 
     def test_of_another_model(self, dogs: Model, tmp_path: Path) -> None:
@@ -149,6 +149,6 @@ class TestRefusals:
 def test_command(dogs: Model, run: Run) -> None:
     done = run("rebase", "v2", cwd=dogs.directory / "code")
     assert done.code == 0
-    assert done.stderr.startswith("Rebased dogs from digits@v1 on digits@v2: "), done.stderr
+    assert done.stderr.startswith("Rebased dogs from digits@v1 onto digits@v2: "), done.stderr
     assert done.stderr.endswith("linked 1.9 MiB\n")
-    assert run("rebase", "v2", cwd=dogs.directory).stderr == "dogs is based on digits@v2 already\n"
+    assert run("rebase", "v2", cwd=dogs.directory).stderr == "dogs is already based on digits@v2\n"

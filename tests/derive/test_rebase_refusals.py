@@ -51,7 +51,7 @@ class TestRefusals:
             error = self.refused(dogs, own, force=force)
             assert names(error, "dogs@v1", "dogs")
             error = self.refused(dogs, circle, force=force)
-            assert error.message == "dachshunds@v1 is based on dogs, which cannot be based on it in turn"
+            assert error.message == "dachshunds@v1 is itself based on dogs"
 
     def test_a_circle_by_a_snapshot_from_before(
         self, dogs: Model, v2: Snapshot, model: Model, tmp_path: Path
@@ -61,7 +61,7 @@ class TestRefusals:
         old = take(cats, "v1")
         rebase.rebase(cats, take(dogs, "v1"), force=True)
         error = self.refused(dogs, old, force=True)
-        assert error.message == "cats@v1 is based on dogs, which cannot be based on it in turn"
+        assert error.message == "cats@v1 is itself based on dogs"
 
     def test_another_line_without_force(self, dogs: Model, v2: Snapshot, tmp_path: Path) -> None:
         other = take(worktree.derive(v2, "cats", tmp_path / "cats").model, "v1")
@@ -72,12 +72,12 @@ class TestRefusals:
     def test_another_repository(self, dogs: Model, tmp_path: Path) -> None:
         other = take(make(tmp_path / "other"), "v1")
         assert self.refused(dogs, other, force=True).message == (
-            "digits@v1 is in another repository, and a worktree cannot leave its own"
+            "digits@v1 is in another repository, but a model in a worktree needs a base in its own repository"
         )
 
     def test_a_base_that_goes_meanwhile(self, dogs: Model, model: Model, v2: Snapshot, git: Git) -> None:
         git("tag", "--delete", "v2", cwd=model.directory)
-        assert self.refused(dogs, v2).message == "the snapshot v2 is gone: somebody removed it meanwhile"
+        assert self.refused(dogs, v2).message == "the snapshot v2 was removed meanwhile"
 
     def test_edited_settings(self, dogs: Model, v2: Snapshot, git: Git) -> None:
         path = dogs.directory / "settings.yaml"

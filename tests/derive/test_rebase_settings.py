@@ -57,7 +57,7 @@ class TestPackagesLock:
             "",
             "warning: packages.requirements.numpy: digits@v2 has 2.0.0, cats keeps 1.0.0\n"
             "warning: packages: those of cats differ from those of digits@v2\n"
-            "Rebased cats from digits@v1 on digits@v2\n",
+            "Rebased cats from digits@v1 onto digits@v2\n",
         )
         assert (cats.directory / "packages.lock").read_text() == "1\n"
 
@@ -94,8 +94,8 @@ class TestTypes:
         take(base, "v2")
         before = refs(dogs.directory), picture(dogs.directory)
         lines = [
-            "types.train.values.types: digits@v2 does not take f64",
-            "types.train.values.shape: digits@v2 takes [4], not [-1]",
+            "types.train.values.types: digits@v2 does not accept f64",
+            "types.train.values.shape: digits@v2 accepts [4], not [-1]",
             "types.train.rate: digits@v2 requires this input",
         ]
         hint = "hint: --force moves dogs anyway; then fix types in its settings.yaml\n"
@@ -107,7 +107,7 @@ class TestTypes:
         assert run("rebase", "--force", "digits@v2", cwd=dogs.directory / "code") == Outcome(
             0,
             "",
-            "".join(f"warning: {line}\n" for line in lines) + "Rebased dogs from digits@v1 on digits@v2\n",
+            "".join(f"warning: {line}\n" for line in lines) + "Rebased dogs from digits@v1 onto digits@v2\n",
         )
         assert (dogs.directory / "settings.yaml").read_text().partition("based_on")[0] == own
 

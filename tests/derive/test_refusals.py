@@ -34,15 +34,15 @@ class TestRefusals:
         return caught.value
 
     TAKEN = {  # noqa: RUF012
-        "main": "there is a model or branch called main already",
-        "dogs": "there is a model or branch called dogs already",
-        "digits": "there is a model or branch called digits already",
-        "v1": "there is a snapshot called v1 already",
-        "initial": "there is a state called initial already",
-        "topic": "refs/heads/topic/x exists already, so no model can be called topic",
-        "release": "refs/tags/release/1 exists already, so no model can be called release",
-        "gone": "refs/states/gone/trained exists already, so no model can be called gone",
-        "a b": "'a b' cannot be the name of a model: it has a space in it",
+        "main": "a model or branch called main already exists",
+        "dogs": "a model or branch called dogs already exists",
+        "digits": "a model or branch called digits already exists",
+        "v1": "a snapshot called v1 already exists",
+        "initial": "a state called initial already exists",
+        "topic": "refs/heads/topic/x already exists, so no model can be called topic",
+        "release": "refs/tags/release/1 already exists, so no model can be called release",
+        "gone": "refs/states/gone/trained already exists, so no model can be called gone",
+        "a b": "'a b' cannot be the name of a model: it contains a space",
     }
 
     def test_a_name_that_is_taken(self, dogs: Model, base: Model, git: Git, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ class TestRefusals:
     def test_the_root_s_name_for_a_derived_model_s_child(self, dogs: Model, tmp_path: Path) -> None:
         """Else digits@v1 could mean two snapshots."""
         error = self.refused(take(dogs, "v1"), "digits", tmp_path / "new")
-        assert error.message == "there is a model or branch called digits already"
+        assert error.message == "a model or branch called digits already exists"
 
     def test_a_directory_that_is_taken(self, v1: Snapshot, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
@@ -73,7 +73,7 @@ class TestRefusals:
         git("worktree", "remove", "--force", str(dogs.directory), cwd=base.directory)
         git("branch", "--quiet", "-D", "dogs", cwd=base.directory)
         error = self.refused(scenes.find(tmp_path), "dogs", tmp_path / "again")
-        assert error.message == "refs/states/dogs/initial exists already, so no model can be called dogs"
+        assert error.message == "refs/states/dogs/initial already exists, so no model can be called dogs"
         assert git("show", "refs/states/dogs/initial:weights", cwd=base.directory) == "trained for a week"
 
 
@@ -114,7 +114,7 @@ class TestItsCode:
         self.commit(dogs, git, committed=committed)
         error = self.refused(dogs)
         assert names(error, "code/model.py", "digits@v1", "dogs")
-        self.mend(dogs, error, f"{checkout} code/model.py", "brings it back")
+        self.mend(dogs, error, f"{checkout} code/model.py", "restores it")
 
         self.writable(dogs, "my new.py").write_text("new\n")
         self.commit(dogs, git, committed=committed)
@@ -128,7 +128,7 @@ class TestItsCode:
         assert error.message == (
             "code/util.py is missing, but is in the base digits@v1; dogs has no code of its own"
         )
-        self.mend(dogs, error, f"{checkout} code/util.py", "brings it back")
+        self.mend(dogs, error, f"{checkout} code/util.py", "restores it")
 
     def mend(self, dogs: Model, error: GitstoreError, command: str, does: str) -> None:
         """Do what the hint says; then a snapshot can be taken."""
@@ -159,12 +159,12 @@ class TestItsCode:
     def test_what_it_is_cannot_be_edited(self, dogs: Model) -> None:
         path = dogs.directory / "settings.yaml"
         text = path.read_text()
-        other = "settings.yaml: based_on: is not what gitstore wrote there, and only gitstore changes it"
+        other = "settings.yaml: based_on: was edited, but only gitstore may change it"
         for old, new, message in (
             (
                 r"\bname: dogs\b",
                 "name: cats",
-                "settings.yaml: name: is cats, but this derived model is dogs, like its branch",
+                "settings.yaml: name: is cats, but must be dogs, like the branch of this derived model",
             ),
             (r"\bv1\b", "v2", other),
             (r"(?m)^based_on.*(\n  .*)*$", "#", other),

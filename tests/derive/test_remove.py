@@ -29,7 +29,7 @@ def test_nothing_of_it_is_left(tmp_path: Path, git: Git, run: Run, fsck: Fsck) -
     git("worktree", "remove", "--force", str(dogs.directory), cwd=here)
     git("branch", "--quiet", "-D", "große-dogs", cwd=here)
     assert run("derive", "v1", "große-dogs", str(dogs.directory), cwd=here) == said(
-        f"error: {ref} exists already, so no model can be called große-dogs",
+        f"error: {ref} already exists, so no model can be called große-dogs",
         f"hint: choose another name, or git update-ref -d '{ref}' if nobody needs it",
         code=1,
     )

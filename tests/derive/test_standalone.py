@@ -303,13 +303,13 @@ class TestRefusals:
         done = gitstore("derive", "./digits@v1", "dogs", cwd=tmp_path)
         assert (done.code, done.stderr) == (
             1,
-            f"error: {place} belongs to somebody else, and git is not told to trust it\n"
+            f"error: {place} belongs to another user, and git is not configured to trust it\n"
             f"hint: if you trust it: git config --global --add safe.directory {place}\n",
         )
 
     def test_a_base_that_is_gone_meanwhile(self, base: Snapshot, git: Git, tmp_path: Path) -> None:
         git("tag", "--delete", "v1", cwd=base.repository.directory)
-        with fails("the snapshot v1 is gone: somebody removed it meanwhile"):
+        with fails("the snapshot v1 was removed meanwhile"):
             standalone.derive(base, "dogs", tmp_path / "dogs")
         assert not (tmp_path / "dogs").exists()
 

@@ -89,7 +89,7 @@ REFUSED: list[tuple[bytes, str]] = [
     (b"1234567", "it is shorter than a header's length"),
     (b"\xff" * 100, "its header is longer than 16 MiB"),
     ((MAX_HEADER + 1).to_bytes(8, "little") + b"{}", "its header is longer than 16 MiB"),
-    ((3).to_bytes(8, "little") + b"{}", "its header ends behind the end of the file"),
+    ((3).to_bytes(8, "little") + b"{}", "its header extends beyond the end of the file"),
     (with_header(b""), "its header is not JSON"),
     (with_header(b"{"), "its header is not JSON"),
     (with_header(b"{}x"), "its header is not JSON"),
@@ -101,22 +101,22 @@ REFUSED: list[tuple[bytes, str]] = [
     (with_header([]), "its header is not a JSON object"),
     (with_header(b'{"a": 1, "a": 2}'), "its header has 'a' twice"),
     (with_header(b'{"__metadata__": {"k": "1", "k": "2"}}'), "its header has 'k' twice"),
-    (with_header({"__metadata__": []}), "its __metadata__ is not texts by name"),
-    (with_header({"__metadata__": {"a": 1}}), "its __metadata__ is not texts by name"),
+    (with_header({"__metadata__": []}), "its __metadata__ does not map names to texts"),
+    (with_header({"__metadata__": {"a": 1}}), "its __metadata__ does not map names to texts"),
     (with_header({"a": entry()}, b"a"), "its tensor 'a' lies outside the file"),
     (with_header({"a": entry(offsets=[2, 0])}, b"ab"), "its tensor 'a' lies outside the file"),
     (with_header({"a": entry(offsets=[0, 2**62])}, b"ab"), "its tensor 'a' lies outside the file"),
     (
         with_header({"a": entry("F32")}, b"ab"),
-        "its tensor 'a' has not as many bytes as its type and shape ask for",
+        "its tensor 'a' does not have as many bytes as its type and shape require",
     ),
     (
         with_header({"a": entry("F4", [3], [0, 2])}, b"ab"),
-        "its tensor 'a' has not as many bytes as its type and shape ask for",
+        "its tensor 'a' does not have as many bytes as its type and shape require",
     ),
     (
         with_header({"a": entry(shape=[2**62] * 64)}, b"ab"),
-        "its tensor 'a' has not as many bytes as its type and shape ask for",
+        "its tensor 'a' does not have as many bytes as its type and shape require",
     ),
     (
         with_header({"a": entry(), "b": entry(offsets=[1, 3])}, b"abc"),
@@ -124,11 +124,11 @@ REFUSED: list[tuple[bytes, str]] = [
     ),
     (
         with_header({"a": entry(), "b": entry(offsets=[3, 5])}, b"abcde"),
-        "its tensor 'b' begins behind a gap",
+        "its tensor 'b' begins after a gap",
     ),
-    (with_header({"a": entry(offsets=[1, 3])}, b"abc"), "its tensor 'a' begins behind a gap"),
-    (with_header({"a": entry()}, b"abc"), "it goes on behind its last tensor"),
-    (with_header({}, b"a"), "it goes on behind its last tensor"),
+    (with_header({"a": entry(offsets=[1, 3])}, b"abc"), "its tensor 'a' begins after a gap"),
+    (with_header({"a": entry()}, b"abc"), "it has more bytes after its last tensor"),
+    (with_header({}, b"a"), "it has more bytes after its last tensor"),
 ]
 
 
@@ -162,7 +162,7 @@ def test_what_is_refused() -> None:
     ],
 )
 def test_a_tensor_that_is_not_described_properly(value: object) -> None:
-    message = "its tensor 'a' is not described as the format wants it"
+    message = "its tensor 'a' has an invalid description"
     assert refused(with_header({"a": value}, b"ab")) == message
 
 
@@ -171,7 +171,7 @@ def test_a_large_header_is_refused_without_being_built_in_memory() -> None:
     content = with_header(b'{"a": [' + b"[]," * 1_000_000 + b"0]}")
     tracemalloc.start()
     try:
-        assert refused(content) == "its tensor 'a' is not described as the format wants it"
+        assert refused(content) == "its tensor 'a' has an invalid description"
         assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
     finally:
         tracemalloc.stop()

@@ -21,7 +21,7 @@ model:     digits
 directory: {directory}
 branch:    main
 state:     initial, on disk
-  (gitstore state save keeps it; until then, git clean -fdX deletes it)
+  (gitstore state save saves it; until then, git clean -fdX would delete it)
 snapshot:  none yet
   (gitstore snapshot NAME takes one)
 """
@@ -31,7 +31,7 @@ model:     digits
 directory: {directory}
 branch:    main
 state:     initial, modified
-  (gitstore state save keeps the changes; until then, git clean -fdX deletes them)
+  (gitstore state save saves the changes; until then, git clean -fdX would delete them)
 snapshot:  v1, 2023-11-14 22:13
 differs from v1:
   settings: 1 key: filesystem_size
@@ -62,7 +62,7 @@ def test_what_the_last_snapshot_holds_is_not_lost(run: Run, model: Model, v1: Sn
     lines = run("status", cwd=model.directory).stdout.splitlines()
     assert lines[3:5] == [
         "state:     initial, on disk",
-        "  (v1 holds it as it is; gitstore state save keeps it without that, too)",
+        "  (v1 contains this state; gitstore state save also saves it by its name)",
     ]
 
 
@@ -197,7 +197,8 @@ def test_no_snapshot_is_advised_without_a_state(run: Run, model: Model, v1: Snap
 def test_a_missing_lock(run: Run, model: Model) -> None:
     edit(model, "filesystem_size: 1MiB", "packages: {requirements: [numpy==2.4.6]}\nfilesystem_size: 1MiB")
     assert run("status", cwd=model.directory).stdout.endswith(
-        "packages.lock is missing, and settings.yaml has packages.requirements\n  (gitstore lock makes it)\n"
+        "packages.lock is missing, and settings.yaml has packages.requirements\n  (run gitstore lock to"
+        " create it)\n"
     )
 
 

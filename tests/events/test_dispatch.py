@@ -62,8 +62,8 @@ class TestPreHooks:
         assert run("snapshot", "v1", cwd=here) == Outcome(
             1,
             "",
-            "looking\nerror: the hook pre-snapshot refuses: loss is 0.7\n"
-            f"hint: it is {path}; --no-verify skips it\n",
+            "looking\nerror: the hook pre-snapshot refused: loss is 0.7\n"
+            f"hint: the hook is {path}; --no-verify skips it\n",
         )
         assert refs(here) == before
         assert run("snapshot", "v1", "--no-verify", cwd=here).code == 0
@@ -71,8 +71,8 @@ class TestPreHooks:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("#!/bin/sh\nexit 7\n", "refuses: exit code 7"),
-            ("#!/bin/sh\nkill -9 $$\n", "refuses: it was ended by signal 9"),
+            ("#!/bin/sh\nexit 7\n", "refused: exit code 7"),
+            ("#!/bin/sh\nkill -9 $$\n", "refused: it was ended by signal 9"),
             ("#!/nowhere/sh\n", "cannot be started: the interpreter in its first line does not exist"),
         ],
     )
@@ -90,7 +90,7 @@ class TestPreHooks:
 
     def test_it_is_a_script_without_a_first_line_too(self, run: Run, here: Path) -> None:
         hook(here, "pre-snapshot", "echo sh runs this\nexit 1\n")
-        assert "refuses: sh runs this" in run("snapshot", "v1", cwd=here).stderr
+        assert "refused: sh runs this" in run("snapshot", "v1", cwd=here).stderr
 
     def test_one_that_is_not_executable_is_ignored(self, run: Run, here: Path, git: Git) -> None:
         path = hook(here, "pre-snapshot", "#!/bin/sh\nexit 1\n", 0o644)
@@ -146,7 +146,7 @@ class TestPreHooks:
         before = refs(here)
         code, _, stderr = run("rm", "v1", "v2", "--yes", cwd=here)
         assert (code, refs(here)) == (1, before)
-        assert "error: the hook pre-rm refuses: exit code 1\n" in stderr
+        assert "error: the hook pre-rm refused: exit code 1\n" in stderr
         assert [each["snapshot"] for each in records(log)] == ["v1", "v2"]
         assert {tuple(each["snapshots"]) for each in records(log)} == {("v1", "v2")}
         assert run("rm", "v1", "v2", "--yes", "--no-verify", cwd=here).code == 0
@@ -324,8 +324,8 @@ class TestByHand:
         assert said("post-train") == (1, "digits has no snapshot to make an example from")
         run("snapshot", "v1", cwd=here)
         assert said("post-train") == (1, "there is no hook post-train")
-        assert said("pre-commit") == (1, "pre-commit is a hook of git's, which git alone runs")
-        assert said("post-office") == (1, "post-office is no hook of gitstore's")
+        assert said("pre-commit") == (1, "pre-commit is a hook of git, and only git runs it")
+        assert said("post-office") == (1, "post-office is not a hook of gitstore")
         hook(here, "post-train", "#!/bin/sh\nexit 5\n")
         assert said("post-train") == (1, "the hook post-train failed: exit code 5")
         assert said("post-train", "--input", "nowhere")[0] == 1

@@ -190,7 +190,7 @@ def test_refs_that_a_copy_lost_come_back_as_the_hint_says(tmp_path: Path) -> Non
 def test_a_moved_main_repository(tmp_path: Path) -> None:
     dogs = linked(born(tmp_path / "main"))
     (tmp_path / "main").rename(tmp_path / "other")
-    with pytest.raises(NoRepository, match=r"dogs/\.git leads to .*, which does not exist") as caught:
+    with pytest.raises(NoRepository, match=r"dogs/\.git points to .*, which does not exist") as caught:
         Repository.discover(dogs)
     assert f"if {tmp_path}/main was moved, run git worktree repair {dogs}" in str(caught.value.hint)
     git("worktree", "repair", str(dogs), cwd=tmp_path / "other")
@@ -199,7 +199,7 @@ def test_a_moved_main_repository(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_link(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("hello\n")
-    with pytest.raises(NoRepository, match="does not say where the git directory is"):
+    with pytest.raises(NoRepository, match="does not name a git directory"):
         Repository.discover(tmp_path)
 
 

@@ -20,7 +20,7 @@ from tests.support.failing import fails
 from tests.support.injection import git_under_strace
 from tests.support.tracing import system_calls
 
-REPEAT = "another command changed it meanwhile; look at it, then run yours again"
+REPEAT = "another command changed it meanwhile; check its change, then run the same command again"
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_change_of_nothing(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (None, 1, "refs/states/x exists already"),
+        (None, 1, "refs/states/x already exists"),
         (1, 2, "refs/states/x has changed"),
         (1, None, "refs/states/x has changed"),
         (2, None, "refs/states/x has changed"),
@@ -108,7 +108,7 @@ def test_a_lock_is_explained(repository: Repository, oids: list[Oid]) -> None:
     lock = repository.common / "refs" / "states" / "x.lock"
     lock.parent.mkdir()
     lock.touch()
-    hint = f"if none is running, a crash left the lock: remove {lock}"
+    hint = f"if no git process is running, a crash left the lock: remove {lock}"
     with fails("refs/states/x is locked by another git process", Locked, hint=hint):
         repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     lock.unlink()
@@ -121,7 +121,7 @@ def test_a_lock_of_the_packed_refs_is_explained(repository: Repository, oids: li
     git("config", "core.packedRefsTimeout", "0", cwd=repository.directory)
     lock = repository.common / "packed-refs.lock"
     lock.touch()
-    hint = f"if none is running, a crash left the lock: remove {lock}"
+    hint = f"if no git process is running, a crash left the lock: remove {lock}"
     with fails("packed-refs is locked by another git process", Locked, hint=hint):
         repository.refs.change([RefChange("refs/states/x", oids[0], None)], "delete")
 
@@ -173,13 +173,13 @@ def test_a_circle_of_symbolic_refs_leads_nowhere(repository: Repository) -> None
     ("content", "why"),
     [
         (b"", "is empty"),
-        (bytes(41), "holds nothing but zeros and spaces"),
-        (b"garbage\n", "holds no object id"),
-        (b"0123\n", "holds no object id"),
-        (b"0" * 40 + b"\n", "holds no object id"),
-        (b"a" * 41 + b"\n", "holds no object id"),
-        (b"ref: refs/heads/../../x\n", "leads to 'refs/heads/../../x', which is no name of a ref"),
-        (b"ref: /etc/passwd\n", "leads to '/etc/passwd', which is no name of a ref"),
+        (bytes(41), "contains only zeros and spaces"),
+        (b"garbage\n", "does not contain an object id"),
+        (b"0123\n", "does not contain an object id"),
+        (b"0" * 40 + b"\n", "does not contain an object id"),
+        (b"a" * 41 + b"\n", "does not contain an object id"),
+        (b"ref: refs/heads/../../x\n", "points to 'refs/heads/../../x', which is not a valid ref name"),
+        (b"ref: /etc/passwd\n", "points to '/etc/passwd', which is not a valid ref name"),
         (b"a" * 5000, "is too large for a ref"),
     ],
 )
@@ -222,7 +222,7 @@ def test_what_is_no_ref_at_all(repository: Repository, oids: list[Oid]) -> None:
     found = refs.list_below("refs/tags/")
     assert found.refs == {"refs/tags/main": oids[0]}
     assert [str(each) for each in found.damaged] == [
-        f"{tags}/my notes is damaged: it has a name that no ref can have",
+        f"{tags}/my notes is damaged: it has a name that is not a valid ref name",
         f"{tags}/pipe is damaged: it is not a regular file",
     ]
     assert refs.get("refs/tags/my notes") is None
@@ -234,7 +234,7 @@ def test_a_damaged_line_of_packed_refs(repository: Repository, oids: list[Oid]) 
     git("pack-refs", "--all", cwd=repository.directory)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:2], lines[2].replace(str(oids[0]), "garbage"), lines[3]]))
-    said = f"{path} is damaged: it names no ref in line 3"
+    said = f"{path} is damaged: it does not name a ref in line 3"
     assert [refs.get("refs/tags/a"), refs.get("refs/tags/c")] == [oids[0]] * 2
     with pytest.raises(DamagedRef, match=f"^{re.escape(said)}$"):
         refs.get("refs/tags/b")
@@ -242,7 +242,9 @@ def test_a_damaged_line_of_packed_refs(repository: Repository, oids: list[Oid]) 
     assert list(found.refs) == ["refs/tags/a", "refs/tags/c"]
     assert [str(each) for each in found.damaged] == [said]
     path.write_bytes(path.read_bytes()[:-5])
-    assert [str(each) for each in refs.list_below("refs/").damaged][-1].endswith("it names no ref in line 4")
+    assert [str(each) for each in refs.list_below("refs/").damaged][-1].endswith(
+        "it does not name a ref in line 4"
+    )
 
 
 def test_the_user_s_hooks_are_not_run(repository: Repository, oids: list[Oid]) -> None:

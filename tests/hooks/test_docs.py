@@ -83,7 +83,7 @@ def test_refuse_a_snapshot_with_a_loss_above_a_bound(run: Run, here: Path) -> No
     hook(here, "pre-snapshot", example("pre-snapshot"))
     assert run("train", "-p", "values=[1]", "--use", cwd=here).code == 0
     code, _, stderr = run("snapshot", "v1", cwd=here)
-    said = "error: the hook pre-snapshot refuses: the loss of trained-1 is 2.0, above 0.5"
+    said = "error: the hook pre-snapshot refused: the loss of trained-1 is 2.0, above 0.5"
     assert (code, stderr.splitlines()[0]) == (1, said)
     hook(here, "pre-snapshot", example("pre-snapshot").replace("LIMIT = 0.5", "LIMIT = 5"))
     assert run("snapshot", "v1", cwd=here).code == 0
@@ -141,6 +141,6 @@ def test_keep_what_is_released(run: Run, here: Path) -> None:
     for name in ("v1.0", "try"):
         run("snapshot", name, cwd=here)
     code, _, stderr = run("rm", "v1.0", "try", "--yes", cwd=here)
-    assert (code, "error: the hook pre-rm refuses: released snapshots stay" in stderr) == (1, True)
+    assert (code, "error: the hook pre-rm refused: released snapshots stay" in stderr) == (1, True)
     assert isinstance(run("rm", "try", "--yes", cwd=here), Outcome)
     assert {"refs/tags/v1.0", "refs/tags/try"} & refs(here).keys() == {"refs/tags/v1.0"}

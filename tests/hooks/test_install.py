@@ -177,7 +177,10 @@ class TestWithinTheRepository:
         ):
             install(opened(here))
         assert run("hooks", "uninstall", cwd=here) == Outcome(
-            1, "", f"warning: {path} stays: it is not as gitstore wrote it; remove it, or keep it as yours\n"
+            1,
+            "",
+            f"warning: {path} was not removed: it was changed after gitstore wrote it;"
+            " remove it unless you need it\n",
         )
         assert path.read_text().endswith("echo more\n")
 
@@ -277,7 +280,7 @@ def test_a_configuration_that_is_not_ours_to_change(here: Path, git: Git) -> Non
     git("config", "--worktree", "core.hooksPath", "/nowhere", cwd=here)
     with fails(
         "core.hooksPath is set for this working copy alone: /nowhere",
-        hint="set it for the repository, git config --local core.hooksPath, or not at all",
+        hint="set it for the repository with git config --local core.hooksPath, or unset it",
     ):
         install(opened(here))
 
@@ -302,8 +305,8 @@ def test_the_commands(run: Run, here: Path, hooks: Path) -> None:
     write(hooks / NAME, "#!/bin/sh\n")
     write(hooks / "pre-snapshot", "#!/bin/sh\n", 0o644)
     assert run("hooks", "install", cwd=here / "code").stderr == (
-        f"Stock git can no longer move or remove snapshots: {hooks / NAME}\n"
-        f"After it runs what ran before: {hooks / NAME}.user\n"
+        f"Installed {hooks / NAME}: stock git can no longer move or remove snapshots\n"
+        f"The hooks that ran before still run: {hooks / NAME}.user\n"
     )
     code, stdout, stderr = run("hooks", "list", cwd=here)
     assert (code, stderr) == (0, "Stock git cannot move or remove snapshots\n")
@@ -326,7 +329,8 @@ def test_the_commands(run: Run, here: Path, hooks: Path) -> None:
         "current": False,
     }
     assert (
-        run("hooks", "uninstall", cwd=here).stderr == "Hooks are as they were before gitstore hooks install\n"
+        run("hooks", "uninstall", cwd=here).stderr
+        == "Uninstalled: the hooks are as they were before gitstore hooks install\n"
     )
     assert run("hooks", "uninstall", cwd=here).stderr == "There is nothing to uninstall\n"
     assert run("hooks", "list", cwd=here).stderr == (

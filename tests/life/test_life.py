@@ -193,7 +193,7 @@ class AnyLife(Machine):
         )
 
     def _is_detached_since(self, model: Line, taken: Taken) -> bool:
-        """Whether the model has the base that it had, but its code is its own now."""
+        """Whether the model has the base that it had, but it has its own code now."""
         then, now = taken.base, model.base
         if then is None or now is None or then.is_detached or not now.is_detached:
             return False

@@ -153,7 +153,7 @@ def test_a_lock_that_was_left_is_named(chosen: Model, monkeypatch: pytest.Monkey
     lock = config.with_name("config.lock")
     lock.touch()
     named = f"{config} is locked by another git process"
-    with fails(named, Locked, hint=f"if none is running, a crash left the lock: remove {lock}"):
+    with fails(named, Locked, hint=f"if no git process is running, a crash left the lock: remove {lock}"):
         use_state(chosen, "initial")
     with fails(named, Locked):
         remove.remove(Model.open(chosen.directory), ["other"], force=True)

@@ -143,7 +143,7 @@ def test_only_ignored_files_are_no_code_at_all(tmp_path: Path, git: Git) -> None
     model = init.create(tmp_path, name="m", code=".").model
     (tmp_path / ".gitignore").unlink()
     (tmp_path / ".git" / "info" / "exclude").write_text("*\n")
-    with pytest.raises(GitstoreError, match="no files that git does not ignore"):
+    with pytest.raises(GitstoreError, match="has no files, or git ignores all of them"):
         capture.take(model, "v1")
 
 

@@ -134,7 +134,7 @@ def test_a_lock_that_a_killed_git_left_is_named(tmp_path: Path, git: Git, name: 
     lock = locked.with_name(f"{name}.lock")
     lock.touch()
     before = picture(directory)
-    hint = f"if none is running, a crash left the lock: remove {lock}"
+    hint = f"if no git process is running, a crash left the lock: remove {lock}"
     with fails(f"{locked} is locked by another git process", GitLocked, hint):
         init.create(directory)
     assert picture(directory) == before
@@ -159,7 +159,7 @@ def test_git_killed_after_the_commit_has_made_the_model(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     init.create(directory)
     assert caplog.messages == [
-        f"the model is made, but the index is behind: {index} is locked by another git process"
+        f"the model was created, but git's index was not updated: {index} is locked by another git process"
     ]
     Path(f"{index}.lock").unlink()
     git("reset", "--quiet", cwd=directory)

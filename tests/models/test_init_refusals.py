@@ -75,7 +75,7 @@ class TestRefusals:
         (tmp_path / "m" / ".git").mkdir(parents=True)
         (tmp_path / "m" / ".git" / "precious").write_text("mine\n")
         error = self.refused(tmp_path / "m")
-        assert error.message == f"{tmp_path}/m/.git is there, and is no git repository"
+        assert error.message == f"{tmp_path}/m/.git exists, but is not a git repository"
         assert [path.name for path in (tmp_path / "m" / ".git").iterdir()] == ["precious"]
 
     @pytest.mark.parametrize("adopted", [False, True])
@@ -103,21 +103,21 @@ class TestRefusals:
             else:
                 path.symlink_to(tmp_path / "elsewhere" if kind == "link" else tmp_path / "nowhere")
             error = self.refused(directory)
-            assert str(path) in error.message or "is a model already" in error.message, kind
+            assert str(path) in error.message or "is already a model" in error.message, kind
             assert git("log", "--format=%s", cwd=directory) == "before\n"
             path.unlink()
 
     def test_settings_that_are_committed_and_gone(self, model: Model) -> None:
         (model.directory / "settings.yaml").unlink()
-        assert "is a model already" in self.refused(model.directory).message
+        assert "is already a model" in self.refused(model.directory).message
 
     def test_a_name(self, tmp_path: Path) -> None:
         for name, problem in (
-            ("my model", "has a space in it"),
-            ("a/b", "has '/' in it"),
-            ("v1@2", "has '@' in it"),
+            ("my model", "contains a space"),
+            ("a/b", "contains '/'"),
+            ("v1@2", "contains '@'"),
             ("-x", "starts with '-'"),
-            ("HEAD", "is a name that git keeps for itself"),
+            ("HEAD", "is a name that git reserves"),
         ):
             error = self.refused(tmp_path / "m", name=name)
             assert names(error, repr(name), problem)

@@ -96,13 +96,13 @@ def test_what_leads_nowhere(tmp_path: Path) -> None:
         ),
         (
             "https://example.org/m.git@v1",
-            "https://example.org/m.git@v1: snapshots are read from a local repository",
-            "git clone https://example.org/m.git first",
+            "https://example.org/m.git@v1: this command reads snapshots from local repositories only",
+            "clone it first: git clone https://example.org/m.git",
         ),
         (
             "git@example.org:m@v1",
-            "git@example.org:m@v1: snapshots are read from a local repository",
-            "git clone git@example.org:m first",
+            "git@example.org:m@v1: this command reads snapshots from local repositories only",
+            "clone it first: git clone git@example.org:m",
         ),
         (
             "a b@v1",
@@ -131,7 +131,7 @@ def test_the_base_s_snapshot_is_suggested(family: Family) -> None:
         reference.resolve("v7", family[1].directory)
     assert (caught.value.message, caught.value.hint) == (
         "there is no snapshot v7",
-        "digits has one: digits@v7",
+        "did you mean digits@v7?",
     )
 
 
@@ -140,7 +140,7 @@ def test_a_tag_that_is_no_snapshot(model: Model, git: Git) -> None:
     with pytest.raises(NoSuchSnapshot) as caught:
         reference.resolve("r1", model.directory)
     assert (caught.value.message, caught.value.hint) == (
-        "refs/tags/r1 is a tag, but no snapshot",
+        "refs/tags/r1 is a tag, but not a snapshot",
         "gitstore list shows the snapshots",
     )
 
@@ -149,7 +149,7 @@ def test_outside_of_any_model(tmp_path: Path, git: Git) -> None:
     with pytest.raises(NotAModel, match=f"^{tmp_path} is not in a git repository$"):
         reference.resolve("v1", tmp_path)
     git("init", "--quiet", cwd=tmp_path)
-    with pytest.raises(NotAModel, match=r"is a git repository, but no model: it has no settings.yaml$"):
+    with pytest.raises(NotAModel, match=r"is a git repository, but not a model: it has no settings.yaml$"):
         reference.resolve("v1", tmp_path)
 
 

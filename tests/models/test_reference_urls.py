@@ -117,7 +117,7 @@ class TestFetched:
         assert done.stderr == f"Derived dogs from digits@v1 in {tmp_path / 'dogs'}: added 1.9 MiB\n"
         dogs = Model.open(tmp_path / "dogs")
         done = run("rebase", "v2", cwd=dogs.directory)
-        assert done.stderr.startswith("Rebased dogs from digits@v1 on digits@v2: added 98"), done.stderr
+        assert done.stderr.startswith("Rebased dogs from digits@v1 onto digits@v2: added 98"), done.stderr
         sound(dogs, fsck)
 
     def test_a_derived_model_s(self, base: Snapshot, url: str, tmp_path: Path, run: Run) -> None:
@@ -127,7 +127,7 @@ class TestFetched:
         assert done.code == 0, done.stderr
         take(cats, "v4")
         done = run("rebase", "v4", cwd=tmp_path / "k")
-        assert done.stderr.startswith("Rebased kittens from cats@v3 on cats@v4"), done.stderr
+        assert done.stderr.startswith("Rebased kittens from cats@v3 onto cats@v4"), done.stderr
 
     def test_beside_the_model_one_is_in(self, url: str, model: Model, tmp_path: Path, run: Run) -> None:
         assert run("derive", f"{url}@v1", "dogs", cwd=model.directory / "states").code == 0
@@ -171,7 +171,7 @@ class TestNotFetched:
         git("tag", "-a", "-m", "a tag", "annotated", cwd=model.directory)
         for name in ("light", "annotated"):
             error = self.refused(Elsewhere(url, (name,)), tmp_path)
-            assert error.message == f"refs/tags/{name} in {url} is a tag, but no snapshot"
+            assert error.message == f"refs/tags/{name} in {url} is a tag, but not a snapshot"
 
     @pytest.mark.parametrize(
         ("text", "message"),

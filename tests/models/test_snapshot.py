@@ -92,7 +92,10 @@ def test_of_the_wrong_shape(model: Model, git: Git) -> None:
             (["code", "state"], "its tree has no settings.yaml"),
             (["code", "settings.yaml"], "its tree has no state"),
             (["state", "settings.yaml"], "its tree has no code"),
-            (["code", "state", "settings.yaml", "notes"], "its tree has notes, which no snapshot has"),
+            (
+                ["code", "state", "settings.yaml", "notes"],
+                "its tree has notes, which does not belong in a snapshot",
+            ),
             (["code", "state=blob", "settings.yaml"], "its tree has no state"),
             (["code", "state", "settings.yaml=tree"], "its tree has no settings.yaml"),
             (["code", "state", "settings.yaml", "packages.lock=tree"], "its packages.lock is a directory"),
@@ -104,7 +107,7 @@ def test_of_the_wrong_shape(model: Model, git: Git) -> None:
             is_tree = kind == "tree" or (not kind and name in ("code", "state"))
             lines.append(f"040000 tree {inner}\t{name}" if is_tree else f"100644 blob {blob}\t{name}")
         ref, oid = tag(model, git, f"v{number}", tree(model, git, *lines))
-        with pytest.raises(NotASnapshot, match=f"^{re.escape(f'{ref} is no snapshot: {problem}')}$"):
+        with pytest.raises(NotASnapshot, match=f"^{re.escape(f'{ref} is not a snapshot: {problem}')}$"):
             snapshot.read(model.repository, ref, oid)
 
 
@@ -124,7 +127,7 @@ def test_one_that_cannot_be_read_hides_no_other(git: Git, tmp_path: Path) -> Non
     take(dogs, "d1")
     tag(model, git, "dogs/d2", "HEAD^{tree}")
     unknown = "refs/tags/v2 is of format 2, which this gitstore does not know"
-    misshapen = "refs/tags/dogs/d2 is no snapshot: its tree has no state"
+    misshapen = "refs/tags/dogs/d2 is not a snapshot: its tree has no state"
     with pytest.raises(UnreadableSnapshots) as caught:
         snapshot.every(model.repository)
     assert caught.value.message == f"{misshapen}\n{unknown}"

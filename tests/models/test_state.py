@@ -27,20 +27,20 @@ class TestTheActiveState:
     def test_must_be_there(self, model: Model) -> None:
         before = refs(model.directory)
         for name, message, hint in (
-            ("none", "there is no state none", "gitstore state list shows those there are"),
+            ("none", "there is no state none", "gitstore state list shows the states"),
             (
                 "HEAD",
-                "'HEAD' cannot be the name of a state: it is a name that git keeps for itself",
+                "'HEAD' cannot be the name of a state: it is a name that git reserves",
                 "choose another name",
             ),
             (
                 "dogs/initial",
-                "'dogs/initial' cannot be the name of a state: it has '/' in it",
+                "'dogs/initial' cannot be the name of a state: it contains '/'",
                 "choose another name",
             ),
             (
                 "../heads/main",
-                "'../heads/main' cannot be the name of a state: it has '/' in it",
+                "'../heads/main' cannot be the name of a state: it contains '/'",
                 "choose another name",
             ),
         ):
@@ -86,9 +86,9 @@ class TestSaving:
         before = refs(model.directory)
         for name, message in {
             "nowhere": "there is no state nowhere on disk",
-            "a b": "'a b' cannot be the name of a state: it has a space in it",
+            "a b": "'a b' cannot be the name of a state: it contains a space",
             "..": "'..' cannot be the name of a state: it starts with '.'",
-            "Head": "'Head' cannot be the name of a state: it is a name that git keeps for itself",
+            "Head": "'Head' cannot be the name of a state: it is a name that git reserves",
         }.items():
             with pytest.raises(GitstoreError) as caught:
                 save_state(model, name)
@@ -97,13 +97,13 @@ class TestSaving:
 
     def test_what_no_state_can_hold(self, model: Model, git: Git) -> None:
         odd: list[tuple[Callable[[Path], object], str, str]] = [
-            (lambda path: path.symlink_to("gone"), "odd", " is a link to gone, which is not there"),
+            (lambda path: path.symlink_to("gone"), "odd", " is a link to gone, which does not exist"),
             (os.mkfifo, "odd", " is a named pipe; a state holds plain files"),
             (lambda path: path.symlink_to("."), "odd", " leads back to a directory it lies in"),
-            (Path.mkdir, ".GIT", ": '.GIT' is a name that git keeps for itself"),
+            (Path.mkdir, ".GIT", ": '.GIT' is a name that git reserves"),
             (Path.mkdir, "weights.parts", ": names that end in .parts are reserved"),
-            (Path.mkdir, ".gitmodules", ": '.gitmodules' is a name that git gives a meaning to"),
-            (lambda path: git("init", "-q", cwd=path.parent), ".git", ": '.git' is a name that git keeps"),
+            (Path.mkdir, ".gitmodules", ": '.gitmodules' is a name that git uses for submodules"),
+            (lambda path: git("init", "-q", cwd=path.parent), ".git", ": '.git' is a name that git reserves"),
         ]
         for make_it, name, message in odd:
             path = model.states / "initial" / name
@@ -165,8 +165,11 @@ class TestSaving:
 
         with pytest.raises(RefChanged) as caught:
             save_state(model, "initial", progress=hurry)
-        assert caught.value.message == "refs/states/initial exists already"
-        assert caught.value.hint == "another command changed it meanwhile; look at it, then run yours again"
+        assert caught.value.message == "refs/states/initial already exists"
+        assert (
+            caught.value.hint
+            == "another command changed it meanwhile; check its change, then run the same command again"
+        )
 
     def test_while_its_ref_is_locked(self, model: Model) -> None:
         save_state(model, "initial")

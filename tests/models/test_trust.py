@@ -40,18 +40,18 @@ def problem(model: Model) -> str:
 
 def test_a_forged_trailer_is_refused_where_it_is_read(model: Model, git: Git) -> None:
     for old, new, said in (
-        ("Model: digits", "Model: a b", "its tag says Model: 'a b', which has a space in it"),
+        ("Model: digits", "Model: a b", "its tag says Model: 'a b', which contains a space"),
         ("Model: digits\n", "", "its tag does not say Model"),
         ("Model: digits", "Model: digits\nModel: dogs", "its tag says Model more than once"),
         ("State: initial", "State: ..", "its tag says State: '..', which starts with '.'"),
-        ("State: initial", "State: ../x", "its tag says State: '../x', which has '/' in it"),
+        ("State: initial", "State: ../x", "its tag says State: '../x', which contains '/'"),
         (
             "State: initial",
             "State: \x1b[2J",
-            "its tag says State: '\\x1b[2J', which has an invisible character",
+            "its tag says State: '\\x1b[2J', which contains an invisible character",
         ),
         ("State: initial\n", "", "its tag does not say State"),
-        ("Gitstore", "Renamed-From: v0\nGitstore", "Renamed-From: 'v0', which is no name and id"),
+        ("Gitstore", "Renamed-From: v0\nGitstore", "Renamed-From: 'v0', which is not a name and an id"),
     ):
         forge(model, git, "v2", old, new)
         assert problem(model).startswith("refs/tags/v2 cannot be trusted: ")
@@ -106,7 +106,7 @@ def test_a_forged_model_makes_no_derived_one(model: Model, git: Git, run: Run) -
     before = refs(model.directory)
     done = run("derive", "v2", "cats", cwd=model.directory)
     assert (done.code, refs(model.directory)) == (12, before)
-    assert "its tag says Model: 'a b', which has a space in it" in done.stderr
+    assert "its tag says Model: 'a b', which contains a space" in done.stderr
     assert not (model.directory.parent / "cats").exists()
 
 
@@ -114,17 +114,17 @@ def test_a_moved_tag(model: Model, git: Git, run: Run) -> None:
     (model.directory / "code" / "model.py").write_text("# v2\n")
     take(model, "v2")
     git("tag", "--force", "v2", "v1", cwd=model.directory)
-    assert problem(model) == "refs/tags/v2 cannot be trusted: its tag was made as v1"
+    assert problem(model) == "refs/tags/v2 cannot be trusted: its tag was created as v1"
     done = run("list", "--json", cwd=model.directory)
     assert (done.code, [each["name"] for each in json.loads(done.stdout)]) == (12, ["v1"])
     error = json.loads(done.stderr.splitlines()[-1])["error"]
-    assert error["message"] == "refs/tags/v2 cannot be trusted: its tag was made as v1"
+    assert error["message"] == "refs/tags/v2 cannot be trusted: its tag was created as v1"
     for command in (["show", "v2"], ["derive", "v2", "cats"], ["evaluate", "v2", "-p", "values=[1]"]):
         assert run(*command, cwd=model.directory).code == 12
     for command in (["verify"], ["verify", "--all"], ["verify", "v2"]):
         done = run(*command, cwd=model.directory)
         assert done.code == 12
-        assert "error: v2: its tag was made as v1\n" in done.stderr
+        assert "error: v2: its tag was created as v1\n" in done.stderr
     assert run("verify", "v1", cwd=model.directory).code == 0
 
 
@@ -158,7 +158,7 @@ def test_tags_that_are_no_snapshots(model: Model, git: Git, run: Run) -> None:
     for name in ("light", "heavy"):
         for command in ("show {}", "verify {}", "derive {} cats", "evaluate {} -p values=[1]"):
             done = run(*command.format(name).split(), cwd=model.directory)
-            assert (done.code, f"refs/tags/{name} is a tag, but no snapshot" in done.stderr) == (1, True)
+            assert (done.code, f"refs/tags/{name} is a tag, but not a snapshot" in done.stderr) == (1, True)
     assert run("verify", "--all", cwd=model.directory).code == 0
 
 
@@ -237,7 +237,7 @@ def test_no_ref_says_which_state_is_active(model: Model, run: Run) -> None:
             assert listed.code == 0
         else:  # what is no name of a ref is damage, and is named
             assert (listed.code, listed.stderr.count(str(head))) == (12, 2)
-            assert listed.stderr.endswith(f"hint: it means nothing: rm {head}\n")
+            assert listed.stderr.endswith(f"hint: git does not need it: rm {head}\n")
         assert list(picture(outside)) == ["file"]
         taken = scenes.find(model.directory.parent, name)
         assert (taken.state_name, taken.state) == ("initial", first.state)

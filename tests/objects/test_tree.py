@@ -93,8 +93,8 @@ A, B = Oid(b"a" * 20), Oid(b"b" * 20)
         ([(0o100644, b"a", A), (0o100644, b"a.b", A), (0o40000, b"a", B)], "it has 'a' twice"),
         ([(0o100644, b"b", A), (0o100644, b"a", B)], "its entries are not in order"),
         ([(0o40000, b"a", A), (0o100644, b"a.b", B)], "its entries are not in order"),
-        ([(0o100644, b"a/b", A)], "it has 'a/b', which is no file name"),
-        ([(0o100644, b"", A)], "it has '', which is no file name"),
+        ([(0o100644, b"a/b", A)], "it has 'a/b', which is not a file name"),
+        ([(0o100644, b"", A)], "it has '', which is not a file name"),
     ],
 )
 def test_a_tree_is_read_as_git_writes_it(entries: list[tuple[int, bytes, Oid]], problem: str) -> None:

@@ -53,7 +53,7 @@ def test_outputs_that_are_ragged():
     with pytest.raises(UnusableOutputs) as caught:
         contract.outputs({"y": [[1.0], [2.0, 3.0]], "z": [1.0]})
     (problem,) = caught.value.problems
-    assert problem.startswith("y: is no array: ValueError: setting an array")
+    assert problem.startswith("y: is not an array: ValueError: setting an array")
 
 
 def test_all_that_is_wrong_is_told_and_no_more_than_a_frame_holds():

@@ -146,9 +146,9 @@ def test_a_model_that_is_none(lab):
         (
             "{'y': [[1]], 'q': 1, 'words': [b'']}",
             "q: settings.yaml has no parameter of this name; it has y, words, pictures\n"
-            "y: type is i64, settings.yaml allows f32, f64\n"
-            "y: shape is (1, 1), settings.yaml asks for (-1,)\n"
-            "words: type is binary, settings.yaml allows string",
+            "y: type is i64, but settings.yaml allows f32, f64\n"
+            "y: shape is (1, 1), but settings.yaml asks for (-1,)\n"
+            "words: type is binary, but settings.yaml allows string",
         ),
     ],
 )

@@ -46,7 +46,7 @@ def test_code_that_writes_to_the_workers_socket(lab, sent, reason):
     """.replace("SENT", sent)
     )
     error = lab.fails("evaluate", InvalidOutput)
-    assert error.message == f"evaluate: the model's process sent what is no answer: {reason}"
+    assert error.message == f"evaluate: the model's process sent an invalid answer: {reason}"
     assert error.hint == "the model's code must not write to file descriptors that it did not open"
 
 

@@ -118,11 +118,11 @@ class TestCreatingAState:
 
     def test_writes_over_nothing(self, model: Model) -> None:
         before = picture(model.directory)
-        with pytest.raises(GitstoreError, match=r"^there is a state initial already$"):
+        with pytest.raises(GitstoreError, match=r"^the state initial already exists$"):
             self.create(model)
         assert picture(model.directory) == before
 
-    @pytest.mark.parametrize(("name", "problem"), [("a b", "has a space in it"), ("../x", "has '/' in it")])
+    @pytest.mark.parametrize(("name", "problem"), [("a b", "contains a space"), ("../x", "contains '/'")])
     def test_needs_a_name_that_can_be(self, model: Model, name: str, problem: str) -> None:
         with pytest.raises(GitstoreError, match=rf"cannot be the name of a state: it {problem}"):
             self.create(model, name=name)
@@ -144,7 +144,7 @@ class TestCreatingAState:
 UNFIT = [
     (["values=[true]"], "values: "),
     (["values=1"], "values: "),
-    ([], "values: is missing, settings.yaml requires it"),
+    ([], "values: is missing, but settings.yaml requires it"),
     (["values=[1]", "other=2"], "other: "),
     (["values=@nowhere.npy"], "values: "),
     (["values"], "'values': write NAME=VALUE, with VALUE in JSON, or NAME=@FILE"),
@@ -184,7 +184,7 @@ class TestAModelThatRemovesTheRepository:
         if outer:
             git("init", "--quiet", cwd=above)
         code(model, "train", "import shutil; shutil.rmtree(Path(__file__).parents[1] / '.git')")
-        with pytest.raises(GitstoreError, match=r"is not the repository any more"):
+        with pytest.raises(GitstoreError, match=r"was replaced while"):
             train(model)
         assert list((model.directory / "states").glob("trained-*")) == []
         if outer:
@@ -200,7 +200,7 @@ class TestAModelThatRemovesTheRepository:
             return saved
 
         monkeypatch.setattr(new_state, "keep", keep_and_lose)
-        with pytest.raises(GitstoreError, match=r"the state trained-1 was saved, and is not there any more"):
+        with pytest.raises(GitstoreError, match=r"the state trained-1 was saved, but has been removed since"):
             train(model)
 
 

@@ -161,6 +161,6 @@ def test_wrong_inputs_start_nothing(lab):
     assert caught.value.problems == (
         "words: type is complex128, which gitstore does not have",
         "z: settings.yaml has no parameter of this name; it has x, words, pictures",
-        "x: type is f64, settings.yaml allows f32",
-        "x: shape is (2, 2), settings.yaml asks for (-1,)",
+        "x: type is f64, but settings.yaml allows f32",
+        "x: shape is (2, 2), but settings.yaml asks for (-1,)",
     )

@@ -136,7 +136,7 @@ def test_that_is_cancelled_leaves_nothing(model: Model, fsck: Fsck) -> None:
     _, stderr = training.communicate(timeout=20)
     assert (training.returncode, stderr) == (
         130,
-        "error: training was cancelled; nothing of it is kept\n",
+        "error: training was cancelled; nothing was kept\n",
     )
     started.unlink()
     assert (picture(model.directory), refs(model.directory)) == before
@@ -153,7 +153,7 @@ def test_never_writes_over_a_state(model: Model, place: str) -> None:
     with pytest.raises(GitstoreError) as caught:
         train(model, name="mine")
     assert (caught.value.message, caught.value.hint) == (
-        "there is a state mine already",
+        "the state mine already exists",
         "choose another name" if place == "saved" else "gitstore state save mine saves it as it is on disk",
     )
     assert (picture(model.directory), refs(model.directory)) == before
@@ -164,7 +164,7 @@ def test_never_writes_over_one_that_came_meanwhile(model: Model, git: Git) -> No
     ref = f"{str(model.directory)!r}, 'update-ref', 'refs/states/mine', 'refs/states/initial'"
     code(model, "train", f"import subprocess; subprocess.run(['git', '-C', {ref}])")
     with pytest.raises(
-        new_state.Unsaved, match=r"could not be saved: there is a state mine already$"
+        new_state.Unsaved, match=r"could not be saved: the state mine already exists$"
     ) as caught:
         train(model, name="mine")
     assert git("show", "refs/states/mine:weights", cwd=model.directory) == "\0\1\2\3\4\5\6\7"
@@ -208,7 +208,7 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
     assert state.saved_tree(here, "made") is None
     if step[1] == "save_new":
         assert os.listdir(here.states / "made") == ["factor.json"]
-        with pytest.raises(GitstoreError, match="there is a state made already"):
+        with pytest.raises(GitstoreError, match="the state made already exists"):
             creation.create_state(here, Assignments(["factor=2"], here.directory), name="made")
         save_state(here, "made")
     else:

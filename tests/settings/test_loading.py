@@ -84,7 +84,7 @@ PROBLEMS: list[tuple[str, str]] = [
     ("name: true", 'settings.yaml:1: name: is the boolean true; put it in quotes: "true"'),
     (
         "name: my model",
-        "settings.yaml:1: name: 'my model' has a space in it; a name is one word, like digits or digits-v2",
+        "settings.yaml:1: name: 'my model' contains a space; a name is one word, like digits or digits-v2",
     ),
     (
         "- name",
@@ -102,7 +102,7 @@ def test_one_problem() -> None:
 
 
 PROBLEMS_BELOW_A_NAME: list[tuple[str, str]] = [
-    ('description: "\\e[31m"', "description: '\\x1b[31m' has a control character in it"),
+    ('description: "\\e[31m"', "description: '\\x1b[31m' contains a control character"),
     ("types:", "types: has no value; it must be a mapping of the keys create_state, train, evaluate"),
     ("types: {train: }", "types.train: has no value; it must be a list, like [] or [first, second]"),
     (
@@ -166,8 +166,8 @@ def test_one_problem_below_a_name() -> None:
             "'my-image' is not a Python identifier; a name is like images or learning_rate",
         ),
         ("train", "ﬁx", "'ﬁx' is not a Python identifier; a name is like images or learning_rate"),
-        ("train", "tracker", "'tracker' is what gitstore itself passes; take another name"),
-        ("create_state", "out", "'out' is what gitstore itself passes; take another name"),
+        ("train", "tracker", "'tracker' is reserved: gitstore itself passes it; choose another name"),
+        ("create_state", "out", "'out' is reserved: gitstore itself passes it; choose another name"),
     ],
 )
 def test_parameters_are_keyword_arguments(operation: str, name: str, problem: str) -> None:
@@ -183,15 +183,15 @@ BAD_PATHS: list[tuple[str, str]] = [
     ("./src", f"'./src' has an empty or '.' component; {CODE}"),
     ("src/", f"'src/' has an empty or '.' component; {CODE}"),
     ("/src", f"'/src' is an absolute path; {CODE}"),
-    ("../src", f"'../src' leads out of the directory it starts in; {CODE}"),
-    ("a/../..", f"'a/../..' leads out of the directory it starts in; {CODE}"),
-    ("states/x", f"'states/x' is where gitstore keeps something else; {CODE}"),
-    ("settings.yaml", f"'settings.yaml' is where gitstore keeps something else; {CODE}"),
+    ("../src", f"'../src' leads out of the repository; {CODE}"),
+    ("a/../..", f"'a/../..' leads out of the repository; {CODE}"),
+    ("states/x", f"'states/x' is reserved: gitstore stores something else there; {CODE}"),
+    ("settings.yaml", f"'settings.yaml' is reserved: gitstore stores something else there; {CODE}"),
     (".git/hooks", f"'.git/hooks' is git's own directory; {CODE}"),
     ("a/.GIT", f"'a/.GIT' is git's own directory; {CODE}"),
     (
         "a\\b",
-        f"'a\\\\b' has a character in it that a path in git should not have; {CODE}",
+        f"'a\\\\b' contains a character that a path in git should not have; {CODE}",
     ),
 ]
 
@@ -269,7 +269,7 @@ IDS = f"tag: {'a' * 40}, commit: {'b' * 40}"
 BASES: list[tuple[str, str]] = [
     (
         f"model: m, snapshot: v/1, {IDS}",
-        "snapshot: 'v/1' has '/' in it; a name is one word, like digits or digits-v2",
+        "snapshot: 'v/1' contains '/'; a name is one word, like digits or digits-v2",
     ),
     (
         f"model: m, snapshot: v1, tag: abc, commit: {'b' * 40}",

@@ -89,7 +89,7 @@ def test_not_a_model(run: Run, tmp_path: Path, verb: str) -> None:
         10,
         "",
         f"error: {tmp_path}: there is no settings.yaml here or above\n"
-        "hint: make a model with `gitstore init`, or name one with -C DIR\n",
+        "hint: create a model with `gitstore init`, or name one with -C DIR\n",
     )
 
 

@@ -55,7 +55,7 @@ def test_stock_git_agrees(run: Run, here: Path, git: Git, fsck: Fsck, signer: st
     assert list(found.trailers)[-1] == "Gitstore-Format"
     assert len(list((here / ".git" / "objects" / "pack").glob("*.pack"))) == 1
     assert run("verify", cwd=here) == Outcome(
-        0, "", f"größe-1: {signer}\nVerified größe-1: 8 objects are sound\n"
+        0, "", f"größe-1: {signer}\nVerified größe-1: 8 objects are intact\n"
     )
 
 

@@ -15,7 +15,7 @@ from tests.signing.conftest import ADA, Keyring, needed
 from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.models import refs, take
 
-OBJECTS = "Verified v1: 8 objects are sound\n"
+OBJECTS = "Verified v1: 8 objects are intact\n"
 
 
 @pytest.fixture

@@ -92,11 +92,15 @@ def test_names_that_cannot_be(tmp_path: Path) -> None:
     v1 = scenes.find(tmp_path)
     before = refs(tmp_path / "digits")
     for name, kind, message in (
-        ("v1", SnapshotExists, "the snapshot v1 exists already, and a snapshot never changes"),
-        ("v2", SnapshotExists, "the snapshot v2 exists already, and a snapshot never changes"),
-        ("dogs", GitstoreError, "dogs is the name of a derived model, so no snapshot can have it"),
-        ("a b", InvalidName, "'a b' cannot be the name of a snapshot: it has a space in it"),
-        ("dogs@v9", InvalidName, "'dogs@v9' cannot be the name of a snapshot: it has '@' in it"),
+        ("v1", SnapshotExists, "the snapshot v1 already exists, and a snapshot never changes"),
+        ("v2", SnapshotExists, "the snapshot v2 already exists, and a snapshot never changes"),
+        (
+            "dogs",
+            GitstoreError,
+            "dogs is the name of a derived model, so it cannot be the name of a snapshot",
+        ),
+        ("a b", InvalidName, "'a b' cannot be the name of a snapshot: it contains a space"),
+        ("dogs@v9", InvalidName, "'dogs@v9' cannot be the name of a snapshot: it contains '@'"),
     ):
         with fails(message, kind):
             rename.rename(v1, name)
@@ -109,7 +113,7 @@ def test_a_name_that_somebody_takes_meanwhile(
     monkeypatch.setattr(rename, "check_vacant", lambda *_: None)
     take(model, "v2")
     before = refs(model.directory)
-    message = "the snapshot v2 exists already: another command created it meanwhile"
+    message = "the snapshot v2 already exists: another command created it meanwhile"
     with fails(message, SnapshotExists, "choose another name"):
         rename.rename(v1, "v2")
     assert refs(model.directory) == before
@@ -153,7 +157,7 @@ def test_a_git_that_was_killed_between_the_two_tags_is_finished(
     old = v1
     new = rename.rename(old, "v2").snapshot
     git("update-ref", old.ref, str(old.oid), cwd=model.directory)
-    with pytest.raises(GitstoreError, match=r"^the snapshot v2 exists already"):
+    with pytest.raises(GitstoreError, match=r"^the snapshot v2 already exists"):
         rename.rename(take(model, "v3"), "v2")
     again = rename.rename(old, "v2").snapshot
     assert (again.ref, again.oid) == (new.ref, new.oid)

@@ -200,7 +200,7 @@ class TestCode:
         (code / "cache" / "x.tmp").write_text("x")
         (model.directory / ".gitignore").write_text("/states/\n*.tmp\n")
         with fails(
-            f"{code}/cache/x.tmp is ignored by git, and its directory stands where a file has to be",
+            f"{code}/cache/x.tmp is ignored by git, but a file is needed in place of its directory",
             hint="move it away",
         ):
             bring_back(model.directory, "v1", force=True)
@@ -282,6 +282,6 @@ class TestTheCommand:
         (two / "settings.yaml").write_text(text.replace("name: digits", "name: numbers", 1))
         git("commit", "--quiet", "--all", "-m", "another name", cwd=two)
         assert gitstore("restore", "v1", cwd=two).stderr == (
-            "settings.yaml says name: digits again; numbers is committed\n"
+            "settings.yaml now has name: digits; the commit has name: numbers\n"
             "Restored v1: 6 files, state initial\n"
         )

@@ -31,15 +31,18 @@ class TestWhatDoesNotFit:
     def test_a_snapshot_of_another_model(self, two: Path, git: Git) -> None:
         worktree.derive(reference.resolve("v1", two), "dogs", two.parent / "dogs")
         take(Model.open(two.parent / "dogs"), "v1")
-        hint = "gitstore export writes its files elsewhere; gitstore derive makes a model that is based on it"
-        with fails("v1 is a snapshot of dogs, and this is digits", hint=hint):
+        hint = "gitstore export writes its files to a directory; gitstore derive creates a model based on it"
+        with fails("v1 is a snapshot of dogs, but the working copy is of digits", hint=hint):
             bring_back(two, "dogs@v1", force=True)
-        with fails("v2 is a snapshot of digits, and this is dogs", hint=hint):
+        with fails("v2 is a snapshot of digits, but the working copy is of dogs", hint=hint):
             bring_back(two.parent / "dogs", "digits@v2", force=True)
 
     def test_a_snapshot_of_another_repository(self, two: Path, tmp_path: Path, git: Git) -> None:
         git("clone", "--quiet", str(two), str(tmp_path / "clone"), cwd=tmp_path)
-        with pytest.raises(GitstoreError, match=r"^v1 is a snapshot of digits, and this is digits$"):
+        with pytest.raises(
+            GitstoreError,
+            match=r"^v1 is a snapshot of digits in another repository, .*clone, but the working copy is of",
+        ):
             bring_back(two, "../clone@v1")
 
     def test_a_bare_repository(self, two: Path, tmp_path: Path, git: Git) -> None:
@@ -122,13 +125,13 @@ class TestADerivedModel:
         hint = "gitstore restore v1 --state restores only the state"
         with fails(
             "the code of v1 cannot be restored: dogs was based on digits@v1 then,"
-            " and is based on digits@v2 now",
+            " but is based on digits@v2 now",
             hint=hint,
         ):
             bring_back(dogs, "v1", force=True)
         with fails(
             "the settings of v1 cannot be restored: dogs was based on digits@v1 then,"
-            " and is based on digits@v2 now",
+            " but is based on digits@v2 now",
             hint=hint,
         ):
             bring_back(dogs, "v1", Part.SETTINGS)

@@ -33,14 +33,14 @@ def packs(model: Model) -> list[str]:
 
 NO_NAMES = {
     "": "is empty",
-    "v 1": "has a space in it",
-    "a/b": "has '/' in it",
-    "a@b": "has '@' in it",
+    "v 1": "contains a space",
+    "a/b": "contains '/'",
+    "a@b": "contains '@'",
     "-v": "starts with '-'",
     "..": "starts with '.'",
     "v1.lock": "ends with '.lock'",
-    "v..1": "has '..' in it",
-    "head": "is a name that git keeps for itself",
+    "v..1": "contains '..'",
+    "head": "is a name that git reserves",
     "a" * 40: "looks like an object id",
     "x" * 101: "is longer than 100 characters",
     "e\u0301": "is not in Unicode's composed form (NFC)",
@@ -162,7 +162,7 @@ class TestWhatCannotBeTaken:
 
         with pytest.raises(GitstoreError) as caught:
             capture.take(model, "v1", progress=hurry)
-        assert caught.value.message == "the snapshot v1 exists already: another command created it meanwhile"
+        assert caught.value.message == "the snapshot v1 already exists: another command created it meanwhile"
         assert git("tag", "--list", "--format=%(subject)", cwd=model.directory) == "quick\n"
 
     def test_a_ref_that_a_crash_left_locked(self, model: Model) -> None:

@@ -246,13 +246,13 @@ class TestForged:
 
     def test_a_tag_under_another_s_name(self, model: Model, git: Git) -> None:
         git("update-ref", "refs/tags/v2", "refs/tags/v1", cwd=model.directory)
-        assert problems(model) == ["v2: its tag was made as v1"]
+        assert problems(model) == ["v2: its tag was created as v1"]
 
     def test_the_shape(self, model: Model, git: Git) -> None:
         blob = git("rev-parse", "v1:settings.yaml", cwd=model.directory).strip()
         snapshot_of(model, git, "v2", [*top(model, git, "v1"), f"100644 blob {blob}\tnotes"])
         assert problems(model) == [
-            "v2: refs/tags/v2 is no snapshot: its tree has notes, which no snapshot has"
+            "v2: refs/tags/v2 is not a snapshot: its tree has notes, which does not belong in a snapshot"
         ]
 
     def test_settings(self, model: Model, git: Git) -> None:
@@ -277,7 +277,7 @@ class TestForged:
         blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"x").strip()
         tree = git("mktree", cwd=model.directory, stdin=f"100644 blob {blob}\t.GIT\n".encode()).strip()
         snapshot_of(model, git, "v2", top(model, git, "v1", code=tree))
-        assert problems(model) == [f"v2: tree {tree}: b'.GIT' is a name that git keeps for itself"]
+        assert problems(model) == [f"v2: tree {tree}: b'.GIT' is a name that git reserves"]
 
     def test_a_format_from_the_future(self, model: Model, git: Git) -> None:
         retagged(model, git, "v1", "v2", Gitstore_Format="2")
@@ -320,7 +320,7 @@ class TestBase:
         blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"other code").strip()
         tree = git("mktree", cwd=model.directory, stdin=f"100644 blob {blob}\tmodel.py\n".encode()).strip()
         self.forge(model, git, code=tree)
-        assert problems(model) == ["dogs@v2: its code/ is not that of its base digits@v1"]
+        assert problems(model) == ["dogs@v2: its code/ differs from that of its base digits@v1"]
 
     def test_another_base_in_the_settings(self, model: Model, derived: Snapshot, git: Git) -> None:
         text = derived.settings_content.decode().replace("snapshot: v1", "snapshot: v7")

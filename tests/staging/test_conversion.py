@@ -60,8 +60,8 @@ def test_a_file_that_a_filter_changes(model: Repository, where: str) -> None:
     git("config", "filter.upper.clean", "tr a-z A-Z", cwd=model.directory)
     (model.directory / where).write_text("*.up filter=upper\n")
     make(model.directory, {b"code": {b"same.up": b"ABC", b"z.up": b"abc"}})
-    problem = "code/z.up: git would store something else than what is on disk (filter=upper)"
-    with fails(f"{problem}, which a snapshot must not"):
+    problem = "code/z.up: git would not store the bytes that are on disk (filter=upper)"
+    with fails(f"{problem}, but a snapshot must"):
         take(model)
     (model.directory / "code" / ".gitattributes").write_text("*.up filter=upper\nz.up -filter\n")
     if where != ".git/info/attributes":  # which is the strongest
@@ -138,8 +138,8 @@ def test_line_ends_that_git_would_not_give_back(
         git("config", key, value, cwd=model.directory)
     make(model.directory, {b".gitattributes": attributes.encode(), b"code": {b"a.x": b"1\r\n"}})
     with fails(
-        f"code/a.x: git would not give back the bytes that are on disk ({cause})",
-        hint="convert it to what git gives back, or write the line 'a.x -text' into code/.gitattributes",
+        f"code/a.x: git would not check out the bytes that are on disk ({cause})",
+        hint="convert it to what git checks out, or add the line 'a.x -text' to code/.gitattributes",
     ):
         take(model)
     (model.directory / "code" / ".gitattributes").write_text("a.x -text\n")
@@ -153,8 +153,8 @@ def test_line_ends_that_only_checking_out_changes(model: Repository) -> None:
     staged = take(model)
     assert blob(model, staged, "a.x") == b"1\n"
     assert [warning.message for warning in staged.warnings] == [
-        "code/a.x and 1 more: git checkout and gitstore restore will give back something else than what is"
-        " on disk (core.autocrlf=true)"
+        "code/a.x and 1 more: git checkout and gitstore restore will not write what is on disk now"
+        " (core.autocrlf=true)"
     ]
 
 

@@ -34,7 +34,7 @@ def test_no_snapshot_is_taken(large: Model, monkeypatch: pytest.MonkeyPatch) -> 
         take(large, "v1")
     assert caught.value.message == (
         "code/words.txt has 4.9 KiB, and text=auto makes git convert it;"
-        " gitstore lets git convert at most 4.9 KiB"
+        " gitstore lets git convert files of at most 4.9 KiB"
     )
     assert caught.value.hint == "the line 'words.txt -text' in .gitattributes prevents the conversion"
     write(large, "code/.gitattributes", "words.txt -text\n")

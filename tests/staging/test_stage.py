@@ -272,7 +272,7 @@ def test_no_code_at_all(repository: Repository) -> None:
 
 def test_code_that_is_all_ignored(repository: Repository) -> None:
     make(repository.directory, {b".gitignore": b"*.pyc\n", b"code": {b"a.pyc": b"x"}})
-    refuse(repository, f"{repository.directory}/code has no files that git does not ignore")
+    refuse(repository, f"{repository.directory}/code has no files, or git ignores all of them")
 
 
 def nested(repository: Repository, *, born: bool) -> Path:
@@ -316,7 +316,7 @@ def test_a_name_that_could_not_be_taken_out_again(model: Repository) -> None:
     (model.directory / "code" / ".gitmodules").write_text("")
     refuse(
         model,
-        "code/.gitmodules: '.gitmodules' is a name that git gives a meaning to (submodules)",
+        "code/.gitmodules: '.gitmodules' is a name that git uses for submodules",
         "rename, remove or ignore it",
     )
 

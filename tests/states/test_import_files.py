@@ -89,7 +89,7 @@ class TestImporting:
         assert (done.path, done.size) == (None, SIZE)
         assert state.saved_tree(bare, "run") == files.store(bare.repository, source)
         assert not (bare.directory / "states").exists()
-        with fails("there is a state run already", StateExists, TAKEN):
+        with fails("the state run already exists", StateExists, TAKEN):
             bring(bare, "run", source)
         fsck(bare.directory)
 
@@ -102,7 +102,7 @@ class TestWhatIsThereAlready:
             save_state(model, "run")
             (path / "w").unlink()
         before, named = picture(model.directory), refs(model.directory)
-        with fails("there is a state run already", StateExists, TAKEN):
+        with fails("the state run already exists", StateExists, TAKEN):
             bring(model, "run", source)
         assert (picture(model.directory), refs(model.directory)) == (before, named)
 
@@ -124,9 +124,13 @@ class TestWhatCannotBeImported:
     def test_under_a_bad_name(self, tmp_path: Path, source: Path) -> None:
         scenes.derived(tmp_path)
         for name, message, kind in (
-            ("a b", "'a b' cannot be the name of a state: it has a space in it", InvalidName),
-            ("../x", "'../x' cannot be the name of a state: it has '/' in it", InvalidName),
-            ("dogs", "dogs is the name of a derived model, so no state can have it", GitstoreError),
+            ("a b", "'a b' cannot be the name of a state: it contains a space", InvalidName),
+            ("../x", "'../x' cannot be the name of a state: it contains '/'", InvalidName),
+            (
+                "dogs",
+                "dogs is the name of a derived model, so it cannot be the name of a state",
+                GitstoreError,
+            ),
         ):
             with fails(message, kind):
                 bring(Model.open(tmp_path / "digits"), name, source)
@@ -151,7 +155,7 @@ class TestWhatCannotBeImported:
         assert picture(model.directory) == before
 
     def test_the_model_itself(self, model: Model) -> None:
-        with pytest.raises(GitstoreError, match=r"'\.git' is a name that git keeps for itself"):
+        with pytest.raises(GitstoreError, match=r"'\.git' is a name that git reserves"):
             bring(model, "run", model.directory)
 
     def test_while_another_command_is_at_it(
@@ -205,7 +209,7 @@ class TestTheCommands:
         assert (done.code, done.stdout) == (0, "")
         assert done.stderr.startswith("Imported state run: 1 B, saved, added ")
         assert gitstore("state", "import", str(source), cwd=here) == Outcome(
-            1, "", f"error: there is a state initial already\nhint: {TAKEN}\n"
+            1, "", f"error: the state initial already exists\nhint: {TAKEN}\n"
         )
         found = json.loads(
             gitstore("state", "import", str(source), "--force", "--no-save", "--json", cwd=here).stdout
@@ -239,5 +243,5 @@ class TestTheCommands:
             0, "", "Exported state initial to out: 8 B\n"
         )
         assert run("state", "export", "initial", "out", cwd=model.directory) == Outcome(
-            1, "", "error: out exists already\nhint: export into a new directory\n"
+            1, "", "error: out already exists\nhint: export into a new directory\n"
         )

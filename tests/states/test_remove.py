@@ -22,7 +22,7 @@ from tests.support.commands import Fsck, Git, Gitstore, Run, parsed, said
 from tests.support.failing import fails, refuses
 from tests.support.models import make, noise, picture, put, refs, take
 
-KEEP = "gitstore state save or export keeps it; with --force it is lost"
+KEEP = "gitstore state save or export keeps it; --force discards it"
 
 
 def take_away(model: Model, *names: str, force: bool = False) -> RemovedStates:
@@ -128,9 +128,9 @@ class TestWhatWouldBeLost:
         before, named = picture(three.directory), refs(three.directory)
         for name, message in {
             "none": "there is no state none",
-            "a b": "'a b' cannot be the name of a state: it has a space in it",
+            "a b": "'a b' cannot be the name of a state: it contains a space",
             "..": "'..' cannot be the name of a state: it starts with '.'",
-            "HEAD": "'HEAD' cannot be the name of a state: it is a name that git keeps for itself",
+            "HEAD": "'HEAD' cannot be the name of a state: it is a name that git reserves",
         }.items():
             with fails(message, NoSuchState if name == "none" else InvalidName):
                 take_away(three, "one", name, force=True)
@@ -183,7 +183,7 @@ class TestWhatWouldBeLost:
 def test_the_command_says_what_gc_frees(three: Model, gitstore: Gitstore, run: Run) -> None:
     done = gitstore("state", "rm", "one", cwd=three.directory / "code")
     assert (done.code, done.stdout) == (0, "")
-    assert done.stderr.startswith("Removed state one: gitstore gc frees 97.")
+    assert done.stderr.startswith("Removed state one; gitstore gc frees 97.")
     put(three, "two", {"w": b"modified"})
     assert run("state", "rm", "two", cwd=three.directory) == said(
         "error: removing two would lose a file that is neither committed nor saved: states/two/w",

@@ -113,14 +113,14 @@ class TestWhatCannotBeRenamed:
         shutil.rmtree(path)
         put(saved, "disk", {"w": b"d"})
         before, named = picture(saved.directory), refs(saved.directory)
-        keeps = "cannot be the name of a state: it is a name that git keeps for itself"
-        derived = "dogs is the name of a derived model, so no state can have it"
+        keeps = "cannot be the name of a state: it is a name that git reserves"
+        derived = "dogs is the name of a derived model, so it cannot be the name of a state"
         for old, new, kind, message in (
             ("none", "new", NoSuchState, "there is no state none"),
             ("initial", "initial", GitstoreError, "the state is already called initial"),
-            ("initial", "other", StateExists, "there is a state other already"),
-            ("initial", "disk", StateExists, "there is a state disk already"),
-            ("disk", "other", StateExists, "there is a state other already"),
+            ("initial", "other", StateExists, "the state other already exists"),
+            ("initial", "disk", StateExists, "the state disk already exists"),
+            ("disk", "other", StateExists, "the state other already exists"),
             ("initial", "HEAD", InvalidName, f"'HEAD' {keeps}"),
             ("initial", "dogs", GitstoreError, derived),
         ):
@@ -200,7 +200,7 @@ def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.M
 def test_the_command(saved: Model, run: Run) -> None:
     here = saved.directory / "code"
     renaming = ("state", "rename", "initial", "best")
-    assert run(*renaming, cwd=here) == said("The state initial is called best now")
-    hint = "hint: gitstore state list shows those there are"
+    assert run(*renaming, cwd=here) == said("Renamed the state initial to best")
+    hint = "hint: gitstore state list shows the states"
     assert run(*renaming, cwd=here) == said("error: there is no state initial", hint, code=1)
     assert run("state", "rename", "best", cwd=here).code == 2

@@ -124,7 +124,8 @@ def test_the_choice_of_the_active_state(model: Model) -> None:
     git("config", "gitstore.dogs.activeState", "../heads/main", cwd=model.directory)
     (line,) = problems(model)
     assert line.startswith(
-        "config: gitstore.dogs.activeState is '../heads/main', which no state can be called: it has '/'"
+        "config: gitstore.dogs.activeState is '../heads/main', which cannot be the name of a state:"
+        " it contains '/'"
     )
 
 

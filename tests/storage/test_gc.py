@@ -194,7 +194,7 @@ class TestWhatGitStored:
     def test_a_repository_whose_objects_are_precious(self, here: Path, git: Git) -> None:
         git("config", "extensions.preciousObjects", "true", cwd=here)
         rm(here, "v2")
-        message = f"{here}/.git keeps all objects: extensions.preciousObjects is set"
+        message = f"{here}/.git must keep all objects: extensions.preciousObjects is set"
         with fails(message):
             gc.collect_garbage(repository(here))
 
@@ -293,7 +293,7 @@ class TestSideBySide:
         collected(here)
         with pytest.raises(GitstoreError) as caught:
             worktree.derive(base, "dogs", tmp_path / "dogs")
-        assert caught.value.message == "the snapshot v2 is gone: somebody removed it meanwhile"
+        assert caught.value.message == "the snapshot v2 was removed meanwhile"
         fsck(here)
 
     def test_a_process_that_knew_the_packs_before(self, here: Path) -> None:

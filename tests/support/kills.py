@@ -23,7 +23,7 @@ from tests.support.spawning import gitstore
 ROOT, DERIVED = "große zahlen", "dogs"
 """The directories of the scene's two models."""
 
-_LOCK = re.compile(r"hint: if none is running, a crash left the lock: remove (.+)\n\Z")
+_LOCK = re.compile(r"hint: if no git process is running, a crash left the lock: remove (.+)\n\Z")
 _TEMPORARY = re.compile(r"\.(gitstore-.*|.+~new-.*|.+\.[a-z0-9_]{8})")
 """Directories that a killed command may leave beside the place of what it made."""
 
@@ -109,7 +109,7 @@ def look(top: Path) -> Look:
 
 
 def kill_often(deed: Deed, template: Path, tmp_path: Path, kills: int) -> None:
-    """Kill a command at so many instants, spread over its run; look, then say the same again.
+    """Kill a command at so many instants, spread over its run; look, then run the same command again.
 
     Process and process group in turn: with the process alone, a git that it has started lives on.
     """

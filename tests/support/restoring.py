@@ -11,7 +11,7 @@ from gitstore.snapshots.restore import Part, Restored, restore
 from tests.support import scenes
 from tests.support.models import make, put, take
 
-KEEP = "gitstore snapshot NAME keeps all of it; with --force it is lost"
+KEEP = "gitstore snapshot NAME saves everything; --force discards it"
 
 
 def bring_back(directory: Path, name: str, *parts: Part, force: bool = False) -> Restored:

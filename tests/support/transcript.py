@@ -4,7 +4,7 @@
     scene: snapshot v1
 
         $ gitstore snapshot v1
-        ! error: the snapshot v1 exists already, and a snapshot never changes
+        ! error: the snapshot v1 already exists, and a snapshot never changes
         [1]
 
 A line that begins with `#` starts an example. `scene:` names one of the scenes of

@@ -90,12 +90,14 @@ def test_kill_at_random_instants(
         again = gitstore(*command.split(), cwd=directory)
         if again.code == 11:  # a git that was killed with its lock in hand
             lock = directory / ".git" / f"{ref}.lock"
-            assert again.stderr.endswith(f"hint: if none is running, a crash left the lock: remove {lock}\n")
+            assert again.stderr.endswith(
+                f"hint: if no git process is running, a crash left the lock: remove {lock}\n"
+            )
             lock.unlink()
             again = gitstore(*command.split(), cwd=directory)
         if done and command.startswith("snapshot"):
             assert again.code == 1
-            assert again.stderr.startswith("error: the snapshot v1 exists already")
+            assert again.stderr.startswith("error: the snapshot v1 already exists")
         else:
             assert again.code == 0, again.stderr
         holds(directory, git, ref)
@@ -136,7 +138,7 @@ def test_a_lock_that_a_killed_git_left(model: Model, gitstore: Gitstore, fsck: F
         11,
         "",
         "error: refs/tags/v1 is locked by another git process\n"
-        f"hint: if none is running, a crash left the lock: remove {lock}\n",
+        f"hint: if no git process is running, a crash left the lock: remove {lock}\n",
     )
     assert gitstore("verify", cwd=here).code == 0
     lock.unlink()
@@ -174,7 +176,7 @@ class TestTwoAtOnce:
         (failed,) = [each for each in done if each.code]
         assert failed.stdout == ""
         assert re.fullmatch(
-            r"error: the snapshot v1 exists already"
+            r"error: the snapshot v1 already exists"
             r"(: another command created it meanwhile|, and a snapshot never changes)\n"
             r"hint: choose another name\n",
             failed.stderr,
@@ -189,7 +191,8 @@ class TestTwoAtOnce:
             assert failed.code == 1
             assert failed.stderr == (
                 "error: refs/states/initial has changed\n"
-                "hint: another command changed it meanwhile; look at it, then run yours again\n"
+                "hint: another command changed it meanwhile;"
+                " check its change, then run the same command again\n"
             )
         holds(template, git, "refs/states/initial")
         fsck(template)

@@ -59,7 +59,7 @@ REMEMBERED = {
         Remembered("gitstore", "rename", ".*/states/trained", KILL),
     ],
     "rename v2 größer": [
-        # Both names stayed, and a repeat said that the new one exists already.
+        # Both names stayed, and a repeat said that the new one already exists.
         Remembered("update-ref", "unlink", ".*/refs/tags/v2", KILL),
     ],
     "rm v1 v2 --force": [

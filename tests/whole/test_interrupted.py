@@ -34,7 +34,7 @@ def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: G
     (made.repository.git_directory / "HEAD").write_text("0" * 40 + "\n")
     repository = Repository.discover(model.directory)
     assert "HEAD" not in {each.name for each in usage.measure(repository).holders}
-    with fails(f"{target} exists already"):
+    with fails(f"{target} already exists"):
         worktree.derive(base, "dogs", target)
     assert [each.path.name for each in worktrees.list_damaged(repository.common)] == ["dogs"]
     shutil.rmtree(target)
@@ -128,7 +128,7 @@ class TestInit:
         self.uncommitted(here, git)
         path = here / "settings.yaml"
         path.write_text("name: mine\n")
-        with fails(f"{here} is a model already: it has a settings.yaml"):
+        with fails(f"{here} is already a model: it has a settings.yaml"):
             init.create(here, name="m", code="src")
         assert path.read_text() == "name: mine\n"
 

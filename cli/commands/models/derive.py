@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--reference",
     "as_reference",
     is_flag=True,
-    help="Make a repository of its own, even if the snapshot is of this one.",
+    help="Create a separate repository, even if the snapshot is in this one.",
 )
 @click.option(
     "--state",
@@ -44,7 +44,7 @@ def command(
     ctx: click.Context, source: str, name: str, directory: Path | None, state: str,
     inputs: tuple[str, ...], *, as_reference: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Make a model called NAME that is based on SNAPSHOT, and linked to its code, which is read-only.
+    """Create a model called NAME that is based on SNAPSHOT and shares its code, which is read-only.
 
     The new model takes over the settings, and has its own states and snapshots. If the snapshot is of
     this repository, the model gets a worktree.
@@ -96,7 +96,7 @@ def _first_state(
 
         return CreatedState(Assignments(inputs, directory), find_user_cache(directory), expect)
     if inputs:
-        raise click.UsageError("-p gives values to --state create, and to nothing else")
+        raise click.UsageError("-p is only for --state create")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}
     return words.get(state) or first_state.Imported([Path(directory, state)], expect)
 

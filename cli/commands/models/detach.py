@@ -12,12 +12,13 @@ from gitstore.cli.render import derived as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Make a derived model's code its own: to edit, commit and take snapshots of.
+    """Give a derived model its own code, which can be edited, committed and put into snapshots.
 
-    One commit on the model's branch says so in its settings, which go on to tell what it came from.
-    Its name, states and snapshots stay as they are. There is no way back but a new derived model.
+    This adds one commit to the model's branch, which notes it in settings.yaml. The settings still name the
+    former base. The model's name, states and snapshots do not change. To undo it at once, run
+    git reset --keep 'HEAD@{1}'.
 
-    If the command is interrupted, the same again finishes it.
+    If the command is interrupted, run it again to finish it.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ from gitstore.cli.render import models as render
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path), default=Path())
-@click.option("--name", metavar="NAME", help="What the model is called; the directory's name by default.")
+@click.option("--name", metavar="NAME", help="The name of the model; the directory's name by default.")
 @click.option(
     "--example",
     metavar="EXAMPLE",
@@ -48,7 +48,7 @@ def command(
     if example is not None and example not in examples.names():
         known = ", ".join(examples.names())
         raise click.BadParameter(
-            f"there is no example {example!r}; there are: {known}", param_hint="--example"
+            f"there is no example {example!r}; choose from: {known}", param_hint="--example"
         )
     created = init.create(
         Path(ctx.obj, directory).resolve(), name=name, example=example or init.SKELETON, code=code

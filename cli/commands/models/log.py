@@ -12,7 +12,7 @@ from gitstore.cli.render import lineage as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Show what is based on what: the repository's models and snapshots as a tree.
+    """Show the repository's models and snapshots as a tree: which is based on which.
 
     Below a model are its snapshots, oldest first, with their date and the bytes of their files. Below
     a snapshot are the models that are based on it. A snapshot that a model took while it was based on

@@ -48,9 +48,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name", shell_complete=candidates.models)
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free and lose.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what removing would free and lose.")
 @click.option(
-    "--force", is_flag=True, help="Remove it although files would be lost, or models are based on it."
+    "--force", is_flag=True, help="Remove it even if files would be lost, or if other models are based on it."
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @options.no_verify_option
@@ -61,11 +61,11 @@ def rm(
     ctx: click.Context, name: str, *, dry_run: bool, force: bool, yes: bool, call_hook: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Remove a derived model whole: snapshots, states, branch and working copy.
+    """Remove a derived model with its snapshots, states, branch and working copy.
 
-    Says first what that frees and loses; asks on a terminal. Unsaved states and uncommitted edits need
+    First shows what that frees and loses; asks on a terminal. Unsaved states and uncommitted edits need
     --force, and so does a model that others are based on: these keep what they need. The disk gets free
-    with the next gitstore gc. If the command is interrupted, the same again finishes it.
+    with the next gitstore gc. If the command is interrupted, run it again to finish it.
 
     \b
     Examples:

@@ -15,7 +15,8 @@ from gitstore.cli.render import derived as render
 @click.option(
     "--force",
     is_flag=True,
-    help="Move it even if types no longer fit, or to another model's snapshot; give up commits to its code.",
+    help="Rebase even if types no longer match, the snapshot is of another model, or commits changed the code"
+    " (they stay in the history).",
 )
 @options.progress_option
 @output.json_option
@@ -34,7 +35,7 @@ def command(
     If the base is in another repository, SNAPSHOT is looked for there, and brought here. PATH@SNAPSHOT
     or URL@SNAPSHOT says where that repository is now.
 
-    If the command is interrupted, the same again finishes it.
+    If the command is interrupted, run it again to finish it.
 
     \b
     Examples:

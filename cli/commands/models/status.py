@@ -14,7 +14,7 @@ from gitstore.cli.render import status as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) -> None:
-    """Show how the model stands: its base, its active state, and what is not in its last snapshot.
+    """Show the model's base and active state, and what has changed since its last snapshot.
 
     The last snapshot is the one with the latest date. Below it is what differs from it, and what of
     code and settings is not committed; gitstore diff and git status show that in full. The active

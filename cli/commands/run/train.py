@@ -11,7 +11,7 @@ from gitstore.cli.progress import share_progress
 @click.command()
 @options.input_option
 @click.option(
-    "--save-as", "name", metavar="STATE", help="What the new state is called; trained-1, … by default."
+    "--save-as", "name", metavar="STATE", help="The name of the new state; trained-1, … by default."
 )
 @click.option("--use", is_flag=True, help="Make the new state the active one.")
 @options.progress_option

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.option("--all", "all_models", is_flag=True, help="Of every model in the repository.")
+@click.option("--all", "all_models", is_flag=True, help="List the snapshots of all models.")
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
     """List the model's snapshots, oldest first, with the bytes of their files.
 
-    A warning names each snapshot whose tag says something else than its settings; verify tells all.
+    A warning names each snapshot whose tag contradicts its settings; gitstore verify shows details.
 
     \b
     Examples:

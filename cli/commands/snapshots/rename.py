@@ -12,14 +12,14 @@ from gitstore.cli.render import snapshots as render
 @click.command()
 @click.argument("old", shell_complete=candidates.own_snapshots)
 @click.argument("new")
-@click.option("--force", is_flag=True, help="Rename a signed snapshot, though it loses the signature.")
+@click.option("--force", is_flag=True, help="Rename a signed snapshot even if it loses its signature.")
 @options.signing_options
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, old: str, new: str, *, force: bool, sign: bool | None, key: str | None, as_json: bool
 ) -> None:
-    """Give the snapshot OLD the name NEW.
+    """Rename the snapshot OLD to NEW.
 
     What it holds, its date and its message stay. The new tag says what the snapshot was called and
     which tag it had. Models based on it stay valid: they go by its commit. A signature is for the old

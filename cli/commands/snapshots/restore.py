@@ -23,7 +23,7 @@ def command(
     ctx: click.Context, reference: str, *, code: bool, state: bool, settings: bool, force: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Bring the working copy back to a snapshot of its model: code, state and settings, or those asked for.
+    """Restore the working copy from a snapshot of its model: code, state and settings, or some of them.
 
     Like git restore --source, this changes files: the branch, the index and saved states stay as they
     are. The state's files go to the state that the snapshot was taken with, which becomes the active one;

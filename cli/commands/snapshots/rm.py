@@ -11,7 +11,9 @@ from gitstore.cli.render import snapshots as render
 
 @click.command()
 @click.argument("references", metavar="REF...", nargs=-1, required=True, shell_complete=candidates.snapshots)
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free, and what depends on it.")
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="Only show what removing would free, and what depends on it."
+)
 @click.option("--force", is_flag=True, help="Also remove snapshots that derived models are based on.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @options.no_verify_option
@@ -27,7 +29,7 @@ def command(
     call_hook: bool,
     as_json: bool,
 ) -> None:
-    """Remove snapshots. Says first what that frees, and which models are based on them; asks on a terminal.
+    """Remove snapshots. First shows what that frees and which models are based on them, then asks.
 
     The tags go; the disk gets free with the next gitstore gc. Derived models keep what they need of
     their base by their history, so --force takes nothing from them.
@@ -55,4 +57,4 @@ def command(
     if as_json:
         output.data_json(render.removal_json(removal, removed=not dry_run))
     elif not dry_run:
-        output.message(f"Removed {removal.names}; gitstore gc frees the disk")
+        output.message(f"Removed {removal.names}; gitstore gc frees the disk space")

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("-m", "--message", metavar="TEXT", help="What the snapshot is; several lines are fine.")
+@click.option(
+    "-m", "--message", metavar="TEXT", help="Describe the snapshot. The text can have several lines."
+)
 @click.option(
     "--check",
     is_flag=True,
-    help="First load the model from what the snapshot will hold; if that fails, take none.",
+    help="First load the model from the snapshot's content; take no snapshot if that fails.",
 )
 @options.input_option
 @click.option(

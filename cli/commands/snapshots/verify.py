@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--require-signature",
     "required",
     is_flag=True,
-    help="Fail if a snapshot lacks a good signature of a known signer, as git verify-tag tells.",
+    help="Fail if a snapshot has no good signature of a known signer, as checked by git verify-tag.",
 )
 @options.progress_option
 @output.json_option
@@ -45,7 +45,7 @@ def command(
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
-    """Hash every object of snapshots again, and compare all that their tags say with what is there.
+    """Check every object of snapshots by its hash, and compare the tags with what they point to.
 
     Without REF, the snapshots of the model. Exits with 12 if anything is wrong.
 
@@ -61,7 +61,7 @@ def command(
       gitstore verify v1 --require-signature
     """
     if references and everything:
-        raise click.UsageError("give REF, or --all", ctx)
+        raise click.UsageError("give either REF or --all", ctx)
     repository, tags, others = _find(ctx, references, everything=everything)
     verified = _verify(
         ctx, repository, tags, others=others, everything=everything, required=required, wanted=show_progress

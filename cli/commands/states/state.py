@@ -77,9 +77,9 @@ def save(
 @output.json_option
 @click.pass_context
 def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
-    """Make a state the active one, be it saved or only on disk. No file is touched.
+    """Make a state the active one, whether it is saved or only on disk. No file is changed.
 
-    The choice is this repository's: no clone, fetch or push takes it along.
+    The choice is local to this repository: clone, fetch and push do not transfer it.
 
     \b
     Example:
@@ -135,7 +135,7 @@ def create(
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
-    """Have the model's code create a state: the active one, if it is not there yet, or NAME.
+    """Let the model's code create the state NAME; by default the active state, if it does not exist yet.
 
     \b
     Examples:

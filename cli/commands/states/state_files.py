@@ -23,7 +23,7 @@ from gitstore.cli.render import states as render
 @click.option(
     "--force",
     is_flag=True,
-    help="Replace a state that is there, whether it is saved or not. Take Git LFS pointers as they are.",
+    help="Replace an existing state, saved or not. Accept Git LFS pointers, and store them as they are.",
 )
 @click.option("--use", is_flag=True, help="Make the state the active one.")
 @click.option("--save/--no-save", default=True, help="Save the state, or only put its files on disk.")
@@ -34,7 +34,7 @@ def import_(
     ctx: click.Context, paths: tuple[Path, ...], name: str | None, *, force: bool, use: bool,
     save: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Make a state of files and directories from elsewhere: copy them to states/NAME, then save it.
+    """Import files and directories as a state: copy them to states/NAME, then save it.
 
     A single directory is the state: its files are taken. Of several paths each keeps its name, the
     directories too. Links are followed. Where the file system can share blocks, no bytes move.
@@ -117,12 +117,12 @@ def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
     if as_json:
         output.data_json({"name": new, "renamed_from": old})
         return
-    output.message(f"The state {old} is called {new} now")
+    output.message(f"Renamed the state {old} to {new}")
 
 
 @click.command()
 @click.argument("name", shell_complete=candidates.states)
-@click.option("--force", is_flag=True, help="Delete it although it has changes that are not saved.")
+@click.option("--force", is_flag=True, help="Delete it even if it has unsaved changes.")
 @options.progress_option
 @output.json_option
 @click.pass_context
@@ -142,7 +142,7 @@ def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | No
     if as_json:
         output.data_json({"name": name})
         return
-    output.message(f"Deleted states/{name}/; what is saved of it stays")
+    output.message(f"Deleted states/{name}/; the state is still saved")
 
 
 @click.command()

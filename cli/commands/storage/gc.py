@@ -20,12 +20,14 @@ _NAMED = 5
 
 
 @click.command()
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what it would free.")
-@click.option("--cache", "empty_cache", is_flag=True, help="Also empty the cache that snapshots run from.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be freed.")
+@click.option(
+    "--cache", "empty_cache", is_flag=True, help="Also empty the cache of files that snapshots run from."
+)
 @click.option(
     "--prune-vanished",
     is_flag=True,
-    help="Also drop what refs held that vanished or were moved otherwise than by gitstore.",
+    help="Also delete the objects of refs that were deleted or moved without gitstore.",
 )
 @options.progress_option
 @output.json_option
@@ -34,9 +36,10 @@ def command(
     ctx: click.Context, *, dry_run: bool, empty_cache: bool, prune_vanished: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Drop from gitstore's packs what no ref, working copy or reflog needs, and what crashes left.
+    """Delete objects that nothing needs from gitstore's packs, and files that crashes left behind.
 
-    A pack of which nothing is needed goes. One with dead bytes is written anew without them, unless
+    An object is needed if a ref, a working copy or a reflog leads to it. A pack without needed objects is
+    deleted. One with dead bytes is written anew without them, unless
     it has 64 MiB or more and no more than a fifth of it is dead. What git stored is left to git gc.
 
     What gitstore removed goes at once. If a snapshot, a state or a branch lost its ref in another way (git
@@ -90,15 +93,18 @@ def _show(done: GcReport, cleared: Cleared, verb: str) -> None:
     if done.left:
         output.message(
             f"{format_size(done.left)} more are dead, in large or linked packs that are mostly needed;"
-            " gc writes one anew when over a fifth of it is dead"
+            " gc rewrites a pack when more than a fifth of it is dead"
         )
     _show_elsewhere(done)
     _show_vanished(done)
     for lock in done.locks:
-        output.message(f"{lock} is a lock of git; if no git is running, a crash left it: remove it")
+        output.message(
+            f"{lock} is a lock file of git; if no git process is running, a crash left it: remove it"
+        )
     for path in done.damaged:
         output.message(
-            f"{path} is a half-made working copy of git; if no git is running, a crash left it: rm -r it"
+            f"{path} is an incomplete worktree of git;"
+            " if no git process is running, a crash left it: remove it"
         )
 
 
@@ -126,14 +132,15 @@ def _show_vanished(done: GcReport) -> None:
 
     for each in done.vanished[:_NAMED]:
         since = datetime.fromtimestamp(each.since).astimezone().isoformat(sep=" ", timespec="minutes")
-        repair = f"git update-ref {shlex.quote(each.ref)} {each.oid} brings it back"
+        repair = f"git update-ref {shlex.quote(each.ref)} {each.oid} restores it"
         output.message(
-            f"{each.ref} vanished or was moved, not by gitstore, seen {since}: what it held is kept; {repair}"
+            f"{each.ref} was deleted or moved without gitstore, noticed {since}; its objects are kept;"
+            f" {repair}"
         )
     if len(done.vanished) > _NAMED:
         output.message(f"… and {len(done.vanished) - _NAMED} more refs; --json lists them all")
     if done.vanished:
-        output.message("gitstore gc --prune-vanished drops what they held")
+        output.message("gitstore gc --prune-vanished deletes these objects")
 
 
 def _json(done: GcReport, cleared: Cleared, *, dry_run: bool) -> dict[str, object]:

@@ -110,7 +110,7 @@ def _totals(found: Usage, cached: CacheUse) -> None:
         "on disk": found.disk,
     }
     if found.linked:
-        lines["of that, packs that another repository has, too"] = found.linked
+        lines["of that, in packs shared with another repository"] = found.linked
     lines["in the cache, of this repository"] = cached.repository
     lines["in the cache, of all repositories"] = cached.total
     width = max(map(len, lines))

@@ -76,7 +76,7 @@ def read_npz(path: Path, key: str | None) -> Array:
         with _open_archive(file) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
             if key is None and len(members) != 1:
-                raise ValueError(f"it holds {len(members)} arrays; name one behind a colon: {_some(members)}")
+                raise ValueError(f"it holds {len(members)} arrays; name one after a colon: {_some(members)}")
             if key is not None and key not in members:
                 raise ValueError(f"it has no array {key}; it has {_some(members)}")
             member = archive.getinfo(next(iter(members.values())) if key is None else members[key])
@@ -124,17 +124,17 @@ def _read_header(file: IO[bytes], size: int) -> _Header:
     """The header at the start of a file of `size` bytes. What follows is at least what it claims."""
     magic = file.read(len(_MAGIC) + 2)
     if not magic.startswith(_MAGIC) or len(magic) < len(_MAGIC) + 2:
-        raise ValueError("what it holds is not an array of numpy")
+        raise ValueError("its content is not a numpy array")
     length_size = 2 if magic[len(_MAGIC)] == 1 else 4
     length = int.from_bytes(file.read(length_size), "little")
     bounded.check(length, MAX_HEADER, "its header")
     shape, fortran_order, dtype = _parse_header(file.read(length), length)
     header = _Header(shape, "F" if fortran_order else "C", dtype, len(magic) + length_size + length)
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are not read")
+        raise ValueError("it contains Python objects, which gitstore does not read")
     count = math.prod(iter(shape))
     if min(shape, default=0) < 0 or count >= 2**63 or (dtype.itemsize == 0 and count):
-        raise ValueError("no array has the shape and type that it claims")
+        raise ValueError("its header has a shape and type that no array can have")
     if header.start + header.size > size:
         raise ValueError(f"its array takes {format_size(header.size)}, and it ends before that")
     if dtype.kind in "SU" and count > MAX_ITEMS:

@@ -91,7 +91,7 @@ def read(values: Values, definition: Parameter, read_value: ReadValue) -> Array:
     """The array of a batch, whose values `read_value` reads one by one. Raises ValueError."""
     if -1 not in definition.shape:
         count = "twice" if len(values.texts) == 2 else f"{len(values.texts)} times"
-        raise ValueError(f"is given {count}, and its shape {definition.shape} leaves no dimension open (-1)")
+        raise ValueError(f"is given {count}, but its shape {definition.shape} has no open dimension (-1)")
     axis = definition.shape.index(-1)
     single = msgspec.structs.replace(definition, shape=definition.shape[:axis] + definition.shape[axis + 1 :])
     size = 0

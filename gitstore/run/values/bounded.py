@@ -44,7 +44,7 @@ def _read_stream(file: BinaryIO, limit: int) -> bytes:
     while block := file.read(_BLOCK):
         size += len(block)
         if size > limit:
-            raise ValueError(f"it goes on behind {format_size(limit)}, which is as much as is read of it")
+            raise ValueError(f"it has more than {format_size(limit)}, the most that is read")
         blocks.append(block)
     return b"".join(blocks)
 

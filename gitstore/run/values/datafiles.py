@@ -47,7 +47,7 @@ def read(reference: str, definition: Parameter, directory: Path) -> Array:
                 return _csv(path, definition)
             case ".json":
                 return _json(path, definition)
-        raise ValueError(f"it is not a file of a kind that is read here: {', '.join(KINDS)}")
+        raise ValueError(f"its file type is not supported; supported are {', '.join(KINDS)}")
     except OSError as error:
         raise ValueError(f"{reference}: {error.strerror or error}") from error
     except Exception as error:
@@ -92,12 +92,12 @@ def _rows(path: Path) -> list[list[float]]:
             continue
         if len(numbers) < len(cells):
             wrong = next(cell for cell in cells if _number(cell) is None)
-            raise ValueError(f"line {lines.line_num}: {quoted(wrong)} is no number")
+            raise ValueError(f"line {lines.line_num}: {quoted(wrong)} is not a number")
         if rows and len(cells) != len(rows[0]):
             raise ValueError(f"line {lines.line_num}: has {len(cells)} values, not {len(rows[0])}")
         rows.append(numbers)
     if not rows:
-        raise ValueError("it holds no numbers")
+        raise ValueError("it contains no numbers")
     return rows
 
 

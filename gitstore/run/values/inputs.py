@@ -61,7 +61,7 @@ class Arrays:
                 problems.append(f"{name}: {error}")
         problems += parameters.problems(arrays, definitions, names=self.values)
         if problems:
-            raise InvalidInput(problems, "settings.yaml says under types what the operation takes")
+            raise InvalidInput(problems, "types in settings.yaml lists the inputs of the operation")
         return arrays
 
 
@@ -111,7 +111,7 @@ def _hint(
         texts, shape = texts_by_name[name], by_name[name].shape
         is_one_file = len(texts) == 1 and texts[0].startswith("@")
         if is_one_file and -1 in shape and array.ndim == len(shape) - 1:
-            return f"a pattern or a list names a batch, even of one: {name}=@DIR/a*.png, {name}=@@LIST"
+            return f"for a batch, even of one, give a pattern or a list: {name}=@DIR/*.png, {name}=@@LIST"
     return None
 
 

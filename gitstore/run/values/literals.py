@@ -58,10 +58,10 @@ def _flattened(value: object) -> tuple[tuple[int, ...], list[object]]:
     while any(isinstance(item, list) for item in level):
         lengths = {len(item) if isinstance(item, list) else -1 for item in level}
         if len(lengths) > 1:
-            raise ValueError("lists that lie beside each other differ in length")
+            raise ValueError("lists on the same level differ in length")
         shape += lengths
         if len(shape) > MAX_DIMENSIONS:
-            raise ValueError(f"lists in more than {MAX_DIMENSIONS} levels")
+            raise ValueError(f"lists are nested more than {MAX_DIMENSIONS} levels deep")
         level = [inner for item in level for inner in item]
     return tuple(shape), level
 

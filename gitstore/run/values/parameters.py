@@ -53,7 +53,7 @@ def problems(
         if definition.name in arrays:
             lines += _array_problems(arrays[definition.name], definition)
         elif definition.required and definition.name not in names:
-            lines.append(f"{definition.name}: is missing, settings.yaml requires it")
+            lines.append(f"{definition.name}: is missing, but settings.yaml requires it")
     return lines
 
 
@@ -71,10 +71,10 @@ def _array_problems(array: Array, definition: Parameter) -> Iterator[str]:
     if not _type_allowed(array, definition):
         allowed = ", ".join(definition.types)
         type_name = tensors.element_type(array)
-        yield f"{definition.name}: type is {type_name}, settings.yaml allows {allowed}"
+        yield f"{definition.name}: type is {type_name}, but settings.yaml allows {allowed}"
     if not _shape_allowed(array.shape, definition.shape):
         shape = definition.shape
-        yield f"{definition.name}: shape is {array.shape}, settings.yaml asks for {shape}"
+        yield f"{definition.name}: shape is {array.shape}, but settings.yaml asks for {shape}"
 
 
 def _type_allowed(array: Array, definition: Parameter) -> bool:

@@ -62,7 +62,7 @@ def normalised(value: object) -> Array:
             # To numpy an empty list is f64. It is of no type at all, as no objects are.
             array = array.astype(object)
     except Exception as error:
-        raise ValueError(f"is no array: {type(error).__name__}: {error}") from error
+        raise ValueError(f"is not an array: {type(error).__name__}: {error}") from error
     name = element_type(array)
     if name is None:
         raise ValueError(

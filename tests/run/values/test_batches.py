@@ -93,8 +93,8 @@ def test_files_of_arrays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("texts", "types", "shape", "problem"),
     [
-        (("1", "2"), "i8", (), "is given twice, and its shape () leaves no dimension open (-1)"),
-        (("1", "2", "3"), "i8", (3,), "is given 3 times, and its shape (3,) leaves no dimension open (-1)"),
+        (("1", "2"), "i8", (), "is given twice, but its shape () has no open dimension (-1)"),
+        (("1", "2", "3"), "i8", (3,), "is given 3 times, but its shape (3,) has no open dimension (-1)"),
         (("@*.gif",), "image", (-1,), "*.gif: no file matches"),
         (("@@none.txt",), "image", (-1,), "none.txt: No such file or directory"),
         (("@@/dev/null",), "image", (-1,), "/dev/null: it lists no files"),
@@ -106,7 +106,7 @@ def test_files_of_arrays(tmp_path: Path) -> None:
         ),
         (("1", "[1, 2]"), "i8", (-1, 2), "value 1 has the shape (): settings.yaml asks for (-1, 2)"),
         (("1", "1.5"), "i8 f32", (-1,), "its values are of different types: float32, int8"),
-        (("[1, 2]",), "i8", (3,), "shape is (2,), settings.yaml asks for (3,)"),
+        (("[1, 2]",), "i8", (3,), "shape is (2,), but settings.yaml asks for (3,)"),
     ],
 )
 def test_what_is_no_batch(

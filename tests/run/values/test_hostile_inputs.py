@@ -56,10 +56,10 @@ def npy(shape: object, *, dtype: str = "<f8", data: bytes = b"", order: bool = F
     ("content", "reason"),
     [
         (npy((10**9,)), "its array takes 7.5 GiB, and it ends before that"),
-        (npy((2**40, 2**40)), "no array has the shape and type that it claims"),
-        (npy((2**62,) * 400), "no array has the shape and type that it claims"),
-        (npy((-1,)), "no array has the shape and type that it claims"),
-        (npy((10**12,), dtype="|S0"), "no array has the shape and type that it claims"),
+        (npy((2**40, 2**40)), "its header has a shape and type that no array can have"),
+        (npy((2**62,) * 400), "its header has a shape and type that no array can have"),
+        (npy((-1,)), "its header has a shape and type that no array can have"),
+        (npy((10**12,), dtype="|S0"), "its header has a shape and type that no array can have"),
         (npy((10**9,), dtype="|S1"), "its array takes 953.7 MiB, and it ends before that"),
         (npy((2,), dtype="|V1000000000"), "its array takes 1.9 GiB, and it ends before that"),
         (npy((3,), data=bytes(23)), "its array takes 24 B, and it ends before that"),
@@ -137,7 +137,7 @@ class TestWhatHasNoSize:
     def test_a_device_that_never_ends(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).symlink_to("/dev/zero")
         assert refused(f"@{name}", tmp_path, types="binary" if name == "zero" else "f64", shape=()) == (
-            "it goes on behind 4.0 MiB, which is as much as is read of it"
+            "it has more than 4.0 MiB, the most that is read"
         )
 
     @pytest.mark.parametrize("name", ["zero.npy", "zero.npz"])

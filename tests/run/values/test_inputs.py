@@ -101,10 +101,10 @@ def test_text_and_bytes(text, types, shape, value):
         ("null", ["f32"], [], "x: null does not fit f32"),
         ('{"a": 1}', ["f32"], [], 'x: {"a": 1} does not fit f32'),
         ('"not base64!"', ["binary"], [], 'x: "not base64!" does not fit binary'),
-        ("[[1], [2, 3]]", ["i8"], [-1, -1], "x: lists that lie beside each other differ in length"),
-        ("[[1], 2]", ["i8"], [-1, -1], "x: lists that lie beside each other differ in length"),
-        ("[" * 65 + "]" * 65, ["i8"], [-1], "x: lists in more than 64 levels"),
-        ("[1, 2]", ["i8"], [3], "x: shape is (2,), settings.yaml asks for (3,)"),
+        ("[[1], [2, 3]]", ["i8"], [-1, -1], "x: lists on the same level differ in length"),
+        ("[[1], 2]", ["i8"], [-1, -1], "x: lists on the same level differ in length"),
+        ("[" * 65 + "]" * 65, ["i8"], [-1], "x: lists are nested more than 64 levels deep"),
+        ("[1, 2]", ["i8"], [3], "x: shape is (2,), but settings.yaml asks for (3,)"),
         (
             "a word",
             ["f32"],
@@ -123,7 +123,7 @@ def test_one_file_where_a_batch_is_wanted(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(4, "f4"))
     with pytest.raises(InvalidInput, match="shape is") as caught:
         read_inputs(["x=@a.npy"], [define(["f32"], [-1, 4])], directory=tmp_path)
-    assert caught.value.hint == "a pattern or a list names a batch, even of one: x=@DIR/a*.png, x=@@LIST"
+    assert caught.value.hint == "for a batch, even of one, give a pattern or a list: x=@DIR/*.png, x=@@LIST"
     assert read_inputs(["x=@*.npy"], [define(["f32"], [-1, 4])], directory=tmp_path)["x"].shape == (1, 4)
     with pytest.raises(InvalidInput) as other:
         read_inputs(["x=@a.npy"], [define(["f32"], [-1, 4, 4])], directory=tmp_path)
@@ -142,9 +142,9 @@ def test_every_problem_at_once(tmp_path):
         "'rate': write NAME=VALUE, with VALUE in JSON, or NAME=@FILE",
         "'images': write NAME=VALUE, with VALUE in JSON, or NAME=@FILE",
         "images: no.npy: No such file or directory",
-        "seed: is given twice, and its shape () leaves no dimension open (-1)",
+        "seed: is given twice, but its shape () has no open dimension (-1)",
         "imags: settings.yaml has no parameter of this name; did you mean images?",
-        "labels: is missing, settings.yaml requires it",
+        "labels: is missing, but settings.yaml requires it",
     ]
 
 
@@ -160,7 +160,7 @@ def test_npy_keeps_its_type_and_is_made_plain(tmp_path):
     assert array.flags.c_contiguous
     assert (array == values).all()
     assert problem("@x.npy", ["f64"], [2, 3], directory=tmp_path) == (
-        "x: type is f32, settings.yaml allows f64"
+        "x: type is f32, but settings.yaml allows f64"
     )
 
 
@@ -179,7 +179,7 @@ def test_npz(tmp_path):
     assert read("@one.npz", ["f64"], [-1], tmp_path).tolist() == [1, 1, 1]
     assert read("@odd:name.npz:only", ["f64"], [-1], tmp_path).tolist() == [1, 1, 1]
     assert problem("@two.npz", ["f64"], directory=tmp_path) == (
-        "x: two.npz: it holds 2 arrays; name one behind a colon: a, b"
+        "x: two.npz: it holds 2 arrays; name one after a colon: a, b"
     )
     assert problem("@two.npz:c", ["f64"], directory=tmp_path) == (
         "x: two.npz:c: it has no array c; it has a, b"
@@ -206,12 +206,12 @@ def test_csv(tmp_path, content, types, shape, value):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it holds no numbers"),
-        (b"a,b\n", "it holds no numbers"),
-        (b"1,x\n", "line 1: 'x' is no number"),
-        (b"a,b\nc,d\n", "line 2: 'c' is no number"),
-        (b"1,2\n3,\n", "line 2: '' is no number"),
-        (b"1\n1_0\n", "line 2: '1_0' is no number"),
+        (b"", "it contains no numbers"),
+        (b"a,b\n", "it contains no numbers"),
+        (b"1,x\n", "line 1: 'x' is not a number"),
+        (b"a,b\nc,d\n", "line 2: 'c' is not a number"),
+        (b"1,2\n3,\n", "line 2: '' is not a number"),
+        (b"1\n1_0\n", "line 2: '1_0' is not a number"),
         (b"1,2\n3\n", "line 2: has 1 values, not 2"),
         (b"1.5\n", "1.5 does not fit u8"),
     ],
@@ -270,12 +270,12 @@ def test_files_that_cannot_be_read_are_one_line_with_their_name(tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("pickled.npy", "it holds Python objects, which are not read"),
-        ("pickled.npz", "it holds Python objects, which are not read"),
+        ("pickled.npy", "it contains Python objects, which gitstore does not read"),
+        ("pickled.npz", "it contains Python objects, which gitstore does not read"),
         ("complex.npy", "type is complex128, which gitstore does not have"),
         ("array.npz", "it is not an .npz file"),
-        ("raw.npz", "what it holds is not an array of numpy"),
-        ("unknown.txt", "it is not a file of a kind that is read here: .npy, .npz, .csv, .json"),
+        ("raw.npz", "its content is not a numpy array"),
+        ("unknown.txt", "its file type is not supported; supported are .npy, .npz, .csv, .json"),
         ("directory.npy", "Is a directory"),
     ],
 )

@@ -29,25 +29,25 @@ def picture(content):
     [
         ({"images": np.zeros((3, 64))}, []),
         ({"images": np.zeros((0, 64), ">f4"), "labels": np.zeros(0, "u1"), "picture": picture(b"x")}, []),
-        ({"images": np.zeros((10, 63))}, ["images: shape is (10, 63), settings.yaml asks for (-1, 64)"]),
-        ({"images": np.zeros((10, 64), "i4")}, ["images: type is i32, settings.yaml allows f32, f64"]),
-        ({}, ["images: is missing, settings.yaml requires it"]),
+        ({"images": np.zeros((10, 63))}, ["images: shape is (10, 63), but settings.yaml asks for (-1, 64)"]),
+        ({"images": np.zeros((10, 64), "i4")}, ["images: type is i32, but settings.yaml allows f32, f64"]),
+        ({}, ["images: is missing, but settings.yaml requires it"]),
         (
             {"images": np.zeros((1, 64)), "labels": np.zeros((), "u1")},
-            ["labels: shape is (), settings.yaml asks for (-1,)"],
+            ["labels: shape is (), but settings.yaml asks for (-1,)"],
         ),
         (
             {"images": np.zeros((1, 64)), "picture": picture("text")},
-            ["picture: type is string, settings.yaml allows image, audio"],
+            ["picture: type is string, but settings.yaml allows image, audio"],
         ),
         (
             {"imags": np.zeros(1), "labels": np.zeros((1, 1)), "qq": np.zeros(1)},
             [
                 "imags: settings.yaml has no parameter of this name; did you mean images?",
                 "qq: settings.yaml has no parameter of this name; it has images, labels, picture",
-                "images: is missing, settings.yaml requires it",
-                "labels: type is f64, settings.yaml allows u8",
-                "labels: shape is (1, 1), settings.yaml asks for (-1,)",
+                "images: is missing, but settings.yaml requires it",
+                "labels: type is f64, but settings.yaml allows u8",
+                "labels: shape is (1, 1), but settings.yaml asks for (-1,)",
             ],
         ),
     ],
@@ -75,12 +75,12 @@ def test_inputs_that_are_no_arrays_are_named_once():
         parameters.checked_inputs({"images": {1, 2}, "labels": [300]}, DEFINITIONS)
     assert caught.value.problems == (
         "images: holds objects that are neither all str nor all bytes",
-        "labels: type is i64, settings.yaml allows u8",
+        "labels: type is i64, but settings.yaml allows u8",
     )
 
 
 def test_outputs_fail_with_the_same_words():
     with pytest.raises(InvalidOutput) as caught:
         parameters.checked_outputs({"images": np.zeros(1)}, DEFINITIONS)
-    assert caught.value.message == "images: shape is (1,), settings.yaml asks for (-1, 64)"
+    assert caught.value.message == "images: shape is (1,), but settings.yaml asks for (-1, 64)"
     assert caught.value.phase == "evaluate"
