@@ -223,4 +223,4 @@ def show_restored(
         )
     output.message(f"Restored {written_as}: {', '.join(changes) or 'nothing differed'}")
     if restored.active is not None:
-        output.message(f"The active state is {restored.active} now")
+        output.message(f"The active state is now {restored.active}")

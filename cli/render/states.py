@@ -62,7 +62,7 @@ def show_saved(saved: Saved, *, as_json: bool) -> None:
     if as_json:
         output.data_json(saved_json(saved))
     elif saved.was_saved:
-        output.message(f"The state {saved.name} is saved as it is")
+        output.message(f"The state {saved.name} is already saved")
     else:
         added = format_size(saved.added)
         output.message(f"Saved state {saved.name}: {format_size(saved.size)}, added {added}")
@@ -120,4 +120,4 @@ def show_removed(removed: RemovedStates, *, as_json: bool) -> None:
         return
     states = "state" if len(removed.names) == 1 else "states"
     frees = format_size(removed.exclusive)
-    output.message(f"Removed {states} {', '.join(removed.names)}: gitstore gc frees {frees}")
+    output.message(f"Removed {states} {', '.join(removed.names)}; gitstore gc frees {frees}")

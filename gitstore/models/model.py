@@ -122,7 +122,9 @@ class Model:
         """The settings as they are: on disk, or committed in a bare repository. Raises `NotAModel`."""
         content = self.top_file(SETTINGS)
         if content is None:
-            raise NotAModel(f"{self.directory / SETTINGS} is gone", f"git checkout -- {SETTINGS} restores it")
+            raise NotAModel(
+                f"{self.directory / SETTINGS} is missing", f"git checkout -- {SETTINGS} restores it"
+            )
         return content
 
     def top_file(self, name: str) -> bytes | None:

@@ -45,7 +45,7 @@ def test_packed_refs_that_are_cut_to_nothing(here: Path, git: Git, run: Run) -> 
     said = run("gc", cwd=here).stderr
     for line in said.splitlines():
         if "git update-ref" in line:
-            git(*line.partition("; git ")[2].partition(" brings")[0].split(), cwd=here)
+            git(*line.partition("; git ")[2].partition(" restores")[0].split(), cwd=here)
     assert refs(here) == before
     assert states(here) == ["v1", "v2"]
     assert collected(here).vanished == []

@@ -89,4 +89,4 @@ def rm(
     if as_json:
         output.data_json(render.removal_json(removal, removed=not dry_run))
     elif not dry_run:
-        output.message(f"Removed the model {name}; gitstore gc frees the disk")
+        output.message(f"Removed the model {name}; gitstore gc frees the disk space")
