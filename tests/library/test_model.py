@@ -136,7 +136,7 @@ class TestTrainingAndEvaluating:
         for values in ([1, 2], [1.0, 2.0], (1.0, 2.0), np.array([1.0, 2.0])):
             assert model.evaluate(values=values)["products"].tolist() == [2.0, 4.0]
         for wrong in (np.array([1, 2]), range(1, 3)):
-            with pytest.raises(gitstore.InvalidInput, match=r"type is i64, settings\.yaml allows f64"):
+            with pytest.raises(gitstore.InvalidInput, match=r"type is i64, but settings\.yaml allows f64"):
                 model.evaluate(values=wrong)
 
 

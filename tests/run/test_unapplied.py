@@ -22,9 +22,9 @@ NUMPY = version("numpy")
         (f'packages: {{python: "3.{platform.python_version_tuple()[1]}"}}', None),
         (f"packages: {{requirements: [numpy=={NUMPY}]}}", None),
         ("packages: {requirements: ['numpy==1.0; sys_platform == \"win32\"']}", None),
-        ("packages: {requirements: [numpy==1.0]}", f"packages (numpy 1.0; {NUMPY} runs)"),
-        ("packages: {requirements: ['no-such[x]==2.0']}", "packages (no-such 2.0; none runs)"),
-        ('packages: {python: "3.1"}', f"packages (Python 3.1; {platform.python_version()} runs)"),
+        ("packages: {requirements: [numpy==1.0]}", f"packages (numpy 1.0; {NUMPY} is used)"),
+        ("packages: {requirements: ['no-such[x]==2.0']}", "packages (no-such 2.0; none is used)"),
+        ('packages: {python: "3.1"}', f"packages (Python 3.1; {platform.python_version()} is used)"),
         ("default_launchers: {evaluate: {memory: 1GiB}, train: {cpus: 2}}", None),
         (
             "default_launchers: {evaluate: {engine: ray, memory: 2GiB, gpus: {count: 1}}}",
@@ -32,7 +32,7 @@ NUMPY = version("numpy")
         ),
         (
             "packages: {requirements: [numpy==1.0]}\ndefault_launchers: {evaluate: {disk: 1GiB}}",
-            f"packages (numpy 1.0; {NUMPY} runs) and default_launchers.evaluate (disk)",
+            f"packages (numpy 1.0; {NUMPY} is used) and default_launchers.evaluate (disk)",
         ),
     ],
 )
