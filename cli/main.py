@@ -58,8 +58,8 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context, directory: Path | None, *, no_pager: bool) -> None:
     """A version store for machine-learning models that is git.
 
-    A model is a git repository: code, states (weights) and settings. A snapshot is an annotated
-    tag that holds all three, and never changes.
+    A model is a git repository with code, states (weights) and settings. A snapshot is an annotated tag for
+    all three that never changes.
 
     \b
     Examples:

@@ -22,7 +22,7 @@ current directory. `-C DIR` names another; other paths are then relative to DIR.
 command, `--version` prints the version.
 
 Data goes to standard output, messages and progress to standard error. `--json` prints data for
-programs. Sizes are in bytes and durations in seconds. Numbers that JSON lacks are the texts
+programs. Sizes are in bytes and durations in seconds. Numbers that JSON does not have are the texts
 `"NaN"`, `"Infinity"` and `"-Infinity"`. Progress bars are drawn only on a terminal, unless
 `--progress` asks for them.
 

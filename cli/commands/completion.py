@@ -12,9 +12,10 @@ from gitstore.cli.completion import shells
 @click.argument("shell", type=click.Choice(shells.SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print a completion script for the shell: for commands, options, snapshots, states and inputs.
+    """Print a completion script for a shell. It completes commands, options, snapshots, states and
+    inputs.
 
-    bash must be 4.4 or newer. `git gitstore` is completed too, where git's own completion is loaded.
+    bash must be 4.4 or newer. `git gitstore` is also completed if git's own completion is loaded.
 
     \b
     Examples:

@@ -23,10 +23,11 @@ from gitstore.cli import output, terminal
 )
 @click.pass_context
 def command(ctx: click.Context, keep: Path | None) -> None:
-    """Show what gitstore does, with real commands on real data, in a temporary directory.
+    """Run a short demo of gitstore. It runs real commands on real data, in a temporary directory.
 
-    A model is trained, changed and trained on; its first snapshot still evaluates the same; two models
-    are derived from it, and trained. Takes some seconds. Needs no configuration of git, and reads none.
+    The demo trains a model, changes it and trains it again. Its first snapshot still evaluates the same.
+    Then it derives two models from that snapshot, and trains them. It takes some seconds, and neither needs
+    nor reads git's configuration.
 
     \b
     Examples:

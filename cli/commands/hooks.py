@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Hooks: programs of yours that run before and after what gitstore does, in git's hooks directory.
+    """Manage hooks and protect snapshots. Hooks are your own programs in git's hooks directory; gitstore
+    runs them before and after its operations.
 
-    pre-snapshot and pre-rm can refuse; post-snapshot, post-state, post-train, post-evaluate and
-    post-derive are told what happened, as JSON on standard input. docs/hooks.md describes each.
+    pre-snapshot and pre-rm can refuse the operation. post-snapshot, post-state, post-train, post-evaluate
+    and post-derive run afterwards. Each gets JSON on standard input; docs/hooks.md describes it.
 
-    Installed hooks keep stock git from moving or removing a snapshot.
+    gitstore hooks install also keeps stock git from moving or removing a snapshot.
 
     \b
     Examples:
@@ -37,9 +38,9 @@ def command() -> None:
 def install(ctx: click.Context, *, as_json: bool) -> None:
     """Protect snapshots from stock git: git tag -f, git tag -d, git fetch --prune-tags then fail.
 
-    Hooks of yours go on running. If core.hooksPath leads out of the repository, as it does for husky,
-    nothing is written there: git gets a directory whose hooks run all of those. Run it
-    again after Python or the repository has moved.
+    Your own hooks still run. If core.hooksPath is outside the repository, nothing is written there: git
+    gets another directory, whose hooks also run those of the first. Run this command again after Python or
+    the repository has moved.
 
     \b
     Examples:
@@ -65,7 +66,7 @@ def install(ctx: click.Context, *, as_json: bool) -> None:
 def uninstall(ctx: click.Context, *, as_json: bool) -> None:
     """Remove what install added, and restore hooks and configuration.
 
-    A file that was changed since then stays where it is; then the exit code is 1.
+    A file that was changed since then is kept, and the exit code is 1.
 
     \b
     Example:
@@ -94,7 +95,7 @@ def uninstall(ctx: click.Context, *, as_json: bool) -> None:
 @output.json_option
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
-    """List the hooks there are, git's and gitstore's: whose each is, whether it runs, and where it is.
+    """List the hooks of git and gitstore: who wrote each, whether it runs, and where it is.
 
     \b
     Examples:
@@ -130,10 +131,10 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 @click.option("-n", "--dry-run", is_flag=True, help="Only print the hook's input.")
 @click.pass_context
 def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) -> None:
-    """Run the hook NAME of gitstore's by hand, with an example made of the last snapshot.
+    """Run the gitstore hook NAME by hand, with an example made from the last snapshot.
 
-    Nothing happens but what the hook does. The installed git hook reference-transaction runs this, too:
-    there, NAME is reference-transaction, and what it reads is what git gives to that.
+    Only the hook runs; gitstore itself does nothing. The git hook reference-transaction that gitstore
+    installs also runs this command, with its own name and the input that git gives it.
 
     \b
     Examples:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-builds",
     is_flag=True,
-    help="Build packages that offer no wheel, which runs their code on this machine.",
+    help="Build packages that have no wheel. This runs their code on this machine.",
 )
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 unless the file is up to date.")
 @options.progress_option
@@ -45,11 +45,12 @@ def command(
     ctx: click.Context, *, upgrade: bool, upgraded: tuple[str, ...], config: Path | None,
     allow_builds: bool, check: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Resolve the packages of settings.yaml into packages.lock: what they need in turn, with hashes.
+    """Write packages.lock from settings.yaml. It lists the packages of settings.yaml, and all that they need.
 
-    The file is for every platform, and pip and uv install from it. Git tracks it, and snapshots hold it.
-    Versions that it has already stay while they fit. uv resolves, by your configuration of uv: a uv.toml
-    or pyproject.toml in the repository counts only if --config names it.
+    The file has the version and the hashes of each package, for every platform; pip and uv install from it.
+    Git tracks it, and snapshots contain it. Versions in the existing file are kept while they fit. uv
+    resolves the packages with your own configuration of uv. A uv.toml or pyproject.toml in the repository
+    is used only if --config names it.
 
     \b
     Examples:

@@ -27,7 +27,7 @@ def command() -> None:
 @output.json_option
 @click.pass_context
 def check(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
-    """Print every problem of settings.yaml, or of FILE, with its line.
+    """Print every problem in settings.yaml, or in FILE, with its line.
 
     Exits with 13 if there are any.
 

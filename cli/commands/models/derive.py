@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     metavar="copy|none|create|PATH",
     default="copy",
     show_default=True,
-    help="The first state: the snapshot's, which adds no bytes; none; what the snapshot's code creates;"
-    " or a directory or a file.",
+    help="The first state: a copy of the snapshot's, which adds no bytes; none; one that the code creates;"
+    " or the files of PATH.",
     shell_complete=candidates.first_states,
 )
 @options.input_option
@@ -44,17 +44,18 @@ def command(
     ctx: click.Context, source: str, name: str, directory: Path | None, state: str,
     inputs: tuple[str, ...], *, as_reference: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Create a model called NAME that is based on SNAPSHOT and shares its code, which is read-only.
+    """Create a model based on a snapshot. It is called NAME, and shares the code of SNAPSHOT, which is
+    read-only.
 
-    The new model takes over the settings, and has its own states and snapshots. If the snapshot is of
-    this repository, the model gets a worktree.
+    The new model starts with the snapshot's settings, and has its own states and snapshots. If the snapshot
+    is in this repository, the model gets a worktree.
 
     DIRECTORY defaults to ../NAME beside the root model; outside a repository, to ./NAME.
 
-    PATH@SNAPSHOT and URL@SNAPSHOT are snapshots of another repository, PATH@MODEL/SNAPSHOT those of a
-    derived model in it. The new model is then a repository of its own. From a PATH on the same file
-    system it shares the packs, and costs next to nothing; a URL is fetched. The other repository may
-    go afterwards. A password in a URL is used, and recorded nowhere.
+    PATH@SNAPSHOT and URL@SNAPSHOT name a snapshot in another repository, PATH@MODEL/SNAPSHOT that of a
+    derived model in it. The new model is then a repository of its own. If PATH is on the same file system,
+    the new repository links its packs, and needs almost no disk space; a URL is fetched. The other
+    repository can be deleted afterwards. A password in a URL is used, but never recorded.
 
     With --state create, -p gives values as for state create. To use a path called copy, write ./copy.
 

@@ -12,7 +12,7 @@ from gitstore.cli.render import derived as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Give a derived model its own code, which can be edited, committed and put into snapshots.
+    """Give a derived model its own code. The code can then be edited, committed and put into snapshots.
 
     This adds one commit to the model's branch, which notes it in settings.yaml. The settings still name the
     former base. The model's name, states and snapshots do not change. To undo it at once, run

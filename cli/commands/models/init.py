@@ -20,7 +20,11 @@ from gitstore.cli.render import models as render
     help="Start from an example: digits.",
     shell_complete=candidates.examples,
 )
-@click.option("--code", metavar="SUBDIR", help="Where the code is, if not in code/; . is the top.")
+@click.option(
+    "--code",
+    metavar="SUBDIR",
+    help="The directory of the code, code/ by default; . is the top of the repository.",
+)
 @output.json_option
 @click.pass_context
 def command(
@@ -35,7 +39,7 @@ def command(
     """Create a model in DIRECTORY. If that is the top of a git repository, turn the repository into a model.
 
     A new model has a repository, code/model.py to fill in, settings.yaml, and states/initial/ for its
-    weights. In a repository that is there already, only what is missing is added, and committed.
+    weights. In an existing repository, init adds only what is missing, and commits it.
 
     \b
     Examples:

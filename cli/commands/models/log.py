@@ -12,11 +12,11 @@ from gitstore.cli.render import lineage as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Show the repository's models and snapshots as a tree: which is based on which.
+    """Show models and snapshots as a tree. It shows which model is based on which snapshot.
 
-    Below a model are its snapshots, oldest first, with their date and the bytes of their files. Below
-    a snapshot are the models that are based on it. A snapshot that a model took while it was based on
-    another one says so. --json prints the models in the order of the tree, each snapshot with the names of
+    Below a model are its snapshots, oldest first, with their date and the size of their files. Below a
+    snapshot are the models that are based on it. If a snapshot was taken when its model had another base,
+    that base is shown. --json prints the models in the order of the tree, each snapshot with the names of
     the models based on it.
 
     \b

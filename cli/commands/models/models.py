@@ -14,10 +14,10 @@ from gitstore.cli.render import models as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """List the models of the repository: the root model first, then the derived ones. Remove derived ones.
+    """List the models of the repository. The root model comes first, then the derived ones.
 
-    SIZE is that of the files of all its snapshots together, STATE the active one and STATE SIZE that of
-    its files as they are saved.
+    SIZE is the size of the files of all snapshots of the model, STATE is the active state, and STATE SIZE
+    is the size of its files as they are saved.
 
     \b
     Examples:
@@ -63,9 +63,9 @@ def rm(
 ) -> None:  # fmt: skip
     """Remove a derived model with its snapshots, states, branch and working copy.
 
-    First shows what that frees and loses; asks on a terminal. Unsaved states and uncommitted edits need
-    --force, and so does a model that others are based on: these keep what they need. The disk gets free
-    with the next gitstore gc. If the command is interrupted, run it again to finish it.
+    First shows what that frees and loses; asks on a terminal. --force is needed if the model has unsaved
+    states or uncommitted edits, or if other models are based on it; these keep what they need. The next
+    gitstore gc frees the disk space. If the command is interrupted, run it again to finish it.
 
     \b
     Examples:

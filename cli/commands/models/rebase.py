@@ -26,14 +26,14 @@ def command(
 ) -> None:
     """Move a derived model to another SNAPSHOT of its base.
 
-    One commit on the model's branch gives it the snapshot's code. What has changed in the base's settings
-    since the old base, packages above all, changes in the model's, too, and is listed. Keys that the model
-    has changed itself stay, and are listed if the base changed them otherwise. packages.lock follows where
-    the packages are the base's then. States and snapshots stay as they are, and so do the types: what
-    the new base's code takes or gives otherwise than they promise is listed, and needs --force.
+    This adds one commit to the model's branch, with the snapshot's code. Settings that changed between the
+    old and the new base, such as packages, change in the model as well, and are listed. Settings that the
+    model itself changed are kept, and are listed if the base also changed them. If the model then has the
+    packages of the base, it also gets its packages.lock. States, snapshots and types do not change. If the
+    new base's code has other inputs or outputs than types says, they are listed, and --force is needed.
 
-    If the base is in another repository, SNAPSHOT is looked for there, and brought here. PATH@SNAPSHOT
-    or URL@SNAPSHOT says where that repository is now.
+    If the base is in another repository, SNAPSHOT is fetched from there. If that repository has moved, use
+    PATH@SNAPSHOT or URL@SNAPSHOT.
 
     If the command is interrupted, run it again to finish it.
 

@@ -14,13 +14,11 @@ from gitstore.cli.render import status as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) -> None:
-    """Show the model's base and active state, and what has changed since its last snapshot.
+    """Show what changed since the last snapshot. Also shows the model's base and its active state.
 
-    The last snapshot is the one with the latest date. Below it is what differs from it, and what of
-    code and settings is not committed; gitstore diff and git status show that in full. The active
-    state is unborn, saved, on disk (and not saved), modified (since it was saved), or nowhere.
-    What cannot be told, such as what broken settings mean, is listed as a problem, and the exit
-    code is 0 all the same.
+    The last snapshot is the one with the latest date. Status lists what differs from it, and which changes
+    to code and settings are not committed; gitstore diff and git status show the details. The active state is saved, on disk (and not saved), or modified (since it was saved). Without files, it is unborn if it is `initial`; any other state is nowhere: its files are gone. If something cannot be shown, for instance because settings.yaml is invalid, it is listed as a
+    problem; the exit code is still 0.
 
     \b
     Examples:

@@ -28,12 +28,13 @@ def command(
     ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Evaluate a snapshot, or without REF the working copy. Prints the outputs as JSON.
+    """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
-    With --out, prints the path of each file that it wrote, and those as JSON only with --json.
+    Without REF, it evaluates the working copy. With --out, it prints the path of each file that it wrote;
+    add --json to print the paths as JSON.
 
-    A snapshot always runs the code, state and settings that it was taken with, from files in the user's
-    cache that are compared with the snapshot's before each use.
+    A snapshot always runs the code, state and settings that it was taken with. Their files are in the
+    user's cache, and are compared with the snapshot before each use.
 
     \b
     Examples:

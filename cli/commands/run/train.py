@@ -21,9 +21,10 @@ def command(
     ctx: click.Context, inputs: tuple[str, ...], name: str | None, *,
     use: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Train the model from its active state. The result is a new state, saved, and on disk.
+    """Train the model from its active state. The result is a new state, which is saved and on disk.
 
-    Code, state and settings are the working copy's. Ctrl-C asks the model to stop; nothing is kept then.
+    Training uses the code, state and settings of the working copy. Ctrl-C asks the model to stop, and then
+    nothing is kept.
 
     \b
     Examples:

@@ -22,14 +22,15 @@ def command(
     ctx: click.Context, a: str, b: str | None, *, patch: bool, tell: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Show what differs from snapshot A to snapshot B, or without B to the working copy.
+    """Show what differs between two snapshots. Without B, compare A with the working copy.
 
-    Settings by key, defaults included; code as git shows it; the state by file, and a .safetensors
-    file by tensor. Of a file, what changed is counted in stored objects: the rest costs nothing.
-    The working copy is what a snapshot would take now. Prints nothing if nothing differs.
+    Settings are compared by key, with their defaults; code as git does; the state by file, and .safetensors
+    files by tensor. The changed bytes of a file are those of its changed parts; unchanged parts are not
+    stored again. The working copy is compared as a snapshot would take it now. Prints nothing if nothing
+    differs.
 
     \b
-    + only in B    - only in A    ~ in both, and not the same
+    + only in B    - only in A    ~ in both, but different
 
     \b
     Examples:

@@ -21,9 +21,10 @@ from gitstore.cli.render import snapshots as render
 def command(
     ctx: click.Context, reference: str, directory: Path, *, show_progress: bool | None, as_json: bool
 ) -> None:
-    """Write a snapshot's files into DIRECTORY, new or empty: code/, state/, settings.yaml.
+    """Write a snapshot's files into DIRECTORY. It must be new or empty, and gets code/, state/ and
+    settings.yaml.
 
-    Large files are joined from their parts; every object is checked on the way.
+    Large files are joined from their parts, and every object is checked.
 
     \b
     Examples:

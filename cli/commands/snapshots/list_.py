@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
-    """List the model's snapshots, oldest first, with the bytes of their files.
+    """List the model's snapshots, oldest first. SIZE is the size of a snapshot's files.
 
     A warning names each snapshot whose tag contradicts its settings; gitstore verify shows details.
 

@@ -21,9 +21,9 @@ def command(
 ) -> None:
     """Rename the snapshot OLD to NEW.
 
-    What it holds, its date and its message stay. The new tag says what the snapshot was called and
-    which tag it had. Models based on it stay valid: they go by its commit. A signature is for the old
-    name, so that a signed snapshot must be signed anew.
+    Its content, date and message do not change. The new tag records the old name and the old tag. Models
+    based on the snapshot stay valid, because they refer to its commit. A signature covers the old name, so
+    a signed snapshot must be signed again.
 
     \b
     Examples:

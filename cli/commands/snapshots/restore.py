@@ -23,15 +23,16 @@ def command(
     ctx: click.Context, reference: str, *, code: bool, state: bool, settings: bool, force: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Restore the working copy from a snapshot of its model: code, state and settings, or some of them.
+    """Restore the working copy from a snapshot. Restores code, state and settings, or only those that
+    options name.
 
-    Like git restore --source, this changes files: the branch, the index and saved states stay as they
-    are. The state's files go to the state that the snapshot was taken with, which becomes the active one;
-    other states are not touched. What is saved of the state stays until gitstore state save. A snapshot
-    taken right after is like REF.
+    Like git restore --source, this changes files only: the branch, the index and saved states stay as they
+    are. The snapshot's weights are written to the state that it was taken with, and this state becomes the
+    active one; other states do not change. The saved version of the state changes only with gitstore state
+    save. A snapshot taken right after this has the same content as REF.
 
-    Files that neither the branch head, a snapshot nor a saved state holds are not overwritten or
-    deleted, unless with --force. Code that git ignores stays.
+    Without --force, no file is overwritten or deleted that is not also in the branch head, a snapshot or a
+    saved state. Ignored files in the code directory stay.
 
     \b
     Examples:

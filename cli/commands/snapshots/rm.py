@@ -29,10 +29,11 @@ def command(
     call_hook: bool,
     as_json: bool,
 ) -> None:
-    """Remove snapshots. First shows what that frees and which models are based on them, then asks.
+    """Remove snapshots. First shows what that frees, and which models are based on them; asks on a
+    terminal.
 
-    The tags go; the disk gets free with the next gitstore gc. Derived models keep what they need of
-    their base by their history, so --force takes nothing from them.
+    This removes the tags; the next gitstore gc frees the disk space. Derived models keep what they need of
+    their base, because it is in their history, so --force takes nothing from them.
 
     \b
     Examples:

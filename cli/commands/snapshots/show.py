@@ -14,7 +14,7 @@ from gitstore.cli.render import snapshots as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
-    """Show a snapshot in full: what it is, its files with their sizes, its settings.
+    """Show a snapshot, its files and its settings.
 
     \b
     Examples:

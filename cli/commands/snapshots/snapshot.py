@@ -46,16 +46,18 @@ def command(
     inputs: tuple[str, ...], sign: bool | None, key: str | None, call_hook: bool, force: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Take a snapshot of the model: its code, its active state and its settings, as they are on disk.
+    """Take a snapshot of code, state and settings. All are taken as they are on
+    disk. The state is the active one, unless --state names another.
 
-    If anything of that changes while it is read, no snapshot is taken. A snapshot is an annotated tag that
-    never changes. Branch, index and files stay as they are.
+    If any of them changes while it is read, no snapshot is taken. A snapshot is an annotated tag that never
+    changes. The branch, the index and all files stay as they are.
 
-    The working copy can run code that a snapshot cannot: it has files that git ignores, or outside of code/.
-    --check first runs what the snapshot will hold; with -p it also evaluates that.
+    A snapshot leaves out ignored files and those outside the code directory, so its code may fail where the
+    working copy's code runs. --check loads the model from the snapshot's content before the snapshot is
+    taken; with -p, it also evaluates the model.
 
-    Git's configuration says how to sign: gpg.format, user.signingKey and the programs. If signing fails,
-    no snapshot is taken.
+    Signing uses git's configuration: gpg.format, user.signingKey and the programs. If signing fails, no
+    snapshot is taken.
 
     \b
     Examples:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     "--all",
     "everything",
     is_flag=True,
-    help="Every snapshot of every model, and all else that the repository has: refs, HEADs, indexes, packs,"
-    " loose objects and reflogs; and what the cache has of them.",
+    help="Check all snapshots of all models, and the rest of the repository: refs, HEADs, indexes, packs,"
+    " loose objects and reflogs. Also check the cached files of the snapshots.",
 )
 @click.option(
     "--require-signature",
@@ -45,13 +45,15 @@ def command(
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
-    """Check every object of snapshots by its hash, and compare the tags with what they point to.
+    """Check that snapshots are intact. Hashes every object again, and compares each tag with its
+    content.
 
-    Without REF, the snapshots of the model. Exits with 12 if anything is wrong.
+    Without REF, checks all snapshots of the model. Exits with 12 if anything is wrong.
 
-    Signatures are checked by stock git, with the keys that it knows: those of the keyring, trusted as
-    much as gpg.minTrustLevel asks, and SSH keys in gpg.ssh.allowedSignersFile. A bad signature is wrong;
-    none, or one of an unknown signer, an expired or a revoked key, only with --require-signature (1).
+    Stock git checks the signatures, with the keys that it knows: those of the keyring, if gpg.minTrustLevel
+    allows them, and the SSH keys in gpg.ssh.allowedSignersFile. A bad signature is an error. With
+    --require-signature, it is also an error (exit code 1) if a snapshot has no signature, or one by an
+    unknown signer or an expired or revoked key.
 
     \b
     Examples:

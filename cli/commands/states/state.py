@@ -13,7 +13,7 @@ from gitstore.cli.render import states as render
 
 @click.group()
 def command() -> None:
-    """The model's named states, and which of them is active.
+    """Manage the model's states. One of them is active.
 
     \b
     Examples:
@@ -33,7 +33,7 @@ for _each in (state_files.import_, state_files.export_, state_files.rename, stat
 @output.json_option
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
-    """List the states: which is active (*), where each is, and its bytes.
+    """List the states. The active state has a star. Shows the size of each, and where it is.
 
     \b
     Example:
@@ -54,7 +54,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 def save(
     ctx: click.Context, name: str | None, *, force: bool, show_progress: bool | None, as_json: bool
 ) -> None:
-    """Save a state as it is on disk; the active one by default.
+    """Save a state as it is on disk, by default the active one.
 
     \b
     Examples:
@@ -101,7 +101,8 @@ def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
 @output.json_option
 @click.pass_context
 def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as_json: bool) -> None:
-    """Print where a state's files are, the active one's by default; write them out if they are not on disk.
+    """Print the directory of a state, by default the active one. Write its files first if they are not
+    on disk.
 
     \b
     Example:

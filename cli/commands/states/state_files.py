@@ -36,8 +36,8 @@ def import_(
 ) -> None:  # fmt: skip
     """Import files and directories as a state: copy them to states/NAME, then save it.
 
-    A single directory is the state: its files are taken. Of several paths each keeps its name, the
-    directories too. Links are followed. Where the file system can share blocks, no bytes move.
+    If PATH is a single directory, its files become the files of the state. Several paths keep their names.
+    Links are followed. If the file system can share blocks, no bytes are copied.
 
     \b
     Examples:
@@ -72,9 +72,9 @@ def import_(
 def export_(
     ctx: click.Context, name: str, directory: Path, *, show_progress: bool | None, as_json: bool
 ) -> None:
-    """Write the files of a state, as it is saved, into DIRECTORY, new or empty.
+    """Write the files of a saved state into DIRECTORY, which must be new or empty.
 
-    Large files are joined from their parts; every object is checked on the way.
+    Large files are joined from their parts, and every object is checked.
 
     \b
     Examples:
@@ -102,9 +102,9 @@ def export_(
 @output.json_option
 @click.pass_context
 def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
-    """Rename the state OLD to NEW: what is saved of it, and its directory on disk.
+    """Rename the state OLD to NEW, both in the repository and on disk.
 
-    The active state stays active. Snapshots that were taken with it keep the name they recorded.
+    If the state is active, it stays active. Snapshots still show the name that the state had then.
 
     \b
     Example:
@@ -127,7 +127,8 @@ def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
 @output.json_option
 @click.pass_context
 def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | None, as_json: bool) -> None:
-    """Delete the copy on disk of a state that is saved. gitstore state path writes it out again.
+    """Delete a saved state's files on disk. The state is still saved; gitstore state path writes the
+    files again.
 
     \b
     Example:
@@ -154,10 +155,9 @@ def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | No
 def rm(
     ctx: click.Context, names: tuple[str, ...], *, force: bool, show_progress: bool | None, as_json: bool
 ) -> None:
-    """Remove states, what is saved of them and their directories on disk, and say what gc then frees.
+    """Remove states, both from the repository and from disk, and show how much gitstore gc then frees.
 
-    Snapshots keep the weights that they hold. When the active state goes, the active state is `initial`
-    again.
+    Snapshots keep their weights. If the active state is removed, `initial` becomes the active state.
 
     \b
     Examples:

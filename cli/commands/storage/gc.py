@@ -36,18 +36,19 @@ def command(
     ctx: click.Context, *, dry_run: bool, empty_cache: bool, prune_vanished: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Delete objects that nothing needs from gitstore's packs, and files that crashes left behind.
+    """Delete objects that nothing needs. They are deleted from gitstore's packs, and so are files that
+    crashes left behind.
 
     An object is needed if a ref, a working copy or a reflog leads to it. A pack without needed objects is
-    deleted. One with dead bytes is written anew without them, unless
-    it has 64 MiB or more and no more than a fifth of it is dead. What git stored is left to git gc.
+    deleted. A pack with some objects that are not needed is rewritten without them, unless it has 64 MiB or
+    more and they are at most a fifth of it. Objects that git stored are left to git gc.
 
-    What gitstore removed goes at once. If a snapshot, a state or a branch lost its ref in another way (git
-    tag -d, or a packed-refs file that a crash has cut), what it held is kept for two weeks after the first
-    gc that misses it, or as long as gc.pruneExpire says. Until then the ref can be made again.
+    What gitstore removed is deleted at once. If the ref of a snapshot, state or branch was deleted in
+    another way (git tag -d, or a crash that damaged packed-refs), its objects are kept for two weeks after
+    the first gc that notices it, or for the time of gc.pruneExpire. Until then, the ref can be restored.
 
-    With --cache, also remove the code and states that gitstore wrote out to run snapshots from. That cache
-    is the user's, and holds those of all repositories. What an operation runs from just now stays.
+    With --cache, also delete the code and states that gitstore wrote to run snapshots from. This cache is
+    for all repositories of the user. Files that a running operation uses are kept.
 
     \b
     Examples:

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
-    """Show what storage costs, in bytes, and who pays for it.
+    """Show how many bytes are stored, and what they are stored for.
 
     \b
-    LOGICAL    the files, as they would be on disk
-    EXCLUSIVE  in the packs for this holder alone: what removing it frees
-    SHARED     in the packs for this holder and others
-    CHARGED    exclusive, and an equal part of what is shared; all charges add up to the total
+    LOGICAL    the size of its files on disk
+    EXCLUSIVE  stored for this holder alone: what removing it frees
+    SHARED     stored for this holder and others
+    CHARGED    EXCLUSIVE plus an equal part of SHARED; all charges add up to the total
 
-    The sums per model say what removing all of a model would free, and what it is charged.
+    The sums per model show what removing the whole model would free, and what it is charged.
 
-    The cache is that of the user, for all repositories, and is charged to nobody: gitstore gc --cache
+    The cache is for all repositories of the user, and is not charged to a model. gitstore gc --cache
     empties it.
 
     \b
