@@ -16,9 +16,12 @@ from gitstore.cli.render import status as render
 def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) -> None:
     """Show what changed since the last snapshot. Also shows the model's base and its active state.
 
-    The last snapshot is the one with the latest date. Status lists what differs from it, and which changes
-    to code and settings are not committed; gitstore diff and git status show the details. The active state is saved, on disk (and not saved), or modified (since it was saved). Without files, it is unborn if it is `initial`; any other state is nowhere: its files are gone. If something cannot be shown, for instance because settings.yaml is invalid, it is listed as a
-    problem; the exit code is still 0.
+    The last snapshot is the one with the latest date. Status lists what differs from it, and which
+    changes to code and settings are not committed; gitstore diff and git status show the details. The
+    active state is saved, on disk (and not saved), or modified (since it was saved). Without files, it is
+    unborn if it is `initial`; any other state is nowhere: its files are gone. If something cannot be
+    shown, for instance because settings.yaml is invalid, it is listed as a problem; the exit code is
+    still 0.
 
     \b
     Examples:
