@@ -58,8 +58,10 @@ def show_created(created: Created, *, as_json: bool) -> None:
     if as_json:
         output.data_json({"name": model.name, "directory": str(model.directory), "added": created.files})
         return
-    verb = "Adopted" if created.adopted else "Made"
-    output.message(f"{verb} the model {model.name} in {model.directory}")
+    if created.adopted:
+        output.message(f"Turned the repository {model.directory} into the model {model.name}")
+    else:
+        output.message(f"Created the model {model.name} in {model.directory}")
     output.message(f"Put its weights into {model.states / 'initial'}/, then run gitstore snapshot v1")
 
 

@@ -16,12 +16,12 @@ def require_base(model: Model) -> BasedOn:
     if model.base is None:
         raise GitstoreError(
             f"{model.name} is not a derived model, so it cannot be rebased",
-            "gitstore derive makes a model that is based on a snapshot",
+            "gitstore derive creates a model that is based on a snapshot",
         )
     if model.base.detached:
         raise GitstoreError(
             f"{model.name} is detached from its base: it has its own code",
-            "git merge merges another snapshot's code; gitstore derive makes a new model based on it",
+            "git merge adds another snapshot's code; gitstore derive creates a new model based on it",
         )
     return model.base
 
@@ -37,7 +37,7 @@ def require_same_repository(model: Model, source: Snapshot | Elsewhere) -> Snaps
     )
     raise GitstoreError(
         f"{name} is in another repository, but a model in a worktree needs a base in its own repository",
-        "gitstore list --all lists the snapshots of this repository; gitstore derive makes a new model",
+        "gitstore list --all lists the snapshots of this repository; gitstore derive creates a new model",
     )
 
 

@@ -217,7 +217,7 @@ def _hide_working_copy(removal: ModelRemoval) -> Iterator[None]:
                     new_worktree.forgotten(removal.repository, administration.path)
                 )
         yield
-        with only_warn(f"git's administration of the working copy of {removal.name} stays"):
+        with only_warn(f"git's data about the working copy of {removal.name} was not removed"):
             hidden_administration.close()
-        with only_warn(f"a part of {directory} stays beside its place"):
+        with only_warn(f"a part of {directory} was not removed; it has another name beside it"):
             hidden_directory.close()

@@ -96,7 +96,7 @@ def _find_damage(path: Path) -> Iterator[str]:
             yield f"its {name} is empty"
     head = (read_text(path / "HEAD") or "").strip(SPACES)
     if not head.strip("0"):
-        yield "its HEAD is all zeros, with which git begins"
+        yield "its HEAD is all zeros, so git did not finish it"
     elif _read_ref(path / "HEAD") is None:
         yield "its HEAD is neither a ref nor a commit"
 

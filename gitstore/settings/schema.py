@@ -76,7 +76,7 @@ class _Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TensorType(StrEnum):
-    """What the elements of a tensor are."""
+    """The type of the elements of a tensor."""
 
     f16 = "f16"
     f32 = "f32"
@@ -98,12 +98,12 @@ class TensorType(StrEnum):
 
 
 class Parameter(_Keys, frozen=True, kw_only=True):
-    """One tensor that an operation takes or gives."""
+    """One input or output of an operation, a tensor."""
 
     name: Annotated[
         str,
         Meta(
-            description="The keyword argument, or the key of the result, in the model's code.",
+            description="The name of the keyword argument, or of the key in the result, in the model's code.",
             extra={"problem": rules.parameter_problem, "allowed": "a name is like images or learning_rate"},
         ),
     ]
@@ -115,21 +115,21 @@ class Parameter(_Keys, frozen=True, kw_only=True):
         tuple[Dimension, ...],
         Meta(description="The length of each dimension; -1 is any length, [] a scalar.", max_length=64),
     ]
-    required: Annotated[bool, Meta(description="Whether it must be given.")] = True
+    required: Annotated[bool, Meta(description="Whether it must be passed.")] = True
 
 
 class EvaluateTypes(_Keys, frozen=True, kw_only=True):
-    """What evaluate takes and gives."""
+    """The inputs and outputs of evaluate."""
 
-    inputs: Annotated[tuple[Parameter, ...], _parameters("What evaluate takes.", "self")] = ()
-    outputs: Annotated[tuple[Parameter, ...], _parameters("What evaluate gives.")] = ()
+    inputs: Annotated[tuple[Parameter, ...], _parameters("The inputs of evaluate.", "self")] = ()
+    outputs: Annotated[tuple[Parameter, ...], _parameters("The outputs of evaluate.")] = ()
 
 
 class Types(_Keys, frozen=True, kw_only=True):
-    """What each operation takes and gives."""
+    """The inputs and outputs of each operation."""
 
-    create_state: Annotated[tuple[Parameter, ...], _parameters("What create-state takes.", "out")] = ()
-    train: Annotated[tuple[Parameter, ...], _parameters("What train takes.", "self", "tracker")] = ()
+    create_state: Annotated[tuple[Parameter, ...], _parameters("The inputs of create-state.", "out")] = ()
+    train: Annotated[tuple[Parameter, ...], _parameters("The inputs of train.", "self", "tracker")] = ()
     evaluate: EvaluateTypes = EvaluateTypes()
 
 
@@ -164,32 +164,36 @@ class Packages(_Keys, frozen=True, kw_only=True):
 
 
 class Gpus(_Keys, frozen=True, kw_only=True):
-    """The graphics cards that an operation gets."""
+    """The GPUs that an operation gets."""
 
-    count: Annotated[int, Meta(ge=0, le=1024, description="How many.")] = 0
+    count: Annotated[int, Meta(ge=0, le=1024, description="The number of GPUs.")] = 0
     model: (
         Annotated[
-            str, Meta(description="Which, as the launcher calls it.", extra={"problem": control_problem})
+            str,
+            Meta(
+                description="The type of GPU, by the launcher's name for it.",
+                extra={"problem": control_problem},
+            ),
         ]
         | None
     ) = None
 
 
 class Launcher(_Keys, frozen=True, kw_only=True):
-    """What an operation runs on, unless the command says otherwise."""
+    """The resources of an operation, unless the command sets others."""
 
     engine: Annotated[
         Literal["local", "ray"],
         Meta(description="local is a process on this machine, ray a Ray cluster. Not applied yet."),
     ] = "local"
-    cpus: Annotated[float, Meta(ge=0.125, le=65536, description="Cores; an eighth is the least.")] = 1.0
-    memory: Annotated[int, _size("Main memory; 128MiB is the least.", at_least=128 * units.MIB)] = units.GIB
-    disk: Annotated[int, _size("Scratch disk; as much as filesystem_size if not given.")] | None = None
+    cpus: Annotated[float, Meta(ge=0.125, le=65536, description="CPU cores, at least 1/8.")] = 1.0
+    memory: Annotated[int, _size("Main memory, at least 128MiB.", at_least=128 * units.MIB)] = units.GIB
+    disk: Annotated[int, _size("Scratch disk; filesystem_size by default.")] | None = None
     gpus: Gpus = Gpus()
 
 
 class DefaultLaunchers(_Keys, frozen=True, kw_only=True):
-    """What each operation runs on, unless the command says otherwise."""
+    """The resources of each operation, unless the command sets others."""
 
     create_state: Launcher = Launcher()
     train: Launcher = Launcher()
@@ -200,7 +204,7 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
     """The base of a derived model; gitstore writes it."""
 
     model: Annotated[str, _name("The model that the base is a snapshot of.")]
-    snapshot: Annotated[str, _name("The base's name.")]
+    snapshot: Annotated[str, _name("The name of the base.")]
     tag: Annotated[ObjectId, Meta(description="The object id of the base's tag.")]
     commit: Annotated[
         ObjectId, Meta(description="The object id of the base's commit, an ancestor of this model.")
@@ -209,7 +213,7 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
         Annotated[
             str,
             Meta(
-                description="Where the base is, if in another repository.",
+                description="The base's repository, if it is another one.",
                 extra={
                     "problem": url_problem,
                     "allowed": "write the URL or the path of a repository",
@@ -219,7 +223,9 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
         | None
     ) = None
     detached: (
-        Annotated[bool, Meta(description="Whether the code is the model's own, and no longer the base's.")]
+        Annotated[
+            bool, Meta(description="Whether the model was detached: it has its own code, not the base's.")
+        ]
         | None
     ) = None
 
@@ -235,12 +241,12 @@ class Settings(_Keys, frozen=True, kw_only=True):
     name: Annotated[str, _name("The model's name.")]
     description: Annotated[
         str,
-        Meta(description="What the model is, for people.", extra={"problem": control_problem}),
+        Meta(description="A description of the model, for people.", extra={"problem": control_problem}),
     ] = ""
     code: Annotated[
         str,
         Meta(
-            description="The directory that holds the code; a snapshot's tree says code/ all the same.",
+            description="The directory of the code. In a snapshot, it is always called code/.",
             min_length=1,
             extra={
                 "problem": rules.code_problem,

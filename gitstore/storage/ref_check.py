@@ -107,7 +107,7 @@ def _find_vanished(repository: Repository) -> Iterator[str]:
     try:
         for each in repository.vanished():
             yield (
-                f"{each.ref} vanished or was moved, not by gitstore;"
+                f"{each.ref} was deleted or moved without gitstore;"
                 f" it was {each.oid}: git update-ref {each.ref} {each.oid} restores it"
             )
     except Corrupt:

@@ -246,5 +246,5 @@ def _uncommitted(names: Sequence[str]) -> GitstoreError:
     if names[0] == SETTINGS:
         hint = f"git commit -m TEXT -- {SETTINGS} keeps them, git checkout HEAD -- {SETTINGS} discards them"
     else:
-        hint = "git stash --include-untracked puts them aside, git status shows them"
+        hint = "git status shows them; git stash --include-untracked sets them aside"
     return GitstoreError(f"{list_some(names)} {have} changes that are not committed", hint)

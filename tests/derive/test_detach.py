@@ -120,7 +120,7 @@ class TestRefusals:
         here = detach.detach(dogs).model
         with fails(
             "dogs is detached from its base: it has its own code",
-            hint="git merge merges another snapshot's code; gitstore derive makes a new model based on it",
+            hint="git merge adds another snapshot's code; gitstore derive creates a new model based on it",
         ):
             rebase.rebase(here, base, force=True)
 

@@ -6,7 +6,7 @@ EXAMPLE = """\
 name: digits
 description: Handwritten digits, 8x8 grey levels
 filesystem_size: 32MiB          # limit on code/ in a snapshot and on scratch disk while an operation runs
-types:                          # what each operation takes and gives
+types:                          # the inputs and outputs of each operation
   create_state:
     - {name: seed, types: [i64], shape: [], required: false}
   train:
