@@ -44,8 +44,7 @@ def command(
     ctx: click.Context, source: str, name: str, directory: Path | None, state: str,
     inputs: tuple[str, ...], *, as_reference: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Create a model based on a snapshot. It is called NAME, and shares the code of SNAPSHOT, which is
-    read-only.
+    """Create a model based on a snapshot. It is called NAME, and has SNAPSHOT's code, which is read-only.
 
     The new model starts with the snapshot's settings, and has its own states and snapshots. If the snapshot
     is in this repository, the model gets a worktree.

@@ -46,15 +46,13 @@ def command(
     inputs: tuple[str, ...], sign: bool | None, key: str | None, call_hook: bool, force: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Take a snapshot of code, state and settings. All are taken as they are on
-    disk. The state is the active one, unless --state names another.
+    """Take a snapshot of code, state and settings. They are taken as they are on disk.
 
     If any of them changes while it is read, no snapshot is taken. A snapshot is an annotated tag that never
     changes. The branch, the index and all files stay as they are.
 
-    A snapshot leaves out ignored files and those outside the code directory, so its code may fail where the
-    working copy's code runs. --check loads the model from the snapshot's content before the snapshot is
-    taken; with -p, it also evaluates the model.
+    A snapshot leaves out ignored files and those outside the code directory, which its code may miss.
+    --check loads the model from the snapshot's content before it is taken; with -p, it also evaluates it.
 
     Signing uses git's configuration: gpg.format, user.signingKey and the programs. If signing fails, no
     snapshot is taken.

@@ -36,8 +36,7 @@ def command(
     ctx: click.Context, *, dry_run: bool, empty_cache: bool, prune_vanished: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Delete objects that nothing needs. They are deleted from gitstore's packs, and so are files that
-    crashes left behind.
+    """Delete objects that nothing needs from gitstore's packs. Also delete what crashes left behind.
 
     An object is needed if a ref, a working copy or a reflog leads to it. A pack without needed objects is
     deleted. A pack with some objects that are not needed is rewritten without them, unless it has 64 MiB or
