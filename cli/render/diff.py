@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitstore.diff.diff import Diff
     from gitstore.diff.safetensors import Tensor
     from gitstore.diff.settings import KeyChange, SettingsDiff
-    from gitstore.diff.state import FileChange, StateDiff
+    from gitstore.diff.state import StateDiff, StateFileChange
     from gitstore.diff.tensors import TensorChange, TensorDiff
     from gitstore.models.model import Model
     from gitstore.models.snapshot import Snapshot
@@ -93,7 +93,7 @@ def _state_lines(diff: StateDiff) -> list[str]:
     return lines
 
 
-def _file_line(file: FileChange) -> str:
+def _file_line(file: StateFileChange) -> str:
     from gitstore.units import format_size
 
     sizes = [format_size(size) for size in (file.before, file.after) if size is not None]
@@ -179,7 +179,7 @@ def _key(change: KeyChange) -> dict[str, Any]:
     return {"key": change.path, "kind": change.kind, "before": change.before, "after": change.after}
 
 
-def _file(file: FileChange) -> dict[str, Any]:
+def _file(file: StateFileChange) -> dict[str, Any]:
     return {
         "path": str(file.path),
         "kind": file.kind,

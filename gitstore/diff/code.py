@@ -32,7 +32,7 @@ from gitstore.workingcopy import capture_code
 _KINDS = {"A": "added", "D": "removed"}
 
 
-class CodeChange(NamedTuple):
+class CodeFileChange(NamedTuple):
     """A file that differs: `added`, `removed` or `changed`, and how many lines; `None` if it is binary."""
 
     path: str
@@ -45,7 +45,7 @@ class CodeChange(NamedTuple):
 class CodeDiff:
     """The files that differ, and how git shows it: a table, or a patch; that in colour, too, if asked for."""
 
-    files: tuple[CodeChange, ...]
+    files: tuple[CodeFileChange, ...]
     text: bytes
     coloured: bytes | None = None
 
@@ -186,7 +186,7 @@ def _check_amount(view: _View, raw: bytes) -> str:
     return "--find-renames" if largest <= limits.DIFFED_FILE else "--find-renames=100%"
 
 
-def _files(listed: bytes) -> Iterator[CodeChange]:
+def _files(listed: bytes) -> Iterator[CodeFileChange]:
     """What `git diff --raw --numstat -z` lists: for each file its status, then for each its lines."""
     words = iter(listed.decode("utf-8", "surrogateescape").split("\0"))
     kinds = {}
@@ -195,7 +195,7 @@ def _files(listed: bytes) -> Iterator[CodeChange]:
             kinds[next(words)] = _KINDS.get(word.rsplit(" ", 1)[1], "changed")
         elif word:
             added, removed, path = word.split("\t", 2)
-            yield CodeChange(path, kinds[path], _count(added), _count(removed))
+            yield CodeFileChange(path, kinds[path], _count(added), _count(removed))
 
 
 def _count(word: str) -> int | None:

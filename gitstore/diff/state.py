@@ -77,7 +77,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class FileChange:
+class StateFileChange:
     """A file that differs. Sizes are bytes, `None` where there is no such file.
 
     Of its newer form, or of the one that is gone, `shared` bytes are in objects that the other state
@@ -109,7 +109,7 @@ class StateDiff:
     after: str
     size_before: int
     size_after: int
-    files: tuple[FileChange, ...]
+    files: tuple[StateFileChange, ...]
     unchanged: int
 
     @property
@@ -140,10 +140,12 @@ def compare(before: Side, after: Side, work: Work) -> StateDiff:
     old, new = before.files, after.files
     common = old.keys() & new.keys()
     found = [
-        FileChange(path, old[path].size, None, *_shares(old[path], after)) for path in old.keys() - common
+        StateFileChange(path, old[path].size, None, *_shares(old[path], after))
+        for path in old.keys() - common
     ]
     found += [
-        FileChange(path, None, new[path].size, *_shares(new[path], before)) for path in new.keys() - common
+        StateFileChange(path, None, new[path].size, *_shares(new[path], before))
+        for path in new.keys() - common
     ]
     sizes = {path: _to_compare(path, old[path], new[path]) for path in sorted(common)}
     work.add(sum(sizes.values()))
@@ -153,7 +155,7 @@ def compare(before: Side, after: Side, work: Work) -> StateDiff:
                 continue
             tensors, note = _compare_tensors(path, old[path], new[path], progress=progress)
         shares = _shares(new[path], before)
-        found.append(FileChange(path, old[path].size, new[path].size, *shares, tensors, note))
+        found.append(StateFileChange(path, old[path].size, new[path].size, *shares, tensors, note))
     found.sort(key=lambda each: each.path)
     unchanged = len(old.keys() | new.keys()) - len(found)
     return StateDiff(before.name, after.name, before.size, after.size, tuple(found), unchanged)

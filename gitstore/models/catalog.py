@@ -42,7 +42,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Listing:
+class ModelList:
     """The models of a repository, the root model first, the others by name.
 
     `unreadable` tells of tags that are not the snapshots that they say they are, and of other refs that
@@ -53,7 +53,7 @@ class Listing:
     unreadable: UnreadableSnapshots | None
 
 
-def every(model: Model) -> Listing:
+def every(model: Model) -> ModelList:
     """All models of a model's repository."""
     found = model.repository.refs.list_below("refs/")
     refs, unreadable = found.refs, None
@@ -67,7 +67,7 @@ def every(model: Model) -> Listing:
     if survey.problems:
         known = [unreadable.message] if unreadable is not None else []
         unreadable = UnreadableSnapshots([*known, *survey.problems], readable)
-    return Listing(listed, unreadable)
+    return ModelList(listed, unreadable)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from gitstore.objects.database import TooLarge
 from gitstore.objects.paths import find_entry, find_tree, read_tree
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
-from gitstore.settings import BasedOn, Identity, Settings
+from gitstore.settings import BasedOn, ModelIdentity, Settings
 from gitstore.text import quoted
 
 SETTINGS, LOCK, STATES, CODE = layout.SETTINGS, layout.LOCK, layout.STATES, layout.CODE
@@ -322,7 +322,7 @@ def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | No
         raise Corrupt(f"{name} of commit {commit} cannot be read: {error.message}") from error
 
 
-def on_branch(repository: Repository, name: str) -> Identity | None:
+def on_branch(repository: Repository, name: str) -> ModelIdentity | None:
     """Return which model a branch is of, by the settings committed there; `None` if they do not tell."""
     tip = repository.refs.get(f"refs/heads/{name}")
     content = committed_file(repository, tip, SETTINGS) if tip is not None else None

@@ -6,7 +6,7 @@ the syntax, `checking` compares it with the schema, `editing` changes what peopl
 """
 
 from gitstore.settings.editing import set_keys
-from gitstore.settings.loading import FILE_NAME, Identity, find, identify, load, parse
+from gitstore.settings.loading import FILE_NAME, ModelIdentity, find, identify, load, parse
 from gitstore.settings.rendering import render, to_builtins
 from gitstore.settings.schema import (
     BasedOn,
@@ -28,9 +28,9 @@ __all__ = [
     "DefaultLaunchers",
     "EvaluateTypes",
     "Gpus",
-    "Identity",
     "Launcher",
     "MaxDurations",
+    "ModelIdentity",
     "Packages",
     "Parameter",
     "Settings",

@@ -34,7 +34,7 @@ _ODD_LINE = re.compile(rb"^(?![a-z_]+:[ \r\n]|[ #\r\n]|- |\Z)", re.MULTILINE)
 """A line that neither is one, nor can belong to the key above it, as in documents that people write."""
 
 
-class Identity(NamedTuple):
+class ModelIdentity(NamedTuple):
     """Which model settings belong to. `base` is `None` if there is none, or none that is valid.
 
     `is_derived` says whether the base is in the model's own repository.
@@ -113,7 +113,7 @@ def _parse_key(lines: bytes) -> tuple[str, object] | None:
     return (key, getattr(settings, key)) if settings is not None else None
 
 
-def identify(content: bytes) -> Identity | None:
+def identify(content: bytes) -> ModelIdentity | None:
     """Which model settings belong to, although other keys than `name` and `based_on` may be invalid.
 
     `None` if that cannot be read. Nothing else of invalid settings is believed.
@@ -122,13 +122,13 @@ def identify(content: bytes) -> Identity | None:
         with suppress(BadSettings):
             settings = parse(text)
             base = settings.based_on
-            return Identity(settings.name, base, base is not None and base.url is None)
+            return ModelIdentity(settings.name, base, base is not None and base.url is None)
     for text in (content, _identity_lines(content)):
         values = data(document.read(text).root)
         if isinstance(values, dict):
             name, mapping = values.get("name"), values.get("based_on")
             if isinstance(name, str) and name_problem(name) is None and isinstance(mapping, dict | None):
-                return Identity(name, None, mapping is not None and "url" not in mapping)
+                return ModelIdentity(name, None, mapping is not None and "url" not in mapping)
     return None
 
 

@@ -10,7 +10,7 @@ import pytest
 from gitstore import settings
 from gitstore.diff import diff
 from gitstore.diff import settings as settings_diff
-from gitstore.diff.code import CodeChange
+from gitstore.diff.code import CodeFileChange
 from gitstore.diff.settings import KeyChange
 from gitstore.errors import BadSettings
 from gitstore.models import init
@@ -149,10 +149,10 @@ class TestCode:
         (model.directory / "code" / "old name").rename(model.directory / "code" / "new name")
         found = diff.compare(first, again(model)).code
         assert found.files == (
-            CodeChange("code/binary", "changed", None, None),
-            CodeChange("code/new name", "added", 20, 0),
-            CodeChange("code/old name", "removed", 0, 20),
-            CodeChange("code/text", "changed", 2, 1),
+            CodeFileChange("code/binary", "changed", None, None),
+            CodeFileChange("code/new name", "added", 20, 0),
+            CodeFileChange("code/old name", "removed", 0, 20),
+            CodeFileChange("code/text", "changed", 2, 1),
         )
         assert found.text.decode() == (
             " code/binary                 | Bin 2 -> 2 bytes\n"
@@ -174,16 +174,16 @@ class TestCode:
 
     def test_no_code_left(self, model: Model, v1: Snapshot) -> None:
         (model.directory / "code" / "model.py").unlink()
-        expected = (CodeChange("code/model.py", "removed", 0, 34),)
+        expected = (CodeFileChange("code/model.py", "removed", 0, 34),)
         assert diff.compare(v1, again(model)).code.files == expected
         (model.directory / "code").rmdir()
         assert diff.compare(v1, again(model)).code.files == expected
 
     def test_packages_lock(self, model: Model, v1: Snapshot) -> None:
         write(model, "packages.lock", "numpy==2.4.6\n")
-        assert diff.compare(v1, again(model)).code.files == (CodeChange("packages.lock", "added", 1, 0),)
+        assert diff.compare(v1, again(model)).code.files == (CodeFileChange("packages.lock", "added", 1, 0),)
         second = take(model, "v2")
-        assert diff.compare(v1, second).code.files == (CodeChange("packages.lock", "added", 1, 0),)
+        assert diff.compare(v1, second).code.files == (CodeFileChange("packages.lock", "added", 1, 0),)
         assert not diff.compare(second, again(model)).differs
 
     def test_code_elsewhere(self, tmp_path: Path, git: Git) -> None:
@@ -198,7 +198,7 @@ class TestCode:
         assert not diff.compare(first, again(model)).differs
         (root / "src" / "net" / "a.py").write_text("b\n")
         (root / "src" / "outside.py").write_text("not code\n")
-        assert diff.compare(first, again(model)).code.files == (CodeChange("code/a.py", "changed", 1, 1),)
+        assert diff.compare(first, again(model)).code.files == (CodeFileChange("code/a.py", "changed", 1, 1),)
 
     def test_a_nested_repository(self, model: Model, v1: Snapshot, git: Git) -> None:
         (model.directory / "code" / "inner").mkdir()
@@ -217,7 +217,7 @@ class TestCode:
         git("commit", "--quiet", "--all", "-m", "change", cwd=model.directory)
         git("push", "--quiet", str(tmp_path / "bare.git"), "main", cwd=model.directory)
         found = diff.compare(first, Model.open(tmp_path / "bare.git"))
-        assert found.code.files == (CodeChange("code/model.py", "changed", 1, 34),)
+        assert found.code.files == (CodeFileChange("code/model.py", "changed", 1, 34),)
         assert found.state.files == ()
 
     def test_models_of_one_repository(self, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ class TestCode:
         for after in (snapshot, again(other)):
             found = diff.compare(v1, after)
             assert found.settings.changes == (KeyChange("name", "digits", "other"),)
-            assert found.code.files == (CodeChange("code/model.py", "changed", 1, 34),)
+            assert found.code.files == (CodeFileChange("code/model.py", "changed", 1, 34),)
             assert [(str(file.path), file.kind) for file in found.state.files] == [
                 ("more", "added"),
                 ("weights", "changed"),

@@ -12,7 +12,7 @@ from gitstore.bigfiles import parts
 from gitstore.diff import diff
 from gitstore.diff.diff import Diff
 from gitstore.diff.settings import KeyChange
-from gitstore.diff.state import FileChange
+from gitstore.diff.state import StateFileChange
 from gitstore.diff.tensors import TensorDiff
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -54,7 +54,7 @@ def cut_otherwise(model: Model, name: str, content: bytes) -> None:
     use_state(again(model), "foreign")
 
 
-def files(found: Diff) -> dict[str, FileChange]:
+def files(found: Diff) -> dict[str, StateFileChange]:
     return {str(file.path): file for file in found.state.files}
 
 
@@ -73,12 +73,12 @@ class TestState:
         (states / "moved").rename(states / "here")
         put(model, "initial", {"weights": b"\0" * 9, "new": b"new", "sub dir/ü": b"U"})
         expected = [
-            FileChange(PurePosixPath("gone"), 4, None, 0, 4),
-            FileChange(PurePosixPath("here"), None, 10, 10, 0),
-            FileChange(PurePosixPath("moved"), 10, None, 10, 0),
-            FileChange(PurePosixPath("new"), None, 3, 0, 3),
-            FileChange(PurePosixPath("sub dir/ü"), 1, 1, 0, 1),
-            FileChange(PurePosixPath("weights"), 8, 9, 0, 9),
+            StateFileChange(PurePosixPath("gone"), 4, None, 0, 4),
+            StateFileChange(PurePosixPath("here"), None, 10, 10, 0),
+            StateFileChange(PurePosixPath("moved"), 10, None, 10, 0),
+            StateFileChange(PurePosixPath("new"), None, 3, 0, 3),
+            StateFileChange(PurePosixPath("sub dir/ü"), 1, 1, 0, 1),
+            StateFileChange(PurePosixPath("weights"), 8, 9, 0, 9),
         ]
         on_disk = diff.compare(first, again(model))
         assert list(on_disk.state.files) == expected
@@ -106,13 +106,13 @@ class TestState:
         (model.directory / "states" / "other").rmdir()
         found = diff.compare(v1, again(model)).state
         assert (found.before, found.after) == ("initial", "other")
-        assert found.files == (FileChange(PurePosixPath("weights"), 8, 6, 0, 6),)
+        assert found.files == (StateFileChange(PurePosixPath("weights"), 8, 6, 0, 6),)
 
     def test_no_state_at_all(self, v1: Snapshot, model: Model) -> None:
         (model.directory / "states" / "initial" / "weights").unlink()
         (model.directory / "states" / "initial").rmdir()
         assert diff.compare(v1, again(model)).state.files == (
-            FileChange(PurePosixPath("weights"), 8, None, 0, 8),
+            StateFileChange(PurePosixPath("weights"), 8, None, 0, 8),
         )
 
     def test_a_file_that_a_state_cannot_hold(self, v1: Snapshot, model: Model) -> None:
@@ -142,7 +142,7 @@ class TestState:
             diff.compare(first, again(model))
 
 
-def tensors_of(model: Model, before: bytes, after: bytes) -> FileChange:
+def tensors_of(model: Model, before: bytes, after: bytes) -> StateFileChange:
     """What differs in a file, stored and on disk alike."""
     put(model, "initial", {"m.safetensors": before})
     first = take(model, "before")
