@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from gitstore.cli import output
-
-if TYPE_CHECKING:
-    from gitstore.hooks.listing import Hook
+from gitstore.cli.render import hooks as render
 
 
 @click.group()
@@ -50,14 +47,7 @@ def install(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.git.repository import Repository
     from gitstore.hooks import install as installation
 
-    done = installation.install(Repository.discover(ctx.obj))
-    if as_json:
-        following = str(done.following) if done.following is not None else None
-        output.data_json({"path": str(done.path), "following": following})
-        return
-    output.message(f"Installed {done.path}: stock git can no longer move or remove snapshots")
-    if done.following is not None:
-        output.message(f"The hooks that ran before still run: {done.following}")
+    render.show_installed(installation.install(Repository.discover(ctx.obj)), as_json=as_json)
 
 
 @command.command()
@@ -75,19 +65,9 @@ def uninstall(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.git.repository import Repository
     from gitstore.hooks import install as installation
 
-    done = installation.uninstall(Repository.discover(ctx.obj))
-    if as_json:
-        output.data_json({"restored": list(map(str, done.restored)), "left": list(map(str, done.left))})
-    elif done.restored:
-        output.message("Uninstalled: the hooks are as they were before gitstore hooks install")
-    elif not done.left:
-        output.message("There is nothing to uninstall")
-    for path in done.left:
-        output.message(
-            f"warning: {path} was not removed: it was changed after gitstore wrote it;"
-            " remove it unless you need it"
-        )
-    if done.left:
+    uninstalled = installation.uninstall(Repository.discover(ctx.obj))
+    render.show_uninstalled(uninstalled, as_json=as_json)
+    if uninstalled.left:
         ctx.exit(1)
 
 
@@ -105,18 +85,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.git.repository import Repository
     from gitstore.hooks import listing
 
-    found = listing.list_hooks(Repository.discover(ctx.obj))
-    if as_json:
-        hooks = [_json(each) for each in found.hooks]
-        output.data_json({"directory": str(found.directory), "protected": found.is_protected, "hooks": hooks})
-        return
-    if found.hooks:
-        rows = [[each.name, each.program, each.owner, _how(each), str(each.path)] for each in found.hooks]
-        output.table(["HOOK", "OF", "WHOSE", "RUNS", "PATH"], rows)
-    if found.is_protected:
-        output.message("Stock git cannot move or remove snapshots")
-    else:
-        output.message("Stock git can move and remove snapshots; gitstore hooks install prevents that")
+    render.show_list(listing.list_hooks(Repository.discover(ctx.obj)), as_json=as_json)
 
 
 @command.command()
@@ -170,23 +139,3 @@ def _guard(ctx: click.Context) -> None:
 
 def _read(ctx: click.Context, source: Path) -> bytes:
     return sys.stdin.buffer.read() if str(source) == "-" else Path(ctx.obj, source).read_bytes()
-
-
-def _how(hook: Hook) -> str:
-    if not hook.is_executable:
-        return "no: not executable"
-    if not hook.runs:
-        return "no: nothing runs it"
-    return "yes" if hook.is_current is not False else "yes, outdated: gitstore hooks install updates it"
-
-
-def _json(hook: Hook) -> dict[str, object]:
-    return {
-        "name": hook.name,
-        "path": str(hook.path),
-        "of": hook.program,
-        "whose": hook.owner,
-        "executable": hook.is_executable,
-        "runs": hook.runs,
-        "current": hook.is_current,
-    }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gitstore.cli import environment, options, output
 from gitstore.cli.progress import waiting
+from gitstore.cli.render import packages as render
 
 if TYPE_CHECKING:
-    from gitstore.environments.resolve import Resolution
     from gitstore.models.model import Model
 
 
@@ -71,29 +71,15 @@ def command(
         return
     with waiting("resolve packages", wanted=show_progress):
         permissions = Permissions(
-            config=_file(ctx, config) if config is not None else None,
+            config=_find_file(ctx, config) if config is not None else None,
             builds=allow_builds,
             environment=environment.for_uv(),
         )
         resolution = resolve.make(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
-    if as_json:
-        output.data_json(_json(resolution))
-    else:
-        output.message(_describe(resolution))
+    render.show_resolution(resolution, as_json=as_json)
 
 
-def _json(resolution: Resolution) -> dict[str, Any]:
-    return {
-        "path": str(resolution.path) if resolution.pins or resolution.changed else None,
-        "python": resolution.python,
-        "changed": resolution.changed,
-        "packages": list(resolution.pins),
-        "added": list(resolution.added),
-        "removed": list(resolution.removed),
-    }
-
-
-def _file(ctx: click.Context, config: Path) -> Path:
+def _find_file(ctx: click.Context, config: Path) -> Path:
     path = Path(ctx.obj, config).absolute()
     if not path.is_file():
         raise click.UsageError(f"--config: {config} is not a file", ctx)
@@ -101,31 +87,15 @@ def _file(ctx: click.Context, config: Path) -> Path:
 
 
 def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:
-    """Tell whether packages.lock is up to date, and exit with 1 if it is not."""
+    """Check whether packages.lock is up to date, and exit with 1 if it is not."""
     from gitstore.environments import lockfile
     from gitstore.models.model import LOCK
 
-    found = lockfile.status(model.settings.packages, model.top_file(LOCK))
-    problem = lockfile.problem(found)
+    status = lockfile.status(model.settings.packages, model.top_file(LOCK))
+    problem = lockfile.problem(status)
     if as_json:
-        output.data_json({"ok": problem is None, "status": found.value})
+        output.data_json(render.check_json(status))
         ctx.exit(problem.exit_code if problem is not None else 0)
     if problem is not None:
         raise problem
     output.message(f"{LOCK} is up to date")
-
-
-def _describe(resolution: Resolution) -> str:
-    """What happened, for a person."""
-    name = resolution.path.name
-    if not resolution.changed:
-        return (
-            f"{name} is up to date"
-            if resolution.pins
-            else "settings.yaml has no packages.requirements to lock"
-        )
-    count = f"{len(resolution.pins)} package{'' if len(resolution.pins) == 1 else 's'}"
-    said = f"Wrote {name}: {count} for Python {resolution.python}"
-    return "\n".join(
-        [said, *(f"- {pin}" for pin in resolution.removed), *(f"+ {pin}" for pin in resolution.added)]
-    )

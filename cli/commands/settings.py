@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gitstore.cli import output
+from gitstore.cli.render import settings as render
 
 
 @click.group()
@@ -46,10 +47,10 @@ def check(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
     except BadSettings as error:
         if not as_json:
             raise
-        output.data_json({"ok": False, "problems": list(error.problems)})
+        output.data_json(render.check_json(error.problems))
         ctx.exit(error.exit_code)
     if as_json:
-        output.data_json({"ok": True, "problems": []})
+        output.data_json(render.check_json(()))
     else:
         output.message(f"{source}: ok")
 

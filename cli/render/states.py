@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
@@ -121,3 +122,45 @@ def show_removed(removed: RemovedStates, *, as_json: bool) -> None:
     states = "state" if len(removed.names) == 1 else "states"
     frees = format_size(removed.exclusive)
     output.message(f"Removed {states} {', '.join(removed.names)}; gitstore gc frees {frees}")
+
+
+def show_active(name: str, *, as_json: bool) -> None:
+    """The state that is active now."""
+    if as_json:
+        output.data_json({"active": name})
+    else:
+        output.message(f"The active state is {name}")
+
+
+def show_path(name: str, directory: Path, *, as_json: bool) -> None:
+    """Where a state's files are."""
+    if as_json:
+        output.data_json({"name": name, "path": str(directory)})
+    else:
+        output.data(str(directory))
+
+
+def show_exported(name: str, directory: Path, *, size: int, as_json: bool) -> None:
+    """Where a state was written, and its bytes."""
+    from gitstore.units import format_size
+
+    if as_json:
+        output.data_json({"name": name, "directory": str(directory.resolve()), "size": size})
+    else:
+        output.message(f"Exported state {name} to {directory}: {format_size(size)}")
+
+
+def show_renamed(name: str, old_name: str, *, as_json: bool) -> None:
+    """A state under its new name."""
+    if as_json:
+        output.data_json({"name": name, "renamed_from": old_name})
+    else:
+        output.message(f"Renamed the state {old_name} to {name}")
+
+
+def show_dropped(name: str, *, as_json: bool) -> None:
+    """A state whose files were deleted on disk."""
+    if as_json:
+        output.data_json({"name": name})
+    else:
+        output.message(f"Deleted states/{name}/; the state is still saved")

@@ -112,7 +112,7 @@ class TestGc:
             git("prune-packed", cwd=here)
         lines = run("gc", "-n", cwd=here).stderr.splitlines()
         assert len([line for line in lines if line.startswith("  pack-")]) == 5
-        assert any(line.startswith("  2 smaller ones: ") for line in lines)
+        assert any(line.startswith("  and 2 more: ") for line in lines)
 
     def test_in_a_subdirectory_with_a_lock_of_git(
         self, gitstore: Gitstore, here: Path, git: Git, fsck: Fsck

@@ -25,8 +25,8 @@ def command() -> None:
     """
 
 
-for _each in (state_files.import_, state_files.export_, state_files.rename, state_files.drop, state_files.rm):
-    command.add_command(_each)
+for _subcommand in state_files.COMMANDS:
+    command.add_command(_subcommand)
 
 
 @command.command("list")
@@ -89,10 +89,7 @@ def use(ctx: click.Context, name: str, *, as_json: bool) -> None:
     from gitstore.states.use import use_state
 
     use_state(Model.open(ctx.obj), name)
-    if as_json:
-        output.data_json({"active": name})
-        return
-    output.message(f"The active state is {name}")
+    render.show_active(name, as_json=as_json)
 
 
 @command.command()
@@ -116,10 +113,7 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
     name = name or state.active(model)
     with byte_progress(f"write {name}", totals.saved(model, name), wanted=show_progress) as progress:
         directory = materialize(model, name, progress=progress)
-    if as_json:
-        output.data_json({"name": name, "path": str(directory)})
-    else:
-        output.data(str(directory))
+    render.show_path(name, directory, as_json=as_json)
 
 
 @command.command()

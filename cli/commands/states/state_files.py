@@ -1,4 +1,4 @@
-"""The commands of `gitstore state` that bring states in and out, rename and remove them."""
+"""The commands of `gitstore state` that import, export, rename and remove states."""
 
 from __future__ import annotations
 
@@ -83,17 +83,13 @@ def export_(
     """
     from gitstore.models.model import Model
     from gitstore.snapshots import export
-    from gitstore.units import format_size
 
     target = Path(ctx.obj, directory)
     model = Model.open(ctx.obj)
     total = totals.saved(model, name)
     with byte_progress(f"export {name}", total, wanted=show_progress) as progress:
         size = export.export_state(model, name, target, progress=progress)
-    if as_json:
-        output.data_json({"name": name, "directory": str(target.resolve()), "size": size})
-        return
-    output.message(f"Exported state {name} to {target}: {format_size(size)}")
+    render.show_exported(name, target, size=size, as_json=as_json)
 
 
 @click.command()
@@ -114,10 +110,7 @@ def rename(ctx: click.Context, old: str, new: str, *, as_json: bool) -> None:
     from gitstore.states import rename as state_renaming
 
     state_renaming.rename(Model.open(ctx.obj), old, new)
-    if as_json:
-        output.data_json({"name": new, "renamed_from": old})
-        return
-    output.message(f"Renamed the state {old} to {new}")
+    render.show_renamed(new, old, as_json=as_json)
 
 
 @click.command()
@@ -140,10 +133,7 @@ def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | No
     model = Model.open(ctx.obj)
     with byte_progress(f"check {name}", totals.on_disk(model, name), wanted=show_progress) as progress:
         drop_state(model, name, force=force, progress=progress)
-    if as_json:
-        output.data_json({"name": name})
-        return
-    output.message(f"Deleted states/{name}/; the state is still saved")
+    render.show_dropped(name, as_json=as_json)
 
 
 @click.command()
@@ -172,3 +162,7 @@ def rm(
     with byte_progress(label, total, wanted=show_progress) as progress:
         removed = remove.remove(model, names, force=force, progress=progress)
     render.show_removed(removed, as_json=as_json)
+
+
+COMMANDS = (import_, export_, rename, drop, rm)
+"""In the order of the help."""
