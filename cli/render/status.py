@@ -30,7 +30,7 @@ def describe(status: Status) -> Iterator[str]:
     yield f"branch:    {_branch(status)}"
     if status.model.base is not None:
         yield f"base:      {_base(status.model.base)}"
-    if status.state is not None:
+    if status.state_name is not None:
         yield from _state(status)
     yield from _last(status)
     if status.uncommitted:
@@ -48,7 +48,7 @@ def _branch(status: Status) -> str:
     head = status.model.head
     if status.branch is not None:
         return output.shown(status.branch) + (" (no commit yet)" if head is None else "")
-    names = ", ".join(output.shown(ref.removeprefix("refs/tags/")) for ref in status.at)
+    names = ", ".join(output.shown(ref.removeprefix("refs/tags/")) for ref in status.tags)
     return f"none, HEAD is detached at {names or str(head)[:12]}"
 
 
@@ -58,44 +58,45 @@ def _base(base: BasedOn) -> str:
 
 
 def _state(status: Status) -> Iterator[str]:
-    name = output.shown(status.state or "")
-    yield f"state:     {name}, {status.form}" if status.form is not None else f"state:     {name}"
-    if status.form is None or status.form not in _STATE_HINTS or status.model.repository.is_bare:
+    name, form, last = output.shown(status.state_name or ""), status.state_form, status.last_snapshot
+    yield f"state:     {name}, {form}" if form is not None else f"state:     {name}"
+    if form is None or form not in _STATE_HINTS or status.model.repository.is_bare:
         return
-    if status.form in ("on disk", "modified") and status.last is not None and status.files == ():
-        yield f"  ({status.last.name} contains this state; gitstore state save also saves it by its name)"
+    if form in ("on disk", "modified") and last is not None and status.state_files == ():
+        yield f"  ({last.name} contains this state; gitstore state save also saves it by its name)"
     else:
-        yield f"  ({_STATE_HINTS[status.form].format(name)})"
+        yield f"  ({_STATE_HINTS[form].format(name)})"
 
 
 def _last(status: Status) -> Iterator[str]:
     """The last snapshot, and what differs from it."""
-    if status.last is None:
+    last = status.last_snapshot
+    if last is None:
         yield "snapshot:  none yet"
         if _has_state(status):
             yield "  (gitstore snapshot NAME takes one)"
         return
-    date = status.last.tag.date
-    yield f"snapshot:  {status.last.name}" + (f", {date:%Y-%m-%d %H:%M}" if date else "")
+    date = last.tag.date
+    yield f"snapshot:  {last.name}" + (f", {date:%Y-%m-%d %H:%M}" if date else "")
     if status.differs is False:
-        yield f"nothing differs from {status.last.name}"
+        yield f"nothing differs from {last.name}"
     if not status.differs:
         return
-    yield f"differs from {status.last.name}:"
+    yield f"differs from {last.name}:"
     if status.settings is not None and status.settings.differs:
         keys = [each.path for each in status.settings.changes]
         yield f"  settings: {_counted(keys, 'key') if keys else 'only comments or layout'}"
     if status.code:
         yield f"  code:     {_files(status.code)}"
-    if status.files:
-        yield f"  state:    {_files(status.files)}"
+    if status.state_files:
+        yield f"  state:    {_files(status.state_files)}"
     if _has_state(status):
         yield "  (gitstore snapshot NAME takes another)"
 
 
 def _has_state(status: Status) -> bool:
     """Whether there is a state, without which no snapshot can be taken."""
-    return status.form not in (None, "unborn", "nowhere")
+    return status.state_form not in (None, "unborn", "nowhere")
 
 
 def _files(changes: Sequence[FileChange]) -> str:
@@ -110,7 +111,7 @@ def _counted(names: Sequence[str], what: str) -> str:
 
 def to_json(status: Status) -> dict[str, Any]:
     """The same for programs."""
-    model, base, last, changed = status.model, status.model.base, status.last, status.settings
+    model, base, last, changed = status.model, status.model.base, status.last_snapshot, status.settings
     settings = [{"key": each.path, "kind": each.kind} for each in changed.changes] if changed else None
     return {
         "model": model.name,
@@ -118,14 +119,14 @@ def to_json(status: Status) -> dict[str, Any]:
         "bare": model.repository.is_bare,
         "branch": status.branch,
         "commit": str(model.head) if model.head is not None else None,
-        "tags": list(status.at),
+        "tags": list(status.tags),
         "base": {"name": base.full_name, "url": base.url, "detached": bool(base.detached)} if base else None,
-        "state": {"name": status.state, "form": status.form},
+        "state": {"name": status.state_name, "form": status.state_form},
         "snapshot": snapshots.to_json(last) if last is not None else None,
         "differs": status.differs,
         "settings": {"changes": settings, "is_other_text": changed.is_other_text} if changed else None,
         "code": _rows(status.code),
-        "state_files": _rows(status.files),
+        "state_files": _rows(status.state_files),
         "uncommitted": _rows(status.uncommitted),
         "lock": status.lock.message if status.lock is not None else None,
         "problems": [

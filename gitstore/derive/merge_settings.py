@@ -49,7 +49,7 @@ def merge(own: bytes, *, old: bytes, new: bytes) -> Merged:
     changed = {key: merged.get(key) for key in before | merged if merged.get(key) != before.get(key)}
     content = settings.set_keys(own, changed) if changed else own
     settings.parse(content)
-    return Merged(content, settings_diff.changes(before, merged), tuple(conflicts))
+    return Merged(content, settings_diff.compare_values(before, merged), tuple(conflicts))
 
 
 def _read(content: bytes) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _merge(path: str, conflicts: list[Conflict], *, old: Any, new: Any, own: Any
         return own
     if own == old:
         return new
-    parts = [settings_diff.by_key(side) for side in (old if old is not None else type(own)(), new, own)]
+    parts = [settings_diff.as_mapping(side) for side in (old if old is not None else type(own)(), new, own)]
     if any(part is None for part in parts):
         conflicts.append(Conflict(path, own, new))
         return own

@@ -1,7 +1,7 @@
-"""What differs in code, and in packages.lock, as git's own diff tells it.
+"""What differs in code and in packages.lock, as git's own diff shows it.
 
-The code of a working copy is what a snapshot would take: uncommitted and new files are in, ignored
-ones are not. git sees it as a tree in a quarantine, so that branch, index and files stay as they are.
+The code of a working copy is what a snapshot would store: uncommitted and new files, but no ignored ones.
+It is added as a tree to a quarantine, where git compares it; branch, index and files stay as they are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
-from gitstore.diff import kinds as change
+from gitstore.diff.kinds import classify_change
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.models.model import CODE, LOCK, Model
@@ -33,7 +33,7 @@ _KINDS = {"A": "added", "D": "removed"}
 
 
 class CodeFileChange(NamedTuple):
-    """A file that differs: `added`, `removed` or `changed`, and how many lines; `None` if it is binary."""
+    """A file that was `added`, `removed` or `changed`, and the number of lines; `None` if it is binary."""
 
     path: str
     kind: str
@@ -43,7 +43,7 @@ class CodeFileChange(NamedTuple):
 
 @dataclass(frozen=True)
 class CodeDiff:
-    """The files that differ, and how git shows it: a table, or a patch; that in colour, too, if asked for."""
+    """The files that differ, and git's text about them: a table or a patch, also in colour if wanted."""
 
     files: tuple[CodeFileChange, ...]
     text: bytes
@@ -53,54 +53,55 @@ class CodeDiff:
 def compare(
     before: Snapshot, after: Snapshot | Model, *, patch: bool = False, colour: bool = False
 ) -> CodeDiff:
-    """Compare a snapshot's code with another's, or with what a snapshot of a model would take.
+    """Compare a snapshot's code with another's, or with what a snapshot of a model would store.
 
-    Paths begin with `code/`, as in a snapshot, wherever a working copy has its code. Renames are told
-    in the text only. A file over 8 MiB is compared as one that is no text. Raises `GitstoreError` for a
-    nested repository in a working copy, and for more text than is compared.
+    Paths begin with `code/`, as in a snapshot, wherever a working copy has its code. Only the text shows
+    renames. A file over 8 MiB is compared as a binary file. Raises `GitstoreError` for a nested repository
+    in a working copy, and for more text than `limits.DIFFED`.
     """
     for snapshot in (before, after):
         if isinstance(snapshot, Snapshot):
             stored.check_paths(snapshot.repository.objects, snapshot.code, joined=False)
-    with _view(before, after) as view:
+    with _open_view(before, after) as view:
         raw = view.diff("--raw", "--no-renames", "-z")
         if not raw:
             return CodeDiff((), b"")
-        renames = _check_amount(view, raw)
-        files = tuple(_files(view.diff("--raw", "--numstat", "--no-renames", "-z")))
+        renames = _choose_renames(view, raw)
+        files = tuple(_parse_changes(view.diff("--raw", "--numstat", "--no-renames", "-z")))
         form = (renames, "--patch" if patch else "--stat")
         coloured = view.diff(*form, "--color=always") if colour else None
         return CodeDiff(files, view.diff(*form, "--color=never"), coloured)
 
 
-def changed_files(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:
-    """The files of code, and packages.lock, that differ, and how. Lines are not compared; nothing is written.
+def list_changes(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:
+    """Yield path and kind of each file that differs in code and packages.lock. Compares no lines.
 
-    Raises `GitstoreError` for what a snapshot of the model could not read, and for code larger than allowed.
+    Nothing is written. Raises `GitstoreError` for a file that a snapshot of the model could not read, and for
+    code larger than the settings allow.
     """
     if after.repository.is_bare:
-        yield from ((each.path, each.kind) for each in compare(before, after).files)
+        yield from ((file.path, file.kind) for file in compare(before, after).files)
         return
     check_size = partial(capture_code.check_size, after.settings)
     lock = after.top_file(LOCK)
-    old = _named(stored.file_entries(before.repository.objects, before.code), before.lock)
-    new = _named(
+    old = _join_paths(stored.file_entries(before.repository.objects, before.code), before.lock)
+    new = _join_paths(
         stage.list_code(after.repository, after.code, check_size=check_size),
         Oid.of(Kind.BLOB, lock) if lock is not None else None,
     )
     for path in sorted(old.keys() | new.keys(), key=os.fsencode):
         if old.get(path) != new.get(path):
-            yield path, change.kind(old.get(path), new.get(path))
+            yield path, classify_change(old.get(path), new.get(path))
 
 
-def _named(code: Mapping[PurePosixPath, FileEntry], lock: Oid | None) -> dict[str, FileEntry]:
-    """Files by their paths in a snapshot."""
-    named = {f"{CODE}/{path}": entry for path, entry in code.items()}
-    return named if lock is None else {**named, LOCK: (Mode.FILE, lock)}
+def _join_paths(code: Mapping[PurePosixPath, FileEntry], lock: Oid | None) -> dict[str, FileEntry]:
+    """Return the files of code and packages.lock by their paths in a snapshot."""
+    entries = {f"{CODE}/{path}": entry for path, entry in code.items()}
+    return entries if lock is None else {**entries, LOCK: (Mode.FILE, lock)}
 
 
 class _View(NamedTuple):
-    """Two trees, the repository and the environment in which git has both, and all their objects."""
+    """Two trees, a repository with variables by which git finds both, and the databases of their objects."""
 
     repository: Repository
     variables: Mapping[str, str]
@@ -109,49 +110,50 @@ class _View(NamedTuple):
     databases: tuple[ObjectDatabase, ...]
 
     def diff(self, *options: str) -> bytes:
-        # The plumbing: git diff would run programs that the user's configuration names, and heed diff.*.
-        # core.bigFileThreshold of our repositories would make text of 256 KiB binary, and git's own default,
-        # 512 MiB, is for machines with 40 GiB of memory.
+        # git diff would obey diff.* and run programs that the user's configuration names; plumbing does not.
+        # With our repositories' core.bigFileThreshold, text of 256 KiB would be binary. With git's own
+        # default of 512 MiB, a diff could take 40 GiB of memory.
         command = ("-c", f"core.bigFileThreshold={limits.DIFFED_FILE}", "diff-tree", "-r", *options)
         trees = (str(self.before), str(self.after))
         return self.repository.git(*command, *trees, "--", CODE, LOCK, variables=self.variables)
 
     def size(self, oid: Oid) -> int:
-        """The bytes of a blob. Raises `Corrupt` if it is missing or broken."""
-        return next((each for each in self.databases if oid in each), self.databases[0]).size(oid)
+        """Return the bytes of a blob. Raises `Corrupt` if it is missing or broken."""
+        holders = (database for database in self.databases if oid in database)
+        return next(holders, self.databases[0]).size(oid)
 
 
 @contextmanager
-def _view(before: Snapshot, after: Snapshot | Model) -> Iterator[_View]:
+def _open_view(before: Snapshot, after: Snapshot | Model) -> Iterator[_View]:
     if isinstance(after, Snapshot):
         borrowed = stage.borrowing(before.repository)
-        both = (after.repository.objects, before.repository.objects)
-        yield _View(after.repository, borrowed, before.tree, after.tree, both)
+        databases: tuple[ObjectDatabase, ...] = (after.repository.objects, before.repository.objects)
+        yield _View(after.repository, borrowed, before.tree, after.tree, databases)
         return
     repository = after.repository
     with repository.reading(), stage.quarantine(repository, before.repository) as (objects, variables):
-        tree = _tree(after, objects, variables)
-        all_three = (repository.objects, before.repository.objects, ObjectDatabase(objects))
-        yield _View(repository, variables, before.tree, tree, all_three)
+        tree = _add_tree(after, objects, variables)
+        databases = (repository.objects, before.repository.objects, ObjectDatabase(objects))
+        yield _View(repository, variables, before.tree, tree, databases)
 
 
-def _tree(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid:
-    """A tree, in a quarantine, of a model's code and packages.lock where a snapshot has them."""
+def _add_tree(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid:
+    """Add a tree with a model's code and packages.lock, each where a snapshot has it, to a quarantine."""
     git = model.repository.git
     entries = []
-    code = _code(model, objects, variables)
+    code = _add_code(model, objects, variables)
     if code is not None:
         entries.append(f"040000 tree {code}\t{CODE}\0")
     lock = model.top_file(LOCK)
     if lock is not None:
         blob = git("hash-object", "-w", "--stdin", stdin=lock, variables=variables).decode().strip()
         entries.append(f"100644 blob {blob}\t{LOCK}\0")
-    made = git("mktree", "-z", stdin="".join(entries).encode(), variables=variables)
-    return Oid.parse(made.decode().strip())
+    tree = git("mktree", "-z", stdin="".join(entries).encode(), variables=variables)
+    return Oid.parse(tree.decode().strip())
 
 
-def _code(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid | None:
-    """The tree of a model's code as it is on disk, or committed in a bare repository; `None` without any."""
+def _add_code(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid | None:
+    """Add the tree of a model's code, on disk or committed in a bare repository; `None` if it has no code."""
     if model.repository.is_bare:
         return model.committed_code(model.code, partial(_write_tree, model.repository, variables))
     check_size = partial(capture_code.check_size, model.settings)
@@ -164,11 +166,11 @@ def _write_tree(repository: Repository, variables: Mapping[str, str], content: b
     return Oid.parse(repository.git(*write, stdin=content, variables=variables).decode().strip())
 
 
-def _check_amount(view: _View, raw: bytes) -> str:
-    """Return the option with which git shall find renames in what `git diff --raw -z` lists.
+def _choose_renames(view: _View, raw: bytes) -> str:
+    """Return the option for renames in the files that `git diff --raw -z` lists.
 
-    Of files that may be similar it reads all, whatever their size: large ones must be equal. Raises
-    `GitstoreError` if there is too much text.
+    git would read all files that may be similar, whatever their size. With large ones among them, only
+    equal files count as renamed. Raises `GitstoreError` if there is too much text.
     """
     total, largest = 0, 0
     for word in raw.decode("utf-8", "surrogateescape").split("\0"):
@@ -186,17 +188,17 @@ def _check_amount(view: _View, raw: bytes) -> str:
     return "--find-renames" if largest <= limits.DIFFED_FILE else "--find-renames=100%"
 
 
-def _files(listed: bytes) -> Iterator[CodeFileChange]:
-    """What `git diff --raw --numstat -z` lists: for each file its status, then for each its lines."""
-    words = iter(listed.decode("utf-8", "surrogateescape").split("\0"))
-    kinds = {}
+def _parse_changes(output: bytes) -> Iterator[CodeFileChange]:
+    """Parse `git diff --raw --numstat -z`: first the status of each file, then the lines of each."""
+    words = iter(output.decode("utf-8", "surrogateescape").split("\0"))
+    kind_of = {}
     for word in words:
         if word.startswith(":"):
-            kinds[next(words)] = _KINDS.get(word.rsplit(" ", 1)[1], "changed")
+            kind_of[next(words)] = _KINDS.get(word.rsplit(" ", 1)[1], "changed")
         elif word:
             added, removed, path = word.split("\t", 2)
-            yield CodeFileChange(path, kinds[path], _count(added), _count(removed))
+            yield CodeFileChange(path, kind_of[path], _parse_count(added), _parse_count(removed))
 
 
-def _count(word: str) -> int | None:
+def _parse_count(word: str) -> int | None:
     return None if word == "-" else int(word)

@@ -1,4 +1,4 @@
-"""What differs between two snapshots, or between a snapshot and the working copy: settings, code, state."""
+"""What differs between two snapshots, or a snapshot and the working copy: in settings, code and state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gitstore.progress import Progress
 
 @dataclass(frozen=True)
 class Diff:
-    """What differs, in each of the three things that a snapshot holds."""
+    """What differs in settings, code and state."""
 
     settings: SettingsDiff
     code: CodeDiff
@@ -25,7 +25,7 @@ class Diff:
 
     @property
     def differs(self) -> bool:
-        """Whether anything does. Names do not count: neither the snapshots' nor the states'."""
+        """Whether anything differs. The names of snapshots and states do not count."""
         return self.settings.differs or bool(self.code.files) or bool(self.state.files)
 
 
@@ -38,13 +38,13 @@ def compare(
     progress: Progress = lambda _: None,
     expect: Progress = lambda _: None,
 ) -> Diff:
-    """Compare a snapshot with another one, of whatever repository, or with what one of a model would hold.
+    """Compare a snapshot with another one, of any repository, or with what a new one of a model would hold.
 
-    Writes nothing but the stat cache. Weights are read part by part. With `patch`, the text of the
-    code's diff is a patch, else a table of files; `colour` is for a terminal. `progress` hears of
-    bytes of state that were hashed or compared, `expect` how many that will be.
-    Raises `BadSettings` for broken settings on disk, `Corrupt` for a broken object, and `GitstoreError`
-    for a state that changes while it is read.
+    Writes nothing but the stat cache. Weights are read part by part. With `patch`, the text of the code's
+    diff is a patch, else a table of files; `colour` adds the same text in colour. `progress` is called with
+    the bytes of state that were hashed or compared, `expect` with their total. Raises `BadSettings` for
+    invalid settings on disk, `Corrupt` for a broken object, and `GitstoreError` for a state that changes
+    while it is read.
     """
     content = after.settings_content if isinstance(after, Snapshot) else after.settings_content()
     work = Work(progress, expect)
@@ -53,11 +53,11 @@ def compare(
             before.settings, after.settings, is_other_text=content != before.settings_content
         ),
         code_diff.compare(before, after, patch=patch, colour=colour),
-        state_diff.compare(state_diff.of_snapshot(before), _state(after, work), work),
+        state_diff.compare(_read_state(before, work), _read_state(after, work), work),
     )
 
 
-def _state(after: Snapshot | Model, work: Work) -> state_diff.Side:
-    if isinstance(after, Snapshot):
-        return state_diff.of_snapshot(after)
-    return state_diff.of_model(after, work)
+def _read_state(source: Snapshot | Model, work: Work) -> state_diff.Side:
+    if isinstance(source, Snapshot):
+        return state_diff.read_snapshot(source)
+    return state_diff.read_model(source, work)

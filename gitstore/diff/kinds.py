@@ -1,10 +1,10 @@
-"""What kind of change there is between something before and something after."""
+"""The kinds of change that every part of a diff has: added, removed, changed."""
 
 from __future__ import annotations
 
 
-def kind(before: object, after: object) -> str:
-    """`added`, `removed` or `changed`; what is `None` is not there."""
+def classify_change(before: object, after: object) -> str:
+    """Return `added`, `removed` or `changed` for two things that differ; `None` means that there is none."""
     if before is None:
         return "added"
     return "removed" if after is None else "changed"

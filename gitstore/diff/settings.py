@@ -1,6 +1,6 @@
-"""What differs between two settings, key path by key path, defaults filled in.
+"""What differs between two settings, key path by key path, with the defaults filled in.
 
-Parameters are told apart by their names and packages by theirs, not by their places in a list.
+Parameters and packages are matched by their names, not by their places in a list.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitstore.diff import kinds
+from gitstore.diff.kinds import classify_change
 from gitstore.settings import Settings
 from gitstore.settings.rendering import literals
 
 
 @dataclass(frozen=True)
 class KeyChange:
-    """A key path and its values, with units as settings.yaml writes them; `None` where there is none."""
+    """A key path and its values, with units as in settings.yaml; `None` where the key is missing."""
 
     path: str
     before: Any
@@ -25,12 +25,12 @@ class KeyChange:
     @property
     def kind(self) -> str:
         """`added`, `removed` or `changed`."""
-        return kinds.kind(self.before, self.after)
+        return classify_change(self.before, self.after)
 
 
 @dataclass(frozen=True)
 class SettingsDiff:
-    """The keys that differ. `is_other_text`: the files differ, if only in comments or layout."""
+    """The keys that differ. `is_other_text`: the files differ, possibly only in comments or layout."""
 
     changes: tuple[KeyChange, ...]
     is_other_text: bool
@@ -42,39 +42,39 @@ class SettingsDiff:
 
 def compare(before: Settings, after: Settings, *, is_other_text: bool) -> SettingsDiff:
     """Compare settings by what they mean, in the order of the schema."""
-    return SettingsDiff(changes(literals(before), literals(after)), is_other_text)
+    return SettingsDiff(compare_values(literals(before), literals(after)), is_other_text)
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[KeyChange, ...]:
-    """What differs between two mappings of plain values, however deep."""
-    return tuple(_changes("", before, after))
+def compare_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[KeyChange, ...]:
+    """Compare two mappings of plain values, at every depth."""
+    return tuple(_compare_values("", before, after))
 
 
-def _changes(path: str, before: Any, after: Any) -> Iterator[KeyChange]:
+def _compare_values(path: str, before: Any, after: Any) -> Iterator[KeyChange]:
     if before == after:
         return
-    old, new = by_key(before), by_key(after)
+    old, new = as_mapping(before), as_mapping(after)
     if old is None or new is None:
         yield KeyChange(path, before, after)
         return
-    # Those of `before` in their order, then the new ones.
+    # The keys of `before` in their order, then the new ones.
     for key in old | new:
-        yield from _changes(f"{path}.{key}" if path else key, old.get(key), new.get(key))
+        yield from _compare_values(f"{path}.{key}" if path else key, old.get(key), new.get(key))
 
 
-def by_key(value: Any) -> dict[str, Any] | None:
-    """A value as a mapping, if it is one or a list whose items have names; else `None`."""
+def as_mapping(value: Any) -> dict[str, Any] | None:
+    """Return a mapping as it is, a list of items with different names as a mapping by name, else `None`."""
     if isinstance(value, dict):
         return value
     if not isinstance(value, list):
         return None
-    pairs = (_named(item) for item in value)
-    named = dict(pair for pair in pairs if pair is not None)
-    return named if len(named) == len(value) else None
+    pairs = (_split_name(item) for item in value)
+    by_name = dict(pair for pair in pairs if pair is not None)
+    return by_name if len(by_name) == len(value) else None
 
 
-def _named(item: Any) -> tuple[str, Any] | None:
-    """A list's item as a name and the rest: a parameter, or a package at its version."""
+def _split_name(item: Any) -> tuple[str, Any] | None:
+    """Split a list's item into its name and the rest: a parameter, or a package with its version."""
     match item:
         case {"name": str(name), **rest}:
             return name, rest

@@ -1,7 +1,7 @@
-"""What differs between two states, file by file: what is shared, and for safetensors which tensors.
+"""What differs between two states, file by file: the bytes that they share, and safetensors by tensor.
 
-A state is stored, or on disk; then its files are hashed to know what they would be stored as. Nothing
-is written but the stat cache.
+A state is stored or on disk. The files of a state on disk are hashed, to learn which objects they would
+be stored as. Nothing is written but the stat cache.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.hash import hash_blobs
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, same_bytes
-from gitstore.diff import kinds
 from gitstore.diff import tensors as tensor_diff
+from gitstore.diff.kinds import classify_change
 from gitstore.diff.safetensors import SUFFIX
 from gitstore.diff.tensors import TensorDiff
 from gitstore.models import state
@@ -29,33 +29,36 @@ from gitstore.progress import Progress
 
 @dataclass
 class Work:
-    """How far a comparison is, in bytes.
+    """The bytes that a comparison has dealt with.
 
-    `progress` hears of bytes as they are dealt with, `expect` how many there will be in all.
+    `progress` is called with bytes as they are dealt with, `expect` with the total as far as it is known.
     """
 
     progress: Progress = lambda _: None
     expect: Progress = lambda _: None
     _total: int = 0
 
-    def add(self, size: int) -> None:
-        """Expect so many bytes more."""
+    def expect_more(self, size: int) -> None:
+        """Add bytes to the total."""
         self._total += size
         self.expect(self._total)
 
     @contextmanager
-    def exactly(self, size: int) -> Iterator[Progress]:
-        """Hand on progress, in the end of just so many bytes: a comparison stops at the first difference."""
-        left = size
+    def report_exactly(self, size: int) -> Iterator[Progress]:
+        """Pass progress on, and report exactly `size` bytes by the end of the block.
+
+        A comparison stops at the first difference, so the bytes that it reports may be fewer.
+        """
+        remaining = size
 
         def progress(amount: int) -> None:
-            nonlocal left
-            amount = min(amount, left)
-            left -= amount
+            nonlocal remaining
+            amount = min(amount, remaining)
+            remaining -= amount
             self.progress(amount)
 
         yield progress
-        progress(left)
+        progress(remaining)
 
 
 @dataclass(frozen=True)
@@ -67,21 +70,21 @@ class Side:
 
     @cached_property
     def blobs(self) -> frozenset[Oid]:
-        """The objects that it is, or would be, stored as, trees left out."""
+        """The blobs that it is, or would be, stored as."""
         return frozenset(blob for content in self.files.values() for blob in content.blobs)
 
     @cached_property
     def size(self) -> int:
-        """Bytes of all its files."""
+        """The bytes of all its files."""
         return sum(content.size for content in self.files.values())
 
 
 @dataclass(frozen=True)
 class StateFileChange:
-    """A file that differs. Sizes are bytes, `None` where there is no such file.
+    """A file that differs. `before` and `after` are sizes in bytes, `None` where there is no such file.
 
-    Of its newer form, or of the one that is gone, `shared` bytes are in objects that the other state
-    has as well, and `changed` bytes are not. `note` says why there are no `tensors`, where one expects them.
+    `shared` and `changed` count the bytes of the newer file, or of a removed one: those in objects that
+    the other state also has, and the others. `note` says why a safetensors file has no `tensors`.
     """
 
     path: PurePosixPath
@@ -95,14 +98,14 @@ class StateFileChange:
     @property
     def kind(self) -> str:
         """`added`, `removed` or `changed`."""
-        return kinds.kind(self.before, self.after)
+        return classify_change(self.before, self.after)
 
 
 @dataclass(frozen=True)
 class StateDiff:
-    """The files that differ, by path, of two states with these names and bytes.
+    """The files that differ, in order of path, of two states with these names and sizes in bytes.
 
-    `changed` bytes of the newer state are in objects that the older one lacks.
+    `unchanged` is the number of the other files.
     """
 
     before: str
@@ -114,60 +117,60 @@ class StateDiff:
 
     @property
     def changed(self) -> int:
+        """The bytes of the newer state in objects that the older one lacks."""
         return sum(file.changed for file in self.files if file.after is not None)
 
 
-def of_snapshot(snapshot: Snapshot) -> Side:
-    """The state in a snapshot."""
-    name = snapshot.state_name
-    return Side(name, _stored(snapshot.repository.objects, snapshot.state))
+def read_snapshot(snapshot: Snapshot) -> Side:
+    """Return the state of a snapshot."""
+    return Side(snapshot.state_name, _list_stored(snapshot.repository.objects, snapshot.state))
 
 
-def of_model(model: Model, work: Work) -> Side:
-    """A model's active state as a snapshot would take it: on disk, else saved; without files if neither.
+def read_model(model: Model, work: Work) -> Side:
+    """Return a model's active state as a snapshot would store it: on disk, else saved, else without files.
 
     Raises `GitstoreError` like `scan` and `hash_blobs`.
     """
     name = state.active(model)
     path, tree = state.directory(model, name), state.saved_tree(model, name)
     if path is not None:
-        return Side(name, _on_disk(model, path, work))
-    return Side(name, _stored(model.repository.objects, tree) if tree is not None else {})
+        return Side(name, _hash_files(model, path, work))
+    return Side(name, _list_stored(model.repository.objects, tree) if tree is not None else {})
 
 
 def compare(before: Side, after: Side, work: Work) -> StateDiff:
     """Compare two states."""
     old, new = before.files, after.files
     common = old.keys() & new.keys()
-    found = [
-        StateFileChange(path, old[path].size, None, *_shares(old[path], after))
+    changes = [
+        StateFileChange(path, old[path].size, None, *_split_size(old[path], after))
         for path in old.keys() - common
     ]
-    found += [
-        StateFileChange(path, None, new[path].size, *_shares(new[path], before))
+    changes += [
+        StateFileChange(path, None, new[path].size, *_split_size(new[path], before))
         for path in new.keys() - common
     ]
-    sizes = {path: _to_compare(path, old[path], new[path]) for path in sorted(common)}
-    work.add(sum(sizes.values()))
+    sizes = {path: _count_compared(path, old[path], new[path]) for path in sorted(common)}
+    work.expect_more(sum(sizes.values()))
     for path, size in sizes.items():
-        with work.exactly(size) as progress:
-            if _same(old[path], new[path], progress):
+        with work.report_exactly(size) as progress:
+            if _has_same_bytes(old[path], new[path], progress):
                 continue
             tensors, note = _compare_tensors(path, old[path], new[path], progress=progress)
-        shares = _shares(new[path], before)
-        found.append(StateFileChange(path, old[path].size, new[path].size, *shares, tensors, note))
-    found.sort(key=lambda each: each.path)
-    unchanged = len(old.keys() | new.keys()) - len(found)
-    return StateDiff(before.name, after.name, before.size, after.size, tuple(found), unchanged)
+        shares = _split_size(new[path], before)
+        changes.append(StateFileChange(path, old[path].size, new[path].size, *shares, tensors, note))
+    changes.sort(key=lambda change: change.path)
+    unchanged = len(old.keys() | new.keys()) - len(changes)
+    return StateDiff(before.name, after.name, before.size, after.size, tuple(changes), unchanged)
 
 
-def _stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]:
+def _list_stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]:
     return {file.path: Joined(database, file.blobs) for file in stored.files(database, tree, joined=True)}
 
 
-def _on_disk(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, Content]:
+def _hash_files(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, Content]:
     cache, listing = model.repository.stat_cache(), scan.scan(directory)
-    work.add(listing.size)
+    work.expect_more(listing.size)
     hashed_files = hash_blobs(listing, model.repository.objects, cache, progress=work.progress)
     return {
         PurePosixPath(path.relative_to(directory)): OnDisk(path, hashed)
@@ -175,15 +178,15 @@ def _on_disk(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, C
     }
 
 
-def _to_compare(path: PurePosixPath, old: Content, new: Content) -> int:
-    """How many bytes `_same` and `_compare_tensors` compare at the most."""
+def _count_compared(path: PurePosixPath, old: Content, new: Content) -> int:
+    """Return how many bytes `_has_same_bytes` and `_compare_tensors` compare at most."""
     if old.blobs == new.blobs:
         return 0
     return (old.size == new.size) * new.size + (path.suffix.lower() == SUFFIX) * new.size
 
 
-def _same(old: Content, new: Content, progress: Progress) -> bool:
-    """Whether two files hold the same, even if one was cut otherwise, as not we but others may have."""
+def _has_same_bytes(old: Content, new: Content, progress: Progress) -> bool:
+    """Whether two files hold the same bytes, even if another program cut one of them into other parts."""
     if old.blobs == new.blobs:
         return True
     return old.size == new.size and same_bytes(old, new, length=old.size, progress=progress)
@@ -192,7 +195,7 @@ def _same(old: Content, new: Content, progress: Progress) -> bool:
 def _compare_tensors(
     path: PurePosixPath, old: Content, new: Content, *, progress: Progress
 ) -> tuple[TensorDiff | None, str | None]:
-    """What differs between two safetensors files, or why that cannot be told; nothing for other files."""
+    """Compare two safetensors files: their difference, or why they were not compared. Ignores other files."""
     if path.suffix.lower() != SUFFIX:
         return None, None
     try:
@@ -201,7 +204,7 @@ def _compare_tensors(
         return None, f"not compared by tensor: {error}"
 
 
-def _shares(content: Content, other: Side) -> tuple[int, int]:
-    """The bytes of a file in objects that another state has as well, and in those that it lacks."""
+def _split_size(content: Content, other: Side) -> tuple[int, int]:
+    """Return how many bytes of a file are in objects that another state has, and how many are not."""
     shared = sum(piece.end - piece.start for piece in content.pieces if piece.oid in other.blobs)
     return shared, content.size - shared

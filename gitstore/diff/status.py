@@ -1,7 +1,7 @@
-"""How a model stands: its base, its active state, and what is not in its last snapshot or not committed.
+"""The status of a model: its base, its active state, and what changed since the last snapshot or commit.
 
-What cannot be told (settings that are broken, a link that leads nowhere) is a problem beside the rest,
-and no reason to tell nothing. Tensors are not compared; that is `diffing`.
+Whatever cannot be read (invalid settings, a dangling link) becomes a problem in the status, and does not
+keep the rest from being read. `diff` compares in more detail.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import NamedTuple
 from gitstore import settings
 from gitstore.bigfiles import stored
 from gitstore.diff import code as code_diff
-from gitstore.diff import kinds as change
 from gitstore.diff import settings as settings_diff
+from gitstore.diff.kinds import classify_change
 from gitstore.diff.settings import SettingsDiff
 from gitstore.environments import lockfile
 from gitstore.errors import GitstoreError
@@ -35,8 +35,8 @@ from gitstore.workingcopy.uncommitted import list_uncommitted
 _KINDS = {"?": "added", "A": "added", "D": "removed"}
 
 
-class Form(StrEnum):
-    """Where the active state is. `UNBORN`: the first, before it has files; `NOWHERE`: gone."""
+class StateForm(StrEnum):
+    """Where the active state is. `UNBORN`: the first, before it has files; `NOWHERE`: its files are gone."""
 
     UNBORN = "unborn"
     SAVED = "saved"
@@ -54,156 +54,157 @@ class FileChange(NamedTuple):
 
 @dataclass
 class Status:
-    """How a model stands. What is `None` there is not, or it could not be told: `problems` say why.
+    """What `gitstore status` shows. A field is `None` if there is no such thing, or if a problem hides it.
 
-    `branch` is `None` where HEAD is detached; `at` are the refs of tags on its commit then. `settings`,
-    `code` and `files` (of the state) are what differs from `last`, the newest snapshot. `lock` says what is
-    wrong with packages.lock.
+    `branch` is `None` if HEAD is detached; `tags` are then the refs of the tags on its commit. `settings`,
+    `code` and `state_files` are what differs from `last_snapshot`, the newest one. `lock` is what is wrong
+    with packages.lock.
     """
 
     model: Model
     branch: str | None
-    at: tuple[str, ...] = ()
-    state: str | None = None
-    form: Form | None = None
-    last: Snapshot | None = None
+    tags: tuple[str, ...] = ()
+    state_name: str | None = None
+    state_form: StateForm | None = None
+    last_snapshot: Snapshot | None = None
     settings: SettingsDiff | None = None
     code: tuple[FileChange, ...] | None = None
-    files: tuple[FileChange, ...] | None = None
+    state_files: tuple[FileChange, ...] | None = None
     uncommitted: tuple[FileChange, ...] | None = None
     lock: lockfile.NotCurrent | None = None
     problems: list[GitstoreError] = field(default_factory=list)
 
     @property
     def differs(self) -> bool | None:
-        """Whether anything differs from the last snapshot; `None` if that cannot be told."""
-        if (self.settings is not None and self.settings.differs) or self.code or self.files:
+        """Whether anything differs from the last snapshot; `None` if that is unknown."""
+        if (self.settings is not None and self.settings.differs) or self.code or self.state_files:
             return True
-        return None if self.settings is None or self.code is None or self.files is None else False
+        return None if self.settings is None or self.code is None or self.state_files is None else False
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Note what keeps a thing from being told, once."""
+    def _noting_problem(self) -> Iterator[None]:
+        """Note an error of the block among the problems, unless it is already there."""
         try:
             yield
         except GitstoreError as error:
-            if error.message not in {each.message for each in self.problems}:
+            if error.message not in {problem.message for problem in self.problems}:
                 self.problems.append(error)
 
 
-def of(model: Model, progress: Progress = lambda _: None) -> Status:
-    """How a model stands. Writes nothing but the stat cache.
+def read_status(model: Model, progress: Progress = lambda _: None) -> Status:
+    """Return the status of a model. Writes nothing but the stat cache.
 
-    `progress` hears of the state's bytes. Weights are read only where the stat cache does not know them.
+    `progress` is called with bytes of the state. Only files that the stat cache does not know are read.
     """
-    found = Status(model, model.repository.head())
-    with found._telling():
-        found.at = _tags_at_head(model) if found.branch is None else ()
-    with found._telling():
-        found.last = newest(model)
-    found.problems += _damaged_tags(model)
-    with found._telling():
-        _look_at_state(found, progress)
-    with found._telling():
-        found.uncommitted = tuple(sorted(_uncommitted(model)))
-    with found._telling():
-        wanted = model.settings.packages
-        if wanted.requirements:
-            found.lock = lockfile.problem(lockfile.status(wanted, model.top_file(LOCK)))
-    if found.last is not None:
-        _compare(found, found.last)
-    return found
+    status = Status(model, model.repository.head())
+    with status._noting_problem():
+        status.tags = _list_tags_at_head(model) if status.branch is None else ()
+    with status._noting_problem():
+        status.last_snapshot = _find_newest(model)
+    status.problems += _list_damaged_tags(model)
+    with status._noting_problem():
+        _read_state(status, progress)
+    with status._noting_problem():
+        status.uncommitted = tuple(sorted(_list_uncommitted(model)))
+    with status._noting_problem():
+        packages = model.settings.packages
+        if packages.requirements:
+            status.lock = lockfile.problem(lockfile.status(packages, model.top_file(LOCK)))
+    if status.last_snapshot is not None:
+        _compare(status, status.last_snapshot)
+    return status
 
 
-def newest(model: Model) -> Snapshot | None:
-    """The model's snapshot with the latest date, by name the last of several; `None` if there is none.
+def _find_newest(model: Model) -> Snapshot | None:
+    """Return the model's snapshot with the latest date, of several the last by name; `None` without any.
 
-    Of other tags only dates are read, and by stock git: ten thousand take a moment.
+    Stock git reads the dates of all tags, which is fast even for ten thousand; only one snapshot is read.
     """
     space = model.tag_ref("")
     order = ("--sort=-refname", "--sort=-taggerdate", "--format=%(objectname) %(refname)")
-    listed = model.repository.git("for-each-ref", *order, f"{space}*")
-    for line in os.fsdecode(listed).splitlines():
+    output = model.repository.git("for-each-ref", *order, f"{space}*")
+    for line in os.fsdecode(output).splitlines():
         oid, _, ref = line.partition(" ")
-        found = (
-            snapshot.read(model.repository, ref, Oid.parse(oid))
-            if ref.count("/") == space.count("/")
-            else None
-        )
-        if found is not None:
-            return found
+        if ref.count("/") != space.count("/"):
+            continue
+        newest = snapshot.read(model.repository, ref, Oid.parse(oid))
+        if newest is not None:
+            return newest
     return None
 
 
-def _damaged_tags(model: Model) -> list[GitstoreError]:
-    """The refs of the model's snapshots that cannot be read: stock git leaves them out of its list."""
+def _list_damaged_tags(model: Model) -> list[GitstoreError]:
+    """Return the errors of the model's tags that cannot be read, which stock git leaves out of its list."""
     space = model.tag_ref("")
     damaged = model.repository.refs.list_below(space).damaged
-    return [each for each in damaged if "/" not in each.ref.removeprefix(space)]
+    return [error for error in damaged if "/" not in error.ref.removeprefix(space)]
 
 
-def _tags_at_head(model: Model) -> tuple[str, ...]:
-    listed = model.repository.git("for-each-ref", "--points-at=HEAD", "--format=%(refname)", "refs/tags/")
-    return tuple(os.fsdecode(listed).splitlines())
+def _list_tags_at_head(model: Model) -> tuple[str, ...]:
+    output = model.repository.git("for-each-ref", "--points-at=HEAD", "--format=%(refname)", "refs/tags/")
+    return tuple(os.fsdecode(output).splitlines())
 
 
-def _look_at_state(found: Status, progress: Progress) -> None:
-    """Find out where the active state is, and which of its files are not in the last snapshot."""
-    model = found.model
-    name = found.state = state.active(model)
+def _read_state(status: Status, progress: Progress) -> None:
+    """Find out where the active state is, and which of its files differ from the last snapshot."""
+    model = status.model
+    name = status.state_name = state.active(model)
     saved, on_disk = state.saved_tree(model, name), None
     if state.has_files(model, name):
         on_disk = working_state.read(model, name, progress)
+    files: Mapping[PurePosixPath, Oid] = {}
     if on_disk is not None:
-        now: Mapping[PurePosixPath, Oid] = on_disk.entries
-        found.form = Form.ON_DISK if saved is None else Form.SAVED if saved == on_disk.tree else Form.MODIFIED
+        files = on_disk.entries
+        unsaved = StateForm.ON_DISK if saved is None else StateForm.MODIFIED
+        status.state_form = StateForm.SAVED if saved == on_disk.tree else unsaved
     elif saved is not None:
-        now, found.form = _stored(model, saved), Form.SAVED
+        files, status.state_form = _list_stored(model, saved), StateForm.SAVED
     else:
-        now, found.form = {}, Form.UNBORN if name == FIRST_STATE else Form.NOWHERE
-    if found.last is not None:
-        found.files = tuple(_file_changes(_stored(model, found.last.state), now))
+        status.state_form = StateForm.UNBORN if name == FIRST_STATE else StateForm.NOWHERE
+    if status.last_snapshot is not None:
+        stored_files = _list_stored(model, status.last_snapshot.state)
+        status.state_files = tuple(_compare_files(stored_files, files))
 
 
-def _stored(model: Model, tree: Oid) -> dict[PurePosixPath, Oid]:
+def _list_stored(model: Model, tree: Oid) -> dict[PurePosixPath, Oid]:
     return {file.path: file.entry for file in stored.files(model.repository.objects, tree, joined=True)}
 
 
-def _file_changes(
+def _compare_files(
     before: Mapping[PurePosixPath, Oid], after: Mapping[PurePosixPath, Oid]
 ) -> Iterator[FileChange]:
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) != after.get(path):
-            yield FileChange(str(path), change.kind(before.get(path), after.get(path)))
+            yield FileChange(str(path), classify_change(before.get(path), after.get(path)))
 
 
-def _compare(found: Status, last: Snapshot) -> None:
+def _compare(status: Status, last: Snapshot) -> None:
     """Compare settings and code with the last snapshot's."""
-    model = found.model
-    with found._telling():
+    model = status.model
+    with status._noting_problem():
         is_other = model.settings_content() != last.settings_content
-        found.settings = settings_diff.compare(last.settings, model.settings, is_other_text=is_other)
-    with found._telling():
-        found.code = tuple(FileChange(*change) for change in code_diff.changed_files(last, model))
+        status.settings = settings_diff.compare(last.settings, model.settings, is_other_text=is_other)
+    with status._noting_problem():
+        status.code = tuple(FileChange(*change) for change in code_diff.list_changes(last, model))
 
 
-def _uncommitted(model: Model) -> Iterator[FileChange]:
-    """What of code, settings and packages.lock the branch has not, or has otherwise. A bare one has all."""
+def _list_uncommitted(model: Model) -> Iterator[FileChange]:
+    """Yield the files of code, settings and packages.lock that differ from the branch; none if bare."""
     if model.repository.is_bare:
         return
-    code = _code(model)
+    code = _find_code(model)
     with copied_index(model.repository) as variables:
         files = list_uncommitted(model.repository, (code, SETTINGS, LOCK), variables=variables)
     for file in files:
         if code == TOP and file.path.startswith(f"{STATES}/"):
-            continue  # this is no code, even if .gitignore does not list it
+            continue  # a state is not code, even if .gitignore does not list it
         kinds = [_KINDS[mark] for mark in file.marks if mark in _KINDS]
-        # The index still knows a new file that was removed again.
+        # The index still has a new file that was removed again. The last mark says how it is on disk.
         yield FileChange(file.path, kinds[-1] if kinds else "changed")
 
 
-def _code(model: Model) -> PurePosixPath:
-    """Where the code is, by the committed settings if those on disk are broken or gone."""
+def _find_code(model: Model) -> PurePosixPath:
+    """Return the code directory, by the committed settings if those on disk are invalid or missing."""
     try:
         return model.code
     except GitstoreError:

@@ -1,19 +1,19 @@
-"""What differs between two safetensors files, tensor by tensor, without holding either in memory."""
+"""What differs between two safetensors files, tensor by tensor. Neither file is held in memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from gitstore.bigfiles.ranges import Content, same_bytes
-from gitstore.diff import kinds
+from gitstore.diff.kinds import classify_change
 from gitstore.diff.safetensors import Header, Tensor, read_header
-from gitstore.diff.settings import KeyChange, changes
+from gitstore.diff.settings import KeyChange, compare_values
 from gitstore.progress import Progress
 
 
 @dataclass(frozen=True)
 class TensorChange:
-    """A tensor that differs; `None` where there is none."""
+    """A tensor that differs; `before` or `after` is `None` if that file has no tensor of this name."""
 
     name: str
     before: Tensor | None
@@ -23,7 +23,7 @@ class TensorChange:
     def kind(self) -> str:
         """`added`, `removed`, or the first of `dtype`, `shape` and `values` that differs."""
         if self.before is None or self.after is None:
-            return kinds.kind(self.before, self.after)
+            return classify_change(self.before, self.after)
         if self.before.dtype != self.after.dtype:
             return "dtype"
         return "shape" if self.before.shape != self.after.shape else "values"
@@ -31,7 +31,7 @@ class TensorChange:
 
 @dataclass(frozen=True)
 class TensorDiff:
-    """The tensors that differ, by name, how many do not, and what differs in the file's own metadata."""
+    """The tensors that differ, by name, the number that do not, and the changed keys of the metadata."""
 
     tensors: tuple[TensorChange, ...]
     unchanged: int
@@ -39,28 +39,30 @@ class TensorDiff:
 
 
 def compare(before: Content, after: Content, progress: Progress = lambda _: None) -> TensorDiff:
-    """Compare two files. Raises ValueError, with one line that says which is malformed and how.
+    """Compare two files.
 
-    Values are read only where the files share no objects, some MiB at a time, up to the first byte of
-    a tensor that differs. `progress` hears of bytes compared.
+    Values are read only where the files share no objects, a few MiB at a time, up to the first byte of
+    a tensor that differs. `progress` is called with the bytes compared. Raises ValueError, with one line
+    that says which file is malformed and how.
     """
-    old, new = _header("old", before), _header("new", after)
-    found = []
+    old, new = _read_header("old", before), _read_header("new", after)
+    changes = []
     # In the order of the bytes, so that each part is read once.
     names = old.tensors | new.tensors
     for name in names:
-        each = TensorChange(name, old.tensors.get(name), new.tensors.get(name))
-        if each.kind != "values" or not _has_same_values(each, before, after, progress=progress):
-            found.append(each)
-    found.sort(key=lambda each: each.name)
-    return TensorDiff(tuple(found), len(names) - len(found), changes(old.metadata, new.metadata))
+        change = TensorChange(name, old.tensors.get(name), new.tensors.get(name))
+        if change.kind != "values" or not _has_same_values(change, before, after, progress=progress):
+            changes.append(change)
+    changes.sort(key=lambda change: change.name)
+    metadata = compare_values(old.metadata, new.metadata)
+    return TensorDiff(tuple(changes), len(names) - len(changes), metadata)
 
 
-def _header(which: str, content: Content) -> Header:
+def _read_header(age: str, content: Content) -> Header:
     try:
         return read_header(content)
     except ValueError as error:
-        raise ValueError(f"the {which} file is malformed: {error}") from error
+        raise ValueError(f"the {age} file is malformed: {error}") from error
 
 
 def _has_same_values(change: TensorChange, before: Content, after: Content, *, progress: Progress) -> bool:

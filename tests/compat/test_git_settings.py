@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gitstore.derive import detach, standalone, worktree
-from gitstore.diff import diff, status
+from gitstore.diff import diff
+from gitstore.diff.status import read_status
 from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.reference import Elsewhere
@@ -213,7 +214,7 @@ def flow(top: Path) -> Outcome:
     (here / "code" / "lib" / "[a]*.py").write_text("A = 2\n")
     (here / "code" / "M").unlink()
     changed = diff.compare(first, again(model), patch=True).code
-    stands = status.of(again(model))
+    stands = read_status(again(model))
     pup = worktree.derive(first, "pup", top / "pup").model
     second = capture.take(pup, "v1").snapshot
     restore.restore(again(model), first, force=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.diff import status
+from gitstore.diff.status import read_status
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.states.save import save_state
@@ -83,7 +83,7 @@ def test_edits_that_git_was_told_to_overlook(model: Model, v1: Snapshot, git: Gi
     for mark in ("assume-unchanged", "skip-worktree"):
         git("update-index", f"--{mark}", "code/model.py", cwd=model.directory)
         before = git_state(model.directory)
-        assert status.of(again(model)).uncommitted == (("code/model.py", "changed"),)
+        assert read_status(again(model)).uncommitted == (("code/model.py", "changed"),)
         assert git_state(model.directory) == before
         git("update-index", f"--no-{mark}", "code/model.py", cwd=model.directory)
 
@@ -207,7 +207,7 @@ def test_code_larger_than_allowed_is_not_read(model: Model, v1: Snapshot, run: R
     with (model.directory / "code" / "dataset").open("wb") as file:
         file.truncate(2**40)
     problem = "code/ has 1.0 TiB, more than filesystem_size in settings.yaml allows"
-    (told,) = status.of(Model.open(model.directory)).problems
+    (told,) = read_status(Model.open(model.directory)).problems
     assert told.message.startswith(problem)
     for command in (("snapshot", "v2"), ("diff", "v1")):
         assert problem in run(*command, cwd=model.directory).stderr
@@ -216,6 +216,6 @@ def test_code_larger_than_allowed_is_not_read(model: Model, v1: Snapshot, run: R
 def test_a_damaged_ref_of_a_snapshot_is_a_problem(run: Run, model: Model, v1: Snapshot) -> None:
     """Stock git leaves such a ref out of its list, as if there had never been a snapshot."""
     Path(model.repository.common, v1.ref).write_bytes(b"")
-    (problem,) = status.of(model).problems
+    (problem,) = read_status(model).problems
     assert f"{v1.ref} is damaged: it is empty" in problem.message
     assert f"{v1.ref} is damaged: it is empty" in run("status", cwd=model.directory).stdout

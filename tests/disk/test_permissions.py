@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.derive import worktree
-from gitstore.diff import status
+from gitstore.diff.status import read_status
 from gitstore.disk.permissions import make_directory, share
 from gitstore.models.model import Model
 from gitstore.snapshots import take as capture
@@ -31,7 +31,7 @@ def test_a_shared_repository_stays_so(tmp_path: Path) -> None:
     model = models.make(here)
     first = capture.take(model, "v1").snapshot
     worktree.derive(first, "pup", tmp_path / "pup")
-    status.of(Model.open(here))
+    read_status(Model.open(here))
     for folder, _, names in os.walk(here / ".git"):
         assert Path(folder).stat().st_mode & 0o2070 == 0o2070, folder
         for path in (Path(folder, name) for name in names):

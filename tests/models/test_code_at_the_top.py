@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gitstore.derive import detach, rebase, worktree
-from gitstore.diff import diff, status
+from gitstore.diff import diff
+from gitstore.diff.status import read_status
 from gitstore.errors import GitstoreError
 from gitstore.models import init
 from gitstore.models.model import Model
@@ -85,7 +86,7 @@ def test_states_are_no_code_whatever_gitignore_says(flat: Model, git: Git, rules
     (flat.directory / ".gitignore").write_text("/data/\n*.log\n" + rules)
     git("add", "--force", "states", cwd=flat.directory)
     assert code_of(take(flat, "v1")) == CODE
-    assert [change.path for change in status.of(flat).uncommitted or ()] == [".gitignore"]
+    assert [change.path for change in read_status(flat).uncommitted or ()] == [".gitignore"]
 
 
 def test_states_can_be_a_link(flat: Model, tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_states_can_be_a_link(flat: Model, tmp_path: Path) -> None:
 
 def test_status_diff_and_restore(flat: Model) -> None:
     first = take(flat, "v1")
-    assert status.of(flat).differs is False
+    assert read_status(flat).differs is False
     top = flat.directory
     (top / "lib" / "deep.py").write_text("DEPTH = 2\n")
     (top / "README").unlink()
@@ -106,14 +107,14 @@ def test_status_diff_and_restore(flat: Model) -> None:
     changes = [(file.path, file.kind) for file in diff.compare(first, flat).code.files]
     expected = [("README", "removed"), ("lib/deep.py", "changed"), ("more/new.py", "added")]
     assert changes == [(f"code/{path}", kind) for path, kind in expected]
-    assert [tuple(change) for change in status.of(flat).code or ()] == changes
+    assert [tuple(change) for change in read_status(flat).code or ()] == changes
     done = restore.restore(flat, first, force=True)
     assert [str(path) for path in done.files] == ["README", "lib/deep.py", "more/new.py"]
     assert (top / "lib" / "deep.py").read_text() == "DEPTH = 1\n"
     assert sorted(os.listdir(top)) == sorted(
         [".git", ".gitignore", "README", "data", "lib", "model.py", "settings.yaml", "states", "train.log"]
     )
-    assert status.of(flat).differs is False
+    assert read_status(flat).differs is False
 
 
 def test_restore_does_not_put_code_over_the_settings(flat: Model, git: Git) -> None:

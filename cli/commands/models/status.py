@@ -28,12 +28,12 @@ def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) ->
       gitstore status
       gitstore status --json
     """
-    from gitstore.diff import status
+    from gitstore.diff.status import read_status
     from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
     with byte_progress("read state", totals.on_disk(model), wanted=show_progress) as progress:
-        report = status.of(model, progress)
+        report = read_status(model, progress)
     if as_json:
         output.data_json(render.to_json(report))
     else:
