@@ -59,7 +59,7 @@ def command(
       gitstore lock --check
       uv pip install --require-hashes -r packages.lock
     """
-    from gitstore.environments import resolve
+    from gitstore.environments.resolve import update_lock
     from gitstore.environments.uv import Permissions
     from gitstore.models.model import Model
 
@@ -75,7 +75,7 @@ def command(
             builds=allow_builds,
             environment=environment.for_uv(),
         )
-        resolution = resolve.make(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
+        resolution = update_lock(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
     render.show_resolution(resolution, as_json=as_json)
 
 
@@ -91,8 +91,8 @@ def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:
     from gitstore.environments import lockfile
     from gitstore.models.model import LOCK
 
-    status = lockfile.status(model.settings.packages, model.top_file(LOCK))
-    problem = lockfile.problem(status)
+    status = lockfile.check_content(model.settings.packages, model.top_file(LOCK))
+    problem = lockfile.describe_problem(status)
     if as_json:
         output.data_json(render.check_json(status))
         ctx.exit(problem.exit_code if problem is not None else 0)

@@ -109,7 +109,8 @@ def read_status(model: Model, progress: Progress = lambda _: None) -> Status:
     with status._noting_problem():
         packages = model.settings.packages
         if packages.requirements:
-            status.lock = lockfile.problem(lockfile.status(packages, model.top_file(LOCK)))
+            lock_status = lockfile.check_content(packages, model.top_file(LOCK))
+            status.lock = lockfile.describe_problem(lock_status)
     if status.last_snapshot is not None:
         _compare(status, status.last_snapshot)
     return status

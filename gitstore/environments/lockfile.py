@@ -1,8 +1,8 @@
-"""packages.lock: which packages, exactly, the requirements in settings.yaml stand for.
+"""packages.lock: the exact packages for the requirements in settings.yaml.
 
 The file has requirements with hashes, as pip and uv install them. Three lines of comment precede them:
-what made the file, a digest of what follows, and one of what was resolved. By these it is told, without
-a network, whether the file is up to date. Only text is dealt with here; `run.resolution` makes it.
+the program that made the file, a digest of the rest of the file, and a digest of what was resolved. They
+show, without a network, whether the file is up to date. This module knows the text only; `resolve` makes it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gitstore.models.model import LOCK, SETTINGS
 from gitstore.settings import Packages
 
 OLDEST_PYTHON = "3.11"
-"""What is resolved for if the settings name no Python: the oldest that gitstore runs with."""
+"""The Python to resolve for if the settings name none: the oldest that gitstore runs with."""
 
 _MADE_BY = "# Made by gitstore lock"
 _TITLE = f"{_MADE_BY} from packages in {SETTINGS}. Do not edit."
@@ -29,7 +29,7 @@ _OURS = re.compile(
 
 
 class LockStatus(StrEnum):
-    """How a packages.lock stands to the settings beside it."""
+    """Whether a packages.lock matches the settings beside it, or why not."""
 
     CURRENT = "current"
     MISSING = "missing"
@@ -39,7 +39,7 @@ class LockStatus(StrEnum):
 
 
 class NotCurrent(GitstoreError):
-    """packages.lock is not what the settings ask for, or nobody can tell."""
+    """packages.lock does not match settings.yaml, or gitstore did not make it."""
 
     kind = "not_current"
 
@@ -61,48 +61,48 @@ _PROBLEMS = {
 }
 
 
-def python(wanted: Packages) -> str:
-    """The version of Python that packages are resolved for."""
-    return wanted.python or OLDEST_PYTHON
+def choose_python(packages: Packages) -> str:
+    """Return the version of Python that packages are resolved for."""
+    return packages.python or OLDEST_PYTHON
 
 
-def status(wanted: Packages, content: bytes | None) -> LockStatus:
-    """How `content` of packages.lock, `None` if there is none, stands to what the settings want.
+def check_content(packages: Packages, content: bytes | None) -> LockStatus:
+    """Compare the content of packages.lock, `None` if there is no file, with packages in the settings.
 
     Settings without requirements need no file.
     """
     if content is None:
-        return LockStatus.MISSING if wanted.requirements else LockStatus.CURRENT
-    found = _OURS.fullmatch(content)
-    if found is None:
+        return LockStatus.MISSING if packages.requirements else LockStatus.CURRENT
+    match = _OURS.fullmatch(content)
+    if match is None:
         # A merge that met a conflict leaves our first line.
         return LockStatus.EDITED if content.startswith(_MADE_BY.encode()) else LockStatus.FOREIGN
-    if hashlib.sha256(found[2]).hexdigest() != found[1].decode():
+    if hashlib.sha256(match[2]).hexdigest() != match[1].decode():
         return LockStatus.EDITED
-    return LockStatus.CURRENT if found[3].decode() == _digest(wanted) else LockStatus.STALE
+    return LockStatus.CURRENT if match[3].decode() == _digest(packages) else LockStatus.STALE
 
 
-def problem(found: LockStatus) -> NotCurrent | None:
-    """What is wrong with a packages.lock of this status, and what to do; `None` if nothing is."""
-    if found is LockStatus.CURRENT:
+def describe_problem(status: LockStatus) -> NotCurrent | None:
+    """Return the error for a packages.lock of this status; `None` if it is current."""
+    if status is LockStatus.CURRENT:
         return None
-    message, hint = _PROBLEMS[found]
+    message, hint = _PROBLEMS[status]
     return NotCurrent(message, hint)
 
 
-def render(wanted: Packages, requirements: str) -> bytes:
-    """The content of packages.lock for what was resolved from the settings. The same for the same."""
-    signed = f"# resolved from: sha256 {_digest(wanted)}\n{requirements}".encode()
+def render(packages: Packages, requirements: str) -> bytes:
+    """Return the content of packages.lock for resolved requirements. It depends on nothing else."""
+    signed = f"# resolved from: sha256 {_digest(packages)}\n{requirements}".encode()
     return f"{_TITLE}\n# content: sha256 {hashlib.sha256(signed).hexdigest()}\n".encode() + signed
 
 
-def pins(content: bytes) -> list[str]:
-    """The packages that a packages.lock names, with version and marker: `numpy==2.4.6`."""
+def list_pins(content: bytes) -> list[str]:
+    """Return the packages that a packages.lock names, with version and marker: `numpy==2.4.6`."""
     lines = content.decode(errors="replace").splitlines()
     return [line.rstrip("\\ ") for line in lines if line and line[0] not in "# \t"]
 
 
-def _digest(wanted: Packages) -> str:
-    """What a resolution depends on, of the settings. The order of requirements is not part of it."""
-    asked = [python(wanted), sorted(wanted.requirements)]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+def _digest(packages: Packages) -> str:
+    """Return a digest of the settings that a resolution depends on, whatever the order of requirements."""
+    inputs = [choose_python(packages), sorted(packages.requirements)]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Making packages.lock: the packages of settings.yaml resolved, and written into the working copy."""
+"""Making packages.lock: resolving packages of settings.yaml, and writing the file into the working copy."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _CONFIG = "uv.toml"
 
 @dataclass(frozen=True)
 class Resolution:
-    """What packages.lock holds now, and how that differs from before. Pins are like `numpy==2.4.6`.
+    """The pins of packages.lock, such as `numpy==2.4.6`, and which of them were added and removed.
 
-    `python` is the version that it was resolved for.
+    `python` is the version that the packages were resolved for.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Resolution:
     changed: bool
 
 
-def make(
+def update_lock(
     model: Model,
     *,
     upgrade: bool = False,
@@ -52,8 +52,8 @@ def make(
             f"a bare repository has no working copy, so {LOCK} cannot be created in it",
             "create and commit it in a clone; gitstore lock --check works here",
         )
-    wanted, before = model.settings.packages, model.top_file(LOCK)
-    status = lockfile.status(wanted, before)
+    packages, before = model.settings.packages, model.top_file(LOCK)
+    status = lockfile.check_content(packages, before)
     if status is LockStatus.FOREIGN:
         raise GitstoreError(
             f"{model.directory / LOCK} was not made by gitstore, and would be overwritten", "move it away"
@@ -61,10 +61,9 @@ def make(
     after = before
     if upgrade or upgraded or status is not LockStatus.CURRENT:
         # An edited file may have merge conflicts or forged hashes, so none of its versions is kept.
-        kept = b"" if upgrade or before is None or status is LockStatus.EDITED else before
-        after = lockfile.render(
-            wanted, _resolve(model, kept, upgraded=upgraded, permissions=permissions or Permissions())
-        )
+        preferred = b"" if upgrade or before is None or status is LockStatus.EDITED else before
+        requirements = _resolve(model, preferred, upgraded=upgraded, permissions=permissions or Permissions())
+        after = lockfile.render(packages, requirements)
     if after is not None and after != before:
         _replace(model, before, after)
     return _report(model, before, after)
@@ -72,10 +71,10 @@ def make(
 
 def _report(model: Model, before: bytes | None, after: bytes | None) -> Resolution:
     """Report how two contents of packages.lock differ."""
-    old, new = (lockfile.pins(content or b"") for content in (before, after))
+    old, new = (lockfile.list_pins(content or b"") for content in (before, after))
     return Resolution(
         path=model.directory / LOCK,
-        python=lockfile.python(model.settings.packages),
+        python=lockfile.choose_python(model.settings.packages),
         pins=tuple(new),
         added=tuple(pin for pin in new if pin not in old),
         removed=tuple(pin for pin in old if pin not in new),
@@ -83,32 +82,32 @@ def _report(model: Model, before: bytes | None, after: bytes | None) -> Resoluti
     )
 
 
-def _resolve(model: Model, kept: bytes, *, upgraded: Sequence[str], permissions: Permissions) -> str:
-    wanted = model.settings.packages
+def _resolve(model: Model, preferred: bytes, *, upgraded: Sequence[str], permissions: Permissions) -> str:
+    packages = model.settings.packages
     try:
-        found = uv.resolve(
-            wanted.requirements, lockfile.python(wanted),
-            preferred=kept, upgraded=upgraded, permissions=permissions,
+        requirements = uv.resolve(
+            packages.requirements, lockfile.choose_python(packages),
+            preferred=preferred, upgraded=upgraded, permissions=permissions,
         )  # fmt: skip
     except uv.Unresolved as error:
         own = model.directory / _CONFIG
         if permissions.config is None and own.is_file():
             error.hint = f"{own} was not used; if you trust it, gitstore lock --config {_CONFIG} uses it"
         raise
-    needed = {_normal(pin.partition("==")[0]) for pin in lockfile.pins(found.encode())}
+    needed = {_normalize(pin.partition("==")[0]) for pin in lockfile.list_pins(requirements.encode())}
     for name in upgraded:
-        if _normal(name) not in needed:
+        if _normalize(name) not in needed:
             raise GitstoreError(f"there is no package {name} to upgrade: nothing in settings.yaml needs it")
-    return found
+    return requirements
 
 
-def _normal(name: str) -> str:
-    """A package's name as it is compared, PEP 503."""
+def _normalize(name: str) -> str:
+    """Return a package's name in the form in which names are compared: PEP 503."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _replace(model: Model, before: bytes | None, after: bytes) -> None:
-    """Let a new file take the place of packages.lock. Raises if somebody changed that meanwhile."""
+    """Replace packages.lock. Raises `GitstoreError` if somebody has changed it since `before` was read."""
     path = model.directory / LOCK
     with locks.working_copy(model.repository.git_directory):
         if model.top_file(LOCK) != before:

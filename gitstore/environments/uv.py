@@ -1,8 +1,8 @@
-"""uv, which resolves packages: how it is found, what it is asked, and what it says when it fails.
+"""Resolving packages with uv: finding the program, running it, and turning its failures into errors.
 
-The user's own configuration says which index is asked and how. The repository's says nothing, and nothing
-is built unless the user allows it: to build a package is to run its code, and a `uv.toml` in a repository
-can name any package of any directory.
+The user's own configuration determines the package index. That of the repository is not read, and nothing is
+built unless the user allows it: building a package runs its code, and a `uv.toml` in a repository can name
+any package of any directory.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from gitstore.errors import GitstoreError
 
-# Whatever the user's configuration says: the result is to be the same for everybody, and to name no
-# index, no path and no machine.
+# These override the user's configuration: the result must be the same for everybody, and must not name
+# an index, a path or a machine.
 _OPTIONS = (
     "--universal", "--generate-hashes", "--strip-extras",
     "--annotate", "--annotation-style=split", "--no-header",
@@ -28,8 +28,8 @@ _OPTIONS = (
     "--no-python-downloads", "--quiet", "--color=never",
 )  # fmt: skip
 
-# uv reads the configuration of its current directory and of all above it, which may be a repository, or
-# /tmp. In the root directory only root can leave one; the user's own and the machine's still count.
+# uv reads the configuration of its current directory and of all above it, such as a repository or /tmp.
+# In the root directory only root can leave one. The user's own and the machine's still count.
 _DIRECTORY = Path("/")
 
 _UNSATISFIABLE = 1
@@ -40,7 +40,7 @@ _CONCLUSION = re.compile(r",? we can conclude that your requirements are unsatis
 
 
 class Unresolved(GitstoreError):
-    """uv did not find packages for the requirements, or could not look for them."""
+    """uv found no packages for the requirements, or could not search for them."""
 
     kind = "unresolved"
 
@@ -49,9 +49,9 @@ class Unresolved(GitstoreError):
 class Permissions:
     """What the user lets uv read and run.
 
-    `config` is the one file of configuration to go by, instead of the user's and the machine's. With
-    `builds`, packages without wheels are built, which runs their code. `environment` are the variables
-    that uv sees; `None` is those of this process.
+    `config` is a file of configuration that replaces the user's and the machine's. With `builds`, packages
+    without wheels are built, which runs their code. `environment` holds the environment variables of uv;
+    `None` stands for those of this process.
     """
 
     config: Path | None = None
@@ -67,18 +67,18 @@ def resolve(
     upgraded: Sequence[str] = (),
     permissions: Permissions | None = None,
 ) -> str:
-    """The requirements with all that they need in turn, pinned and with hashes, in the format of pip.
+    """Return requirements and all their dependencies, pinned and with hashes, in the format of pip.
 
-    For `python` and what is newer, on every platform: with markers where those differ. Versions that
-    `preferred` has, in the same format, are kept while they fit, but for the packages `upgraded`.
-    Raises `Unresolved`.
+    They are for `python` and newer versions, on every platform; where these differ, markers tell them apart.
+    Versions in `preferred`, in the same format, are kept while they fit, except those of the packages
+    `upgraded`. Raises `Unresolved`, and `GitstoreError` if uv is not installed.
     """
     permissions = permissions or Permissions()
     with tempfile.TemporaryDirectory(prefix="gitstore-") as scratch:
         output = Path(scratch, "requirements.txt").absolute()
         output.write_bytes(preferred)
         command = [
-            _binary(), "pip", "compile", "-", *_OPTIONS,
+            _find_uv(), "pip", "compile", "-", *_OPTIONS,
             f"--output-file={output}",
             f"--python-version={python}",
             f"--python={sys.executable}",
@@ -95,12 +95,13 @@ def resolve(
             check=False,
         )
         if process.returncode:
-            raise _failure(process.returncode, process.stderr.decode(errors="replace"), permissions.config)
+            message = process.stderr.decode(errors="replace")
+            raise _explain_failure(process.returncode, message, permissions.config)
         return output.read_text(encoding="utf-8")
 
 
-def _binary() -> str:
-    """Where the program is. Raises `GitstoreError`."""
+def _find_uv() -> str:
+    """Return the path of the program. Raises `GitstoreError`."""
     try:
         import uv
 
@@ -109,8 +110,8 @@ def _binary() -> str:
         raise GitstoreError("uv, which resolves packages, is not installed", "pip install uv") from error
 
 
-def _failure(returncode: int, said: str, config: Path | None) -> Unresolved:
-    reason = cause(said)
+def _explain_failure(returncode: int, message: str, config: Path | None) -> Unresolved:
+    reason = extract_cause(message)
     if _NOT_BUILT in reason:
         same = f"--config {shlex.quote(str(config.absolute()))} " if config is not None else ""
         hint = f"gitstore lock {same}--allow-builds builds packages from source, which runs their code"
@@ -121,11 +122,11 @@ def _failure(returncode: int, said: str, config: Path | None) -> Unresolved:
     return Unresolved(f"packages cannot be resolved: {reason or f'uv exited with {returncode}'}", hint)
 
 
-def cause(said: str) -> str:
-    """What uv says is wrong, in one line: without frames, hints, warnings and the obvious conclusion."""
+def extract_cause(message: str) -> str:
+    """Return the cause in a message of uv, in one line, without frames, hints, warnings and conclusion."""
     parts: list[str] = []
     skipped = False
-    for line in (_FRAME.sub("", line).rstrip() for line in said.splitlines()):
+    for line in (_FRAME.sub("", line).rstrip() for line in message.splitlines()):
         if line.startswith(("hint:", "warning:")):
             skipped = True
         elif _PART.match(line) or line.startswith(("No solution found", "Because ")):
@@ -137,6 +138,6 @@ def cause(said: str) -> str:
     if reasons:
         return _CONCLUSION.sub("", reasons[0].removeprefix("Because "))
     if not parts:
-        return " ".join(said.split())
-    # Of a chain of causes, the ends say most: what was tried with what, and why it failed at last.
+        return " ".join(message.split())
+    # The ends of a chain of causes say most: what was tried, and why it failed in the end.
     return ": ".join(parts[:2] + parts[2:][-1:])

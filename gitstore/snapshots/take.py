@@ -249,7 +249,7 @@ def _check_state(name: str, weights: Oid) -> Iterator[GitstoreError]:
 
 def _check_packages(values: Settings, lock: bytes | None) -> Iterator[GitstoreError]:
     """Yield a warning for packages.lock, if the settings have requirements that it does not match."""
-    problem = lockfile.problem(lockfile.status(values.packages, lock))
+    problem = lockfile.describe_problem(lockfile.check_content(values.packages, lock))
     if problem is not None and values.packages.requirements:
         yield problem
 

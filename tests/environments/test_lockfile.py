@@ -7,7 +7,7 @@ import pytest
 from gitstore import settings
 from gitstore.environments import lockfile
 from gitstore.environments.lockfile import LockStatus
-from gitstore.environments.uv import cause
+from gitstore.environments.uv import extract_cause
 from gitstore.models import examples
 from gitstore.settings import Packages
 
@@ -23,8 +23,8 @@ LOCK = lockfile.render(WANTED, BODY)
 
 
 def test_what_was_made_is_current() -> None:
-    assert lockfile.status(WANTED, LOCK) is LockStatus.CURRENT
-    assert lockfile.problem(LockStatus.CURRENT) is None
+    assert lockfile.check_content(WANTED, LOCK) is LockStatus.CURRENT
+    assert lockfile.describe_problem(LockStatus.CURRENT) is None
 
 
 def test_it_says_what_made_it_and_of_what() -> None:
@@ -36,8 +36,8 @@ def test_it_says_what_made_it_and_of_what() -> None:
 
 
 def test_no_requirements_need_no_file() -> None:
-    assert lockfile.status(Packages(python="3.12"), None) is LockStatus.CURRENT
-    assert lockfile.status(WANTED, None) is LockStatus.MISSING
+    assert lockfile.check_content(Packages(python="3.12"), None) is LockStatus.CURRENT
+    assert lockfile.check_content(WANTED, None) is LockStatus.MISSING
 
 
 @pytest.mark.parametrize(
@@ -51,19 +51,19 @@ def test_no_requirements_need_no_file() -> None:
     ],
 )
 def test_other_settings_make_it_stale(wanted: Packages) -> None:
-    assert lockfile.status(wanted, LOCK) is LockStatus.STALE
+    assert lockfile.check_content(wanted, LOCK) is LockStatus.STALE
 
 
 def test_the_order_of_requirements_does_not() -> None:
     turned = Packages(python="3.12", requirements=WANTED.requirements[::-1])
-    assert lockfile.status(turned, LOCK) is LockStatus.CURRENT
+    assert lockfile.check_content(turned, LOCK) is LockStatus.CURRENT
     assert lockfile.render(turned, BODY) == LOCK
 
 
 def test_naming_the_python_that_is_taken_anyway_changes_nothing() -> None:
     silent = Packages(requirements=("alpha==1.0",))
     named = Packages(python=lockfile.OLDEST_PYTHON, requirements=("alpha==1.0",))
-    assert lockfile.status(named, lockfile.render(silent, BODY)) is LockStatus.CURRENT
+    assert lockfile.check_content(named, lockfile.render(silent, BODY)) is LockStatus.CURRENT
 
 
 @pytest.mark.parametrize(
@@ -77,20 +77,20 @@ def test_naming_the_python_that_is_taken_anyway_changes_nothing() -> None:
     ],
 )
 def test_an_edit_is_noticed(edited: bytes) -> None:
-    assert lockfile.status(WANTED, edited) is LockStatus.EDITED
+    assert lockfile.check_content(WANTED, edited) is LockStatus.EDITED
 
 
 def test_edits_and_other_settings_count_as_edits() -> None:
-    assert lockfile.status(Packages(), LOCK + b"gamma==1\n") is LockStatus.EDITED
+    assert lockfile.check_content(Packages(), LOCK + b"gamma==1\n") is LockStatus.EDITED
 
 
 @pytest.mark.parametrize("other", [b"", b"alpha==1.0\n", b"\xff\xfe"])
 def test_what_others_made_is_foreign(other: bytes) -> None:
-    assert lockfile.status(WANTED, other) is LockStatus.FOREIGN
+    assert lockfile.check_content(WANTED, other) is LockStatus.FOREIGN
 
 
 def test_pins_are_what_is_not_a_comment_or_a_hash() -> None:
-    assert lockfile.pins(LOCK) == ["alpha==1.0 ; sys_platform == 'linux'", "beta==2.0"]
+    assert lockfile.list_pins(LOCK) == ["alpha==1.0 ; sys_platform == 'linux'", "beta==2.0"]
 
 
 CAUSES: list[tuple[str, str]] = [
@@ -125,7 +125,7 @@ CAUSES: list[tuple[str, str]] = [
 
 
 def test_the_cause_of_a_failure_is_one_line() -> None:
-    found = [cause(said) for said, _ in CAUSES]
+    found = [extract_cause(said) for said, _ in CAUSES]
     assert found == [told for _, told in CAUSES]
 
 
@@ -136,4 +136,4 @@ def test_the_examples_have_what_they_need(example: str) -> None:
     lock = directory / "packages.lock"
     wanted = settings.load(directory / "settings.yaml").packages
     content = lock.read_bytes() if lock.exists() else None
-    assert lockfile.status(wanted, content) is LockStatus.CURRENT
+    assert lockfile.check_content(wanted, content) is LockStatus.CURRENT
