@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +49,8 @@ class _Place:
 
 def here(text: str) -> str:
     """A text in which every command of gitstore is one for the directory that this command acts in."""
+    import shlex
+
     from gitstore.cli.commands import COMMANDS
 
     if _Place.directory is None:

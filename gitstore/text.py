@@ -9,12 +9,11 @@ LIMIT = 60
 
 # Control characters of ASCII and Latin-1, which terminals obey; characters that change the direction of text
 # or end lines; bytes that were no UTF-8, which are control characters to an 8-bit terminal.
-_HARMFUL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+# They are compiled at their first use: most commands print nothing that needs them.
+_HARMFUL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 
 # Tabs and line ends are text. The others move the cursor, or change the terminal's colours.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 
 
 def control_problem(text: str) -> str | None:
@@ -22,7 +21,7 @@ def control_problem(text: str) -> str | None:
 
     The answer continues a sentence that begins with the text.
     """
-    return "contains a control character" if _CONTROL.search(text) else None
+    return "contains a control character" if re.search(_CONTROL, text) else None
 
 
 def quoted(text: str) -> str:
@@ -43,7 +42,7 @@ def harmless(text: str) -> str:
 
     They are escaped as in Python (`\\x1b`, `\\u202e`), and a byte that was no UTF-8 as `\\xff`.
     """
-    return text if text.isascii() and text.isprintable() else _HARMFUL.sub(_escape, text)
+    return text if text.isascii() and text.isprintable() else re.sub(_HARMFUL, _escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -55,7 +54,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def json_harmless(text: str) -> str:
     """Return JSON that means the same, with characters escaped that a terminal would obey."""
-    return _HARMFUL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return re.sub(_HARMFUL, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def list_some(names: Iterable[object], *, most: int = 1) -> str:

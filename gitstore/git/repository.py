@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
 
@@ -27,9 +27,10 @@ from gitstore.git.worktrees import Worktree
 from gitstore.objects import commit
 from gitstore.objects.commit import Commit
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
-from gitstore.objects.repack import merge_small_packs
-from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
+
+if TYPE_CHECKING:
+    from gitstore.objects.writer import ObjectWriter
 
 BIG_FILE_THRESHOLD = "256k"
 """`core.bigFileThreshold` of our repositories: git never searches deltas between parts."""
@@ -160,6 +161,8 @@ class Repository:
 
         The ref that keeps the objects must be set within the block. Raises `Locked` if gc runs.
         """
+        from gitstore.objects.writer import ObjectWriter  # commands that only read need not load it
+
         with self.writing():
             self._prepare()
             self.objects.refresh()
@@ -188,6 +191,8 @@ class Repository:
 
     def maintain(self) -> None:
         """Merge small packs after a write, if there are many. Never fails."""
+        from gitstore.objects.repack import merge_small_packs
+
         try:
             merge_small_packs(self.objects, self.private)
         except (GitstoreError, OSError):

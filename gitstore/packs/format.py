@@ -19,6 +19,12 @@ FANOUT_SIZE = 256 * 4
 INDEX_HEADER_SIZE = 8 + FANOUT_SIZE
 INDEX_ENTRY_SIZE = 20 + 4 + 4
 
+KEEP_MARK = b"gitstore\n"
+"""The content of our `.keep` files, which distinguishes them from those of git and of people."""
+
+GIT_MARK = b"gitstore: packed by git\n"
+"""The content of `.keep` beside a pack that git wrote for us, which may have deltas."""
+
 ENTRY_HEADER_MAX = 9
 """The largest header of an entry, in bytes. It holds a size of 60 bits."""
 

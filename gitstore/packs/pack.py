@@ -16,9 +16,9 @@ from gitstore.packs import format as pack_format
 from gitstore.packs import limits
 from gitstore.packs.compression import inflate, inflate_pieces
 from gitstore.packs.descriptors import PACK_FILES
+from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.packs.index import PackIndex, remedy
 from gitstore.packs.oid import Kind, Oid
-from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 
 SUFFIXES = (".idx", ".rev", ".bitmap", ".pack", ".keep")
 """The suffixes of a pack's files, in the order in which they are deleted."""

@@ -27,12 +27,6 @@ from gitstore.packs import format as pack_format
 from gitstore.packs.format import Entry
 from gitstore.packs.oid import Oid
 
-KEEP_MARK = b"gitstore\n"
-"""The content of our `.keep` files, which distinguishes them from those of git and of people."""
-
-GIT_MARK = b"gitstore: packed by git\n"
-"""The content of `.keep` beside a pack that git wrote for us, which may have deltas."""
-
 _FLUSH_EVERY = 32 * 1024 * 1024
 _BLOCK = 4 * 1024 * 1024
 
@@ -143,7 +137,7 @@ class PackWriter:
         path = self.directory / f"pack-{checksum.hex()}.pack"
         content = pack_format.encode_index(self._entries, checksum)
         with (
-            durable_file(self.directory, KEEP_MARK, suffix="keep") as keep,
+            durable_file(self.directory, pack_format.KEEP_MARK, suffix="keep") as keep,
             durable_file(self.directory, content, suffix="idx") as index,
         ):
             # Nothing is removed once it has its name, whatever fails after that: if another process has

@@ -18,8 +18,8 @@ from gitstore.disk.directories import remove_tree
 from gitstore.disk.hidden_names import NEW
 from gitstore.git.repository import Repository
 from gitstore.layout import STATES
+from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.packs.pack import SUFFIXES
-from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 
 SAFE_AGE = 24 * 60 * 60
 """Seconds after which nothing can still be written by a process that did not take the lock."""

@@ -26,10 +26,10 @@ from gitstore.objects.prune import MOST_DEAD
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate
 from gitstore.packs.copy_entries import copy_entries
-from gitstore.packs.format import entry_header
+from gitstore.packs.format import GIT_MARK, KEEP_MARK, entry_header
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack, Packed
-from gitstore.packs.writer import GIT_MARK, KEEP_MARK, PackWriter
+from gitstore.packs.writer import PackWriter
 from gitstore.staging.stage import borrowing
 
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)

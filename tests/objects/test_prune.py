@@ -17,8 +17,8 @@ from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.objects import prune
 from gitstore.objects.prune import Plan
+from gitstore.packs.format import KEEP_MARK
 from gitstore.packs.oid import Kind, Oid
-from gitstore.packs.writer import KEEP_MARK
 from tests.support.commands import fsck, git
 from tests.support.content import noise
 from tests.support.packs import pack_names, write_pack

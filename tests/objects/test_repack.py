@@ -13,8 +13,8 @@ from gitstore.disk import locks
 from gitstore.git.repository import Repository
 from gitstore.objects import repack
 from gitstore.objects.repack import merge_small_packs
+from gitstore.packs.format import KEEP_MARK
 from gitstore.packs.oid import Kind, Oid
-from gitstore.packs.writer import KEEP_MARK
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.packs import add_blobs, pack_names, write_pack

@@ -12,9 +12,8 @@ from isal import isal_zlib
 
 from gitstore.git.repository import Repository
 from gitstore.packs import format as pack_format
-from gitstore.packs.format import Entry
+from gitstore.packs.format import KEEP_MARK, Entry
 from gitstore.packs.oid import Kind, Oid
-from gitstore.packs.writer import KEEP_MARK
 from tests.support.commands import git
 from tests.support.packs import add_blobs, entry
 

@@ -15,7 +15,8 @@ import pytest
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.packs import writer as pack_writer
-from gitstore.packs.writer import KEEP_MARK, PackWriter
+from gitstore.packs.format import KEEP_MARK
+from gitstore.packs.writer import PackWriter
 from tests.support.commands import fsck
 from tests.support.content import MIB, noise
 from tests.support.failing import fails

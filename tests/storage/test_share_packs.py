@@ -17,8 +17,8 @@ from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import repack
+from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.packs.oid import Oid
-from gitstore.packs.writer import GIT_MARK, KEEP_MARK
 from gitstore.states.save import save_state
 from gitstore.storage import gc, share_packs
 from gitstore.storage.share_packs import ImportedBytes
