@@ -322,3 +322,45 @@ def test_the_command_line_starts_without_its_heavy_imports() -> None:
 
 def test_the_git_room_starts_without_numpy() -> None:
     assert loaded("import gitstore.git.repository") & {"numpy", "rich", "yaml", "pyfastcdc"} == set()
+
+
+NO_ROOMS = {
+    "bench": "measures gitstore against other tools, and is no test",
+    "cli": "runs commands; what holds for all of them has files of its own",
+    "compat": "the format, page by page, against stock git",
+    "life": "random lives of a model, through all rooms",
+    "support": "what tests share",
+    "whole": "what no room promises alone: crashes, bounds, two commands at once",
+}
+"""The directories of tests that mirror no room, and why."""
+
+NO_MODULES = {"docs": "the room's page", "exports": "what the room's `__init__` exports"}
+"""Tests in a room that are of no module, and what they are of."""
+
+
+def files_in_rooms() -> Iterator[Path]:
+    """The test files below the directories that mirror a room, relative to tests/."""
+    for path in sorted((ROOT / "tests").glob("*/**/test_*.py")):
+        inner = path.relative_to(ROOT / "tests")
+        if inner.parts[0] not in NO_ROOMS:
+            yield inner
+
+
+def test_each_directory_of_tests_is_a_room_or_has_a_reason() -> None:
+    directories = {path.parent.name for path in (ROOT / "tests").glob("*/*.py")}
+    assert directories - NO_ROOMS.keys() <= ROOMS.keys()
+    assert NO_ROOMS.keys() <= directories
+
+
+def test_each_test_stands_where_its_module_does() -> None:
+    """tests/ROOM/test_MODULE.py, or test_MODULE_ASPECT.py, is about gitstore/ROOM/MODULE.py."""
+    wrong = []
+    for path in files_in_rooms():
+        package = ".".join(["gitstore", *path.parts[:-1], ""])
+        subjects = {*NO_MODULES} | {
+            name.removeprefix(package) for name in MODULES if name.startswith(package)
+        }
+        stem = path.stem.removeprefix("test_")
+        if not any(stem == subject or stem.startswith(f"{subject}_") for subject in subjects):
+            wrong.append(str(path))
+    assert wrong == []

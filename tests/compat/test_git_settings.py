@@ -148,7 +148,7 @@ REASONED = {
     "of servers": "receive uploadpack uploadpackfilter",
     "only say where configuration is": "include includeIf hasconfig:remote",
     "what is checked, and how strictly, when somebody else checks": "fsck fsmonitor",
-    "identity, by which git signs and names us: heeded, tests/signing": "author committer gpg user",
+    "identity, by which git signs and names us: snapshots/test_take_signed.py": "author committer gpg user",
     "hooks in the configuration: tests/compat/test_newer_git.py": "hook",
     "filters of the user: tests/staging/test_stage.py": "filter",
     "a repository's format, which discovery reads": "extensions",

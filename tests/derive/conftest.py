@@ -19,8 +19,8 @@ def v1(tmp_path: Path) -> Snapshot:
 
 @pytest.fixture
 def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.derived(tmp_path)
+    """dogs, based on digits@v1, in `tmp_path`/dogs. There is a digits@v2, too."""
+    return scenes.behind(tmp_path)
 
 
 @pytest.fixture

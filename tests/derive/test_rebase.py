@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from gitstore import settings
 from gitstore.derive import rebase, worktree
 from gitstore.models import reference, snapshot, state
@@ -16,20 +14,9 @@ from gitstore.run import evaluation
 from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import verify
 from gitstore.storage import usage
-from tests.support import processes, scenes
+from tests.support import processes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
 from tests.support.models import again, git_state, picture, put, refs, retype, take, user_cache
-
-
-@pytest.fixture
-def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.behind(tmp_path)
-
-
-@pytest.fixture
-def model(dogs: Model) -> Model:
-    return Model.open(dogs.directory.with_name("digits"))
 
 
 class TestWhatItDoes:
@@ -67,16 +54,14 @@ class TestWhatItDoes:
         expected = settings.BasedOn(model="digits", snapshot="v2", tag=str(v2.oid), commit=str(v2.commit))
         assert settings.parse(text.encode()).based_on == done.model.base == expected
 
-    def test_states_snapshots_and_all_other_models_stay(
-        self, dogs: Model, model: Model, v2: Snapshot
-    ) -> None:
+    def test_states_snapshots_and_all_other_models_stay(self, dogs: Model, base: Model, v2: Snapshot) -> None:
         take(dogs, "mine")
         put(dogs, "initial", {"weights": b"not saved"})
 
         def others() -> object:
-            found = {ref: oid for ref, oid in refs(model.directory).items() if ref != "refs/heads/dogs"}
+            found = {ref: oid for ref, oid in refs(base.directory).items() if ref != "refs/heads/dogs"}
             found.pop("worktrees")
-            return found, picture(model.directory), git_state(model.directory)
+            return found, picture(base.directory), git_state(base.directory)
 
         before, states = others(), picture(dogs.directory / "states")
         rebase.rebase(dogs, v2)
@@ -93,17 +78,17 @@ class TestWhatItDoes:
         assert done.outputs["products"].tolist() == [3.0, 6.0]
 
     def test_everything_still_verifies_and_adds_up(
-        self, dogs: Model, model: Model, v2: Snapshot, git: Git, fsck: Fsck
+        self, dogs: Model, base: Model, v2: Snapshot, git: Git, fsck: Fsck
     ) -> None:
         take(dogs, "v1")
         here = rebase.rebase(dogs, v2).model
         take(here, "v2")
-        tags = verify.list_tags(model.repository, "refs/tags/", below=True)
-        report = verify.verify(Model.open(model.directory).repository, tags)
+        tags = verify.list_tags(base.repository, "refs/tags/", below=True)
+        report = verify.verify(Model.open(base.directory).repository, tags)
         assert (len(report.snapshots), report.problems) == (4, ())
-        found = usage.measure(Model.open(model.directory).repository)
+        found = usage.measure(Model.open(base.directory).repository)
         assert (found.dead, sum(holder.charged for holder in found.holders)) == (0, found.live)
-        fsck(model.directory)
+        fsck(base.directory)
 
     def test_edits_that_it_does_not_touch_stay(self, dogs: Model, v2: Snapshot, git: Git) -> None:
         (dogs.directory / "notes.txt").write_text("staged\n")
@@ -123,21 +108,21 @@ class TestWhatItDoes:
         assert take(here, "v1").code == v2.code
 
     def test_the_new_base_stays_without_its_tag(
-        self, dogs: Model, model: Model, v2: Snapshot, git: Git, fsck: Fsck
+        self, dogs: Model, base: Model, v2: Snapshot, git: Git, fsck: Fsck
     ) -> None:
         rebase.rebase(dogs, v2)
-        git("tag", "--delete", "v1", "v2", cwd=model.directory)
-        git("reset", "--quiet", "--hard", "HEAD~1", cwd=model.directory)
-        git("reflog", "expire", "--expire=now", "--all", cwd=model.directory)
-        for kept in (model.repository.common / "objects" / "pack").glob("*.keep"):
+        git("tag", "--delete", "v1", "v2", cwd=base.directory)
+        git("reset", "--quiet", "--hard", "HEAD~1", cwd=base.directory)
+        git("reflog", "expire", "--expire=now", "--all", cwd=base.directory)
+        for kept in (base.repository.common / "objects" / "pack").glob("*.keep"):
             kept.unlink()
-        git("gc", "--quiet", "--prune=now", cwd=model.directory)
+        git("gc", "--quiet", "--prune=now", cwd=base.directory)
         found = take(again(dogs), "v1")
         assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
         fsck(dogs.directory)
 
-    def test_from_a_base_whose_tag_is_gone(self, dogs: Model, model: Model, v2: Snapshot, git: Git) -> None:
-        git("tag", "--delete", "v1", cwd=model.directory)
+    def test_from_a_base_whose_tag_is_gone(self, dogs: Model, base: Model, v2: Snapshot, git: Git) -> None:
+        git("tag", "--delete", "v1", cwd=base.directory)
         assert rebase.rebase(again(dogs), v2).old_base.snapshot == "v1"
 
     def test_a_model_derived_from_a_derived_one(
@@ -151,8 +136,8 @@ class TestWhatItDoes:
         assert take(here, "v1").code == v2.code
         fsck(dogs.directory)
 
-    def test_where_the_repository_is_bare(self, model: Model, git: Git, tmp_path: Path, fsck: Fsck) -> None:
-        git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
+    def test_where_the_repository_is_bare(self, base: Model, git: Git, tmp_path: Path, fsck: Fsck) -> None:
+        git("clone", "--quiet", "--mirror", str(base.directory), "b.git", cwd=tmp_path)
         one, two = snapshot.below(Model.open(tmp_path / "b.git"))
         cats = worktree.derive(one, "cats", tmp_path / "my cats").model
         assert take(rebase.rebase(cats, two).model, "v1").code == two.code
@@ -192,7 +177,7 @@ class TestCommand:
     def test_no_such_snapshot(self, dogs: Model, run: Run) -> None:
         assert run("rebase", "digits@v9", cwd=dogs.directory).code == 1
 
-    def test_a_name_alone_is_of_the_base(self, dogs: Model, model: Model, v2: Snapshot, run: Run) -> None:
+    def test_a_name_alone_is_of_the_base(self, dogs: Model, base: Model, v2: Snapshot, run: Run) -> None:
         assert (
             run("rebase", "v2", cwd=dogs.directory).stderr == "Rebased dogs from digits@v1 onto digits@v2\n"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -16,21 +15,10 @@ from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.workingcopy.branch import Branch
-from tests.support import processes, scenes
+from tests.support import processes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import refuses
 from tests.support.models import again, git_state, picture, refs, take
-
-
-@pytest.fixture
-def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.behind(tmp_path)
-
-
-@pytest.fixture
-def model(dogs: Model) -> Model:
-    return Model.open(dogs.directory.with_name("digits"))
 
 
 class TestInterrupted:

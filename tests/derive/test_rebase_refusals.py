@@ -11,21 +11,9 @@ from gitstore.derive import rebase, worktree
 from gitstore.errors import GitstoreError, Locked
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from tests.support import scenes
 from tests.support.commands import Git
 from tests.support.failing import names, refuses
 from tests.support.models import again, change, git_state, make, picture, put, refs, take
-
-
-@pytest.fixture
-def dogs(tmp_path: Path) -> Model:
-    """dogs, based on digits@v1, in `tmp_path`/dogs."""
-    return scenes.behind(tmp_path)
-
-
-@pytest.fixture
-def model(dogs: Model) -> Model:
-    return Model.open(dogs.directory.with_name("digits"))
 
 
 class TestRefusals:
@@ -38,9 +26,9 @@ class TestRefusals:
         assert (refs(dogs.directory), picture(dogs.directory), git_state(dogs.directory)) == before
         return caught.value
 
-    def test_a_root_model(self, model: Model, v2: Snapshot) -> None:
+    def test_a_root_model(self, base: Model, v2: Snapshot) -> None:
         with refuses("digits"):
-            rebase.rebase(model, v2)
+            rebase.rebase(base, v2)
 
     def test_a_snapshot_of_itself_and_a_circle(self, dogs: Model, tmp_path: Path) -> None:
         own = take(dogs, "v1")
@@ -54,7 +42,7 @@ class TestRefusals:
             assert error.message == "dachshunds@v1 is itself based on dogs"
 
     def test_a_circle_by_a_snapshot_from_before(
-        self, dogs: Model, v2: Snapshot, model: Model, tmp_path: Path
+        self, dogs: Model, v2: Snapshot, base: Model, tmp_path: Path
     ) -> None:
         """cats@v1 is based on digits, but cats itself is based on dogs by now."""
         cats = worktree.derive(v2, "cats", tmp_path / "cats").model
@@ -75,8 +63,8 @@ class TestRefusals:
             "digits@v1 is in another repository, but a model in a worktree needs a base in its own repository"
         )
 
-    def test_a_base_that_goes_meanwhile(self, dogs: Model, model: Model, v2: Snapshot, git: Git) -> None:
-        git("tag", "--delete", "v2", cwd=model.directory)
+    def test_a_base_that_goes_meanwhile(self, dogs: Model, base: Model, v2: Snapshot, git: Git) -> None:
+        git("tag", "--delete", "v2", cwd=base.directory)
         assert self.refused(dogs, v2).message == "the snapshot v2 was removed meanwhile"
 
     def test_edited_settings(self, dogs: Model, v2: Snapshot, git: Git) -> None:

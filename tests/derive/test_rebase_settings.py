@@ -91,30 +91,30 @@ class TestTypes:
         self, dogs: Model, base: Model, git: Git, run: Run
     ) -> None:
         retype(base, *self.NARROWED)
-        take(base, "v2")
+        take(base, "v3")
         before = refs(dogs.directory), picture(dogs.directory)
         lines = [
-            "types.train.values.types: digits@v2 does not accept f64",
-            "types.train.values.shape: digits@v2 accepts [4], not [-1]",
-            "types.train.rate: digits@v2 requires this input",
+            "types.train.values.types: digits@v3 does not accept f64",
+            "types.train.values.shape: digits@v3 accepts [4], not [-1]",
+            "types.train.rate: digits@v3 requires this input",
         ]
         hint = "hint: --force moves dogs anyway; then fix types in its settings.yaml\n"
-        assert run("rebase", "digits@v2", cwd=dogs.directory) == Outcome(
+        assert run("rebase", "digits@v3", cwd=dogs.directory) == Outcome(
             1, "", "".join(f"error: {line}\n" for line in lines) + hint
         )
         assert (refs(dogs.directory), picture(dogs.directory)) == before
         own = (dogs.directory / "settings.yaml").read_text().partition("based_on")[0]
-        assert run("rebase", "--force", "digits@v2", cwd=dogs.directory / "code") == Outcome(
+        assert run("rebase", "--force", "digits@v3", cwd=dogs.directory / "code") == Outcome(
             0,
             "",
-            "".join(f"warning: {line}\n" for line in lines) + "Rebased dogs from digits@v1 onto digits@v2\n",
+            "".join(f"warning: {line}\n" for line in lines) + "Rebased dogs from digits@v1 onto digits@v3\n",
         )
         assert (dogs.directory / "settings.yaml").read_text().partition("based_on")[0] == own
 
     def test_what_did_not_fit_before_is_no_news(self, dogs: Model, base: Model, git: Git) -> None:
         retype(dogs, "types: [f64], shape: [-1]}\n  evaluate", "types: [u8], shape: [-1]}\n  evaluate")
-        change(base)
-        assert rebase.rebase(again(dogs), take(base, "v2")).misfits == ()
+        change(base, old="RATE = 3.0", new="RATE = 4.0")
+        assert rebase.rebase(again(dogs), take(base, "v3")).misfits == ()
 
     def test_types_widened(self, dogs: Model, base: Model, git: Git) -> None:
         retype(
@@ -122,4 +122,4 @@ class TestTypes:
             "train:\n    - {name: values, types: [f64]",
             "train:\n    - {name: values, types: [f64, f32]",
         )
-        assert rebase.rebase(dogs, take(base, "v2")).misfits == ()
+        assert rebase.rebase(dogs, take(base, "v3")).misfits == ()

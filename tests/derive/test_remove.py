@@ -1,40 +1,159 @@
-"""Removing a derived model for good, with the guard among git's hooks: the steps of docs/hooks.md."""
+"""Removing a derived model whole."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
-from gitstore.derive import worktree
-from gitstore.hooks import guard, install
-from gitstore.hooks.guard import Protected
+import pytest
+
+from gitstore.derive import remove, worktree
+from gitstore.errors import GitstoreError, Locked
+from gitstore.git.refs import Refs
 from gitstore.models.model import Model
+from gitstore.snapshots.remove import HasDependents
+from gitstore.states.materialize import materialize
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
+from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes
-from tests.support.commands import Fsck, Git, Run, said
-from tests.support.failing import fails
-from tests.support.models import refs, take
+from tests.support.commands import Fsck, Git, Run, parsed
+from tests.support.models import picture, put, refs, take
 
 
-def test_nothing_of_it_is_left(tmp_path: Path, git: Git, run: Run, fsck: Fsck) -> None:
-    v1 = scenes.snapshot(tmp_path)
-    model, here = Model.open(tmp_path / "digits"), tmp_path / "digits"
-    dogs = worktree.derive(v1, "große-dogs", tmp_path / "große dogs").model
-    take(dogs, "d1")
-    install.install(model.repository)
-    ref = "refs/states/große-dogs/initial"
-    line = f"{git('rev-parse', ref, cwd=here).strip()} {'0' * 40} {ref}"
-    hint = "gitstore state rm initial, in the working copy of große-dogs"
-    with fails("the state große-dogs/initial can only be removed by gitstore", Protected, hint):
-        guard.check(model.repository, [line])
-    assert run("rm", "große-dogs@d1", "--yes", cwd=here).code == 0
-    git("worktree", "remove", "--force", str(dogs.directory), cwd=here)
-    git("branch", "--quiet", "-D", "große-dogs", cwd=here)
-    assert run("derive", "v1", "große-dogs", str(dogs.directory), cwd=here) == said(
-        f"error: {ref} already exists, so no model can be called große-dogs",
-        f"hint: choose another name, or git update-ref -d '{ref}' if nobody needs it",
-        code=1,
-    )
-    git("update-ref", "-d", ref, cwd=here)
-    assert not [each for each in refs(here) if "dogs" in each]
-    assert run("derive", "v1", "große-dogs", str(dogs.directory), cwd=here).code == 0
-    assert run("snapshot", "d1", cwd=dogs.directory).code == 0
-    fsck(here)
+@pytest.fixture
+def dogs(tmp_path: Path) -> Model:
+    """A derived model with a snapshot and two states, all of them saved."""
+    scenes.copy(_dogs, tmp_path)
+    return Model.open(tmp_path / "dogs")
+
+
+@pytest.fixture
+def model(dogs: Model) -> Model:
+    return Model.open(dogs.directory.with_name("digits"))
+
+
+def _dogs(root: Path) -> None:
+    dogs = scenes.derived(root)
+    put(dogs, "tuned", {"weights": b"tuned"})
+    save_state(dogs, "tuned")
+    use_state(dogs, "tuned")
+    take(dogs, "v1")
+
+
+def test_all_of_it_is_gone(model: Model, dogs: Model, run: Run, git: Git, fsck: Fsck) -> None:
+    git("config", "branch.dogs.description", "dogs", cwd=model.directory)
+    before = {"refs/heads/main", "refs/tags/v1", "worktrees"}
+    said = parsed(run("models", "rm", "dogs", "--json", "--dry-run", cwd=model.directory))
+    assert (said["snapshots"], said["states"]) == (["dogs@v1"], ["initial", "tuned"])
+    assert (said["lost"], said["removed"]) == ([], False)
+    outcome = run("models", "rm", "dogs", "--yes", cwd=model.directory)
+    assert (outcome.code, outcome.stdout) == (0, "")
+    assert refs(model.directory).keys() == before
+    assert not dogs.directory.exists()
+    assert git("worktree", "list", "--porcelain", cwd=model.directory).count("worktree ") == 1
+    assert "dogs" not in (model.repository.common / "config").read_text()
+    fsck(model.directory)
+    assert [each["name"] for each in parsed(run("models", "--json", cwd=model.directory))] == ["digits"]
+    assert run("models", "rm", "dogs", cwd=model.directory).code == 1
+    worktree.derive(take(model, "v2"), "dogs", dogs.directory)
+
+
+def test_what_it_alone_has_is_named_first(model: Model, dogs: Model, run: Run) -> None:
+    put(dogs, "fresh", {"weights": b"never saved"})
+    (dogs.directory / "settings.yaml").write_text((dogs.directory / "settings.yaml").read_text() + "# mine\n")
+    (dogs.directory / "note.txt").write_text("mine")
+    before = refs(model.directory)
+    with pytest.raises(WouldLose) as caught:
+        remove.check_removal(remove.plan_removal(model, "dogs"))
+    assert [str(path) for path in caught.value.paths] == ["states/fresh/weights", "settings.yaml", "note.txt"]
+    assert run("models", "rm", "dogs", "--yes", cwd=model.directory).code == 1
+    assert refs(model.directory) == before
+    assert run("models", "rm", "dogs", "--force", cwd=model.directory).code == 0
+    assert not dogs.directory.exists()
+
+
+def test_what_others_are_based_on(model: Model, dogs: Model, tmp_path: Path, fsck: Fsck) -> None:
+    cats = worktree.derive(take(dogs, "v2"), "cats", tmp_path / "cats").model
+    removal = remove.plan_removal(model, "dogs")
+    with pytest.raises(HasDependents, match=r"^cats is based on snapshots of dogs$"):
+        remove.check_removal(removal)
+    remove.remove(removal)
+    take(cats, "v1")
+    fsck(model.directory)
+
+
+def test_refusals(model: Model, dogs: Model, git: Git) -> None:
+    for name in ("digits", "main", "cats"):
+        with pytest.raises(GitstoreError, match=f"^there is no derived model {name}$"):
+            remove.plan_removal(model, name)
+    with pytest.raises(GitstoreError, match=r"is the working copy of dogs itself$"):
+        remove.plan_removal(dogs, "dogs")
+    git("worktree", "lock", "--reason", "mine", str(dogs.directory), cwd=model.directory)
+    with pytest.raises(GitstoreError, match=r"git has locked .*: mine$"):
+        remove.check_removal(remove.plan_removal(model, "dogs"))
+
+
+def test_git_never_knows_a_working_copy_without_its_branch(
+    model: Model, dogs: Model, git: Git, fsck: Fsck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change, looks = Refs.change, []
+
+    def look() -> None:
+        fsck(model.directory)
+        looks.append(git("worktree", "list", cwd=model.directory).count("\n"))
+
+    def watched(*arguments: Any, **options: Any) -> None:
+        look()
+        change(*arguments, **options)
+        look()
+
+    monkeypatch.setattr(Refs, "change", watched)
+    remove.remove(remove.plan_removal(model, "dogs"))
+    assert looks == [1, 1]
+
+
+def test_the_working_copy_comes_back_if_the_refs_cannot_go(model: Model, dogs: Model, fsck: Fsck) -> None:
+    before = refs(model.directory), picture(dogs.directory)
+    lock = model.repository.common / "refs" / "heads" / "dogs.lock"
+    lock.touch()
+    with pytest.raises(Locked):
+        remove.remove(remove.plan_removal(model, "dogs"))
+    lock.unlink()
+    assert (refs(model.directory), picture(dogs.directory)) == before
+    assert not list(dogs.directory.parent.glob(".dogs*"))
+    take(dogs, "v2")
+    fsck(model.directory)
+
+
+@pytest.mark.parametrize("left", ["directory", "administration", "nothing but states"])
+def test_a_removal_that_was_killed_is_finished(
+    model: Model, dogs: Model, git: Git, fsck: Fsck, left: str
+) -> None:
+    if left == "nothing but states":  # what git worktree remove and git branch -D leave
+        git("worktree", "remove", "--force", str(dogs.directory), cwd=model.directory)
+        git("branch", "--quiet", "-D", "dogs", cwd=model.directory)
+    else:
+        for ref in [ref for ref in refs(model.directory) if "/dogs" in ref]:
+            git("update-ref", "--no-deref", "-d", ref, cwd=model.directory)
+    if left == "administration":
+        shutil.rmtree(dogs.directory)
+    remove.remove(remove.plan_removal(model, "dogs"))
+    assert not dogs.directory.exists()
+    assert not [ref for ref in refs(model.directory) if "dogs" in ref]
+    assert not list(model.repository.common.glob("worktrees/*"))
+    fsck(model.directory)
+
+
+def test_drop_deletes_only_what_is_saved(model: Model, run: Run) -> None:
+    here = model.directory
+    assert run("state", "drop", "initial", cwd=here).code == 1
+    save_state(model, "initial")
+    put(model, "initial", {"weights": b"changed"})
+    refused = run("state", "drop", "initial", cwd=here)
+    assert (refused.code, (here / "states" / "initial" / "weights").read_bytes()) == (1, b"changed")
+    assert run("state", "drop", "initial", "--force", cwd=here).code == 0
+    assert not (here / "states" / "initial").exists()
+    assert (materialize(model, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
+    assert run("state", "drop", "initial", cwd=here).code == 0

@@ -172,7 +172,7 @@ class TestIsolation:
         self, base: Model, dogs: Model, git: Git, tmp_path: Path
     ) -> None:
         save_state(base, "initial")
-        cats = worktree.derive(take(base, "v2"), "cats", tmp_path / "cats").model
+        cats = worktree.derive(take(base, "v3"), "cats", tmp_path / "cats").model
 
         def others() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
             found = {ref: oid for ref, oid in refs(base.directory).items() if "dogs/" not in ref}

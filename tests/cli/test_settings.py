@@ -9,6 +9,7 @@ import pytest
 
 from gitstore.cli.main import main
 from gitstore.settings import Settings, parse, render
+from tests.support.all_settings import ALL_KEYS
 
 
 class Run(Protocol):
@@ -39,8 +40,8 @@ BAD_PROBLEMS = [
 ]
 
 
-def test_check_good_settings(run: Run, example: bytes) -> None:
-    Path("settings.yaml").write_bytes(example)
+def test_check_good_settings(run: Run) -> None:
+    Path("settings.yaml").write_text(ALL_KEYS)
     assert run("settings", "check") == (0, "", "settings.yaml: ok\n")
     assert run("settings", "check", "--json") == (0, '{\n  "ok": true,\n  "problems": []\n}\n', "")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.models.model import Model
-from tests.signing.conftest import ADA, Keyring, needed
+from tests.snapshots.conftest import ADA, Keyring, needed
 from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.models import refs, take
 

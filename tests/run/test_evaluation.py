@@ -1,4 +1,4 @@
-"""Operations on a model: evaluating a snapshot or the working copy, creating a state, and what ends them."""
+"""Evaluating a snapshot or the working copy, and inputs that do not fit an operation."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ import numpy as np
 import pytest
 
 from gitstore.errors import (
-    GitstoreError,
     InvalidInput,
-    ModelException,
 )
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
-from gitstore.run import creation, evaluation, new_state, training
+from gitstore.run import evaluation, training
 from gitstore.run.values.inputs import Assignments
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import scenes
-from tests.support.commands import Fsck, Git
+from tests.support.commands import Git
 from tests.support.models import make, picture, put, refs, take, user_cache
-from tests.support.training import code, train
 
 
 @pytest.fixture
@@ -96,51 +93,6 @@ class TestEvaluatingTheWorkingCopy:
         assert not (model.states / "initial").exists()
 
 
-class TestCreatingAState:
-    def create(self, model: Model, *inputs: str, name: str | None = None) -> new_state.Result:
-        here = Model.open(model.directory)
-        return creation.create_state(here, Assignments(inputs, here.directory), name=name)
-
-    def test_makes_the_active_one_while_that_is_empty(self, model: Model, git: Git, fsck: Fsck) -> None:
-        (model.states / "initial" / "weights").unlink()
-        done = self.create(model, "factor=2.5")
-        assert done.saved.name == "initial"
-        assert set(done.durations) == {"code_startup", "create_state", "total"}
-        assert (model.states / "initial" / "factor.json").read_text() == "2.5"
-        assert git("show", "refs/states/initial:factor.json", cwd=model.directory) == "2.5"
-        assert state.active(Model.open(model.directory)) == "initial"
-        fsck(model.directory)
-
-    def test_makes_one_of_another_name(self, model: Model) -> None:
-        self.create(model, name="wide")
-        assert state.active(Model.open(model.directory)) == "initial"
-        assert (model.states / "wide" / "factor.json").read_text() == "1.0"
-
-    def test_writes_over_nothing(self, model: Model) -> None:
-        before = picture(model.directory)
-        with pytest.raises(GitstoreError, match=r"^the state initial already exists$"):
-            self.create(model)
-        assert picture(model.directory) == before
-
-    @pytest.mark.parametrize(("name", "problem"), [("a b", "contains a space"), ("../x", "contains '/'")])
-    def test_needs_a_name_that_can_be(self, model: Model, name: str, problem: str) -> None:
-        with pytest.raises(GitstoreError, match=rf"cannot be the name of a state: it {problem}"):
-            self.create(model, name=name)
-
-    def test_that_fails_leaves_nothing(self, model: Model) -> None:
-        path = model.directory / "code" / "model.py"
-        path.write_text(
-            path.read_text().replace(
-                "        save(out, 1.0 if",
-                "        open(str(out) + '/x', 'w'); raise OSError('no')\n        save(out, 1.0 if",
-            )
-        )
-        before = picture(model.directory), refs(model.directory)
-        with pytest.raises(ModelException, match=r"^create_state: OSError: no$"):
-            self.create(model, name="new")
-        assert (picture(model.directory), refs(model.directory)) == before
-
-
 UNFIT = [
     (["values=[true]"], "values: "),
     (["values=1"], "values: "),
@@ -175,33 +127,6 @@ def test_input_files_are_looked_for_where_the_user_stands(tmp_path: Path) -> Non
     np.save(tmp_path / "my data" / "größe.npy", np.array([1.0, 2.0]))
     done = evaluation.evaluate_working_copy(model, Assignments(["values=@my data/größe.npy"], tmp_path))
     assert done.outputs["products"].tolist() == [2.0, 4.0]
-
-
-class TestAModelThatRemovesTheRepository:
-    @pytest.mark.parametrize("outer", [False, True], ids=["alone", "in another repository"])
-    def test_is_told_and_nothing_is_recorded_elsewhere(self, model: Model, git: Git, *, outer: bool) -> None:
-        above = model.directory.parent
-        if outer:
-            git("init", "--quiet", cwd=above)
-        code(model, "train", "import shutil; shutil.rmtree(Path(__file__).parents[1] / '.git')")
-        with pytest.raises(GitstoreError, match=r"was replaced while"):
-            train(model)
-        assert list((model.directory / "states").glob("trained-*")) == []
-        if outer:
-            assert git("for-each-ref", cwd=above) == ""
-
-    def test_by_its_ref_alone(self, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As what outlives it would do; nothing does where there are pid namespaces."""
-        keep = new_state.keep
-
-        def keep_and_lose(*arguments: object) -> object:
-            saved = keep(*arguments)  # type: ignore[arg-type]
-            (model.repository.common / "refs" / "states" / saved.name).unlink()
-            return saved
-
-        monkeypatch.setattr(new_state, "keep", keep_and_lose)
-        with pytest.raises(GitstoreError, match=r"the state trained-1 was saved, but has been removed since"):
-            train(model)
 
 
 def test_a_clone_without_weights_is_told(

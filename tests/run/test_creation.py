@@ -1,0 +1,66 @@
+"""Creating a state with the model's code."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitstore.errors import (
+    GitstoreError,
+    ModelException,
+)
+from gitstore.models import state
+from gitstore.models.model import Model
+from gitstore.run import creation, new_state
+from gitstore.run.values.inputs import Assignments
+from tests.support.commands import Fsck, Git
+from tests.support.models import picture, refs
+
+
+@pytest.fixture
+def nothing_is_left() -> None:
+    """Repositories are open here, which close when they are collected as garbage."""
+
+
+class TestCreatingAState:
+    def create(self, model: Model, *inputs: str, name: str | None = None) -> new_state.Result:
+        here = Model.open(model.directory)
+        return creation.create_state(here, Assignments(inputs, here.directory), name=name)
+
+    def test_makes_the_active_one_while_that_is_empty(self, model: Model, git: Git, fsck: Fsck) -> None:
+        (model.states / "initial" / "weights").unlink()
+        done = self.create(model, "factor=2.5")
+        assert done.saved.name == "initial"
+        assert set(done.durations) == {"code_startup", "create_state", "total"}
+        assert (model.states / "initial" / "factor.json").read_text() == "2.5"
+        assert git("show", "refs/states/initial:factor.json", cwd=model.directory) == "2.5"
+        assert state.active(Model.open(model.directory)) == "initial"
+        fsck(model.directory)
+
+    def test_makes_one_of_another_name(self, model: Model) -> None:
+        self.create(model, name="wide")
+        assert state.active(Model.open(model.directory)) == "initial"
+        assert (model.states / "wide" / "factor.json").read_text() == "1.0"
+
+    def test_writes_over_nothing(self, model: Model) -> None:
+        before = picture(model.directory)
+        with pytest.raises(GitstoreError, match=r"^the state initial already exists$"):
+            self.create(model)
+        assert picture(model.directory) == before
+
+    @pytest.mark.parametrize(("name", "problem"), [("a b", "contains a space"), ("../x", "contains '/'")])
+    def test_needs_a_name_that_can_be(self, model: Model, name: str, problem: str) -> None:
+        with pytest.raises(GitstoreError, match=rf"cannot be the name of a state: it {problem}"):
+            self.create(model, name=name)
+
+    def test_that_fails_leaves_nothing(self, model: Model) -> None:
+        path = model.directory / "code" / "model.py"
+        path.write_text(
+            path.read_text().replace(
+                "        save(out, 1.0 if",
+                "        open(str(out) + '/x', 'w'); raise OSError('no')\n        save(out, 1.0 if",
+            )
+        )
+        before = picture(model.directory), refs(model.directory)
+        with pytest.raises(ModelException, match=r"^create_state: OSError: no$"):
+            self.create(model, name="new")
+        assert (picture(model.directory), refs(model.directory)) == before
