@@ -167,7 +167,7 @@ def test_the_cut_of_the_format_is_ours() -> None:
     next_part = scope["next_part"]
     assert callable(next_part)
     content = "".join(f"{number}\n" for number in range(1, 500_001)).encode() + b"."
-    expected = [len(part) for part in parts.cut(_Source(content))]
+    expected = [len(part) for part in parts.cut_stream(_Source(content))]
     found = []
     at = 0
     while at < len(content):

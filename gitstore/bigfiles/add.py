@@ -41,14 +41,14 @@ def add_files(
         listing,
         writer,
         cache,
-        known=lambda file: _known_entry(file, writer, cache),
-        of_read=lambda _, entry: entry,
+        find_known=lambda file: _find_entry(file, writer, cache),
+        convert=lambda _, entry: entry,
         progress=progress,
     )
 
 
 def add_trees(listing: Listing, entries: dict[Path, FileEntry], writer: ObjectHasher) -> Oid:
-    """Add the trees of a listing whose files were added, and return the outermost.
+    """Add the trees of a listing whose files were added, and return the id of the outermost.
 
     Empty directories are left out.
     """
@@ -63,22 +63,22 @@ def add_trees(listing: Listing, entries: dict[Path, FileEntry], writer: ObjectHa
 
 
 def remember(directory: Path, written: Iterable[StoredFile], cache: StatCache) -> None:
-    """Note what files hold that were just written below a directory, so that they need not be read.
+    """Note the ids of files that were just written below a directory, so that they need not be read.
 
-    For a directory that nobody else writes to yet.
+    No other process may be writing to the directory yet.
     """
     for stored_file in written:
         if stored_file.mode == Mode.LINK or is_attributes(Path(stored_file.path)):
             continue
         with FileIO(directory / stored_file.path) as file:
             stamp, is_settled = settle(file.fileno())
-            # If others stored the file otherwise than we would, it must be read.
+            # Another program may have stored the file in another form than we would: then it must be read.
             in_parts = stored_file.blobs != (stored_file.entry,)
             if is_settled and in_parts is (stamp.size >= parts.LARGE) and cache.trusts(file.fileno()):
                 cache.put(stamp, stored_file.entry)
 
 
-def _known_entry(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> FileEntry | None:
+def _find_entry(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> FileEntry | None:
     """Return the entry of an unchanged file, if the repository still has all of it."""
     oid = cached_oid(file, cache)
     if oid is None:

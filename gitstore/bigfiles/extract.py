@@ -1,4 +1,4 @@
-"""Writing stored files to disk: their parts are read and checked on all cores, and written into place."""
+"""Writing stored files to disk. All cores read and check blobs, and write each at its place in a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from gitstore.bigfiles.stored import StoredFile, link_target
+from gitstore.bigfiles.stored import StoredFile, read_link
 from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase, TooLarge
@@ -18,49 +18,51 @@ from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
 _AHEAD = 4
-"""Blobs that are read ahead for each core. A part has at most 4 MiB, so this bounds the memory."""
+"""Blobs that are read ahead for each core. A part has at most 4 MiB, so this limits the memory."""
 
 
-def extract(
+def extract_files(
     database: ObjectDatabase,
     files: Iterable[StoredFile],
     target: Path,
     *,
     progress: Progress = lambda _: None,
 ) -> None:
-    """Write files, as `stored.files` gives them, below `target`, a directory of ours alone.
+    """Write files from `stored.list_files` below `target`, a directory that nobody else uses.
 
-    Every blob is checked against its id: a part before it is written, a large one at its end. Raises
-    `Corrupt` for one that is not what it should be, and `GitstoreError` if the disk is full; `target` is
-    then half-written, so callers extract into a `construction`.
+    Every blob is checked against its id: a part before it is written, a larger blob at its end. `progress` is
+    called with the bytes written. Raises `Corrupt` for a damaged blob, and `GitstoreError` if the disk is
+    full. `target` is then incomplete, so callers extract into a `construction`.
     """
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-read") as pool:
-        under_way: deque[Future[int]] = deque()
+        pending: deque[Future[int]] = deque()
         try:
-            for job in _jobs(database, files, target):
-                under_way.append(pool.submit(job))
-                if len(under_way) > _AHEAD * core_count():
-                    progress(under_way.popleft().result())
-            while under_way:
-                progress(under_way.popleft().result())
+            for job in _prepare_jobs(database, files, target):
+                pending.append(pool.submit(job))
+                if len(pending) > _AHEAD * core_count():
+                    progress(pending.popleft().result())
+            while pending:
+                progress(pending.popleft().result())
         except OSError as error:
             raise GitstoreError(f"cannot write below {target.parent}: {error.strerror}") from error
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _jobs(database: ObjectDatabase, files: Iterable[StoredFile], target: Path) -> Iterator[Callable[[], int]]:
+def _prepare_jobs(
+    database: ObjectDatabase, files: Iterable[StoredFile], target: Path
+) -> Iterator[Callable[[], int]]:
     for file in files:
         path = target / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         if file.mode == Mode.LINK:
-            path.symlink_to(link_target(database, file.entry))
+            path.symlink_to(read_link(database, file.entry))
         else:
-            yield from _file_jobs(database, file, path)
+            yield from _prepare_file(database, file, path)
 
 
-def _file_jobs(database: ObjectDatabase, file: StoredFile, path: Path) -> Iterator[Callable[[], int]]:
-    """One job for each blob of a file: the file is opened once, and closed by the last of them."""
+def _prepare_file(database: ObjectDatabase, file: StoredFile, path: Path) -> Iterator[Callable[[], int]]:
+    """Yield a job for each blob of a file. The file is opened once, and closed after the last job."""
     mode = 0o777 if file.mode & 0o100 else 0o666
     output = _Output(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
     offset = 0
@@ -68,12 +70,12 @@ def _file_jobs(database: ObjectDatabase, file: StoredFile, path: Path) -> Iterat
         size = database.size(blob)
         if blob != file.entry and size > limits.PART:
             raise TooLarge(blob, f"it is a part of {size:,} bytes, where at most {limits.PART:,} are read")
-        yield _Join(database, blob, output=output, offset=offset)
+        yield _WriteBlob(database, blob, output=output, offset=offset)
         offset += size
 
 
 class _Output:
-    """An open file that closes when the last job that writes to it is gone."""
+    """An open file, which is closed when the last job that refers to it has been deleted."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -82,8 +84,8 @@ class _Output:
         os.close(self.descriptor)
 
 
-class _Join:
-    """Reads one blob, checked, and writes it at its place in a file."""
+class _WriteBlob:
+    """A job: read and check one blob, write it at its place in a file, and return its size."""
 
     def __init__(self, database: ObjectDatabase, blob: Oid, *, output: _Output, offset: int) -> None:
         self._database = database

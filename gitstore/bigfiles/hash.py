@@ -21,14 +21,14 @@ from gitstore.progress import Progress
 
 
 class HashedDirectory(NamedTuple):
-    """The tree that a directory would be stored as, and the mode and id of each of its files."""
+    """The tree that a directory would be stored as, and the mode and id of each file."""
 
     tree: Oid
     entries: dict[Path, FileEntry]
 
 
 class HashedFile(NamedTuple):
-    """The blobs that a file would be stored as, in order, with their sizes, and its stamp at that time."""
+    """The blobs that a file would be stored as, in order, their sizes, and the stamp of the file."""
 
     stamp: Stamp
     blobs: tuple[Oid, ...]
@@ -63,20 +63,20 @@ def hash_blobs(
             listing,
             hasher,
             cache,
-            known=lambda file: _known_blobs(file, database, cache),
-            of_read=lambda read, _: HashedFile(read.stamp, tuple(read.blobs), tuple(read.sizes)),
+            find_known=lambda file: _find_blobs(file, database, cache),
+            convert=lambda read, _: HashedFile(read.stamp, tuple(read.blobs), tuple(read.sizes)),
             progress=progress,
         )
     cache.save()
     return hashed_files
 
 
-def _known_blobs(file: SourceFile, database: ObjectDatabase, cache: StatCache) -> HashedFile | None:
+def _find_blobs(file: SourceFile, database: ObjectDatabase, cache: StatCache) -> HashedFile | None:
     """Return the blobs of an unchanged file, if the repository has all of them."""
     oid = cached_oid(file, cache)
     if oid is None or oid not in database:
         return None
-    blobs = stored.part_oids(database, oid) if file.stamp.size >= parts.LARGE else (oid,)
+    blobs = stored.list_parts(database, oid) if file.stamp.size >= parts.LARGE else (oid,)
     if not all(blob in database for blob in blobs):
         return None
     return HashedFile(file.stamp, blobs, tuple(database.size(blob) for blob in blobs))

@@ -1,9 +1,9 @@
-"""Cutting large files into parts, where the content says so.
+"""Cutting large files into parts, at places that depend on the content.
 
 FastCDC (Xia et al., "The Design of Fast Content-Defined Chunking for Data Deduplication Based
 Storage Systems", 2020), gear table and masks of the reference implementation, normalised chunking
 1, with the sizes below. The cuts are part of the format: two writers that cut differently would
-share nothing, so none of these numbers changes within `Gitstore-Format: 1`.
+share nothing. So these numbers are fixed for `Gitstore-Format: 1`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ LARGE = 4 * 1024 * 1024
 """Files of at least this many bytes are stored in parts, smaller ones as one blob."""
 
 SUFFIX = ".parts"
-"""What a large file's directory of parts adds to its name. Names that end so are reserved."""
+"""The suffix of the directory that holds a large file's parts. Names with this suffix are reserved."""
 
 
 class Source(Protocol):
-    """Where bytes come from: like a raw file, it may give fewer than asked for, and 0 at the end."""
+    """A source of bytes: like a raw file, it may read fewer than requested, and reads 0 at the end."""
 
     def readinto(self, buffer: memoryview, /) -> int: ...
 
 
-def cut(source: Source) -> Iterator[bytes]:
-    """The parts of a stream, in order, each from `PART_MIN` (the last may be shorter) to `PART_MAX` bytes."""
+def cut_stream(source: Source) -> Iterator[bytes]:
+    """Yield the parts of a stream: each of `PART_MIN` to `PART_MAX` bytes, but the last may be shorter."""
     from pyfastcdc import FastCDC
 
     cutter = FastCDC(PART_AVERAGE, min_size=PART_MIN, max_size=PART_MAX, normalized_chunking=1, seed=0)
@@ -40,5 +40,5 @@ def cut(source: Source) -> Iterator[bytes]:
 
 
 def part_name(number: int) -> bytes:
-    """The name of a part in its directory; `cat NAME.parts/*` gives them in order."""
+    """Return the name of a part in its directory. `cat NAME.parts/*` prints the parts in order."""
     return b"%08d" % number

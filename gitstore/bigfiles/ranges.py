@@ -1,7 +1,7 @@
-"""Random access to a large file that is stored in parts, or on disk, and comparing two such files.
+"""Random access to files that are stored in parts or on disk, and comparing two such files.
 
-A stored file is not joined for it: a part is read when bytes of it are asked for. What a part holds
-is told by its object id, so that two files are compared without reading what they share.
+A part of a stored file is read when bytes of it are needed. Parts with the same object id are equal, so
+comparing two files does not read what they share.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 
 _PARTS = 2
-"""Parts of a file that are kept in memory: a range that begins in one often ends in the next."""
+"""Parts of a file that are kept in memory, since a range that begins in one often ends in the next."""
 
 _BLOCK = 1024 * 1024
 """Bytes that are compared at a time."""
@@ -41,24 +41,24 @@ class Content(Protocol):
 
     @property
     def blobs(self) -> tuple[Oid, ...]:
-        """The objects that the file is, or would be, stored as: equal ones, equal bytes."""
+        """The blobs that the file is, or would be, stored as. Equal blobs mean equal bytes."""
 
     @property
     def pieces(self) -> Sequence[Piece]:
-        """Where in the file each object's bytes are, without a gap."""
+        """The place of each blob in the file, without gaps."""
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The size in bytes."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """The slice `[offset : offset + length]`, shorter at the end of the file."""
+        """Return the bytes `[offset : offset + length]`, fewer at the end of the file."""
 
 
 class Joined:
-    """A stored file. Holds two parts in memory at the most, each checked against its id when it is read.
+    """A stored file. At most two parts are in memory, each checked against its id when it is read.
 
-    For one thread. `read` raises `Corrupt` for a part that is not what it should be.
+    Not thread-safe. `read` raises `Corrupt` for a damaged part.
     """
 
     def __init__(self, database: ObjectDatabase, blobs: tuple[Oid, ...]) -> None:
@@ -68,23 +68,23 @@ class Joined:
 
     @cached_property
     def pieces(self) -> Sequence[Piece]:
-        return laid_out(self.blobs, [self._database.size(blob) for blob in self.blobs])
+        return lay_out(self.blobs, [self._database.size(blob) for blob in self.blobs])
 
     @property
     def size(self) -> int:
         return self.pieces[-1].end if self.pieces else 0
 
     def read(self, offset: int, length: int) -> bytes:
-        found = []
-        number = piece_at(self.pieces, offset)
+        slices = []
+        number = find_piece(self.pieces, offset)
         end = min(offset + length, self.size)
         while offset < end:
             piece = self.pieces[number]
-            found.append(self._part(number)[offset - piece.start : end - piece.start])
+            slices.append(self._read_part(number)[offset - piece.start : end - piece.start])
             offset, number = piece.end, number + 1
-        return b"".join(found)
+        return b"".join(slices)
 
-    def _part(self, number: int) -> bytes:
+    def _read_part(self, number: int) -> bytes:
         content = self._recent.pop(number, None)
         if content is None:
             content = self._database.read_as(Kind.BLOB, self.blobs[number], at_most=limits.PART)
@@ -97,13 +97,13 @@ class Joined:
 class OnDisk:
     """A file on disk, as it was when it was hashed.
 
-    For one thread. `read` raises `GitstoreError` if the file has changed since.
+    Not thread-safe. `read` raises `GitstoreError` if the file has changed since then.
     """
 
     def __init__(self, path: Path, hashed: HashedFile) -> None:
         self.path = path
         self.blobs = hashed.blobs
-        self.pieces = laid_out(hashed.blobs, hashed.sizes)
+        self.pieces = lay_out(hashed.blobs, hashed.sizes)
         self.size = hashed.stamp.size
         self._stamp = hashed.stamp
         self._descriptor: int | None = None
@@ -114,10 +114,10 @@ class OnDisk:
             if self._descriptor is None:
                 self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             content = os.pread(self._descriptor, length, offset)
-            now = Stamp.of(os.fstat(self._descriptor))
+            stamp = Stamp.of(os.fstat(self._descriptor))
         except OSError as error:
             raise GitstoreError(f"{self.path}: {error.strerror}") from error
-        if now != self._stamp or len(content) != length:
+        if stamp != self._stamp or len(content) != length:
             raise GitstoreError(
                 f"{self.path} changed while it was being read", "try again when nothing writes to it"
             )
@@ -128,8 +128,8 @@ class OnDisk:
             os.close(self._descriptor)
 
 
-def laid_out(blobs: Sequence[Oid], sizes: Sequence[int]) -> tuple[Piece, ...]:
-    """Objects one after the other, as they make up a file."""
+def lay_out(blobs: Sequence[Oid], sizes: Sequence[int]) -> tuple[Piece, ...]:
+    """Place objects one after the other, as they make up a file."""
     pieces = []
     end = 0
     for oid, size in zip(blobs, sizes, strict=True):
@@ -138,12 +138,12 @@ def laid_out(blobs: Sequence[Oid], sizes: Sequence[int]) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def piece_at(pieces: Sequence[Piece], offset: int) -> int:
-    """The number of the piece that has the byte at `offset`; past the end, that of the last one."""
+def find_piece(pieces: Sequence[Piece], offset: int) -> int:
+    """Return the index of the piece with the byte at `offset`; past the end, that of the last piece."""
     return bisect_right(pieces, offset, key=lambda piece: piece.start) - 1
 
 
-def same_bytes(
+def hold_same_bytes(
     a: Content,
     b: Content,
     *,
@@ -152,14 +152,14 @@ def same_bytes(
     length: int,
     progress: Progress = lambda _: None,
 ) -> bool:
-    """Whether two ranges, which lie within their files, hold the same bytes.
+    """Whether two ranges, which must lie within their files, hold the same bytes.
 
-    Where both lie at the same place of the same object, nothing is read. Stops at the first
-    difference. `progress` is called with the bytes compared.
+    Nothing is read where both lie at the same place of the same object. Stops at the first difference.
+    `progress` is called with the bytes compared.
     """
     while length > 0:
-        a_piece = a.pieces[piece_at(a.pieces, a_offset)]
-        b_piece = b.pieces[piece_at(b.pieces, b_offset)]
+        a_piece = a.pieces[find_piece(a.pieces, a_offset)]
+        b_piece = b.pieces[find_piece(b.pieces, b_offset)]
         step = min(length, a_piece.end - a_offset, b_piece.end - b_offset)
         shared = a_piece.oid == b_piece.oid and a_offset - a_piece.start == b_offset - b_piece.start
         if not shared:

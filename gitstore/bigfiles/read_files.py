@@ -1,4 +1,4 @@
-"""Reading the files of a listing once, into objects: those that the stat cache does not know."""
+"""Reading files of a listing into objects, each once; files that the stat cache knows are not read."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class ReadFile(NamedTuple):
     is_attributes: bool
 
     def add_entry(self, writer: ObjectHasher, path: Path) -> FileEntry:
-        """Return the mode and id of the file's entry; adds the tree of its parts, if it has parts.
+        """Return the mode and id of the file's entry. Adds the tree of its parts, if it has parts.
 
-        To be called when the writer has settled: before that, not all blobs have their id.
+        Call `writer.settle()` first: before that, some blobs may have no id yet.
         """
         if self.stamp.size < parts.LARGE and not self.is_attributes:
             return Mode.FILE, self.blobs[0]
@@ -49,19 +49,19 @@ def read_files(
     writer: ObjectHasher,
     cache: StatCache,
     *,
-    known: Callable[[SourceFile], T | None],
-    of_read: Callable[[ReadFile, FileEntry], T],
+    find_known: Callable[[SourceFile], T | None],
+    convert: Callable[[ReadFile, FileEntry], T],
     progress: Progress,
 ) -> dict[Path, T]:
-    """Return a value for each file: `known(file)` if that is not None, else `of_read` after reading it.
+    """Return `find_known(file)` for each file; if that is None, read the file and return `convert` of it.
 
-    What is read is added to `writer`, and noted in the cache. `progress` is called with the bytes of files
-    that are dealt with, read or not. Raises `GitstoreError` if a file cannot be read or changes meanwhile.
+    The files that are read are added to `writer` and noted in the cache. `progress` is called with the bytes
+    of all files, read or not. Raises `GitstoreError` if a file cannot be read or changes meanwhile.
     """
     values: dict[Path, T] = {}
     unknown: list[SourceFile] = []
     for file in listing.walk():
-        value = known(file)
+        value = find_known(file)
         if value is None:
             unknown.append(file)
         else:
@@ -74,7 +74,7 @@ def read_files(
     writer.settle()
     for path, read in reads:
         entry = read.add_entry(writer, path)
-        values[path] = of_read(read, entry)
+        values[path] = convert(read, entry)
         if read.is_trusted and not read.is_attributes:
             cache.put(read.stamp, entry[1])
     return values
@@ -83,13 +83,13 @@ def read_files(
 def cached_oid(file: SourceFile, cache: StatCache) -> Oid | None:
     """Return the id of the file's entry as the cache has it; `None` if the file must be read.
 
-    A file of attributes is stored otherwise than the same file under another name, so it is never cached.
+    A file of attributes is never cached: under another name, the same file is stored in another form.
     """
     return None if is_attributes(file.path) else cache.get(file.stamp)
 
 
 def is_attributes(path: Path) -> bool:
-    """Whether stock git would obey this file when it checks out a state. In parts, git does not find it."""
+    """Whether stock git would obey this file in a checkout of a state. In parts, it has no effect."""
     return tree.is_attributes(os.fsencode(path.name))
 
 
@@ -101,9 +101,9 @@ def _read_file(source: SourceFile, writer: ObjectHasher, cache: StatCache, *, pr
             mapped_writes.flush(file.fileno())  # so that a later write through a map shows in the times
             blobs: list[Oid] = []
             sizes: list[int] = []
-            # A file that changed since it was listed belongs to another time than the files before it.
+            # All files must have their contents of one time, so a file may not change after it was listed.
             if stamp == source.stamp:
-                for content in _contents(file, stamp.size):
+                for content in _read_blobs(file, stamp.size):
                     writer.add_blob(content, blobs.append)
                     sizes.append(len(content))
                     progress(len(content))
@@ -117,14 +117,14 @@ def _read_file(source: SourceFile, writer: ObjectHasher, cache: StatCache, *, pr
     return ReadFile(stamp, is_trusted, blobs, sizes, is_attributes(path))
 
 
-def _contents(file: FileIO, size: int) -> Iterator[bytes]:
+def _read_blobs(file: FileIO, size: int) -> Iterator[bytes]:
     """Yield the contents of the file's blobs: its parts, or all of it."""
     if size >= parts.LARGE:
-        return parts.cut(file)
-    return iter([file.read(size + 1)])  # one byte more, so that a file that has grown is noticed
+        return parts.cut_stream(file)
+    return iter([file.read(size + 1)])  # the byte after the end shows that a file has grown
 
 
 def _begin_flush(path: Path) -> None:
-    """Start writing a file's dirty pages to the disk, before the wait for those of another."""
+    """Start writing a file's dirty pages to disk, before waiting for those of another file."""
     with suppress(OSError), FileIO(path) as file:
         mapped_writes.begin_flush(file.fileno())

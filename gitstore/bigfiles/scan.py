@@ -1,7 +1,6 @@
-"""Files on disk that are to be stored, as they are found: what may be stored, and what is refused.
+"""Listing files on disk that are to be stored, and refusing what cannot be stored.
 
-Links to files and directories are followed. What cannot be stored is refused before anything is
-recorded.
+Links to files and directories are followed. Whatever cannot be stored is refused before anything is recorded.
 """
 
 from __future__ import annotations
@@ -27,24 +26,24 @@ _Identity = tuple[int, int]
 """The device and inode number of a directory."""
 
 
-MOST_AGAIN = 10_000
-"""Files and directories listed again, at the most, because several links lead to their directory.
+MOST_RELISTED = 10_000
+"""The most files and directories that are listed again because several links lead to their directory.
 
-Without a bound, twenty directories with two links each have a million paths.
+Without this limit, twenty directories with two links each would have a million paths.
 """
 
 
 class SourceFile(NamedTuple):
-    """A file as it was found."""
+    """The path of a file, and its stamp when it was listed."""
 
     path: Path
     stamp: Stamp
 
 
 class Listing(NamedTuple):
-    """A directory as it was found at `path`: its files and directories by name.
+    """The files and directories of the directory at `path`, by name, as they were when it was listed.
 
-    `path` is `None` if it is put together from several places.
+    `path` is `None` if they come from several places.
     """
 
     files: dict[bytes, SourceFile]
@@ -52,74 +51,77 @@ class Listing(NamedTuple):
     path: Path | None = None
 
     def walk(self) -> Iterator[SourceFile]:
-        """All files below."""
+        """Yield all files below."""
         yield from self.files.values()
         for directory in self.directories.values():
             yield from directory.walk()
 
     @property
     def size(self) -> int:
-        """Bytes of all files below."""
+        """The bytes of all files below."""
         return sum(file.stamp.size for file in self.walk())
 
 
-def scan(directory: Path) -> Listing:
+def scan_directory(directory: Path) -> Listing:
     """List all files below a directory, following links.
 
-    Raises `GitstoreError` that names the path of a dangling link, a directory loop, a socket, device
-    or pipe, a reserved name, what cannot be read, too many links to the same directories, or too many files.
+    Raises `GitstoreError`, which names the path, for a dangling link, a directory loop, a socket, device or
+    pipe, a reserved name, an unreadable file, too many links to the same directories, or too many files.
     """
-    return _Scan().directory(directory)
+    return _Scan().list_directory(directory)
 
 
-def scan_each(paths: Iterable[Path]) -> Listing:
-    """List files and directories as if they lay in one directory, by their names. Raises like `scan`."""
-    listing, current = Listing({}, {}), _Scan()
+def scan_paths(paths: Iterable[Path]) -> Listing:
+    """List files and directories, by their names, as if they lay in one directory.
+
+    Raises like `scan_directory`, and `GitstoreError` for two of the same name.
+    """
+    listing, scan = Listing({}, {}), _Scan()
     for path in paths:
         name = os.fsencode(path.absolute().name)
         if name in listing.files or name in listing.directories:
             raise GitstoreError(f"{path}: there is another file or directory with this name", "rename one")
-        current.enter(listing, path, name=name)
+        scan.add_path(listing, path, name=name)
     return listing
 
 
 def check_unchanged(listing: Listing) -> None:
-    """Raise `FileChanged` unless a listing is what would be found now.
+    """Raise `FileChanged` if a new listing of the same places would differ.
 
-    If each file was read at its settled stamp, then all of them had the content that was read at one time.
+    If each file was read at its settled stamp, they all had the contents that were read at the same time.
     """
-    path = changed_path(listing, _scan_again(listing))
+    path = find_change(listing, _scan_again(listing))
     if path is not None:
         raise FileChanged(path)
 
 
-def changed_path(before: Listing, now: Listing) -> Path | None:
-    """The path of the first file or directory that is in one of two listings, or differs, if any does.
+def find_change(before: Listing, after: Listing) -> Path | None:
+    """Return the path of the first file or directory that differs between two listings, or is in one only.
 
-    Where the two were found does not count, so a directory may have been renamed.
+    The places of the listings do not count, so the directory may have been renamed.
     """
-    for name in sorted(before.files.keys() | now.files.keys()):
-        old, new = before.files.get(name), now.files.get(name)
+    for name in sorted(before.files.keys() | after.files.keys()):
+        old, new = before.files.get(name), after.files.get(name)
         if old is None or new is None or old.stamp != new.stamp:
-            return _one(old, new).path
-    for name in sorted(before.directories.keys() | now.directories.keys()):
-        here, there = before.directories.get(name), now.directories.get(name)
-        if here is None or there is None:
-            return _one(here, there).path
-        path = changed_path(here, there)
+            return _pick(old, new).path
+    for name in sorted(before.directories.keys() | after.directories.keys()):
+        old_directory, new_directory = before.directories.get(name), after.directories.get(name)
+        if old_directory is None or new_directory is None:
+            return _pick(old_directory, new_directory).path
+        path = find_change(old_directory, new_directory)
         if path is not None:
             return path
     return None
 
 
 def has_file(directory: Path) -> bool:
-    """Whether there is anything below a directory but directories.
+    """Whether there is anything but directories below a directory.
 
     Raises `GitstoreError` if a directory cannot be read.
     """
     try:
         for folder, folders, names in os.walk(directory, onerror=_raise):
-            if names or any(Path(folder, each).is_symlink() for each in folders):
+            if names or any(Path(folder, name).is_symlink() for name in folders):
                 return True
     except OSError as error:
         raise _unreadable(str(error.filename), error) from error
@@ -127,16 +129,18 @@ def has_file(directory: Path) -> bool:
 
 
 class _Scan:
-    """One look at directories, which counts what it lists again because several links lead there."""
+    """One scan, which counts what it lists again because several links lead to the same directory."""
 
     def __init__(self) -> None:
         self._entries = 0
         self._sizes: dict[_Identity, int] = {}
         self._again = 0
 
-    def directory(self, path: Path, ancestors: tuple[_Identity, ...] = (), *, again: bool = False) -> Listing:
-        """List a directory that was found below `ancestors`, of which one was listed before if `again`."""
-        status = _status(path)
+    def list_directory(
+        self, path: Path, ancestors: tuple[_Identity, ...] = (), *, again: bool = False
+    ) -> Listing:
+        """List a directory below `ancestors`. With `again`, one of these was listed before."""
+        status = _read_status(path)
         identity = (status.st_dev, status.st_ino)
         if identity in ancestors:
             raise GitstoreError(f"{path} leads back to a directory it lies in", "remove the link")
@@ -145,10 +149,10 @@ class _Scan:
         if identity in self._sizes and not again:
             again = True
             self._count_again(path, self._sizes[identity])
-        listing, before, names = Listing({}, {}, path), self._entries, _names(path)
-        limits.check_paths(self._entries + len(names), path)  # before each is looked at
+        listing, before, names = Listing({}, {}, path), self._entries, _list_names(path)
+        limits.check_paths(self._entries + len(names), path)  # before the status of any file is read
         for name in names:
-            self.enter(
+            self.add_path(
                 listing,
                 path / name,
                 name=os.fsencode(name),
@@ -158,7 +162,7 @@ class _Scan:
         self._sizes[identity] = self._entries - before
         return listing
 
-    def enter(
+    def add_path(
         self,
         listing: Listing,
         path: Path,
@@ -167,32 +171,32 @@ class _Scan:
         ancestors: tuple[_Identity, ...] = (),
         again: bool = False,
     ) -> None:
-        """Add what is at a path to a listing."""
+        """Add the file or directory at a path to a listing."""
         self._entries += 1
         limits.check_paths(self._entries, path.parent)
         _check_name(path, name)
-        status = _status(path)
+        status = _read_status(path)
         if stat.S_ISDIR(status.st_mode):
             _check_directory(path, name)
-            listing.directories[name] = self.directory(path, ancestors, again=again)
+            listing.directories[name] = self.list_directory(path, ancestors, again=again)
         elif stat.S_ISREG(status.st_mode):
             listing.files[name] = SourceFile(path, Stamp.of(status))
         else:
             raise GitstoreError(
-                f"{path} is {_special(status.st_mode)}; a state holds plain files", "move it away"
+                f"{path} is {_name_kind(status.st_mode)}; a state holds plain files", "move it away"
             )
 
     def _count_again(self, path: Path, entries: int) -> None:
         """Raise `GitstoreError` before too much is listed again."""
         self._again += entries
-        if self._again > MOST_AGAIN:
+        if self._again > MOST_RELISTED:
             raise GitstoreError(
-                f"{path}: several links to the same directories lead to over {MOST_AGAIN} more files",
+                f"{path}: several links to the same directories lead to over {MOST_RELISTED} more files",
                 "remove the links that are not needed, or make copies of what they lead to",
             )
 
 
-def _names(directory: Path) -> list[str]:
+def _list_names(directory: Path) -> list[str]:
     try:
         return sorted(os.listdir(directory))  # noqa: PTH208 - names are all that is needed
     except OSError as error:
@@ -200,19 +204,19 @@ def _names(directory: Path) -> list[str]:
 
 
 def _scan_again(listing: Listing) -> Listing:
-    """List again what a listing was made of."""
+    """List the same places as a listing again."""
     if listing.path is not None:
-        return scan(listing.path)
-    inner = (each.path for each in listing.directories.values() if each.path is not None)
-    return scan_each([*(file.path for file in listing.files.values()), *inner])
+        return scan_directory(listing.path)
+    directories = (entry.path for entry in listing.directories.values() if entry.path is not None)
+    return scan_paths([*(file.path for file in listing.files.values()), *directories])
 
 
-def _one(old: T | None, new: T | None) -> T:
-    """The one of two that there is."""
-    found = old if old is not None else new
-    if found is None:
-        raise ValueError("neither is there")
-    return found
+def _pick(old: T | None, new: T | None) -> T:
+    """Return the old value, or the new one if there is no old one."""
+    value = old if old is not None else new
+    if value is None:
+        raise ValueError("both values are None")
+    return value
 
 
 def _check_name(path: Path, name: bytes) -> None:
@@ -232,7 +236,7 @@ def _check_directory(path: Path, name: bytes) -> None:
         )
 
 
-def _status(path: Path) -> os.stat_result:
+def _read_status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except FileNotFoundError as error:
@@ -246,7 +250,7 @@ def _status(path: Path) -> os.stat_result:
 
 
 def _unreadable(path: str, error: OSError) -> GitstoreError:
-    """Why a file or directory cannot be read."""
+    """Return the error for a file or directory that cannot be read."""
     if error.errno == errno.ENAMETOOLONG:
         return GitstoreError(
             f"{quoted(path)}: this path has {len(os.fsencode(path))} bytes, which is too long for the system",
@@ -259,7 +263,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _special(mode: int) -> str:
+def _name_kind(mode: int) -> str:
     kinds = {
         stat.S_IFSOCK: "a socket",
         stat.S_IFIFO: "a named pipe",

@@ -1,4 +1,4 @@
-"""The files of a stored tree: their paths, modes, and the blobs that each is joined from."""
+"""The files of a stored tree: their paths, modes, and the blobs that each consists of."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FileEntry = tuple[int, Oid]
 
 
 class StoredFile(NamedTuple):
-    """A file in a tree: its path there, its mode, its entry's id, and its blobs in order.
+    """A file in a tree: its path, mode, and blobs in order.
 
     `entry` is the id of its blob, or of the directory of its parts.
     """
@@ -40,21 +40,21 @@ class StoredFile(NamedTuple):
         return sum(database.size(blob) for blob in self.blobs)
 
 
-def files(database: ObjectDatabase, root: Oid, *, joined: bool) -> Iterator[StoredFile]:
-    """The files of a tree, in the order of the tree.
+def list_files(database: ObjectDatabase, root: Oid, *, joined: bool) -> Iterator[StoredFile]:
+    """Yield the files of a tree, in the order of the tree.
 
-    With `joined`, directories of parts are the large files they were cut from (a state's tree); else
-    they are directories like others (a code tree, where the name means nothing). Links come as files
-    with mode `Mode.LINK`. Raises `Corrupt` for a tree that gitstore cannot have written: a name or a
-    link that would lead elsewhere, a name that is there twice, parts that are not in sequence, a
-    submodule; and, before the first file, for more paths or parts than `limits` has.
+    With `joined`, a directory of parts is the large file that was cut into them (a state's tree). Otherwise
+    it is a directory like any other (a code tree, where the name means nothing). Links are files with the
+    mode `Mode.LINK`. Raises `Corrupt` for a tree that gitstore cannot have written: a name or a link that
+    leads out of the tree, a duplicate name, parts that are not in sequence, a submodule. For more paths or
+    parts than `limits` allows, it raises before the first file.
     """
     check_paths(database, root, joined=joined)
-    return _files(database, root, PurePosixPath(), joined=joined)
+    return _walk(database, root, PurePosixPath(), joined=joined)
 
 
 class _Extent(NamedTuple):
-    """How many paths and parts a tree has, with duplicates, and how deep it is."""
+    """The number of paths and parts of a tree, with duplicates, and its depth."""
 
     paths: int
     parts: int
@@ -64,17 +64,17 @@ class _Extent(NamedTuple):
 def check_paths(database: ObjectDatabase, root: Oid, *, joined: bool) -> None:
     """Raise `Corrupt` if a tree has more paths or parts than `limits` allows, or is too deep.
 
-    A few trees that refer to each other many times can have more paths than could ever be listed. Each tree
-    is read once.
+    A few trees that refer to each other many times can have more paths than could ever be listed. So paths
+    are counted first, for which each tree is read once.
     """
-    extent = _extent(database, root, joined=joined, seen={}, depth_so_far=0)
+    extent = _measure(database, root, joined=joined, seen={}, depth_so_far=0)
     if extent.paths > limits.PATHS:
         raise Corrupt(f"tree {root} has {extent.paths:,} paths, where at most {limits.PATHS:,} are read")
     if extent.parts > limits.PARTS:
         raise Corrupt(f"tree {root} has {extent.parts:,} parts, where at most {limits.PARTS:,} are read")
 
 
-def _extent(
+def _measure(
     database: ObjectDatabase, oid: Oid, *, joined: bool, seen: dict[Oid, _Extent], depth_so_far: int
 ) -> _Extent:
     paths = part_count = depth = 0
@@ -87,19 +87,19 @@ def _extent(
             if depth_so_far + 1 + (below.depth if below is not None else 0) > DEEPEST:
                 raise Corrupt(f"tree {entry.oid} lies more than {DEEPEST} directories deep")
             if below is None:
-                below = _extent(database, entry.oid, joined=joined, seen=seen, depth_so_far=depth_so_far + 1)
+                below = _measure(database, entry.oid, joined=joined, seen=seen, depth_so_far=depth_so_far + 1)
             paths, part_count = paths + below.paths, part_count + below.parts
             depth = max(depth, below.depth + 1)
     seen[oid] = _Extent(paths, part_count, depth)
     return seen[oid]
 
 
-def file_entries(database: ObjectDatabase, root: Oid) -> dict[PurePosixPath, FileEntry]:
-    """The files of a code tree, as `staging.listing` tells those of a working copy. Raises `Corrupt`."""
-    return {file.path: (file.mode, file.entry) for file in files(database, root, joined=False)}
+def list_entries(database: ObjectDatabase, root: Oid) -> dict[PurePosixPath, FileEntry]:
+    """Return the entry of each file of a code tree by its path. Raises `Corrupt`."""
+    return {file.path: (file.mode, file.entry) for file in list_files(database, root, joined=False)}
 
 
-def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: bool) -> Iterator[StoredFile]:
+def _walk(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: bool) -> Iterator[StoredFile]:
     if len(at.parts) > DEEPEST:
         raise Corrupt(f"tree {oid} lies more than {DEEPEST} directories deep")
     names = set()
@@ -112,11 +112,11 @@ def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: boo
         names.add(name)
         path = at / os.fsdecode(name)
         if in_parts:
-            yield StoredFile(path, Mode.FILE, entry.oid, part_oids(database, entry.oid))
+            yield StoredFile(path, Mode.FILE, entry.oid, list_parts(database, entry.oid))
         elif entry.is_tree:
-            yield from _files(database, entry.oid, path, joined=joined)
+            yield from _walk(database, entry.oid, path, joined=joined)
         elif entry.mode == Mode.LINK:
-            _check_link(path, link_target(database, entry.oid))
+            _check_link(path, read_link(database, entry.oid))
             yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
         elif entry.is_file:
             yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
@@ -124,14 +124,14 @@ def _files(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: boo
             raise Corrupt(f"tree {oid}: {path} is neither file, link nor directory")
 
 
-def without(entries: Iterable[TreeEntry], names: Collection[str]) -> list[TreeEntry]:
-    """Return the entries that have none of some names."""
-    unwanted = {os.fsencode(name) for name in names}
-    return [entry for entry in entries if entry.name not in unwanted]
+def drop_names(entries: Iterable[TreeEntry], names: Collection[str]) -> list[TreeEntry]:
+    """Return the entries of a tree without those of some names."""
+    dropped = {os.fsencode(name) for name in names}
+    return [entry for entry in entries if entry.name not in dropped]
 
 
-def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
-    """The parts of a large file, in order. Raises `Corrupt` if one is missing in the sequence."""
+def list_parts(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
+    """Return the parts of a large file, in order. Raises `Corrupt` if one is missing."""
     entries = read_tree(database, oid)
     for number, entry in enumerate(entries):
         if not entry.is_file or entry.name != parts.part_name(number):
@@ -139,7 +139,7 @@ def part_oids(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
     return tuple(entry.oid for entry in entries)
 
 
-def link_target(database: ObjectDatabase, oid: Oid) -> str:
+def read_link(database: ObjectDatabase, oid: Oid) -> str:
     """Return the target of a stored link."""
     return os.fsdecode(database.read_as(Kind.BLOB, oid, at_most=limits.LINK))
 
@@ -147,8 +147,8 @@ def link_target(database: ObjectDatabase, oid: Oid) -> str:
 def leads_out(path: PurePosixPath, target: str) -> bool:
     """Whether a link at `path` of a tree may lead out of the tree, by itself or through other links."""
     steps = PurePosixPath(target).parts
-    up = next((i for i, step in enumerate(steps) if step != ".."), len(steps))
-    return target.startswith("/") or up > len(path.parts) - 1 or ".." in steps[up:]
+    ascents = next((i for i, step in enumerate(steps) if step != ".."), len(steps))
+    return target.startswith("/") or ascents > len(path.parts) - 1 or ".." in steps[ascents:]
 
 
 def _check_link(path: PurePosixPath, target: str) -> None:

@@ -61,7 +61,7 @@ class Imported:
     @contextmanager
     def prepare(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - part of the protocol
         files = import_files.list_files(self.paths)
-        lfs.check(files, "gitstore state import --force stores the pointer itself")
+        lfs.refuse_pointers(files, "gitstore state import --force stores the pointer itself")
         self.expect(files.size)
         yield files
 

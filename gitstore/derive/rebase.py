@@ -215,7 +215,7 @@ def _lock_change(
 def _check_untracked(branch: Branch, base: Snapshot) -> None:
     """Raise `GitstoreError` for files that git ignores where the new code has files of its own."""
     objects, code = branch.model.repository.objects, branch.entry(branch.code)
-    old = stored.file_entries(objects, code[1]) if code is not None else {}
+    old = stored.list_entries(objects, code[1]) if code is not None else {}
     directory = branch.model.directory / branch.code
     untracked = in_the_way(directory, old, [file.path for file in base.code_files()])
     if untracked:

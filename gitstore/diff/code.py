@@ -84,7 +84,7 @@ def list_changes(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:
         return
     check_size = partial(capture_code.check_size, after.settings)
     lock = after.top_file(LOCK)
-    old = _join_paths(stored.file_entries(before.repository.objects, before.code), before.lock)
+    old = _join_paths(stored.list_entries(before.repository.objects, before.code), before.lock)
     new = _join_paths(
         stage.list_code(after.repository, after.code, check_size=check_size),
         Oid.of(Kind.BLOB, lock) if lock is not None else None,

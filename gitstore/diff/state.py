@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.hash import hash_blobs
-from gitstore.bigfiles.ranges import Content, Joined, OnDisk, same_bytes
+from gitstore.bigfiles.ranges import Content, Joined, OnDisk, hold_same_bytes
 from gitstore.diff import tensors as tensor_diff
 from gitstore.diff.kinds import classify_change
 from gitstore.diff.safetensors import SUFFIX
@@ -165,11 +165,13 @@ def compare(before: Side, after: Side, work: Work) -> StateDiff:
 
 
 def _list_stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]:
-    return {file.path: Joined(database, file.blobs) for file in stored.files(database, tree, joined=True)}
+    return {
+        file.path: Joined(database, file.blobs) for file in stored.list_files(database, tree, joined=True)
+    }
 
 
 def _hash_files(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, Content]:
-    cache, listing = model.repository.stat_cache(), scan.scan(directory)
+    cache, listing = model.repository.stat_cache(), scan.scan_directory(directory)
     work.expect_more(listing.size)
     hashed_files = hash_blobs(listing, model.repository.objects, cache, progress=work.progress)
     return {
@@ -189,7 +191,7 @@ def _has_same_bytes(old: Content, new: Content, progress: Progress) -> bool:
     """Whether two files hold the same bytes, even if another program cut one of them into other parts."""
     if old.blobs == new.blobs:
         return True
-    return old.size == new.size and same_bytes(old, new, length=old.size, progress=progress)
+    return old.size == new.size and hold_same_bytes(old, new, length=old.size, progress=progress)
 
 
 def _compare_tensors(

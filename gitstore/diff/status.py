@@ -168,7 +168,7 @@ def _read_state(status: Status, progress: Progress) -> None:
 
 
 def _list_stored(model: Model, tree: Oid) -> dict[PurePosixPath, Oid]:
-    return {file.path: file.entry for file in stored.files(model.repository.objects, tree, joined=True)}
+    return {file.path: file.entry for file in stored.list_files(model.repository.objects, tree, joined=True)}
 
 
 def _compare_files(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitstore.bigfiles.ranges import Content, same_bytes
+from gitstore.bigfiles.ranges import Content, hold_same_bytes
 from gitstore.diff.kinds import classify_change
 from gitstore.diff.safetensors import Header, Tensor, read_header
 from gitstore.diff.settings import KeyChange, compare_values
@@ -69,7 +69,7 @@ def _has_same_values(change: TensorChange, before: Content, after: Content, *, p
     old, new = change.before, change.after
     if old is None or new is None or old.end - old.start != new.end - new.start:
         return False
-    return same_bytes(
+    return hold_same_bytes(
         before,
         after,
         a_offset=old.start,

@@ -89,7 +89,7 @@ def check_sizes(repository: Repository, tree: Oid) -> None:
     objects = repository.objects
     sizes = {
         path: objects.size(oid)
-        for path, (mode, oid) in stored.file_entries(objects, tree).items()
+        for path, (mode, oid) in stored.list_entries(objects, tree).items()
         if mode != Mode.LINK
     }
     large = {path: size for path, size in sizes.items() if size > limits.CONVERTED}

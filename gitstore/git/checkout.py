@@ -52,7 +52,7 @@ def check_out(
     repository.git(
         "checkout-index", "-z", "--stdin", stdin=names.encode("utf-8", "surrogateescape"), variables=variables
     )
-    entries = stored.file_entries(repository.objects, tree)
+    entries = stored.list_entries(repository.objects, tree)
     written = {at / path: entries[path] for path in paths}
     check_written(repository, written, top, git_directory=repository.git_directory)
     return top / at
@@ -67,7 +67,7 @@ def check_complete(
     `git_directory` is that of the working copy, if `top` has no `.git` yet. Raises `GitstoreError`, which
     names the first file that differs from the tree.
     """
-    check_written(repository, stored.file_entries(repository.objects, tree), top, git_directory=git_directory)
+    check_written(repository, stored.list_entries(repository.objects, tree), top, git_directory=git_directory)
 
 
 def check_written(

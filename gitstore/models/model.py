@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from gitstore import layout, settings
-from gitstore.bigfiles.stored import without
+from gitstore.bigfiles.stored import drop_names
 from gitstore.disk.permissions import is_ours, share
 from gitstore.errors import BadSettings, Corrupt, GitstoreError, InvalidName, NotAModel
 from gitstore.git.repository import Repository
@@ -165,7 +165,7 @@ class Model:
         top = self.repository.commit(self.head).tree if self.head is not None else None
         if top is None or at != layout.TOP or write_tree is None:
             return find_tree(self.repository.objects, top, at) if top is not None else None
-        entries = without(read_tree(self.repository.objects, top), layout.BESIDE_CODE)
+        entries = drop_names(read_tree(self.repository.objects, top), layout.BESIDE_CODE)
         return write_tree(tree.encode(entries)) if entries else None
 
     def _claim(self) -> None:

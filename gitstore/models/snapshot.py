@@ -106,11 +106,11 @@ class Snapshot:
 
     def code_files(self) -> list[StoredFile]:
         """The files below code/."""
-        return list(stored.files(self.repository.objects, self.code, joined=False))
+        return list(stored.list_files(self.repository.objects, self.code, joined=False))
 
     def state_files(self) -> list[StoredFile]:
         """The files below state/, joined from their parts."""
-        return list(stored.files(self.repository.objects, self.state, joined=True))
+        return list(stored.list_files(self.repository.objects, self.state, joined=True))
 
 
 class NotASnapshot(Corrupt):

@@ -79,7 +79,7 @@ def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
         tree = repository.commit(saved[name]).tree if name in saved else None
         path = _on_disk(states / name, is_saved=name in saved) if states is not None else None
         if path is not None:
-            listing, is_modified = scan.scan(path), False
+            listing, is_modified = scan.scan_directory(path), False
             if tree is not None:
                 hashed = hash_directory(listing, repository.objects, cache, progress=progress)
                 is_modified = hashed.tree != tree
@@ -91,7 +91,7 @@ def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
 def tree_size(model: Model, tree: Oid) -> int:
     """The bytes of the files that a state's tree holds."""
     objects = model.repository.objects
-    return sum(file.size(objects) for file in stored.files(objects, tree, joined=True))
+    return sum(file.size(objects) for file in stored.list_files(objects, tree, joined=True))
 
 
 def not_saved(model: Model, name: str) -> NoSuchState:

@@ -251,11 +251,11 @@ class Cache:
 
 def _make(repository: Repository, entry: CacheEntry, progress: Progress) -> None:
     """Make an entry. All of it is on disk before it has its name."""
-    stored_files = list(stored.files(repository.objects, entry.tree, joined=entry.kind == "state"))
+    stored_files = list(stored.list_files(repository.objects, entry.tree, joined=entry.kind == "state"))
     with construction(entry.path) as hidden:
         files = hidden / _FILES
         files.mkdir()
-        extract.extract(repository.objects, stored_files, files, progress=progress)
+        extract.extract_files(repository.objects, stored_files, files, progress=progress)
         seal(files)
         sync_tree(files)  # before the stamps are taken: a file system may set times when it writes
         manifest.write(files, hidden / _MANIFEST)

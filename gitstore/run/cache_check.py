@@ -49,7 +49,7 @@ def _differences(
     try:
         expected = {
             entry.files / file.path: file
-            for file in stored.files(objects, entry.tree, joined=entry.kind == "state")
+            for file in stored.list_files(objects, entry.tree, joined=entry.kind == "state")
         }
     except Corrupt:
         return  # reported for the repository already; there is nothing to compare with

@@ -62,6 +62,6 @@ class CreatedState:
                     out=out,
                     read_only=self.cache.directory,
                 )
-            listing = scan.scan(out)
+            listing = scan.scan_directory(out)
             self.expect(listing.size)
             yield listing

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gitstore.bigfiles.stat_cache import Stamp, file_clock
+from gitstore.bigfiles.stat_cache import Stamp, read_file_clock
 from gitstore.disk import mapped_writes
 from gitstore.disk.atomic import replace_file
 
@@ -61,7 +61,7 @@ def write(directory: Path, path: Path) -> None:
     deadline = time.monotonic() + _PATIENCE
     while True:
         marks = dict(_walk(directory))
-        clock = file_clock()
+        clock = read_file_clock()
         if all(mark.stamp.is_settled(clock) for mark in marks.values()):
             break
         if time.monotonic() > deadline:

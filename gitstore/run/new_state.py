@@ -56,7 +56,7 @@ def keep(model: Model, name: str | None, out: Path) -> Saved:
     It has its name before it is saved, because training may have taken hours: whatever happens now, the
     files are on disk, whole and under a name. Raises `Unsaved` if they could not be saved.
     """
-    scan.scan(out)  # what a state cannot hold is refused before it has a name
+    scan.scan_directory(out)  # what a state cannot hold is refused before it has a name
     sync_tree(out)
     open_up(out)
     directory = _give_name(model, name, out)
@@ -65,7 +65,7 @@ def keep(model: Model, name: str | None, out: Path) -> Saved:
             if name not in (None, directory.name):
                 raise state.taken(name)
             with model.repository.reading_files():
-                return save_new(model, directory.name, scan.scan(directory))
+                return save_new(model, directory.name, scan.scan_directory(directory))
         except StateExists as error:
             directory = _give_name(
                 model, None, directory

@@ -52,7 +52,7 @@ def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: N
     with _open_target(target) as directory:
         for name in (CODE, STATE):
             (directory / name).mkdir()
-        extract.extract(snapshot.repository.objects, files, directory, progress=progress)
+        extract.extract_files(snapshot.repository.objects, files, directory, progress=progress)
     return sum(file.size(snapshot.repository.objects) for file in files)
 
 
@@ -67,9 +67,9 @@ def export_state(model: Model, name: str, target: Path, *, progress: Progress = 
         raise state.not_saved(model, name)
     _check_free(target)
     objects = model.repository.objects
-    files = list(stored.files(objects, tree, joined=True))
+    files = list(stored.list_files(objects, tree, joined=True))
     with _open_target(target) as directory:
-        extract.extract(objects, files, directory, progress=progress)
+        extract.extract_files(objects, files, directory, progress=progress)
     return sum(file.size(objects) for file in files)
 
 

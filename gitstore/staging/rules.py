@@ -51,7 +51,7 @@ def check_stored(
         _check_names(at, path)
         if mode == Mode.LINK:
             _check_not_read_by_git(at, path)
-            check_link(at, path, stored.link_target(objects, oid))
+            check_link(at, path, stored.read_link(objects, oid))
         elif tree.is_attributes(os.fsencode(path.name)):
             _check_size(at, path, objects.size(oid))
             content = objects.read_as(Kind.BLOB, oid, at_most=_LARGEST_ATTRIBUTES)

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gitstore import text as quoting
-from gitstore.bigfiles.stat_cache import Stamp, file_clock
+from gitstore.bigfiles.stat_cache import Stamp, read_file_clock
 from gitstore.bigfiles.stored import DEEPEST, FileEntry
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.git import process as git
@@ -75,7 +75,7 @@ class WorkingFiles:
         """
         deadline = time.monotonic() + _SETTLE_TIMEOUT
         while time.monotonic() < deadline:
-            now = file_clock()
+            now = read_file_clock()
             if all(file.stamp.is_settled(now) for file in self.files.values()):
                 return
             time.sleep(0.001)

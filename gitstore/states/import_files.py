@@ -70,7 +70,7 @@ def _import(
     state.check_vacant(model, name)
     sources = list_files(paths)
     if not force:
-        lfs.check(sources)
+        lfs.refuse_pointers(sources)
     if model.repository.is_bare and not save:
         raise GitstoreError("a bare repository has no states on disk", "leave out --no-save")
     with working_state.alone(model):
@@ -79,10 +79,12 @@ def _import(
             saved = _save(model, name, sources, force=force, progress=progress)
             return ImportedState(name, sources.size, None, saved)
         with working_state.place(model, name) as new:
-            copying.copy(sources, new.directory, progress)
+            copying.copy_files(sources, new.directory, progress)
             new.put(lambda moved: None if force else _check_empty(name, moved))
         path = model.states / name
-        saved_copy = _save(model, name, scan.scan(path), force=force, progress=progress) if save else None
+        saved_copy = (
+            _save(model, name, scan.scan_directory(path), force=force, progress=progress) if save else None
+        )
         return ImportedState(name, sources.size, path, saved_copy)
 
 
@@ -105,7 +107,7 @@ def list_files(paths: Sequence[Path]) -> Listing:
     Raises `GitstoreError` if there are none, and for files that a state cannot hold.
     """
     single = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
-    files = scan.scan(single) if single is not None else scan.scan_each(paths)
+    files = scan.scan_directory(single) if single is not None else scan.scan_paths(paths)
     if next(files.walk(), None) is None:
         raise GitstoreError(f"{', '.join(map(str, paths))}: there are no files to import")
     return files

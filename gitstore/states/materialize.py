@@ -43,8 +43,8 @@ def materialize(model: Model, name: str, *, progress: Progress = lambda _: None)
 
 def fill_state(model: Model, tree: Oid, directory: Path, *, progress: Progress = lambda _: None) -> None:
     """Write the files of a stored state into a new directory. Each object is checked against its id."""
-    files = list(stored.files(model.repository.objects, tree, joined=True))
+    files = list(stored.list_files(model.repository.objects, tree, joined=True))
     cache = model.repository.stat_cache()
-    extract.extract(model.repository.objects, files, directory, progress=progress)
+    extract.extract_files(model.repository.objects, files, directory, progress=progress)
     add.remember(directory, files, cache)
     cache.save()

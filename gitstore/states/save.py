@@ -52,9 +52,9 @@ def add_state(
     """
     path = state.directory(model, name)
     if path is not None:
-        listing = scan.scan(path)
+        listing = scan.scan_directory(path)
         if not allow_pointers:
-            lfs.check(listing)
+            lfs.refuse_pointers(listing)
         return add_state_files(model.repository, listing, writer, progress=progress)
     tree = state.saved_tree(model, name)
     if tree is None:
@@ -104,9 +104,9 @@ def save_state(
     if path is None:
         raise NoSuchState(f"there is no state {name} on disk", _suggest(model, name))
     with model.repository.reading_files():
-        listing = scan.scan(path)
+        listing = scan.scan_directory(path)
         if not allow_pointers:
-            lfs.check(listing)
+            lfs.refuse_pointers(listing)
         saved = save_files(model, name, listing, progress=progress)
     if not saved.was_saved:
         notify_saved(model, "saved", saved)

@@ -140,7 +140,7 @@ def _copy_file(source: Path, directory: Path) -> None:
     """Copy a file. The copy is complete and durable before it gets its name."""
     with directories.hidden(directory, source.name) as staging:
         file = SourceFile(source, Stamp.of(source.stat()))
-        copying.copy(Listing({os.fsencode(source.name): file}, {}), staging)
+        copying.copy_files(Listing({os.fsencode(source.name): file}, {}), staging)
         copied = staging / source.name
         copied.chmod(0o444)
         sync_file(copied)

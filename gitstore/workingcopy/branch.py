@@ -202,7 +202,7 @@ class Branch:
         found = self.entry(path, at)
         if found is None or found[0] != tree.Mode.TREE:
             return {path: found} if found is not None else {}
-        listed = stored.file_entries(self.model.repository.objects, found[1])
+        listed = stored.list_entries(self.model.repository.objects, found[1])
         return {path / each: entry for each, entry in listed.items()}
 
     def _on_disk(self, path: PurePosixPath) -> dict[PurePosixPath, FileEntry]:

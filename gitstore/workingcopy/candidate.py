@@ -87,6 +87,6 @@ def _write_out(
     target.mkdir()
     stored = [StoredFile(path, mode, oid, (oid,)) for path, (mode, oid) in files.items()]
     for database, is_new in ((repository.objects, False), (quarantine, True)):
-        extract.extract(
+        extract.extract_files(
             database, [file for file in stored if (file.entry not in repository.objects) is is_new], target
         )

@@ -61,7 +61,7 @@ def _committed(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
         raise GitstoreError(f"the branch head has no {found.code}/, so there is no code to take")
     objects = model.repository.objects
     files = {
-        path: entry for path, entry in stored.file_entries(objects, whole).items() if not is_beside(at, path)
+        path: entry for path, entry in stored.list_entries(objects, whole).items() if not is_beside(at, path)
     }
     rules.check_trees(objects, at, whole)
     rules.check_stored(objects, at, files)
@@ -73,7 +73,7 @@ def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
     tree_oid = model.base_code(base)
     if staged.tree == tree_oid:
         return
-    wanted = stored.file_entries(model.repository.objects, tree_oid)
+    wanted = stored.list_entries(model.repository.objects, tree_oid)
     different = {
         path for path in wanted.keys() | staged.files.keys() if wanted.get(path) != staged.files.get(path)
     }

@@ -45,7 +45,7 @@ class CodeChange:
     @classmethod
     def plan(cls, model: Model, tree: Oid, *, at: PurePosixPath) -> CodeChange:
         """Raises `GitstoreError` for what cannot make room: a nested repository, ignored directories."""
-        wanted = stored.file_entries(model.repository.objects, tree)
+        wanted = stored.list_entries(model.repository.objects, tree)
         _check_beside(at, wanted)
         before = _listing(model, at, wanted)
         return cls(
@@ -107,7 +107,7 @@ class CodeChange:
     def ignored(self) -> list[PurePosixPath]:
         """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
         now = stage.list_code(self.model.repository, self.at)
-        wanted = stored.file_entries(self.model.repository.objects, self.tree)
+        wanted = stored.list_entries(self.model.repository.objects, self.tree)
         return sorted(self.at / path for path in wanted if path not in now)
 
 

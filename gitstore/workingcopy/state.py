@@ -37,7 +37,7 @@ class WorkingState:
 
     def check_current(self, moved: Path | None = None) -> None:
         """Raise `FileChanged` unless the files are as they were found, there or in the directory `moved`."""
-        path = scan.changed_path(self.listing, scan.scan(moved or self.path))
+        path = scan.find_change(self.listing, scan.scan_directory(moved or self.path))
         if path is not None and moved is not None and path.is_relative_to(moved):
             path = self.path / path.relative_to(moved)  # a new file, which was found in the other place
         if path is not None:
@@ -49,7 +49,7 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
     path = state.directory(model, name)
     if path is None:
         return None
-    listing, cache = scan.scan(path), model.repository.stat_cache()
+    listing, cache = scan.scan_directory(path), model.repository.stat_cache()
     hashed = hash_directory(listing, model.repository.objects, cache, progress=progress)
     entries = {PurePosixPath(file.relative_to(path)): oid for file, (_, oid) in hashed.entries.items()}
     return WorkingState(name, path, listing, entries, hashed.tree)

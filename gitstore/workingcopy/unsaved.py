@@ -72,7 +72,7 @@ class Holdings:
         for held in self._states:
             if not left:
                 break
-            for file in stored.files(self._objects, held, joined=True):
+            for file in stored.list_files(self._objects, held, joined=True):
                 if left.get(file.path) == file.entry:
                     del left[file.path]
         return left
@@ -85,7 +85,7 @@ class Holdings:
         for tree in self._code_trees(at):
             if not left:
                 break
-            held = stored.file_entries(self._objects, tree)
+            held = stored.list_entries(self._objects, tree)
             left = {path: entry for path, entry in left.items() if held.get(path) != entry}
         return left
 

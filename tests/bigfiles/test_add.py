@@ -12,7 +12,7 @@ from gitstore.bigfiles import add as files
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.hash import hash_directory
 from gitstore.bigfiles.parts import LARGE
-from gitstore.bigfiles.scan import scan
+from gitstore.bigfiles.scan import scan_directory
 from gitstore.bigfiles.stat_cache import Stamp, StatCache
 from gitstore.errors import FileChanged
 from gitstore.git.repository import Repository
@@ -141,14 +141,14 @@ def test_a_file_that_changes_while_it_is_read(
     hint = "nothing was recorded; try again when nothing writes to it"
     error = fails(f"{state}/w changed while it was being read", FileChanged, hint)
     with error, repository.writer() as writer:
-        files.add_directory(scan(state), writer, cache, progress=progress)
+        files.add_directory(scan_directory(state), writer, cache, progress=progress)
     assert pack_names(repository.common / "objects") == []
     assert cache.get(Stamp.of((state / "w").stat())) is None
 
 
 def test_a_file_that_is_gone_when_its_turn_comes(repository: Repository, tmp_path: Path) -> None:
     state = make(tmp_path / "state", {b"w": b"x"})
-    listing = scan(state)
+    listing = scan_directory(state)
     (state / "w").unlink()
     with fails(f"{state}/w changed while it was being read", FileChanged), repository.writer() as writer:
         files.add_directory(listing, writer, repository.stat_cache())
@@ -184,8 +184,8 @@ def test_a_known_file_is_read_if_the_repository_lacks_it(repository: Repository,
 def test_a_known_file_is_read_if_one_of_its_parts_is_missing(repository: Repository, tmp_path: Path) -> None:
     state = make(tmp_path / "state", {b"large": noise(5 * MIB)})
     cache = repository.stat_cache()
-    oid = hash_directory(scan(state), repository.objects, cache).tree
-    listing = scan(state)
+    oid = hash_directory(scan_directory(state), repository.objects, cache).tree
+    listing = scan_directory(state)
     with repository.writer() as writer:  # the tree of the parts, without the parts
         parts_oid = cache.get(next(listing.walk()).stamp)
         assert parts_oid is not None
@@ -204,7 +204,7 @@ def test_finding_out_an_id_twice(repository: Repository, tmp_path: Path) -> None
     cache = repository.stat_cache()
     found = []
     for _ in range(2):
-        found.append(hash_directory(scan(state), repository.objects, cache).tree)
+        found.append(hash_directory(scan_directory(state), repository.objects, cache).tree)
     assert found == [store(repository, state, cache)] * 2
 
 
@@ -218,7 +218,7 @@ def test_a_file_written_in_the_same_tick_is_not_taken_for_unchanged(
         content = b"%04d" % number
         with (state / "w").open("r+b") as file:
             file.write(content)
-        oid = hash_directory(scan(state), repository.objects, cache).tree
+        oid = hash_directory(scan_directory(state), repository.objects, cache).tree
         assert oid == Oid.of(Kind.TREE, b"100644 w\0" + Oid.of(Kind.BLOB, content)), number
 
 
@@ -237,15 +237,15 @@ def test_progress_hears_of_every_byte(repository: Repository, tmp_path: Path) ->
     for _ in range(2):
         heard: list[int] = []
         with repository.writer() as writer:
-            files.add_directory(scan(state), writer, cache, progress=heard.append)
+            files.add_directory(scan_directory(state), writer, cache, progress=heard.append)
             writer.finish()
-        assert sum(heard) == scan(state).size == 5 * MIB + 7
+        assert sum(heard) == scan_directory(state).size == 5 * MIB + 7
 
 
 def test_what_we_write_ourselves_is_remembered(repository: Repository, tmp_path: Path) -> None:
     state = make(tmp_path / "state", {b"w": b"weights", b"large": noise(5 * MIB)})
     oid = store(repository, state)
-    found = list(stored.files(repository.objects, oid, joined=True))
+    found = list(stored.list_files(repository.objects, oid, joined=True))
     target, cache = fetch(repository, oid, tmp_path / "to"), repository.stat_cache()
     files.remember(target, found, cache)
     for file in found:
@@ -265,7 +265,7 @@ def test_what_others_stored_otherwise_is_read(repository: Repository, tmp_path: 
     lines = f"100644 blob {whole}\tlarge\n040000 tree {inner}\tsmall.parts\n"
     foreign = Oid.parse(git("mktree", cwd=repository.directory, stdin=lines.encode()).strip())
     target, cache = fetch(repository, foreign, tmp_path / "to"), repository.stat_cache()
-    files.remember(target, stored.files(repository.objects, foreign, joined=True), cache)
+    files.remember(target, stored.list_files(repository.objects, foreign, joined=True), cache)
     assert store(repository, target, cache) == store(repository, state)
 
 

@@ -35,17 +35,17 @@ def test_a_copy_is_the_same(source: Path, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(os, "copy_file_range", other)
     (tmp_path / "copy").mkdir()
     heard: list[int] = []
-    copying.copy(scan.scan(source), tmp_path / "copy", heard.append)
+    copying.copy_files(scan.scan_directory(source), tmp_path / "copy", heard.append)
     assert read(tmp_path / "copy") == read(source)
     assert sum(heard) == 3 * MIB + 1
 
 
 def test_a_file_that_changed_is_noticed(source: Path, tmp_path: Path) -> None:
-    listing = scan.scan(source)
+    listing = scan.scan_directory(source)
     (source / "large").write_bytes(b"other")
     (tmp_path / "copy").mkdir()
     with pytest.raises(FileChanged) as caught:
-        copying.copy(listing, tmp_path / "copy")
+        copying.copy_files(listing, tmp_path / "copy")
     assert caught.value.path == source / "large"
 
 
@@ -58,14 +58,14 @@ def test_files_that_change_once_they_are_copied(source: Path, tmp_path: Path) ->
             (source / "large").write_bytes(b"other")
 
     with pytest.raises(FileChanged) as caught:
-        copying.copy(scan.scan(source), tmp_path / "copy", progress)
+        copying.copy_files(scan.scan_directory(source), tmp_path / "copy", progress)
     assert caught.value.path == source / "large"
 
 
 def test_a_file_that_is_gone_is_named(source: Path, tmp_path: Path) -> None:
-    listing = scan.scan(source)
+    listing = scan.scan_directory(source)
     (source / "large").unlink()
     (tmp_path / "copy").mkdir()
     with pytest.raises(FileChanged) as caught:
-        copying.copy(listing, tmp_path / "copy")
+        copying.copy_files(listing, tmp_path / "copy")
     assert caught.value.path == source / "large"

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gitstore.bigfiles import stored
-from gitstore.bigfiles.extract import extract
+from gitstore.bigfiles.extract import extract_files
 from gitstore.bigfiles.stored import StoredFile
 from gitstore.disk.construction import construction
 from gitstore.disk.directories import remove_tree
@@ -49,7 +49,7 @@ def test_modes_follow_the_umask(repository: Repository, tmp_path: Path) -> None:
     try:
         with construction(tmp_path / "to", durable=False) as directory:
             both = [stored_file("plain", b"x"), stored_file("d/run", b"x", mode=Mode.EXECUTABLE)]
-            extract(repository.objects, both, directory)
+            extract_files(repository.objects, both, directory)
     finally:
         os.umask(mask)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "to").rglob("*")}
@@ -62,7 +62,7 @@ def test_parts_are_joined_and_progress_hears_of_every_byte(repository: Repositor
     add_blobs(repository.objects, *pieces)
     heard: list[int] = []
     file = stored_file("w", *pieces, *pieces[:3], pieces[0])
-    extract(repository.objects, [file, stored_file("v", pieces[0])], tmp_path, progress=heard.append)
+    extract_files(repository.objects, [file, stored_file("v", pieces[0])], tmp_path, progress=heard.append)
     assert (tmp_path / "w").read_bytes() == b"".join([*pieces, *pieces[:3], pieces[0]])
     assert sum(heard) == 45 * 300_000
 
@@ -98,7 +98,7 @@ def test_a_missing_object_leaves_nothing(repository: Repository, tmp_path: Path)
     missing = stored_file("w", b"nowhere")
     message = f"object {missing.entry} is missing from the repository"
     with fails(message, MissingObject), construction(tmp_path / "out" / "to", durable=False) as directory:
-        extract(repository.objects, [missing], directory)
+        extract_files(repository.objects, [missing], directory)
     assert not (tmp_path / "out").exists()
 
 
@@ -108,7 +108,7 @@ def test_descriptors_are_few_and_all_closed(repository: Repository, tmp_path: Pa
         import os, resource
         from pathlib import Path, PurePosixPath
         from gitstore.errors import Corrupt
-        from gitstore.bigfiles.extract import extract
+        from gitstore.bigfiles.extract import extract_files
         from gitstore.packs.oid import Kind, Oid
         from gitstore.git.repository import Repository
         from gitstore.bigfiles.stored import StoredFile
@@ -120,11 +120,11 @@ def test_descriptors_are_few_and_all_closed(repository: Repository, tmp_path: Pa
         database.read(x)
         before = os.listdir("/proc/self/fd")
         resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
-        extract(database, found, target / "all")
+        extract_files(database, found, target / "all")
         assert len(list((target / "all").iterdir())) == 300
         try:
             found[50] = found[50]._replace(blobs=(x, gone))
-            extract(database, found, target / "some")
+            extract_files(database, found, target / "some")
         except Corrupt as error:
             print(error.message)
         assert os.listdir("/proc/self/fd") == before
@@ -142,7 +142,7 @@ def test_memory_stays_bounded_whatever_is_read(repository: Repository, tmp_path:
     script = f"""
         import os, resource
         from pathlib import Path, PurePosixPath
-        from gitstore.bigfiles.extract import extract
+        from gitstore.bigfiles.extract import extract_files
         from gitstore.packs.oid import Kind, Oid
         from gitstore.git.repository import Repository
         from gitstore.bigfiles.stored import StoredFile
@@ -150,7 +150,7 @@ def test_memory_stays_bounded_whatever_is_read(repository: Repository, tmp_path:
         oid = Oid.of(Kind.BLOB, bytes({4 * MIB}))
         file = StoredFile(PurePosixPath("w"), 0o100644, oid, (oid,) * 36)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        extract(database, [file], Path({str(tmp_path)!r}))
+        extract_files(database, [file], Path({str(tmp_path)!r}))
         print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     """
     add_blobs(repository.objects, bytes(4 * MIB))
@@ -173,7 +173,7 @@ def test_nothing_is_written_over(repository: Repository, tmp_path: Path) -> None
     add_blobs(repository.objects, b"x")
     (tmp_path / "w").write_bytes(b"mine")
     with fails(f"cannot write below {tmp_path.parent}: File exists"):
-        extract(repository.objects, [stored_file("w", b"x")], tmp_path)
+        extract_files(repository.objects, [stored_file("w", b"x")], tmp_path)
     assert (tmp_path / "w").read_bytes() == b"mine"
 
 
@@ -189,7 +189,7 @@ def test_a_hostile_tree_leaves_nothing(repository: Repository, tmp_path: Path) -
         pytest.raises(GitstoreError, match="is not a file name"),
         construction(tmp_path / "o" / "to", durable=False) as directory,
     ):
-        extract(repository.objects, stored.files(repository.objects, oid, joined=True), directory)
+        extract_files(repository.objects, stored.list_files(repository.objects, oid, joined=True), directory)
     assert not (tmp_path / "o").exists()
     assert not list(tmp_path.rglob("evil"))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyfastcdc import FastCDC
 
 from gitstore.bigfiles import parts
-from gitstore.bigfiles.parts import PART_AVERAGE, PART_MAX, PART_MIN, cut, part_name
+from gitstore.bigfiles.parts import PART_AVERAGE, PART_MAX, PART_MIN, cut_stream, part_name
 from tests.support.content import MIB, Trickle, noise
 
 STREAM = noise(16 * MIB, seed=1)
@@ -34,11 +34,11 @@ GOLDEN = [
 @pytest.fixture(scope="module")
 def before() -> list[bytes]:
     """The parts of the stream."""
-    return list(cut(BytesIO(STREAM)))
+    return list(cut_stream(BytesIO(STREAM)))
 
 
 def lengths(content: bytes) -> list[int]:
-    return [len(part) for part in cut(BytesIO(content))]
+    return [len(part) for part in cut_stream(BytesIO(content))]
 
 
 def test_the_cuts_are_those_of_format_1() -> None:
@@ -60,11 +60,11 @@ def test_the_numbers_are_those_of_format_1() -> None:
 @given(st.integers(0, len(STREAM)), st.integers(0, 10))
 def test_parts_add_up_to_the_stream_however_it_is_read(size: int, seed: int) -> None:
     content = STREAM[:size]
-    whole = list(cut(BytesIO(content)))
+    whole = list(cut_stream(BytesIO(content)))
     assert b"".join(whole) == content
     assert all(PART_MIN <= len(part) <= PART_MAX for part in whole[:-1])
     assert all(0 < len(part) <= PART_MAX for part in whole)
-    assert list(cut(Trickle(content, seed))) == whole
+    assert list(cut_stream(Trickle(content, seed))) == whole
 
 
 def test_a_stream_is_cut_like_a_buffer() -> None:
@@ -91,7 +91,7 @@ def test_an_edit_changes_only_the_parts_around_it(
     before: list[bytes], at: int, removed: int, inserted: int
 ) -> None:
     edited = STREAM[:at] + noise(inserted, seed=2) + STREAM[at + removed :]
-    after = list(cut(BytesIO(edited)))
+    after = list(cut_stream(BytesIO(edited)))
     end = min(at + removed, len(STREAM))
     assert _common_bytes(before, after) >= at - PART_MAX
     # Behind the edit the cuts meet again at the first that both take; with this stream, within three parts.

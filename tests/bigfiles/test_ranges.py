@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.hash import hash_blobs
 from gitstore.bigfiles.parts import LARGE
-from gitstore.bigfiles.ranges import Content, Joined, OnDisk, Piece, same_bytes
-from gitstore.bigfiles.scan import scan
+from gitstore.bigfiles.ranges import Content, Joined, OnDisk, Piece, hold_same_bytes
+from gitstore.bigfiles.scan import scan_directory
 from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.packs import limits
@@ -65,14 +65,16 @@ class Large(NamedTuple):
 
 def large(repository: Repository, directory: Path, content: bytes) -> Large:
     make(directory, {b"w": content})
-    (file,) = stored.files(repository.objects, store(repository, directory), joined=True)
+    (file,) = stored.list_files(repository.objects, store(repository, directory), joined=True)
     database = Counting(repository.common / "objects")
     return Large(content, Joined(database, file.blobs), on_disk(repository, directory), database)
 
 
 def on_disk(repository: Repository, directory: Path) -> OnDisk:
     """The only file of a directory."""
-    ((path, hashed),) = hash_blobs(scan(directory), repository.objects, repository.stat_cache()).items()
+    ((path, hashed),) = hash_blobs(
+        scan_directory(directory), repository.objects, repository.stat_cache()
+    ).items()
     return OnDisk(path, hashed)
 
 
@@ -105,7 +107,7 @@ def test_ranges_are_the_same_if_their_bytes_are(
     one, other = b"".join(a), b"".join(b)
     length = max(0, min(length, len(one) - a_offset, len(other) - b_offset))
     compared: list[int] = []
-    same = same_bytes(
+    same = hold_same_bytes(
         joined(database, a),
         joined(database, b),
         a_offset=a_offset,
@@ -140,14 +142,14 @@ def test_what_is_shared_is_not_read(repository: Repository, weights: Large, tmp_
     """An insertion at the start moves every byte, and all parts but the first are the same objects."""
     moved = large(repository, tmp_path / "moved", b"inserted" + weights.content)
     for other in (moved.stored, moved.on_disk):
-        assert same_bytes(weights.stored, other, b_offset=8, length=weights.stored.size)
+        assert hold_same_bytes(weights.stored, other, b_offset=8, length=weights.stored.size)
     assert weights.database.reads == [weights.stored.blobs[0]]
     assert moved.database.reads == [moved.stored.blobs[0]]
 
 
 def test_the_first_difference_ends_it(repository: Repository, weights: Large, tmp_path: Path) -> None:
     other = large(repository, tmp_path / "other", noise(6 * MIB, seed=1))
-    assert not same_bytes(weights.stored, other.stored, length=6 * MIB)
+    assert not hold_same_bytes(weights.stored, other.stored, length=6 * MIB)
     assert weights.database.reads == [weights.stored.blobs[0]]
     assert other.database.reads == [other.stored.blobs[0]]
 
@@ -156,14 +158,14 @@ def test_an_empty_file(repository: Repository, tmp_path: Path) -> None:
     empty = on_disk(repository, make(tmp_path / "empty", {b"w": b""}))
     nothing: Content = Joined(repository.objects, ())
     assert (empty.size, empty.read(0, 5)) == (nothing.size, nothing.read(0, 5)) == (0, b"")
-    assert same_bytes(empty, nothing, length=0)
+    assert hold_same_bytes(empty, nothing, length=0)
 
 
 def test_hashing_writes_nothing(repository: Repository, tmp_path: Path) -> None:
     directory = make(tmp_path / "weights", {b"w": noise(LARGE + 1), b"small": b"x", b"in": {b"deep": b"y"}})
     cache = repository.stat_cache()
     read: list[int] = []
-    hashed_files = hash_blobs(scan(directory), repository.objects, cache, progress=read.append)
+    hashed_files = hash_blobs(scan_directory(directory), repository.objects, cache, progress=read.append)
     assert sum(read) == LARGE + 3
     assert {path.name: sum(hashed.sizes) for path, hashed in hashed_files.items()} == {
         "w": LARGE + 1,
@@ -172,11 +174,11 @@ def test_hashing_writes_nothing(repository: Repository, tmp_path: Path) -> None:
     }
     assert pack_names(repository.common / "objects") == []
     tree = store(repository, directory, cache)
-    listed = stored.files(repository.objects, tree, joined=True)
+    listed = stored.list_files(repository.objects, tree, joined=True)
     assert {directory / file.path: file.blobs for file in listed} == {
         path: hashed.blobs for path, hashed in hashed_files.items()
     }
-    assert hash_blobs(scan(directory), repository.objects, cache) == hashed_files
+    assert hash_blobs(scan_directory(directory), repository.objects, cache) == hashed_files
 
 
 def test_what_the_cache_knows_and_the_repository_lost_is_read_again(

@@ -10,7 +10,7 @@ import pytest
 
 from gitstore.bigfiles import scan as sources
 from gitstore.bigfiles import stored
-from gitstore.bigfiles.scan import changed_path, check_unchanged, has_file, scan, scan_each
+from gitstore.bigfiles.scan import check_unchanged, find_change, has_file, scan_directory, scan_paths
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.text import quoted
 from tests.support.failing import fails, refuses
@@ -21,26 +21,26 @@ def test_a_dangling_link(tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to("gone")
     hint = "repair or remove the link"
     with fails(f"{tmp_path}/model is a link to gone, which does not exist", hint=hint):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 def test_a_directory_loop(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "up").symlink_to("..")
     with fails(f"{tmp_path}/a/up leads back to a directory it lies in", hint="remove the link"):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 def test_a_link_to_itself(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("a")
     with fails(f"{tmp_path}/a: Too many levels of symbolic links"):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 def test_two_links_to_one_directory_are_no_loop(tmp_path: Path) -> None:
     make(tmp_path / "state", {b"a": {b"f": b"x"}})
     (tmp_path / "state" / "b").symlink_to("a")
-    assert len(list(scan(tmp_path / "state").walk())) == 2
+    assert len(list(scan_directory(tmp_path / "state").walk())) == 2
 
 
 def test_directories_nested_without_end(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_directories_nested_without_end(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     too_deep = tmp_path.joinpath(*["d"] * (stored.DEEPEST + 1))
     with fails(f"{quoted(str(too_deep))} lies more than 256 directories deep", hint="move it up"):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 def _socket(path: Path) -> None:
@@ -76,7 +76,7 @@ def test_what_is_no_file(
     path = tmp_path / "thing"
     special(path)
     with refuses(path, what):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 @pytest.mark.parametrize("name", [".git", ".GIT", "git~1", ".git ", ".g\u200cit", "x\\.git", ".git:x"])
@@ -85,7 +85,7 @@ def test_names_that_git_keeps(tmp_path: Path, name: str, directory: bool) -> Non
     path = tmp_path / name
     path.mkdir() if directory else path.touch()
     with refuses(path, repr(name)):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_names_that_git_keeps(tmp_path: Path, name: str, directory: bool) -> Non
 def test_names_that_git_gives_a_meaning(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     with refuses(tmp_path / name, repr(name)):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["x.parts", ".parts", "...parts"])
@@ -102,24 +102,24 @@ def test_names_that_we_keep(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     message = f"{tmp_path / name}: names that end in .parts are reserved for the parts of large files"
     with fails(message, hint="rename it"):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with fails(f"{tmp_path}/state: there is no such file or directory"):
-        scan(tmp_path / "state")
+        scan_directory(tmp_path / "state")
 
 
 def test_a_file_for_a_directory(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     with fails(f"{tmp_path}/state: Not a directory"):
-        scan(tmp_path / "state")
+        scan_directory(tmp_path / "state")
 
 
 def test_an_error_is_a_gitstore_error_whatever_the_name(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff\n.parts")).touch()
     with pytest.raises(GitstoreError, match="reserved"):
-        scan(tmp_path)
+        scan_directory(tmp_path)
 
 
 def test_a_fan_of_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_a_fan_of_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     Linux allows 40 links in a path, and counts again those of a look-up that it starts anew.
     """
-    monkeypatch.setattr(sources, "MOST_AGAIN", 1000)
+    monkeypatch.setattr(sources, "MOST_RELISTED", 1000)
     (tmp_path / "15").mkdir()
     for number in range(15):
         (tmp_path / f"{number}").mkdir()
@@ -135,18 +135,18 @@ def test_a_fan_of_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             (tmp_path / f"{number}" / name).symlink_to(f"../{number + 1}")
     problem = "several links to the same directories lead to over 1000 more files"
     with pytest.raises(GitstoreError, match=problem):
-        scan(tmp_path / "0")
+        scan_directory(tmp_path / "0")
 
 
 def test_some_links_to_the_same_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MOST_AGAIN", 20)
+    monkeypatch.setattr(sources, "MOST_RELISTED", 20)
     make(tmp_path / "state", {b"a": {b"sub": {b"w": b"x"}, **{b"%d" % number: b"x" for number in range(3)}}})
     for number in range(4):
         (tmp_path / "state" / f"link {number}").symlink_to("a")
-    assert len(list(scan(tmp_path / "state").walk())) == 20
+    assert len(list(scan_directory(tmp_path / "state").walk())) == 20
     (tmp_path / "state" / "one more").symlink_to("a/sub")
     with pytest.raises(GitstoreError, match="one more: several links"):
-        scan(tmp_path / "state")
+        scan_directory(tmp_path / "state")
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def long_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-@pytest.mark.parametrize("look", [scan, has_file])
+@pytest.mark.parametrize("look", [scan_directory, has_file])
 def test_a_path_that_is_too_long(long_path: Path, look: Callable[[Path], object]) -> None:
     with pytest.raises(GitstoreError, match=r"bytes, which is too long for the system$") as caught:
         look(long_path)
@@ -191,18 +191,18 @@ def test_a_directory_that_cannot_be_read_is_not_empty(
 )
 def test_a_listing_that_is_no_longer_true(tmp_path: Path, name: bytes, content: bytes | Tree) -> None:
     make(tmp_path, {b"a": b"x", b"sub": {b"b": b"y"}})
-    listing = scan(tmp_path)
+    listing = scan_directory(tmp_path)
     check_unchanged(listing)
     make(tmp_path, {name: content})
     with pytest.raises(FileChanged) as caught:
         check_unchanged(listing)
     assert caught.value.path == tmp_path / os.fsdecode(name) / ("new" if name == b"sub" else "")
-    assert changed_path(listing, listing) is None
+    assert find_change(listing, listing) is None
 
 
 def test_a_listing_of_several_places(tmp_path: Path) -> None:
     make(tmp_path, {b"a": b"x", b"sub": {b"b": b"y"}})
-    listing = scan_each([tmp_path / "a", tmp_path / "sub"])
+    listing = scan_paths([tmp_path / "a", tmp_path / "sub"])
     check_unchanged(listing)
     (tmp_path / "sub" / "b").write_bytes(b"other")
     with pytest.raises(FileChanged):
@@ -213,4 +213,4 @@ def test_a_directory_where_git_has_attributes(tmp_path: Path) -> None:
     make(tmp_path, {b".gitattributes": {b"f": b"x"}})
     problem = "a directory must not be called '.gitattributes', which git keeps for a file"
     with fails(f"{tmp_path}/.gitattributes: {problem}", hint="rename it"):
-        scan(tmp_path)
+        scan_directory(tmp_path)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from gitstore.bigfiles import stat_cache
-from gitstore.bigfiles.stat_cache import Stamp, StatCache, file_clock
+from gitstore.bigfiles.stat_cache import Stamp, StatCache, read_file_clock
 from gitstore.packs.oid import Oid
 from tests.support.limits import limit
 
@@ -142,9 +142,9 @@ def test_a_stamp_is_settled_once_the_clock_has_passed_it(
 def test_the_clock_is_that_of_the_file_system(tmp_path: Path) -> None:
     """A file written now is never older than the clock said before, nor newer than it says after."""
     for number in range(50):
-        before = file_clock()
+        before = read_file_clock()
         (tmp_path / "f").write_bytes(b"%d" % number)
-        found, now = Stamp.of((tmp_path / "f").stat()), file_clock()
+        found, now = Stamp.of((tmp_path / "f").stat()), read_file_clock()
         assert before <= found.changed
         assert found.changed <= now or not found.is_settled(now)  # of one instant: the clock goes on
 

@@ -42,7 +42,7 @@ def tree(repository: Repository, *entries: Entry) -> Oid:
 
 
 def listed(repository: Repository, root: Oid, *, joined: bool = True) -> list[StoredFile]:
-    return list(stored.files(repository.objects, root, joined=joined))
+    return list(stored.list_files(repository.objects, root, joined=joined))
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def tagged(repository: Repository, directory: Path, name: str) -> Written | None
     """Store a directory under a tag, as a snapshot is stored."""
     identity = repository.identity()
     with repository.writer() as writer:
-        oid = files.add_directory(scan.scan(directory), writer, StatCache(directory / "no cache"))
+        oid = files.add_directory(scan.scan_directory(directory), writer, StatCache(directory / "no cache"))
         head = writer.add(Kind.COMMIT, commit.encode(oid, (), identity=identity, message=name))
         content = tag.encode(head, name, identity=identity, message=name, trailers={"Gitstore-Format": "1"})
         made = writer.add(Kind.TAG, content)
@@ -140,7 +140,7 @@ def test_gc_does_not_take_what_a_write_is_about_to_use(repository: Repository, d
     long_ago = time.time() - 100 * 24 * 3600
     os.utime(path, (long_ago, long_ago))
     with repository.writer() as writer:
-        oid = files.add_directory(scan.scan(directory), writer, StatCache(directory / "no cache"))
+        oid = files.add_directory(scan.scan_directory(directory), writer, StatCache(directory / "no cache"))
         writer.finish()
     git("gc", "--quiet", "--prune=1.hour.ago", cwd=repository.directory)
     repository.refs.change([RefChange("refs/gitstore/late", None, oid)], "late")
@@ -174,7 +174,7 @@ def test_stock_git_can_write_what_we_read(repository: Repository, directory: Pat
     git("commit", "--quiet", "-m", "plain", cwd=repository.directory)
     assert files_of(repository, "HEAD", tmp_path / "out") == contents
     root = repository.commit(Oid.parse(git("rev-parse", "HEAD", cwd=repository.directory).strip())).tree
-    listed = stored.files(repository.objects, root, joined=True)
+    listed = stored.list_files(repository.objects, root, joined=True)
     assert {str(file.path) for file in listed} == {
         "model.safetensors", "tokenizer/vocab.txt", "tokenizer/empty", "café \udcff"
     }  # fmt: skip

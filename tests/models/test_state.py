@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.bigfiles.parts import LARGE
-from gitstore.bigfiles.scan import scan
+from gitstore.bigfiles.scan import scan_directory
 from gitstore.derive import worktree
 from gitstore.derive.first_state import ABSENT, COPIED, FirstState
 from gitstore.errors import GitstoreError, Locked, StateExists
@@ -185,5 +185,5 @@ class TestSaving:
         save_state(model, "initial")
         directory = put(model, "new", {"w": b"w"})
         with pytest.raises(StateExists) as caught:
-            save_new(model, "initial", scan(directory))
+            save_new(model, "initial", scan_directory(directory))
         assert names(caught.value, "initial")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.bigfiles.stat_cache import file_clock
+from gitstore.bigfiles.stat_cache import read_file_clock
 from gitstore.disk import mapped_writes
 from gitstore.models import snapshot
 from gitstore.models.model import Model
@@ -335,4 +335,4 @@ def test_the_stamps_are_older_than_the_clock(cache: Cache, found: Snapshot) -> N
     """A write right after the entry was made would show."""
     files = state(cache, found)
     newest = max(path.lstat().st_ctime_ns for path in (files, *files.rglob("*")))
-    assert newest < file_clock()
+    assert newest < read_file_clock()

@@ -188,7 +188,7 @@ def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.M
 
     def meanwhile(repository: Repository, prefix: str, name: str) -> None:
         path = put(saved, "initial", {"weights": b"late"})
-        save_files(saved, "initial", scan.scan(path))  # as in a working copy of its own
+        save_files(saved, "initial", scan.scan_directory(path))  # as in a working copy of its own
         choose(repository, prefix, name)
 
     monkeypatch.setattr(active_state, "choose", meanwhile)

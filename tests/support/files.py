@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gitstore.bigfiles import add as files
 from gitstore.bigfiles import scan
-from gitstore.bigfiles.extract import extract
+from gitstore.bigfiles.extract import extract_files
 from gitstore.bigfiles.stat_cache import StatCache
-from gitstore.bigfiles.stored import files as stored_files
+from gitstore.bigfiles.stored import list_files
 from gitstore.disk.construction import construction
 from gitstore.git.repository import Repository
 from gitstore.objects.tree import name_problem
@@ -70,14 +70,14 @@ def commit(repository: Repository, tree: Tree) -> Repository:
 def store(repository: Repository, directory: Path, cache: StatCache | None = None) -> Oid:
     """Store a directory with one write, and return its tree."""
     with repository.writer() as writer:
-        oid = files.add_directory(scan.scan(directory), writer, cache or repository.stat_cache())
+        oid = files.add_directory(scan.scan_directory(directory), writer, cache or repository.stat_cache())
         writer.finish()
     return oid
 
 
 def fetch(repository: Repository, oid: Oid, target: Path) -> Path:
     """Write the files of a stored tree to disk."""
-    found = list(stored_files(repository.objects, oid, joined=True))
+    found = list(list_files(repository.objects, oid, joined=True))
     with construction(target, durable=False) as directory:
-        extract(repository.objects, found, directory)
+        extract_files(repository.objects, found, directory)
     return target
