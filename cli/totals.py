@@ -28,12 +28,17 @@ def size_on_disk(directory: Path) -> int:
 
 
 def on_disk(model: Model, *names: str) -> Callable[[], int]:
-    """What tells the bytes of states on disk, of the active one by default: a total for `byte_progress`."""
+    """What tells the bytes of states on disk, of the active one by default: a total for `byte_progress`.
+
+    Invalid names count as nothing: the command refuses them later, and some of them lead out of states/.
+    """
 
     def total() -> int:
         from gitstore.models import state
+        from gitstore.names import name_problem
 
-        return sum(size_on_disk(model.states / name) for name in names or (state.active(model),))
+        valid = (name for name in names or (state.active(model),) if name_problem(name) is None)
+        return sum(size_on_disk(model.states / name) for name in valid)
 
     return total
 

@@ -204,3 +204,10 @@ def test_bars_have_totals(model: Model, git: Git) -> None:
             put(Model.open(model.directory.parent / "even"), "initial", {"weights": b"w" * 5_000_000})
         printed = screen(*command.split(), cwd=model.directory).decode()
         assert re.search(rf"{label} .*?[\d.]+ (K|M)?i?B / [\d.]+ (K|M)?i?B", printed, re.DOTALL), printed
+
+
+def test_the_total_of_a_snapshot_is_of_the_state_that_it_takes(model: Model) -> None:
+    put(model, "initial", {"weights": b"w" * 1024**2})
+    put(model, "other", {"weights": b"w" * 3 * 1024**2})
+    printed = screen("snapshot", "v1", "--state", "other", cwd=model.directory).decode()
+    assert re.search(r"snapshot v1 .*? / 3\.0 MiB", printed, re.DOTALL), printed

@@ -72,8 +72,8 @@ def command(
     model = Model.open(ctx.obj)
     candidate_check = _candidate_check(inputs, ctx.obj) if check or inputs else None
     with ExitStack() as bar:
-        bytes_read = byte_progress(f"snapshot {name}", totals.on_disk(model), wanted=show_progress)
-        progress = bar.enter_context(bytes_read)
+        total = totals.on_disk(model, state_name) if state_name is not None else totals.on_disk(model)
+        progress = bar.enter_context(byte_progress(f"snapshot {name}", total, wanted=show_progress))
         # The bar is gone before somebody is asked for a passphrase.
         signer = Signer(sign, key, before=bar.close)
         taken = take(
