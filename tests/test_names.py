@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import subprocess
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gitstore.names import name_problem
 from gitstore.text import quoted
@@ -52,13 +48,6 @@ BAD_NAMES: list[tuple[str, str]] = [
 def test_bad_names() -> None:
     found = [name_problem(name) for name, _ in BAD_NAMES]
     assert found == [problem for _, problem in BAD_NAMES]
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12))
-def test_git_takes_what_we_take(name: str) -> None:
-    if name_problem(name) is None:
-        subprocess.run(["git", "check-ref-format", f"refs/tags/{name}"], check=True)
 
 
 QUOTED: list[tuple[str, str]] = [

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from gitstore.derive import worktree
-from gitstore.models import reference, snapshot
+from gitstore.models import snapshot
 from gitstore.models.model import Model
-from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack
 from gitstore.snapshots import verify
@@ -18,6 +16,7 @@ from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, refs, take
+from tests.support.stock import Stock
 
 
 @pytest.fixture
@@ -55,47 +54,6 @@ def flip(path: Path, offset: int, bit: int = 0) -> None:
         byte = file.read(1)[0]
         file.seek(offset)
         file.write(bytes([byte ^ 1 << bit]))
-
-
-def retagged(model: Model, git: Git, base: str, name: str, **changes: str | None) -> None:
-    """A tag on the same commit with other trailers, as somebody would forge it: with stock git."""
-    text = git("tag", "--list", "--format=%(contents)", base, cwd=model.directory)
-    lines = []
-    for line in text.rstrip("\n").split("\n"):
-        key, separator, _ = line.partition(": ")
-        change = changes.get(key.replace("-", "_"), "as it is") if separator else "as it is"
-        if change is not None:
-            lines.append(line if change == "as it is" else f"{key}: {change}")
-    git("tag", "--annotate", "--cleanup=verbatim", "--message", "\n".join(lines), name, f"{base}^{{commit}}",
-        cwd=model.directory)  # fmt: skip
-
-
-def snapshot_of(model: Model, git: Git, name: str, entries: Iterable[str]) -> None:
-    """A snapshot with trailers that fit, on a tree of these `git mktree` lines."""
-    here = model.directory
-    tree = git("mktree", cwd=here, stdin="".join(f"{entry}\n" for entry in entries).encode()).strip()
-    commit = git("commit-tree", "-p", "main", "-m", "by hand", tree, cwd=here).strip()
-    found = {
-        path: git("rev-parse", f"{tree}:{path}", cwd=here).strip()
-        for path in ("code", "state", "settings.yaml")
-    }
-    message = (
-        f"by hand\n\nModel: digits\nState: initial\nCode-Tree: {found['code']}\n"
-        f"State-Tree: {found['state']}\nSettings-Blob: {found['settings.yaml']}\nGitstore-Format: 1"
-    )
-    git("tag", "--annotate", "--message", message, name, commit, cwd=here)
-
-
-def top(model: Model, git: Git, snapshot: str, **replaced: str) -> list[str]:
-    """The entries of a snapshot's tree, some with other objects."""
-    lines = git("ls-tree", snapshot, cwd=model.directory).splitlines()
-    for key, oid in replaced.items():
-        name = key.replace("_", ".")
-        lines = [
-            f"{line.split()[0]} {line.split()[1]} {oid}\t{name}" if line.endswith(f"\t{name}") else line
-            for line in lines
-        ]
-    return lines
 
 
 def held_by(model: Model, git: Git, tag: str) -> set[str]:
@@ -235,109 +193,23 @@ class TestMissing:
 
 
 class TestForged:
-    def test_trailers(self, model: Model, git: Git) -> None:
-        found = scenes.find(model.directory.parent)
-        is_so = {"Code-Tree": found.code, "State-Tree": found.state, "Settings-Blob": found.settings_blob}
-        for trailer, oid in is_so.items():
-            for said in ("0" * 40, None):
-                retagged(model, git, "v1", "v2", **{trailer.replace("-", "_"): said})
-                assert problems(model) == [f"v2: its tag says {trailer}: {said}, but it is {oid}"]
-                git("tag", "--delete", "v2", cwd=model.directory)
+    """What is wrong in such a snapshot. tests/compat/test_reading.py has all that must be refused."""
 
-    def test_a_tag_under_another_s_name(self, model: Model, git: Git) -> None:
-        git("update-ref", "refs/tags/v2", "refs/tags/v1", cwd=model.directory)
-        assert problems(model) == ["v2: its tag was created as v1"]
-
-    def test_the_shape(self, model: Model, git: Git) -> None:
-        blob = git("rev-parse", "v1:settings.yaml", cwd=model.directory).strip()
-        snapshot_of(model, git, "v2", [*top(model, git, "v1"), f"100644 blob {blob}\tnotes"])
-        assert problems(model) == [
-            "v2: refs/tags/v2 is not a snapshot: its tree has notes, which does not belong in a snapshot"
-        ]
-
-    def test_settings(self, model: Model, git: Git) -> None:
-        broken = git(
-            "hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"name: digits\ncolor: red\nsize: 1\n"
-        )
-        snapshot_of(model, git, "v2", top(model, git, "v1", settings_yaml=broken.strip()))
-        found = problems(model)
-        assert [problem.split(": ")[:3] for problem in found] == [
+    def test_settings(self, model: Model) -> None:
+        stock = Stock(model.directory)
+        stock.snapshot("v2", stock.entries("v1") | {"settings.yaml": b"name: digits\ncolor: red\nsize: 1\n"})
+        assert [problem.split(": ")[:3] for problem in problems(model)] == [
             ["v2", "v2:settings.yaml:2", "color"],
             ["v2", "v2:settings.yaml:3", "size"],
         ]
 
-    def test_parts_that_are_not_in_sequence(self, model: Model, git: Git) -> None:
-        blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"part").strip()
-        parts = git("mktree", cwd=model.directory, stdin=f"100644 blob {blob}\t00000001\n".encode()).strip()
-        tree = git("mktree", cwd=model.directory, stdin=f"040000 tree {parts}\tw.parts\n".encode()).strip()
-        snapshot_of(model, git, "v2", top(model, git, "v1", state=tree))
-        assert problems(model) == [f"v2: tree {parts}: b'00000001' stands where part 00000000 should"]
-
-    def test_names_that_git_keeps_for_itself(self, model: Model, git: Git) -> None:
-        blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"x").strip()
-        tree = git("mktree", cwd=model.directory, stdin=f"100644 blob {blob}\t.GIT\n".encode()).strip()
-        snapshot_of(model, git, "v2", top(model, git, "v1", code=tree))
-        assert problems(model) == [f"v2: tree {tree}: b'.GIT' is a name that git reserves"]
-
-    def test_a_format_from_the_future(self, model: Model, git: Git) -> None:
-        retagged(model, git, "v1", "v2", Gitstore_Format="2")
-        assert problems(model) == ["v2: refs/tags/v2 is of format 2, which this gitstore does not know"]
-
-
-def _derived(root: Path) -> None:
-    take(scenes.derived(root), "v1")
-
-
-class TestBase:
-    @pytest.fixture
-    def derived(self, tmp_path: Path) -> Snapshot:
-        scenes.copy(_derived, tmp_path)
-        return reference.resolve("dogs@v1", tmp_path / "dogs")
-
-    @pytest.fixture
-    def model(self, derived: Snapshot, tmp_path: Path) -> Model:
-        return Model.open(tmp_path / "digits")
-
-    def forge(self, model: Model, git: Git, **replaced: str) -> None:
-        """dogs/v2: like dogs/v1, with other code, and trailers that admit it."""
-        here = model.directory
-        tree = git(
-            "mktree",
-            cwd=here,
-            stdin="".join(f"{line}\n" for line in top(model, git, "dogs/v1", **replaced)).encode(),
-        ).strip()
-        commit = git("commit-tree", "-p", "dogs", "-m", "forged", tree, cwd=here).strip()
-        git("tag", "-f", "-m", "x", "forged", commit, cwd=here)
-        text = git("tag", "--list", "--format=%(contents)", "dogs/v1", cwd=here).rstrip("\n")
-        for key, oid in replaced.items():
-            name = {"code": "Code-Tree", "settings_yaml": "Settings-Blob"}[key]
-            text = "\n".join(
-                f"{name}: {oid}" if line.startswith(f"{name}: ") else line for line in text.split("\n")
-            )
-        git("tag", "--annotate", "--cleanup=verbatim", "-m", text, "dogs/v2", commit, cwd=here)
-
-    def test_code_that_is_not_the_base_s(self, model: Model, derived: Snapshot, git: Git) -> None:
-        blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"other code").strip()
-        tree = git("mktree", cwd=model.directory, stdin=f"100644 blob {blob}\tmodel.py\n".encode()).strip()
-        self.forge(model, git, code=tree)
-        assert problems(model) == ["dogs@v2: its code/ differs from that of its base digits@v1"]
-
-    def test_another_base_in_the_settings(self, model: Model, derived: Snapshot, git: Git) -> None:
-        text = derived.settings_content.decode().replace("snapshot: v1", "snapshot: v7")
-        blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=text.encode()).strip()
-        self.forge(model, git, settings_yaml=blob)
-        said = derived.tag.trailers["Based-On"]
-        assert problems(model) == [
-            f"dogs@v2: its tag says Based-On: {said}, but settings.yaml says {said.replace('@v1', '@v7')}"
-        ]
-
-    def test_a_base_that_is_not_there(self, model: Model, derived: Snapshot, git: Git) -> None:
-        base = derived.settings.based_on
-        assert base is not None
-        text = derived.settings_content.decode().replace(base.commit, "12" * 20)
-        blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=text.encode()).strip()
-        self.forge(model, git, settings_yaml=blob)
-        assert problems(model) == [f"dogs@v2: object {'12' * 20} is missing from the repository"]
+    def test_a_tree_is_named(self, model: Model) -> None:
+        stock = Stock(model.directory)
+        parts = stock.tree({"00000001": b"part"})
+        stock.snapshot("v2", stock.entries("v1") | {"state": {"w.parts": f"040000 {parts}"}})
+        (problem,) = verified(model).problems
+        assert problem.snapshots == ("v2",)
+        assert parts in problem.message
 
 
 def test_states_are_not_snapshots(tmp_path: Path) -> None:
