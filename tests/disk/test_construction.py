@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.disk.construction import construction
-from tests.support.failing import fails
+from tests.support.failing import refuses
 
 
 def names(directory: Path) -> list[str]:
@@ -65,7 +65,7 @@ def test_nothing_after_an_error(tmp_path: Path) -> None:
 def test_who_is_second_takes_nothing_from_the_first(tmp_path: Path) -> None:
     place = tmp_path / "place"
     with (
-        fails(f"cannot create {place}: Directory not empty", hint="choose another directory"),
+        refuses(place),
         construction(place) as directory,
     ):
         (directory / "mine").touch()

@@ -17,10 +17,8 @@ from gitstore.disk import locks
 from gitstore.errors import Locked
 from gitstore.git.repository import Repository
 from tests.support.commands import git
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.packs import add_blobs
-
-LATER = "wait until it has finished, then run the same command again"
 
 
 @pytest.fixture
@@ -29,16 +27,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_gc_does_not_wait_for_a_write(repository: Repository) -> None:
-    message = f"another gitstore command is writing in {repository.common}"
-    with repository.writer(), fails(message, Locked, LATER), repository.collecting():
+    with repository.writer(), refuses(repository.common, kind=Locked), repository.collecting():
         pass
     with repository.collecting():
         pass
 
 
 def test_one_gc_at_a_time(repository: Repository) -> None:
-    message = f"another gitstore command is writing in {repository.common}"
-    with repository.collecting(), fails(message, Locked, LATER), repository.collecting():
+    with repository.collecting(), refuses(repository.common, kind=Locked), repository.collecting():
         pass
 
 
@@ -50,8 +46,7 @@ def test_writes_run_side_by_side(repository: Repository) -> None:
 @pytest.mark.usefixtures("impatient")
 def test_a_write_gives_up_on_a_long_gc(repository: Repository) -> None:
     began = time.monotonic()
-    message = f"gitstore gc is running in {repository.common}"
-    with repository.collecting(), fails(message, Locked, LATER), repository.writer():
+    with repository.collecting(), refuses("gitstore gc", repository.common, kind=Locked), repository.writer():
         pass
     assert 0.1 <= time.monotonic() - began < 5
     with repository.writer():
@@ -97,8 +92,7 @@ def test_worktrees_share_the_lock(repository: Repository, tmp_path: Path) -> Non
     git("commit", "--quiet", "--allow-empty", "-m", "first", cwd=repository.directory)
     git("worktree", "add", "--quiet", "-b", "dogs", "../linked größe", cwd=repository.directory)
     linked = Repository.discover(tmp_path / "linked größe")
-    message = f"another gitstore command is writing in {repository.common}"
-    with linked.writing(), fails(message, Locked), repository.collecting():
+    with linked.writing(), refuses(repository.common, kind=Locked), repository.collecting():
         pass
 
 

@@ -22,7 +22,7 @@ from gitstore.hooks import listing, script
 from gitstore.hooks.install import install, uninstall
 from tests.support import spawning
 from tests.support.commands import Git, Outcome, Run
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.kills import copied
 from tests.support.models import make, take
 from tests.support.processes import kill, outcome, start
@@ -170,11 +170,7 @@ class TestWithinTheRepository:
         install(opened(here))
         path = hooks / NAME
         path.write_text(path.read_text() + "echo more\n")
-        with fails(
-            f"{path} was changed since gitstore wrote it",
-            hint=f"move what you added into {path}.user, which runs after it, remove it,"
-            " then run the same command again",
-        ):
+        with refuses(path):
             install(opened(here))
         assert run("hooks", "uninstall", cwd=here) == Outcome(
             1,
@@ -278,10 +274,7 @@ class TestElsewhere:
 def test_a_configuration_that_is_not_ours_to_change(here: Path, git: Git) -> None:
     git("config", "extensions.worktreeConfig", "true", cwd=here)
     git("config", "--worktree", "core.hooksPath", "/nowhere", cwd=here)
-    with fails(
-        "core.hooksPath is set for this working copy alone: /nowhere",
-        hint="set it for the repository with git config --local core.hooksPath, or unset it",
-    ):
+    with refuses("core.hooksPath", "/nowhere"):
         install(opened(here))
 
 

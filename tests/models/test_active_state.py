@@ -18,7 +18,7 @@ from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import make, put, refs, take
 from tests.support.processes import start
 
@@ -152,10 +152,9 @@ def test_a_lock_that_was_left_is_named(chosen: Model, monkeypatch: pytest.Monkey
     config = chosen.repository.common / "config"
     lock = config.with_name("config.lock")
     lock.touch()
-    named = f"{config} is locked by another git process"
-    with fails(named, Locked, hint=f"if no git process is running, a crash left the lock: remove {lock}"):
+    with refuses(config, kind=Locked, hint=lock):
         use_state(chosen, "initial")
-    with fails(named, Locked):
+    with refuses(config, kind=Locked, hint=lock):
         remove.remove(Model.open(chosen.directory), ["other"], force=True)
     assert (active(chosen), state.names(chosen)) == ("other", ["initial", "other"])
     lock.unlink()

@@ -16,7 +16,7 @@ from gitstore.git.process import GitFailed, GitLocked
 from gitstore.models import examples, init, new_files
 from gitstore.models.model import Model
 from tests.support.commands import Git
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import existing_repository, picture
 
 
@@ -134,8 +134,7 @@ def test_a_lock_that_a_killed_git_left_is_named(tmp_path: Path, git: Git, name: 
     lock = locked.with_name(f"{name}.lock")
     lock.touch()
     before = picture(directory)
-    hint = f"if no git process is running, a crash left the lock: remove {lock}"
-    with fails(f"{locked} is locked by another git process", GitLocked, hint):
+    with refuses(locked, kind=GitLocked, hint=lock):
         init.create(directory)
     assert picture(directory) == before
     assert GitLocked.exit_code == 11

@@ -21,10 +21,10 @@ from gitstore.workingcopy.code import CodeChange
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring
 from tests.support.commands import Fsck, Git, Gitstore
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import noise, picture, put, take
 from tests.support.processes import kill, start
-from tests.support.restoring import KEEP, bring_back, names, trees
+from tests.support.restoring import bring_back, names, trees
 
 
 @pytest.fixture
@@ -41,11 +41,16 @@ class TestWhatWouldBeLost:
         (two / "states" / "initial" / "weights").write_bytes(b"unsaved")
         (two / "settings.yaml").write_text((two / "settings.yaml").read_text() + "# mine\n")
         edited = picture(two)
-        with fails(
-            "restoring v1 would lose 8 files that are neither committed nor saved: states/initial/weights,"
-            " code/note-0.txt, code/note-1.txt, code/note-2.txt, code/note-3.txt and 3 more",
-            WouldLose,
-            KEEP,
+        with refuses(
+            "v1",
+            "8",
+            "states/initial/weights",
+            "code/note-0.txt",
+            "code/note-1.txt",
+            "code/note-2.txt",
+            "code/note-3.txt",
+            "3",
+            kind=WouldLose,
         ):
             bring_back(two, "v1")
         assert picture(two) == edited != before
@@ -108,11 +113,7 @@ class TestWhatWouldBeLost:
             (two / "states" / "initial" / "weights").write_bytes(b"trained on")
 
         monkeypatch.setattr(restore, "fill_state", meanwhile)
-        with fails(
-            f"{two}/states/initial/weights changed while it was being read",
-            FileChanged,
-            hint="nothing was restored; run the same command again when nothing writes to it",
-        ):
+        with refuses(two / "states" / "initial" / "weights", kind=FileChanged):
             bring_back(two, "v1")
         assert (two / "states" / "initial" / "weights").read_bytes() == b"trained on"
         assert os.listdir(two / "states") == ["initial"]
@@ -147,7 +148,7 @@ class TestWhatWouldBeLost:
             path.rmdir() if path.is_dir() else path.unlink()
         directory.rmdir()
         directory.write_text("a file")
-        with fails(f"{directory} is not a directory, so no state can be there", hint="move it away"):
+        with refuses(directory):
             bring_back(two, "v1", force=True)
         assert directory.read_text() == "a file"
 

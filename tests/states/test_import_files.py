@@ -18,7 +18,7 @@ from gitstore.states.import_files import ImportedState, import_files
 from gitstore.states.save import save_state
 from tests.support import files, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
-from tests.support.failing import fails, refuses
+from tests.support.failing import refuses
 from tests.support.models import noise, picture, put, refs, take
 
 SIZE = 2 * (LARGE + 1) + 1
@@ -89,7 +89,7 @@ class TestImporting:
         assert (done.path, done.size) == (None, SIZE)
         assert state.saved_tree(bare, "run") == files.store(bare.repository, source)
         assert not (bare.directory / "states").exists()
-        with fails("the state run already exists", StateExists, TAKEN):
+        with refuses("run", kind=StateExists):
             bring(bare, "run", source)
         fsck(bare.directory)
 
@@ -102,7 +102,7 @@ class TestWhatIsThereAlready:
             save_state(model, "run")
             (path / "w").unlink()
         before, named = picture(model.directory), refs(model.directory)
-        with fails("the state run already exists", StateExists, TAKEN):
+        with refuses("run", kind=StateExists):
             bring(model, "run", source)
         assert (picture(model.directory), refs(model.directory)) == (before, named)
 
@@ -123,16 +123,12 @@ class TestWhatIsThereAlready:
 class TestWhatCannotBeImported:
     def test_under_a_bad_name(self, tmp_path: Path, source: Path) -> None:
         scenes.derived(tmp_path)
-        for name, message, kind in (
-            ("a b", "'a b' cannot be the name of a state: it contains a space", InvalidName),
-            ("../x", "'../x' cannot be the name of a state: it contains '/'", InvalidName),
-            (
-                "dogs",
-                "dogs is the name of a derived model, so it cannot be the name of a state",
-                GitstoreError,
-            ),
+        for name, kind in (
+            ("a b", InvalidName),
+            ("../x", InvalidName),
+            ("dogs", GitstoreError),
         ):
-            with fails(message, kind):
+            with refuses(name, kind=kind):
                 bring(Model.open(tmp_path / "digits"), name, source)
 
     def test_nothing(self, model: Model, tmp_path: Path) -> None:
@@ -144,7 +140,7 @@ class TestWhatCannotBeImported:
 
     def test_two_of_one_name(self, model: Model, source: Path, tmp_path: Path) -> None:
         (tmp_path / "large").write_bytes(b"other")
-        with fails(f"{tmp_path}/large: there is another file or directory with this name", hint="rename one"):
+        with refuses(tmp_path / "large"):
             bring(model, "run", source / "large", tmp_path / "large")
 
     def test_what_a_state_cannot_hold(self, model: Model, source: Path) -> None:

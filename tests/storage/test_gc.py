@@ -27,7 +27,7 @@ from tests.support import scenes
 from tests.support.commands import Fsck, Git, fsck
 from tests.support.commands import git as run_git
 from tests.support.examples import examples
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import git_state, make, noise, picture, put, refs, take
 
 PER_OBJECT = 28
@@ -194,8 +194,7 @@ class TestWhatGitStored:
     def test_a_repository_whose_objects_are_precious(self, here: Path, git: Git) -> None:
         git("config", "extensions.preciousObjects", "true", cwd=here)
         rm(here, "v2")
-        message = f"{here}/.git must keep all objects: extensions.preciousObjects is set"
-        with fails(message):
+        with refuses(f"{here}/.git", "extensions.preciousObjects"):
             gc.collect_garbage(repository(here))
 
     def test_something_is_missing(self, here: Path) -> None:
@@ -281,10 +280,8 @@ class TestLeftovers:
 class TestSideBySide:
     def test_with_a_write(self, here: Path) -> None:
         rm(here, "v2")
-        with repository(here).writer():
-            message = f"another gitstore command is writing in {here}/.git"
-            with fails(message, Locked, "wait until it has finished, then run the same command again"):
-                gc.collect_garbage(repository(here))
+        with repository(here).writer(), refuses(f"{here}/.git", "writing", kind=Locked):
+            gc.collect_garbage(repository(here))
         assert collected(here).freed > 300_000
 
     def test_a_base_that_goes_while_a_model_is_derived(self, here: Path, tmp_path: Path, fsck: Fsck) -> None:

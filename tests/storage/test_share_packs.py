@@ -24,7 +24,7 @@ from gitstore.storage import gc, share_packs
 from gitstore.storage.share_packs import ImportedBytes
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import make, noise, put, take
 
 
@@ -210,10 +210,7 @@ class TestWhileOthersWork:
     def test_gc_of_the_source_has_to_wait(self, base: Snapshot) -> None:
         with (
             base.repository.reading(),
-            fails(
-                f"another gitstore command is writing in {base.repository.common}",
-                Locked,
-            ),
+            refuses(base.repository.common, kind=Locked),
         ):
             gc.collect_garbage(Repository(base.repository.common))
 

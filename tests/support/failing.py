@@ -20,12 +20,16 @@ def fails(message: str, kind: type[GitstoreError] = GitstoreError, hint: str | N
 
 
 @contextmanager
-def refuses(*things: object, kind: type[GitstoreError] = GitstoreError) -> Iterator[None]:
-    """The block raises this very kind of error, which names these things. Its words are in cli/golden/."""
+def refuses(*things: object, kind: type[GitstoreError] = GitstoreError, hint: object = "") -> Iterator[None]:
+    """The block raises this very kind of error, which names these things. Its words are in cli/golden/.
+
+    `hint` is what its hint names, if the remedy is special to the case.
+    """
     with pytest.raises(GitstoreError) as caught:
         yield
     assert type(caught.value) is kind
     assert names(caught.value, *things)
+    assert str(hint) in (caught.value.hint or "")
 
 
 def names(error: GitstoreError, *things: object) -> bool:

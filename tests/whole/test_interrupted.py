@@ -18,7 +18,7 @@ from gitstore.states.save import save_state
 from gitstore.storage import gc, usage
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import make, refs, take
 from tests.support.spawning import stand_ins
 
@@ -34,7 +34,7 @@ def test_a_worktree_that_git_has_only_begun(model: Model, tmp_path: Path, git: G
     (made.repository.git_directory / "HEAD").write_text("0" * 40 + "\n")
     repository = Repository.discover(model.directory)
     assert "HEAD" not in {each.name for each in usage.measure(repository).holders}
-    with fails(f"{target} already exists"):
+    with refuses(target):
         worktree.derive(base, "dogs", target)
     assert [each.path.name for each in worktrees.list_damaged(repository.common)] == ["dogs"]
     shutil.rmtree(target)
@@ -128,7 +128,7 @@ class TestInit:
         self.uncommitted(here, git)
         path = here / "settings.yaml"
         path.write_text("name: mine\n")
-        with fails(f"{here} is already a model: it has a settings.yaml"):
+        with refuses(here):
             init.create(here, name="m", code="src")
         assert path.read_text() == "name: mine\n"
 

@@ -10,7 +10,7 @@ from gitstore.hooks.guard import Protected
 from gitstore.models.model import Model
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run, said
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.models import refs, take
 
 
@@ -22,8 +22,7 @@ def test_nothing_of_it_is_left(tmp_path: Path, git: Git, run: Run, fsck: Fsck) -
     install.install(model.repository)
     ref = "refs/states/große-dogs/initial"
     line = f"{git('rev-parse', ref, cwd=here).strip()} {'0' * 40} {ref}"
-    hint = "gitstore state rm initial, in the working copy of große-dogs"
-    with fails("the state große-dogs/initial can only be removed by gitstore", Protected, hint):
+    with refuses("große-dogs/initial", kind=Protected, hint="gitstore state rm initial"):
         guard.check(model.repository, [line])
     assert run("rm", "große-dogs@d1", "--yes", cwd=here).code == 0
     git("worktree", "remove", "--force", str(dogs.directory), cwd=here)
