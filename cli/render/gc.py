@@ -12,7 +12,7 @@ from gitstore.text import and_more
 if TYPE_CHECKING:
     from gitstore.git.ref_record import Vanished
     from gitstore.objects.prune import Dead
-    from gitstore.run.cache import Cleared
+    from gitstore.run.cache.cache import Cleared
     from gitstore.storage.gc import GcReport
 
 _NAMED = 5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gitstore.cli import output
 
 if TYPE_CHECKING:
-    from gitstore.run.cache import CacheUse
+    from gitstore.run.cache.cache import CacheUse
     from gitstore.storage.usage import Usage
 
 

@@ -19,7 +19,7 @@ from gitstore.models.model import Model as InternalModel
 from gitstore.models.snapshot import Snapshot as InternalSnapshot
 from gitstore.progress import Progress
 from gitstore.run import evaluation
-from gitstore.run.cache import find_user_cache
+from gitstore.run.cache.user_cache import find_user_cache
 from gitstore.run.values.inputs import Arrays
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Snapshot:
         """
         snapshot = self._read()
         cache = find_user_cache(self._repository)
-        with cache.state(snapshot.repository, snapshot.state, progress=progress) as path:
+        with cache.open_state(snapshot.repository, snapshot.state, progress=progress) as path:
             yield path
 
     def evaluate(self, inputs: Mapping[str, ArrayLike] | None = None, /, **more_inputs: ArrayLike) -> Outputs:

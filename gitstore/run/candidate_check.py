@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gitstore.errors import OperationFailed
 from gitstore.run import supervisor
-from gitstore.run.cache import Cache
+from gitstore.run.cache.cache import Cache
 from gitstore.run.values.inputs import Inputs
 from gitstore.workingcopy.candidate import Candidate
 
@@ -48,7 +48,7 @@ class CandidateCheck:
         if candidate.state is not None:
             yield candidate.state
         elif candidate.identity.state is not None:
-            with self.cache.state(candidate.repository, candidate.identity.state) as path:
+            with self.cache.open_state(candidate.repository, candidate.identity.state) as path:
                 yield path
         else:
             with tempfile.TemporaryDirectory(prefix="gitstore-state-") as empty:

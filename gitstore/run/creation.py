@@ -14,7 +14,7 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
 from gitstore.run import new_state, supervisor, working_copy
-from gitstore.run.cache import Cache
+from gitstore.run.cache.cache import Cache
 from gitstore.run.new_state import Result
 from gitstore.run.values.inputs import Inputs
 from gitstore.states.save import notify_saved
@@ -54,7 +54,7 @@ class CreatedState:
     def prepare(self, base: Snapshot) -> Iterator[Content]:
         params = self.inputs.read(base.settings.types.create_state)
         with directories.scratch(base.repository.private, "state") as out:
-            with self.cache.code(base.repository, base.code) as code:
+            with self.cache.open_code(base.repository, base.code) as code:
                 supervisor.create_state(
                     code=code,
                     settings=base.settings,

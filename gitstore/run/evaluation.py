@@ -9,7 +9,7 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
 from gitstore.run import supervisor, working_copy
-from gitstore.run.cache import Cache
+from gitstore.run.cache.cache import Cache
 from gitstore.run.supervisor import Evaluation
 from gitstore.run.values.inputs import Inputs
 
@@ -28,8 +28,8 @@ def evaluate_snapshot(
     """
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
     with (
-        cache.code(snapshot.repository, snapshot.code) as code,
-        cache.state(snapshot.repository, snapshot.state, progress=progress) as weights,
+        cache.open_code(snapshot.repository, snapshot.code) as code,
+        cache.open_state(snapshot.repository, snapshot.state, progress=progress) as weights,
     ):
         evaluated = supervisor.evaluate(
             code=code,

@@ -16,8 +16,9 @@ from gitstore.disk import mapped_writes
 from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run import cache_check
-from gitstore.run.cache import Cache, CacheEntry, CacheUse, RemovedEntry
+from gitstore.run.cache.cache import Cache, CacheUse, RemovedEntry
+from gitstore.run.cache.check import check_cache
+from gitstore.run.cache.entry import CacheEntry
 from gitstore.storage import leftovers
 from tests.support import scenes
 from tests.support.commands import Git, Run
@@ -94,12 +95,12 @@ def cache() -> Cache:
 
 
 def state(cache: Cache, found: Snapshot) -> Path:
-    with cache.state(found.repository, found.state) as files:
+    with cache.open_state(found.repository, found.state) as files:
         return files
 
 
 def code(cache: Cache, found: Snapshot) -> Path:
-    with cache.code(found.repository, found.code) as files:
+    with cache.open_code(found.repository, found.code) as files:
         return files
 
 
@@ -173,7 +174,7 @@ def test_a_changed_entry_is_made_anew(cache: Cache, found: Snapshot) -> None:
 
 
 def test_what_somebody_runs_from_stays_as_it_is(cache: Cache, found: Snapshot) -> None:
-    with cache.state(found.repository, found.state) as files:
+    with cache.open_state(found.repository, found.state) as files:
         (unlocked(files) / "calls.txt").touch()
         again = state(cache, found)
         assert again != files
@@ -192,12 +193,12 @@ def test_at_once_it_is_made_once(cache: Cache, found: Snapshot) -> None:
         thread.join()
     assert len(made) == 8
     assert len(set(made)) == 1
-    assert [entry.files for entry in cache.entries()] == [made[0]]
+    assert [entry.files for entry in cache.list_entries()] == [made[0]]
 
 
 def test_a_failure_leaves_nothing(cache: Cache, found: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("gitstore.run.manifest.write", lambda *_: 1 / 0)
+        patch.setattr("gitstore.run.cache.manifest.write", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             state(cache, found)
     assert [path for path in cache.directory.rglob("*") if path.is_file()] == []
@@ -220,7 +221,7 @@ def test_what_a_kill_left_is_swept(cache: Cache, found: Snapshot) -> None:
     (left / "half").write_bytes(bytes(100))
     assert cache.sweep(dry_run=True) == cache.sweep() == [RemovedEntry(left.name, 100)]
     assert not left.exists()
-    assert len(cache.entries()) == 1
+    assert len(cache.list_entries()) == 1
 
 
 class TestTheLimit:
@@ -241,13 +242,13 @@ class TestTheLimit:
         one, other, _ = taken
         small = replace(cache, limit=1)
         with ExitStack() as stack:
-            first = stack.enter_context(small.state(one.repository, one.state))
+            first = stack.enter_context(small.open_state(one.repository, one.state))
             self.used(first, 1)
-            second = stack.enter_context(small.state(other.repository, other.state))
+            second = stack.enter_context(small.open_state(other.repository, other.state))
             assert first.exists()
         assert second.exists()
         third = code(small, one)
-        assert [entry.files for entry in small.entries()] == [third]
+        assert [entry.files for entry in small.list_entries()] == [third]
         assert [path.name for path in small.directory.iterdir()] == [third.parent.parent.name]
 
     @staticmethod
@@ -259,10 +260,10 @@ def test_use_and_clear(cache: Cache, found: Snapshot, tmp_path: Path) -> None:
     sizes = [leftovers.measure_size(state(cache, found)), leftovers.measure_size(code(cache, found))]
     strange = scenes.snapshot(tmp_path / "strange")
     more = leftovers.measure_size(state(cache, strange))
-    assert cache.use(found.repository) == CacheUse(sum(sizes), sum(sizes) + more)
+    assert cache.measure_use(found.repository) == CacheUse(sum(sizes), sum(sizes) + more)
     promised = cache.clear(dry_run=True)
     assert promised.freed == sum(sizes) + more
-    assert len(cache.entries()) == 3
+    assert len(cache.list_entries()) == 3
     assert cache.clear() == promised
     assert list(cache.directory.iterdir()) == []
 
@@ -273,8 +274,8 @@ class TestChecking:
     def test_finds_nothing_wrong(self, cache: Cache, found: Snapshot) -> None:
         state(cache, found), code(cache, found)
         read: list[int] = []
-        assert cache_check.check(cache, found.repository, read.append) == []
-        assert sum(read) == cache.use(found.repository).total
+        assert check_cache(cache, found.repository, read.append) == []
+        assert sum(read) == cache.measure_use(found.repository).total
 
     def test_names_the_files(self, cache: Cache, found: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
         files = unlocked(state(cache, found))
@@ -283,9 +284,9 @@ class TestChecking:
             file.write(bytes([noise(5 << 20)[4_500_000] ^ 1]))
         (files / "deep" / "more").touch()
         (files / "weights").unlink()
-        assert cache_check.check(cache, found.repository) == []  # it would be made anew
+        assert check_cache(cache, found.repository) == []  # it would be made anew
         monkeypatch.setattr(CacheEntry, "is_sound", lambda _: True)  # as if no stamp had changed
-        problems = cache_check.check(cache, found.repository)
+        problems = check_cache(cache, found.repository)
         named = {problem.split(":")[0].removeprefix(f"{files}/") for problem in problems}
         assert named == {"big", "deep/more", "weights"}
 
@@ -314,14 +315,14 @@ class TestCommands:
 
     def test_usage_gc_and_verify_know_it(self, here: Path, run: Run) -> None:
         run("evaluate", "v1", "-p", "values=[1]", cwd=here)
-        total = user_cache().use(Model.open(here).repository).total
+        total = user_cache().measure_use(Model.open(here).repository).total
         lines = dict(
             line.split("  ", 1) for line in run("usage", cwd=here).stdout.splitlines() if "cache" in line
         )
         assert lines["in the cache, of all repositories"].strip() == f"{total:,}"
         assert run("verify", "--all", cwd=here).code == 0
         assert "entries of the cache removed: 2" in run("gc", "--cache", cwd=here).stderr
-        assert user_cache().entries() == []
+        assert user_cache().list_entries() == []
 
     def test_a_cache_that_cannot_be_written_says_what_to_do(self, here: Path, run: Run, git: Git) -> None:
         (here / "file").touch()

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run.cache import Cache
+from gitstore.run.cache.cache import Cache
 from gitstore.snapshots import take as capture
 from tests.support import copying
 from tests.support.commands import git

@@ -90,7 +90,7 @@ def _first_state(
     if not state:
         raise click.UsageError("--state is copy, none, create, or a path")
     if state == "create":
-        from gitstore.run.cache import find_user_cache
+        from gitstore.run.cache.user_cache import find_user_cache
         from gitstore.run.creation import CreatedState
         from gitstore.run.values.inputs import Assignments
 

@@ -46,7 +46,7 @@ def command(
     from gitstore.models import reference as references
     from gitstore.models.model import Model
     from gitstore.run import evaluation
-    from gitstore.run.cache import find_user_cache
+    from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.run.values import outputs
     from gitstore.run.values.inputs import Assignments
 

@@ -104,8 +104,8 @@ def _verify(
     ctx: click.Context, repository: Repository, tags: list[Tagged], *, others: list[str],
     everything: bool, required: bool, wanted: bool | None,
 ) -> render.Verified:  # fmt: skip
-    from gitstore.run import cache_check
-    from gitstore.run.cache import find_user_cache
+    from gitstore.run.cache.check import check_cache
+    from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.snapshots import signatures, verify
     from gitstore.storage import check
 
@@ -114,7 +114,7 @@ def _verify(
         report = verify.verify(repository, tags, expect=expect, progress=progress)
     if everything:
         others, notices = check.check_repository(repository)
-        others += cache_check.check(find_user_cache(ctx.obj), repository)
+        others += check_cache(find_user_cache(ctx.obj), repository)
     lacking = signatures.select_unaccepted(report.signatures) if required else {}
     hint = repository.objects.missing_hint
     # Of what a tag says wrongly, no other repository has a better copy.

@@ -46,7 +46,8 @@ def command(
       gitstore gc --cache
     """
     from gitstore.git.repository import Repository
-    from gitstore.run.cache import NOTHING, find_user_cache
+    from gitstore.run.cache.cache import NOTHING
+    from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.storage import gc
 
     repository = Repository.discover(ctx.obj)

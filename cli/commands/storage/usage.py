@@ -33,11 +33,11 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
       gitstore usage --json
     """
     from gitstore.models.model import Model
-    from gitstore.run.cache import find_user_cache
+    from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.storage import usage
 
     repository = Model.identify(ctx.obj).repository
-    measured, cached = usage.measure(repository), find_user_cache(ctx.obj).use(repository)
+    measured, cached = usage.measure(repository), find_user_cache(ctx.obj).measure_use(repository)
     if as_json:
         output.data_json(render.to_json(measured, cached))
     else:

@@ -1,8 +1,8 @@
-"""What an entry of the cache looked like when it was made, so that any change of it shows.
+"""The manifest of an entry of the cache, by which any change of the entry's files shows.
 
-The manifest has a stamp of every file, link and directory: inode, size, times and mode. It is written
-when the clock has passed all times in it, as in `objects.stat_cache`: any later change then shows in a
-stamp. It lies beside the files, not among them, and is never handed to a model.
+It has a stamp of every file, link and directory: inode, size, times and mode. It is written when the clock
+has passed all times in it, as in `bigfiles.stat_cache`, so that any later change also changes a stamp. It
+lies beside the files, not among them, and no model sees it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gitstore.disk.atomic import replace_file
 
 _VERSION = 1
 _PATIENCE = 2.5
-"""Seconds to wait at the most for the clock to pass all times: a file system may stamp whole seconds."""
+"""The most seconds to wait for the clock to pass all times. File systems may store whole seconds only."""
 
 
 class _Marked(NamedTuple):
-    """A stamp, and the type and permissions. The times of links count, too: a link cannot be changed."""
+    """A stamp, and the type and permissions. Times of links count, too, since a link cannot be changed."""
 
     stamp: Stamp
     mode: int
@@ -36,14 +36,14 @@ _Marks = dict[bytes, tuple[int, int, int, int, int]]
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """The stamps of all that is below a directory, by path, and the bytes of its files."""
+    """The stamps of everything below a directory, by path, and the bytes of its files."""
 
     version: int
     size: int
     marks: _Marks
 
     def fits(self, directory: Path) -> bool:
-        """Whether a directory holds what it held, and nothing else."""
+        """Whether a directory has the same files as before, unchanged, and no others."""
         try:
             return self.marks == {path: (*mark.stamp, mark.mode) for path, mark in _walk(directory)}
         except OSError:
@@ -53,8 +53,8 @@ class Manifest(msgspec.Struct, frozen=True):
 def write(directory: Path, path: Path) -> None:
     """Write the manifest of a directory that nobody writes to any more, durably.
 
-    Nothing is written, so that the files are used only once, where nothing could be told from it: if the
-    clock does not pass the times, or on a file system that does not show writes through a map, like tmpfs.
+    No manifest is written where it could miss changes: if the clock does not pass the times, or on a file
+    system such as tmpfs, whose times do not show writes through a map. Then the files are used only once.
     """
     if not _shows_all_writes(directory):
         return
@@ -81,7 +81,7 @@ def _shows_all_writes(directory: Path) -> bool:
 
 
 def read(path: Path) -> Manifest | None:
-    """A manifest; `None` if it is not there, damaged, or of another version."""
+    """Read a manifest; `None` if it is missing, damaged, or of another version."""
     try:
         manifest = msgspec.msgpack.decode(path.read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError):
@@ -90,7 +90,7 @@ def read(path: Path) -> Manifest | None:
 
 
 def _walk(directory: Path) -> Iterator[tuple[bytes, _Marked]]:
-    """The directory itself, as `b""`, and all that is below it. Raises `OSError`."""
+    """Yield the directory itself, as `b""`, and everything below it. Raises `OSError`."""
     yield b"", _mark(os.lstat(directory))
     pending = [(os.fsencode(directory), b"")]
     while pending:

@@ -1,4 +1,4 @@
-"""Reading the cache again, for `verify`: stamps do not show what a disk has done to a file."""
+"""Hashing the cache, for `verify`: stamps do not show what a failing disk has done to a file."""
 
 from __future__ import annotations
 
@@ -19,40 +19,41 @@ from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
-from gitstore.run.cache import Cache, CacheEntry
+from gitstore.run.cache.cache import Cache
+from gitstore.run.cache.entry import CacheEntry
 
 _BLOCK = 1 << 20
 
 
-def check(cache: Cache, repository: Repository, progress: Progress = lambda _: None) -> list[str]:
-    """Hash what the cache has of a repository's trees; returns a line for each entry that is wrong.
+def check_cache(cache: Cache, repository: Repository, progress: Progress = lambda _: None) -> list[str]:
+    """Hash the cached files of a repository's trees, and return a line for each file that is wrong.
 
-    An entry whose stamps do not fit is not wrong: it is made anew before it is used. `progress` is called
-    with bytes. Writes nothing.
+    An entry whose stamps do not match is no problem: it is made again before it is used. `progress` is called
+    with the bytes read. Writes nothing.
     """
     problems = []
-    for entry in cache.entries():
+    for entry in cache.list_entries():
         with locks.directory(entry.path, share=True) as held:
             if held and entry.tree in repository.objects and entry.is_sound():
                 problems += [
                     f"{path}: {message}; gitstore gc --cache removes it, and gitstore writes it again when"
                     " needed"
-                    for path, message in _differences(repository.objects, entry, progress)
+                    for path, message in _find_problems(repository.objects, entry, progress)
                 ]
     return problems
 
 
-def _differences(
+def _find_problems(
     objects: ObjectDatabase, entry: CacheEntry, progress: Progress
 ) -> Iterator[tuple[Path, str]]:
-    """The files of an entry that are not what its tree says, and those that should or should not be there."""
+    """Yield the path and problem of each file of an entry that differs from its tree, is missing or extra."""
     try:
         expected = {
             entry.files / file.path: file
             for file in stored.list_files(objects, entry.tree, joined=entry.kind == "state")
         }
     except Corrupt:
-        return  # reported for the repository already; there is nothing to compare with
+        return  # verify reports the tree itself; there is nothing to compare with
     on_disk = {Path(folder, name) for folder, _, names in os.walk(entry.files) for name in names}
     on_disk |= {path for path in expected if path.is_symlink()}
     for path in sorted(on_disk ^ expected.keys()):
@@ -68,24 +69,24 @@ def _differences(
 
 
 def _compare(objects: ObjectDatabase, path: Path, file: StoredFile) -> tuple[bool, int]:
-    """Whether a file holds what is stored, and the bytes that were read for it."""
+    """Return whether a file holds what is stored, and the number of bytes that were read."""
     if file.mode == Mode.LINK:
         return path.is_symlink() and os.fsencode(path.readlink()) == objects.read(file.entry)[1], 0
-    read = 0
+    size_read = 0
     try:
         with path.open("rb") as content:
             for blob in file.blobs:
                 size = objects.size(blob)
-                read += size
-                if _hash(content, size) != blob:
-                    return False, read
-            return not content.read(1), read
+                size_read += size
+                if _hash_next(content, size) != blob:
+                    return False, size_read
+            return not content.read(1), size_read
     except OSError:
-        return False, read
+        return False, size_read
 
 
-def _hash(file: BinaryIO, size: int) -> bytes:
-    """The id of the blob that the next `size` bytes are, which need not fit into memory."""
+def _hash_next(file: BinaryIO, size: int) -> bytes:
+    """Return the id of the next `size` bytes as a blob. They need not fit into memory."""
     digest = Oid.hasher(Kind.BLOB, size)
     while size and (data := file.read(min(size, _BLOCK))):
         digest.update(data)
