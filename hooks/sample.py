@@ -106,7 +106,9 @@ def _post_evaluate(snapshot: Snapshot) -> Event:
 
 
 def _post_derive(snapshot: Snapshot) -> Event:
-    return PostDerive(model="example", base=first_commit.base_json(snapshot), added_bytes=_PACK.size)
+    return PostDerive(
+        model="example", base=first_commit.make_based_on(snapshot).to_json(), added_bytes=_PACK.size
+    )
 
 
 _SAMPLES: dict[str, Callable[[Snapshot], Event]] = {

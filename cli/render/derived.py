@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
+from gitstore.cli.render import diff as changes
 
 if TYPE_CHECKING:
     from gitstore.derive.detach import Detached
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 def show_derived(derived: Derived, *, as_json: bool) -> None:
     """A model that was derived, and what it added to the disk."""
-    from gitstore.derive import first_commit
     from gitstore.units import format_size
 
     model, base, linked_bytes = derived.model, derived.base, derived.imported.linked
@@ -25,7 +25,7 @@ def show_derived(derived: Derived, *, as_json: bool) -> None:
                 "name": model.name,
                 "directory": str(model.directory),
                 "form": "worktree" if derived.url is None else "reference",
-                "base": first_commit.base_json(base, derived.url),
+                "base": derived.based_on.to_json(),
                 "added_bytes": derived.added,
                 "linked_bytes": linked_bytes,
             }
@@ -40,28 +40,29 @@ def show_derived(derived: Derived, *, as_json: bool) -> None:
 
 def show_detached(detached: Detached, *, as_json: bool) -> None:
     """A model that was detached from its base, now or before."""
-    name, base = detached.model.name, detached.base.full_name
+    name, base = detached.model.name, detached.base
     if as_json:
         commit = str(detached.commit) if detached.commit is not None else None
-        output.data_json({"name": name, "base": base, "commit": commit})
+        output.data_json({"name": name, "base": base.to_json(), "commit": commit})
     elif detached.commit is None:
         output.message(f"{name} is already detached")
     else:
-        output.message(f"Detached {name} from {base}: it has its own code now")
+        output.message(f"Detached {name} from {base.full_name}: it has its own code now")
 
 
 def rebased_json(rebased: Rebased, model: Model) -> dict[str, Any]:
     """A model's new base, and what changed with it."""
-    from gitstore.derive import first_commit
-
     return {
         "name": model.name,
-        "base": first_commit.base_json(rebased.base, rebased.url),
-        "before": rebased.old_base.full_name,
+        "base": rebased.based_on.to_json(),
+        "before": rebased.old_base.to_json(),
         "commit": str(rebased.commit) if rebased.commit is not None else None,
-        "misfits": [misfit._asdict() for misfit in rebased.misfits],
-        "changes": [vars(change) for change in rebased.changes],
-        "conflicts": [conflict._asdict() for conflict in rebased.conflicts],
+        "misfits": [{"key": misfit.path, "problem": misfit.problem} for misfit in rebased.misfits],
+        "changes": [changes.key_json(change) for change in rebased.changes],
+        "conflicts": [
+            {"key": conflict.path, "own_value": conflict.own, "base_value": conflict.base}
+            for conflict in rebased.conflicts
+        ],
         "other_packages": rebased.other_packages,
         "added_bytes": rebased.imported.copied,
         "linked_bytes": rebased.imported.linked,

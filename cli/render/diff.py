@@ -137,10 +137,6 @@ def _form(tensor: Tensor) -> str:
 
 def to_json(diff: Diff, before: Snapshot, after: Snapshot | Model, *, patch: bool) -> dict[str, Any]:
     """Everything that differs, for programs. Values of settings are as settings.yaml writes them."""
-    settings = {
-        "changes": [_key(change) for change in diff.settings.changes],
-        "is_other_text": diff.settings.is_other_text,
-    }
     code: dict[str, Any] = {"files": [file._asdict() for file in diff.code.files]}
     if patch:
         code["patch"] = diff.code.text.decode(errors="replace")
@@ -148,10 +144,15 @@ def to_json(diff: Diff, before: Snapshot, after: Snapshot | Model, *, patch: boo
         "before": _side(before),
         "after": _side(after),
         "differs": diff.differs,
-        "settings": settings,
+        "settings": settings_json(diff.settings),
         "code": code,
         "state": _state(diff.state),
     }
+
+
+def settings_json(diff: SettingsDiff) -> dict[str, Any]:
+    """The shape of what differs between two settings."""
+    return {"changes": [key_json(change) for change in diff.changes], "is_other_text": diff.is_other_text}
 
 
 def _side(side: Snapshot | Model) -> dict[str, Any]:
@@ -175,7 +176,8 @@ def _state(diff: StateDiff) -> dict[str, Any]:
     }
 
 
-def _key(change: KeyChange) -> dict[str, Any]:
+def key_json(change: KeyChange) -> dict[str, Any]:
+    """The shape of a key of settings that differs."""
     return {"key": change.path, "kind": change.kind, "before": change.before, "after": change.after}
 
 
@@ -196,7 +198,7 @@ def _tensors(diff: TensorDiff) -> dict[str, Any]:
     return {
         "changes": [_tensor_change(change) for change in diff.tensors],
         "unchanged": diff.unchanged,
-        "metadata": [_key(change) for change in diff.metadata],
+        "metadata": [key_json(change) for change in diff.metadata],
     }
 
 

@@ -10,6 +10,8 @@ from gitstore.cli import output
 from gitstore.text import and_more
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gitstore.git.ref_record import Vanished
     from gitstore.objects.prune import Dead
     from gitstore.run.cache.cache import Cleared
@@ -26,7 +28,8 @@ def to_json(report: GcReport, cleared: Cleared, *, dry_run: bool) -> dict[str, A
         "cache": [entry._asdict() for entry in cleared.removed],
         "locks": [str(path) for path in report.locks],
         "vanished": [
-            {"ref": ref.ref, "oid": str(ref.oid), "since": int(ref.since)} for ref in report.vanished
+            {"ref": ref.ref, "oid": str(ref.oid), "since": _local_time(ref.since).isoformat()}
+            for ref in report.vanished
         ],
         "damaged": [str(path) for path in report.damaged],
         "elsewhere": [
@@ -116,10 +119,15 @@ def _show_vanished(report: GcReport) -> None:
 
 
 def _describe_vanished(ref: Vanished) -> str:
-    from datetime import datetime
-
-    since = datetime.fromtimestamp(ref.since).astimezone().isoformat(sep=" ", timespec="minutes")
+    since = _local_time(ref.since).isoformat(sep=" ", timespec="minutes")
     restore = f"git update-ref {shlex.quote(ref.ref)} {ref.oid} restores it"
     return (
         f"{ref.ref} was deleted or moved without gitstore, noticed {since}; its objects are kept; {restore}"
     )
+
+
+def _local_time(seconds: float) -> datetime:
+    """A time since the epoch, in whole seconds, with the offset of the machine."""
+    from datetime import datetime
+
+    return datetime.fromtimestamp(int(seconds)).astimezone()

@@ -18,26 +18,25 @@ def line_json(line: Line, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     base = line.model.base
     return {
         "model": line.model.name,
-        "base": lineage.describe(base) if base is not None else None,
-        "based_on": base.full_name if base is not None else None,
+        "base": base.to_json() if base is not None else None,
+        "base_name": lineage.find_name(base) if base is not None else None,
         "detached": _is_detached(line),
-        "snapshots": [_place_json(place, sizes) for place in line.places],
+        "snapshots": [_place_json(place, line, sizes) for place in line.places],
     }
 
 
-def _place_json(place: LineageEntry, sizes: Sizes) -> dict[str, Any]:
+def _place_json(place: LineageEntry, line: Line, sizes: Sizes) -> dict[str, Any]:
+    """A snapshot in the tree. Of one that was removed, all but the names is null."""
+    from gitstore.cli.render.shapes.snapshots import SHAPES
+
     snapshot = place.snapshot
     if snapshot is None:
-        shape: dict[str, Any] = {
-            "name": place.name,
-            "tag": None,
-            "date": None,
-            "size": None,
-            "based_on": None,
-        }
+        names = {"name": place.name, "model": line.model.name}
+        shape = dict.fromkeys(key.name for key in SHAPES["snapshot"].keys) | names
     else:
         shape = snapshots.to_json(snapshot, sizes.measure_snapshot(snapshot))
-    return shape | {"removed": snapshot is None, "models": [line.model.name for line in place.models]}
+    models = [derived.model.name for derived in place.models]
+    return shape | {"removed": snapshot is None, "models": models}
 
 
 class _Branch(NamedTuple):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
+from gitstore.cli.render import snapshots
 
 if TYPE_CHECKING:
     from gitstore.derive.remove import ModelRemoval
@@ -20,7 +22,8 @@ def to_json(model: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     return {
         "name": model.name,
         "derived": bool(model.prefix),
-        "base": lineage.describe(model.base) if model.base is not None else None,
+        "base": model.base.to_json() if model.base is not None else None,
+        "base_name": lineage.find_name(model.base) if model.base is not None else None,
         "detached": bool(model.base is not None and model.base.detached),
         "snapshots": len(model.snapshots),
         "size": sum(map(sizes.measure_snapshot, model.snapshots)),
@@ -30,26 +33,29 @@ def to_json(model: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     }
 
 
-def show_list(rows: list[dict[str, Any]]) -> None:
-    """A table of models, from their JSON."""
-    from gitstore.units import format_size
-
+def show_list(models: Sequence[Listed], lineage: Lineage, sizes: Sizes) -> None:
+    """A table of models."""
     output.table(
         ["MODEL", "BASE", "SNAPSHOTS", "SIZE", "STATE", "STATE SIZE", "DIRECTORY"],
-        [
-            [
-                row["name"],
-                (row["base"] or "") + (" (detached)" if row["detached"] else ""),
-                str(row["snapshots"]),
-                format_size(row["size"]),
-                row["state"],
-                format_size(row["state_size"]) if row["state_size"] is not None else "",
-                row["directory"] or "",
-            ]
-            for row in rows
-        ],
+        [_row(model, to_json(model, lineage, sizes), lineage) for model in models],
         right=[2, 3, 5],
     )
+
+
+def _row(model: Listed, shape: dict[str, Any], lineage: Lineage) -> list[str]:
+    """A model's row in the table."""
+    from gitstore.units import format_size
+
+    base = lineage.describe(model.base) if model.base is not None else ""
+    return [
+        model.name,
+        base + (" (detached)" if shape["detached"] else ""),
+        str(shape["snapshots"]),
+        format_size(shape["size"]),
+        model.state,
+        format_size(shape["state_size"]) if shape["state_size"] is not None else "",
+        shape["directory"] or "",
+    ]
 
 
 def show_created(created: Created, *, as_json: bool) -> None:
@@ -70,7 +76,7 @@ def explain_removal(removal: ModelRemoval) -> None:
     from gitstore.units import format_size
 
     counts = {"snapshot": len(removal.snapshots), "state": len(removal.states)}
-    held = ", ".join(f"{number} {what}{'s' * (number != 1)}" for what, number in counts.items())
+    held = ", ".join(f"{number} {noun}{'s' * (number != 1)}" for noun, number in counts.items())
     where = f" and {output.shown(str(removal.directory))}" if removal.directory is not None else ""
     output.message(
         f"Removing the model {removal.name}: {held}{where}; frees {format_size(removal.exclusive)}"
@@ -87,7 +93,7 @@ def removal_json(removal: ModelRemoval, *, removed: bool) -> dict[str, Any]:
     return {
         "name": removal.name,
         "directory": str(removal.directory) if removal.directory is not None else None,
-        "snapshots": [snapshot.short_name for snapshot in removal.snapshots],
+        "snapshots": [snapshots.to_json(snapshot) for snapshot in removal.snapshots],
         "states": list(removal.states),
         "exclusive_bytes": removal.exclusive,
         "lost": [str(path) for path in removal.lost],

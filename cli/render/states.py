@@ -77,7 +77,7 @@ def show_result(result: Result, verb: str, *, as_json: bool) -> None:
     if as_json:
         metrics = [{"seconds": m.seconds, "name": m.name, "value": m.value} for m in result.metrics]
         times = {"durations": dict(result.durations), "metrics": metrics}
-        output.data_json({"state": saved.name} | saved_json(saved) | times)
+        output.data_json(saved_json(saved) | times)
         return
     duration = format_duration(result.durations["total"])
     last = {metric.name: metric.value for metric in result.metrics}

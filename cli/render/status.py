@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
+from gitstore.cli.render import diff as changes
 from gitstore.cli.render import snapshots
 from gitstore.text import list_some
 
@@ -84,7 +85,7 @@ def _last(status: Status) -> Iterator[str]:
         return
     yield f"differs from {last.name}:"
     if status.settings is not None and status.settings.differs:
-        keys = [each.path for each in status.settings.changes]
+        keys = [change.path for change in status.settings.changes]
         yield f"  settings: {_counted(keys, 'key') if keys else 'only comments or layout'}"
     if status.code:
         yield f"  code:     {_files(status.code)}"
@@ -99,20 +100,19 @@ def _has_state(status: Status) -> bool:
     return status.state_form not in (None, "unborn", "nowhere")
 
 
-def _files(changes: Sequence[FileChange]) -> str:
-    return _counted([each.path for each in changes], "file")
+def _files(files: Sequence[FileChange]) -> str:
+    return _counted([file.path for file in files], "file")
 
 
-def _counted(names: Sequence[str], what: str) -> str:
+def _counted(names: Sequence[str], noun: str) -> str:
     """How many there are, and the first of them: `5 files: a, b, c and 2 more`."""
     some = list_some(map(output.shown, names), most=_SHOWN)
-    return f"{len(names)} {what}{'s' * (len(names) != 1)}: {some}"
+    return f"{len(names)} {noun}{'s' * (len(names) != 1)}: {some}"
 
 
 def to_json(status: Status) -> dict[str, Any]:
     """The same for programs."""
-    model, base, last, changed = status.model, status.model.base, status.last_snapshot, status.settings
-    settings = [{"key": each.path, "kind": each.kind} for each in changed.changes] if changed else None
+    model, base, last, settings = status.model, status.model.base, status.last_snapshot, status.settings
     return {
         "model": model.name,
         "directory": str(model.directory),
@@ -120,20 +120,22 @@ def to_json(status: Status) -> dict[str, Any]:
         "branch": status.branch,
         "commit": str(model.head) if model.head is not None else None,
         "tags": list(status.tags),
-        "base": {"name": base.full_name, "url": base.url, "detached": bool(base.detached)} if base else None,
+        "base": base.to_json() if base is not None else None,
+        "detached": base is not None and bool(base.detached),
         "state": {"name": status.state_name, "form": status.state_form},
         "snapshot": snapshots.to_json(last) if last is not None else None,
         "differs": status.differs,
-        "settings": {"changes": settings, "is_other_text": changed.is_other_text} if changed else None,
+        "settings": changes.settings_json(settings) if settings is not None else None,
         "code": _rows(status.code),
         "state_files": _rows(status.state_files),
         "uncommitted": _rows(status.uncommitted),
         "lock": status.lock.message if status.lock is not None else None,
         "problems": [
-            {"kind": each.kind, "message": each.message, "hint": each.hint} for each in status.problems
+            {"kind": problem.kind, "message": problem.message, "hint": problem.hint}
+            for problem in status.problems
         ],
     }
 
 
-def _rows(changes: Sequence[FileChange] | None) -> list[dict[str, str]] | None:
-    return [each._asdict() for each in changes] if changes is not None else None
+def _rows(files: Sequence[FileChange] | None) -> list[dict[str, str]] | None:
+    return [file._asdict() for file in files] if files is not None else None

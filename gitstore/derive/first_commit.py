@@ -21,17 +21,6 @@ def make_based_on(base: Snapshot, url: str | None = None) -> BasedOn:
     return BasedOn(model=base.model, snapshot=base.name, tag=str(base.oid), commit=str(base.commit), url=url)
 
 
-def base_json(base: Snapshot, url: str | None = None) -> dict[str, str | None]:
-    """Return the same for hooks and --json. `url` is null in the model's own repository."""
-    return {
-        "model": base.model,
-        "snapshot": base.name,
-        "tag": str(base.oid),
-        "commit": str(base.commit),
-        "url": url,
-    }
-
-
 def add_first_commit(
     base: Snapshot, name: str, writer: ObjectWriter, *, identity: str, url: str | None = None
 ) -> Oid:

@@ -61,6 +61,11 @@ class Rebased:
     url: str | None = None
     imported: ImportedBytes = NOTHING_IMPORTED
 
+    @property
+    def based_on(self) -> BasedOn:
+        """The new base, as the model's settings have it."""
+        return first_commit.make_based_on(self.base, self.url)
+
 
 class Incompatible(GitstoreError):
     """The types of the new base do not fit those that the model's settings promise."""

@@ -34,6 +34,7 @@ from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
+from gitstore.settings import BasedOn
 from gitstore.storage.share_packs import NOTHING_IMPORTED, ImportedBytes
 
 OTHER_DIRECTORY = "name another directory: gitstore derive SNAPSHOT NAME DIR"
@@ -62,6 +63,11 @@ class Derived:
     pack: Written | None
     url: str | None = None
     imported: ImportedBytes = NOTHING_IMPORTED
+
+    @property
+    def based_on(self) -> BasedOn:
+        """The base, as the model's settings have it."""
+        return first_commit.make_based_on(self.base, self.url)
 
     @property
     def added(self) -> int:
@@ -118,7 +124,7 @@ def notify_derived(derived: Derived) -> None:
     """Call the hook post-derive in the repository of the new model."""
     event = PostDerive(
         model=derived.model.name,
-        base=first_commit.base_json(derived.base, derived.url),
+        base=derived.based_on.to_json(),
         added_bytes=derived.added,
     )
     dispatch.notify_post_hook(derived.model.repository, event)

@@ -61,8 +61,12 @@ class Lineage:
         """What a base is called now, where it is, and whether it is still there."""
         if base.url is not None:
             return f"{base.full_name} in {base.url}"
-        if base.commit not in self._taken:
-            return f"{base.full_name} (removed)"
+        return self.find_name(base) or f"{base.full_name} (removed)"
+
+    def find_name(self, base: BasedOn) -> str | None:
+        """Find what a base is called now, as MODEL@SNAPSHOT; `None` if it was removed or is elsewhere."""
+        if base.url is not None or base.commit not in self._taken:
+            return None
         line, place = self._taken[base.commit]
         return spell_snapshot(place.name, line.model.name)
 

@@ -234,6 +234,16 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
         """MODEL@SNAPSHOT."""
         return spell_snapshot(self.snapshot, self.model)
 
+    def to_json(self) -> dict[str, str | None]:
+        """Return a base as hooks and `--json` have it. `url` is null for the same repository."""
+        return {
+            "model": self.model,
+            "snapshot": self.snapshot,
+            "tag": str(self.tag),
+            "commit": str(self.commit),
+            "url": self.url,
+        }
+
 
 class Settings(_Keys, frozen=True, kw_only=True):
     """The settings of a gitstore model."""

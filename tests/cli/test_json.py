@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from gitstore.cli.main import cli
 from gitstore.cli.render import schema
+from gitstore.cli.render.shapes.shape import TYPES
 
 GOLDEN = Path(__file__).with_name("golden")
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,33 +33,99 @@ def printed(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def parsed(text: str) -> Any:
-    """JSON in which numbers that change from run to run have placeholders."""
-    return json.loads(re.sub(r"(?<=: )<[\w-]+>(?=,?$)", "0", text, flags=re.MULTILINE))
+    """JSON in which what changes from run to run has placeholders: numbers, ids and dates."""
+    text = re.sub(r"(?<=: )<[\w-]+>(?=,?$)", "0", text, flags=re.MULTILINE)
+    return json.loads(
+        re.sub(r'"<id-\d+>"', f'"{"0" * 40}"', text).replace('"<date>"', '"2023-11-14T22:13:20Z"')
+    )
+
+
+def command_of(line: str) -> str:
+    """The command of a command line, with the option that makes it print something else, if it has that."""
+    words = line.removeprefix("gitstore ").split()
+    fitting = [command for command in schema.COMMANDS if is_command(command.split(), words)]
+    return max(fitting, key=len)
+
+
+def is_command(command: list[str], words: list[str]) -> bool:
+    names = [name for name in command if not name.startswith("--")]
+    return words[: len(names)] == names and set(command) <= set(words)
+
+
+SCHEMA = schema.schema()
+OUTPUTS = [
+    (line, data)
+    for path in sorted(GOLDEN.glob("*.txt"))
+    for line, data, _ in printed(path.read_text())
+    if data and not line.startswith("gitstore -C")
+]
 
 
 def check(value: object, definition: str) -> None:
-    whole = schema.schema()
-    jsonschema.validate(value, whole | {"$ref": f"#/$defs/{definition}"})
+    Validator = jsonschema.Draft202012Validator
+    Validator(SCHEMA | {"$ref": f"#/$defs/{definition}"}).validate(value)
 
 
 @pytest.mark.parametrize("command", schema.COMMANDS)
 def test_a_command_keeps_to_its_shape(command: str) -> None:
-    name = command.replace(" ", "-")
-    outputs = [data for _, data, _ in printed((GOLDEN / f"{name}.txt").read_text()) if data]
-    assert outputs, "its golden file has no --json"
+    outputs = [data for line, data in OUTPUTS if command_of(line) == command]
+    assert outputs, "no golden file has it with --json"
     for data in outputs:
-        check(parsed(data), f"gitstore-{name}")
+        check(parsed(data), schema.command_definition(command))
+
+
+def shapes(value: Any, kind: str) -> Iterator[str]:
+    """The shapes of a value and of what is in it."""
+    if kind.endswith("[]"):
+        for item in value or ():
+            yield from shapes(item, kind.removesuffix("[]"))
+    elif kind in schema.SHAPES and value is not None:
+        yield kind
+        for key in schema.all_keys(schema.SHAPES[kind]):
+            if key.name in value:
+                yield from shapes(value[key.name], key.kind)
+
+
+def test_each_shape_is_in_a_golden_file() -> None:
+    seen = {
+        shape for line, data in OUTPUTS for shape in shapes(parsed(data), schema.COMMANDS[command_of(line)])
+    }
+    extended = {shape.extends for shape in schema.SHAPES.values()}
+    assert schema.SHAPES.keys() - seen - extended == {"failure", "error"}
+
+
+def commands(group: click.Group, *path: str) -> Iterator[str]:
+    """The commands that have --json."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if any("--json" in parameter.opts for parameter in command.params):
+            yield " ".join([*path, name])
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+
+
+def test_each_command_with_json_has_a_shape() -> None:
+    assert set(commands(cli)) == {command.partition(" --")[0] for command in schema.COMMANDS}
+
+
+def test_each_shape_is_used_and_each_key_is_described() -> None:
+    kinds = {key.kind for shape in schema.SHAPES.values() for key in shape.keys} | {*schema.COMMANDS.values()}
+    names = {kind.removesuffix("[]") for kind in kinds}
+    used = names | {shape.extends for shape in schema.SHAPES.values()} | {"failure"}
+    assert used - schema.SHAPES.keys() - TYPES.keys() == {None}
+    assert schema.SHAPES.keys() - used == set()
 
 
 def test_errors_have_one_shape() -> None:
     found = 0
     for path in GOLDEN.glob("*.txt"):
-        for line, _, errors in printed(path.read_text()):
+        for _, _, errors in printed(path.read_text()):
             start = errors.rfind('{\n  "error"')
             if start >= 0:
                 error = parsed(errors[start:])
-                assert list(error) == ["error"], line
-                check(error["error"], "error")
+                check(error, "failure")
                 found += 1
     assert found
 

@@ -19,6 +19,7 @@ from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.failing import names, refuses
 from tests.support.models import again, git_state, picture, put, refs, take, user_cache
+from tests.support.shapes import base_shape
 
 
 def edit(model: Model) -> None:
@@ -153,7 +154,11 @@ class TestCommand:
     def test_json(self, dogs: Model, git: Git, run: Run) -> None:
         done = run("detach", "--json", cwd=dogs.directory)
         tip = git("rev-parse", "dogs", cwd=dogs.directory).strip()
-        assert json.loads(done.stdout) == {"name": "dogs", "base": "digits@v1", "commit": tip}
+        assert json.loads(done.stdout) == {
+            "name": "dogs",
+            "base": base_shape(scenes.find(dogs.directory.parent)),
+            "commit": tip,
+        }
 
 
 def test_settings_that_say_it() -> None:

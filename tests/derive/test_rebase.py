@@ -14,9 +14,10 @@ from gitstore.run import evaluation
 from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import verify
 from gitstore.storage import usage
-from tests.support import processes
+from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome, Run
 from tests.support.models import again, git_state, picture, put, refs, retype, take, user_cache
+from tests.support.shapes import base_shape
 
 
 class TestWhatItDoes:
@@ -157,14 +158,8 @@ class TestCommand:
         done = run("rebase", "digits@v2", "--json", cwd=dogs.directory)
         assert json.loads(done.stdout) == {
             "name": "dogs",
-            "base": {
-                "model": "digits",
-                "snapshot": "v2",
-                "tag": str(v2.oid),
-                "commit": str(v2.commit),
-                "url": None,
-            },
-            "before": "digits@v1",
+            "base": base_shape(v2),
+            "before": base_shape(scenes.find(dogs.directory.parent)),
             "commit": git("rev-parse", "dogs", cwd=dogs.directory).strip(),
             "misfits": [],
             "changes": [],

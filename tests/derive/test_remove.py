@@ -46,7 +46,10 @@ def test_all_of_it_is_gone(model: Model, dogs: Model, run: Run, git: Git, fsck: 
     git("config", "branch.dogs.description", "dogs", cwd=model.directory)
     before = {"refs/heads/main", "refs/tags/v1", "worktrees"}
     said = parsed(run("models", "rm", "dogs", "--json", "--dry-run", cwd=model.directory))
-    assert (said["snapshots"], said["states"]) == (["dogs@v1"], ["initial", "tuned"])
+    assert ([snapshot["ref"] for snapshot in said["snapshots"]], said["states"]) == (
+        ["refs/tags/dogs/v1"],
+        ["initial", "tuned"],
+    )
     assert (said["lost"], said["removed"]) == ([], False)
     outcome = run("models", "rm", "dogs", "--yes", cwd=model.directory)
     assert (outcome.code, outcome.stdout) == (0, "")

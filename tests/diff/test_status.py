@@ -98,6 +98,7 @@ def test_json(run: Run, model: Model, v1: Snapshot, git: Git) -> None:
         "commit": str(model.head),
         "tags": [],
         "base": None,
+        "detached": False,
         "state": {"name": "initial", "form": "on disk"},
         "snapshot": snapshot_shape(git, model.directory, "v1"),
         "differs": True,

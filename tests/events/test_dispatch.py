@@ -187,7 +187,7 @@ class TestPostHooks:
         )
         outcome = gitstore("train", "-p", "values=[1, 2]", "--use", "--json", cwd=here / "code")
         assert outcome.code == 0, outcome
-        assert json.loads(outcome.stdout)["state"] == "trained-1"
+        assert json.loads(outcome.stdout)["name"] == "trained-1"
         assert git("tag", cwd=bare) == "after-training\n"
         assert "State: trained-1" in git("cat-file", "tag", "after-training", cwd=here)
 

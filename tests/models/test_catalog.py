@@ -17,6 +17,7 @@ from gitstore.storage.sizes import Sizes
 from tests.support import scenes
 from tests.support.commands import Git, Outcome, Run
 from tests.support.models import again, make, put, take
+from tests.support.shapes import base_shape
 
 
 @pytest.fixture
@@ -193,11 +194,13 @@ class TestCommands:
         )
 
     def test_models_as_json(self, model: Model, dogs: Model, run: Run, git: Git) -> None:
+        (base,) = snapshot.below(model)
         git("tag", "--delete", "v1", cwd=model.directory)
         assert json.loads(run("models", "--json", cwd=dogs.directory).stdout)[1] == {
             "name": "dogs",
             "derived": True,
-            "base": "digits@v1 (removed)",
+            "base": base_shape(base),
+            "base_name": None,
             "detached": False,
             "snapshots": 0,
             "size": 0,
@@ -238,7 +241,7 @@ class TestCommands:
             {
                 "model": "digits",
                 "base": None,
-                "based_on": None,
+                "base_name": None,
                 "detached": False,
                 "snapshots": [
                     {
@@ -261,8 +264,8 @@ class TestCommands:
             },
             {
                 "model": "dogs",
-                "base": "digits@v1",
-                "based_on": "digits@v1",
+                "base": base_shape(base),
+                "base_name": "digits@v1",
                 "detached": False,
                 "snapshots": [],
             },

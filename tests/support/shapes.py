@@ -1,10 +1,11 @@
-"""The JSON shape of a snapshot, as the commands of a scene print it."""
+"""The JSON shapes of a snapshot and of a base, as the commands of a scene print them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from gitstore.models.snapshot import Snapshot
 from tests.support.commands import Git
 
 
@@ -23,3 +24,14 @@ def snapshot_shape(git: Git, directory: Path, name: str, **others: object) -> di
         "based_on": None,
         "message": f"Snapshot {name} of digits",
     } | others
+
+
+def base_shape(snapshot: Snapshot) -> dict[str, Any]:
+    """The shape of a base that is in the model's own repository."""
+    return {
+        "model": snapshot.model,
+        "snapshot": snapshot.name,
+        "tag": str(snapshot.oid),
+        "commit": str(snapshot.commit),
+        "url": None,
+    }

@@ -96,12 +96,16 @@ def _indented(output: str) -> str:
 
 _SIZE = r"\d[\d.,]* (?:B|KiB|MiB)"
 _KEYS = (
-    "added_bytes|exclusive_bytes|exclusive|shared|charged|freed|live|dead|disk|frame|overhead|loose_live|index"
+    "added_bytes|exclusive_bytes|exclusive|shared|charged|freed|foreign|live|dead|disk|overhead|loose_live|index"
     "|linked|linked_bytes"
 )
 _VARYING = {
     # Sizes in packs depend on the version of the compressor; none at all is none with each.
     rf"\b(added|frees|free|Freed|freed|linked|snapshot \S+:|loose objects:) (?!0 B){_SIZE}": r"\1 <size>",
+    r'("name": "pack-[^"]*",\s+"before": )\d+(,\s+"after": )\d+': r"\1<size>\2<size>",
+    r'("pack": null,\s+"size"): \d+': r"\1: <size>",
+    r'("name": "v\d",\s+"size"): \d+': r"\1: <size>",
+    r'"since": "[^"]+"': '"since": "<date>"',
     rf"{_SIZE} (?=of it only when|more are dead)": "<size> ",
     rf'"({_KEYS})": [1-9]\d*\b': r'"\1": <size>',
     r'("name": "pack-.*",\s+"size"): \d+': r"\1: <size>",

@@ -37,11 +37,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         output.message(f"warning: {problem}")
     listing = catalog.every(here)
     lineage, sizes = Lineage(listing.models), Sizes(here.repository.objects)
-    rows = [render.to_json(model, lineage, sizes) for model in listing.models]
     if as_json:
-        output.data_json(rows)
+        output.data_json([render.to_json(model, lineage, sizes) for model in listing.models])
     else:
-        render.show_list(rows)
+        render.show_list(listing.models, lineage, sizes)
     if listing.unreadable is not None:
         raise listing.unreadable
 
