@@ -16,7 +16,7 @@ from gitstore.staging.stage import list_code, stage
 from gitstore.staging.working_files import scan
 from tests.support import code
 from tests.support.commands import git
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.files import make
 from tests.support.users import give_away, ordinary_user
 
@@ -47,7 +47,7 @@ def test_code_that_cannot_be_read(place: Path, mode: int) -> None:
     with ordinary_user(), closed(place / "code" / "sub", mode):
         repository = Repository.discover(place)
         shown = "code/sub/a.py" if mode == 0o444 else "code/sub"
-        with fails(f"{shown}: Permission denied", hint="make it readable, or make git ignore it"):
+        with refuses(shown, os.strerror(errno.EACCES)):
             scan(repository, CODE)
         (place / ".gitignore").write_text("sub/\n")
         assert names(repository) == ["model.py"]
@@ -56,7 +56,7 @@ def test_code_that_cannot_be_read(place: Path, mode: int) -> None:
 def test_a_file_that_cannot_be_read(place: Path) -> None:
     with ordinary_user(), closed(place / "code" / "sub" / "a.py", 0):
         repository = Repository.discover(place)
-        with fails("code/sub/a.py: Permission denied"), repository.writer() as writer:
+        with refuses("code/sub/a.py", os.strerror(errno.EACCES)), repository.writer() as writer:
             stage(repository, writer, CODE)
 
 
@@ -64,7 +64,10 @@ def test_what_cannot_be_read_beside_what_is_ignored(place: Path) -> None:
     """git calls a directory ignored in which it sees nothing else, and cannot see into this one."""
     with ordinary_user():
         make(place, {b".gitignore": b"*.pyc\n", b"code": {b"lib": {b"a.pyc": b"a", b"inner": {b"b": b"b"}}}})
-        with closed(place / "code" / "lib" / "inner", 0), fails("code/lib/inner: Permission denied"):
+        with (
+            closed(place / "code" / "lib" / "inner", 0),
+            refuses("code/lib/inner", os.strerror(errno.EACCES)),
+        ):
             scan(Repository.discover(place), CODE)
 
 
