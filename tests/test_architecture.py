@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -159,6 +160,13 @@ def test_there_is_something_to_look_at() -> None:
 def test_every_package_is_a_room() -> None:
     packages = {path.parent.name for path in (ROOT / "gitstore").glob("*/__init__.py")}
     assert packages | {"words", "cli", "hooks"} == set(ROOMS)
+
+
+def test_every_package_is_installed() -> None:
+    """An editable install finds a package that pyproject.toml does not list; a wheel lacks it."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    packages = {module for module, path in MODULES.items() if path.stem == "__init__"}
+    assert packages == set(listed)
 
 
 def test_rooms_stand_in_order() -> None:
