@@ -56,9 +56,8 @@ def command(
             repository, dry_run=dry_run, prune_vanished=prune_vanished, expect=expect, progress=progress
         )
     cache = find_user_cache(ctx.obj)
-    swept = cache.sweep(dry_run=dry_run)
+    report = gc.add_leftovers(report, cache.sweep(dry_run=dry_run))
     cleared = cache.clear(dry_run=dry_run) if empty_cache else NOTHING
-    report = gc.add_leftovers(report, swept)
     if as_json:
         output.data_json(render.to_json(report, cleared, dry_run=dry_run))
     else:
