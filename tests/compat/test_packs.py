@@ -1,4 +1,4 @@
-"""What gitstore writes, as stock git sees it: nothing to complain of, and nothing lost by its upkeep."""
+"""docs/format.md, "Packs": stock git finds nothing to complain of in ours, and its upkeep loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States beside plain git: branches that are switched, clones, and worktrees that move."""
+"""docs/format.md, "Working copy": what everyday git does to it, and to states that are on disk."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.bigfiles.parts import LARGE
 from gitstore.errors import GitstoreError
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from tests.support import scenes
-from tests.support.commands import Fsck, Git
+from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import names
-from tests.support.models import joined, noise, picture, put, take
+from tests.support.models import existing_repository, picture, put, take
 
 
 def _derived_with_snapshot(root: Path) -> None:
@@ -102,19 +101,19 @@ def test_states_of_a_moved_worktree_are_not_looked_for_in_the_old_place(tmp_path
     assert not (tmp_path / "dogs").exists()
 
 
-def test_what_is_saved_is_plain_git(model: Model, git: Git, tmp_path: Path) -> None:
-    contents = {"a": b"a", "sub/large": noise(LARGE + 1), "empty": b""}
-    put(model, "initial", contents)
-    save_state(model, "initial")
-    git(
-        "worktree",
-        "add",
-        "--quiet",
-        "--detach",
-        str(tmp_path / "out"),
-        "refs/states/initial",
-        cwd=model.directory,
-    )
-    found = joined(tmp_path / "out")
-    found.pop(".git")
-    assert found == contents | {"weights": b"\0\1\2\3\4\5\6\7"}
+def test_states_on_disk_are_hidden_from_git(model: Model, git: Git) -> None:
+    assert git("status", "--porcelain", "--untracked-files=all", cwd=model.directory) == ""
+    rule = git("check-ignore", "--verbose", "states/initial/weights", cwd=model.directory)
+    assert rule.split("\t")[0] == ".gitignore:1:/states/"
+    assert git("ls-files", cwd=model.directory).split() == [".gitignore", "code/model.py", "settings.yaml"]
+
+
+def test_a_branch_head_with_settings_is_a_model_whoever_made_it(git: Git, run: Run, tmp_path: Path) -> None:
+    here = existing_repository(tmp_path / "plain", code__model="", notes="")
+    assert run("snapshot", "v1", cwd=here).code == 10
+    (here / "settings.yaml").write_text("name: plain\n")
+    (here / "states" / "initial").mkdir(parents=True)
+    git("add", "settings.yaml", cwd=here)
+    git("commit", "--quiet", "--message", "settings", cwd=here)
+    assert run("snapshot", "v1", cwd=here).code == 0
+    assert git("ls-tree", "--name-only", "v1", cwd=here).split() == ["code", "settings.yaml", "state"]
