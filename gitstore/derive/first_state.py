@@ -29,8 +29,11 @@ Content = Oid | Listing | None
 class FirstState(Protocol):
     """Where the first state of a model comes from."""
 
-    def prepare(self, base: Snapshot) -> AbstractContextManager[Content]:
-        """Give the state's content while the block runs. May write into the base's repository."""
+    def prepare(self, base: Snapshot, expect: Progress) -> AbstractContextManager[Content]:
+        """Give the state's content while the block runs. May write into the base's repository.
+
+        `expect` is called with the bytes that are to be stored, if there are any.
+        """
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Copied:
     """The base's own state: the same object, which adds no bytes."""
 
     @contextmanager
-    def prepare(self, base: Snapshot) -> Iterator[Content]:
+    def prepare(self, base: Snapshot, expect: Progress) -> Iterator[Content]:  # noqa: ARG002 - protocol
         yield base.state
 
 
@@ -47,22 +50,21 @@ class Absent:
     """No state."""
 
     @contextmanager
-    def prepare(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - part of the protocol
+    def prepare(self, base: Snapshot, expect: Progress) -> Iterator[Content]:  # noqa: ARG002 - protocol
         yield None
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Files from elsewhere, by the rules of `state import`. `expect` is called with their size in bytes."""
+    """Files from elsewhere, by the rules of `state import`."""
 
     paths: Sequence[Path]
-    expect: Progress = lambda _: None
 
     @contextmanager
-    def prepare(self, base: Snapshot) -> Iterator[Content]:  # noqa: ARG002 - part of the protocol
+    def prepare(self, base: Snapshot, expect: Progress) -> Iterator[Content]:  # noqa: ARG002 - protocol
         files = import_files.list_files(self.paths)
         lfs.refuse_pointers(files, "gitstore state import --force stores the pointer itself")
-        self.expect(files.size)
+        expect(files.size)
         yield files
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gitstore.derive import base_repository, first_commit, first_state
-from gitstore.derive.first_state import COPIED, FirstState
+from gitstore.derive.first_state import COPIED, Content, FirstState
 from gitstore.derive.worktree import OTHER_DIRECTORY, Derived, notify_derived
 from gitstore.disk.construction import check_free, construction
 from gitstore.disk.permissions import set_writable
@@ -34,12 +34,14 @@ def derive(
     *,
     state: FirstState = COPIED,
     fetched: Callable[[float], None] = lambda _: None,
+    expect: Progress = lambda _: None,
     progress: Progress = lambda _: None,
 ) -> Derived:
     """Make a model called `name`, based on a snapshot of any repository, in a new one at `directory`.
 
     The directory appears whole and durable, or not at all. `fetched` is called with the fraction
-    that has arrived from a URL, from 0 to 1, and `progress` with bytes of the state that are stored.
+    that has arrived from a URL, from 0 to 1, `expect` with the bytes of the state, and `progress` with those
+    that are stored.
     Raises `GitstoreError` if the directory exists, and like `base_repository.open_base`.
     """
     check_name(name, "model")
@@ -51,7 +53,8 @@ def derive(
         with base_repository.open_base(source, repository, fetched) as opened:
             imported = base_repository.import_base(repository, opened)
         base = _read_base(repository, opened.base)
-        pack = _write(repository, base, name, url=opened.url, state=state, progress=progress)
+        with state.prepare(base, expect) as content:
+            pack = _write(repository, base, name, url=opened.url, content=content, progress=progress)
         base_repository.set_remote(repository, opened.url)
         _check_out(repository)
     model = Model.open(target)
@@ -62,10 +65,10 @@ def derive(
 
 
 def _write(
-    repository: Repository, base: Snapshot, name: str, *, url: str, state: FirstState, progress: Progress
+    repository: Repository, base: Snapshot, name: str, *, url: str, content: Content, progress: Progress
 ) -> Written | None:
     """Write the branch's first commit and the state, and the refs."""
-    with state.prepare(base) as content, repository.writer() as writer:
+    with repository.writer() as writer:
         head = first_commit.add_first_commit(base, name, writer, identity=repository.identity(), url=url)
         saved = first_state.add_first_state(
             content, writer, repository=repository, model_name=name, progress=progress

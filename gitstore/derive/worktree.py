@@ -91,13 +91,15 @@ def derive(
     directory: Path,
     *,
     state: FirstState = COPIED,
+    expect: Progress = lambda _: None,
     progress: Progress = lambda _: None,
 ) -> Derived:
     """Make a model called `name`, based on a snapshot of the same repository, in a worktree at `directory`.
 
-    Adds a commit, the settings and the bytes of `state`, which `progress` is called with. Atomic: the model
-    exists, durably, when its branch does. If making the worktree is interrupted after that, the same call
-    finishes it. Raises `GitstoreError` if the name or the directory is taken.
+    Adds a commit, the settings and the bytes of `state`: `expect` is called with all of them, `progress` with
+    those that are stored. Atomic: the model exists, durably, when its branch does. If making the worktree is
+    interrupted after that, the same call finishes it. Raises `GitstoreError` if the name or the directory is
+    taken.
     """
     repository = base.repository
     check_name(name, "model")
@@ -108,7 +110,7 @@ def derive(
     if begun is not _Begun.WHOLE:
         # Making a state can take long, so the lock is free meanwhile, and the checks are made again.
         with (
-            nullcontext() if begun is _Begun.BRANCH else state.prepare(base) as content,
+            nullcontext() if begun is _Begun.BRANCH else state.prepare(base, expect) as content,
             locks.derivation(repository.private),
         ):
             begun = _prepare(base, name, target)

@@ -42,16 +42,14 @@ def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Re
 class CreatedState:
     """A derived model's first state that the code of its base creates.
 
-    `expect` hears how many bytes it has. Raises `InvalidInput` before anything runs, and `OperationFailed`
-    for the code's own faults.
+    Raises `InvalidInput` before anything runs, and `OperationFailed` for the code's own faults.
     """
 
     inputs: Inputs
     cache: Cache
-    expect: Progress = lambda _: None
 
     @contextmanager
-    def prepare(self, base: Snapshot) -> Iterator[Content]:
+    def prepare(self, base: Snapshot, expect: Progress) -> Iterator[Content]:
         params = self.inputs.read(base.settings.types.create_state)
         with directories.scratch(base.repository.private, "state") as out:
             with self.cache.open_code(base.repository, base.code) as code:
@@ -63,5 +61,5 @@ class CreatedState:
                     read_only=self.cache.directory,
                 )
             listing = scan.scan_directory(out)
-            self.expect(listing.size)
+            expect(listing.size)
             yield listing

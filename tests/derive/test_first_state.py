@@ -26,7 +26,7 @@ from tests.support.commands import Fsck, Run
 from tests.support.failing import names
 from tests.support.models import noise, picture, put, refs, take, user_cache
 
-Derive = Callable[[FirstState], Derived]
+Derive = Callable[..., Derived]
 
 BOTH = pytest.mark.parametrize("form", ["", "--reference"])
 
@@ -46,7 +46,11 @@ def model(base: Snapshot) -> Model:
 def made(request: pytest.FixtureRequest, base: Snapshot, tmp_path: Path) -> Derive:
     """Derives dogs, with a first state."""
     form = worktree.derive if request.param == "worktree" else standalone.derive
-    return lambda first: form(base, "dogs", tmp_path / "dogs", state=first)
+
+    def derive(first: FirstState, **options: Any) -> Derived:
+        return form(base, "dogs", tmp_path / "dogs", state=first, **options)
+
+    return derive
 
 
 def content(model: Model) -> dict[str, bytes]:
@@ -86,7 +90,8 @@ def test_a_single_file(made: Derive, tmp_path: Path) -> None:
 
 def test_what_the_code_creates(made: Derive, tmp_path: Path, fsck: Fsck) -> None:
     expected: list[int] = []
-    dogs = made(CreatedState(Assignments(["factor=3"], tmp_path), user_cache(), expected.append)).model
+    first = CreatedState(Assignments(["factor=3"], tmp_path), user_cache())
+    dogs = made(first, expect=expected.append).model
     assert content(dogs) == {"factor.json": b"3.0"}
     assert expected == [3]
     assert [path for path in dogs.repository.private.iterdir() if "~new" in path.name] == []

@@ -41,7 +41,8 @@ def test_a_state_from_elsewhere(model: Model, tmp_path: Path) -> None:
     assert caught.value.message == f"{source}/a.bin and 1 more are Git LFS pointers, not the files themselves"
     assert not (model.states / "bert").exists()
     base = take(model, "v1")
-    with pytest.raises(GitstoreError, match="are Git LFS pointers"), Imported([source]).prepare(base):
+    imported = Imported([source])
+    with pytest.raises(GitstoreError, match="are Git LFS pointers"), imported.prepare(base, lambda _: None):
         pass
     assert import_files.import_files(model, "bert", [source], force=True).saved is not None
 

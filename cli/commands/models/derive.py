@@ -14,7 +14,6 @@ from gitstore.cli.render import derived as render
 
 if TYPE_CHECKING:
     from gitstore.derive.first_state import FirstState
-    from gitstore.progress import Progress
 
 
 @click.command()
@@ -68,8 +67,8 @@ def command(
     from gitstore.derive import standalone, worktree
     from gitstore.models import reference
 
-    first, base = _first_state(state, inputs, ctx.obj), reference.find(source, ctx.obj)
-    target = _target(name, directory, ctx.obj)
+    first, base = _first_state(ctx, state, inputs), reference.find(source, ctx.obj)
+    target = _target(ctx, name, directory)
     if isinstance(base, reference.Elsewhere):
         with share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
             derived = standalone.derive(base, name, target, state=first, fetched=fetched)
@@ -77,14 +76,12 @@ def command(
         is_here = not as_reference and reference.is_here(base, ctx.obj)
         make = worktree.derive if is_here else standalone.derive
         with count_progress("save initial", wanted=show_progress, in_bytes=True) as (expect, progress):
-            first = _first_state(state, inputs, ctx.obj, expect=expect)
-            derived = make(base, name, target, state=first, progress=progress)
+            derived = make(base, name, target, state=first, expect=expect, progress=progress)
     render.show_derived(derived, as_json=as_json)
 
 
-def _first_state(
-    state: str, inputs: tuple[str, ...], directory: Path, *, expect: Progress = lambda _: None
-) -> FirstState:
+def _first_state(ctx: click.Context, state: str, inputs: tuple[str, ...]) -> FirstState:
+    """What --state and -p stand for."""
     from gitstore.derive import first_state
 
     if not state:
@@ -94,21 +91,22 @@ def _first_state(
         from gitstore.run.creation import CreatedState
         from gitstore.run.values.inputs import Assignments
 
-        return CreatedState(Assignments(inputs, directory), find_user_cache(directory), expect)
+        return CreatedState(Assignments(inputs, ctx.obj), find_user_cache(ctx.obj))
     if inputs:
         raise click.UsageError("-p is only for --state create")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}
-    return words.get(state) or first_state.Imported([Path(directory, state)], expect)
+    return words.get(state) or first_state.Imported([Path(ctx.obj, state)])
 
 
-def _target(name: str, directory: Path | None, here: Path) -> Path:
+def _target(ctx: click.Context, name: str, directory: Path | None) -> Path:
+    """Where the model is created: in DIRECTORY, by default beside the root model."""
     from gitstore.derive import worktree
     from gitstore.errors import NotAModel
     from gitstore.models.model import Model
 
     if directory is not None:
-        return Path(here, directory).resolve()
+        return Path(ctx.obj, directory).resolve()
     try:
-        return worktree.default_directory(Model.open(here).repository, name).resolve()
+        return worktree.default_directory(Model.open(ctx.obj).repository, name).resolve()
     except NotAModel:
-        return Path(here, name).resolve()
+        return Path(ctx.obj, name).resolve()
