@@ -24,6 +24,8 @@ _NAMED = 5
 def to_json(report: GcReport, cleared: Cleared, *, dry_run: bool) -> dict[str, Any]:
     """Everything that was or would be freed, and everything that stays; sizes are in bytes."""
     return asdict(report) | {
+        "leftovers": [vars(item) for item in report.leftovers]
+        + [item._asdict() for item in cleared.leftovers],
         "freed": report.freed + cleared.freed,
         "cache": [entry._asdict() for entry in cleared.removed],
         "locks": [str(path) for path in report.locks],
@@ -53,7 +55,7 @@ def show(report: GcReport, cleared: Cleared, *, dry_run: bool) -> None:
     counts = {
         "packs removed": len(report.removed),
         "packs rewritten without their dead objects": len(report.rewritten),
-        "leftovers of crashes removed": len(report.leftovers),
+        "leftovers of crashes removed": len(report.leftovers) + len(cleared.leftovers),
         "entries of the cache removed": len(cleared.removed),
         "entries of the cache in use, which stay": cleared.in_use,
     }

@@ -6,7 +6,7 @@ objects that git wrote are left to git gc; their dead bytes are only counted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -145,14 +145,6 @@ def _with_changes(report: GcReport, changes: Collection[PackChange]) -> GcReport
             RewrittenPack(change.pack.path.name, change.pack.size, change.size_after) for change in kept
         ],
         freed=sum(change.freed for change in changes) + sum(item.size for item in report.leftovers),
-    )
-
-
-def add_leftovers(report: GcReport, leftovers: Iterable[tuple[str, int]]) -> GcReport:
-    """Add what crashes left in other places, as names and bytes, to a report."""
-    items = [FreedItem(name, size) for name, size in leftovers]
-    return replace(
-        report, leftovers=[*report.leftovers, *items], freed=report.freed + sum(item.size for item in items)
     )
 
 

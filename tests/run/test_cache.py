@@ -16,7 +16,7 @@ from gitstore.disk import mapped_writes
 from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run.cache.cache import Cache, CacheUse, RemovedEntry
+from gitstore.run.cache.cache import Cache, CacheUse, Cleared, RemovedEntry
 from gitstore.run.cache.check import check_cache
 from gitstore.run.cache.entry import CacheEntry
 from gitstore.storage import leftovers
@@ -219,7 +219,10 @@ def test_what_a_kill_left_is_swept(cache: Cache, found: Snapshot) -> None:
     left = state(cache, found).parents[1] / ".x~new-y"
     left.mkdir()
     (left / "half").write_bytes(bytes(100))
-    assert cache.sweep(dry_run=True) == cache.sweep() == [RemovedEntry(left.name, 100)]
+    removed = Cleared([RemovedEntry(left.name, 100)], [], 0)
+    assert cache.clear(only_leftovers=True, dry_run=True) == removed
+    assert left.exists()
+    assert cache.clear(only_leftovers=True) == removed
     assert not left.exists()
     assert len(cache.list_entries()) == 1
 

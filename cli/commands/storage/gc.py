@@ -46,7 +46,6 @@ def command(
       gitstore gc --cache
     """
     from gitstore.git.repository import Repository
-    from gitstore.run.cache.cache import NOTHING
     from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.storage import gc
 
@@ -55,9 +54,7 @@ def command(
         report = gc.collect_garbage(
             repository, dry_run=dry_run, prune_vanished=prune_vanished, expect=expect, progress=progress
         )
-    cache = find_user_cache(ctx.obj)
-    report = gc.add_leftovers(report, cache.sweep(dry_run=dry_run))
-    cleared = cache.clear(dry_run=dry_run) if empty_cache else NOTHING
+    cleared = find_user_cache(ctx.obj).clear(only_leftovers=not empty_cache, dry_run=dry_run)
     if as_json:
         output.data_json(render.to_json(report, cleared, dry_run=dry_run))
     else:

@@ -43,18 +43,20 @@ class RemovedEntry(NamedTuple):
 
 
 class Cleared(NamedTuple):
-    """What emptying the cache removed, or would remove. `in_use` counts entries that operations run from."""
+    """What emptying the cache removed, or would remove.
 
+    `leftovers` are what killed processes left incomplete, `removed` whole entries. `in_use` counts entries
+    that operations run from.
+    """
+
+    leftovers: list[RemovedEntry]
     removed: list[RemovedEntry]
     in_use: int
 
     @property
     def freed(self) -> int:
-        """The bytes of the removed entries."""
-        return sum(item.size for item in self.removed)
-
-
-NOTHING = Cleared([], 0)
+        """The bytes of everything that was removed."""
+        return sum(item.size for item in [*self.leftovers, *self.removed])
 
 
 class CacheUse(NamedTuple):
@@ -108,20 +110,14 @@ class Cache:
         sizes = [(entry.tree in repository.objects, entry.size) for entry in self.list_entries()]
         return CacheUse(sum(size for ours, size in sizes if ours), sum(size for _, size in sizes))
 
-    def sweep(self, *, dry_run: bool = False) -> list[RemovedEntry]:
-        """Remove what killed processes left incomplete; with `dry_run`, only return what that is."""
-        paths = [path for key in self._keys() for path in directories.find_abandoned(key)]
-        items = [RemovedEntry(path.name, leftovers.measure_size(path)) for path in paths]
-        if not dry_run:
-            for path in paths:
-                directories.remove_abandoned(path)
-            self._remove_empty_keys()
-        return items
+    def clear(self, *, only_leftovers: bool = False, dry_run: bool = False) -> Cleared:
+        """Remove what killed processes left incomplete, and all entries that no operation runs from.
 
-    def clear(self, *, dry_run: bool = False) -> Cleared:
-        """Remove all entries that no operation runs from; with `dry_run`, only return which."""
+        With `only_leftovers`, whole entries stay. With `dry_run`, only return what would be removed.
+        """
+        swept = self._sweep(dry_run=dry_run)
         removed, in_use = [], 0
-        for entry in self.list_entries():
+        for entry in [] if only_leftovers else self.list_entries():
             item = RemovedEntry(entry.path.parent.name, entry.size)
             with locks.directory(entry.path) as free:
                 if free and not dry_run:
@@ -130,7 +126,16 @@ class Cache:
             in_use += not free
         if not dry_run:
             self._remove_empty_keys()
-        return Cleared(removed, in_use)
+        return Cleared(swept, removed, in_use)
+
+    def _sweep(self, *, dry_run: bool) -> list[RemovedEntry]:
+        """Remove what killed processes left incomplete; with `dry_run`, only return what that is."""
+        paths = [path for key in self._keys() for path in directories.find_abandoned(key)]
+        items = [RemovedEntry(path.name, leftovers.measure_size(path)) for path in paths]
+        if not dry_run:
+            for path in paths:
+                directories.remove_abandoned(path)
+        return items
 
     @contextmanager
     def _open_files(
