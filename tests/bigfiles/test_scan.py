@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -13,27 +14,26 @@ from gitstore.bigfiles import stored
 from gitstore.bigfiles.scan import check_unchanged, find_change, has_file, scan_directory, scan_paths
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.text import quoted
-from tests.support.failing import fails, refuses
+from tests.support.failing import names, refuses
 from tests.support.files import Tree, make
 
 
 def test_a_dangling_link(tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to("gone")
-    hint = "repair or remove the link"
-    with fails(f"{tmp_path}/model is a link to gone, which does not exist", hint=hint):
+    with refuses(f"{tmp_path}/model", "gone"):
         scan_directory(tmp_path)
 
 
 def test_a_directory_loop(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "up").symlink_to("..")
-    with fails(f"{tmp_path}/a/up leads back to a directory it lies in", hint="remove the link"):
+    with refuses(f"{tmp_path}/a/up"):
         scan_directory(tmp_path)
 
 
 def test_a_link_to_itself(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("a")
-    with fails(f"{tmp_path}/a: Too many levels of symbolic links"):
+    with refuses(f"{tmp_path}/a", os.strerror(errno.ELOOP)):
         scan_directory(tmp_path)
 
 
@@ -47,7 +47,7 @@ def test_directories_nested_without_end(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["d"] * 300)
     deep.mkdir(parents=True)
     too_deep = tmp_path.joinpath(*["d"] * (stored.DEEPEST + 1))
-    with fails(f"{quoted(str(too_deep))} lies more than 256 directories deep", hint="move it up"):
+    with refuses(quoted(str(too_deep)), stored.DEEPEST):
         scan_directory(tmp_path)
 
 
@@ -100,25 +100,24 @@ def test_names_that_git_gives_a_meaning(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["x.parts", ".parts", "...parts"])
 def test_names_that_we_keep(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
-    message = f"{tmp_path / name}: names that end in .parts are reserved for the parts of large files"
-    with fails(message, hint="rename it"):
+    with refuses(tmp_path / name, ".parts"):
         scan_directory(tmp_path)
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
-    with fails(f"{tmp_path}/state: there is no such file or directory"):
+    with refuses(f"{tmp_path}/state"):
         scan_directory(tmp_path / "state")
 
 
 def test_a_file_for_a_directory(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
-    with fails(f"{tmp_path}/state: Not a directory"):
+    with refuses(f"{tmp_path}/state", os.strerror(errno.ENOTDIR)):
         scan_directory(tmp_path / "state")
 
 
 def test_an_error_is_a_gitstore_error_whatever_the_name(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff\n.parts")).touch()
-    with pytest.raises(GitstoreError, match="reserved"):
+    with refuses(".parts"):
         scan_directory(tmp_path)
 
 
@@ -133,8 +132,7 @@ def test_a_fan_of_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (tmp_path / f"{number}").mkdir()
         for name in "ab":
             (tmp_path / f"{number}" / name).symlink_to(f"../{number + 1}")
-    problem = "several links to the same directories lead to over 1000 more files"
-    with pytest.raises(GitstoreError, match=problem):
+    with refuses("links", 1000):
         scan_directory(tmp_path / "0")
 
 
@@ -145,7 +143,7 @@ def test_some_links_to_the_same_directory(tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / "state" / f"link {number}").symlink_to("a")
     assert len(list(scan_directory(tmp_path / "state").walk())) == 20
     (tmp_path / "state" / "one more").symlink_to("a/sub")
-    with pytest.raises(GitstoreError, match="one more: several links"):
+    with refuses("one more", "links"):
         scan_directory(tmp_path / "state")
 
 
@@ -163,8 +161,9 @@ def long_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("look", [scan_directory, has_file])
 def test_a_path_that_is_too_long(long_path: Path, look: Callable[[Path], object]) -> None:
-    with pytest.raises(GitstoreError, match=r"bytes, which is too long for the system$") as caught:
+    with pytest.raises(GitstoreError) as caught:
         look(long_path)
+    assert names(caught.value, "too long")
     assert len(caught.value.message) < 200
 
 
@@ -179,7 +178,7 @@ def test_a_directory_that_cannot_be_read_is_not_empty(
     was = os.geteuid()
     os.seteuid(65534 if was == 0 else was)
     try:
-        with fails("./closed: Permission denied"):
+        with refuses("./closed", os.strerror(errno.EACCES)):
             has_file(Path())
     finally:
         os.seteuid(was)
@@ -211,6 +210,5 @@ def test_a_listing_of_several_places(tmp_path: Path) -> None:
 
 def test_a_directory_where_git_has_attributes(tmp_path: Path) -> None:
     make(tmp_path, {b".gitattributes": {b"f": b"x"}})
-    problem = "a directory must not be called '.gitattributes', which git keeps for a file"
-    with fails(f"{tmp_path}/.gitattributes: {problem}", hint="rename it"):
+    with refuses(f"{tmp_path}/.gitattributes", "directory"):
         scan_directory(tmp_path)

@@ -14,7 +14,7 @@ from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.packs import add_loose
 
 Entry = tuple[str, bytes, Oid]
@@ -72,66 +72,57 @@ def test_a_tree_as_files(repository: Repository, x: Oid) -> None:
 MODES = ("100644", "40000", "120000")
 
 
-def refused(repository: Repository, mode: str, name: bytes, problem: str) -> None:
+def refused(repository: Repository, mode: str, name: bytes) -> None:
     """A tree with such an entry is refused, with the parts of files joined or not."""
     goal = tree(repository) if mode == "40000" else blob(repository, b"x")
     root = tree(repository, (mode, name, goal))
     for joined in (False, True):
-        with fails(f"tree {root}{problem}", Corrupt):
+        with refuses(root, repr(name).removeprefix("b"), kind=Corrupt):
             listed(repository, root, joined=joined)
 
 
 @pytest.mark.parametrize("name", [b"", b"a/b", b"../../etc/passwd"])
 def test_a_name_that_no_tree_can_hold(repository: Repository, name: bytes) -> None:
     for mode in MODES:
-        refused(repository, mode, name, f" is malformed: it has {name.decode()!r}, which is not a file name")
+        refused(repository, mode, name)
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"),
-    [
-        (b"..", "is not a file name"),
-        (b".", "is not a file name"),
-        (b".git", "is a name that git reserves"),
-        (b".GiT", "is a name that git reserves"),
-        (b"git~1", "is a name that git reserves"),
-        (b".g\xe2\x80\x8cit", "is a name that git reserves"),
-        (b".gitmodules", "is a name that git uses for submodules"),
-    ],
+    "name", [b"..", b".", b".git", b".GiT", b"git~1", b".g\xe2\x80\x8cit", b".gitmodules"]
 )
-def test_a_name_that_leads_elsewhere(repository: Repository, name: bytes, problem: str) -> None:
+def test_a_name_that_leads_elsewhere(repository: Repository, name: bytes) -> None:
     for mode in MODES:
-        refused(repository, mode, name, f": {name!r} {problem}")
+        refused(repository, mode, name)
 
 
 @pytest.mark.parametrize(
-    ("name", "joined", "problem"),
+    ("name", "joined"),
     [
-        (b".parts", b"", "is not a file name"),
-        (b"..parts", b".", "is not a file name"),
-        (b"...parts", b"..", "is not a file name"),
-        (b".git.parts", b".git", "is a name that git reserves"),
-        (b".GIT .parts", b".GIT ", "is a name that git reserves"),
+        (b".parts", b""),
+        (b"..parts", b"."),
+        (b"...parts", b".."),
+        (b".git.parts", b".git"),
+        (b".GIT .parts", b".GIT "),
     ],
 )
 def test_a_name_that_leads_elsewhere_once_the_parts_are_joined(
-    repository: Repository, x: Oid, name: bytes, joined: bytes, problem: str
+    repository: Repository, x: Oid, name: bytes, joined: bytes
 ) -> None:
     root = tree(repository, ("40000", name, tree(repository, ("100644", b"00000000", x))))
-    with fails(f"tree {root}: {joined!r} {problem}", Corrupt):
+    with refuses(root, repr(joined), kind=Corrupt):
         listed(repository, root)
     assert len(listed(repository, root, joined=False)) == 1
 
 
 def test_a_name_that_is_there_twice(repository: Repository, x: Oid) -> None:
     folder = tree(repository, ("100644", b"00000000", x))
-    for entries, problem in (
-        ([("100644", b"a", x), ("100644", b"a", x)], " is malformed: it has 'a' twice"),
-        ([("120000", b"a", x), ("40000", b"a", folder)], " is malformed: it has 'a' twice"),
-        ([("100644", b"a", x), ("40000", b"a.parts", folder)], ": b'a' is there twice"),
+    for entries in (
+        [("100644", b"a", x), ("100644", b"a", x)],
+        [("120000", b"a", x), ("40000", b"a", folder)],
+        [("100644", b"a", x), ("40000", b"a.parts", folder)],
     ):
         root = tree(repository, *entries)
-        with fails(f"tree {root}{problem}", Corrupt):
+        with refuses(root, "'a'", "twice", kind=Corrupt):
             listed(repository, root)
 
 
@@ -148,26 +139,26 @@ def test_parts_that_are_not_in_sequence(
     repository: Repository, x: Oid, names: list[bytes], found: bytes, number: int
 ) -> None:
     parts = tree(repository, *(("100644", name, x) for name in names))
-    with fails(f"tree {parts}: {found!r} stands where part {number:08d} should", Corrupt):
+    with refuses(parts, f"{found!r}", f"{number:08d}", kind=Corrupt):
         listed(repository, tree(repository, ("40000", b"w.parts", parts)))
 
 
 def test_a_part_that_is_there_twice(repository: Repository, x: Oid) -> None:
     parts = tree(repository, ("100644", b"00000000", x), ("100644", b"00000000", x))
-    with fails(f"tree {parts} is malformed: it has '00000000' twice", Corrupt):
+    with refuses(parts, "00000000", "twice", kind=Corrupt):
         listed(repository, tree(repository, ("40000", b"w.parts", parts)))
 
 
 def test_a_part_that_is_no_file(repository: Repository) -> None:
     parts = tree(repository, ("40000", b"00000000", tree(repository)))
-    with fails(f"tree {parts}: b'00000000' stands where part 00000000 should", Corrupt):
+    with refuses(parts, "00000000", kind=Corrupt):
         listed(repository, tree(repository, ("40000", b"w.parts", parts)))
 
 
 @pytest.mark.parametrize("mode", ["160000", "10644", "0", "777"])
 def test_what_is_neither_file_nor_link_nor_directory(repository: Repository, x: Oid, mode: str) -> None:
     root = tree(repository, (mode, b"a", x))
-    with fails(f"tree {root}: a is neither file, link nor directory", Corrupt):
+    with refuses(root, kind=Corrupt):
         listed(repository, root)
 
 
@@ -190,14 +181,14 @@ def test_a_link_that_leads_out(repository: Repository, at: str, goal: str) -> No
     root = tree(repository, ("120000", name.encode(), blob(repository, goal.encode())))
     for folder in folders:
         root = tree(repository, ("40000", folder.encode(), root))
-    with fails(f"{at} is a link to {goal}, outside the snapshot", Corrupt):
+    with refuses(at, goal, kind=Corrupt):
         listed(repository, root)
 
 
 @pytest.mark.parametrize("goal", [b"", b"a\0b"])
 def test_a_link_that_is_none(repository: Repository, goal: bytes) -> None:
     root = tree(repository, ("120000", b"l", blob(repository, goal)))
-    with fails(f"l is a link to {goal.decode()!r}, which is no path", Corrupt):
+    with refuses(f"{goal.decode()!r}", kind=Corrupt):
         listed(repository, root)
 
 
@@ -225,19 +216,19 @@ def test_trees_nested_without_end(repository: Repository) -> None:
     deepest = root
     for _ in range(stored.DEEPEST + 1):
         root = tree(repository, ("40000", b"d", root))
-    with fails(f"tree {deepest} lies more than 256 directories deep", Corrupt):
+    with refuses(deepest, stored.DEEPEST, kind=Corrupt):
         listed(repository, root)
 
 
 def test_a_malformed_tree(repository: Repository) -> None:
     for content in (b"100644", b"100644 a\0short", b"abc a\0" + bytes(20), b"100644a\0" + bytes(20)):
         oid = add_loose(repository, Kind.TREE, content)
-        with pytest.raises(Corrupt, match=f"^tree {oid} is malformed: "):
+        with refuses(oid, "malformed", kind=Corrupt):
             listed(repository, oid)
 
 
 def test_what_is_no_tree(repository: Repository, x: Oid) -> None:
-    with fails(f"object {x} is corrupt: it is a blob, not a tree", BrokenObject):
+    with refuses(x, "blob", "tree", kind=BrokenObject):
         listed(repository, tree(repository, ("40000", b"d", x)))
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from gitstore.git.refs import DamagedRef, RefChange, RefChanged, Refs
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
-from tests.support.failing import fails
+from tests.support.failing import names, refuses
 from tests.support.injection import git_under_strace
 from tests.support.tracing import system_calls
 
@@ -52,17 +51,17 @@ def test_a_change_of_nothing(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new"),
     [
-        (None, 1, "refs/states/x already exists"),
-        (1, 2, "refs/states/x has changed"),
-        (1, None, "refs/states/x has changed"),
-        (2, None, "refs/states/x has changed"),
+        (None, 1),
+        (1, 2),
+        (1, None),
+        (2, None),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_ref_that_is_not_as_expected_changes_nothing(
-    repository: Repository, oids: list[Oid], old: int | None, new: int | None, message: str, packed: bool
+    repository: Repository, oids: list[Oid], old: int | None, new: int | None, packed: bool
 ) -> None:
     refs = repository.refs
     refs.change([RefChange("refs/states/x", None, oids[0])], "make")
@@ -74,13 +73,13 @@ def test_a_ref_that_is_not_as_expected_changes_nothing(
         oids[old] if old is not None else None,
         oids[new] if new is not None else None,
     )
-    with fails(message, RefChanged, hint=REPEAT):
+    with refuses("refs/states/x", hint=REPEAT, kind=RefChanged):
         refs.change([RefChange("refs/states/a", None, oids[0]), change], "swap")
     assert shown(repository) == before
 
 
 def test_a_ref_that_is_gone(repository: Repository, oids: list[Oid]) -> None:
-    with fails("refs/states/x is gone", RefChanged, hint=REPEAT):
+    with refuses("refs/states/x", hint=REPEAT, kind=RefChanged):
         repository.refs.change([RefChange("refs/states/x", oids[0], oids[1])], "swap")
 
 
@@ -108,8 +107,7 @@ def test_a_lock_is_explained(repository: Repository, oids: list[Oid]) -> None:
     lock = repository.common / "refs" / "states" / "x.lock"
     lock.parent.mkdir()
     lock.touch()
-    hint = f"if no git process is running, a crash left the lock: remove {lock}"
-    with fails("refs/states/x is locked by another git process", Locked, hint=hint):
+    with refuses("refs/states/x", hint=lock, kind=Locked):
         repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
     lock.unlink()
     repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
@@ -121,18 +119,13 @@ def test_a_lock_of_the_packed_refs_is_explained(repository: Repository, oids: li
     git("config", "core.packedRefsTimeout", "0", cwd=repository.directory)
     lock = repository.common / "packed-refs.lock"
     lock.touch()
-    hint = f"if no git process is running, a crash left the lock: remove {lock}"
-    with fails("packed-refs is locked by another git process", Locked, hint=hint):
+    with refuses("packed-refs", hint=lock, kind=Locked):
         repository.refs.change([RefChange("refs/states/x", oids[0], None)], "delete")
 
 
 def test_a_name_below_a_ref_is_refused_in_git_s_words(repository: Repository, oids: list[Oid]) -> None:
     repository.refs.change([RefChange("refs/states/x", None, oids[0])], "make")
-    with fails(
-        "git update-ref: cannot lock ref 'refs/states/x/y': 'refs/states/x' exists; cannot create"
-        " 'refs/states/x/y'",
-        stock.GitFailed,
-    ):
+    with refuses("refs/states/x/y", "'refs/states/x'", kind=stock.GitFailed):
         repository.refs.change([RefChange("refs/states/x/y", None, oids[0])], "make")
 
 
@@ -172,15 +165,15 @@ def test_a_circle_of_symbolic_refs_leads_nowhere(repository: Repository) -> None
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "is empty"),
-        (bytes(41), "contains only zeros and spaces"),
-        (b"garbage\n", "does not contain an object id"),
-        (b"0123\n", "does not contain an object id"),
-        (b"0" * 40 + b"\n", "does not contain an object id"),
-        (b"a" * 41 + b"\n", "does not contain an object id"),
-        (b"ref: refs/heads/../../x\n", "points to 'refs/heads/../../x', which is not a valid ref name"),
-        (b"ref: /etc/passwd\n", "points to '/etc/passwd', which is not a valid ref name"),
-        (b"a" * 5000, "is too large for a ref"),
+        (b"", "empty"),
+        (bytes(41), "zeros"),
+        (b"garbage\n", "object id"),
+        (b"0123\n", "object id"),
+        (b"0" * 40 + b"\n", "object id"),
+        (b"a" * 41 + b"\n", "object id"),
+        (b"ref: refs/heads/../../x\n", "'refs/heads/../../x'"),
+        (b"ref: /etc/passwd\n", "'/etc/passwd'"),
+        (b"a" * 5000, "large"),
     ],
 )
 def test_a_damaged_ref_is_named_and_hides_no_other(
@@ -190,15 +183,15 @@ def test_a_damaged_ref_is_named_and_hides_no_other(
     refs, path = repository.refs, repository.common / "refs/tags/main"
     refs.change([RefChange("refs/tags/other", None, oids[0])], "make")
     path.write_bytes(content)
-    said = f"{path} is damaged: it {why}"
     for use in (refs.get, refs.symbolic):
         with pytest.raises(DamagedRef) as caught:
             use("refs/tags/main")
-        assert (caught.value.message, caught.value.exit_code) == (said, 12)
-    with fails(said, Corrupt, hint=caught.value.hint):
+        assert names(caught.value, path, why)
+    with refuses(caught.value.message, hint=caught.value.hint, kind=Corrupt):
         list(refs.below("refs/"))
     found = refs.list_below("refs/")
-    assert (found.refs, [str(each) for each in found.damaged]) == ({"refs/tags/other": oids[0]}, [said])
+    assert found.refs == {"refs/tags/other": oids[0]}
+    assert [str(each) for each in found.damaged] == [caught.value.message]
 
 
 def test_the_remedy_for_a_damaged_ref_works(repository: Repository, oids: list[Oid]) -> None:
@@ -234,17 +227,15 @@ def test_a_damaged_line_of_packed_refs(repository: Repository, oids: list[Oid]) 
     git("pack-refs", "--all", cwd=repository.directory)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:2], lines[2].replace(str(oids[0]), "garbage"), lines[3]]))
-    said = f"{path} is damaged: it does not name a ref in line 3"
     assert [refs.get("refs/tags/a"), refs.get("refs/tags/c")] == [oids[0]] * 2
-    with pytest.raises(DamagedRef, match=f"^{re.escape(said)}$"):
+    with pytest.raises(DamagedRef) as caught:
         refs.get("refs/tags/b")
+    assert names(caught.value, path, "line 3")
     found = refs.list_below("refs/tags/")
     assert list(found.refs) == ["refs/tags/a", "refs/tags/c"]
-    assert [str(each) for each in found.damaged] == [said]
+    assert [str(each) for each in found.damaged] == [caught.value.message]
     path.write_bytes(path.read_bytes()[:-5])
-    assert [str(each) for each in refs.list_below("refs/").damaged][-1].endswith(
-        "it does not name a ref in line 4"
-    )
+    assert [str(each) for each in refs.list_below("refs/").damaged][-1].endswith("line 4")
 
 
 def test_the_user_s_hooks_are_not_run(repository: Repository, oids: list[Oid]) -> None:

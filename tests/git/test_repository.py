@@ -12,7 +12,7 @@ from gitstore.objects import commit
 from gitstore.objects.database import MissingObject
 from gitstore.packs.oid import Kind, Oid
 from tests.support.commands import fsck, git
-from tests.support.failing import fails, refuses
+from tests.support.failing import names, refuses
 from tests.support.packs import add_blobs, descriptors
 
 
@@ -78,17 +78,16 @@ def test_a_submodule_is_a_repository_of_its_own(born: Repository, tmp_path: Path
 
 
 def test_a_directory_in_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hint = "gitstore init creates a model here"
-    with fails(f"{tmp_path} is not in a git repository", NotAModel, hint=hint):
+    with refuses(tmp_path, hint="gitstore init", kind=NotAModel):
         Repository.discover(tmp_path)
     monkeypatch.chdir(tmp_path)
-    with fails(f"{tmp_path} is not in a git repository", NotAModel, hint=hint):
+    with refuses(tmp_path, hint="gitstore init", kind=NotAModel):
         Repository.discover(Path())
     assert NotAModel.exit_code == 10
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
-    with fails(f"{tmp_path}/gone is not in a git repository", NotAModel):
+    with refuses(f"{tmp_path}/gone", kind=NotAModel):
         Repository.discover(tmp_path / "gone")
 
 
@@ -99,7 +98,7 @@ def test_sha256_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_repository_after_all(tmp_path: Path) -> None:
-    with fails(f"{tmp_path}: Repository not found at {tmp_path}"):
+    with refuses(tmp_path):
         Repository(tmp_path)
 
 
@@ -169,7 +168,7 @@ def test_a_commit_that_is_malformed(repository: Repository) -> None:
     with repository.writer() as writer:
         oid = writer.add(Kind.COMMIT, b"no commit")
         writer.finish()
-    with fails(f"commit {oid} is malformed: it does not begin with a tree and its parents", Corrupt):
+    with refuses(oid, kind=Corrupt):
         repository.commit(oid)
 
 
@@ -203,12 +202,12 @@ def test_upkeep_never_fails_a_write(born: Repository) -> None:
 def test_git_s_message_is_ours(repository: Repository) -> None:
     with pytest.raises(stock.GitFailed) as caught:
         repository.git("rev-parse", "--verify", "nothing")
-    assert caught.value.message == "git rev-parse: Needed a single revision"
+    assert names(caught.value, "git rev-parse", "Needed a single revision")
     assert caught.value.returncode == 128
 
 
 def test_a_git_that_says_nothing(repository: Repository) -> None:
-    with fails("git diff: exit code 1", stock.GitFailed):
+    with refuses("git diff", 1, kind=stock.GitFailed):
         (repository.directory / "a").write_text("a")
         repository.git("diff", "--no-index", "--quiet", "/dev/null", "a")
 
@@ -220,7 +219,7 @@ def test_no_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_no_directory_to_run_in(tmp_path: Path) -> None:
-    with fails(f"{tmp_path}/gone: there is no such directory"):
+    with refuses(f"{tmp_path}/gone"):
         stock.run("status", cwd=tmp_path / "gone")
 
 

@@ -19,7 +19,7 @@ from gitstore.packs.format import KEEP_MARK
 from gitstore.packs.writer import PackWriter
 from tests.support.commands import fsck
 from tests.support.content import MIB, noise
-from tests.support.failing import fails
+from tests.support.failing import refuses
 from tests.support.limits import limit
 from tests.support.packs import add_blobs, entry, pack_names, write_pack
 from tests.support.tracing import system_calls
@@ -109,7 +109,7 @@ def test_a_step_that_fails_leaves_the_repository_as_it_was(
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, failing_at(call, getattr(owner, name)))
             last = name == "fsync" and call == 4
-            with fails(f"cannot write a pack in {objects / 'pack'}: No space left on device", hint=HINT):
+            with refuses(objects / "pack", os.strerror(errno.ENOSPC)):
                 write_pack(objects / "pack", [b"after"])
         left = [path for path in pack_names(objects) if path not in before]
         assert not [path for path in left if path.startswith("gitstore-tmp-")]
@@ -149,7 +149,7 @@ def test_a_failed_flush_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with PackWriter(tmp_path / "pack") as writer:
         writer.append(*entry(noise(2000)))
         assert flushed.wait(10)
-        with fails(f"cannot write a pack in {tmp_path / 'pack'}: Input/output error"):
+        with refuses(tmp_path / "pack", os.strerror(errno.EIO)):
             writer.finish()
     assert pack_names(tmp_path) == []
 
@@ -164,8 +164,8 @@ def test_a_pack_is_flushed_while_it_grows(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
-    problem = f"cannot write a pack in {tmp_path}: File too large"
-    with limit(resource.RLIMIT_FSIZE, 100_000), fails(problem):
+    error = refuses(tmp_path, os.strerror(errno.EFBIG))
+    with limit(resource.RLIMIT_FSIZE, 100_000), error:
         write_pack(tmp_path, [noise(200_000)])
     assert list(tmp_path.iterdir()) == []
 
@@ -173,5 +173,5 @@ def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
 def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
     require_permissions()
     tmp_path.chmod(0o555)
-    with fails(f"cannot write a pack in {tmp_path}: Permission denied"):
+    with refuses(tmp_path, os.strerror(errno.EACCES)):
         PackWriter(tmp_path)

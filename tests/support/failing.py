@@ -20,10 +20,10 @@ def fails(message: str, kind: type[GitstoreError] = GitstoreError, hint: str | N
 
 
 @contextmanager
-def refuses(*things: object, kind: type[GitstoreError] = GitstoreError, hint: object = "") -> Iterator[None]:
-    """The block raises this very kind of error, which names these things. Its words are in cli/golden/.
+def refuses(*things: object, hint: object = "", kind: type[GitstoreError] = GitstoreError) -> Iterator[None]:
+    """The block raises this very kind of error, which names these things, as does its hint.
 
-    `hint` is what its hint names, if the remedy is special to the case.
+    Its words are in tests/cli/golden/.
     """
     with pytest.raises(GitstoreError) as caught:
         yield
