@@ -88,9 +88,9 @@ def parse_duration(text: str) -> float:
 
 def _times(number: str, unit: int) -> tuple[int, int]:
     """A decimal number times a unit, exactly: the whole part, and whether anything is left over."""
-    whole, _, fraction = number.partition(".")
+    integer, _, fraction = number.partition(".")
     scale: int = 10 ** len(fraction)
-    return divmod(int(whole + fraction) * unit, scale)
+    return divmod(int(integer + fraction) * unit, scale)
 
 
 def size_literal(size: int) -> str:
@@ -115,8 +115,8 @@ def duration_literal(seconds: float) -> str:
     for unit, length in DURATIONS.items():
         if nanoseconds and nanoseconds % length == 0:
             return f"{nanoseconds // length}{unit}"
-    whole, rest = divmod(nanoseconds, SECOND)
-    return f"{whole}.{rest:09}".rstrip("0").rstrip(".") + "s"
+    seconds_part, remainder = divmod(nanoseconds, SECOND)
+    return f"{seconds_part}.{remainder:09}".rstrip("0").rstrip(".") + "s"
 
 
 def format_size(size: int) -> str:
@@ -136,9 +136,9 @@ def format_duration(seconds: float) -> str:
         return f"{round(seconds * 1000)} ms"
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
+    rounded = round(seconds)
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60:02} s"
     minutes = round(seconds / 60)
     if minutes < 24 * 60:
         return f"{minutes // 60} h {minutes % 60:02} min"

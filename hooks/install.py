@@ -39,7 +39,7 @@ class Uninstalled:
     """The files that were removed or restored, and those that stay because somebody changed them."""
 
     restored: tuple[Path, ...]
-    left: tuple[Path, ...]
+    remaining: tuple[Path, ...]
 
 
 def install(repository: Repository) -> Installed:
@@ -65,11 +65,11 @@ def uninstall(repository: Repository) -> Uninstalled:
     """Restore what was there before `install`, byte for byte. Files that somebody changed since stay."""
     with locks.hooks(repository.private):
         users_directory = hooks_path.find_users_directory(repository, hooks_path.read_values(repository))
-        restored, left = _remove_apart(repository)
+        restored, remaining = _remove_apart(repository)
         for directory in dict.fromkeys((users_directory, repository.common / "hooks")):
             if _is_within(repository, directory):
-                _remove_within(directory, restored, left)
-        return Uninstalled(tuple(restored), tuple(left))
+                _remove_within(directory, restored, remaining)
+        return Uninstalled(tuple(restored), tuple(remaining))
 
 
 def _is_within(repository: Repository, directory: Path) -> bool:
@@ -79,27 +79,27 @@ def _is_within(repository: Repository, directory: Path) -> bool:
 
 def _install_within(directory: Path) -> Installed:
     """Write the guard into a directory, and keep the hook that has its name beside it."""
-    path, kept = directory / GUARD, directory / (GUARD + USER_SUFFIX)
+    path, user_hook = directory / GUARD, directory / (GUARD + USER_SUFFIX)
     directory.mkdir(exist_ok=True)
     if os.path.lexists(path) and not script.is_ours(path):
-        _check_vacant(path, kept)
-        if not os.path.lexists(kept):
+        _check_vacant(path, user_hook)
+        if not os.path.lexists(user_hook):
             # First a second name for the hook: so it keeps its own until the guard takes that, in one step.
-            os.link(path, kept, follow_symlinks=False)
+            os.link(path, user_hook, follow_symlinks=False)
     _write_script(path, script.render_guard())
-    return Installed(path, kept if os.path.lexists(kept) else None)
+    return Installed(path, user_hook if os.path.lexists(user_hook) else None)
 
 
-def _check_vacant(path: Path, kept: Path) -> None:
+def _check_vacant(path: Path, user_hook: Path) -> None:
     if script.is_edited(path):
         raise GitstoreError(
             f"{path} was changed since gitstore wrote it",
-            f"move what you added into {kept}, which runs after it, remove it,"
+            f"move what you added into {user_hook}, which runs after it, remove it,"
             " then run the same command again",
         )
-    if os.path.lexists(kept) and not _is_same(path, kept):
+    if os.path.lexists(user_hook) and not _is_same(path, user_hook):
         raise GitstoreError(
-            f"both {path} and {kept} exist, and gitstore wrote neither",
+            f"both {path} and {user_hook} exist, and gitstore wrote neither",
             "make one hook of the two, remove the second, then run the same command again",
         )
 
@@ -144,27 +144,27 @@ def _remove_apart(repository: Repository) -> tuple[list[Path], list[Path]]:
         restored.append(path)
     for name in GIT:
         new_path(own / name).unlink(missing_ok=True)
-    left = sorted(own.iterdir())
-    if not left:
+    remaining = sorted(own.iterdir())
+    if not remaining:
         own.rmdir()
-    return restored, left
+    return restored, remaining
 
 
-def _remove_within(directory: Path, restored: list[Path], left: list[Path]) -> None:
+def _remove_within(directory: Path, restored: list[Path], remaining: list[Path]) -> None:
     """Give the user's hook its name back, or only remove the guard."""
-    path, kept = directory / GUARD, directory / (GUARD + USER_SUFFIX)
+    path, user_hook = directory / GUARD, directory / (GUARD + USER_SUFFIX)
     new_path(path).unlink(missing_ok=True)
     if script.is_ours(path):
         restored.append(path)
-        if os.path.lexists(kept):
-            kept.replace(path)
+        if os.path.lexists(user_hook):
+            user_hook.replace(path)
         else:
             path.unlink()
-    elif os.path.lexists(kept) and _is_same(path, kept):
-        kept.unlink()  # an installation was interrupted before it wrote the guard
+    elif os.path.lexists(user_hook) and _is_same(path, user_hook):
+        user_hook.unlink()  # an installation was interrupted before it wrote the guard
         restored.append(path)
-    elif script.is_edited(path) or os.path.lexists(kept):
-        left += [hook for hook in (path, kept) if os.path.lexists(hook)]
+    elif script.is_edited(path) or os.path.lexists(user_hook):
+        remaining += [hook for hook in (path, user_hook) if os.path.lexists(hook)]
 
 
 def _list_ours(directory: Path) -> Iterator[Path]:

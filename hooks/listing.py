@@ -54,25 +54,25 @@ def list_hooks(repository: Repository) -> HookListing:
     first, *rest = hooks_path.list_directories(repository)
     if rest:
         text = hooks_path.users_directory_text(repository, hooks_path.read_values(repository))
-        found = [*_hooks_in_own(first, text), *_chained_hooks(first, rest[0])]
+        unsorted = [*_hooks_in_own(first, text), *_chained_hooks(first, rest[0])]
     else:
-        found = list(_hooks_within(first))
-    hooks = tuple(sorted(found, key=lambda hook: (hook.name, hook.path)))
+        unsorted = list(_hooks_within(first))
+    hooks = tuple(sorted(unsorted, key=lambda hook: (hook.name, hook.path)))
     is_protected = any(hook.name == GUARD and hook.owner is Owner.GITSTORE and hook.runs for hook in hooks)
     return HookListing(first, is_protected, hooks)
 
 
 def _hooks_within(directory: Path) -> Iterator[Hook]:
     """Yield the hooks in the repository's own directory, and the user's hook that the guard runs."""
-    path, kept = directory / GUARD, directory / (GUARD + USER_SUFFIX)
+    path, user_hook = directory / GUARD, directory / (GUARD + USER_SUFFIX)
     is_guarded = script.is_ours(path)
     for name in (*GIT, *GITSTORE):
         if name == GUARD and is_guarded:
             yield _hook(path, Owner.GITSTORE, is_current=script.read(path) == script.render_guard())
         elif (directory / name).exists():
             yield _hook(directory / name, Owner.USER)
-    if kept.exists():
-        yield _hook(kept, Owner.CHAINED, name=GUARD, is_called=is_guarded)
+    if user_hook.exists():
+        yield _hook(user_hook, Owner.CHAINED, name=GUARD, is_called=is_guarded)
 
 
 def _hooks_in_own(directory: Path, users_directory: str) -> Iterator[Hook]:

@@ -67,7 +67,7 @@ def uninstall(ctx: click.Context, *, as_json: bool) -> None:
 
     uninstalled = installation.uninstall(Repository.discover(ctx.obj))
     render.show_uninstalled(uninstalled, as_json=as_json)
-    if uninstalled.left:
+    if uninstalled.remaining:
         ctx.exit(1)
 
 

@@ -70,14 +70,14 @@ def show_uninstalled(uninstalled: Uninstalled, *, as_json: bool) -> None:
         output.data_json(
             {
                 "restored": [str(path) for path in uninstalled.restored],
-                "left": [str(path) for path in uninstalled.left],
+                "left": [str(path) for path in uninstalled.remaining],
             }
         )
     elif uninstalled.restored:
         output.message("Uninstalled: the hooks are as they were before gitstore hooks install")
-    elif not uninstalled.left:
+    elif not uninstalled.remaining:
         output.message("There is nothing to uninstall")
-    for path in uninstalled.left:
+    for path in uninstalled.remaining:
         output.message(
             f"warning: {path} was not removed: it was changed after gitstore wrote it;"
             " remove it unless you need it"

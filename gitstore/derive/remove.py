@@ -80,7 +80,7 @@ def plan_removal(current: Model, name: str, progress: Progress = lambda _: None)
             f"there is no derived model {name}", "gitstore models lists the models of the repository"
         )
     snapshots = _read_snapshots(repository, refs)
-    others = find_held(repository, without=set(refs))
+    held = find_held(repository, without=set(refs))
     based = dependents.of(repository, {snapshot.commit for snapshot in snapshots})
     states = namespaces[1]
     return ModelRemoval(
@@ -89,7 +89,7 @@ def plan_removal(current: Model, name: str, progress: Progress = lambda _: None)
         refs,
         snapshots,
         states=tuple(ref.removeprefix(states) for ref in refs if ref.startswith(states)),
-        exclusive=sum(usage.measure_exclusive(repository, set(refs), others).values()),
+        exclusive=sum(usage.measure_exclusive(repository, set(refs), held).values()),
         lost=tuple(_find_losses(administration, progress)),
         dependents=Dependents(
             tuple(model for model in based.models if model != name),

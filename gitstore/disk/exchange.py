@@ -168,22 +168,22 @@ def rename_to_new(directory: Path, place: Path) -> bool:
     return True
 
 
-def exchange(one: Path, other: Path) -> bool:
+def exchange(first: Path, second: Path) -> bool:
     """Exchange two names atomically; False if the system cannot."""
-    return _rename(one, other, _RENAME_EXCHANGE)
+    return _rename(first, second, _RENAME_EXCHANGE)
 
 
-def _rename(one: Path, other: Path, flags: int) -> bool:
+def _rename(source: Path, target: Path, flags: int) -> bool:
     """Call renameat2(2); False if the system lacks it, or lacks these flags."""
     import ctypes
 
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         return False
-    paths = [os.fsencode(path) for path in (one, other)]
+    paths = [os.fsencode(path) for path in (source, target)]
     if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], flags) == 0:
         return True
     number = ctypes.get_errno()
     if number in _UNSUPPORTED:
         return False
-    raise OSError(number, os.strerror(number), str(other))
+    raise OSError(number, os.strerror(number), str(target))

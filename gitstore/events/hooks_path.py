@@ -56,8 +56,8 @@ def find_users_directory(repository: Repository, values: list[HooksPath]) -> Pat
 
 def users_directory_text(repository: Repository, values: list[HooksPath]) -> str:
     """Return the same as configured: git resolves a relative path where each hook runs."""
-    others = _without_own(repository, values)
-    return others[-1].path if others else str(repository.common / "hooks")
+    user_values = _without_own(repository, values)
+    return user_values[-1].path if user_values else str(repository.common / "hooks")
 
 
 def check_writable(values: list[HooksPath]) -> None:

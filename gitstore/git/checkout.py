@@ -82,13 +82,13 @@ def check_written(
     has_modes, has_links = (
         (repository.config(key) or "true") == "true" for key in ("core.fileMode", "core.symlinks")
     )
-    others = [
+    different = [
         path
         for path, entry in entries.items()
         if not _is_as_stored(path, entry, top=top, options=options, has_modes=has_modes, has_links=has_links)
     ]
-    if others:
-        raise GitstoreError(f"git has not written {list_some(others)} as stored")
+    if different:
+        raise GitstoreError(f"git has not written {list_some(different)} as stored")
 
 
 def _is_as_stored(

@@ -38,8 +38,8 @@ class Vanished(NamedTuple):
 
 
 @dataclass
-class _Known:
-    """The refs as they should be, and what is missed, with the time since when."""
+class _Record:
+    """The refs as they should be, and what they held and no longer hold, with the time since when."""
 
     refs: dict[str, Oid] = field(default_factory=dict)
     missed: dict[tuple[str, Oid], float] = field(default_factory=dict)
@@ -75,8 +75,8 @@ class RefRecord:
 
     def vanished(self, refs: Mapping[str, Oid]) -> list[Vanished]:
         """Return what refs held that do not exist any more in `refs`, or hold something else."""
-        known = self._compare(refs)
-        return sorted(Vanished(ref, oid, since) for (ref, oid), since in known.missed.items())
+        record = self._compare(refs)
+        return sorted(Vanished(ref, oid, since) for (ref, oid), since in record.missed.items())
 
     def update(self, refs: Mapping[str, Oid], missed: Iterable[Vanished]) -> None:
         """Replace the record: the refs that exist, and those that are still missed."""
@@ -88,29 +88,29 @@ class RefRecord:
             with suppress(OSError):  # the file of another user
                 share(self._path)
 
-    def _compare(self, refs: Mapping[str, Oid]) -> _Known:
-        known, now = self._read(), time.time()
-        for ref in list(known.refs):
+    def _compare(self, refs: Mapping[str, Oid]) -> _Record:
+        record, clock = self._read(), time.time()
+        for ref in list(record.refs):
             current = refs.get(ref)
             # A branch moves with each commit, and its reflog has what it held.
             if current is None or not ref.startswith("refs/heads/"):
-                known.change(ref, old=current, new=current, time=now)
-        return known
+                record.change(ref, old=current, new=current, time=clock)
+        return record
 
-    def _read(self) -> _Known:
-        known, now = _Known(), time.time()
+    def _read(self) -> _Record:
+        record, clock = _Record(), time.time()
         try:
             lines = self._path.read_bytes().decode("utf-8", "surrogateescape").splitlines()
         except OSError:
-            return known
+            return record
         for line in lines:
             with suppress(ValueError):  # a torn line
                 word, first, second, ref = line.split(" ", 3)
                 if word == "changed":
-                    known.change(ref, old=_parse(first), new=_parse(second), time=now)
+                    record.change(ref, old=_parse(first), new=_parse(second), time=clock)
                 elif word == "missed":
-                    known.missed[ref, Oid.parse(second)] = float(first)
-        return known
+                    record.missed[ref, Oid.parse(second)] = float(first)
+        return record
 
 
 def _is_recorded(ref: str) -> bool:

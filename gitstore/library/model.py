@@ -100,10 +100,10 @@ class Model:
         `InvalidName`, `SnapshotExists`, `NoSuchState`, `BadSettings`, `Locked`, `FileChanged`, and
         `GitstoreError` for code or files that a snapshot cannot hold.
         """
-        taken = take(self._open(), name, message=message, state_name=state, progress=progress)
-        for warning in taken.warnings:
+        new = take(self._open(), name, message=message, state_name=state, progress=progress)
+        for warning in new.warnings:
             _log.warning("%s; %s", warning.message, warning.hint)
-        return wrap_snapshot(taken.snapshot)
+        return wrap_snapshot(new.snapshot)
 
     def import_state(
         self,

@@ -87,16 +87,16 @@ class ObjectDatabase:
     def refresh(self) -> None:
         """List the packs again, because other processes may have added or removed some."""
         self.directories = list(_with_alternates(self.directory))
-        known: dict[Path, Pack] = {}
+        packs: dict[Path, Pack] = {}
         self.damaged = []
         for directory in self.directories:
             for path in sorted((directory / "pack").glob("pack-*.idx")):
                 pack = self._known.get(path) or self._open(path)
                 if pack is not None:
-                    known[path] = pack
-        if known != self._known:
-            self._packs = PackSet(known.values())
-        self._known = known
+                    packs[path] = pack
+        if packs != self._known:
+            self._packs = PackSet(packs.values())
+        self._known = packs
         self._freshened = set()
 
     def __contains__(self, oid: Oid) -> bool:

@@ -34,30 +34,31 @@ Survey = dict[Pack, int]
 
 @dataclass(frozen=True)
 class PackChange:
-    """What happens to one pack: `kept` positions in file order stay; if there are none, the pack is removed.
+    """What happens to one pack: `kept_positions`, in file order, stay; if there are none, the pack is
+    removed.
 
-    `dropped` are the positions of removed objects, `elsewhere` the other copies of those that are live,
+    `dropped_positions` are those of removed objects, `elsewhere` the other copies of those that are live,
     `freed` the bytes on disk.
     """
 
     pack: Pack
-    kept: tuple[int, ...]
-    dropped: tuple[int, ...]
+    kept_positions: tuple[int, ...]
+    dropped_positions: tuple[int, ...]
     size_after: int
     freed: int
     elsewhere: tuple[Packed, ...] = ()
 
     @property
     def drops_commits(self) -> bool:
-        return any(self.pack.header(position).kind is Kind.COMMIT for position in self.dropped)
+        return any(self.pack.header(position).kind is Kind.COMMIT for position in self.dropped_positions)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a collection changes. `left` counts the dead bytes in large packs that are mostly live."""
+    """What a collection changes. `dead_kept` counts dead bytes that stay in packs that are mostly live."""
 
     changes: tuple[PackChange, ...]
-    left: int
+    dead_kept: int
 
     @property
     def freed(self) -> int:
@@ -106,28 +107,28 @@ def check_known(database: ObjectDatabase, live: Collection[Oid]) -> None:
 
 def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
     """Return what to do with our packs. Of an object in several packs, the copy in the largest stays."""
-    changes, left, owned = [], 0, dict[Oid, Packed]()
+    changes, dead_kept, owned = [], 0, dict[Oid, Packed]()
     for pack in sorted(packs, key=lambda pack: (-pack.size, pack.path)):
-        kept, dropped, size = [], [], _OVERHEAD
+        kept_positions, dropped_positions, size = [], [], _OVERHEAD
         for position in pack.positions_in_file_order():
             oid = pack.index.oid(position)
             if oid in live and oid not in owned:
-                kept.append(position)
+                kept_positions.append(position)
                 owned[oid] = Packed(pack, position)
                 size += owned[oid].disk_size
             else:
-                dropped.append(position)
+                dropped_positions.append(position)
         dead = pack.size - size
-        if kept and dead and _is_left(pack, dead):
-            left += dead
-        elif dropped:
-            elsewhere = tuple(owned[oid] for oid in map(pack.index.oid, dropped) if oid in owned)
-            changes.append(_change(pack, kept, dropped, size=size, elsewhere=elsewhere))
-    return Plan(tuple(changes), left)
+        if kept_positions and dead and _stays_whole(pack, dead):
+            dead_kept += dead
+        elif dropped_positions:
+            elsewhere = tuple(owned[oid] for oid in map(pack.index.oid, dropped_positions) if oid in owned)
+            changes.append(_change(pack, kept_positions, dropped_positions, size=size, elsewhere=elsewhere))
+    return Plan(tuple(changes), dead_kept)
 
 
-def _is_left(pack: Pack, dead: int) -> bool:
-    """Whether a pack with dead bytes is left as it is: it has deltas, or is large with few dead bytes.
+def _stays_whole(pack: Pack, dead: int) -> bool:
+    """Whether a pack with dead bytes stays as it is: it has deltas, or is large with few dead bytes.
 
     Rewriting a pack that another repository links would cost bytes and free none.
     """
@@ -136,10 +137,21 @@ def _is_left(pack: Pack, dead: int) -> bool:
 
 
 def _change(
-    pack: Pack, kept: list[int], dropped: list[int], *, size: int, elsewhere: tuple[Packed, ...]
+    pack: Pack,
+    kept_positions: list[int],
+    dropped_positions: list[int],
+    *,
+    size: int,
+    elsewhere: tuple[Packed, ...],
 ) -> PackChange:
-    freed = pack.size - size + pack_format.INDEX_ENTRY_SIZE * len(dropped) if kept else pack.disk_size
-    return PackChange(pack, tuple(kept), tuple(dropped), size if kept else 0, freed, elsewhere)
+    freed = (
+        pack.size - size + pack_format.INDEX_ENTRY_SIZE * len(dropped_positions)
+        if kept_positions
+        else pack.disk_size
+    )
+    return PackChange(
+        pack, tuple(kept_positions), tuple(dropped_positions), size if kept_positions else 0, freed, elsewhere
+    )
 
 
 def carry_out(
@@ -158,8 +170,8 @@ def carry_out(
     if any(change.drops_commits for change in plan.changes):
         _forget_commit_graph(database.directory)
     _check_copies(copy for change in plan.changes for copy in change.elsewhere)
-    for change in sorted(plan.changes, key=lambda change: len(change.kept) > 0):
-        if change.kept:
+    for change in sorted(plan.changes, key=lambda change: len(change.kept_positions) > 0):
+        if change.kept_positions:
             written.add(_rewrite(database, change))
         # If the new pack has the name and bytes of an existing one, that one stays.
         if change.pack.path not in written and _is_untouched(change.pack, before[change.pack]):
@@ -185,7 +197,7 @@ def _rewrite(database: ObjectDatabase, change: PackChange) -> Path | None:
     """Write the kept objects into a new pack; return its path."""
     pack = change.pack
     with PackWriter(database.directory / "pack") as writer:
-        copy_entries((Packed(pack, position) for position in change.kept), writer)
+        copy_entries((Packed(pack, position) for position in change.kept_positions), writer)
         written = writer.finish()
     return written.path if written is not None else None
 

@@ -280,13 +280,13 @@ def _combine(large: Written, small: Written | None) -> Written:
 def _blocks(file: FileIO, size: int, path: Path) -> Iterator[bytes]:
     """Yield a file from its start in blocks. Raises `FileChanged` unless it has `size` bytes."""
     file.seek(0)
-    left = size
-    while block := file.read(min(_BLOCK, left + 1)):  # one more, so that a file that has grown is noticed
-        left -= len(block)
-        if left < 0:
+    remaining = size
+    while block := file.read(min(_BLOCK, remaining + 1)):  # one byte more shows a longer file
+        remaining -= len(block)
+        if remaining < 0:
             break
         yield block
-    if left:
+    if remaining:
         raise FileChanged(path)
 
 

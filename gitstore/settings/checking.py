@@ -75,7 +75,9 @@ class Checker:
             case _ if isinstance(node, Scalar) and node.value is not None:
                 return self._scalar(node, expected, at=at)
         if not isinstance(node, Reported):
-            self._problem(at, f"{wording.found(node)}; it must be {wording.wanted(kind, rules)}")
+            self._problem(
+                at, f"{wording.describe_node(node)}; it must be {wording.describe_type(kind, rules)}"
+            )
         return None
 
     def _struct(self, node: Mapping, kind: inspect.StructType, *, at: Location) -> Struct | None:
@@ -87,7 +89,7 @@ class Checker:
             if name in fields:
                 values[name] = self._value(value, Expected(fields[name].type), at=below)
             else:
-                self._problem(below, f"there is no such key; {wording.nearest(name, list(fields))}")
+                self._problem(below, f"there is no such key; {wording.suggest_name(name, list(fields))}")
         for name, field in fields.items():
             if field.required and name not in values:
                 self._problem(at.key(name, at.line), "is missing; it has no default")
@@ -108,13 +110,13 @@ class Checker:
         return tuple(items)
 
     def _check_different(self, node: Sequence, rules: Rules, *, at: Location) -> None:
-        """Check that the items, or what they have at a key, are all different and none is taken."""
+        """Check that the items, or what they have at a key, are all different and that none is reserved."""
         first: dict[str, int] = {}
         for index, item in enumerate(node.items):
             value, below = _compared(item, rules["unique"], at=at.item(index, item.line))
             if value is None:
                 continue
-            if value in rules.get("taken", ()):
+            if value in rules.get("reserved", ()):
                 self._problem(
                     below, f"{quoted(value)} is reserved: gitstore itself passes it; choose another name"
                 )
@@ -145,7 +147,7 @@ class Checker:
                 return self._text(value, kind, rules=rules, at=at)
             case inspect.EnumType() | inspect.LiteralType() if isinstance(value, str):
                 return self._choice(value, kind, at=at)
-        self._problem(at, f"{wording.found(node)}; {wording.instead(node, kind, rules)}")
+        self._problem(at, f"{wording.describe_node(node)}; {wording.suggest_value(node, kind, rules)}")
         return None
 
     def _bounded(
@@ -169,9 +171,9 @@ class Checker:
         return value
 
     def _choice(self, value: str, kind: inspect.EnumType | inspect.LiteralType, *, at: Location) -> Any:
-        choices = wording.choices(kind)
+        choices = wording.list_choices(kind)
         if value not in choices:
-            self._problem(at, f"{quoted(value)} is not known; {wording.nearest(value, choices)}")
+            self._problem(at, f"{quoted(value)} is not known; {wording.suggest_name(value, choices)}")
             return None
         return kind.cls(value) if isinstance(kind, inspect.EnumType) else value
 

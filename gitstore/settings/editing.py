@@ -63,9 +63,9 @@ def _plain(value: object) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _reads_as(text: str, wanted: dict[str, Any]) -> bool:
+def _reads_as(text: str, expected: dict[str, Any]) -> bool:
     read = document.read(text.encode())
-    return not read.problems and (data(read.root) or {}) == wanted
+    return not read.problems and (data(read.root) or {}) == expected
 
 
 def _edited(read: Document, values: dict[str, Any]) -> str:

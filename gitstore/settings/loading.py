@@ -134,13 +134,13 @@ def identify(content: bytes) -> ModelIdentity | None:
 
 def _identity_lines(content: bytes) -> bytes:
     """The lines of `name` and `based_on`."""
-    kept, keep = [], False
+    lines, is_identity = [], False
     for line in content.splitlines(keepends=True):
         if line[:1] not in b" \t#\r\n":  # what stands at the margin begins a key
-            keep = line.startswith((b"name:", b"based_on:"))
-        if keep:
-            kept.append(line)
-    return b"".join(kept)
+            is_identity = line.startswith((b"name:", b"based_on:"))
+        if is_identity:
+            lines.append(line)
+    return b"".join(lines)
 
 
 def _lines(problems: Iterable[document.SettingsProblem], source: str) -> list[str]:

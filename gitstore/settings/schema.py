@@ -26,11 +26,11 @@ from gitstore.url import url_problem
 
 
 class Unit(Struct, frozen=True):
-    """How a number with a unit is read from text, and written so that it is read again."""
+    """How a number with a unit is parsed, and written as text that parses to the same number."""
 
     parse: Callable[[str], float]
     literal: Callable[[Any], str]
-    wanted: str
+    expected: str
 
 
 _SIZE = Unit(units.parse_size, units.size_literal, "a size, like 32MiB")
@@ -60,8 +60,8 @@ def _name(description: str) -> Meta:
     return Meta(description=description, extra={"problem": name_problem, "allowed": allowed})
 
 
-def _parameters(description: str, *taken: str) -> Meta:
-    return Meta(description=description, extra={"unique": "name", "taken": taken})
+def _parameters(description: str, *reserved: str) -> Meta:
+    return Meta(description=description, extra={"unique": "name", "reserved": reserved})
 
 
 ObjectId = Annotated[str, Meta(pattern=rules.OBJECT_ID, extra={"allowed": "an object id: 40 digits 0-9a-f"})]

@@ -1,4 +1,4 @@
-"""How problems in settings.yaml are put: what was found, and what is asked for instead."""
+"""The wording of problems in settings.yaml: what it has, and what it must have instead."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ Rules = ReadOnly[str, Any]
 """What `Meta.extra` says about a type; the keys are in `schema`."""
 
 
-def choices(kind: inspect.EnumType | inspect.LiteralType) -> list[str]:
+def list_choices(kind: inspect.EnumType | inspect.LiteralType) -> list[str]:
     if isinstance(kind, inspect.EnumType):
         return [str(member.value) for member in kind.cls]
     return [str(value) for value in kind.values]
 
 
-def nearest(word: str, known: list[str]) -> str:
+def suggest_name(word: str, allowed: list[str]) -> str:
+    """Return a question for the allowed name that is most similar to a wrong one, or all allowed names."""
     import difflib  # only when something is wrong
 
-    close = difflib.get_close_matches(word[:100], known, n=1)
-    return f"did you mean {close[0]}?" if close else f"allowed are {', '.join(known)}"
+    close = difflib.get_close_matches(word[:100], allowed, n=1)
+    return f"did you mean {close[0]}?" if close else f"allowed are {', '.join(allowed)}"
 
 
-def found(node: YamlNode) -> str:
-    """What a node is, after its path."""
+def describe_node(node: YamlNode) -> str:
+    """Say what a node is. In the message, this follows the path of the node."""
     match node:
         case Mapping():
             return "is a mapping"
@@ -45,26 +46,26 @@ def found(node: YamlNode) -> str:
     return "cannot be read"
 
 
-def instead(node: Scalar, kind: inspect.Type, rules: Rules) -> str:
-    """What to write where a scalar of the wrong type is."""
+def suggest_value(node: Scalar, kind: inspect.Type, rules: Rules) -> str:
+    """Say what to write in place of a scalar of the wrong type."""
     if isinstance(kind, inspect.StrType) and node.value is not None:
         return f'put it in quotes: "{node.text}"'
     if isinstance(kind, inspect.VarTupleType):
         return f"write a list: [{quoted(node.text)[1:-1]}]"
-    return f"it must be {wanted(kind, rules)}"
+    return f"it must be {describe_type(kind, rules)}"
 
 
-def wanted(kind: inspect.Type, rules: Rules) -> str:
-    """What a value of this type is, after "it must be"."""
+def describe_type(kind: inspect.Type, rules: Rules) -> str:
+    """Say what a value of this type is. In the message, this follows "it must be"."""
     match kind:
         case inspect.StructType():
             return f"a mapping of the keys {', '.join(field.name for field in kind.fields)}"
         case inspect.VarTupleType():
             return "a list, like [] or [first, second]"
         case _ if unit := rules.get("unit"):
-            return str(unit.wanted)
+            return str(unit.expected)
         case inspect.EnumType() | inspect.LiteralType():
-            return f"one of {', '.join(choices(kind))}"
+            return f"one of {', '.join(list_choices(kind))}"
         case inspect.IntType():
             return "a whole number"
         case inspect.FloatType():

@@ -55,16 +55,16 @@ def plan_removal(snapshots: Sequence[Snapshot]) -> Removal:
     """Find out what removing snapshots of one repository would free, and which models are based on them."""
     repository = snapshots[0].repository
     refs = {snapshot.ref for snapshot in snapshots}
-    others = find_held(repository, without=refs)
-    sizes = usage.measure_exclusive(repository, refs, others)
-    needed = find_kept(repository, others, also=[ref.oid for ref in repository.vanished()])
+    held = find_held(repository, without=refs)
+    sizes = usage.measure_exclusive(repository, refs, held)
+    needed = find_kept(repository, held, also=[ref.oid for ref in repository.vanished()])
     dead = sizes.keys() - needed
     return Removal(
         repository,
         tuple({snapshot.ref: snapshot for snapshot in snapshots}.values()),
         exclusive=sum(sizes.values()),
         needed=sum(sizes[oid] for oid in sizes.keys() & needed),
-        lasting=sum(sizes[oid] for oid in _find_lasting(repository, dead, others | needed)),
+        lasting=sum(sizes[oid] for oid in _find_lasting(repository, dead, held | needed)),
         dependents=dependents.of(repository, {snapshot.commit for snapshot in snapshots}),
     )
 
@@ -84,9 +84,9 @@ def check_dependents(removal: Removal) -> None:
     models = removal.dependents.models
     if models:
         based = f"{'is' if len(models) == 1 else 'are'} based on"
-        which = removal.names if len(removal.snapshots) == 1 else f"snapshots among {removal.names}"
+        snapshots = removal.names if len(removal.snapshots) == 1 else f"snapshots among {removal.names}"
         raise HasDependents(
-            f"{', '.join(models)} {based} {which}",
+            f"{', '.join(models)} {based} {snapshots}",
             "--force removes them anyway; the history of a derived model keeps what the model needs",
         )
 

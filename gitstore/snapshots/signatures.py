@@ -40,10 +40,10 @@ def check_tags(repository: Repository, tags: Iterable[Oid]) -> dict[Oid, Signatu
     """
     schemes = {oid: _read_scheme(repository, oid) for oid in tags}
     signed = {oid: scheme for oid, scheme in schemes.items() if scheme is not None}
-    known = "ssh" not in signed.values() or verify_tag.knows_signers(repository)
+    has_signers = "ssh" not in signed.values() or verify_tag.knows_signers(repository)
 
     def check(oid: Oid) -> Signature:
-        return verify_tag.check_signature(repository, oid, signed[oid], has_signers=known)
+        return verify_tag.check_signature(repository, oid, signed[oid], has_signers=has_signers)
 
     signatures: dict[Oid, Signature | None] = dict.fromkeys(schemes)
     if signed:

@@ -105,7 +105,7 @@ def verify(
     expect: Callable[[int], None] = lambda _: None,
     progress: Progress = lambda _: None,
 ) -> Report:
-    """Check snapshots by their tags: objects, shape and settings, and what the tags say of them.
+    """Check snapshots by their tags: objects, shape and settings, and whether the tags agree with them.
 
     Reads every object once, on all cores. The report names each damaged or missing object, and every snapshot
     of the repository that has it. A bad signature is a problem, an unknown signer is not. `expect` is called
@@ -134,9 +134,9 @@ def verify(
         for name, signature in by_name.items()
         if signature is not None and signature.verdict is Verdict.BAD
     ]
-    left = [(ref, oid) for ref, oid in tags if not (problems and snapshots.is_gone(repository, ref, oid))]
-    if len(left) < len(tags):
-        return verify(repository, left)  # the others were removed meanwhile, perhaps with their objects
+    remaining = [tag for tag in tags if not (problems and snapshots.is_gone(repository, *tag))]
+    if len(remaining) < len(tags):
+        return verify(repository, remaining)  # the others were removed meanwhile, perhaps with their objects
     return Report(tuple(spell_tag(ref) for ref, _ in tags), len(paths), tuple(problems), by_name)
 
 

@@ -94,18 +94,18 @@ def _store(
     git starts from a temporary index. It has the entries of the user's index at these paths, because they
     decide about line ends, but without the flags and times that would keep git from reading the files.
     """
-    known = "".join(
+    index_entries = "".join(
         f"{scanned.index[path][0]:o} {scanned.index[path][1]} 0\t{scanned.at / path}\0"
         for path in paths
         if path in scanned.index
     )
     names = "".join(f"{scanned.at / path}\0" for path in paths)
     run = scanned.repository.git
-    run("update-index", "-z", "--index-info", stdin=os.fsencode(known), variables=variables)
+    run("update-index", "-z", "--index-info", stdin=os.fsencode(index_entries), variables=variables)
     run(*_PLAIN, "update-index", "--add", "-z", "--stdin", stdin=os.fsencode(names), variables=variables)
-    listed = os.fsdecode(run("ls-files", "-z", "--stage", variables=variables)).split("\0")[:-1]
+    lines = os.fsdecode(run("ls-files", "-z", "--stage", variables=variables)).split("\0")[:-1]
     blobs = {}
-    for line in listed:
+    for line in lines:
         entry, _, name = line.partition("\t")
         blobs[PurePosixPath(name).relative_to(scanned.at)] = Oid.parse(entry.split(" ")[1])
     return blobs

@@ -63,23 +63,23 @@ def check_trees(objects: ObjectDatabase, at: PurePosixPath, root: Oid) -> None:
 
     They would be in the snapshot unchanged: with modes that git does not write, or in another encoding.
     """
-    waiting, seen = [(root, PurePosixPath())], set[Oid]()
-    while waiting:
-        oid, path = waiting.pop()
+    pending, seen = [(root, PurePosixPath())], set[Oid]()
+    while pending:
+        oid, path = pending.pop()
         if oid in seen:
             continue
         seen.add(oid)
         content = objects.read_as(Kind.TREE, oid)
         entries = read_tree(objects, oid)
-        kept = [entry for entry in entries if not is_beside(at, path / os.fsdecode(entry.name))]
+        code_entries = [entry for entry in entries if not is_beside(at, path / os.fsdecode(entry.name))]
         # The top is rewritten if it holds more than code.
         is_odd = tree.encode(entries) != content and (at != TOP or bool(path.parts))
-        if is_odd or any(entry.mode not in _MODES for entry in kept):
+        if is_odd or any(entry.mode not in _MODES for entry in code_entries):
             raise GitstoreError(
                 f"{at / path}: its tree has a mode that git does not write, or is not encoded as git does it",
                 "git fsck shows more; git add and git commit in a clone write it again",
             )
-        waiting += [(entry.oid, path / os.fsdecode(entry.name)) for entry in kept if entry.is_tree]
+        pending += [(entry.oid, path / os.fsdecode(entry.name)) for entry in code_entries if entry.is_tree]
 
 
 def _check_names(at: PurePosixPath, path: PurePosixPath) -> None:

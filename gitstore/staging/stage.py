@@ -214,10 +214,10 @@ def _add_trees(files: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter, *
 
 
 @contextmanager
-def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Path, Mapping[str, str]]]:
+def quarantine(repository: Repository, *lenders: Repository) -> Iterator[tuple[Path, Mapping[str, str]]]:
     """Make a directory for new objects, and the environment that makes git use it, with a separate index.
 
-    git also reads the objects of the repository and of the others. The block's end removes the directory.
+    git also reads the objects of the repository and of `lenders`. The block's end removes the directory.
     """
     with directories.scratch(repository.private, "stage") as directory:
         objects = directory / "objects"
@@ -227,7 +227,7 @@ def quarantine(repository: Repository, *others: Repository) -> Iterator[tuple[Pa
             {
                 "GIT_INDEX_FILE": str(directory / "index"),
                 "GIT_OBJECT_DIRECTORY": str(objects),
-                **borrowing(repository, *others),
+                **borrowing(repository, *lenders),
             },
         )
 

@@ -75,8 +75,8 @@ class WorkingFiles:
         """
         deadline = time.monotonic() + _SETTLE_TIMEOUT
         while time.monotonic() < deadline:
-            now = read_file_clock()
-            if all(file.stamp.is_settled(now) for file in self.files.values()):
+            clock = read_file_clock()
+            if all(file.stamp.is_settled(clock) for file in self.files.values()):
                 return
             time.sleep(0.001)
 
@@ -145,7 +145,7 @@ def _read_index(scanned: WorkingFiles) -> list[PurePosixPath]:
 class _Modes(NamedTuple):
     """The modes that git would store. Some file systems have no executable bit, or no links."""
 
-    known: dict[PurePosixPath, FileEntry]
+    entries: dict[PurePosixPath, FileEntry]
     trusts_bits: bool
     has_links: bool
 
@@ -155,11 +155,11 @@ class _Modes(NamedTuple):
         return cls(scanned.index, config("core.fileMode") != "false", config("core.symlinks") != "false")
 
     def of_file(self, path: PurePosixPath, status: os.stat_result) -> int:
-        known = self.known[path][0] if path in self.known else None
-        if stat.S_ISLNK(status.st_mode) or (known == Mode.LINK and not self.has_links):
+        indexed_mode = self.entries[path][0] if path in self.entries else None
+        if stat.S_ISLNK(status.st_mode) or (indexed_mode == Mode.LINK and not self.has_links):
             return Mode.LINK
         if not self.trusts_bits:
-            return known if known in (Mode.FILE, Mode.EXECUTABLE) else Mode.FILE
+            return indexed_mode if indexed_mode in (Mode.FILE, Mode.EXECUTABLE) else Mode.FILE
         return Mode.EXECUTABLE if status.st_mode & 0o100 else Mode.FILE
 
 

@@ -59,8 +59,8 @@ def _remove(model: Model, names: tuple[str, ...], *, force: bool, progress: Prog
             _check_inactive(model, names)
             checked = _check_losses(model, names, progress)
         removed = {model.state_ref(name) for name in names}
-        others = find_held(model.repository, without=removed)
-        exclusive = sum(usage.measure_exclusive(model.repository, removed, others).values())
+        held = find_held(model.repository, without=removed)
+        exclusive = sum(usage.measure_exclusive(model.repository, removed, held).values())
         oids = {ref: refs.get(ref) for ref in removed}
         changes = [RefChange(ref, oid, None) for ref, oid in oids.items() if oid is not None]
         with _deactivate(model, names), _hide_directories(model, names) as hidden:

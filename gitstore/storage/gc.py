@@ -88,8 +88,8 @@ def collect_garbage(
         objects = repository.objects
         survey = prune.survey(objects)
         held = find_held(repository)
-        vanished = [] if prune_vanished else [each for each in repository.vanished() if each.oid not in held]
-        live = held | find_kept(repository, held, also=[each.oid for each in vanished])
+        vanished = [] if prune_vanished else [ref for ref in repository.vanished() if ref.oid not in held]
+        live = held | find_kept(repository, held, also=[ref.oid for ref in vanished])
         prune.check_known(objects, live)
         plan = prune.plan(survey, live)
         paths = leftovers.find_leftovers(repository)
@@ -106,7 +106,7 @@ def collect_garbage(
             expect(sum(change.pack.size for change in plan.changes))
             report = _with_changes(report, prune.carry_out(objects, plan, survey, progress=progress))
             repository.ref_record.update(dict(repository.refs.all()), vanished)
-    damaged = [each.path for each in worktrees.list_damaged(repository.common)]
+    damaged = [copy.path for copy in worktrees.list_damaged(repository.common)]
     return replace(report, locks=leftovers.find_git_locks(repository), damaged=damaged)
 
 
@@ -125,8 +125,8 @@ def _report(
         rewritten=[],
         leftovers=leftovers,
         freed=0,
-        left=plan.left,
-        foreign=sum(each.size for each in elsewhere),
+        left=plan.dead_kept,
+        foreign=sum(dead.size for dead in elsewhere),
         elsewhere=elsewhere,
         locks=[],
         vanished=vanished,
@@ -137,12 +137,14 @@ def _report(
 
 def _with_changes(report: GcReport, changes: Collection[PackChange]) -> GcReport:
     """Return the report with these changes of packs, instead of those that were planned."""
-    kept = [change for change in changes if change.kept]
+    rewritten = [change for change in changes if change.kept_positions]
     return replace(
         report,
-        removed=[FreedItem(change.pack.path.name, change.freed) for change in changes if not change.kept],
+        removed=[
+            FreedItem(change.pack.path.name, change.freed) for change in changes if not change.kept_positions
+        ],
         rewritten=[
-            RewrittenPack(change.pack.path.name, change.pack.size, change.size_after) for change in kept
+            RewrittenPack(change.pack.path.name, change.pack.size, change.size_after) for change in rewritten
         ],
         freed=sum(change.freed for change in changes) + sum(item.size for item in report.leftovers),
     )
@@ -167,7 +169,7 @@ def _find_removed_snapshots(
     """
     sizes: dict[Oid, int] = {}
     for change in plan.changes:
-        for position in change.dropped:
+        for position in change.dropped_positions:
             oid = change.pack.index.oid(position)
             if oid not in live:
                 sizes[oid] = Packed(change.pack, position).disk_size
@@ -181,7 +183,7 @@ def _find_dead_tags(
     """Return the dead tags of snapshots: date and name, and id."""
     tags = set()
     for change in plan.changes:
-        for position in change.dropped:
+        for position in change.dropped_positions:
             oid = change.pack.index.oid(position)
             if oid in dead and change.pack.header(position).kind is Kind.TAG:
                 dead_tag = _read_snapshot_tag(objects, oid)

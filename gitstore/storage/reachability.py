@@ -49,7 +49,7 @@ def find_held(repository: Repository, *, without: Collection[str] = ()) -> set[O
     # Symbolic refs of early development hold nothing that their target does not hold.
     excluded = (*without, "refs/states/HEAD", "refs/states/*/HEAD") if without else ()
     # --all would add the HEADs of all working copies, and fail where one is half-made.
-    heads = {str(each.detached) for each in repository.worktrees() if each.detached is not None}
+    heads = {str(copy.detached) for copy in repository.worktrees() if copy.detached is not None}
     listed = _list_objects(repository, *(f"--exclude={ref}" for ref in excluded), "--glob=refs/*", *heads)
     tips |= _list_tips(repository, without)
     # git does not follow the commits at which a fetch with --depth ended, even if their parents exist.
@@ -87,12 +87,12 @@ def _list_staged(repository: Repository) -> set[Oid]:
     return staged
 
 
-def _list_objects(repository: Repository, *what: str) -> set[Oid]:
+def _list_objects(repository: Repository, *options: str) -> set[Oid]:
     try:
-        listed = repository.git("rev-list", *_BY_GIT, *what)
+        output = repository.git("rev-list", *_BY_GIT, *options)
     except GitFailed as error:
         raise _reachability_error(error) from error
-    return {Oid(bytes.fromhex(line)) for line in listed.decode("ascii").split()}
+    return {Oid(bytes.fromhex(line)) for line in output.decode("ascii").split()}
 
 
 def _reachability_error(error: GitFailed) -> Corrupt:
@@ -102,12 +102,12 @@ def _reachability_error(error: GitFailed) -> Corrupt:
     )
 
 
-def _walk_beyond(objects: ObjectDatabase, roots: Collection[Oid], known: Collection[Oid]) -> set[Oid]:
-    """Return the objects that `roots` reach and that are not `known`.
+def _walk_beyond(objects: ObjectDatabase, roots: Collection[Oid], excluded: Collection[Oid]) -> set[Oid]:
+    """Return the objects that `roots` reach and that are not `excluded`.
 
     An object that git kept only for its age may refer to missing ones, which are skipped.
     """
-    return set(graph.walk(objects, roots, lambda oid: oid not in known and oid in objects))
+    return set(graph.walk(objects, roots, lambda oid: oid not in excluded and oid in objects))
 
 
 def _list_tips(repository: Repository, without: Collection[str]) -> set[Oid]:

@@ -48,12 +48,12 @@ def _check_once(repository: Repository) -> Findings:
         findings = _check_head(repository, directory)
         problems += findings.problems
         notices += findings.notices
-    for each in worktrees.list_administrations(repository.common):
-        if each.damage is not None:
-            problems.append(f"{each.path}: {each.damage}; git worktree prune removes it")
+    for administration in worktrees.list_administrations(repository.common):
+        if administration.damage is not None:
+            problems.append(f"{administration.path}: {administration.damage}; git worktree prune removes it")
         else:
-            problems += _check_commondir(each.path, repository.common)
-            notices += _check_working_copy(each)
+            problems += _check_commondir(administration.path, repository.common)
+            notices += _check_working_copy(administration)
     return Findings(problems, notices)
 
 
@@ -105,10 +105,10 @@ def _is_unborn(repository: Repository, ref: str) -> bool:
 
 def _find_vanished(repository: Repository) -> Iterator[str]:
     try:
-        for each in repository.vanished():
+        for vanished in repository.vanished():
             yield (
-                f"{each.ref} was deleted or moved without gitstore;"
-                f" it was {each.oid}: git update-ref {each.ref} {each.oid} restores it"
+                f"{vanished.ref} was deleted or moved without gitstore;"
+                f" it was {vanished.oid}: git update-ref {vanished.ref} {vanished.oid} restores it"
             )
     except Corrupt:
         return  # refs that cannot be read are reported
@@ -135,14 +135,16 @@ def _check_commondir(administration: Path, common: Path) -> Iterator[str]:
         yield f"{administration / 'commondir'} does not point to {common}; write ../.. into it"
 
 
-def _check_working_copy(each: worktrees.Administration) -> Iterator[str]:
+def _check_working_copy(administration: worktrees.Administration) -> Iterator[str]:
     """Yield a notice if a working copy is not where git has recorded it, or has another repository."""
-    if each.directory is None or each.locked is not None:
+    path, directory = administration.path, administration.directory
+    if directory is None or administration.locked is not None:
         return
+    link = directory / ".git"
     try:
-        git_directory = parse_link((each.directory / ".git").read_bytes(), each.directory / ".git")
+        git_directory = parse_link(link.read_bytes(), link)
     except OSError:
-        yield f"{each.path}: its working copy {each.directory} is gone; git worktree prune removes the record"
+        yield f"{path}: its working copy {directory} is gone; git worktree prune removes the record"
         return
-    if git_directory is None or git_directory.resolve() != each.path.resolve():
-        yield f"{each.directory / '.git'} does not point to {each.path}; git worktree repair corrects it"
+    if git_directory is None or git_directory.resolve() != path.resolve():
+        yield f"{link} does not point to {path}; git worktree repair corrects it"

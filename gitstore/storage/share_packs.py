@@ -104,11 +104,11 @@ def _import(target: Repository, source: Repository, needed: frozenset[Oid]) -> I
     return ImportedBytes(linked, copied + _pack_rest(target, source, missing))
 
 
-def _is_worth_linking(pack: Pack, known: Collection[Oid]) -> bool:
-    """Whether so few of the pack's objects are known that linking it beats copying the missing ones."""
-    positions = (pack.index.find(oid) for oid in known)
-    twice = sum(Packed(pack, position).disk_size for position in positions if position is not None)
-    return len(known) < pack.index.count and twice * MOST_DEAD <= pack.size
+def _is_worth_linking(pack: Pack, existing: Collection[Oid]) -> bool:
+    """Whether so few of the pack's objects are `existing` that linking it beats copying the missing ones."""
+    positions = (pack.index.find(oid) for oid in existing)
+    duplicate = sum(Packed(pack, position).disk_size for position in positions if position is not None)
+    return len(existing) < pack.index.count and duplicate * MOST_DEAD <= pack.size
 
 
 def _link_pack(pack: Pack, directory: Path) -> bool:
@@ -154,7 +154,7 @@ def _pack_rest(target: Repository, source: Repository, missing: Iterable[Oid]) -
     git packs their objects, and loose ones with them.
     """
     plain: dict[Pack, list[int]] = defaultdict(list)
-    others: list[Oid] = []
+    packed_by_git: list[Oid] = []
     loose: list[Oid] = []
     ours = {pack for pack in source.objects.packs if pack.is_plain}
     for oid in missing:
@@ -164,9 +164,9 @@ def _pack_rest(target: Repository, source: Repository, missing: Iterable[Oid]) -
         elif packed.pack in ours:
             plain[packed.pack].append(packed.position)
         else:
-            others.append(oid)
-    by_git = _pack_by_git(target, source, [*others, *loose]) if others else 0
-    return by_git + _write_pack(target, source, plain=plain, loose=[] if others else loose)
+            packed_by_git.append(oid)
+    by_git = _pack_by_git(target, source, [*packed_by_git, *loose]) if packed_by_git else 0
+    return by_git + _write_pack(target, source, plain=plain, loose=[] if packed_by_git else loose)
 
 
 def _write_pack(

@@ -104,7 +104,7 @@ class TestWithinTheRepository:
         install(opened(here))
         assert inside(here) == installed
         assert guarded(here)
-        assert uninstall(opened(here)).left == ()
+        assert uninstall(opened(here)).remaining == ()
         assert inside(here) == before
         assert uninstall(opened(here)) == installation.Uninstalled((), ())
 
@@ -186,7 +186,7 @@ class TestWithinTheRepository:
         write(hooks / NAME, "#!/bin/sh\n# second\n")
         with pytest.raises(GitstoreError, match=r"both .* exist, and gitstore wrote neither"):
             install(opened(here))
-        assert uninstall(opened(here)).left == (hooks / NAME, hooks / f"{NAME}.user")
+        assert uninstall(opened(here)).remaining == (hooks / NAME, hooks / f"{NAME}.user")
         assert "second" in (hooks / NAME).read_text() and "first" in (hooks / f"{NAME}.user").read_text()
 
     def test_in_a_bare_repository_and_from_a_worktree(self, here: Path, tmp_path: Path, git: Git) -> None:
@@ -266,7 +266,7 @@ class TestElsewhere:
         mine = write(here / ".git" / "gitstore-hooks" / "pre-commit", "#!/bin/sh\n# mine\n")
         with pytest.raises(GitstoreError, match="is in the way"):
             install(opened(here))
-        assert uninstall(opened(here)).left == (mine,)
+        assert uninstall(opened(here)).remaining == (mine,)
         assert mine.read_text() == "#!/bin/sh\n# mine\n"
         assert "gitstore" not in (here / ".git" / "config").read_text()
 

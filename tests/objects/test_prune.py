@@ -46,7 +46,7 @@ def gc(repository: Repository, live: Collection[bytes]) -> Plan:
     survey = prune.survey(objects)
     plan = prune.plan(survey, {oid(content) for content in live})
     assert prune.carry_out(objects, plan, survey) == sorted(
-        plan.changes, key=lambda change: len(change.kept) > 0
+        plan.changes, key=lambda change: len(change.kept_positions) > 0
     )
     assert before - on_disk(repository) == plan.freed
     for content in live:
@@ -63,7 +63,7 @@ def held(repository: Repository) -> list[set[Oid]]:
 def test_a_dead_pack_goes_with_all_its_files(repository: Repository) -> None:
     packs(repository, [A, B], [C])
     plan = gc(repository, [C])
-    assert [change.kept for change in plan.changes] == [()]
+    assert [change.kept_positions for change in plan.changes] == [()]
     assert held(repository) == [{oid(C)}]
     assert len(pack_names(repository.common / "objects")) == 3
 
@@ -85,7 +85,7 @@ def test_a_large_pack_is_rewritten_if_over_a_fifth_is_dead(
     (path,) = packs(repository, [*dead, C])
     plan = gc(repository, [C])
     assert path.exists() is stays
-    assert (plan.left > 3000) is stays
+    assert (plan.dead_kept > 3000) is stays
 
 
 def test_of_two_copies_that_in_the_larger_pack_stays(repository: Repository) -> None:

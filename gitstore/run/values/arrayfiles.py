@@ -144,8 +144,8 @@ def _read_header(file: IO[bytes], size: int) -> _Header:
 
 def _parse_header(content: bytes, length: int) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     # Versions 2 and 3 have the same fields as 1, and another length, which is checked already.
-    whole = io.BytesIO(length.to_bytes(4, "little") + content)
-    return np.lib.format.read_array_header_2_0(whole, max_header_size=MAX_HEADER)
+    header = io.BytesIO(length.to_bytes(4, "little") + content)
+    return np.lib.format.read_array_header_2_0(header, max_header_size=MAX_HEADER)
 
 
 def _read(file: IO[bytes], header: _Header) -> Array:

@@ -66,8 +66,8 @@ def _is_pattern(text: str, directory: Path) -> bool:
 
 def _matching(pattern: str, directory: Path) -> list[str]:
     # Path.glob takes no absolute pattern.
-    found = sorted(glob.glob(pattern, root_dir=directory, recursive=True))  # noqa: PTH207
-    files = [f"@{name}" for name in found if not (directory / name).is_dir()]
+    names = sorted(glob.glob(pattern, root_dir=directory, recursive=True))  # noqa: PTH207
+    files = [f"@{name}" for name in names if not (directory / name).is_dir()]
     if not files:
         raise ValueError(f"{shown(pattern)}: no file matches")
     return files

@@ -49,7 +49,9 @@ def _read_stream(file: BinaryIO, limit: int) -> bytes:
     return b"".join(blocks)
 
 
-def check(size: int, limit: int, what: str = "it") -> None:
+def check(size: int, limit: int, subject: str = "it") -> None:
     """Raise ValueError if the size of something is over the limit."""
     if size > limit:
-        raise ValueError(f"{what} has {format_size(size)}, more than the {format_size(limit)} that are read")
+        raise ValueError(
+            f"{subject} has {format_size(size)}, more than the {format_size(limit)} that are read"
+        )

@@ -87,13 +87,13 @@ def _bools(leaves: list[object], dtype: np.dtype[Any]) -> Array:
 
 def _integers(leaves: list[object], dtype: np.dtype[Any]) -> Array:
     limits = np.iinfo(dtype)
-    whole = []
+    integers = []
     for leaf in leaves:
         # Not for NaN and the infinities either: for these, x // 1 is NaN.
         if not _is_number(leaf) or leaf != leaf // 1 or not limits.min <= leaf <= limits.max:
             raise _Misfit(leaf)
-        whole.append(int(leaf))
-    return np.array(whole, dtype)
+        integers.append(int(leaf))
+    return np.array(integers, dtype)
 
 
 def _floats(leaves: list[object], dtype: np.dtype[Any]) -> Array:

@@ -38,9 +38,9 @@ _MATROSKA = b"\x1aE\xdf\xa3"
 
 def ending(content: bytes) -> str:
     """How the name of a file with this content should end: `.png`, `.wav`, …; `.bin` if it is not known."""
-    for start, known in _STARTS.items():
+    for start, suffix in _STARTS.items():
         if content.startswith(start):
-            return known
+            return suffix
     if content.startswith(b"RIFF"):
         return _RIFF.get(content[8:12], UNKNOWN)
     if content[4:8] == b"ftyp":  # ISO 14496-12: videos, and what is built on its boxes

@@ -23,11 +23,11 @@ def main() -> None:
 
 def load() -> Any:
     """The module `session`."""
-    here = Path(__file__).parent
-    sys.path.remove(str(here))
-    spec = importlib.util.spec_from_file_location(PACKAGE, here / "__init__.py")
+    directory = Path(__file__).parent
+    sys.path.remove(str(directory))
+    spec = importlib.util.spec_from_file_location(PACKAGE, directory / "__init__.py")
     if spec is None:
-        raise ImportError(f"{here} is no package")
+        raise ImportError(f"{directory} is no package")
     sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
     return importlib.import_module(f"{PACKAGE}.session")
 

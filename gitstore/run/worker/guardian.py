@@ -47,19 +47,19 @@ def main(arguments: list[str]) -> NoReturn:
     read_only, command = arguments[2], [*arguments[3:], arguments[1]]
     _prctl(SUBREAPER, 1)
     isolated = _succeeds(lambda: _isolate() and _succeeds(lambda: _mount_all(read_only))) and _isolate()
-    told, tell = os.pipe()
+    reading_end, writing_end = os.pipe()
     init = os.fork()
     if init == 0:
         os.close(control)
-        os.close(told)
-        _init(command, socket, tell, read_only=read_only if isolated else None)
-    os.close(tell)
+        os.close(reading_end)
+        _init(command, socket, writing_end, read_only=read_only if isolated else None)
+    os.close(writing_end)
     os.close(socket)
     poll = select.poll()
     poll.register(control, 0)  # POLLHUP alone, which is always told
-    poll.register(told, select.POLLIN)
+    poll.register(reading_end, select.POLLIN)
     stopped = any(descriptor == control for descriptor, _ in poll.poll())
-    status = b"" if stopped else os.read(told, 8)
+    status = b"" if stopped else os.read(reading_end, 8)
     _kill_children(init)
     _end_like(int.from_bytes(status, "little") if len(status) == 8 else SIGKILL)
 
@@ -176,16 +176,16 @@ def _reap() -> bool:
 
 
 def _children() -> list[int]:
-    found = []
+    children = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
             if int(fields[1]) == os.getpid():
-                found.append(int(name))
+                children.append(int(name))
         except (OSError, IndexError):
             pass
-    return found
+    return children
 
 
 def _kill(process: int) -> None:

@@ -90,11 +90,11 @@ class Channel:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
         if length > HEADER_LIMIT:
             raise Malformed(f"a header of {length} bytes, over the limit of {HEADER_LIMIT}")
-        frame, described = _parse(self._read(length))
-        left = self._limit
-        for name, type_name, shape in described:
-            frame.tensors[name], size = payload.read(self._read_into, type_name, shape, limit=left)
-            left -= size
+        frame, descriptions = _parse(self._read(length))
+        remaining = self._limit
+        for name, type_name, shape in descriptions:
+            frame.tensors[name], size = payload.read(self._read_into, type_name, shape, limit=remaining)
+            remaining -= size
         return frame
 
     def finish(self) -> None:
