@@ -15,6 +15,7 @@ from gitstore.bigfiles.extract import extract_files
 from gitstore.bigfiles.stored import StoredFile
 from gitstore.disk.construction import construction
 from gitstore.disk.directories import remove_tree
+from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject, MissingObject
 from gitstore.objects.tree import Mode
