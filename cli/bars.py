@@ -12,16 +12,16 @@ class Amount(ProgressColumn):
     """How many bytes are done, and of how many if that is known."""
 
     def render(self, task: Task) -> Text:
-        done = format_size(int(task.completed))
-        return Text(done if task.total is None else f"{done} / {format_size(int(task.total))}")
+        amount = format_size(int(task.completed))
+        return Text(amount if task.total is None else f"{amount} / {format_size(int(task.total))}")
 
 
 class Count(ProgressColumn):
     """How many things are done, and of how many if that is known."""
 
     def render(self, task: Task) -> Text:
-        done = f"{int(task.completed):,}"
-        return Text(done if task.total is None else f"{done} / {int(task.total):,}")
+        count = f"{int(task.completed):,}"
+        return Text(count if task.total is None else f"{count} / {int(task.total):,}")
 
 
 class Speed(ProgressColumn):

@@ -41,7 +41,7 @@ def filtered() -> Iterator[None]:
 
 
 class _Filter:
-    """A pipe in the place of stderr, and the thread that brings what comes out to the terminal."""
+    """A pipe in the place of stderr, and the thread that copies its output to the terminal."""
 
     def __init__(self) -> None:
         self.terminal = os.dup(2)
@@ -78,9 +78,9 @@ class _Filter:
 
     def _print(self, text: str) -> None:
         # A lone \r only goes back to the start of the line: bars of progress are drawn with it.
-        left = "\r".join(map(harmless, text.split("\r"))).encode()
+        unwritten = "\r".join(map(harmless, text.split("\r"))).encode()
         try:
-            while left:
-                left = left[os.write(self.terminal, left) :]
+            while unwritten:
+                unwritten = unwritten[os.write(self.terminal, unwritten) :]
         except OSError:
             return  # the terminal is gone, and nobody is there to be told

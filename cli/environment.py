@@ -67,34 +67,36 @@ def _absolute_link(link: str) -> str:
     return link if not link or "://" in link else str(Path(link).absolute())
 
 
-def check(told: Mapping[str, str], directory: Path) -> None:
-    """Refuse `git --git-dir=OTHER gitstore`: raise `OtherRepository` unless `told` agrees with the directory.
+def check(git_variables: Mapping[str, str], directory: Path) -> None:
+    """Refuse `git --git-dir=OTHER gitstore`: raise `OtherRepository` unless `git_variables` agree with it.
 
     Only of `git gitstore`, whose git might have been told so by the person. A hook that calls gitstore
     for another directory has these variables from git, and means the directory.
     """
-    if Path(sys.argv[0]).name != "git-gitstore" or not told.keys() & {"GIT_DIR", "GIT_WORK_TREE"}:
+    if Path(sys.argv[0]).name != "git-gitstore" or not git_variables.keys() & {"GIT_DIR", "GIT_WORK_TREE"}:
         return
     from gitstore.git.repository import Repository
 
     try:
-        here = Repository.discover(directory)
+        repository = Repository.discover(directory)
     except NotAModel:
-        here = None
-    git_directory, work_tree = told.get("GIT_DIR"), told.get("GIT_WORK_TREE")
-    if git_directory and not _is(_git_directory(Path(git_directory)), here.git_directory if here else None):
-        raise _elsewhere("GIT_DIR", git_directory, what="repository", directory=directory)
-    if work_tree and not _is(Path(work_tree), here.directory if here else None):
-        raise _elsewhere("GIT_WORK_TREE", work_tree, what="working copy", directory=directory)
+        repository = None
+    git_directory, work_tree = git_variables.get("GIT_DIR"), git_variables.get("GIT_WORK_TREE")
+    if git_directory and not _is(
+        _git_directory(Path(git_directory)), repository.git_directory if repository else None
+    ):
+        raise _elsewhere("GIT_DIR", git_directory, kind="repository", directory=directory)
+    if work_tree and not _is(Path(work_tree), repository.directory if repository else None):
+        raise _elsewhere("GIT_WORK_TREE", work_tree, kind="working copy", directory=directory)
 
 
 def _is(named: Path | None, ours: Path | None) -> bool:
     return named is not None and ours is not None and named.resolve() == ours.resolve()
 
 
-def _elsewhere(name: str, value: str, *, what: str, directory: Path) -> OtherRepository:
+def _elsewhere(name: str, value: str, *, kind: str, directory: Path) -> OtherRepository:
     return OtherRepository(
-        f"{name} is {value}, another {what} than that of {directory.absolute()}",
+        f"{name} is {value}, another {kind} than that of {directory.absolute()}",
         "git -C DIR gitstore acts on the model in DIR",
     )
 

@@ -47,7 +47,7 @@ def report(failure: Failure, *, as_json: bool) -> int:
         error = {
             "kind": failure.kind,
             "message": failure.message,
-            "hint": output.here(failure.hint) if failure.hint else None,
+            "hint": output.add_directory(failure.hint) if failure.hint else None,
             "exit_code": failure.exit_code,
             "details": dict(failure.details),
         }
@@ -59,7 +59,7 @@ def report(failure: Failure, *, as_json: bool) -> int:
     for line in failure.message.splitlines():
         output.message(label + line)
     if failure.hint:
-        output.message(f"hint: {output.here(failure.hint)}")
+        output.message(f"hint: {output.add_directory(failure.hint)}")
     return failure.exit_code
 
 

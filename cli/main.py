@@ -56,7 +56,7 @@ class LazyGroup(click.Group):
 @click.option("--no-pager", is_flag=True, help="Show long output without a pager.")
 @click.pass_context
 def cli(ctx: click.Context, directory: Path | None, *, no_pager: bool) -> None:
-    """A version store for machine-learning models that is git.
+    """A version store for machine-learning models, kept in plain git repositories.
 
     A model is a git repository with code, states (weights) and settings. A snapshot is an annotated tag for
     all three that never changes.
@@ -92,11 +92,11 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _run(told: dict[str, str]) -> int:
+def _run(git_variables: dict[str, str]) -> int:
     """Run the command line, report what went wrong, and return the exit code."""
     as_json = failures.wants_json(sys.argv[1:])
     try:
-        return _invoke(told)
+        return _invoke(git_variables)
     except streams.OutputLost:
         raise
     except click.ClickException as error:
@@ -115,7 +115,7 @@ def _run(told: dict[str, str]) -> int:
     return failures.report(failure, as_json=as_json)
 
 
-def _invoke(told: dict[str, str]) -> int:
+def _invoke(git_variables: dict[str, str]) -> int:
     """What click's own main does, which makes a silent exit of every broken pipe, whosever it is."""
     if COMPLETING in os.environ:
         from gitstore.cli.completion import shells
@@ -123,7 +123,7 @@ def _invoke(told: dict[str, str]) -> int:
         shells.answer(cli)
         return 0
     try:
-        with cli.make_context("gitstore", sys.argv[1:], obj=told) as ctx:
+        with cli.make_context("gitstore", sys.argv[1:], obj=git_variables) as ctx:
             code = cli.invoke(ctx)
     except click.exceptions.Exit as end:
         code = end.exit_code

@@ -47,8 +47,8 @@ class _Place:
     directory: Path | None = None
 
 
-def here(text: str) -> str:
-    """A text in which every command of gitstore is one for the directory that this command acts in."""
+def add_directory(text: str) -> str:
+    """A text with -C DIR in every command of gitstore, if this command was given -C."""
     import shlex
 
     from gitstore.cli.commands import COMMANDS
@@ -67,7 +67,7 @@ def listen() -> None:
     class Messages(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             prefix = "warning: " if record.levelno >= logging.WARNING else ""
-            message(prefix + here(record.getMessage()))
+            message(prefix + add_directory(record.getMessage()))
 
     log = logging.getLogger("gitstore")
     log.handlers = [Messages()]

@@ -24,12 +24,12 @@ _NOT_STARTED = (126, 127)
 class _Choice:
     """What the command line says."""
 
-    wanted = True
+    allowed = True
 
 
 def refuse() -> None:
     """Use no pager in this process: --no-pager."""
-    _Choice.wanted = False
+    _Choice.allowed = False
 
 
 def prepare(directory: Path, key: str = "color.ui") -> None:
@@ -41,7 +41,7 @@ def prepare(directory: Path, key: str = "color.ui") -> None:
 @contextmanager
 def paged(directory: Path) -> Iterator[None]:
     """Let the pager of git show what the block prints on a terminal."""
-    command = _ask(directory, "var", "GIT_PAGER") if _Choice.wanted and sys.stdout.isatty() else ""
+    command = _ask(directory, "var", "GIT_PAGER") if _Choice.allowed and sys.stdout.isatty() else ""
     if command in ("", "cat"):
         yield
         return

@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 
 @contextmanager
 def byte_progress(
-    label: str, total: int | Callable[[], int] | None, *, wanted: bool | None
+    label: str, total: int | Callable[[], int] | None, *, show: bool | None
 ) -> Iterator[Callable[[int], None]]:
     """A bar of bytes on stderr while the block runs; hands it a function to call with what is done.
 
     A `total` that has to be found out is asked for only if a bar is drawn.
     """
-    if not _wanted(wanted):
+    if not _is_shown(show):
         yield lambda _: None
         return
     from gitstore.cli import bars
 
     with _bar(label, bars.Amount(), bars.Speed()) as bar:
         task = bar.add_task("", total=(total() or None) if callable(total) else total)
-        yield lambda done: bar.advance(task, done)
+        yield lambda amount: bar.advance(task, amount)
 
 
 @contextmanager
 def count_progress(
-    label: str, *, wanted: bool | None, in_bytes: bool = False
+    label: str, *, show: bool | None, in_bytes: bool = False
 ) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
     """A bar of things, or of bytes; hands the block one function for the total, and one for what is done."""
-    if not _wanted(wanted):
+    if not _is_shown(show):
         yield lambda _: None, lambda _: None
         return
     from gitstore.cli import bars
@@ -44,7 +44,7 @@ def count_progress(
     columns = (bars.Amount(), bars.Speed()) if in_bytes else (bars.Count(),)
     with _bar(label, *columns) as bar:
         task = bar.add_task("", total=None)
-        yield lambda total: bar.update(task, total=total), lambda done: bar.advance(task, done)
+        yield lambda total: bar.update(task, total=total), lambda amount: bar.advance(task, amount)
 
 
 def _bar(label: str, *columns: ProgressColumn) -> Progress:
@@ -58,10 +58,10 @@ def _bar(label: str, *columns: ProgressColumn) -> Progress:
 
 @contextmanager
 def share_progress(
-    label: str, *, wanted: bool | None, at_once: bool = True
+    label: str, *, show: bool | None, at_once: bool = True
 ) -> Iterator[Callable[[float], None]]:
     """A bar on stderr from 0 to 1 while the block runs; unless `at_once`, from the first news on."""
-    if not _wanted(wanted):
+    if not _is_shown(show):
         yield lambda _: None
         return
     from rich.progress import TaskProgressColumn, TimeElapsedColumn
@@ -69,22 +69,22 @@ def share_progress(
     bar = _bar(label, TaskProgressColumn(), TimeElapsedColumn())
     task = bar.add_task("", total=1.0)
 
-    def show(share: float) -> None:
+    def show_share(share: float) -> None:
         bar.start()
         bar.update(task, completed=share)
 
     try:
         if at_once:
             bar.start()
-        yield show
+        yield show_share
     finally:
         bar.stop()
 
 
 @contextmanager
-def waiting(label: str, *, wanted: bool | None) -> Iterator[None]:
+def waiting(label: str, *, show: bool | None) -> Iterator[None]:
     """A sign of life on stderr while the block runs, for what cannot tell how far it is."""
-    if not _wanted(wanted):
+    if not _is_shown(show):
         yield
         return
     from rich.console import Console
@@ -93,5 +93,5 @@ def waiting(label: str, *, wanted: bool | None) -> Iterator[None]:
         yield
 
 
-def _wanted(choice: bool | None) -> bool:
+def _is_shown(choice: bool | None) -> bool:
     return sys.stderr.isatty() if choice is None else choice

@@ -1,4 +1,4 @@
-"""gitstore: a version store for machine-learning models that is git.
+"""gitstore: a version store for machine-learning models, kept in plain git repositories.
 
     model = gitstore.open("digits")
     snapshot = model.take_snapshot("v1", message="First that works")

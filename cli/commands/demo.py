@@ -48,16 +48,16 @@ def command(ctx: click.Context, keep: Path | None) -> None:
 
 
 @contextmanager
-def _directory(kept: Path | None) -> Iterator[Path]:
+def _directory(keep: Path | None) -> Iterator[Path]:
     """The directory that is asked for, to be kept, or one that is gone afterwards, whatever happens."""
     from gitstore.disk.directories import remove_tree
     from gitstore.errors import GitstoreError
 
-    if kept is not None:
-        if kept.exists() and (not kept.is_dir() or any(kept.iterdir())):
-            raise GitstoreError(f"{kept} already exists", "name a new directory")
-        kept.mkdir(parents=True, exist_ok=True)
-        yield kept
+    if keep is not None:
+        if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+            raise GitstoreError(f"{keep} already exists", "name a new directory")
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep
         return
     directory = Path(tempfile.mkdtemp(prefix="gitstore-demo-")).resolve()
     try:

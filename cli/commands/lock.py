@@ -69,7 +69,7 @@ def command(
     if check:
         _check(ctx, model, as_json=as_json)
         return
-    with waiting("resolve packages", wanted=show_progress):
+    with waiting("resolve packages", show=show_progress):
         permissions = Permissions(
             config=_find_file(ctx, config) if config is not None else None,
             builds=allow_builds,

@@ -1,7 +1,7 @@
 """What a shell can suggest for an argument or an option: the names of snapshots, states, inputs, examples.
 
-A name is read off its ref, so that ten thousand tags need not be read to be listed. What goes wrong
-here is nobody's concern who presses Tab: `completion` suggests nothing then.
+Names come from refs alone, so that ten thousand tags need not be read to be listed. If anything fails,
+`completion` suggests nothing.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ def snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[s
     """For a REF: own snapshots by name, those of other models as MODEL@SNAPSHOT, or of PATH@."""
     from gitstore.models.model import Model
 
-    here = _directory(ctx)
-    where = incomplete.rpartition("@")[0]
-    model = Model.identify(here)
-    found = [*_own(model), *_others(model)]
-    if where:
-        found += [spell_snapshot(name, model.name) for name in _own(model)]
-        if (here / where).is_dir() and not any(each.startswith(f"{where}@") for each in found):
-            found = [spell_snapshot(name, where) for name in _own(Model.identify(here / where))]
-    return _matching(found, incomplete)
+    directory = _directory(ctx)
+    path = incomplete.rpartition("@")[0]
+    model = Model.identify(directory)
+    names = [*_list_own(model), *_list_of_others(model)]
+    if path:
+        names += [spell_snapshot(name, model.name) for name in _list_own(model)]
+        if (directory / path).is_dir() and not any(name.startswith(f"{path}@") for name in names):
+            names = [spell_snapshot(name, path) for name in _list_own(Model.identify(directory / path))]
+    return _matching(names, incomplete)
 
 
 def own_snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For a snapshot of the model itself, by its name alone."""
     from gitstore.models.model import Model
 
-    return _matching(list(_own(Model.identify(_directory(ctx)))), incomplete)
+    return _matching(list(_list_own(Model.identify(_directory(ctx)))), incomplete)
 
 
 def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -57,8 +57,8 @@ def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     from gitstore.models import catalog
     from gitstore.models.model import Model
 
-    found = catalog.every(Model.identify(_directory(ctx))).models
-    return _matching([each.name for each in found if each.prefix], incomplete)
+    models = catalog.every(Model.identify(_directory(ctx))).models
+    return _matching([model.name for model in models if model.prefix], incomplete)
 
 
 def first_states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -74,7 +74,7 @@ def inputs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     name, at, path = incomplete.partition("=@")
     if at:
         # Not left to the shells: none of them takes what is after the @ for a path.
-        return [f"{name}{at}{found}" for found in _files(_directory(ctx), path)]
+        return [f"{name}{at}{file}" for file in _files(_directory(ctx), path)]
     types = Model.open(_directory(ctx)).settings.types
     operations: dict[str | None, tuple[Parameter, ...]] = {
         "create": types.create_state,
@@ -102,21 +102,21 @@ def _directory(ctx: click.Context) -> Path:
     return directory or Path()
 
 
-def _files(here: Path, incomplete: str) -> Iterator[str]:
+def _files(directory: Path, incomplete: str) -> Iterator[str]:
     """The files that a path from a directory may lead to, and directories with a slash."""
     folder, slash, start = incomplete.rpartition("/")
-    for path in sorted((here / f"{folder}{slash}").iterdir()):
+    for path in sorted((directory / f"{folder}{slash}").iterdir()):
         if path.name.startswith(start) and (start or not path.name.startswith(".")):
             yield f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}"
 
 
-def _own(model: Model) -> Iterator[str]:
+def _list_own(model: Model) -> Iterator[str]:
     space = model.tag_ref("")
     names = (ref.removeprefix(space) for ref in model.repository.refs.list_below(space).refs)
     return (name for name in names if _is_name(name))
 
 
-def _others(model: Model) -> Iterator[str]:
+def _list_of_others(model: Model) -> Iterator[str]:
     root = model.root_name()
     for ref in model.repository.refs.list_below(_TAGS).refs:
         prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")

@@ -123,12 +123,12 @@ class _ByLine(ShellComplete):
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         """As click finds them; for `--option=val` with the option, since shells take that for one word."""
-        found = super().get_completions(args, incomplete)
+        completions = super().get_completions(args, incomplete)
         option, equals, _ = incomplete.partition("=")
         if equals and option.startswith("--"):
-            for item in found:
+            for item in completions:
                 item.value = f"{option}={item.value}" if item.type == "plain" else item.value
-        return found
+        return completions
 
 
 class Bash(_ByLine, BashComplete):
@@ -149,24 +149,24 @@ class Fish(_ByLine, FishComplete):
     source_template = _FISH
 
 
-for _each in (Bash, Zsh, Fish):
-    add_completion_class(_each)
+for _shell in (Bash, Zsh, Fish):
+    add_completion_class(_shell)
 
 
 def script(cli: click.Command, shell: str) -> str:
     """What a shell of `SHELLS` has to load."""
-    found = get_completion_class(shell)
-    return found(cli, {}, "gitstore", COMPLETING).source() if found is not None else ""
+    completion = get_completion_class(shell)
+    return completion(cli, {}, "gitstore", COMPLETING).source() if completion is not None else ""
 
 
 def answer(cli: click.Command) -> None:
     """Print what the shell asks for; nothing if anything goes wrong."""
     shell, _, instruction = os.environ[COMPLETING].partition("_")
-    found = get_completion_class(shell)
-    if found is None or instruction != "complete":
+    completion = get_completion_class(shell)
+    if completion is None or instruction != "complete":
         return
     try:
-        click.echo(found(cli, {}, "gitstore", COMPLETING).complete())
+        click.echo(completion(cli, {}, "gitstore", COMPLETING).complete())
     except (Exception, KeyboardInterrupt):
         return  # no model here, a damaged repository: the command itself will say so
 

@@ -31,7 +31,7 @@ _VARIABLES = {
 }
 
 
-class Done(NamedTuple):
+class CommandOutcome(NamedTuple):
     """What a command printed, standard output and error together, and its exit code."""
 
     output: str
@@ -60,7 +60,7 @@ class Shell:
         path = f"{own / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         self._variables |= {**places, "PATH": path, **_VARIABLES}
 
-    def run(self, line: str) -> Done:
+    def run(self, line: str) -> CommandOutcome:
         """Run a command line, which may be continued with backslashes, and wait for its end."""
         if line.startswith("cd "):
             return self._change_directory(line.removeprefix("cd ").strip())
@@ -78,7 +78,7 @@ class Shell:
         except BaseException:
             _stop(process)
             raise
-        return Done(output.decode(errors="replace"), process.returncode)
+        return CommandOutcome(output.decode(errors="replace"), process.returncode)
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +86,12 @@ class Shell:
     def __exit__(self, *_: object) -> None:
         self._own.cleanup()
 
-    def _change_directory(self, goal: str) -> Done:
-        directory = (self.directory / goal).resolve()
+    def _change_directory(self, path: str) -> CommandOutcome:
+        directory = (self.directory / path).resolve()
         if not directory.is_dir():
-            return Done(f"cd: {goal}: there is no such directory\n", 1)
+            return CommandOutcome(f"cd: {path}: there is no such directory\n", 1)
         self.directory = directory
-        return Done("", 0)
+        return CommandOutcome("", 0)
 
 
 def _program(path: Path, *command: str) -> None:

@@ -55,11 +55,11 @@ def tell(directory: Path, narrator: Narrator) -> None:
             narrator.text(chapter.text)
             for command in chapter.commands:
                 narrator.command(command.line)
-                done = shell.run(command.line)
-                narrator.output(done.output)
-                if done.exit_code:
-                    raise _failed(command, f"exits with {done.exit_code}")
-                problem = command.check(done.output)
+                outcome = shell.run(command.line)
+                narrator.output(outcome.output)
+                if outcome.exit_code:
+                    raise _failed(command, f"exits with {outcome.exit_code}")
+                problem = command.check(outcome.output)
                 if problem is not None:
                     raise _failed(command, problem)
 

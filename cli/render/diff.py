@@ -97,12 +97,12 @@ def _file_line(file: StateFileChange) -> str:
     from gitstore.units import format_size
 
     sizes = [format_size(size) for size in (file.before, file.after) if size is not None]
-    said = sizes[0] if len(set(sizes)) == 1 else " → ".join(sizes)
+    text = sizes[0] if len(set(sizes)) == 1 else " → ".join(sizes)
     if file.kind == "changed":
-        said += f", {format_size(file.changed)} changed"
+        text += f", {format_size(file.changed)} changed"
     elif file.shared:
-        said += f", {format_size(file.shared)} shared"
-    return f"  {_mark(file.kind)} {output.shown(str(file.path))}  {said}"
+        text += f", {format_size(file.shared)} shared"
+    return f"  {_mark(file.kind)} {output.shown(str(file.path))}  {text}"
 
 
 def _tensor_lines(diff: TensorDiff) -> list[str]:
@@ -121,9 +121,9 @@ def _tensor_lines(diff: TensorDiff) -> list[str]:
 
 def _tensor_line(change: TensorChange) -> str:
     forms = [_form(tensor) for tensor in (change.before, change.after) if tensor is not None]
-    said = forms[0] if len(set(forms)) == 1 else " → ".join(forms)
+    text = forms[0] if len(set(forms)) == 1 else " → ".join(forms)
     values = "  values" if change.kind == "values" else ""
-    return f"      {_mark(change.kind)} {output.shown(change.name)}  {said}{values}"
+    return f"      {_mark(change.kind)} {output.shown(change.name)}  {text}{values}"
 
 
 def _mark(kind: str) -> str:

@@ -103,8 +103,8 @@ def show_imported(imported: ImportedState, name: str, *, active: str, as_json: b
             }
         )
         return
-    kept = f"saved, added {format_size(added)}" if saved is not None else "not saved yet"
-    output.message(f"Imported state {name}: {format_size(imported.size)}, {kept}")
+    saving = f"saved, added {format_size(added)}" if saved is not None else "not saved yet"
+    output.message(f"Imported state {name}: {format_size(imported.size)}, {saving}")
     if active == name:
         output.message(f"The active state is {name}")
     else:

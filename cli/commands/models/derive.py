@@ -70,12 +70,12 @@ def command(
     first, base = _first_state(ctx, state, inputs), reference.find(source, ctx.obj)
     target = _target(ctx, name, directory)
     if isinstance(base, reference.Elsewhere):
-        with share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
+        with share_progress(f"fetch {source}", show=show_progress, at_once=False) as fetched:
             derived = standalone.derive(base, name, target, state=first, fetched=fetched)
     else:
         is_here = not as_reference and reference.is_here(base, ctx.obj)
         make = worktree.derive if is_here else standalone.derive
-        with count_progress("save initial", wanted=show_progress, in_bytes=True) as (expect, progress):
+        with count_progress("save initial", show=show_progress, in_bytes=True) as (expect, progress):
             derived = make(base, name, target, state=first, expect=expect, progress=progress)
     render.show_derived(derived, as_json=as_json)
 

@@ -50,9 +50,9 @@ def command(
     from gitstore.models import examples, init
 
     if example is not None and example not in examples.names():
-        known = ", ".join(examples.names())
+        names = ", ".join(examples.names())
         raise click.BadParameter(
-            f"there is no example {example!r}; choose from: {known}", param_hint="--example"
+            f"there is no example {example!r}; choose from: {names}", param_hint="--example"
         )
     created = init.create(
         Path(ctx.obj, directory).resolve(), name=name, example=example or init.SKELETON, code=code

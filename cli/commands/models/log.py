@@ -29,11 +29,11 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.models.model import Model
     from gitstore.storage.sizes import Sizes
 
-    here = Model.identify(ctx.obj)
-    for problem in here.invalid:
+    current = Model.identify(ctx.obj)
+    for problem in current.invalid:
         output.message(f"warning: {problem}")
-    listing = catalog.every(here)
-    lineage, sizes = Lineage(listing.models), Sizes(here.repository.objects)
+    listing = catalog.every(current)
+    lineage, sizes = Lineage(listing.models), Sizes(current.repository.objects)
     if as_json:
         output.data_json([render.line_json(line, lineage, sizes) for line in lineage.lines()])
     else:

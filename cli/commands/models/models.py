@@ -32,11 +32,11 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.models.model import Model
     from gitstore.storage.sizes import Sizes
 
-    here = Model.identify(ctx.obj)
-    for problem in here.invalid:
+    current = Model.identify(ctx.obj)
+    for problem in current.invalid:
         output.message(f"warning: {problem}")
-    listing = catalog.every(here)
-    lineage, sizes = Lineage(listing.models), Sizes(here.repository.objects)
+    listing = catalog.every(current)
+    lineage, sizes = Lineage(listing.models), Sizes(current.repository.objects)
     if as_json:
         output.data_json([render.to_json(model, lineage, sizes) for model in listing.models])
     else:
@@ -76,7 +76,7 @@ def rm(
 
     model = Model.open(ctx.obj)
     total = totals.states_on_disk(model, name)
-    with byte_progress(f"check {name}", total, wanted=show_progress) as progress:
+    with byte_progress(f"check {name}", total, show=show_progress) as progress:
         removal = remove.plan_removal(model, name, progress)
     if not as_json:
         render.explain_removal(removal)

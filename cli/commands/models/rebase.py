@@ -50,7 +50,7 @@ def command(
 
     model = Model.open(ctx.obj)
     base = reference.find_base(source, model, ctx.obj)
-    with share_progress(f"fetch {source}", wanted=show_progress, at_once=False) as fetched:
+    with share_progress(f"fetch {source}", show=show_progress, at_once=False) as fetched:
         rebased = rebase.rebase(model, base, force=force, fetched=fetched)
     if as_json:
         output.data_json(render.rebased_json(rebased, model))

@@ -32,9 +32,9 @@ def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) ->
     from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
-    with byte_progress("read state", totals.on_disk(model), wanted=show_progress) as progress:
+    with byte_progress("read state", totals.on_disk(model), show=show_progress) as progress:
         report = read_status(model, progress)
     if as_json:
         output.data_json(render.to_json(report))
     else:
-        output.data("\n".join(map(output.here, render.describe(report))))
+        output.data("\n".join(map(output.add_directory, render.describe(report))))

@@ -56,7 +56,7 @@ def command(
     else:
         snapshot = references.resolve(reference, ctx.obj)
         total = totals.stored(snapshot.repository, snapshot.state)
-        with byte_progress("fetch state", total, wanted=show_progress) as progress:
+        with byte_progress("fetch state", total, show=show_progress) as progress:
             evaluated = evaluation.evaluate_snapshot(
                 snapshot, values, cache=find_user_cache(ctx.obj), progress=progress
             )

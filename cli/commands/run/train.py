@@ -38,7 +38,7 @@ def command(
     from gitstore.run.values.inputs import Assignments
 
     model = Model.open(ctx.obj)
-    with share_progress("train", wanted=show_progress) as progress:
+    with share_progress("train", show=show_progress) as progress:
         observers = Observers(on_progress=progress)
         result = training.train(model, Assignments(inputs, ctx.obj), name=name, use=use, observers=observers)
     render.show_result(result, "Trained", as_json=as_json)

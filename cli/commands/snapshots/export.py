@@ -35,8 +35,6 @@ def command(
     from gitstore.snapshots import export
 
     snapshot, target = references.resolve(reference, ctx.obj), Path(ctx.obj, directory)
-    with byte_progress(
-        f"export {reference}", export.measure_files(snapshot), wanted=show_progress
-    ) as progress:
+    with byte_progress(f"export {reference}", export.measure_files(snapshot), show=show_progress) as progress:
         size = export.export(snapshot, target, progress=progress)
     render.show_exported(snapshot, target, size=size, written_as=reference, as_json=as_json)

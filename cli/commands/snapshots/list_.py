@@ -52,6 +52,6 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
         with pager.paged(ctx.obj):
             render.show_list(rows, all_models=all_models)
     elif unreadable is None:
-        output.message(output.here("no snapshots yet; gitstore snapshot v1 takes one"))
+        output.message(output.add_directory("no snapshots yet; gitstore snapshot v1 takes one"))
     if unreadable is not None:
         raise unreadable

@@ -47,9 +47,9 @@ def command(
     model = Model.open(ctx.obj)
     snapshot = references.resolve(reference, ctx.obj)
     chosen = {Part.CODE: code, Part.STATE: state, Part.SETTINGS: settings}
-    parts = [part for part, wanted in chosen.items() if wanted] or list(Part)
+    parts = [part for part, is_chosen in chosen.items() if is_chosen] or list(Part)
     total = totals.replaced(model, snapshot) if Part.STATE in parts else None
-    with byte_progress(f"restore {reference}", total, wanted=show_progress) as progress:
+    with byte_progress(f"restore {reference}", total, show=show_progress) as progress:
         restored = restore(model, snapshot, parts=parts, force=force, progress=progress)
     if as_json:
         output.data_json(render.restored_json(restored, snapshot))

@@ -44,8 +44,8 @@ def command(
     from gitstore.models import reference
     from gitstore.snapshots import remove
 
-    snapshots = [reference.resolve(each, ctx.obj) for each in references]
-    if any(each.repository.common != snapshots[0].repository.common for each in snapshots):
+    snapshots = [reference.resolve(name, ctx.obj) for name in references]
+    if any(snapshot.repository.common != snapshots[0].repository.common for snapshot in snapshots):
         raise click.UsageError("remove the snapshots of one repository at a time", ctx)
     removal = remove.plan_removal(snapshots)
     if not as_json:

@@ -73,14 +73,14 @@ def command(
     candidate_check = _candidate_check(inputs, ctx.obj) if check or inputs else None
     with ExitStack() as bar:
         total = totals.on_disk(model, state_name) if state_name is not None else totals.on_disk(model)
-        progress = bar.enter_context(byte_progress(f"snapshot {name}", total, wanted=show_progress))
+        progress = bar.enter_context(byte_progress(f"snapshot {name}", total, show=show_progress))
         # The bar is gone before somebody is asked for a passphrase.
         signer = Signer(sign, key, before=bar.close)
-        taken = take(
+        new = take(
             model, name, message=message, state_name=state_name, signer=signer, call_hook=call_hook,
             allow_pointers=force, check=candidate_check, progress=progress,
         )  # fmt: skip
-    render.show_taken(taken, model, checked=candidate_check is not None, as_json=as_json)
+    render.show_taken(new, model, checked=candidate_check is not None, as_json=as_json)
 
 
 def _candidate_check(inputs: tuple[str, ...], directory: Path) -> CandidateCheck:

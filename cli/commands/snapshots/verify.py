@@ -66,7 +66,7 @@ def command(
         raise click.UsageError("give either REF or --all", ctx)
     repository, tags, others = _find(ctx, references, everything=everything)
     verified = _verify(
-        ctx, repository, tags, others=others, everything=everything, required=required, wanted=show_progress
+        ctx, repository, tags, others=others, everything=everything, required=required, show=show_progress
     )
     if as_json:
         output.data_json(render.to_json(verified))
@@ -102,7 +102,7 @@ def _find(
 
 def _verify(
     ctx: click.Context, repository: Repository, tags: list[Tagged], *, others: list[str],
-    everything: bool, required: bool, wanted: bool | None,
+    everything: bool, required: bool, show: bool | None,
 ) -> render.Verified:  # fmt: skip
     from gitstore.run.cache.check import check_cache
     from gitstore.run.cache.user_cache import find_user_cache
@@ -110,7 +110,7 @@ def _verify(
     from gitstore.storage import check
 
     notices: list[str] = []
-    with count_progress("verify objects", wanted=wanted) as (expect, progress):
+    with count_progress("verify objects", show=show) as (expect, progress):
         report = verify.verify(repository, tags, expect=expect, progress=progress)
     if everything:
         others, notices = check.check_repository(repository)

@@ -67,7 +67,7 @@ def save(
 
     model = Model.open(ctx.obj)
     name = name or state.active(model)
-    with byte_progress(f"save {name}", totals.on_disk(model, name), wanted=show_progress) as progress:
+    with byte_progress(f"save {name}", totals.on_disk(model, name), show=show_progress) as progress:
         saved = save_state(model, name, allow_pointers=force, progress=progress)
     render.show_saved(saved, as_json=as_json)
 
@@ -111,7 +111,7 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
 
     model = Model.open(ctx.obj)
     name = name or state.active(model)
-    with byte_progress(f"write {name}", totals.saved(model, name), wanted=show_progress) as progress:
+    with byte_progress(f"write {name}", totals.saved(model, name), show=show_progress) as progress:
         directory = materialize(model, name, progress=progress)
     render.show_path(name, directory, as_json=as_json)
 
@@ -141,6 +141,6 @@ def create(
     from gitstore.run import creation
     from gitstore.run.values.inputs import Assignments
 
-    with waiting("create state", wanted=show_progress):
+    with waiting("create state", show=show_progress):
         result = creation.create_state(Model.open(ctx.obj), Assignments(inputs, ctx.obj), name=name)
     render.show_result(result, "Created", as_json=as_json)

@@ -56,7 +56,7 @@ def import_(
     def total() -> int:  # copied, then saved
         return sum(map(totals.size_on_disk, sources)) * (2 if save else 1)
 
-    with byte_progress(f"import {name}", total, wanted=show_progress) as progress:
+    with byte_progress(f"import {name}", total, show=show_progress) as progress:
         imported = import_files.import_files(
             model, name, sources, force=force, save=save, use=use, progress=progress
         )
@@ -87,7 +87,7 @@ def export_(
     target = Path(ctx.obj, directory)
     model = Model.open(ctx.obj)
     total = totals.saved(model, name)
-    with byte_progress(f"export {name}", total, wanted=show_progress) as progress:
+    with byte_progress(f"export {name}", total, show=show_progress) as progress:
         size = export.export_state(model, name, target, progress=progress)
     render.show_exported(name, target, size=size, as_json=as_json)
 
@@ -131,7 +131,7 @@ def drop(ctx: click.Context, name: str, *, force: bool, show_progress: bool | No
     from gitstore.states.drop import drop as drop_state
 
     model = Model.open(ctx.obj)
-    with byte_progress(f"check {name}", totals.on_disk(model, name), wanted=show_progress) as progress:
+    with byte_progress(f"check {name}", totals.on_disk(model, name), show=show_progress) as progress:
         drop_state(model, name, force=force, progress=progress)
     render.show_dropped(name, as_json=as_json)
 
@@ -159,7 +159,7 @@ def rm(
 
     model = Model.open(ctx.obj)
     total, label = totals.on_disk(model, *names), f"check {', '.join(names)}"
-    with byte_progress(label, total, wanted=show_progress) as progress:
+    with byte_progress(label, total, show=show_progress) as progress:
         removed = remove.remove(model, names, force=force, progress=progress)
     render.show_removed(removed, as_json=as_json)
 

@@ -50,7 +50,7 @@ def command(
     from gitstore.storage import gc
 
     repository = Repository.discover(ctx.obj)
-    with count_progress("gc", wanted=show_progress, in_bytes=True) as (expect, progress):
+    with count_progress("gc", show=show_progress, in_bytes=True) as (expect, progress):
         report = gc.collect_garbage(
             repository, dry_run=dry_run, prune_vanished=prune_vanished, expect=expect, progress=progress
         )
