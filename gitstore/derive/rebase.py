@@ -182,7 +182,8 @@ def _commit_move(
     paths = [branch.code, PurePosixPath(SETTINGS), *packages]
     branch.check_clean(paths)
     _check_untracked(branch, base)
-    attributes.check_sizes(base.repository, base.code)
+    code_entries = stored.list_entries(base.repository.objects, base.code)
+    attributes.check_sizes(base.repository, base.code, code_entries)
     based_on = first_commit.make_based_on(base, opened.url if opened is not None else None)
     content = settings.set_keys(merged.content, {"based_on": based_on})
     # A base of this repository must not be removed between the check and the commit.

@@ -7,8 +7,10 @@ base's repository, which is never needed again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.derive import base_repository, first_commit, first_state
 from gitstore.derive.first_state import COPIED, Content, FirstState
 from gitstore.derive.worktree import OTHER_DIRECTORY, Derived, notify_derived
@@ -94,10 +96,12 @@ def _read_base(repository: Repository, base: Snapshot) -> Snapshot:
 def _check_out(repository: Repository) -> None:
     """Check out the branch, and make its code read-only. Raises `GitstoreError` if files are missing then."""
     head = repository.refs.get("HEAD")
+    entries: dict[PurePosixPath, FileEntry] = {}
     if head is not None:
-        attributes.check_sizes(repository, repository.commit(head).tree)
+        tree = repository.commit(head).tree
+        entries = stored.list_entries(repository.objects, tree)
+        attributes.check_sizes(repository, tree, entries)
     repository.git("reset", "--quiet", "--hard")
-    if head is not None:
-        checkout.check_complete(repository, repository.commit(head).tree, repository.directory)
+    checkout.check_complete(repository, entries, repository.directory)
     set_writable(repository.directory / CODE, writable=False)
     (repository.directory / STATES / FIRST_STATE).mkdir(parents=True)

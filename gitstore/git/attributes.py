@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gitstore.bigfiles import stored
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.disk import directories
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
@@ -84,14 +84,13 @@ def read_rules(
     return {PurePosixPath(path): rule for path, rule in rules.items() if rule.cause is not None}
 
 
-def check_sizes(repository: Repository, tree: Oid) -> None:
-    """Raise `GitstoreError` if git would convert a file of a tree that is larger than `limits.CONVERTED`."""
+def check_sizes(repository: Repository, tree: Oid, entries: Mapping[PurePosixPath, FileEntry]) -> None:
+    """Raise `GitstoreError` if git would convert a file of a tree that is larger than `limits.CONVERTED`.
+
+    `entries` are those of the tree's files.
+    """
     objects = repository.objects
-    sizes = {
-        path: objects.size(oid)
-        for path, (mode, oid) in stored.list_entries(objects, tree).items()
-        if mode != Mode.LINK
-    }
+    sizes = {path: objects.size(oid) for path, (mode, oid) in entries.items() if mode != Mode.LINK}
     large = {path: size for path, size in sizes.items() if size > limits.CONVERTED}
     if not large:
         return

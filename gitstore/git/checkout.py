@@ -36,7 +36,8 @@ def check_out(
     They go below the new directory `target`. Returns the directory in it that stands for the tree. The
     working copy and its index do not change. Raises `GitstoreError` if git has not written all of them.
     """
-    attributes.check_sizes(repository, tree)
+    entries = stored.list_entries(repository.objects, tree)
+    attributes.check_sizes(repository, tree, entries)
     top = target / "files"
     (top / at).mkdir(parents=True)
     for folder in at.parents:
@@ -52,32 +53,24 @@ def check_out(
     repository.git(
         "checkout-index", "-z", "--stdin", stdin=names.encode("utf-8", "surrogateescape"), variables=variables
     )
-    entries = stored.list_entries(repository.objects, tree)
     written = {at / path: entries[path] for path in paths}
-    check_written(repository, written, top, git_directory=repository.git_directory)
+    check_complete(repository, written, top, git_directory=repository.git_directory)
     return top / at
 
 
 def check_complete(
-    repository: Repository, tree: Oid, top: Path, *, git_directory: Path | None = None
-) -> None:
-    """Compare a directory with the tree that git has checked out there. Other files do not matter.
-
-    git can succeed although it could not write a file, or could not read the rules for converting it.
-    `git_directory` is that of the working copy, if `top` has no `.git` yet. Raises `GitstoreError`, which
-    names the first file that differs from the tree.
-    """
-    check_written(repository, stored.list_entries(repository.objects, tree), top, git_directory=git_directory)
-
-
-def check_written(
     repository: Repository,
     entries: Mapping[PurePosixPath, FileEntry],
     top: Path,
     *,
     git_directory: Path | None = None,
 ) -> None:
-    """Compare a directory with some files of a tree, like `check_complete`."""
+    """Compare a directory with files of a tree that git has checked out there. Other files do not matter.
+
+    git can succeed although it could not write a file, or could not read the rules for converting it.
+    `git_directory` is that of the working copy, if `top` has no `.git` yet. Raises `GitstoreError`, which
+    names the first files that differ from the tree.
+    """
     options = (f"--git-dir={git_directory}", f"--work-tree={top}") if git_directory is not None else ()
     has_modes, has_links = (
         (repository.config(key) or "true") == "true" for key in ("core.fileMode", "core.symlinks")

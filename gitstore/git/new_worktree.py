@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gitstore.bigfiles import stored
 from gitstore.disk import directories
 from gitstore.disk.afterwards import only_warn
 from gitstore.disk.atomic import sync_directory, sync_tree
@@ -132,14 +133,14 @@ def _check_out(
     """Make git write the files of a commit, and its index. Sparse checkouts are off: no file is left out."""
     options = (*repository.without_hooks, "-c", "core.sparseCheckout=false", f"--git-dir={administration}",
             f"--work-tree={directory}")  # fmt: skip
-    attributes.check_sizes(repository, repository.commit(commit).tree)
+    tree = repository.commit(commit).tree
+    entries = stored.list_entries(repository.objects, tree)
+    attributes.check_sizes(repository, tree, entries)
     git.run(*options, "read-tree", "--reset", "-u", str(commit), cwd=directory)
     complete(directory)
     # Files that `complete` changed have new times. That git would commit a file otherwise is no failure.
     git.attempt(*options, "update-index", "-q", "--refresh", cwd=directory)
-    checkout.check_complete(
-        repository, repository.commit(commit).tree, directory, git_directory=administration
-    )
+    checkout.check_complete(repository, entries, directory, git_directory=administration)
 
 
 def _name_administration(repository: Repository, administration: Path, directory: Path) -> Path:

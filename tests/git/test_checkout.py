@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.bigfiles.stored import list_entries
 from gitstore.errors import GitstoreError
 from gitstore.git import checkout
 from gitstore.git.repository import Repository
@@ -30,7 +31,7 @@ def tree(repository: Repository, git: Git) -> Oid:
 
 def test_a_complete_one(repository: Repository, tree: Oid) -> None:
     (repository.directory / "beside").touch()
-    checkout.check_complete(repository, tree, repository.directory)
+    checkout.check_complete(repository, list_entries(repository.objects, tree), repository.directory)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +50,4 @@ def test_what_is_missing_or_other_is_named(
 ) -> None:
     spoil(repository.directory / name)
     with pytest.raises(GitstoreError, match=rf"^git has not written {name} as stored$"):
-        checkout.check_complete(repository, tree, repository.directory)
+        checkout.check_complete(repository, list_entries(repository.objects, tree), repository.directory)
