@@ -23,7 +23,7 @@ from gitstore.run.values.inputs import Assignments
 from gitstore.states.materialize import materialize
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Run
-from tests.support.failing import names
+from tests.support.failing import names, refuses
 from tests.support.models import noise, picture, put, refs, take, user_cache
 
 Derive = Callable[..., Derived]
@@ -141,7 +141,7 @@ class TestRefusals:
             assert (refs(model.directory), picture(tmp_path)) == before
 
     def test_a_name_that_is_taken_before_the_code_runs(self, model: Model, base: Snapshot) -> None:
-        with pytest.raises(GitstoreError, match=r"^a model or branch called main already exists$"):
+        with refuses("branch", "main"):
             worktree.derive(
                 base,
                 "main",

@@ -16,7 +16,7 @@ from gitstore.derive import base_repository, standalone
 from gitstore.derive import worktree as derive
 from gitstore.derive.worktree import Derived
 from gitstore.disk import construction
-from gitstore.errors import GitstoreError, InvalidName
+from gitstore.errors import InvalidName
 from gitstore.git.repository import Repository
 from gitstore.models import catalog, reference, state
 from gitstore.models.lineage import Lineage
@@ -165,9 +165,7 @@ class TestWhatItMakes:
         path = dogs.directory / "code" / "model.py"
         path.chmod(0o644)
         path.write_text("other\n")
-        with pytest.raises(
-            GitstoreError, match=r"^code/model.py differs from the base digits@v1; dogs has no code"
-        ):
+        with refuses("code/model.py", "digits@v1", "dogs"):
             take(again(dogs), "v1")
 
     def test_what_the_models_table_says(self, dogs: Model, base: Snapshot) -> None:

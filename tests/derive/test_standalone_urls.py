@@ -22,7 +22,7 @@ from gitstore.snapshots import verify
 from gitstore.url import without_credentials
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, Run
-from tests.support.failing import refuses
+from tests.support.failing import names, refuses
 from tests.support.models import make, noise, picture, put, refs, take
 
 SECRET, TOKEN = "ada:secret@", "token@"
@@ -149,21 +149,22 @@ class TestNotFetched:
 
     def test_a_missing_tag_and_a_missing_repository(self, url: str, tmp_path: Path) -> None:
         error = self.refused(Elsewhere(url, ("v9",)), tmp_path)
-        assert (type(error), error.message) == (NoSuchSnapshot, f"there is no snapshot v9 in {url}")
-        assert error.hint == f"git ls-remote --tags {url} lists the tags"
+        assert type(error) is NoSuchSnapshot
+        assert names(error, "v9", url)
+        assert f"git ls-remote --tags {url}" in (error.hint or "")
         error = self.refused(Elsewhere(f"{url}s", ("v1",)), tmp_path)
-        assert error.message.startswith(f"{url}s cannot be read: ")
+        assert error.message.startswith(f"{url}s ")
 
     def test_a_host_that_does_not_answer(self, tmp_path: Path) -> None:
         with socket.socket() as taken:  # bound, and not listening
             taken.bind(("127.0.0.1", 0))
             address = f"git://127.0.0.1:{taken.getsockname()[1]}/m"
             error = self.refused(Elsewhere(address, ("v1",)), tmp_path)
-        assert error.message.startswith(f"{address} cannot be read: ")
+        assert error.message.startswith(f"{address} ")
 
     def test_a_password_that_git_repeats(self, tmp_path: Path) -> None:
         error = self.refused(Elsewhere("git://ada:geheim@127.0.0.1:9/m", ("v1",)), tmp_path)
-        assert error.message.startswith("git://ada@127.0.0.1:9/m cannot be read: ")
+        assert error.message.startswith("git://ada@127.0.0.1:9/m ")
         assert "geheim" not in error.message
 
     def test_a_tag_that_is_no_snapshot(self, url: str, model: Model, tmp_path: Path, git: Git) -> None:
@@ -171,26 +172,21 @@ class TestNotFetched:
         git("tag", "-a", "-m", "a tag", "annotated", cwd=model.directory)
         for name in ("light", "annotated"):
             error = self.refused(Elsewhere(url, (name,)), tmp_path)
-            assert error.message == f"refs/tags/{name} in {url} is a tag, but not a snapshot"
+            assert names(error, f"refs/tags/{name}", url)
 
     @pytest.mark.parametrize(
-        ("text", "message"),
+        ("text", "kind", "parts"),
         [
-            ("ext::sh -c true@v1", "'ext::sh -c true' names a remote helper, which git would run"),
-            (
-                "https://example.org/m.git@v 1",
-                "there is no snapshot 'v 1' in https://example.org/m.git",
-            ),
-            (
-                f"https://{SECRET}example.org/m@x/y/z",
-                "there is no snapshot 'x/y/z' in https://example.org/m",
-            ),
+            ("ext::sh -c true@v1", GitstoreError, ("'ext::sh -c true'", "remote helper")),
+            ("https://example.org/m.git@v 1", NoSuchSnapshot, ("'v 1'", "https://example.org/m.git")),
+            (f"https://{SECRET}example.org/m@x/y/z", NoSuchSnapshot, ("'x/y/z'", " https://example.org/m")),
         ],
     )
-    def test_what_git_is_not_asked_for(self, tmp_path: Path, text: str, message: str) -> None:
-        with pytest.raises(GitstoreError) as caught:
+    def test_what_git_is_not_asked_for(
+        self, tmp_path: Path, text: str, kind: type[GitstoreError], parts: tuple[str, ...]
+    ) -> None:
+        with refuses(*parts, kind=kind):
             reference.find(text, tmp_path)
-        assert caught.value.message == message
 
 
 @pytest.mark.parametrize(

@@ -34,16 +34,17 @@ class TestRefusals:
         return caught.value
 
     TAKEN = {  # noqa: RUF012
-        "main": "a model or branch called main already exists",
-        "dogs": "a model or branch called dogs already exists",
-        "digits": "a model or branch called digits already exists",
-        "v1": "a snapshot called v1 already exists",
-        "initial": "a state called initial already exists",
-        "topic": "refs/heads/topic/x already exists, so no model can be called topic",
-        "release": "refs/tags/release/1 already exists, so no model can be called release",
-        "gone": "refs/states/gone/trained already exists, so no model can be called gone",
-        "a b": "'a b' cannot be the name of a model: it contains a space",
+        "main": "branch",
+        "dogs": "branch",
+        "digits": "model",
+        "v1": "snapshot",
+        "initial": "state",
+        "topic": "refs/heads/topic/x",
+        "release": "refs/tags/release/1",
+        "gone": "refs/states/gone/trained",
+        "a b": "'a b'",
     }
+    """Names that no model can have, and what has it instead."""
 
     def test_a_name_that_is_taken(self, dogs: Model, base: Model, git: Git, tmp_path: Path) -> None:
         save_state(base, "initial")
@@ -51,12 +52,13 @@ class TestRefusals:
         git("tag", "release/1", cwd=base.directory)
         git("update-ref", "refs/states/gone/trained", "refs/states/initial", cwd=base.directory)
         v1 = scenes.find(tmp_path)
-        assert {name: self.refused(v1, name, tmp_path / "new").message for name in self.TAKEN} == self.TAKEN
+        for name, holder in self.TAKEN.items():
+            assert names(self.refused(v1, name, tmp_path / "new"), name, holder)
 
     def test_the_root_s_name_for_a_derived_model_s_child(self, dogs: Model, tmp_path: Path) -> None:
         """Else digits@v1 could mean two snapshots."""
         error = self.refused(take(dogs, "v1"), "digits", tmp_path / "new")
-        assert error.message == "a model or branch called digits already exists"
+        assert names(error, "digits", "model")
 
     def test_a_directory_that_is_taken(self, v1: Snapshot, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
@@ -73,7 +75,7 @@ class TestRefusals:
         git("worktree", "remove", "--force", str(dogs.directory), cwd=base.directory)
         git("branch", "--quiet", "-D", "dogs", cwd=base.directory)
         error = self.refused(scenes.find(tmp_path), "dogs", tmp_path / "again")
-        assert error.message == "refs/states/dogs/initial already exists, so no model can be called dogs"
+        assert names(error, "refs/states/dogs/initial", "dogs")
         assert git("show", "refs/states/dogs/initial:weights", cwd=base.directory) == "trained for a week"
 
 
@@ -98,11 +100,6 @@ class TestItsCode:
             git("add", "--all", cwd=dogs.directory)
             git("commit", "--quiet", "-m", "a change", cwd=dogs.directory)
 
-    HINT = (
-        "; to change the code, change it in digits, take a snapshot there and rebase on that,"
-        " or make it the model's own with gitstore detach"
-    )
-
     @pytest.mark.parametrize("committed", [False, True])
     def test_changed_added_and_deleted(self, tmp_path: Path, git: Git, *, committed: bool) -> None:
         scenes.copy(_with_another_file, tmp_path)
@@ -114,25 +111,24 @@ class TestItsCode:
         self.commit(dogs, git, committed=committed)
         error = self.refused(dogs)
         assert names(error, "code/model.py", "digits@v1", "dogs")
-        self.mend(dogs, error, f"{checkout} code/model.py", "restores it")
+        self.mend(dogs, error, f"{checkout} code/model.py")
 
         self.writable(dogs, "my new.py").write_text("new\n")
         self.commit(dogs, git, committed=committed)
         error = self.refused(dogs)
         assert names(error, "code/my", "new.py", "digits@v1", "dogs")
-        self.mend(dogs, error, "rm 'code/my new.py'", "removes it")
+        self.mend(dogs, error, "rm 'code/my new.py'")
 
         self.writable(dogs, "util.py").unlink()
         self.commit(dogs, git, committed=committed)
         error = self.refused(dogs)
-        assert error.message == (
-            "code/util.py is missing, but is in the base digits@v1; dogs has no code of its own"
-        )
-        self.mend(dogs, error, f"{checkout} code/util.py", "restores it")
+        assert names(error, "code/util.py", "missing", "digits@v1", "dogs")
+        self.mend(dogs, error, f"{checkout} code/util.py")
 
-    def mend(self, dogs: Model, error: GitstoreError, command: str, does: str) -> None:
+    def mend(self, dogs: Model, error: GitstoreError, command: str) -> None:
         """Do what the hint says; then a snapshot can be taken."""
-        assert error.hint == f"{command} {does}{self.HINT}"
+        assert (error.hint or "").startswith(f"{command} ")
+        assert "gitstore detach" in (error.hint or "")
         subprocess.run(["sh", "-c", command], cwd=dogs.directory, check=True)
         taken = take(dogs, "v1")
         assert taken.name == "v1"
@@ -146,7 +142,7 @@ class TestItsCode:
 
     def test_executable(self, dogs: Model) -> None:
         self.writable(dogs).chmod(0o755)
-        assert self.refused(dogs).message.startswith("code/model.py differs from the base digits@v1;")
+        assert names(self.refused(dogs), "code/model.py", "digits@v1")
 
     def test_settings_and_state_are_its_own(self, dogs: Model) -> None:
         path = dogs.directory / "settings.yaml"
@@ -159,16 +155,11 @@ class TestItsCode:
     def test_what_it_is_cannot_be_edited(self, dogs: Model) -> None:
         path = dogs.directory / "settings.yaml"
         text = path.read_text()
-        other = "settings.yaml: based_on: was edited, but only gitstore may change it"
-        for old, new, message in (
-            (
-                r"\bname: dogs\b",
-                "name: cats",
-                "settings.yaml: name: is cats, but must be dogs, like the branch of this derived model",
-            ),
-            (r"\bv1\b", "v2", other),
-            (r"(?m)^based_on.*(\n  .*)*$", "#", other),
+        for old, new, key in (
+            (r"\bname: dogs\b", "name: cats", "settings.yaml: name: "),
+            (r"\bv1\b", "v2", "settings.yaml: based_on: "),
+            (r"(?m)^based_on.*(\n  .*)*$", "#", "settings.yaml: based_on: "),
         ):
             path.write_text(re.sub(old, new, text))
             assert path.read_text() != text
-            assert self.refused(dogs).message == message
+            assert self.refused(dogs).message.startswith(key)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from gitstore.models.snapshot import NotASnapshot, UnreadableSnapshots
 from gitstore.packs.oid import Oid
 from tests.support import scenes
 from tests.support.commands import Git
+from tests.support.failing import names, refuses
 from tests.support.models import noise, put, take
 
 FORMAT = "x\n\nGitstore-Format: 1"
@@ -87,18 +87,18 @@ def test_tags_that_are_no_snapshots_are_passed_over(git: Git, tmp_path: Path) ->
 def test_of_the_wrong_shape(model: Model, git: Git) -> None:
     blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"name: digits\n").strip()
     inner = tree(model, git, f"100644 blob {blob}\tfile")
-    for number, (entries, problem) in enumerate(
+    for number, (entries, named) in enumerate(
         (
-            (["code", "state"], "its tree has no settings.yaml"),
-            (["code", "settings.yaml"], "its tree has no state"),
-            (["state", "settings.yaml"], "its tree has no code"),
+            (["code", "state"], "settings.yaml"),
+            (["code", "settings.yaml"], "state"),
+            (["state", "settings.yaml"], "code"),
             (
                 ["code", "state", "settings.yaml", "notes"],
-                "its tree has notes, which does not belong in a snapshot",
+                "notes",
             ),
-            (["code", "state=blob", "settings.yaml"], "its tree has no state"),
-            (["code", "state", "settings.yaml=tree"], "its tree has no settings.yaml"),
-            (["code", "state", "settings.yaml", "packages.lock=tree"], "its packages.lock is a directory"),
+            (["code", "state=blob", "settings.yaml"], "state"),
+            (["code", "state", "settings.yaml=tree"], "settings.yaml"),
+            (["code", "state", "settings.yaml", "packages.lock=tree"], "packages.lock"),
         )
     ):
         lines = []
@@ -107,7 +107,7 @@ def test_of_the_wrong_shape(model: Model, git: Git) -> None:
             is_tree = kind == "tree" or (not kind and name in ("code", "state"))
             lines.append(f"040000 tree {inner}\t{name}" if is_tree else f"100644 blob {blob}\t{name}")
         ref, oid = tag(model, git, f"v{number}", tree(model, git, *lines))
-        with pytest.raises(NotASnapshot, match=f"^{re.escape(f'{ref} is not a snapshot: {problem}')}$"):
+        with refuses(ref, named, kind=NotASnapshot):
             snapshot.read(model.repository, ref, oid)
 
 
@@ -115,8 +115,8 @@ def test_of_a_format_from_the_future(model: Model, git: Git) -> None:
     ref, oid = tag(model, git, "v1", "HEAD^{tree}", "x\n\nGitstore-Format: 2")
     with pytest.raises(NotASnapshot) as caught:
         snapshot.read(model.repository, ref, oid)
-    assert caught.value.message == "refs/tags/v1 is of format 2, which this gitstore does not know"
-    assert caught.value.hint == "use a newer gitstore"
+    assert names(caught.value, "refs/tags/v1", "format 2")
+    assert "newer" in (caught.value.hint or "")
     assert caught.value.exit_code == Corrupt.exit_code == 12
 
 
@@ -126,11 +126,10 @@ def test_one_that_cannot_be_read_hides_no_other(git: Git, tmp_path: Path) -> Non
     take(model, "v3")
     take(dogs, "d1")
     tag(model, git, "dogs/d2", "HEAD^{tree}")
-    unknown = "refs/tags/v2 is of format 2, which this gitstore does not know"
-    misshapen = "refs/tags/dogs/d2 is not a snapshot: its tree has no state"
     with pytest.raises(UnreadableSnapshots) as caught:
         snapshot.every(model.repository)
-    assert caught.value.message == f"{misshapen}\n{unknown}"
+    misshapen, unknown = caught.value.message.splitlines()
+    assert misshapen.startswith("refs/tags/dogs/d2 ") and unknown.startswith("refs/tags/v2 ")
     assert [each.short_name for each in caught.value.others] == ["dogs@d1", "v1", "v3"]
     for own, message, others in ((model, unknown, ["v1", "v3"]), (dogs, misshapen, ["d1"])):
         with pytest.raises(UnreadableSnapshots) as caught:
