@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
-from gitstore.errors import Corrupt, GitstoreError
 
 if TYPE_CHECKING:
     from gitstore.git.verify_tag import Signature
-    from gitstore.snapshots.verify import Report
+    from gitstore.snapshots.verification import Verification
 
 
-@dataclass(frozen=True)
-class Verified:
-    """What was found: `others` are problems, and `notices` warnings, of more than snapshots.
-
-    `lacking` are the snapshots without a good signature, where that is required. `hint` says where a
-    sound copy may be.
-    """
-
-    report: Report
-    others: Sequence[str]
-    notices: Sequence[str]
-    lacking: Mapping[str, Signature | None]
-    hint: str | None = None
-
-    @property
-    def problems(self) -> list[str]:
-        """All problems, a line or more each."""
-        return [*map(str, self.report.problems), *self.others]
-
-    @property
-    def error(self) -> GitstoreError | None:
-        """What the command fails with."""
-        from gitstore.snapshots.signatures import NotSigned
-
-        if self.problems:
-            return Corrupt("\n".join(self.problems), self.hint)
-        return NotSigned(self.lacking) if self.lacking else None
-
-    @property
-    def exit_code(self) -> int:
-        """0 if nothing is wrong."""
-        return self.error.exit_code if self.error is not None else 0
-
-
-def to_json(verified: Verified) -> dict[str, Any]:
+def to_json(verified: Verification) -> dict[str, Any]:
     """Everything that was found, for programs."""
     report = verified.report
     problems: list[dict[str, Any]] = [
@@ -61,10 +25,11 @@ def to_json(verified: Verified) -> dict[str, Any]:
         for problem in report.problems
     ]
     problems += [
-        {"message": message, "snapshots": [], "path": None, "oid": None} for message in verified.others
+        {"message": message, "snapshots": [], "path": None, "oid": None}
+        for message in verified.other_problems
     ]
     return {
-        "ok": not problems and not verified.lacking,
+        "ok": not problems and not verified.unaccepted,
         "snapshots": report.snapshots,
         "objects": report.objects,
         "problems": problems,
@@ -85,13 +50,13 @@ def _signature(name: str, signature: Signature | None) -> dict[str, Any]:
     }
 
 
-def show_details(verified: Verified) -> None:
+def show_details(verified: Verification) -> None:
     """Warnings, and a line for each signature that is no error of its own."""
     for notice in verified.notices:
         output.message(f"warning: {notice}")
     signed = verified.report.signatures
     if any(signed.values()):
-        errors = {} if verified.problems else verified.lacking
+        errors = {} if verified.problems else verified.unaccepted
         _show_signatures({name: signature for name, signature in signed.items() if name not in errors})
 
 
@@ -108,7 +73,7 @@ def _show_signatures(signed: Mapping[str, Signature | None]) -> None:
         output.message(f"hint: {hint}")
 
 
-def show_sound(verified: Verified) -> None:
+def show_sound(verified: Verification) -> None:
     """That nothing is wrong."""
     report = verified.report
     names = ", ".join(report.snapshots) or "no snapshots"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from gitstore.disk import locks
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, SeveralRepositories
 from gitstore.events import dispatch
 from gitstore.events.events import PreRm
 from gitstore.git.refs import RefChange
@@ -52,8 +52,13 @@ class Removal:
 
 
 def plan_removal(snapshots: Sequence[Snapshot]) -> Removal:
-    """Find out what removing snapshots of one repository would free, and which models are based on them."""
+    """Find out what removing snapshots would free, and which models are based on them.
+
+    Raises `SeveralRepositories`.
+    """
     repository = snapshots[0].repository
+    if any(snapshot.repository.common != repository.common for snapshot in snapshots):
+        raise SeveralRepositories("remove the snapshots of one repository at a time")
     refs = {snapshot.ref for snapshot in snapshots}
     held = find_held(repository, without=refs)
     sizes = usage.measure_exclusive(repository, refs, held)

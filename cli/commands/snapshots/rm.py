@@ -45,8 +45,6 @@ def command(
     from gitstore.snapshots import remove
 
     snapshots = [reference.resolve(name, ctx.obj) for name in references]
-    if any(snapshot.repository.common != snapshots[0].repository.common for snapshot in snapshots):
-        raise click.UsageError("remove the snapshots of one repository at a time", ctx)
     removal = remove.plan_removal(snapshots)
     if not as_json:
         render.explain_removal(removal)

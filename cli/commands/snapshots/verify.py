@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,11 +10,9 @@ from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress
 from gitstore.cli.render import verify as render
-from gitstore.errors import Corrupt
 
 if TYPE_CHECKING:
-    from gitstore.git.repository import Repository
-    from gitstore.snapshots.verify import Tagged
+    from gitstore.snapshots.verification import Scope
 
 
 @click.command()
@@ -37,14 +34,9 @@ if TYPE_CHECKING:
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    references: tuple[str, ...],
-    *,
-    everything: bool,
-    required: bool,
-    show_progress: bool | None,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, references: tuple[str, ...], *, everything: bool, required: bool,
+    show_progress: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Check that snapshots are intact. Hashes every object again, and compares each tag with its
     content.
 
@@ -62,12 +54,21 @@ def command(
       gitstore verify --all --json
       gitstore verify v1 --require-signature
     """
+    from gitstore.run.cache.check import check_cache
+    from gitstore.run.cache.user_cache import find_user_cache
+    from gitstore.snapshots import verification
+
     if references and everything:
         raise click.UsageError("give either REF or --all", ctx)
-    repository, tags, others = _find(ctx, references, everything=everything)
-    verified = _verify(
-        ctx, repository, tags, others=others, everything=everything, required=required, show=show_progress
-    )
+    scope = _find_scope(ctx, references, everything=everything)
+    with count_progress("verify objects", show=show_progress) as (expect, progress):
+        verified = verification.run(
+            scope,
+            require_signatures=required,
+            check_cache=lambda: check_cache(find_user_cache(ctx.obj), scope.repository),
+            expect=expect,
+            progress=progress,
+        )
     if as_json:
         output.data_json(render.to_json(verified))
         ctx.exit(verified.exit_code)
@@ -77,56 +78,10 @@ def command(
     render.show_sound(verified)
 
 
-def _find(
-    ctx: click.Context, references: tuple[str, ...], *, everything: bool
-) -> tuple[Repository, list[Tagged], list[str]]:
-    """The repository, the tags to verify, and problems of those that cannot even be listed."""
-    from gitstore.git.repository import Repository
-    from gitstore.models import reference
-    from gitstore.snapshots import verify
+def _find_scope(ctx: click.Context, references: tuple[str, ...], *, everything: bool) -> Scope:
+    """What the command line asks to verify."""
+    from gitstore.snapshots import verification
 
-    if not references:
-        repository = Repository.discover(ctx.obj)
-        namespace = None if everything else _namespace(ctx.obj)
-        space, below = namespace or "refs/tags/", namespace is None
-        damaged = [] if everything else verify.list_damaged_refs(repository, space, below=below)
-        return repository, verify.list_tags(repository, space, below=below), damaged
-    places = [reference.locate(text, ctx.obj) for text in references]
-    for place in places:
-        reference.check_snapshot(place)
-    repository = places[0].repository
-    if any(place.repository.common != repository.common for place in places):
-        raise click.UsageError("verify the snapshots of one repository at a time", ctx)
-    return repository, [(place.ref, place.oid) for place in places], []
-
-
-def _verify(
-    ctx: click.Context, repository: Repository, tags: list[Tagged], *, others: list[str],
-    everything: bool, required: bool, show: bool | None,
-) -> render.Verified:  # fmt: skip
-    from gitstore.run.cache.check import check_cache
-    from gitstore.run.cache.user_cache import find_user_cache
-    from gitstore.snapshots import signatures, verify
-    from gitstore.storage import check
-
-    notices: list[str] = []
-    with count_progress("verify objects", show=show) as (expect, progress):
-        report = verify.verify(repository, tags, expect=expect, progress=progress)
-    if everything:
-        others, notices = check.check_repository(repository)
-        others += check_cache(find_user_cache(ctx.obj), repository)
-    lacking = signatures.select_unaccepted(report.signatures) if required else {}
-    hint = repository.objects.missing_hint
-    # Of what a tag says wrongly, no other repository has a better copy.
-    is_lost = (everything and others) or any(problem.oid for problem in report.problems)
-    return render.Verified(report, others, notices, lacking, hint if is_lost else None)
-
-
-def _namespace(directory: Path) -> str | None:
-    """Where the tags of the directory's model are; `None` if the repository is too damaged to tell."""
-    from gitstore.models.model import Model
-
-    try:
-        return Model.identify(directory).tag_ref("")
-    except Corrupt:
-        return None
+    if references:
+        return verification.find_named(references, ctx.obj)
+    return verification.find_all(ctx.obj) if everything else verification.find_of_model(ctx.obj)
