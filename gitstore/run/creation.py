@@ -27,7 +27,7 @@ def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Re
     """
     params = inputs.read(model.settings.types.create_state)
     name = name or state.active(model)
-    code = working_copy.code_directory(model)
+    code = working_copy.find_code(model)
     new_state.check_new(model, name)
     with new_state.hidden_state(model) as out:
         creation = supervisor.create_state(code=code, settings=model.settings, params=params, out=out)

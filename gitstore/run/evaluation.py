@@ -46,8 +46,8 @@ def evaluate_snapshot(
 def evaluate_working_copy(model: Model, inputs: Inputs) -> Evaluation:
     """Evaluate the code and the active state of a working copy, as they are on disk."""
     arrays = inputs.read(model.settings.types.evaluate.inputs)
-    with working_copy.active_state_directory(model) as weights:
-        code = working_copy.code_directory(model)
+    with working_copy.open_active_state(model) as weights:
+        code = working_copy.find_code(model)
         evaluated = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=arrays)
     event = _post_evaluate(evaluated, model.name, state_name=state.active(model))
     dispatch.notify_post_hook(model.repository, event)

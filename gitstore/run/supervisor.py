@@ -74,7 +74,7 @@ def create_state(
     Where the system allows it, the model cannot write below `read_only`.
     Raises InvalidInput before anything runs, and OperationFailed. Then `out` may hold a part of a state.
     """
-    inputs = parameters.checked_inputs(params, settings.types.create_state)
+    inputs = parameters.check_inputs(params, settings.types.create_state)
     dialogue = _run("create_state", settings, inputs, read_only=read_only, code=code, out=out)
     return Creation(dialogue.durations)
 
@@ -93,9 +93,9 @@ def evaluate(
     Raises InvalidInput before anything runs, and OperationFailed; KeyboardInterrupt stops the worker.
     """
     types = settings.types.evaluate
-    arrays = parameters.checked_inputs(inputs, types.inputs)
+    arrays = parameters.check_inputs(inputs, types.inputs)
     dialogue = _run("evaluate", settings, arrays, read_only=read_only, code=code, state=state)
-    outputs = parameters.checked_outputs(dialogue.outputs or {}, types.outputs)
+    outputs = parameters.check_outputs(dialogue.outputs or {}, types.outputs)
     return Evaluation(outputs, dialogue.durations)
 
 
@@ -122,7 +122,7 @@ def train(
     the main thread of a program that leaves Ctrl-C to Python, raise Cancelled.
     Raises InvalidInput before anything runs, and OperationFailed. Then `out` may hold a part of a state.
     """
-    inputs = parameters.checked_inputs(data, settings.types.train)
+    inputs = parameters.check_inputs(data, settings.types.train)
     with Interrupts() as interrupts:
         dialogue = _run(
             "train",
@@ -148,7 +148,7 @@ def _run(
     **paths: Path,
 ) -> Dialogue:
     """Run one operation to its end. The worker, in a directory of its own, gets absolute paths."""
-    problem = unapplied.warning(settings, operation)
+    problem = unapplied.describe_unapplied(settings, operation)
     if problem is not None:
         _log.warning(problem)
     clock = Clock(operation, settings.max_durations)

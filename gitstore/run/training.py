@@ -34,9 +34,9 @@ def train(
     data = inputs.read(model.settings.types.train)
     if name is not None:
         new_state.check_new(model, name)
-    with working_copy.active_state_directory(model) as weights, new_state.hidden_state(model) as out:
+    with working_copy.open_active_state(model) as weights, new_state.hidden_state(model) as out:
         training = supervisor.train(
-            code=working_copy.code_directory(model),
+            code=working_copy.find_code(model),
             state=weights,
             settings=model.settings,
             data=data,

@@ -1,4 +1,4 @@
-"""Settings that say how to run a model and are not applied yet: where what runs differs from them, say so."""
+"""Settings for running a model that gitstore does not apply yet, and a warning where they would matter."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from gitstore.settings.schema import Launcher, Packages, Settings
 _PIN = re.compile(r"(?P<name>[\w.-]+)(\[[^\]]*\])?==(?P<version>[^;\s]+)\s*")
 
 
-def warning(settings: Settings, operation: str) -> str | None:
-    """One line about the settings that `operation` does not follow, or `None` if what runs is as they say.
+def describe_unapplied(settings: Settings, operation: str) -> str | None:
+    """Return one line about settings that `operation` does not apply; `None` if the worker matches them.
 
-    A worker runs with the Python and the packages of gitstore, and without limits but those of time.
+    A worker runs with the Python and the packages of gitstore, and its only limits are those of time.
     """
     if operation == "load":
-        operation = "evaluate"  # the beginning of it
-    different = list(_packages(settings.packages))
-    keys = _launcher(getattr(settings.default_launchers, operation))
+        operation = "evaluate"  # which loads the model first
+    different = list(_compare_packages(settings.packages))
+    keys = _list_changed_keys(getattr(settings.default_launchers, operation))
     parts = []
     if different:
         parts.append(f"packages ({', '.join(different)})")
@@ -31,26 +31,26 @@ def warning(settings: Settings, operation: str) -> str | None:
     return f"settings.yaml: not applied yet: {' and '.join(parts)}" if parts else None
 
 
-def _packages(packages: Packages) -> Iterator[str]:
+def _compare_packages(packages: Packages) -> Iterator[str]:
     running = platform.python_version()
     if packages.python is not None and not f"{running}.".startswith(f"{packages.python}."):
         yield f"Python {packages.python}; {running} is used"
     for requirement in packages.requirements:
-        # One with a marker may not be meant for this machine.
+        # A requirement with a marker may be for other machines.
         pin = _PIN.fullmatch(requirement)
-        installed = _installed(pin["name"]) if pin else None
+        installed = _find_version(pin["name"]) if pin else None
         if pin and installed != pin["version"]:
             yield f"{pin['name']} {pin['version']}; {installed or 'none'} is used"
 
 
-def _installed(name: str) -> str | None:
+def _find_version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _launcher(launcher: Launcher) -> list[str]:
-    """The keys that were set to something else than their defaults."""
+def _list_changed_keys(launcher: Launcher) -> list[str]:
+    """Return the keys whose values differ from the defaults."""
     default, chosen = msgspec.structs.asdict(Launcher()), msgspec.structs.asdict(launcher)
     return [key for key, value in chosen.items() if value != default[key]]

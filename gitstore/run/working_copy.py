@@ -1,4 +1,4 @@
-"""What runs of a working copy: its code, and the files of its active state."""
+"""The parts of a working copy that an operation runs from: the code, and the files of the active state."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gitstore.states.materialize import materialize
 _log = logging.getLogger(__name__)
 
 
-def code_directory(model: Model) -> Path:
-    """Where the model's code is, to run from."""
+def find_code(model: Model) -> Path:
+    """Return the directory of the model's code. Raises `GitstoreError` for a bare repository."""
     if model.repository.is_bare:
         raise GitstoreError(
             "a bare repository has no code on disk to run",
@@ -27,9 +27,9 @@ def code_directory(model: Model) -> Path:
 
 
 @contextmanager
-def active_state_directory(model: Model) -> Iterator[Path]:
-    """The active state's files; an empty directory while there is no such state."""
-    code_directory(model)
+def open_active_state(model: Model) -> Iterator[Path]:
+    """Provide a directory with the active state's files, which is empty while there is no such state."""
+    find_code(model)
     name = state.active(model)
     if state.directory(model, name) is not None or state.saved_tree(model, name) is not None:
         yield materialize(model, name)
@@ -40,7 +40,7 @@ def active_state_directory(model: Model) -> Iterator[Path]:
 
 
 def _warn_of_missing_weights(model: Model, name: str) -> None:
-    """Say that there are no weights, unless the model is new: a clone has its snapshots, but no state."""
+    """Warn that there are no weights, unless the model is new: a clone has snapshots, but no state."""
     if model.repository.refs.has_any_below(model.tag_ref(""), model.state_ref("")):
         _log.warning(
             "the state %s is neither on disk nor saved, so the model runs without weights; gitstore restore"

@@ -39,7 +39,7 @@ NUMPY = version("numpy")
 def test_what_differs_from_what_runs(lines: str, warning: str | None) -> None:
     settings = parse(f"name: digits\n{lines}\n".encode())
     told = f"settings.yaml: not applied yet: {warning}" if warning else None
-    assert unapplied.warning(settings, "evaluate") == told
+    assert unapplied.describe_unapplied(settings, "evaluate") == told
 
 
 def test_one_warning_an_operation(run: Run, model: Model) -> None:

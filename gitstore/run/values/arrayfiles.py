@@ -1,7 +1,7 @@
-"""numpy's files, .npy and .npz, of which nothing is believed: what they claim is compared with what is there.
+"""Reading numpy's files, .npy and .npz. Every claim in them is checked, and nothing is unpickled.
 
-The formats are those of numpy.lib.format and of APPNOTE.TXT (zip). Nothing is unpickled. Whatever is wrong
-is a ValueError, or an exception of numpy, zipfile or zlib: these are no closed set.
+The formats are those of numpy.lib.format and of APPNOTE.TXT (zip). Errors are ValueErrors, or exceptions of
+numpy, zipfile or zlib, of many classes.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from gitstore.run.worker.tensors import Array
 from gitstore.units import format_size
 
 MAX_HEADER = 10_000
-"""Bytes of the header of an array, as numpy itself allows."""
+"""The most bytes of the header of an array, as in numpy."""
 
 MAX_ITEMS = 1 << 24
-"""Items of an array of text, which become objects of some 60 bytes each."""
+"""The most items of an array of text. Each becomes an object of about 60 bytes."""
 
 MAX_DIRECTORY = 4 << 20
-"""Bytes of the list of what is in an .npz file."""
+"""The most bytes of the directory of an .npz file."""
 
 MAX_INFLATED = 256 << 20
 MAX_RATIO = 100
-"""An array in an .npz file takes at most the former, or so many times what it takes in the file."""
+"""An array in an .npz file has at most `MAX_INFLATED` bytes, or `MAX_RATIO` times its bytes in the file."""
 
 MAP_FROM = 64 << 20
-"""Arrays of so many bytes are mapped and not read, so that they are in memory once, for the model."""
+"""From this many bytes, arrays are mapped instead of read, so that only the model has them in memory."""
 
 _BLOCK = 1 << 20
 _SHOWN = 10
@@ -45,7 +45,7 @@ _MAGIC = b"\x93NUMPY"
 
 
 class _Header(NamedTuple):
-    """What a file says of its array, whose bytes begin at `start`."""
+    """The header of an array. The bytes of the array begin at `start` of the file."""
 
     shape: tuple[int, ...]
     order: Literal["C", "F"]
@@ -54,62 +54,64 @@ class _Header(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the array."""
+        """The bytes of the array."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_npy(path: Path) -> Array:
-    """The array in an .npy file. Large ones are mapped: the file must stay as it is meanwhile."""
+    """Read the array of an .npy file. Large ones are mapped: the file must not change meanwhile."""
     with path.open("rb") as file:
         header = _read_header(file, _check_regular(file))
         if header.size < MAP_FROM:
-            return _array(header, _read(file, header))
-    return _checked(
+            return _make_array(header, _read_items(file, header))
+    return _check_values(
         np.memmap(path, header.dtype, "r", offset=header.start, shape=header.shape, order=header.order)
     )
 
 
 def read_npz(path: Path, key: str | None) -> Array:
-    """An array of an .npz file, which may be left unnamed if it is the only one."""
+    """Read an array of an .npz file. `key` may be `None` if there is only one."""
     with path.open("rb") as file:
         size = _check_regular(file)
         with _open_archive(file) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
             if key is None and len(members) != 1:
-                raise ValueError(f"it holds {len(members)} arrays; name one after a colon: {_some(members)}")
+                raise ValueError(
+                    f"it holds {len(members)} arrays; name one after a colon: {_list_names(members)}"
+                )
             if key is not None and key not in members:
-                raise ValueError(f"it has no array {key}; it has {_some(members)}")
+                raise ValueError(f"it has no array {key}; it has {_list_names(members)}")
             member = archive.getinfo(next(iter(members.values())) if key is None else members[key])
             _check_member(member, size)
             with archive.open(member) as inflated:
                 header = _read_header(inflated, member.file_size)
-                return _array(header, _read(inflated, header))
+                return _make_array(header, _read_items(inflated, header))
 
 
 def _check_regular(file: BinaryIO) -> int:
-    """The size of a regular file. Raises ValueError for any other, which has none and may never end."""
+    """Return the size of a regular file. Raises ValueError for any other, which may never end."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is not a regular file; only bytes are read from pipes and devices")
     return status.st_size
 
 
-def _some(names: Iterable[str]) -> str:
+def _list_names(names: Iterable[str]) -> str:
     first = list(itertools.islice(names, _SHOWN + 1))
     return ", ".join([*first[:_SHOWN], "…"] if len(first) > _SHOWN else first)
 
 
 def _open_archive(file: BinaryIO) -> zipfile.ZipFile:
-    # zipfile reads the whole directory at once. Its own finder of the end says how large that is.
+    # zipfile reads the whole directory at once. Its function that finds the end says how large that is.
     end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
     if end is None:
         raise ValueError("it is not an .npz file")
-    bounded.check(end[zipfile._ECD_SIZE], MAX_DIRECTORY, "its list of arrays")  # type: ignore[attr-defined]
+    bounded.check_size(end[zipfile._ECD_SIZE], MAX_DIRECTORY, "its list of arrays")  # type: ignore[attr-defined]
     return zipfile.ZipFile(file)
 
 
 def _check_member(member: zipfile.ZipInfo, size: int) -> None:
-    """Raise ValueError unless it takes memory in proportion to what it takes in a file of `size` bytes."""
+    """Raise ValueError if it takes far more memory than bytes in its file, which has `size` bytes."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("it is compressed in a way that numpy does not use")
     allowed = max(MAX_INFLATED, MAX_RATIO * min(member.compress_size, size))
@@ -121,13 +123,13 @@ def _check_member(member: zipfile.ZipInfo, size: int) -> None:
 
 
 def _read_header(file: IO[bytes], size: int) -> _Header:
-    """The header at the start of a file of `size` bytes. What follows is at least what it claims."""
+    """Read the header of a file of `size` bytes, and check that the file has all bytes of the array."""
     magic = file.read(len(_MAGIC) + 2)
     if not magic.startswith(_MAGIC) or len(magic) < len(_MAGIC) + 2:
         raise ValueError("its content is not a numpy array")
     length_size = 2 if magic[len(_MAGIC)] == 1 else 4
     length = int.from_bytes(file.read(length_size), "little")
-    bounded.check(length, MAX_HEADER, "its header")
+    bounded.check_size(length, MAX_HEADER, "its header")
     shape, fortran_order, dtype = _parse_header(file.read(length), length)
     header = _Header(shape, "F" if fortran_order else "C", dtype, len(magic) + length_size + length)
     if dtype.hasobject:
@@ -143,13 +145,13 @@ def _read_header(file: IO[bytes], size: int) -> _Header:
 
 
 def _parse_header(content: bytes, length: int) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
-    # Versions 2 and 3 have the same fields as 1, and another length, which is checked already.
+    # Versions 2 and 3 have the same fields as 1, and a longer length, which is checked already.
     header = io.BytesIO(length.to_bytes(4, "little") + content)
     return np.lib.format.read_array_header_2_0(header, max_header_size=MAX_HEADER)
 
 
-def _read(file: IO[bytes], header: _Header) -> Array:
-    """The bytes behind a header, block by block: memory is taken as they come."""
+def _read_items(file: IO[bytes], header: _Header) -> Array:
+    """Read the bytes after a header, block by block, so that memory is used only for bytes that exist."""
     raw = np.empty(header.size, np.uint8)
     view = raw.data
     while len(view):
@@ -161,11 +163,11 @@ def _read(file: IO[bytes], header: _Header) -> Array:
     return raw
 
 
-def _array(header: _Header, raw: Array) -> Array:
-    return _checked(np.ndarray(header.shape, header.dtype, raw, order=header.order))
+def _make_array(header: _Header, raw: Array) -> Array:
+    return _check_values(np.ndarray(header.shape, header.dtype, raw, order=header.order))
 
 
-def _checked(array: Array) -> Array:
+def _check_values(array: Array) -> Array:
     if array.dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise ValueError("it has a bool that is neither 0 nor 1")
     return tensors.normalised(array)

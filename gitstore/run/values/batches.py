@@ -1,8 +1,8 @@
 """Several values for one input: a name that is given again, `@DIR/*.png`, `@@LIST`.
 
-They become one array, along the first dimension that settings.yaml leaves open (-1): values of the whole
-shape are joined end to end there, values that lack that dimension are stacked. What cannot be is a ValueError
-whose text continues the input's name and a colon.
+They become one array, along the first dimension that settings.yaml leaves open (-1). Values of the whole
+shape are joined end to end, values without that dimension are stacked. Errors are ValueErrors, whose text can
+follow the input's name and a colon.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from gitstore.settings.schema import Parameter
 from gitstore.text import shown
 
 MAX_ITEMS = 1 << 20
-"""Values of one input."""
+"""The most values of one input."""
 
 ReadValue = Callable[[str, Parameter], Array]
 
 
 @dataclasses.dataclass(frozen=True)
 class Values:
-    """What was given for an input, as texts of which each is one value; whether that is meant as a batch."""
+    """The values of an input, each a text, and whether they form a batch."""
 
     texts: tuple[str, ...]
     is_batch: bool
 
 
-def expand(texts: Sequence[str], directory: Path) -> Values:
-    """The values that texts behind NAME= stand for. Patterns and lists are relative to `directory`.
+def expand_texts(texts: Sequence[str], directory: Path) -> Values:
+    """Return the values for the texts after NAME=. Patterns and lists are relative to `directory`.
 
-    Files that match a pattern come in the order of their names; a file called like the pattern goes before.
-    A list has one path a line, relative to the list's own directory. Raises ValueError.
+    Files that match a pattern are in the order of their names. If a file has the name of the pattern, the
+    text is that file. A list has one path in each line, relative to the list's directory. Raises ValueError.
     """
     values: list[str] = []
     is_batch = len(texts) > 1
     for text in texts:
         if text.startswith("@@"):
-            values += _listed(text[2:], directory)
+            values += _read_list(text[2:], directory)
         elif _is_pattern(text, directory):
-            values += _matching(text[1:], directory)
+            values += _match_files(text[1:], directory)
         else:
             values.append(text)
             continue
@@ -60,12 +60,12 @@ def expand(texts: Sequence[str], directory: Path) -> Values:
 def _is_pattern(text: str, directory: Path) -> bool:
     if not text.startswith("@") or not glob.has_magic(text):
         return False
-    path, _, _ = text[1:].rpartition(":")  # behind it, the key of an .npz file
+    path, _, _ = text[1:].rpartition(":")  # after the colon, the key of an .npz file
     return not any(name and os.path.exists(directory / name) for name in (text[1:], path))  # noqa: PTH110
 
 
-def _matching(pattern: str, directory: Path) -> list[str]:
-    # Path.glob takes no absolute pattern.
+def _match_files(pattern: str, directory: Path) -> list[str]:
+    # Path.glob does not accept an absolute pattern.
     names = sorted(glob.glob(pattern, root_dir=directory, recursive=True))  # noqa: PTH207
     files = [f"@{name}" for name in names if not (directory / name).is_dir()]
     if not files:
@@ -73,7 +73,7 @@ def _matching(pattern: str, directory: Path) -> list[str]:
     return files
 
 
-def _listed(name: str, directory: Path) -> list[str]:
+def _read_list(name: str, directory: Path) -> list[str]:
     path = directory / name
     try:
         lines = bounded.read(path, bounded.MAX_TEXT).decode().splitlines()
@@ -87,8 +87,8 @@ def _listed(name: str, directory: Path) -> list[str]:
     return files
 
 
-def read(values: Values, definition: Parameter, read_value: ReadValue) -> Array:
-    """The array of a batch, whose values `read_value` reads one by one. Raises ValueError."""
+def read_batch(values: Values, definition: Parameter, read_value: ReadValue) -> Array:
+    """Return the array of a batch. `read_value` reads each value. Raises ValueError."""
     if -1 not in definition.shape:
         count = "twice" if len(values.texts) == 2 else f"{len(values.texts)} times"
         raise ValueError(f"is given {count}, but its shape {definition.shape} has no open dimension (-1)")
@@ -98,19 +98,19 @@ def read(values: Values, definition: Parameter, read_value: ReadValue) -> Array:
     arrays = []
     for text in values.texts:
         arrays.append(read_value(text, single))
-        size += _size(arrays[-1])
-        bounded.check(size, bounded.MAX_BYTES)
-    return _combined(arrays, definition, axis)
+        size += _measure_size(arrays[-1])
+        bounded.check_size(size, bounded.MAX_BYTES)
+    return _combine(arrays, definition, axis)
 
 
-def _combined(arrays: Sequence[Array], definition: Parameter, axis: int) -> Array:
+def _combine(arrays: Sequence[Array], definition: Parameter, axis: int) -> Array:
     dimensions = len(definition.shape)
     blocks = [np.expand_dims(array, axis) if array.ndim == dimensions - 1 else array for array in arrays]
     first = blocks[0].shape
     for number, block in enumerate(blocks, start=1):
         if block.ndim != dimensions:
             raise ValueError(
-                f"value {number} has the shape {arrays[number - 1].shape}: {_wanted(definition)}"
+                f"value {number} has the shape {arrays[number - 1].shape}: {_describe_shape(definition)}"
             )
         if block.shape[:axis] + block.shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
             shapes = f"{arrays[number - 1].shape}, which does not fit {arrays[0].shape} of value 1"
@@ -122,9 +122,9 @@ def _combined(arrays: Sequence[Array], definition: Parameter, axis: int) -> Arra
     return np.concatenate(blocks, axis=axis)
 
 
-def _wanted(definition: Parameter) -> str:
+def _describe_shape(definition: Parameter) -> str:
     return f"settings.yaml asks for {definition.shape}"
 
 
-def _size(array: Array) -> int:
+def _measure_size(array: Array) -> int:
     return sum(map(len, array.flat)) if array.dtype.kind == "O" else array.nbytes

@@ -1,4 +1,4 @@
-"""Bytes of files that anybody may have made: how many are read, decided before memory is taken."""
+"""Reading untrusted files, with a limit of bytes that is checked before memory is used."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import BinaryIO
 from gitstore.units import format_size
 
 MAX_BYTES = 4 << 30
-"""Bytes of a file that is taken as it is, for a parameter of bytes."""
+"""The most bytes of a file for a parameter of bytes, which is read as it is."""
 
 MAX_TEXT = 64 << 20
-"""Bytes of a JSON or CSV file. Their values take up to twenty times as much memory."""
+"""The most bytes of a JSON or CSV file. Its values take up to twenty times as much memory."""
 
 MAX_STREAM = 256 << 20
-"""Bytes that are read of what has no size: a pipe, a terminal, a device."""
+"""The most bytes that are read from a source without a size: a pipe, a terminal, a device."""
 
 _BLOCK = 1 << 20
 
 
 def read(path: Path, limit: int) -> bytes:
-    """All bytes of a file: at most `limit`, and at most `MAX_STREAM` unless it is a regular file.
+    """Read all bytes of a file: at most `limit`, and at most `MAX_STREAM` if it is no regular file.
 
-    Raises ValueError, and OSError.
+    Raises ValueError if there are more, and OSError.
     """
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode) and status.st_size:
-            check(status.st_size, limit)
+            check_size(status.st_size, limit)
             content = file.read(status.st_size + 1)
             if len(content) != status.st_size:
                 raise ValueError("it changed while it was read")
             return content
-        # A file in /proc says that it is empty.
+        # The size of a file in /proc is 0, although it has content.
         return _read_stream(file, min(limit, MAX_STREAM))
 
 
@@ -49,7 +49,7 @@ def _read_stream(file: BinaryIO, limit: int) -> bytes:
     return b"".join(blocks)
 
 
-def check(size: int, limit: int, subject: str = "it") -> None:
+def check_size(size: int, limit: int, subject: str = "it") -> None:
     """Raise ValueError if the size of something is over the limit."""
     if size > limit:
         raise ValueError(

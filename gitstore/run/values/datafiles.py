@@ -1,7 +1,7 @@
-"""Files that hold a value: .npy, .npz, .csv, .json, and any file at all as bytes.
+"""Reading values from files: .npy, .npz, .csv, .json, and any file as bytes.
 
-npy and npz keep the element type that is in them; csv and json hold literals. Nothing is unpickled.
-What cannot be read is a ValueError whose text begins with the file's name as it was given.
+Arrays in npy and npz keep their element type; csv and json hold literals. Nothing is unpickled. Errors are
+ValueErrors, whose text begins with the file's name as the user wrote it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _WITH_KEY = re.compile(r"(?P<path>.+\.npz):(?P<key>.*)", re.DOTALL | re.IGNORECA
 
 
 def read(reference: str, definition: Parameter, directory: Path) -> Array:
-    """The value in a file, for the parameter that `definition` describes.
+    """Read the value of a parameter from a file.
 
-    `reference` is a path, relative to `directory`; behind that of an .npz file `:KEY` picks an array.
-    A parameter of bytes (binary, image, …) takes any file as it is.
+    `reference` is a path, relative to `directory`. After that of an .npz file, `:KEY` selects an array. A
+    parameter of bytes (binary, image, …) takes any file as it is.
     """
     path, key = directory / reference, None
     if (match := _WITH_KEY.fullmatch(reference)) and not path.exists():
@@ -44,14 +44,14 @@ def read(reference: str, definition: Parameter, directory: Path) -> Array:
             case ".npz":
                 return arrayfiles.read_npz(path, key)
             case ".csv":
-                return _csv(path, definition)
+                return _read_csv(path, definition)
             case ".json":
-                return _json(path, definition)
+                return _read_json(path, definition)
         raise ValueError(f"its file type is not supported; supported are {', '.join(KINDS)}")
     except OSError as error:
         raise ValueError(f"{reference}: {error.strerror or error}") from error
     except Exception as error:
-        # What damaged files make numpy, zipfile and zlib raise is no closed set.
+        # For damaged files, numpy, zipfile and zlib raise exceptions of many classes.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{reference}: {reason}") from error
 
@@ -61,37 +61,37 @@ def _wants_bytes(definition: Parameter, suffix: str) -> bool:
     return bool(binary) and (suffix not in KINDS or len(binary) == len(definition.types))
 
 
-def _json(path: Path, definition: Parameter) -> Array:
+def _read_json(path: Path, definition: Parameter) -> Array:
     content = bounded.read(path, bounded.MAX_TEXT)
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"it is not JSON: {error}") from error
-    return literals.array_of(value, definition.types)
+    return literals.make_array(value, definition.types)
 
 
-def _csv(path: Path, definition: Parameter) -> Array:
-    """Rows of numbers; for a parameter of one dimension, or none, a single row or column will do."""
-    rows = _rows(path)
+def _read_csv(path: Path, definition: Parameter) -> Array:
+    """Read rows of numbers. For a parameter of one dimension or none, a single row or column is enough."""
+    rows = _read_rows(path)
     dimensions = len(definition.shape)
     if dimensions < 2 and (len(rows) == 1 or len(rows[0]) == 1):
         line = [number for row in rows for number in row]
-        single = dimensions == 0 and len(line) == 1
-        return literals.array_of(line[0] if single else line, definition.types)
-    return literals.array_of(rows, definition.types)
+        is_scalar = dimensions == 0 and len(line) == 1
+        return literals.make_array(line[0] if is_scalar else line, definition.types)
+    return literals.make_array(rows, definition.types)
 
 
-def _rows(path: Path) -> list[list[float]]:
-    """All rows, of one length. A first row without a single number is a header, and left out."""
+def _read_rows(path: Path) -> list[list[float]]:
+    """Read all rows, which must have the same length. A first row without numbers is skipped as a header."""
     rows: list[list[float]] = []
     text = bounded.read(path, bounded.MAX_TEXT).decode("utf-8-sig")
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     for cells in lines:
-        numbers = [number for number in map(_number, cells) if number is not None]
+        numbers = [number for number in map(_parse_number, cells) if number is not None]
         if not cells or (not numbers and lines.line_num == 1):
             continue
         if len(numbers) < len(cells):
-            wrong = next(cell for cell in cells if _number(cell) is None)
+            wrong = next(cell for cell in cells if _parse_number(cell) is None)
             raise ValueError(f"line {lines.line_num}: {quoted(wrong)} is not a number")
         if rows and len(cells) != len(rows[0]):
             raise ValueError(f"line {lines.line_num}: has {len(cells)} values, not {len(rows[0])}")
@@ -101,8 +101,8 @@ def _rows(path: Path) -> list[list[float]]:
     return rows
 
 
-def _number(cell: str) -> float | None:
-    """The cell's number, whole if it is written so. Python's own reading would take 1_000 too."""
+def _parse_number(cell: str) -> float | None:
+    """Parse a cell, as an int if possible; `None` if it is no number. Python alone also accepts 1_000."""
     for kind in (int, float):
         try:
             return kind(cell) if "_" not in cell else None

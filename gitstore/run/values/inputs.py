@@ -1,4 +1,4 @@
-"""Inputs: as a person writes them (`images=@data/digits.npz:test_images`, `seed=7`), or as arrays."""
+"""Reading inputs: assignments (`images=@data/digits.npz:test_images`, `seed=7`), or arrays."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ FORMS = "write NAME=VALUE, with VALUE in JSON, or NAME=@FILE"
 
 
 class Inputs(Protocol):
-    """Values for an operation, which are read when it is known what settings.yaml asks for."""
+    """The inputs of an operation. They are read when their definitions in settings.yaml are known."""
 
     def read(self, definitions: Sequence[Parameter]) -> dict[str, Array]:
-        """The values as arrays. Raises InvalidInput with a line for each problem of any of them."""
+        """Return the values as arrays. Raises InvalidInput with a line for each problem."""
 
 
 @dataclass(frozen=True)
 class Assignments:
-    """Inputs as a person writes them; see `read_inputs`. Files are relative to `directory`."""
+    """Inputs as assignments; see `read_inputs`. Files are relative to `directory`."""
 
     texts: Sequence[str]
     directory: Path
@@ -40,10 +40,10 @@ class Assignments:
 
 @dataclass(frozen=True)
 class Arrays:
-    """Inputs by name, as arrays or whatever numpy makes one of.
+    """Inputs by name, as arrays or values that numpy can convert to arrays.
 
-    Numbers and lists of numbers that are plain Python have no element type, so they take the first type in
-    settings.yaml that holds them (see `literals`).
+    Python's own numbers and lists of numbers have no element type, so they take the first type in
+    settings.yaml that can hold them (see `literals`).
     """
 
     values: Mapping[str, object]
@@ -55,30 +55,29 @@ class Arrays:
             is_literal = name in types and _is_literal(value)
             try:
                 arrays[name] = tensors.normalised(
-                    literals.array_of(value, types[name]) if is_literal else value
+                    literals.make_array(value, types[name]) if is_literal else value
                 )
             except ValueError as error:
                 problems.append(f"{name}: {error}")
-        problems += parameters.problems(arrays, definitions, names=self.values)
+        problems += parameters.list_problems(arrays, definitions, names=self.values)
         if problems:
             raise InvalidInput(problems, "types in settings.yaml lists the inputs of the operation")
         return arrays
 
 
 def _is_literal(value: object) -> bool:
-    """Whether a value is a plain number, or lists of them: numpy would choose the type by itself."""
+    """Whether a value is a Python number or lists of numbers, for which numpy would choose a type itself."""
     return type(value) in (bool, int, float) or (type(value) is list and all(map(_is_literal, value)))
 
 
 def read_inputs(
     assignments: Sequence[str], definitions: Sequence[Parameter], *, directory: Path = Path()
 ) -> dict[str, Array]:
-    """The arrays that the assignments name, checked against their definitions.
+    """Return the arrays of assignments, checked against their definitions.
 
-    `NAME=VALUE` is JSON, `NAME=@FILE` a file (see `datafiles`), relative to `directory`. Text needs no
-    quotes where a single one is wanted and it could be nothing else in JSON. A name that is given again, a
-    pattern and a list make a batch (see `batches`).
-    Raises InvalidInput with a line for each problem of any of them.
+    `NAME=VALUE` is JSON, `NAME=@FILE` a file (see `datafiles`), relative to `directory`. A single text needs
+    no quotes if it is not valid JSON. A repeated name, a pattern or a list makes a batch (see `batches`).
+    Raises InvalidInput with a line for each problem.
     """
     by_name = {definition.name: definition for definition in definitions}
     arrays: dict[str, Array] = {}
@@ -94,19 +93,19 @@ def read_inputs(
     for name, texts in texts_by_name.items():
         if name in by_name and texts:
             try:
-                arrays[name] = _value(texts, by_name[name], directory)
+                arrays[name] = _read_value(texts, by_name[name], directory)
             except ValueError as error:
                 problems.append(f"{name}: {error}")
-    problems += parameters.problems(arrays, definitions, names=texts_by_name)
+    problems += parameters.list_problems(arrays, definitions, names=texts_by_name)
     if problems:
-        raise InvalidInput(problems, _hint(arrays, texts_by_name, by_name))
+        raise InvalidInput(problems, _suggest_batch(arrays, texts_by_name, by_name))
     return arrays
 
 
-def _hint(
+def _suggest_batch(
     arrays: Mapping[str, Array], texts_by_name: Mapping[str, Sequence[str]], by_name: Mapping[str, Parameter]
 ) -> str | None:
-    """Say how a single value is given where settings.yaml asks for a batch, if that would help."""
+    """Return a hint how to give a single value if settings.yaml requires a batch; else `None`."""
     for name, array in arrays.items():
         texts, shape = texts_by_name[name], by_name[name].shape
         is_one_file = len(texts) == 1 and texts[0].startswith("@")
@@ -115,15 +114,17 @@ def _hint(
     return None
 
 
-def _value(texts: Sequence[str], definition: Parameter, directory: Path) -> Array:
-    """The array of all that was given for a parameter."""
-    values = batches.expand(texts, directory)
+def _read_value(texts: Sequence[str], definition: Parameter, directory: Path) -> Array:
+    """Return the array of all values of a parameter."""
+    values = batches.expand_texts(texts, directory)
     if values.is_batch:
-        return batches.read(values, definition, lambda text, single: _array(text, single, directory))
-    return _array(values.texts[0], definition, directory)
+        return batches.read_batch(
+            values, definition, lambda text, single: _read_array(text, single, directory)
+        )
+    return _read_array(values.texts[0], definition, directory)
 
 
-def _array(text: str, definition: Parameter, directory: Path) -> Array:
+def _read_array(text: str, definition: Parameter, directory: Path) -> Array:
     if text.startswith("@"):
         return datafiles.read(text[1:], definition, directory)
     try:
@@ -131,6 +132,6 @@ def _array(text: str, definition: Parameter, directory: Path) -> Array:
     except (ValueError, RecursionError) as error:
         if tensors.STRING in definition.types and definition.shape == ():
             return tensors.normalised(np.array(text, dtype=object))
-        meant = f"did you mean @{text}?" if Path(text).suffix.lower() in datafiles.KINDS else FORMS
-        raise ValueError(f"{quoted(text)} is not JSON; {meant}") from error
-    return tensors.normalised(literals.array_of(value, definition.types))
+        hint = f"did you mean @{text}?" if Path(text).suffix.lower() in datafiles.KINDS else FORMS
+        raise ValueError(f"{quoted(text)} is not JSON; {hint}") from error
+    return tensors.normalised(literals.make_array(value, definition.types))

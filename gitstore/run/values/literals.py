@@ -1,11 +1,11 @@
-"""Values written down, in JSON or CSV, as arrays of the types that settings.yaml allows.
+"""Making arrays of values in JSON or CSV, of the types that settings.yaml allows.
 
 A literal has no element type, so it takes the first allowed type that holds all of its values:
 
     bool                     true and false
     i8 … u64                 whole numbers in the type's range; 1.0 is one
-    f16 f32 f64              numbers; whole ones exactly (16777217 is no f32), fractions rounded, as they
-                             always are, unless they become infinite; "NaN", "Infinity" and "-Infinity"
+    f16 f32 f64              numbers; whole ones exactly (16777217 is no f32), fractions rounded as usual,
+                             unless they become infinite; "NaN", "Infinity" and "-Infinity"
     string                   text
     binary image audio video text that is base64 (RFC 4648)
 
@@ -28,31 +28,31 @@ from gitstore.run.worker.tensors import Array
 
 SPECIAL_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-# Enough of a value to recognise it by.
 SHOWN = 40
+"""The most characters of a value in a message, enough to recognise it."""
 
 
-def array_of(value: object, types: Sequence[str]) -> Array:
-    """The array that a JSON value, alone or in nested lists, is.
+def make_array(value: object, types: Sequence[str]) -> Array:
+    """Return the array of a JSON value, or of nested lists of values.
 
-    Raises ValueError with a reason that reads well behind the value's name and a colon.
+    Raises ValueError with a reason that can follow the value's name and a colon.
     """
-    shape, leaves = _flattened(value)
+    shape, leaves = _flatten(value)
     misfits = []
     for type_name in types:
         try:
-            return _converted(leaves, type_name).reshape(shape)
+            return _convert(leaves, type_name).reshape(shape)
         except _Misfit as misfit:
-            misfits.append(f"{_shown(misfit.args[0])} does not fit {type_name}")
+            misfits.append(f"{_abbreviate(misfit.args[0])} does not fit {type_name}")
     raise ValueError("; ".join(misfits))
 
 
 class _Misfit(Exception):
-    """A value that is none of a type's."""
+    """A value that a type cannot hold."""
 
 
-def _flattened(value: object) -> tuple[tuple[int, ...], list[object]]:
-    """The shape of nested lists, and what is in them, row by row."""
+def _flatten(value: object) -> tuple[tuple[int, ...], list[object]]:
+    """Return the shape of nested lists, and their values row by row."""
     shape: list[int] = []
     level: list[Any] = [value]
     while any(isinstance(item, list) for item in level):
@@ -66,37 +66,40 @@ def _flattened(value: object) -> tuple[tuple[int, ...], list[object]]:
     return tuple(shape), level
 
 
-def _converted(leaves: list[object], type_name: str) -> Array:
-    """The leaves as a flat array. Raises _Misfit with the first that the type does not hold."""
+def _convert(leaves: list[object], type_name: str) -> Array:
+    """Return the leaves as a flat array. Raises _Misfit with the first that the type cannot hold."""
     if type_name not in tensors.NUMERIC:
-        convert = _text if type_name == tensors.STRING else _bytes
+        convert = _check_text if type_name == tensors.STRING else _decode_bytes
         items = np.empty(len(leaves), object)
         items[:] = [convert(leaf) for leaf in leaves]
         return items
     dtype = tensors.NUMERIC[type_name]
-    numbers: dict[str, Callable[[list[object], np.dtype[Any]], Array]] = {"b": _bools, "f": _floats}
-    return numbers.get(dtype.kind, _integers)(leaves, dtype)
+    numbers: dict[str, Callable[[list[object], np.dtype[Any]], Array]] = {
+        "b": _convert_bools,
+        "f": _convert_floats,
+    }
+    return numbers.get(dtype.kind, _convert_integers)(leaves, dtype)
 
 
-def _bools(leaves: list[object], dtype: np.dtype[Any]) -> Array:
+def _convert_bools(leaves: list[object], dtype: np.dtype[Any]) -> Array:
     for leaf in leaves:
         if not isinstance(leaf, bool):
             raise _Misfit(leaf)
     return np.array(leaves, dtype)
 
 
-def _integers(leaves: list[object], dtype: np.dtype[Any]) -> Array:
+def _convert_integers(leaves: list[object], dtype: np.dtype[Any]) -> Array:
     limits = np.iinfo(dtype)
     integers = []
     for leaf in leaves:
-        # Not for NaN and the infinities either: for these, x // 1 is NaN.
+        # NaN and the infinities are refused, too: for these, x // 1 is NaN.
         if not _is_number(leaf) or leaf != leaf // 1 or not limits.min <= leaf <= limits.max:
             raise _Misfit(leaf)
         integers.append(int(leaf))
     return np.array(integers, dtype)
 
 
-def _floats(leaves: list[object], dtype: np.dtype[Any]) -> Array:
+def _convert_floats(leaves: list[object], dtype: np.dtype[Any]) -> Array:
     rounded = np.empty(len(leaves), dtype)
     with np.errstate(over="ignore"):
         for i, leaf in enumerate(leaves):
@@ -107,13 +110,13 @@ def _floats(leaves: list[object], dtype: np.dtype[Any]) -> Array:
                 rounded[i] = number
             except OverflowError:
                 raise _Misfit(leaf) from None
-            if not _held(number, rounded[i].item()):
+            if not _can_hold(number, rounded[i].item()):
                 raise _Misfit(leaf)
     return rounded
 
 
-def _held(number: float, rounded: float) -> bool:
-    """Whether a float type that made `rounded` of the number holds it."""
+def _can_hold(number: float, rounded: float) -> bool:
+    """Whether a float type that rounds a number to `rounded` can hold the number."""
     if isinstance(number, int):
         return rounded == number
     return not math.isinf(rounded) or math.isinf(number)
@@ -123,19 +126,19 @@ def _is_number(leaf: object) -> TypeGuard[int | float]:
     return isinstance(leaf, int | float) and not isinstance(leaf, bool)
 
 
-def _text(leaf: object) -> str:
+def _check_text(leaf: object) -> str:
     if not isinstance(leaf, str):
         raise _Misfit(leaf)
     return leaf
 
 
-def _bytes(leaf: object) -> bytes:
+def _decode_bytes(leaf: object) -> bytes:
     try:
-        return base64.b64decode(_text(leaf), validate=True)
+        return base64.b64decode(_check_text(leaf), validate=True)
     except ValueError:
         raise _Misfit(leaf) from None
 
 
-def _shown(leaf: object) -> str:
+def _abbreviate(leaf: object) -> str:
     text = json.dumps(leaf)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

@@ -1,6 +1,6 @@
-"""What bytes are by their first ones, and how files of that kind end.
+"""Recognising the format of bytes by their first ones, to choose the suffix of a file.
 
-The signatures are those that the formats' own specifications give, as `file` knows them.
+The signatures are from the specifications of the formats, as `file` uses them.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _BRANDS = {
 _MATROSKA = b"\x1aE\xdf\xa3"
 
 
-def ending(content: bytes) -> str:
-    """How the name of a file with this content should end: `.png`, `.wav`, …; `.bin` if it is not known."""
+def choose_suffix(content: bytes) -> str:
+    """Return the suffix for a file with this content: `.png`, `.wav`, …; `.bin` if the format is unknown."""
     for start, suffix in _STARTS.items():
         if content.startswith(start):
             return suffix

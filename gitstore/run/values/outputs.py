@@ -18,37 +18,37 @@ from gitstore.run.values import media
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 
-# Bytes of text in an .npy file from which on its padding counts.
 _PADDED = 64 << 20
+"""Up to this many bytes, text is written to an .npy file, whatever its padding."""
 
 
 def to_json(outputs: Mapping[str, Array]) -> dict[str, Any]:
-    """The outputs as nested lists that strict JSON can hold, and that `literals` reads back.
+    """Return the outputs as nested lists for strict JSON, which `literals` can read again.
 
-    Bytes are base64; NaN and the infinities are "NaN", "Infinity" and "-Infinity". A float has as few
-    digits as tell it from its neighbours in its own type.
+    Bytes are base64; NaN and the infinities are "NaN", "Infinity" and "-Infinity". A float has the fewest
+    digits that distinguish it from the next values of its type.
     """
-    return {name: _plain(array) for name, array in outputs.items()}
+    return {name: _encode(array) for name, array in outputs.items()}
 
 
 def write(outputs: Mapping[str, Array], directory: Path) -> list[Path]:
-    """Write each output to a file in `directory`, which is made if needed; give the paths.
+    """Write each output to a file in `directory`, which is created if needed, and return the paths.
 
-    NAME.npy for numbers and text (numpy's fixed-width text: NULs at an item's end are lost), or NAME.json
-    for text that would take much more so. Bytes as they are: NAME.png and the like (see `media`) for one
-    item, else a numbered file for each, NAME-00.png; with several dimensions, their numbers: NAME-0-12.png.
-    Each file appears whole or not at all, and replaces an older one of its name.
+    Numbers and text go to NAME.npy (numpy's text has a fixed width: NULs at the end of an item are lost), or
+    to NAME.json for text that would be much larger in that format. Bytes are written as they are: a single
+    item to NAME.png or the like (see `media`), several to numbered files: NAME-00.png, or NAME-0-12.png with
+    two dimensions. Each file is replaced atomically.
     """
     directory.mkdir(parents=True, exist_ok=True)
     return [path for name, array in outputs.items() for path in _write(name, array, directory)]
 
 
-def _plain(array: Array) -> Any:
-    """An array as nested lists, or a scalar as itself."""
+def _encode(array: Array) -> Any:
+    """Return an array as nested lists, or the value of a scalar."""
     if array.dtype.kind == "O":
-        convert: Callable[[Any], Any] = _plain_item
+        convert: Callable[[Any], Any] = _encode_item
     elif array.dtype.kind == "f":
-        convert = _plain_float
+        convert = _encode_float
     else:
         return array.tolist()
     flat = np.empty(array.size, object)
@@ -56,40 +56,40 @@ def _plain(array: Array) -> Any:
     return flat.reshape(array.shape).tolist()
 
 
-def _plain_item(item: str | bytes) -> str:
+def _encode_item(item: str | bytes) -> str:
     return base64.b64encode(item).decode() if isinstance(item, bytes) else item
 
 
-def _plain_float(item: np.floating[Any]) -> float | str:
+def _encode_float(item: np.floating[Any]) -> float | str:
     if math.isnan(item):
         return "NaN"
     if math.isinf(item):
         return "Infinity" if item > 0 else "-Infinity"
-    # By way of text: 0.1 as f32 is 0.10000000149011612 as f64.
+    # float(item) of 0.1 as f32 would be 0.10000000149011612.
     return float(str(item))
 
 
 def _write(name: str, array: Array, directory: Path) -> Iterator[Path]:
     if tensors.element_type(array) == "binary":
-        for label, item in _items(array):
-            path = directory / f"{name}{label}{media.ending(item)}"
-            with _replaced(path) as file:
+        for label, item in _number_items(array):
+            path = directory / f"{name}{label}{media.choose_suffix(item)}"
+            with _replacement(path) as file:
                 file.write(item)
             yield path
     elif array.dtype.kind == "O" and _is_uneven(array):
         path = directory / f"{name}.json"
-        with _replaced(path) as file:
-            file.write(json.dumps(_plain(array), ensure_ascii=False).encode())
+        with _replacement(path) as file:
+            file.write(json.dumps(_encode(array), ensure_ascii=False).encode())
         yield path
     else:
         path = directory / f"{name}.npy"
-        with _replaced(path) as file:
+        with _replacement(path) as file:
             np.save(file, array.astype(str) if array.dtype.kind == "O" else array, allow_pickle=False)
         yield path
 
 
-def _items(array: Array) -> Iterator[tuple[str, bytes]]:
-    """Each item, and what tells its file from those of the others: its place, in as many digits for all."""
+def _number_items(array: Array) -> Iterator[tuple[str, bytes]]:
+    """Yield each item with the suffix of its file's name: its indexes, each in a fixed number of digits."""
     digits = [len(str(max(length - 1, 0))) for length in array.shape]
     for index in np.ndindex(array.shape):
         place = (f"-{number:0{width}}" for number, width in zip(index, digits, strict=True))
@@ -97,15 +97,15 @@ def _items(array: Array) -> Iterator[tuple[str, bytes]]:
 
 
 def _is_uneven(array: Array) -> bool:
-    """Whether text would take far more as numpy's, which gives every item the room of the longest."""
+    """Whether text is far larger in numpy's format, where every item takes the bytes of the longest."""
     lengths = [len(text) for text in array.flat]
     padded = 4 * len(lengths) * max(lengths, default=0)
     return padded > _PADDED and padded > 16 * sum(lengths)
 
 
 @contextlib.contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of `path` when all of it is there."""
+def _replacement(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that replaces `path` atomically after the block."""
     temporary = path.with_name(f"{new_prefix(path.name)}{os.getpid()}")
     try:
         with temporary.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Arrays against the parameters that settings.yaml defines: names, element types, shapes."""
+"""Checking arrays against the parameters in settings.yaml: names, element types, shapes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from gitstore.settings.schema import Parameter
 from gitstore.text import quoted
 
 
-def checked_inputs(values: Mapping[str, Any], definitions: Sequence[Parameter]) -> dict[str, Array]:
-    """The values as the arrays that an operation gets.
-
-    Raises InvalidInput with a line for each thing that is wrong with any of them.
-    """
+def check_inputs(values: Mapping[str, Any], definitions: Sequence[Parameter]) -> dict[str, Array]:
+    """Return the values as arrays for an operation. Raises InvalidInput with a line for each problem."""
     arrays: dict[str, Array] = {}
     lines: list[str] = []
     for name, value in values.items():
@@ -25,40 +22,40 @@ def checked_inputs(values: Mapping[str, Any], definitions: Sequence[Parameter]) 
             arrays[name] = tensors.normalised(value)
         except ValueError as error:
             lines.append(f"{name}: {error}")
-    lines += problems(arrays, definitions, names=values)
+    lines += list_problems(arrays, definitions, names=values)
     if lines:
         raise InvalidInput(lines)
-    return _typed(arrays, definitions)
+    return _give_types(arrays, definitions)
 
 
-def checked_outputs(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dict[str, Array]:
-    """What evaluate() gave, as promised. Raises InvalidOutput, with a line for each problem, if it is not."""
-    lines = problems(arrays, definitions)
+def check_outputs(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dict[str, Array]:
+    """Return the outputs of evaluate() as arrays. Raises InvalidOutput with a line for each problem."""
+    lines = list_problems(arrays, definitions)
     if lines:
         raise InvalidOutput("\n".join(lines), phase="evaluate")
-    return _typed(arrays, definitions)
+    return _give_types(arrays, definitions)
 
 
-def problems(
+def list_problems(
     arrays: Mapping[str, Array], definitions: Sequence[Parameter], *, names: Collection[str] | None = None
 ) -> list[str]:
-    """A line for each array that is not as defined, and for each that is missing.
+    """Return a line for each array that does not match its definition, and for each missing one.
 
-    `names` are those of all values, if some of them could not be made arrays and are reported already.
+    `names` are the names of all values, if some have no array because their problem is reported already.
     """
     names = arrays.keys() if names is None else names
     by_name = {definition.name: definition for definition in definitions}
-    lines = [unknown(name, by_name) for name in names if name not in by_name]
+    lines = [explain_unknown(name, by_name) for name in names if name not in by_name]
     for definition in definitions:
         if definition.name in arrays:
-            lines += _array_problems(arrays[definition.name], definition)
+            lines += _list_array_problems(arrays[definition.name], definition)
         elif definition.required and definition.name not in names:
             lines.append(f"{definition.name}: is missing, but settings.yaml requires it")
     return lines
 
 
-def unknown(name: str, names: Collection[str]) -> str:
-    """The line for a name that settings.yaml does not define, with the one that was likely meant."""
+def explain_unknown(name: str, names: Collection[str]) -> str:
+    """Return the line for a name that settings.yaml does not define, with the name that is most similar."""
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"it has {', '.join(names)}" if names else "it has none"
     if close:
@@ -67,17 +64,17 @@ def unknown(name: str, names: Collection[str]) -> str:
     return f"{shown}: settings.yaml has no parameter of this name; {hint}"
 
 
-def _array_problems(array: Array, definition: Parameter) -> Iterator[str]:
-    if not _type_allowed(array, definition):
+def _list_array_problems(array: Array, definition: Parameter) -> Iterator[str]:
+    if not _is_type_allowed(array, definition):
         allowed = ", ".join(definition.types)
         type_name = tensors.element_type(array)
         yield f"{definition.name}: type is {type_name}, but settings.yaml allows {allowed}"
-    if not _shape_allowed(array.shape, definition.shape):
+    if not _is_shape_allowed(array.shape, definition.shape):
         shape = definition.shape
         yield f"{definition.name}: shape is {array.shape}, but settings.yaml asks for {shape}"
 
 
-def _type_allowed(array: Array, definition: Parameter) -> bool:
+def _is_type_allowed(array: Array, definition: Parameter) -> bool:
     type_name = tensors.element_type(array)
     if type_name == "binary":
         return not set(tensors.BINARY).isdisjoint(definition.types)
@@ -88,8 +85,8 @@ def _is_typeless(array: Array) -> bool:
     return array.dtype.kind == "O" and array.size == 0
 
 
-def _typed(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dict[str, Array]:
-    """The arrays, with those that came of empty lists in the first type that their definition allows."""
+def _give_types(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dict[str, Array]:
+    """Return the arrays. Those of empty lists get the first type that their definition allows."""
     types = {definition.name: definition.types[0] for definition in definitions}
     return {
         name: array.astype(tensors.NUMERIC.get(types[name], object)) if _is_typeless(array) else array
@@ -97,7 +94,7 @@ def _typed(arrays: Mapping[str, Array], definitions: Sequence[Parameter]) -> dic
     }
 
 
-def _shape_allowed(shape: tuple[int, ...], allowed: tuple[int, ...]) -> bool:
+def _is_shape_allowed(shape: tuple[int, ...], allowed: tuple[int, ...]) -> bool:
     return len(shape) == len(allowed) and all(
         limit in (-1, length) for length, limit in zip(shape, allowed, strict=True)
     )

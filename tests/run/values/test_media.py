@@ -44,7 +44,7 @@ def wav() -> bytes:
     ],
 )
 def test_endings(content: bytes, ending: str) -> None:
-    assert media.ending(content) == ending
+    assert media.choose_suffix(content) == ending
 
 
 def test_outputs_as_files(tmp_path: Path) -> None:

@@ -53,18 +53,18 @@ def picture(content):
     ],
 )
 def test_problems(arrays, problems):
-    assert parameters.problems(arrays, DEFINITIONS) == problems
+    assert parameters.list_problems(arrays, DEFINITIONS) == problems
 
 
 def test_no_parameters_at_all():
-    assert parameters.problems({"x y": np.zeros(1)}, []) == [
+    assert parameters.list_problems({"x y": np.zeros(1)}, []) == [
         "'x y': settings.yaml has no parameter of this name; it has none"
     ]
 
 
 def test_inputs_become_plain_arrays():
     values = {"images": np.zeros((64, 2), ">f4").T, "labels": np.array([1, 2], "u1")}
-    arrays = parameters.checked_inputs(values, DEFINITIONS)
+    arrays = parameters.check_inputs(values, DEFINITIONS)
     assert arrays["images"].dtype == np.dtype("<f4")
     assert arrays["images"].flags.c_contiguous
     assert arrays["labels"] is values["labels"]
@@ -72,7 +72,7 @@ def test_inputs_become_plain_arrays():
 
 def test_inputs_that_are_no_arrays_are_named_once():
     with pytest.raises(InvalidInput) as caught:
-        parameters.checked_inputs({"images": {1, 2}, "labels": [300]}, DEFINITIONS)
+        parameters.check_inputs({"images": {1, 2}, "labels": [300]}, DEFINITIONS)
     assert caught.value.problems == (
         "images: holds objects that are neither all str nor all bytes",
         "labels: type is i64, but settings.yaml allows u8",
@@ -81,6 +81,6 @@ def test_inputs_that_are_no_arrays_are_named_once():
 
 def test_outputs_fail_with_the_same_words():
     with pytest.raises(InvalidOutput) as caught:
-        parameters.checked_outputs({"images": np.zeros(1)}, DEFINITIONS)
+        parameters.check_outputs({"images": np.zeros(1)}, DEFINITIONS)
     assert caught.value.message == "images: shape is (1,), but settings.yaml asks for (-1, 64)"
     assert caught.value.phase == "evaluate"
