@@ -14,6 +14,7 @@ import gitstore
 from gitstore.models.model import Model as InternalModel
 from tests.support import scenes
 from tests.support.commands import Git
+from tests.support.failing import refuses
 from tests.support.models import change, edit, picture, put, refs, trailers
 from tests.support.training import code
 
@@ -136,7 +137,7 @@ class TestTrainingAndEvaluating:
         for values in ([1, 2], [1.0, 2.0], (1.0, 2.0), np.array([1.0, 2.0])):
             assert model.evaluate(values=values)["products"].tolist() == [2.0, 4.0]
         for wrong in (np.array([1, 2]), range(1, 3)):
-            with pytest.raises(gitstore.InvalidInput, match=r"type is i64, but settings\.yaml allows f64"):
+            with refuses("values", "i64", "f64", kind=gitstore.InvalidInput):
                 model.evaluate(values=wrong)
 
 

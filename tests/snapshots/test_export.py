@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from gitstore.errors import Corrupt
 from gitstore.models import snapshot
 from gitstore.models.model import Model
+from gitstore.objects.database import BrokenObject
 from gitstore.snapshots import export
 from tests.support import scenes
 from tests.support.commands import Git
@@ -93,7 +93,7 @@ def test_a_damaged_object_leaves_the_target_as_it_was(model: Model, tmp_path: Pa
     before = picture(tmp_path)
     (found,) = snapshot.below(Model.open(model.directory))
     for name in ("new", "empty"):
-        with pytest.raises(Corrupt, match=r"^object [0-9a-f]{40} is corrupt: "):
+        with pytest.raises(BrokenObject):
             export.export(found, tmp_path / name)
         assert picture(tmp_path) == before
 
@@ -116,7 +116,7 @@ def test_a_link_that_leads_out_is_not_written(git: Git, tmp_path: Path, name: st
     git("tag", "--annotate", "-m", f"x\n\n{said}", "v2", commit, cwd=here)
     found = next(each for each in snapshot.below(Model.open(here)) if each.name == "v2")
     # The path is within code/ or within the whole, whoever finds it first.
-    with pytest.raises(Corrupt, match=re.escape(f"{name} is a link to {goal}, outside the snapshot") + "$"):
+    with refuses(name, goal, kind=Corrupt):
         export.export(found, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -7,12 +9,13 @@ import pytest
 from gitstore.bigfiles.parts import LARGE
 from gitstore.derive import worktree
 from gitstore.derive.first_state import ABSENT, COPIED
-from gitstore.errors import BadSettings, Corrupt, GitstoreError, Locked, NoSuchState
+from gitstore.errors import BadSettings, FileChanged, GitstoreError, Locked, NoSuchState, SnapshotExists
 from gitstore.models.model import Model
+from gitstore.objects.database import BrokenObject
 from gitstore.snapshots import take as capture
 from tests.support import scenes
 from tests.support.commands import Fsck, Git
-from tests.support.failing import names
+from tests.support.failing import names, refuses
 from tests.support.models import noise, picture, put, refs, take
 from tests.support.users import require_permissions
 
@@ -149,10 +152,9 @@ class TestWhatCannotBeTaken:
                 file.write(b"more")
 
         before = refs(model.directory)
-        with pytest.raises(GitstoreError) as caught:
+        with pytest.raises(FileChanged) as caught:
             capture.take(model, "v1", progress=scribble)
-        assert caught.value.message == f"{path} changed while it was being read"
-        assert caught.value.hint == "nothing was recorded; try again when nothing writes to it"
+        assert caught.value.path == path
         assert refs(model.directory) == before
         assert capture.take(Model.open(model.directory), "v1").snapshot.name == "v1"
 
@@ -160,9 +162,8 @@ class TestWhatCannotBeTaken:
         def hurry(_: int) -> None:
             git("tag", "-m", "quick", "v1", cwd=model.directory)
 
-        with pytest.raises(GitstoreError) as caught:
+        with refuses("v1", "meanwhile", kind=SnapshotExists):
             capture.take(model, "v1", progress=hurry)
-        assert caught.value.message == "the snapshot v1 already exists: another command created it meanwhile"
         assert git("tag", "--list", "--format=%(subject)", cwd=model.directory) == "quick\n"
 
     def test_a_ref_that_a_crash_left_locked(self, model: Model) -> None:
@@ -184,7 +185,7 @@ class TestWhatCannotBeTaken:
         path = model.directory / ".git" / "objects" / oid[:2] / oid[2:]
         path.chmod(0o644)
         path.write_bytes(b"garbage")
-        with pytest.raises(Corrupt, match=f"object {oid} is corrupt"):
+        with refuses(oid, kind=BrokenObject):
             take(model, "v1")
         assert "refs/tags/v1" not in refs(model.directory)
 
@@ -197,5 +198,5 @@ def test_an_unreadable_file_is_named(model: Model) -> None:
     with pytest.raises(GitstoreError) as caught:
         take(model, "v1")
     path.chmod(mode)
-    assert caught.value.message == f"{path}: Permission denied"
+    assert names(caught.value, path, os.strerror(errno.EACCES))
     assert (refs(model.directory), packs(model)) == before

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gitstore.errors import GitstoreError
 from gitstore.git.checkout import check_out
+from gitstore.git.process import GitFailed
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.staging.stage import Staged, list_code, stage
@@ -78,7 +78,7 @@ def test_a_filter_that_fails(model: Repository) -> None:
     git("config", "filter.lfs.clean", "exit 3", cwd=model.directory)
     git("config", "filter.lfs.required", "true", cwd=model.directory)
     make(model.directory, {b".gitattributes": b"*.bin filter=lfs\n", b"code": {b"a.bin": b"x"}})
-    with pytest.raises(GitstoreError, match=r"clean filter 'lfs' failed"):
+    with refuses("'lfs'", kind=GitFailed):
         take(model)
 
 

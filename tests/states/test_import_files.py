@@ -10,7 +10,7 @@ import pytest
 
 from gitstore.bigfiles.parts import LARGE
 from gitstore.disk import locks
-from gitstore.errors import GitstoreError, InvalidName, NoSuchState, StateExists
+from gitstore.errors import GitstoreError, InvalidName, Locked, NoSuchState, StateExists
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.snapshots import export
@@ -151,7 +151,7 @@ class TestWhatCannotBeImported:
         assert picture(model.directory) == before
 
     def test_the_model_itself(self, model: Model) -> None:
-        with pytest.raises(GitstoreError, match=r"'\.git' is a name that git reserves"):
+        with refuses("'.git'"):
             bring(model, "run", model.directory)
 
     def test_while_another_command_is_at_it(
@@ -160,7 +160,7 @@ class TestWhatCannotBeImported:
         monkeypatch.setattr(locks, "PATIENCE", 0.1)
         with (
             locks.working_copy(model.repository.git_directory),
-            pytest.raises(GitstoreError, match="another gitstore command is using this"),
+            refuses("another gitstore command", kind=Locked),
         ):
             bring(model, "run", source)
         assert os.listdir(model.states) == ["initial"]

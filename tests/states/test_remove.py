@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.errors import GitstoreError, InvalidName, NoSuchState
+from gitstore.errors import InvalidName, Locked, NoSuchState
 from gitstore.git.refs import Refs
 from gitstore.models import reference, state
 from gitstore.models.model import Model
@@ -145,7 +145,7 @@ class TestWhatWouldBeLost:
         before, named = picture(three.directory), refs(three.directory)
         locked = three.directory / ".git" / "refs" / "states" / "one.lock"
         locked.touch()
-        with pytest.raises(GitstoreError, match=r"^refs/states/one is locked by another git process$"):
+        with refuses("refs/states/one", hint=locked, kind=Locked):
             take_away(three, "one", "two")
         locked.unlink()
         assert (picture(three.directory), refs(three.directory)) == (before, named)

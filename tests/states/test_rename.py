@@ -13,7 +13,7 @@ import pytest
 from gitstore.bigfiles import scan
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, InvalidName, Locked, NoSuchState, StateExists
-from gitstore.git.refs import Refs
+from gitstore.git.refs import RefChanged, Refs
 from gitstore.git.repository import Repository
 from gitstore.models import active_state, state
 from gitstore.models.model import Model
@@ -190,7 +190,7 @@ def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.M
         choose(repository, prefix, name)
 
     monkeypatch.setattr(active_state, "choose", meanwhile)
-    with pytest.raises(GitstoreError, match=r"^refs/states/initial has changed$"):
+    with refuses("refs/states/initial", kind=RefChanged):
         call(saved, "initial", "best")
     assert state.names(saved) == ["best", "initial"]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gitstore.derive import worktree
 from gitstore.disk import directories
-from gitstore.errors import Corrupt, GitstoreError, Locked
+from gitstore.errors import Corrupt, Locked
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
@@ -202,7 +202,7 @@ class TestWhatGitStored:
         for path in (here / ".git" / "objects").glob("[0-9a-f][0-9a-f]/*"):
             path.unlink()
         packs = sorted((here / ".git" / "objects" / "pack").iterdir())
-        with pytest.raises(Corrupt, match="cannot find out which objects are still needed"):
+        with refuses("needed", kind=Corrupt):
             gc.collect_garbage(repository(here))
         assert sorted((here / ".git" / "objects" / "pack").iterdir()) == packs
 
@@ -288,9 +288,8 @@ class TestSideBySide:
         base = find(here, "v2")
         rm(here, "v2")
         collected(here)
-        with pytest.raises(GitstoreError) as caught:
+        with refuses("v2", "removed"):
             worktree.derive(base, "dogs", tmp_path / "dogs")
-        assert caught.value.message == "the snapshot v2 was removed meanwhile"
         fsck(here)
 
     def test_a_process_that_knew_the_packs_before(self, here: Path) -> None:

@@ -19,6 +19,7 @@ from gitstore.packs.pack import Pack
 from gitstore.storage import gc, share_packs
 from tests.support.commands import fsck, git
 from tests.support.content import noise
+from tests.support.failing import refuses
 from tests.support.models import put, take
 from tests.support.packs import add_blobs, pack_names, write_pack
 
@@ -112,7 +113,7 @@ def test_a_collection_refuses_to_copy_what_has_another_id(repository: Repository
     objects = Repository(repository.common).objects
     wrong = next(each for each in objects.own_packs[0].index.oids() if each not in (oid(A), oid(C)))
     survey = prune.survey(objects)
-    with pytest.raises(Corrupt, match=f"its content has the id {oid(B)}"):
+    with refuses(oid(B), kind=Corrupt):
         prune.carry_out(objects, prune.plan(survey, {oid(A), wrong}), survey)
     assert pack.path.exists()
 
@@ -142,7 +143,7 @@ def test_the_last_sound_copy_stays(repository: Repository) -> None:
     flip(large, 12 + 100)
     objects = repository.objects
     survey = prune.survey(objects)
-    with pytest.raises(Corrupt, match=str(oid(A))):
+    with refuses(oid(A), kind=Corrupt):
         prune.carry_out(objects, prune.plan(survey, {oid(A), oid(B), oid(C)}), survey)
     assert small.exists()
 

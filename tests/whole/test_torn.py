@@ -14,7 +14,7 @@ from gitstore.bigfiles.parts import LARGE
 from gitstore.derive import base_repository, detach, rebase
 from gitstore.disk import exchange as replacement
 from gitstore.disk import locks
-from gitstore.errors import FileChanged, GitstoreError, Locked, StateExists
+from gitstore.errors import FileChanged, Locked, StateExists
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.snapshots import take as capture
@@ -24,6 +24,7 @@ from gitstore.states.save import save_state
 from gitstore.workingcopy.branch import Branch
 from tests.support import scenes
 from tests.support.commands import Git
+from tests.support.failing import refuses
 from tests.support.models import again, edit, make, noise, put, refs, take
 
 
@@ -210,7 +211,7 @@ def test_settings_that_are_edited_meanwhile_are_not_overwritten(
     before = refs(dogs.directory)
     with monkeypatch.context() as patch:
         after(patch, what, name, lambda: _settings(dogs))
-        with pytest.raises(GitstoreError, match=r"^settings\.yaml (was edited|has changes that)"):
+        with refuses("settings.yaml"):
             command(dogs)
     assert "# much more" in (dogs.directory / "settings.yaml").read_text()
     assert refs(dogs.directory) == before
@@ -234,7 +235,7 @@ def test_edits_that_git_was_told_to_overlook_are_not_overwritten(
                 _settings(dogs)
             else:
                 after(patch, Branch, "add", lambda: _settings(dogs))
-            with pytest.raises(GitstoreError, match=r"^settings\.yaml (was edited|has changes that)"):
+            with refuses("settings.yaml"):
                 command(dogs)
         assert "# much more" in path.read_text()
         assert refs(dogs.directory) == before
