@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,7 @@ from gitstore.cli.progress import count_progress
 from gitstore.cli.render import verify as render
 
 if TYPE_CHECKING:
+    from gitstore.git.repository import Repository
     from gitstore.snapshots.verification import Scope
 
 
@@ -54,20 +57,13 @@ def command(
       gitstore verify --all --json
       gitstore verify v1 --require-signature
     """
-    from gitstore.run.cache.check import check_cache
-    from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.snapshots import verification
 
-    if references and everything:
-        raise click.UsageError("give either REF or --all", ctx)
     scope = _find_scope(ctx, references, everything=everything)
+    cache_check = partial(_check_cache, ctx.obj, scope.repository)
     with count_progress("verify objects", show=show_progress) as (expect, progress):
         verified = verification.run(
-            scope,
-            require_signatures=required,
-            check_cache=lambda: check_cache(find_user_cache(ctx.obj), scope.repository),
-            expect=expect,
-            progress=progress,
+            scope, require_signatures=required, check_cache=cache_check, expect=expect, progress=progress
         )
     if as_json:
         output.data_json(render.to_json(verified))
@@ -82,6 +78,16 @@ def _find_scope(ctx: click.Context, references: tuple[str, ...], *, everything: 
     """What the command line asks to verify."""
     from gitstore.snapshots import verification
 
+    if references and everything:
+        raise click.UsageError("give either REF or --all", ctx)
     if references:
         return verification.find_named(references, ctx.obj)
     return verification.find_all(ctx.obj) if everything else verification.find_of_model(ctx.obj)
+
+
+def _check_cache(directory: Path, repository: Repository) -> list[str]:
+    """Problems of the files that operations run from."""
+    from gitstore.run.cache.check import check_cache
+    from gitstore.run.cache.user_cache import find_user_cache
+
+    return check_cache(find_user_cache(directory), repository)
