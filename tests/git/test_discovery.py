@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.errors import GitstoreError, NotAModel
+from gitstore.errors import NotAModel
 from gitstore.git.discovery import NoRepository
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from tests.support.commands import git
-from tests.support.failing import names
+from tests.support.failing import names, refuses
 
 
 def by_git(directory: Path) -> tuple[Path | None, Path, Path]:
@@ -190,8 +190,9 @@ def test_refs_that_a_copy_lost_come_back_as_the_hint_says(tmp_path: Path) -> Non
 def test_a_moved_main_repository(tmp_path: Path) -> None:
     dogs = linked(born(tmp_path / "main"))
     (tmp_path / "main").rename(tmp_path / "other")
-    with pytest.raises(NoRepository, match=r"dogs/\.git points to .*, which does not exist") as caught:
+    with pytest.raises(NoRepository) as caught:
         Repository.discover(dogs)
+    assert names(caught.value, dogs / ".git", tmp_path / "main")
     assert f"if {tmp_path}/main was moved, run git worktree repair {dogs}" in str(caught.value.hint)
     git("worktree", "repair", str(dogs), cwd=tmp_path / "other")
     assert Repository.discover(dogs).common == tmp_path / "other" / ".git"
@@ -199,7 +200,7 @@ def test_a_moved_main_repository(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_link(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("hello\n")
-    with pytest.raises(NoRepository, match="does not name a git directory"):
+    with refuses(tmp_path / ".git", kind=NoRepository):
         Repository.discover(tmp_path)
 
 
@@ -213,9 +214,8 @@ def test_reftables_are_refused(tmp_path: Path) -> None:
     main = born(tmp_path / "main")
     for key, value in {"core.repositoryformatversion": "1", "extensions.refStorage": "reftable"}.items():
         git("config", "--file", str(main / ".git" / "config"), key, value, cwd=tmp_path)
-    with pytest.raises(GitstoreError, match="keeps its refs in a reftable") as caught:
+    with refuses("reftable", hint="git refs migrate --ref-format=files"):
         Repository.discover(main)
-    assert "git refs migrate --ref-format=files" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("extension", ["partialClone=origin", "refStorage=files", "relativeWorktrees=true"])

@@ -31,7 +31,7 @@ def interrupt(_: object) -> None:
 def cancel(lab, **observers):
     with pytest.raises(Cancelled) as caught:
         lab.train(Observers(**observers))
-    assert caught.value.message == "training was cancelled; nothing was kept"
+    assert type(caught.value) is Cancelled
     assert lab.child_dies()
     assert list(lab.out.iterdir()) == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

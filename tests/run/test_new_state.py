@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore.errors import (
-    GitstoreError,
-)
 from gitstore.models.model import Model
 from gitstore.run import new_state
 from tests.support.commands import Git
+from tests.support.failing import refuses
 from tests.support.training import code, train
 
 
@@ -25,7 +23,7 @@ class TestAModelThatRemovesTheRepository:
         if outer:
             git("init", "--quiet", cwd=above)
         code(model, "train", "import shutil; shutil.rmtree(Path(__file__).parents[1] / '.git')")
-        with pytest.raises(GitstoreError, match=r"was replaced while"):
+        with refuses("replaced"):
             train(model)
         assert list((model.directory / "states").glob("trained-*")) == []
         if outer:
@@ -41,5 +39,5 @@ class TestAModelThatRemovesTheRepository:
             return saved
 
         monkeypatch.setattr(new_state, "keep", keep_and_lose)
-        with pytest.raises(GitstoreError, match=r"the state trained-1 was saved, but has been removed since"):
+        with refuses("trained-1", "removed"):
             train(model)

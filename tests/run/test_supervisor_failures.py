@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitstore.errors import CodeTerminated, InvalidOutput, MaxDurationExceeded, ModelException
-from tests.support.failing import names
+from tests.support.failing import names, refuses
 
 # Where a statement runs, which operation runs it, and the phase that this is.
 PLACES = [
@@ -48,7 +48,7 @@ def test_code_that_takes_too_long(lab, place, operation, phase):
     key = {"get_state": "train"}.get(phase, phase)
     lab.limit(**{key: 0.1})
     error = lab.fails(operation, MaxDurationExceeded)
-    assert error.message == f"{phase}: took longer than the 100ms of max_durations.{key}"
+    assert names(error, phase, "100ms", f"max_durations.{key}")
     assert error.phase == phase
 
 
@@ -131,7 +131,8 @@ def test_a_message_cannot_move_the_cursor(lab):
 
 def test_a_model_that_is_none(lab):
     error = lab.fails("evaluate", ModelException)
-    assert (error.message, error.traceback) == ("code_startup: code/model.py does not exist", "")
+    assert names(error, "code/model.py")
+    assert (error.phase, error.traceback) == ("code_startup", "")
 
 
 @pytest.mark.parametrize(
@@ -160,10 +161,10 @@ def test_outputs_that_are_not_as_promised(lab, returned, message):
 
 def test_a_name_too_long_for_a_frame(lab):
     lab.write_statement("evaluate", "return {'y' * 2_000_000: [1.0]}")
-    assert "over the limit of 1048576" in lab.fails("evaluate", InvalidOutput).message
+    assert names(lab.fails("evaluate", InvalidOutput), 1048576)
 
 
 def test_inputs_that_the_code_does_not_take(lab):
     lab.write_statement("evaluate", "return {}")
-    with pytest.raises(ModelException, match="got an unexpected keyword argument 'words'"):
+    with refuses("'words'", kind=ModelException):
         lab.evaluate(words=["a"])

@@ -18,6 +18,7 @@ from gitstore.errors import (
     MaxDurationExceeded,
     ModelException,
     OperationFailed,
+    StateExists,
 )
 from gitstore.models import state
 from gitstore.models.model import Model
@@ -27,6 +28,7 @@ from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import spawning, workers
 from tests.support.commands import Fsck, Git
+from tests.support.failing import names, refuses
 from tests.support.models import picture, put, refs
 from tests.support.training import code, train
 
@@ -163,10 +165,9 @@ def test_never_writes_over_one_that_came_meanwhile(model: Model, git: Git) -> No
     save_state(model, "initial")
     ref = f"{str(model.directory)!r}, 'update-ref', 'refs/states/mine', 'refs/states/initial'"
     code(model, "train", f"import subprocess; subprocess.run(['git', '-C', {ref}])")
-    with pytest.raises(
-        new_state.Unsaved, match=r"could not be saved: the state mine already exists$"
-    ) as caught:
+    with pytest.raises(new_state.Unsaved) as caught:
         train(model, name="mine")
+    assert names(caught.value, "mine")
     assert git("show", "refs/states/mine:weights", cwd=model.directory) == "\0\1\2\3\4\5\6\7"
     assert caught.value.path == model.states / "trained-1"  # what took so long is not thrown away
     assert os.listdir(caught.value.path) == ["factor.json"]
@@ -181,7 +182,7 @@ def test_that_cannot_be_saved_is_on_disk(model: Model) -> None:
     with pytest.raises(new_state.Unsaved) as caught:
         train(model)
     assert caught.value.path == model.states / "trained-1"
-    assert caught.value.hint == "gitstore state save trained-1 saves it"
+    assert "gitstore state save trained-1" in (caught.value.hint or "")
     lock.unlink()
     assert not save_state(Model.open(model.directory), "trained-1").was_saved
     assert sorted(os.listdir(model.states)) == ["initial", "trained-1"]
@@ -208,7 +209,7 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
     assert state.saved_tree(here, "made") is None
     if step[1] == "save_new":
         assert os.listdir(here.states / "made") == ["factor.json"]
-        with pytest.raises(GitstoreError, match="the state made already exists"):
+        with refuses("made", kind=StateExists):
             creation.create_state(here, Assignments(["factor=2"], here.directory), name="made")
         save_state(here, "made")
     else:
