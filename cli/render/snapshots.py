@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gitstore.snapshots.rename import Renamed
     from gitstore.snapshots.restore import Restored
     from gitstore.snapshots.take import NewSnapshot
+    from gitstore.storage.sizes import Sizes
 
 
 def to_json(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def recorded_base(snapshot: Snapshot) -> str | None:
     return snapshot.tag.trailers.get("Based-On", "").partition(" ")[0] or None
 
 
-def show_list(rows: Sequence[tuple[Snapshot, int]], *, all_models: bool) -> None:
+def show_list(snapshots: Sequence[Snapshot], sizes: Sizes, *, all_models: bool) -> None:
     """A table of snapshots with the bytes of their files."""
     from gitstore.units import format_size
 
@@ -64,11 +65,11 @@ def show_list(rows: Sequence[tuple[Snapshot, int]], *, all_models: bool) -> None
             [
                 terminal.styled(snapshot.short_name if all_models else snapshot.name, "yellow"),
                 output.minute(snapshot.tag.date) if snapshot.tag.date else "",
-                format_size(size),
+                format_size(sizes.measure_snapshot(snapshot)),
                 snapshot.state_name,
                 snapshot.tag.message.partition("\n")[0],
             ]
-            for snapshot, size in rows
+            for snapshot in snapshots
         ],
         right=[2],
     )

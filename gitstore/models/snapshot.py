@@ -193,8 +193,31 @@ def among(repository: Repository, tags: RefListing) -> list[Snapshot]:
     return found
 
 
-def contradicted(snapshots: Iterable[Snapshot]) -> Iterator[Corrupt]:
-    """Why snapshots cannot be trusted whose tags their settings contradict, or whose settings are damaged.
+@dataclass(frozen=True)
+class SnapshotList:
+    """Snapshots, oldest first, and what is wrong with them and with tags that cannot be listed.
+
+    `contradictions` are errors of listed snapshots: their tags contradict their settings. `unreadable` has a
+    problem for each tag that cannot be read or trusted.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    contradictions: tuple[Corrupt, ...]
+    unreadable: UnreadableSnapshots | None
+
+
+def list_snapshots(model: Model, *, of_all_models: bool = False) -> SnapshotList:
+    """List a model's snapshots, or those of all models in its repository, and all problems."""
+    unreadable: UnreadableSnapshots | None = None
+    try:
+        readable: Sequence[Snapshot] = every(model.repository) if of_all_models else below(model)
+    except UnreadableSnapshots as error:
+        unreadable, readable = error, error.others
+    return SnapshotList(tuple(readable), tuple(_find_contradictions(readable)), unreadable)
+
+
+def _find_contradictions(snapshots: Iterable[Snapshot]) -> Iterator[Corrupt]:
+    """Yield an error for each snapshot whose tag contradicts its settings, or whose settings are damaged.
 
     Settings that are missing, as in a partial clone, are passed over, and so are invalid ones.
     """

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import click
 
 from gitstore.cli import output, pager
 from gitstore.cli.render import snapshots as render
-from gitstore.errors import Corrupt
-
-if TYPE_CHECKING:
-    from gitstore.models.snapshot import Snapshot
 
 
 @click.command("list")
@@ -29,29 +22,24 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
       gitstore list
       gitstore list --all --json
     """
-    from gitstore.models import snapshot
+    from gitstore.models import snapshot as snapshots
     from gitstore.models.model import Model
     from gitstore.storage.sizes import Sizes
 
     model = Model.identify(ctx.obj)
-    unreadable: Corrupt | None = None
-    try:
-        snapshots: Sequence[Snapshot] = (
-            snapshot.every(model.repository) if all_models else snapshot.below(model)
-        )
-    except snapshot.UnreadableSnapshots as error:
-        unreadable, snapshots = error, error.others
-    for problem in snapshot.contradicted(snapshots):
+    listing = snapshots.list_snapshots(model, of_all_models=all_models)
+    for problem in listing.contradictions:
         output.message(f"warning: {problem.message}")
     sizes = Sizes(model.repository.objects)
-    rows = [(each, sizes.measure_snapshot(each)) for each in snapshots]
     if as_json:
-        output.data_json([render.to_json(each, size) for each, size in rows])
-    elif rows:
+        output.data_json(
+            [render.to_json(snapshot, sizes.measure_snapshot(snapshot)) for snapshot in listing.snapshots]
+        )
+    elif listing.snapshots:
         pager.prepare(ctx.obj)
         with pager.paged(ctx.obj):
-            render.show_list(rows, all_models=all_models)
-    elif unreadable is None:
+            render.show_list(listing.snapshots, sizes, all_models=all_models)
+    elif listing.unreadable is None:
         output.message(output.add_directory("no snapshots yet; gitstore snapshot v1 takes one"))
-    if unreadable is not None:
-        raise unreadable
+    if listing.unreadable is not None:
+        raise listing.unreadable
