@@ -1,4 +1,4 @@
-"""Running what a snapshot would hold, before it is taken."""
+"""Running a model from the content of a snapshot before the snapshot is taken."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _HINT = "no snapshot was taken; a snapshot leaves out ignored files and those ou
 
 @dataclass(frozen=True)
 class CandidateCheck:
-    """Loads the model from a candidate and, if there are inputs, evaluates them. A `candidate.Check`.
+    """Loads the model from a candidate and evaluates the inputs, if there are any. A `candidate.Check`.
 
-    Raises `InvalidInput` before anything runs, and `OperationFailed` for the model's own faults.
+    Raises `InvalidInput` before anything runs, and `OperationFailed` if the model fails.
     """
 
     inputs: Inputs | None
@@ -30,7 +30,7 @@ class CandidateCheck:
     def __call__(self, candidate: Candidate) -> None:
         definitions = candidate.settings.types.evaluate.inputs
         inputs = self.inputs.read(definitions) if self.inputs is not None else None
-        with self._state(candidate) as state:
+        with self._open_state(candidate) as state:
             try:
                 if inputs is not None:
                     supervisor.evaluate(
@@ -43,8 +43,8 @@ class CandidateCheck:
                 raise
 
     @contextmanager
-    def _state(self, candidate: Candidate) -> Iterator[Path]:
-        """The state's files: on disk, as saved from the user's cache, or none."""
+    def _open_state(self, candidate: Candidate) -> Iterator[Path]:
+        """Provide the state's files: those on disk, or the saved ones from the user's cache, or none."""
         if candidate.state is not None:
             yield candidate.state
         elif candidate.identity.state is not None:

@@ -1,4 +1,4 @@
-"""States that the code of a model creates: for the model itself, or for one that is derived from it."""
+"""Creating a state by the code of a model, for the model itself or for a model derived from it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from gitstore.states.save import notify_saved
 
 
 def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Result:
-    """Have a working copy's code create a state called `name`: the active one, if that is not there yet.
+    """Have a working copy's code create a state called `name`; by default, it gets the active state's name.
 
-    The hook post-state runs when it is saved.
+    The hook post-state runs after it is saved. Raises `StateExists` if there is such a state, `InvalidInput`
+    before anything runs, and `OperationFailed`.
     """
     params = inputs.read(model.settings.types.create_state)
     name = name or state.active(model)
@@ -32,7 +33,7 @@ def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Re
     with new_state.hidden_state(model) as out:
         creation = supervisor.create_state(code=code, settings=model.settings, params=params, out=out)
         new_state.check_intact(model)
-        saved = new_state.keep(model, name, out)
+        saved = new_state.keep_state(model, name, out)
     new_state.check_intact(model, saved)
     notify_saved(model, "created", saved)
     return Result(saved, (), creation.durations)
@@ -40,9 +41,9 @@ def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Re
 
 @dataclass(frozen=True)
 class CreatedState:
-    """A derived model's first state that the code of its base creates.
+    """A derived model's first state, which the code of its base creates.
 
-    Raises `InvalidInput` before anything runs, and `OperationFailed` for the code's own faults.
+    Raises `InvalidInput` before anything runs, and `OperationFailed` if the code fails.
     """
 
     inputs: Inputs

@@ -1,7 +1,7 @@
-"""One operation's talk with its worker, from the request to the last phase, and how it can fail.
+"""The dialogue of an operation with its worker, from the request to the last phase.
 
-The worker is believed in nothing: frames may be late, malformed, out of order or never come. Every
-way that this can end is a result or one typed error.
+The worker is not trusted: frames may be late, malformed, out of order or missing. A dialogue ends with a
+result or with one typed error.
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ from gitstore.run.worker import wire
 from gitstore.run.worker.tensors import Array
 from gitstore.units import duration_literal
 
-# The most that one frame of outputs may hold, in bytes.
 MAX_OUTPUTS = 4 << 30
-# How long a train() may go on after it was asked to stop.
+"""The most bytes of a frame of outputs."""
+
 CANCEL_GRACE = 30.0
-# How long a worker that has said its last word may take to end: exit handlers, threads of the model.
+"""The seconds that train() may continue after it was asked to stop."""
+
 EXIT_GRACE = 5.0
-# How soon the user's interrupt, a deadline, or a death that a child process hides, is noticed.
+"""The seconds that a worker may take to end after its last frame: exit handlers, threads of the model."""
+
 TICK = 0.1
+"""The seconds after which an interrupt, a deadline, or an end that a child process hides is noticed."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,14 @@ class Metric:
 
 @dataclass(frozen=True)
 class Observers:
-    """Who hears how training goes, while it goes."""
+    """The functions that are called while a model trains."""
 
     on_progress: Callable[[float], None] = lambda _: None
     on_metric: Callable[[Metric], None] = lambda _: None
 
 
 class Dialogue:
-    """The talk with one worker. After `run`, what came of it is in `outputs` and `metrics`."""
+    """The dialogue with one worker. After `run`, its results are in `outputs` and `metrics`."""
 
     def __init__(
         self,
@@ -76,26 +79,26 @@ class Dialogue:
         self._cancel_deadline: float | None = None
 
     def run(self, inputs: Mapping[str, Array], **request: str) -> None:
-        """Have the worker do what is requested, to the end of its last phase.
+        """Send the request to the worker, and follow it to the end of its last phase.
 
-        Raises the OperationFailed that says how the model's code failed, or Cancelled.
+        Raises an OperationFailed that says how the model's code failed, or Cancelled.
         """
         try:
-            self._talk(inputs, request)
+            self._exchange_frames(inputs, request)
         except OperationFailed as error:
             if self._cancel_deadline is not None:
-                raise _cancelled() from error
+                raise _make_cancelled() from error
             raise
 
-    def _talk(self, inputs: Mapping[str, Array], request: dict[str, str]) -> None:
+    def _exchange_frames(self, inputs: Mapping[str, Array], request: dict[str, str]) -> None:
         try:
             self._channel.send("request", inputs, **request)
             while not self._clock.finished:
                 frame = self._channel.receive()
                 self._watch()
-                self._take(frame)
+                self._handle(frame)
         except wire.Closed:
-            self._terminated()
+            self._raise_terminated()
         except wire.Malformed as error:
             raise InvalidOutput(
                 f"{self._clock.phase}: the model's process sent an invalid answer: {error}",
@@ -103,26 +106,28 @@ class Dialogue:
                 phase=self._clock.phase,
             ) from error
         if self._cancel_deadline is not None:
-            raise _cancelled()
+            raise _make_cancelled()
         self._process.wait(EXIT_GRACE)
 
-    def _take(self, frame: wire.Frame) -> None:
-        """Act on a frame from the worker. Raises Malformed if it is none that may come now."""
+    def _handle(self, frame: wire.Frame) -> None:
+        """Act on a frame from the worker. Raises Malformed if it is not allowed at this time."""
         match frame.kind, frame.fields:
-            case "done", {"phase": self._clock.phase} if not self._owes_outputs:
-                self._clock.end()
-            case "progress", {"fraction": float(fraction)} if self._training and 0 <= fraction <= 1:
+            case "done", {"phase": self._clock.phase} if not self._lacks_outputs:
+                self._clock.end_phase()
+            case "progress", {"fraction": float(fraction)} if self._is_training and 0 <= fraction <= 1:
                 self._observers.on_progress(fraction)
-            case "metric", {"name": str(name), "value": float(value)} if self._training:
-                self.metrics.append(Metric(self._clock.counting, _line(name), value))
+            case "metric", {"name": str(name), "value": float(value)} if self._is_training:
+                self.metrics.append(Metric(self._clock.counted, _clean_line(name), value))
                 self._observers.on_metric(self.metrics[-1])
-            case "outputs", _ if self._owes_outputs:
+            case "outputs", _ if self._lacks_outputs:
                 self.outputs = frame.tensors
             case "unusable", {"problems": [_, *_] as problems}:
-                raise InvalidOutput("\n".join(map(_line, problems)), phase=self._clock.phase)
+                raise InvalidOutput("\n".join(map(_clean_line, problems)), phase=self._clock.phase)
             case "failed", {"message": message, "traceback": text}:
                 phase = self._clock.phase
-                raise ModelException(f"{phase}: {_line(message)}", phase=phase, traceback=_text(text))
+                raise ModelException(
+                    f"{phase}: {_clean_line(message)}", phase=phase, traceback=_clean_text(text)
+                )
             case kind, _:
                 raise wire.Malformed(f"a frame {kind!r:.40} out of place")
 
@@ -132,26 +137,26 @@ class Dialogue:
         return self._clock.durations
 
     @property
-    def _owes_outputs(self) -> bool:
+    def _lacks_outputs(self) -> bool:
         return self._clock.phase == "evaluate" and self.outputs is None
 
     @property
-    def _training(self) -> bool:
-        # A model's own threads may report while its state is being saved.
+    def _is_training(self) -> bool:
+        # The model's threads may still report while its state is being saved.
         return self._clock.limit_name == "train"
 
     def _wait(self, event: int) -> None:
-        """Block until the socket is ready; raise what ends the operation before that."""
+        """Wait until the socket is ready. Raises an error that ends the operation before that."""
         poll = select.poll()
         poll.register(self._process.socket, event)
         while not poll.poll(TICK * 1000):
             self._watch()
-            # A child of the model can hold the socket open beyond the worker's death.
-            if self._process.ended() and not poll.poll(0):
+            # A child process of the model can keep the socket open after the worker has ended.
+            if self._process.has_ended() and not poll.poll(0):
                 raise wire.Closed("the worker has ended")
 
     def _watch(self) -> None:
-        """Raise if the clock or the user ends the operation; pass on the user's first wish to stop."""
+        """Raise an error if the time is over. Act on interrupts of the user."""
         if self._interrupts.count:
             self._cancel()
         if self._clock.overrun:
@@ -163,52 +168,52 @@ class Dialogue:
             )
 
     def _cancel(self) -> None:
-        """Ask a train() that runs to stop, once; at any other time, stop at once."""
+        """Ask a running train() to stop, once. In other phases, raise Cancelled at once."""
         if self._clock.phase != "train" or self._interrupts.count > 1:
-            raise _cancelled()
+            raise _make_cancelled()
         if self._cancel_deadline is None:
             self._cancel_deadline = time.monotonic() + CANCEL_GRACE
             self._channel.send("cancel")
         elif time.monotonic() > self._cancel_deadline:
-            raise _cancelled()
+            raise _make_cancelled()
 
-    def _terminated(self) -> NoReturn:
-        """The worker will say no more: find out how it ended."""
-        ended = self._process.wait(EXIT_GRACE)
+    def _raise_terminated(self) -> NoReturn:
+        """Raise an error that says how the worker ended, after it has closed its connection."""
+        has_ended = self._process.wait(EXIT_GRACE)
         returncode = self._process.stop()
-        if not ended:
-            how = "closed its connection, and was killed"
+        if not has_ended:
+            ending = "closed its connection, and was killed"
         elif returncode < 0:
-            how = f"was killed by signal {-returncode} ({_signal_name(-returncode)})"
+            ending = f"was killed by signal {-returncode} ({_name_signal(-returncode)})"
         else:
-            how = f"exited with code {returncode}"
+            ending = f"exited with code {returncode}"
         raise CodeTerminated(
-            f"{self._clock.phase}: the model's process {how} before it answered",
+            f"{self._clock.phase}: the model's process {ending} before it answered",
             phase=self._clock.phase,
             returncode=returncode if returncode >= 0 else None,
             signal=-returncode if returncode < 0 else None,
         )
 
 
-def _cancelled() -> Cancelled:
+def _make_cancelled() -> Cancelled:
     return Cancelled("training was cancelled; nothing was kept")
 
 
-def _signal_name(number: int) -> str:
+def _name_signal(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
         return "a real-time signal"
 
 
-def _line(value: object) -> str:
-    """Text from the worker on one line, with nothing in it that moves a cursor."""
-    line = " ".join(_text(value).split())
+def _clean_line(value: object) -> str:
+    """Return text from the worker as one line, without characters that control a terminal."""
+    line = " ".join(_clean_text(value).split())
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
 
 
-def _text(value: object) -> str:
-    """Text from the worker, without what can be in no file and no JSON: lone surrogates."""
+def _clean_text(value: object) -> str:
+    """Return text from the worker without lone surrogates, which no file and no JSON can hold."""
     if not isinstance(value, str):
         raise wire.Malformed("a message that is no text")
     return value.encode(errors="backslashreplace").decode()

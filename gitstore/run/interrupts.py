@@ -1,4 +1,4 @@
-"""Ctrl-C while a model trains: a wish to stop, not an exception in the middle of a frame."""
+"""Counting Ctrl-C while a model trains, in place of an exception in the middle of a frame."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import FrameType, TracebackType
 
 
 class Interrupts:
-    """Counts SIGINT while entered, where it would have raised KeyboardInterrupt.
+    """Counts SIGINT while entered, if the signal would raise KeyboardInterrupt.
 
-    Elsewhere it leaves things as they are: a program that has a handler of its own, or ignores the
-    signal (as `nohup` and a shell's `&` do), goes on as it wants, and only the main thread may choose.
+    It changes nothing for a program that has its own handler or ignores the signal (like `nohup` and a
+    shell's `&`), nor outside the main thread, which alone can set handlers.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Interrupts:
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         ):
-            signal.signal(signal.SIGINT, self._interrupted)
+            signal.signal(signal.SIGINT, self._count_interrupt)
             self._replaced = True
         return self
 
@@ -33,5 +33,5 @@ class Interrupts:
         if self._replaced:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def _interrupted(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _count_interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.count += 1

@@ -1,4 +1,4 @@
-"""A state that an operation makes: hidden while the model writes it, then named, then saved."""
+"""A new state of an operation: hidden while the model writes it, then named, then saved."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HIDDEN = "new"
 
 
 class Unsaved(GitstoreError):
-    """What a model made is on disk, in the directory `path`, but could not be saved."""
+    """The result of a model is on disk, in the directory `path`, but could not be saved."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
@@ -44,17 +44,17 @@ class Result:
 
 @contextmanager
 def hidden_state(model: Model) -> Iterator[Path]:
-    """A directory beside the states, for the model to write into; gone afterwards unless it was kept."""
+    """Provide a directory beside the states for the model to write to. It is removed unless it was kept."""
     model.states.mkdir(exist_ok=True)
     with directories.hidden(model.states, _HIDDEN) as out:
         yield out
 
 
-def keep(model: Model, name: str | None, out: Path) -> Saved:
+def keep_state(model: Model, name: str | None, out: Path) -> Saved:
     """Name the directory that the model wrote, then save it as a state; `None` is the first free name.
 
-    It has its name before it is saved, because training may have taken hours: whatever happens now, the
-    files are on disk, whole and under a name. Raises `Unsaved` if they could not be saved.
+    It gets its name before it is saved, because training may have taken hours: if saving fails, the files are
+    still complete on disk, under a name. Raises `Unsaved` in that case.
     """
     scan.scan_directory(out)  # what a state cannot hold is refused before it has a name
     sync_tree(out)
@@ -67,9 +67,8 @@ def keep(model: Model, name: str | None, out: Path) -> Saved:
             with model.repository.reading_files():
                 return save_new(model, directory.name, scan.scan_directory(directory))
         except StateExists as error:
-            directory = _give_name(
-                model, None, directory
-            )  # another working copy has just saved one with that name
+            # Another working copy has just saved a state with that name.
+            directory = _give_name(model, None, directory)
             if name is not None:
                 raise Unsaved(directory, error.message) from error
         except GitstoreError as error:
@@ -79,24 +78,24 @@ def keep(model: Model, name: str | None, out: Path) -> Saved:
 
 
 def _give_name(model: Model, name: str | None, out: Path) -> Path:
-    """Rename a directory to that of a state, which never takes the place of files; returns it.
+    """Rename a directory to that of a state, never over existing files, and return its new path.
 
-    If the name is taken meanwhile, it gets the first one that is free.
+    If the name is in use by then, it gets the first free name.
     """
     while True:
-        directory = model.states / (name or _next_name(model))
+        directory = model.states / (name or _choose_name(model))
         try:
             return out.rename(directory)
         except OSError as error:
             if not os.path.lexists(directory):
                 raise GitstoreError(f"{directory} cannot be made: {error.strerror}") from error
-        name = None  # files have appeared there
+        name = None  # files of that name have appeared meanwhile
 
 
 def check_intact(model: Model, saved: Saved | None = None) -> None:
-    """Check that the repository is still there and holds what was saved: the model's code could remove it.
+    """Check that the repository still exists and has the saved state, which the model's code could remove.
 
-    Raises `GitstoreError`, and `Corrupt` for an object that is gone.
+    Raises `GitstoreError` if not, and `Corrupt` for a missing object.
     """
     before = model.repository
     try:
@@ -119,17 +118,17 @@ def check_intact(model: Model, saved: Saved | None = None) -> None:
 
 
 def check_new(model: Model, name: str) -> None:
-    """Raise `GitstoreError` if a state of that name is there: an operation never writes over one."""
+    """Raise `GitstoreError` if a state of that name exists: an operation never overwrites a state."""
     state.check_vacant(model, name)
     if state.saved_tree(model, name) is not None:
         raise state.taken(name)
     if state.has_files(model, name):
-        # Possibly of a command like this one, which was killed before it had saved them.
+        # Possibly those of an operation that was killed before it saved them.
         raise state.taken(name, f"gitstore state save {name} saves it as it is on disk")
 
 
-def _next_name(model: Model) -> str:
-    """The first of trained-1, trained-2, … that is free."""
+def _choose_name(model: Model) -> str:
+    """Return the first free name of trained-1, trained-2, …"""
     names = set(state.names(model))
     number = 1
     while f"trained-{number}" in names:

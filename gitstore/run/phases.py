@@ -1,4 +1,4 @@
-"""The phases of each operation, and the clock that holds them to their limits."""
+"""The phases of each operation, and the clock that measures them against their limits."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ PHASES = {
     "load": ("code_startup", "instantiate_model"),
     "train": ("code_startup", "instantiate_model", "train", "get_state"),
 }
-# train() and save_state() are one limit together.
+# train() and save_state() have one limit together.
 LIMITS = {"get_state": "train"}
 
 
 class Clock:
-    """Which phase an operation is in, how long each one took, and whether the present one overran.
+    """The current phase of an operation, the time that each phase took, and whether the current one is too
+    long.
 
-    A phase begins where the one before it ended, the first when the clock is made. The time is the
-    supervisor's own: what the model's process says about time proves nothing.
+    A phase begins when the one before it ends, the first when the clock is made. The supervisor measures
+    the time itself, because the model's process is not trusted.
     """
 
     def __init__(self, operation: str, limits: MaxDurations) -> None:
@@ -38,31 +39,31 @@ class Clock:
 
     @property
     def limit_name(self) -> str:
-        """The key of `max_durations` that holds for the present phase."""
+        """The key of `max_durations` that applies to the current phase."""
         return LIMITS.get(self.phase, self.phase)
 
     @property
     def limit(self) -> float:
-        """How long the present phase may take, in seconds."""
+        """The most seconds of the current phase."""
         return float(getattr(self._limits, self.limit_name))
 
     @property
-    def counting(self) -> float:
-        """The seconds that count against the limit so far."""
+    def counted(self) -> float:
+        """The seconds so far that count towards the limit."""
         return time.monotonic() - self._limit_start
 
     @property
     def overrun(self) -> bool:
-        """Whether the present phase has taken longer than it may."""
-        return self.counting > self.limit
+        """Whether the current phase has taken longer than its limit."""
+        return self.counted > self.limit
 
     @property
     def durations(self) -> dict[str, float]:
         """The seconds that each phase took, and their `total`; an operation is its phases, without gaps."""
         return self._durations | {"total": self._phase_start - self._start}
 
-    def end(self) -> None:
-        """The present phase is over, and the next begins, if there is one."""
+    def end_phase(self) -> None:
+        """End the current phase, and begin the next one if there is one."""
         instant = time.monotonic()
         self._durations[self.phase] = instant - self._phase_start
         self._phase_start = instant

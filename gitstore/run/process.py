@@ -1,7 +1,7 @@
-"""The worker's process: how it is started, how its end is noticed, how nothing of it stays.
+"""The worker's process: starting it, noticing its end, and killing everything that it started.
 
-This is the place that a sandbox, an environment's interpreter or a remote launcher changes; what is
-said over the socket is the same for all of them.
+A sandbox, the interpreter of an environment, or a remote launcher would replace this module. The frames on
+the socket are the same for all of them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ WORKER = Path(__file__).parent / "worker"
 GUARDIAN = WORKER / "guardian.py"
 
 PATIENCE = 10.0
-"""Seconds in which a guardian that works has killed what there is."""
+"""The most seconds that a working guardian needs to kill all processes."""
 
 
 class Process:
     """A running worker at the other end of `socket`, and its guardian, which is the process that we start.
 
-    The guardian ends when the worker and all processes that it started have, or kills them when the
-    pipe `control` is closed. `stop` alone reaps it: until then its id is taken, and no other process has it.
+    The guardian ends after the worker and all processes that it started, or kills them when the pipe
+    `control` is closed. Only `stop` reaps it, so until then no other process can get its id.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket, *, control: int) -> None:
@@ -37,36 +37,36 @@ class Process:
         self._control: int | None = control
         self.socket = connection
 
-    def ended(self) -> bool:
-        """Whether the worker has ended, and all that it started."""
+    def has_ended(self) -> bool:
+        """Whether the worker and all processes that it started have ended."""
         if self._process.returncode is not None:
             return True
         try:
             return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
-            # Who started us has SIGCHLD ignored: then the kernel reaps.
+            # Our parent process ignores SIGCHLD, so the kernel has reaped the guardian.
             return True
 
     def wait(self, seconds: float) -> bool:
-        """Give the worker time to end by itself; whether it did."""
-        if self.ended():
+        """Wait for the worker to end by itself; return whether it did."""
+        if self.has_ended():
             return True
         try:
             descriptor = os.pidfd_open(self._process.pid)
-        except (AttributeError, OSError):  # elsewhere than on Linux, or on an old one
-            return self._ended_within(seconds)
+        except (AttributeError, OSError):  # not on Linux, or on an old version
+            return self._poll_end(seconds)
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         try:
             poll.poll(seconds * 1000)
         finally:
             os.close(descriptor)
-        return self.ended()
+        return self.has_ended()
 
-    def _ended_within(self, seconds: float) -> bool:
+    def _poll_end(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         pause = 0.001
-        while not self.ended():
+        while not self.has_ended():
             if time.monotonic() > deadline:
                 return False
             time.sleep(pause)
@@ -74,28 +74,27 @@ class Process:
         return True
 
     def stop(self) -> int:
-        """Have whatever is left of the worker killed, and close the socket.
+        """Kill the worker with all its processes, and close the socket. Idempotent.
 
-        Gives the exit code, or the negated number of the signal that ended it, like subprocess.
-        Done twice, it gives the same.
+        Returns the exit code, or the negative number of the signal that ended it, like subprocess.
         """
         self.socket.close()
         if self._control is not None:
             os.close(self._control)
             self._control = None
-        if not self.wait(PATIENCE):  # a model stopped its guardian, where it can
+        if not self.wait(PATIENCE):  # the model has stopped its guardian
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.wait()
 
 
 @contextlib.contextmanager
-def started(read_only: Path | None = None) -> Iterator[Process]:
-    """A worker, which is gone with all its children when the block ends.
+def start_worker(read_only: Path | None = None) -> Iterator[Process]:
+    """Start a worker. The end of the block kills it with all its processes.
 
-    It runs in an empty directory of its own: what it does must not depend on where the user stands.
-    Nothing on standard input, and what it prints goes to this process's standard error. Where the system
-    allows that, it cannot write below `read_only`, nor see other processes than its own.
+    It runs in a new empty directory, so that it does not depend on the user's current directory. Its standard
+    input is empty, and what it prints goes to this process's standard error. If the system allows it, the
+    worker cannot write below `read_only`, and sees only its own processes.
     """
     with tempfile.TemporaryDirectory(prefix="gitstore-", ignore_cleanup_errors=True) as scratch:
         process = _start(Path(scratch), read_only or Path(scratch, "none"))
@@ -107,20 +106,20 @@ def started(read_only: Path | None = None) -> Iterator[Process]:
 
 def _start(directory: Path, read_only: Path) -> Process:
     ours, theirs = socket.socketpair()
-    control, ours_of_control = os.pipe()
-    # -B: a snapshot's code is read-only, and a working copy's is not ours to litter.
+    control, our_control = os.pipe()
+    # -B: the code of a snapshot is read-only, and that of a working copy belongs to the user.
     worker = [sys.executable, "-B", str(WORKER)]
     guardian = [sys.executable, "-I", "-S", "-B", str(GUARDIAN), str(control), str(theirs.fileno())]
     with theirs:
         try:
             process = launch([*guardian, str(read_only), *worker], directory, [control, theirs.fileno()])
         except BaseException:
-            os.close(ours_of_control)
+            os.close(our_control)
             ours.close()
             raise
         finally:
             os.close(control)
-    return Process(process, ours, control=ours_of_control)
+    return Process(process, ours, control=our_control)
 
 
 def launch(command: list[str], directory: Path, descriptors: Sequence[int]) -> subprocess.Popen[bytes]:

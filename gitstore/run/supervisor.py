@@ -5,12 +5,12 @@
     load           code_startup → instantiate_model
     train          code_startup → instantiate_model → train → get_state
 
-Values are checked against settings.yaml before the worker starts and after it answers. Each phase is
-held to its limit in `max_durations`. When a function here is over, however it went, its worker is gone
-and so is every process that the worker started; of files, only what the model wrote is there. All that
-a model's code can do wrong is an OperationFailed.
+Values are checked against settings.yaml before the worker starts and after it answers. Each phase must keep
+its limit in `max_durations`. When a function of this module ends, its worker and every process that the
+worker started have ended, and the only files are those that the model wrote. Every failure of a model's
+code is an OperationFailed.
 
-The caller gives plain directories and records what came of it: nothing here knows git.
+The caller passes directories and records the result. Nothing in this module knows git.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Creation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outputs by name, as settings.yaml promises them, and the seconds of each phase."""
+    """The outputs by name, checked against settings.yaml, and the seconds of each phase."""
 
     outputs: dict[str, Array]
     durations: dict[str, float]
@@ -60,7 +60,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Training:
-    """The metrics in the order they were reported, and the seconds of each phase."""
+    """The metrics in the order of their reports, and the seconds of each phase."""
 
     metrics: tuple[Metric, ...]
     durations: dict[str, float]
@@ -71,8 +71,8 @@ def create_state(
 ) -> Creation:
     """Have the model write a new state into `out`, an existing, empty directory.
 
-    Where the system allows it, the model cannot write below `read_only`.
-    Raises InvalidInput before anything runs, and OperationFailed. Then `out` may hold a part of a state.
+    If the system allows it, the model cannot write below `read_only`. Raises InvalidInput before anything
+    runs, and OperationFailed, after which `out` may have part of a state.
     """
     inputs = parameters.check_inputs(params, settings.types.create_state)
     dialogue = _run("create_state", settings, inputs, read_only=read_only, code=code, out=out)
@@ -87,10 +87,10 @@ def evaluate(
     inputs: Mapping[str, Array],
     read_only: Path | None = None,
 ) -> Evaluation:
-    """Have the model, made from `state`, evaluate the inputs. An empty directory is a state too.
+    """Load the model from `state`, and evaluate the inputs. An empty directory is a state, too.
 
-    Where the system allows it, the model cannot write below `read_only`.
-    Raises InvalidInput before anything runs, and OperationFailed; KeyboardInterrupt stops the worker.
+    If the system allows it, the model cannot write below `read_only`. Raises InvalidInput before anything
+    runs, and OperationFailed. KeyboardInterrupt stops the worker.
     """
     types = settings.types.evaluate
     arrays = parameters.check_inputs(inputs, types.inputs)
@@ -100,9 +100,9 @@ def evaluate(
 
 
 def load(*, code: Path, state: Path, settings: Settings) -> dict[str, float]:
-    """Have the model made from `state`, and no more; returns the seconds of each phase.
+    """Load the model from `state`, and do nothing else; return the seconds of each phase.
 
-    Raises OperationFailed; KeyboardInterrupt stops the worker.
+    Raises OperationFailed. KeyboardInterrupt stops the worker.
     """
     return _run("load", settings, {}, code=code, state=state).durations
 
@@ -116,11 +116,11 @@ def train(
     out: Path,
     observers: Observers | None = None,
 ) -> Training:
-    """Train the model, made from `state`, and have it write its new state into `out`, an empty directory.
+    """Train the model from `state`, and have it write its new state into `out`, an empty directory.
 
-    The first Ctrl-C asks the model to stop, and waits for it for a while; the second kills it. Both, in
-    the main thread of a program that leaves Ctrl-C to Python, raise Cancelled.
-    Raises InvalidInput before anything runs, and OperationFailed. Then `out` may hold a part of a state.
+    The first Ctrl-C asks the model to stop, and waits up to `dialogue.CANCEL_GRACE` seconds; the second one
+    kills it. Both raise Cancelled, in the main thread of a program that has no handler of its own for SIGINT.
+    Raises InvalidInput before anything runs, and OperationFailed, after which `out` may have part of a state.
     """
     inputs = parameters.check_inputs(data, settings.types.train)
     with Interrupts() as interrupts:
@@ -147,12 +147,12 @@ def _run(
     read_only: Path | None = None,
     **paths: Path,
 ) -> Dialogue:
-    """Run one operation to its end. The worker, in a directory of its own, gets absolute paths."""
+    """Run one operation to its end. The worker gets absolute paths, since it runs in another directory."""
     problem = unapplied.describe_unapplied(settings, operation)
     if problem is not None:
         _log.warning(problem)
     clock = Clock(operation, settings.max_durations)
-    with process.started(read_only) as worker:
+    with process.start_worker(read_only) as worker:
         dialogue = Dialogue(worker, clock, interrupts=interrupts, observers=observers)
         request = {name: str(path.absolute()) for name, path in paths.items()}
         dialogue.run(inputs, operation=operation, **request)

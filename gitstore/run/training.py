@@ -44,7 +44,7 @@ def train(
             observers=observers,
         )
         new_state.check_intact(model)
-        saved = new_state.keep(model, name, out)
+        saved = new_state.keep_state(model, name, out)
     if use:
         _use(model, saved.name)
     new_state.check_intact(model, saved)

@@ -31,13 +31,13 @@ class TestAModelThatRemovesTheRepository:
 
     def test_by_its_ref_alone(self, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
         """As what outlives it would do; nothing does where there are pid namespaces."""
-        keep = new_state.keep
+        keep = new_state.keep_state
 
         def keep_and_lose(*arguments: object) -> object:
             saved = keep(*arguments)  # type: ignore[arg-type]
             (model.repository.common / "refs" / "states" / saved.name).unlink()
             return saved
 
-        monkeypatch.setattr(new_state, "keep", keep_and_lose)
+        monkeypatch.setattr(new_state, "keep_state", keep_and_lose)
         with refuses("trained-1", "removed"):
             train(model)

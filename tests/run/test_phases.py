@@ -30,7 +30,7 @@ def test_each_phase_begins_where_the_one_before_it_ends(time):
         assert (clock.phase, clock.finished, clock.limit_name) == (phase, False, phase)
         time.now += seconds
         assert not clock.overrun
-        clock.end()
+        clock.end_phase()
     assert clock.finished
     assert clock.durations == {"code_startup": 0.5, "instantiate_model": 1.5, "evaluate": 4, "total": 6}
 
@@ -41,21 +41,21 @@ def test_a_phase_overruns_its_own_limit(time):
     assert not clock.overrun
     time.now += 0.001
     assert clock.overrun
-    clock.end()
+    clock.end_phase()
     assert not clock.overrun
 
 
 def test_train_and_get_state_share_a_limit(time):
     clock = phases.Clock("train", LIMITS)
-    clock.end()
-    clock.end()
+    clock.end_phase()
+    clock.end_phase()
     time.now += 9
-    assert (clock.phase, clock.counting) == ("train", 9)
-    clock.end()
+    assert (clock.phase, clock.counted) == ("train", 9)
+    clock.end_phase()
     time.now += 2
-    assert (clock.phase, clock.limit_name, clock.counting, clock.limit) == ("get_state", "train", 11, 10)
+    assert (clock.phase, clock.limit_name, clock.counted, clock.limit) == ("get_state", "train", 11, 10)
     assert clock.overrun
-    clock.end()
+    clock.end_phase()
     assert clock.durations == {
         "code_startup": 0,
         "instantiate_model": 0,

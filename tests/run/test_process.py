@@ -106,7 +106,7 @@ def test_a_child_ends_with_it(lab):
 def test_it_dies_with_its_supervisor(lab):
     """Not by a signal, and not by the supervisor's doing: it notices that the socket has closed."""
     lab.write_statement("train", "tracker.progress(0.5); time.sleep(600)")
-    with process.started() as worker:
+    with process.start_worker() as worker:
         channel = wire.Channel(worker.socket)
         channel.send("request", operation="train", code=str(lab.code), state=str(lab.state), out=str(lab.out))
         while channel.receive().kind != "progress":
@@ -119,10 +119,10 @@ def test_it_dies_with_its_supervisor(lab):
 def test_its_end_is_awaited(lab, monkeypatch, notices):
     if not notices:
         monkeypatch.delattr(os, "pidfd_open")
-    with process.started() as worker:
-        assert not worker.ended()
+    with process.start_worker() as worker:
+        assert not worker.has_ended()
         assert not worker.wait(0.02)
         worker.socket.close()
         assert worker.wait(10)
-        assert worker.ended()
+        assert worker.has_ended()
         assert worker.stop() == worker.stop() == 1

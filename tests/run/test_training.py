@@ -99,7 +99,7 @@ def test_takes_the_next_name_if_somebody_was_faster_with_the_first(
 ) -> None:
     train(model, name="trained-1")
     names = iter(["trained-1", "trained-2"])  # as if the first had been free a moment ago
-    monkeypatch.setattr(new_state, "_next_name", lambda _: next(names))
+    monkeypatch.setattr(new_state, "_choose_name", lambda _: next(names))
     assert train(model).saved.name == "trained-2"
 
 

@@ -170,4 +170,4 @@ def _make_array(header: _Header, raw: Array) -> Array:
 def _check_values(array: Array) -> Array:
     if array.dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise ValueError("it has a bool that is neither 0 nor 1")
-    return tensors.normalised(array)
+    return tensors.normalise(array)

@@ -54,7 +54,7 @@ class Arrays:
         for name, value in self.values.items():
             is_literal = name in types and _is_literal(value)
             try:
-                arrays[name] = tensors.normalised(
+                arrays[name] = tensors.normalise(
                     literals.make_array(value, types[name]) if is_literal else value
                 )
             except ValueError as error:
@@ -131,7 +131,7 @@ def _read_array(text: str, definition: Parameter, directory: Path) -> Array:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         if tensors.STRING in definition.types and definition.shape == ():
-            return tensors.normalised(np.array(text, dtype=object))
+            return tensors.normalise(np.array(text, dtype=object))
         hint = f"did you mean @{text}?" if Path(text).suffix.lower() in datafiles.KINDS else FORMS
         raise ValueError(f"{quoted(text)} is not JSON; {hint}") from error
-    return tensors.normalised(literals.make_array(value, definition.types))
+    return tensors.normalise(literals.make_array(value, definition.types))

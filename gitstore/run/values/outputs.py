@@ -70,7 +70,7 @@ def _encode_float(item: np.floating[Any]) -> float | str:
 
 
 def _write(name: str, array: Array, directory: Path) -> Iterator[Path]:
-    if tensors.element_type(array) == "binary":
+    if tensors.find_element_type(array) == "binary":
         for label, item in _number_items(array):
             path = directory / f"{name}{label}{media.choose_suffix(item)}"
             with _replacement(path) as file:

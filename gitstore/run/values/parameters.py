@@ -19,7 +19,7 @@ def check_inputs(values: Mapping[str, Any], definitions: Sequence[Parameter]) ->
     lines: list[str] = []
     for name, value in values.items():
         try:
-            arrays[name] = tensors.normalised(value)
+            arrays[name] = tensors.normalise(value)
         except ValueError as error:
             lines.append(f"{name}: {error}")
     lines += list_problems(arrays, definitions, names=values)
@@ -67,7 +67,7 @@ def explain_unknown(name: str, names: Collection[str]) -> str:
 def _list_array_problems(array: Array, definition: Parameter) -> Iterator[str]:
     if not _is_type_allowed(array, definition):
         allowed = ", ".join(definition.types)
-        type_name = tensors.element_type(array)
+        type_name = tensors.find_element_type(array)
         yield f"{definition.name}: type is {type_name}, but settings.yaml allows {allowed}"
     if not _is_shape_allowed(array.shape, definition.shape):
         shape = definition.shape
@@ -75,7 +75,7 @@ def _list_array_problems(array: Array, definition: Parameter) -> Iterator[str]:
 
 
 def _is_type_allowed(array: Array, definition: Parameter) -> bool:
-    type_name = tensors.element_type(array)
+    type_name = tensors.find_element_type(array)
     if type_name == "binary":
         return not set(tensors.BINARY).isdisjoint(definition.types)
     return type_name in definition.types or _is_typeless(array)

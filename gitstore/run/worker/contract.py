@@ -1,4 +1,4 @@
-"""The model contract, from the side that calls: how `Model` is found, called and its outputs taken."""
+"""The model contract, from the caller's side: loading `Model`, calling it, and converting its outputs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .tensors import Array
 if TYPE_CHECKING:
     import asyncio
 
-# Enough to see what is wrong, and little enough for a frame's header.
+# Enough for a person, and small enough for the header of a frame.
 MAX_PROBLEMS = 20
 MAX_PROBLEM = 1_000
 
 
-def load(code: Path, methods: Sequence[str]) -> type[Any]:
-    """Import code/model.py and give its class Model, which has all of `methods`.
+def load_class(code: Path, methods: Sequence[str]) -> type[Any]:
+    """Import code/model.py and return its class Model, which has all of `methods`.
 
     The code directory goes first on sys.path. Raises BrokenContract, and whatever the import raises.
     """
@@ -42,8 +42,8 @@ def load(code: Path, methods: Sequence[str]) -> type[Any]:
 class Caller(contextlib.ExitStack):
     """Calls the model's methods, async or not.
 
-    All async ones run on one event loop, so that what a model binds to its loop in one of them
-    still works in the next. The loop, like its import, comes with the first async method.
+    All async methods run on one event loop, so that an object that a model binds to the loop in one of them
+    still works in the next. The first async method imports asyncio and starts the loop.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Caller(contextlib.ExitStack):
         self._runner: asyncio.Runner | None = None
 
     def call(self, method: Callable[..., object], *args: object, **kwargs: object) -> object:
-        """The method's result, awaited if it is awaitable. Raises whatever the method raises."""
+        """Return the method's result, awaited if it is awaitable. Raises whatever the method raises."""
         result = method(*args, **kwargs)
         return self._run(result) if inspect.isawaitable(result) else result
 
@@ -60,14 +60,14 @@ class Caller(contextlib.ExitStack):
             import asyncio
 
             self._runner = self.enter_context(asyncio.Runner())
-        return self._runner.run(_awaited(awaitable))
+        return self._runner.run(_wait_for(awaitable))
 
 
-def outputs(returned: object) -> dict[str, Array]:
-    """What evaluate() returned, as arrays. Raises UnusableOutputs with a line for all that is none."""
+def convert_outputs(returned: object) -> dict[str, Array]:
+    """Convert the result of evaluate() to arrays. Raises UnusableOutputs with a line for each problem."""
     if not isinstance(returned, dict):
-        described = "None" if returned is None else f"a value of type {type(returned).__name__}"
-        raise UnusableOutputs([f"evaluate() returned {described}, not a dict of arrays"])
+        description = "None" if returned is None else f"a value of type {type(returned).__name__}"
+        raise UnusableOutputs([f"evaluate() returned {description}, not a dict of arrays"])
     arrays: dict[str, Array] = {}
     problems = []
     for name, value in returned.items():
@@ -77,7 +77,7 @@ def outputs(returned: object) -> dict[str, Array]:
             )
             continue
         try:
-            arrays[name] = tensors.normalised(value)
+            arrays[name] = tensors.normalise(value)
         except ValueError as error:
             problems.append(f"{name}: {' '.join(str(error).split())}")
     if problems:
@@ -85,5 +85,5 @@ def outputs(returned: object) -> dict[str, Array]:
     return arrays
 
 
-async def _awaited(awaitable: Awaitable[object]) -> object:
+async def _wait_for(awaitable: Awaitable[object]) -> object:
     return await awaitable

@@ -1,7 +1,7 @@
-"""A tensor's data as a stream of bytes, without a copy of the whole in memory.
+"""The data of a tensor as a stream of bytes, which is never copied as a whole.
 
-Numbers are their elements, little-endian, in C order. Text and bytes are the length of every item as
-u64, then every item; text is UTF-8.
+Numbers are encoded as their elements, little-endian, in C order; text and bytes as the length of each item
+(u64), then each item. Text is UTF-8.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import tensors
 from .tensors import Array
 
 BLOCK = 1 << 20
-MAX_DIMENSIONS = 64  # as numpy has it, and the schema of settings.yaml
+MAX_DIMENSIONS = 64  # as in numpy and in the schema of settings.yaml
 
 _U64 = np.dtype("<u8")
 _OBJECT = np.dtype(object)
@@ -25,23 +25,23 @@ ReadInto: TypeAlias = Callable[[memoryview], None]
 
 
 class Malformed(Exception):
-    """What came is no frame, or one that may not be sent. The channel is of no more use."""
+    """A malformed frame, or one that is not allowed. The channel cannot be used any more."""
 
 
-def blocks(array: Array) -> Iterator[memoryview]:
-    """The data of an array as `tensors.normalised` gives it, block by block."""
+def encode_blocks(array: Array) -> Iterator[memoryview]:
+    """Yield the data of an array from `tensors.normalise`, block by block."""
     if array.dtype == _OBJECT:
-        lengths = np.fromiter((len(_encoded(item)) for item in array.flat), _U64, array.size)
+        lengths = np.fromiter((len(_encode(item)) for item in array.flat), _U64, array.size)
         yield lengths.data.cast("B") if array.size else memoryview(b"")
-        yield from _item_blocks(array)
+        yield from _encode_items(array)
     else:
         yield array.reshape(-1).view("u1").data
 
 
 def read(read_into: ReadInto, type_name: str, shape: tuple[int, ...], *, limit: int) -> tuple[Array, int]:
-    """Read one tensor of at most `limit` bytes; give it and the bytes that it took.
+    """Read one tensor of at most `limit` bytes; return it and the number of its bytes.
 
-    `read_into` fills a whole buffer from the stream. Raises Malformed for data that is no such tensor.
+    `read_into` fills a whole buffer from the stream. Raises Malformed for other data.
     """
     count = math.prod(shape)
     dtype = tensors.NUMERIC.get(type_name)
@@ -52,7 +52,7 @@ def read(read_into: ReadInto, type_name: str, shape: tuple[int, ...], *, limit: 
     if dtype is None:
         items, size = _read_items(read_into, type_name, count, limit=limit)
         return items.reshape(shape), size
-    array = _empty(count, dtype)
+    array = _allocate(count, dtype)
     raw = array.view("u1")
     read_into(raw.data)
     if dtype.kind == "b" and count and raw.max() > 1:
@@ -61,17 +61,17 @@ def read(read_into: ReadInto, type_name: str, shape: tuple[int, ...], *, limit: 
 
 
 def _read_items(read_into: ReadInto, type_name: str, count: int, *, limit: int) -> tuple[Array, int]:
-    lengths = _empty(count, _U64)
+    lengths = _allocate(count, _U64)
     read_into(lengths.view("u1").data)
     size = lengths.nbytes + sum(lengths.tolist())
     if size > limit:
         raise Malformed(f"items of {size} bytes, over the limit of {limit} bytes")
-    decode = _decoded if type_name == tensors.STRING else bytes
-    items = _empty(count, _OBJECT)
+    decode = _decode if type_name == tensors.STRING else bytes
+    items = _allocate(count, _OBJECT)
     ends = np.cumsum(lengths, dtype=_U64)
     first = start = 0
     while first < count:
-        # At least one item, and many short ones together: a system call for each would be slow.
+        # At least one item. Many short ones are read together, because a system call for each would be slow.
         last = max(first + 1, int(np.searchsorted(ends, start + BLOCK, side="right")))
         block = memoryview(bytearray(int(ends[last - 1]) - start))
         read_into(block)
@@ -83,29 +83,29 @@ def _read_items(read_into: ReadInto, type_name: str, count: int, *, limit: int) 
     return items, size
 
 
-def _item_blocks(array: Array) -> Iterator[memoryview]:
-    """The items of an object array, many short ones in one block."""
+def _encode_items(array: Array) -> Iterator[memoryview]:
+    """Yield the items of an object array, many short ones in one block."""
     block = bytearray()
     for item in array.flat:
-        block += _encoded(item)
+        block += _encode(item)
         if len(block) >= BLOCK:
             yield memoryview(block)
             block = bytearray()
     yield memoryview(block)
 
 
-def _empty(count: int, dtype: np.dtype[Any]) -> Array:
+def _allocate(count: int, dtype: np.dtype[Any]) -> Array:
     try:
         return np.empty(count, dtype)
     except MemoryError as error:
         raise Malformed(f"a tensor of {count} elements, more than memory holds") from error
 
 
-def _encoded(item: str | bytes) -> bytes:
+def _encode(item: str | bytes) -> bytes:
     return item.encode() if isinstance(item, str) else item
 
 
-def _decoded(item: memoryview) -> str:
+def _decode(item: memoryview) -> str:
     try:
         return str(item, "utf-8")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""A worker's life: take one request, run its operation phase by phase, report, end.
+"""The worker's session: it receives one request, runs its operation phase by phase, reports, and ends.
 
 The supervisor sends `request` (operation, code, state, out; the inputs as tensors) and perhaps
 `cancel`. The worker sends `done` at the end of each phase, `progress` and `metric` while training,
@@ -25,18 +25,18 @@ SUPERVISOR_GONE = 1
 METHODS = {
     "create_state": ("create_state",),
     "evaluate": ("evaluate",),
-    "load": ("evaluate",),  # what is loaded is to be evaluated some day
+    "load": ("evaluate",),  # a model is loaded to check that it can be evaluated
     "train": ("train", "save_state"),
 }
 
 
 def serve(descriptor: int) -> None:
-    """Serve the one request that comes over the inherited socket."""
-    # Standard output is the supervisor's caller's: what a model prints is for people.
+    """Serve one request, which is received from the inherited socket."""
+    # Standard output belongs to the supervisor's caller. What a model prints goes to standard error.
     os.dup2(2, 1)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    # Not for the model's child processes: the end of the stream has to mean the end of the worker.
+    # The model's child processes must not inherit it, so that the stream ends with the worker.
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     channel = wire.Channel(connection)
@@ -46,13 +46,13 @@ def serve(descriptor: int) -> None:
         threading.Thread(target=session.listen, daemon=True).start()
         session.run()
     except wire.Closed:
-        # The supervisor has gone, the model closed our socket, or this is a forked copy of the worker
-        # that came back from the model's code. Nobody is there to tell.
+        # The supervisor is gone, the model closed our socket, or this is a forked copy of the worker that
+        # returned from the model's code. Nobody can receive a report.
         os._exit(SUPERVISOR_GONE)
 
 
 class Session:
-    """One request being served."""
+    """A request that is being served."""
 
     def __init__(self, channel: wire.Channel, request: wire.Frame) -> None:
         self._channel = channel
@@ -67,16 +67,16 @@ class Session:
             try:
                 self._operate(caller)
             except (SystemExit, wire.Closed):
-                # sys.exit() in a model ends the process, as it does everywhere: the exit code tells.
+                # sys.exit() in a model ends the process, as everywhere; the supervisor reports the exit code.
                 self._channel.finish()
                 raise
             except failure.UnusableOutputs as error:
                 self._report("unusable", problems=error.problems)
             except BaseException as error:
-                self._report("failed", **failure.described(error, self._paths["code"]))
+                self._report("failed", **failure.describe(error, self._paths["code"]))
 
     def listen(self) -> None:
-        """Follow what the supervisor says meanwhile. Its death is the worker's."""
+        """Obey the supervisor while the operation runs. If the supervisor ends, so does the worker."""
         try:
             while self._channel.receive().kind == "cancel":
                 self._tracker.cancel()
@@ -89,46 +89,46 @@ class Session:
         os._exit(SUPERVISOR_GONE)
 
     def _operate(self, caller: Caller) -> None:
-        model_class = contract.load(self._paths["code"], METHODS[self._operation])
-        self._done("code_startup")
+        model_class = contract.load_class(self._paths["code"], METHODS[self._operation])
+        self._report_done("code_startup")
         if self._operation == "create_state":
             caller.call(model_class.create_state, self._paths["out"], **self._inputs)
-            self._done("create_state")
+            self._report_done("create_state")
             return
         model = model_class(self._paths["state"])
         if self._operation == "load":
             self._close(caller, model)
-        self._done("instantiate_model")
+        self._report_done("instantiate_model")
         if self._operation == "load":
             return
         if self._operation == "evaluate":
             returned = caller.call(model.evaluate, **self._inputs)
-            self._report("outputs", arrays=contract.outputs(returned))
+            self._report("outputs", arrays=contract.convert_outputs(returned))
             self._close(caller, model)
-            self._done("evaluate")
+            self._report_done("evaluate")
         else:
             self._train(caller, model)
 
     def _train(self, caller: Caller, model: Any) -> None:
         caller.call(model.train, self._tracker, **self._inputs)
-        self._done("train")
+        self._report_done("train")
         if self._tracker.cancelled:
             return
         caller.call(model.save_state, self._paths["out"])
         self._close(caller, model)
-        self._done("get_state")
+        self._report_done("get_state")
 
     def _close(self, caller: Caller, model: Any) -> None:
-        """Call the optional close(); after a failure nobody does, since the process ends at once."""
+        """Call the optional close(). After a failure, the process ends at once without calling it."""
         close = getattr(model, "close", None)
         if close is not None:
             caller.call(close)
 
-    def _done(self, phase: str) -> None:
+    def _report_done(self, phase: str) -> None:
         self._report("done", phase=phase)
 
     def _report(self, kind: str, **facts: Any) -> None:
-        # The supervisor may kill us as soon as it has read this: let nothing that was printed get lost.
+        # The supervisor may kill us as soon as it has read this, so print everything first.
         with contextlib.suppress(Exception):
             sys.stdout.flush()
         try:

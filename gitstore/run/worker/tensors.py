@@ -1,8 +1,8 @@
-"""Element types: their names, how numpy holds them, and how a model's values become arrays.
+"""Element types: their names, their form in numpy, and converting values of models to arrays.
 
-Numbers are arrays of their dtype, little-endian. Text is an object array of `str`. Binary data
-(`binary`, `image`, `audio`, `video`: the bytes are the same, the names say how to read them) is an
-object array of `bytes`: numpy's own fixed-width text and bytes lose NULs at the end.
+Numbers are arrays of their dtype, little-endian. Text is an object array of `str`. Binary data is an object
+array of `bytes` (`binary`, `image`, `audio`, `video`: only the name says how to read the bytes). numpy's
+own fixed-width text and bytes would lose NULs at the end.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _NAMES = {(dtype.kind, dtype.itemsize): name for name, dtype in NUMERIC.items()}
 _TEXT_KINDS = "SUT"  # numpy's bytes, str and variable-width str
 
 
-def element_type(array: Array) -> str | None:
-    """The name of the array's element type, or None where gitstore has no name for it.
+def find_element_type(array: Array) -> str | None:
+    """Return the name of the array's element type, or None if gitstore has no name for it.
 
-    Objects are `string` if all of them are str and `binary` if all are bytes. None at all are called
-    `string`, and are of any type.
+    Objects are `string` if all of them are str, and `binary` if all are bytes. An empty object array is
+    `string`, but may be of any type.
     """
     if array.dtype.kind != "O":
         return _NAMES.get((array.dtype.kind, array.dtype.itemsize))
@@ -49,21 +49,21 @@ def element_type(array: Array) -> str | None:
     return "binary" if classes == {bytes} else None
 
 
-def normalised(value: object) -> Array:
-    """The array that an array-like value is, in C order, little-endian, text and bytes as objects.
+def normalise(value: object) -> Array:
+    """Convert a value to an array in C order, little-endian, with text and bytes as objects.
 
-    Raises ValueError with a reason that reads well behind the value's name and a colon.
+    Raises ValueError with a reason that can follow the value's name and a colon.
     """
     try:
         array = np.asarray(value)
         if array.dtype.kind in _TEXT_KINDS:
             array = _as_objects(value, array)
         elif array.size == 0 and not isinstance(value, np.ndarray):
-            # To numpy an empty list is f64. It is of no type at all, as no objects are.
+            # numpy makes an empty list f64. As an empty object array, it may be of any type.
             array = array.astype(object)
     except Exception as error:
         raise ValueError(f"is not an array: {type(error).__name__}: {error}") from error
-    name = element_type(array)
+    name = find_element_type(array)
     if name is None:
         raise ValueError(
             "holds objects that are neither all str nor all bytes"
@@ -77,7 +77,7 @@ def normalised(value: object) -> Array:
 
 
 def _as_objects(value: object, array: Array) -> Array:
-    """Text as plain str and bytes, taken from the value itself where numpy has not yet cut it."""
+    """Return text as str and bytes, from the value itself if numpy has not yet cut off its NULs."""
     source = array if isinstance(value, np.ndarray) else np.array(value, dtype=object)
     objects: Array = source.astype(object)
     return objects

@@ -1,4 +1,4 @@
-"""What a model's train() reports to, and learns from whether it should stop."""
+"""The object through which a model's train() reports its progress, and learns that it should stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_NAME = 200
 
 
 class Tracker:
-    """The `tracker` of `Model.train`. All of it may be used from any thread."""
+    """The `tracker` of `Model.train`. It can be used from any thread."""
 
     def __init__(self, channel: wire.Channel) -> None:
         self._channel = channel
@@ -22,7 +22,7 @@ class Tracker:
         return self._cancelled.is_set()
 
     def progress(self, fraction: float) -> None:
-        """Report how much is done, from 0 to 1; what lies outside is taken for the nearer of the two."""
+        """Report progress from 0 to 1. Values outside are set to the nearer limit."""
         self._channel.send("progress", fraction=min(1.0, max(0.0, float(fraction))))
 
     def metric(self, name: str, value: float) -> None:
@@ -32,5 +32,5 @@ class Tracker:
         self._channel.send("metric", name=name, value=float(value))
 
     def cancel(self) -> None:
-        """Make `cancelled` true: for the worker, not for the model."""
+        """Make `cancelled` true. Only the worker calls this, not the model."""
         self._cancelled.set()

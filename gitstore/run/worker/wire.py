@@ -1,12 +1,12 @@
-"""Frames: what supervisor and worker say to each other over their socket.
+"""The frames that supervisor and worker send to each other over their socket.
 
     frame   = length header payload
     length  = u32, little-endian: the bytes of the header, at most HEADER_LIMIT
     header  = JSON {"kind": str, "fields": {…}, "tensors": [[name, element type, shape], …]}
     payload = the data of the tensors, one after the other (see payload.py)
 
-Both sides import this module, so it may use the standard library, numpy and its neighbours only. A
-receiver believes nothing that it can check: the model's code can write to the worker's end.
+Both sides import this module, so it may use only the standard library, numpy and the modules beside it. A
+receiver checks everything, because the model's code can write to the worker's end.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _TYPES = {*tensors.NUMERIC, tensors.STRING, "binary"}
 
 
 class Closed(Exception):
-    """The other side has closed its end, or this process has lost its own."""
+    """The other side has closed its end, or this process has lost its own end."""
 
 
 class Lost(Closed):
-    """This process has no end any more: its descriptor was closed or replaced."""
+    """This process has lost its end: the descriptor was closed or replaced."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One message: what it is, its small facts, and its arrays by name."""
+    """A message: its kind, its small fields, and its arrays by name."""
 
     kind: str
     fields: dict[str, Any] = field(default_factory=dict)
@@ -55,9 +55,9 @@ class Frame:
 class Channel:
     """One end of the socket. Any thread may send; one thread at a time may receive.
 
-    `limit` is the largest payload, in bytes, that is taken from the other side. With `wait` the
-    channel never blocks by itself: where it would, it calls `wait(select.POLLIN)` or
-    `wait(select.POLLOUT)`, which returns when the socket is ready, or raises to give up.
+    `limit` is the largest payload in bytes that is received. With `wait`, the channel never blocks by itself:
+    instead, it calls `wait(select.POLLIN)` or `wait(select.POLLOUT)`, which returns when the socket is ready,
+    or raises an exception to give up.
     """
 
     def __init__(
@@ -70,23 +70,25 @@ class Channel:
         connection.setblocking(wait is None)
 
     def send(self, kind: str, arrays: Mapping[str, Array] | None = None, **fields: Any) -> None:
-        """Send one frame; the arrays are as `tensors.normalised` gives them.
+        """Send one frame, with arrays from `tensors.normalise`.
 
-        Raises Closed, or Malformed, with nothing sent, if the header would be too long.
+        Raises Closed. Raises Malformed, and sends nothing, if the header would be too long.
         """
         arrays = arrays or {}
-        described = [[name, tensors.element_type(array), array.shape] for name, array in arrays.items()]
-        header = json.dumps({"kind": kind, "fields": fields, "tensors": described}).encode()
+        descriptions = [
+            [name, tensors.find_element_type(array), array.shape] for name, array in arrays.items()
+        ]
+        header = json.dumps({"kind": kind, "fields": fields, "tensors": descriptions}).encode()
         if len(header) > HEADER_LIMIT:
             raise Malformed(f"a header of {len(header)} bytes, over the limit of {HEADER_LIMIT}")
         with self._sending:
             self._write(memoryview(_LENGTH.pack(len(header)) + header))
             for array in arrays.values():
-                for block in payload.blocks(array):
+                for block in payload.encode_blocks(array):
                     self._write(block)
 
     def receive(self) -> Frame:
-        """The next frame. Raises Closed at the end of the stream and Malformed for what is no frame."""
+        """Receive a frame. Raises Closed at the end of the stream, and Malformed for an invalid frame."""
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
         if length > HEADER_LIMIT:
             raise Malformed(f"a header of {length} bytes, over the limit of {HEADER_LIMIT}")
@@ -98,12 +100,12 @@ class Channel:
         return frame
 
     def finish(self) -> None:
-        """Say that nothing more will be sent; what the other side sends can still be received."""
+        """Send nothing more. Frames of the other side can still be received."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close this end; done twice, nothing happens."""
+        """Close this end. Idempotent."""
         self._socket.close()
 
     def _read(self, length: int) -> bytearray:
@@ -119,7 +121,7 @@ class Channel:
                 self._wait(select.POLLIN)
                 continue
             except OSError as error:
-                raise _closed(error) from error
+                raise _make_closed(error) from error
             if received == 0:
                 raise Closed("the other side has closed the connection")
             view = view[received:]
@@ -131,36 +133,36 @@ class Channel:
             except BlockingIOError:
                 self._wait(select.POLLOUT)
             except OSError as error:
-                raise _closed(error) from error
+                raise _make_closed(error) from error
 
     def _poll(self, event: int) -> None:
-        # Reached only if someone made a blocking socket non-blocking behind our back.
+        # Called only if the model has made our blocking socket non-blocking.
         poll = select.poll()
         poll.register(self._socket, event)
         poll.poll()
 
 
-def _closed(error: OSError) -> Closed:
+def _make_closed(error: OSError) -> Closed:
     kind = Lost if error.errno in (errno.EBADF, errno.ENOTSOCK) else Closed
     return kind(str(error))
 
 
 def _parse(header: bytearray) -> tuple[Frame, list[tuple[str, str, tuple[int, ...]]]]:
-    """The frame without its tensors, and what these will be: name, element type, shape."""
+    """Return the frame without its tensors, and the name, element type and shape of each tensor."""
     try:
         match json.loads(header):
             case {"kind": str(kind), "fields": dict(fields), "tensors": list(entries)}:
-                described = [_description(entry) for entry in entries]
+                descriptions = [_parse_description(entry) for entry in entries]
             case _:
                 raise Malformed("a header without kind, fields and tensors")
     except (ValueError, RecursionError) as error:
         raise Malformed("a header that is not JSON") from error
-    if len({name for name, _, _ in described}) < len(described):
+    if len({name for name, _, _ in descriptions}) < len(descriptions):
         raise Malformed("two tensors of one name")
-    return Frame(kind, fields), described
+    return Frame(kind, fields), descriptions
 
 
-def _description(entry: object) -> tuple[str, str, tuple[int, ...]]:
+def _parse_description(entry: object) -> tuple[str, str, tuple[int, ...]]:
     match entry:
         case [str(name), str(type_name), list(shape)] if type_name in _TYPES:
             if all(type(length) is int and length >= 0 for length in shape):

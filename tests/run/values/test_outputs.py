@@ -12,7 +12,7 @@ from gitstore.run.worker import tensors
 
 
 def objects(value):
-    return tensors.normalised(np.array(value, dtype=object))
+    return tensors.normalise(np.array(value, dtype=object))
 
 
 def test_to_json():

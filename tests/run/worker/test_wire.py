@@ -54,7 +54,7 @@ def send_raw(pair, header, payload=b"", limit=wire.NO_LIMIT):
 @settings(deadline=None)
 @given(arrays=st.dictionaries(st.text(), NUMBERS | ITEMS, max_size=3))
 def test_arrays_arrive_as_they_were_sent(arrays):
-    arrays = {name: tensors.normalised(array) for name, array in arrays.items()}
+    arrays = {name: tensors.normalise(array) for name, array in arrays.items()}
     left, right = socket.socketpair()
     with left, right:
         frame = exchange((left, right), "outputs", arrays, note="é")
