@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import pytest
-
 from gitstore.names import name_problem
 from gitstore.text import quoted
 
+GOOD_NAMES = ["digits", "v1", "v1.2-rc_3", "größe", "数字", "a#b", "x" * 100, "Head2", "states", "1", "a{b}"]
 
-@pytest.mark.parametrize(
-    "name", ["digits", "v1", "v1.2-rc_3", "größe", "数字", "a#b", "x" * 100, "Head2", "states", "1", "a{b}"]
-)
-def test_good_names(name: str) -> None:
-    assert name_problem(name) is None
+
+def test_good_names() -> None:
+    assert [name for name in GOOD_NAMES if name_problem(name) is not None] == []
 
 
 BAD_NAMES: list[tuple[str, str]] = [

@@ -82,12 +82,15 @@ def test_each_command_has_its_file() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == COMMANDS
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_runs_its_command(path: Path) -> None:
+def test_a_file_runs_its_command() -> None:
+    assert [path.name for path in FILES if not runs_its_command(path)] == []
+
+
+def runs_its_command(path: Path) -> bool:
     words = ["gitstore", *path.stem.removeprefix("gitstore").split("-")]
     lines = [line for example in transcript.parse(path.read_text()) for line in example.lines]
     command = " ".join(words).strip()
-    assert [line for line in lines if line.startswith(f"{command} ") or line == command], command
+    return any(line.startswith(f"{command} ") or line == command for line in lines)
 
 
 class Stage:

@@ -20,7 +20,6 @@ import resource, sys
 from pathlib import Path
 from gitstore.models import reference
 from gitstore.diff import code
-from tests.support.failing import refuses
 
 v1, v2 = (reference.resolve(name, Path(sys.argv[1])) for name in ("v1", "v2"))
 for file in code.compare(v1, v2, patch=True).files:

@@ -7,7 +7,6 @@ import wave
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from gitstore.run.values import media, outputs
 
@@ -20,31 +19,30 @@ def wav() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("content", "ending"),
-    [
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ".png"),
-        (b"\xff\xd8\xff\xe0\0\x10JFIF", ".jpg"),
-        (b"GIF89a\1\0", ".gif"),
-        (b"RIFF\x1a\0\0\0WEBPVP8L", ".webp"),
-        (wav(), ".wav"),
-        (b"fLaC\0\0\0\x22", ".flac"),
-        (b"OggS\0\2", ".ogg"),
-        (b"ID3\4\0", ".mp3"),
-        (b"\xff\xfb\x90\x64", ".mp3"),
-        (b"\0\0\0\x20ftypisom\0\0\2\0", ".mp4"),
-        (b"\0\0\0\x14ftypqt  \0\0", ".mov"),
-        (b"\0\0\0\x1cftypavif\0\0", ".avif"),
-        (b"\x1aE\xdf\xa3\x9fB\x86\x81\1B\x82\x84webm", ".webm"),
-        (b"BM\x0a\0\0\0\0\0\0\0", ".bmp"),
-        (b"BMW", ".bin"),
-        (b"RIFF", ".bin"),
-        (b"", ".bin"),
-        (b"text", ".bin"),
-    ],
-)
-def test_endings(content: bytes, ending: str) -> None:
-    assert media.choose_suffix(content) == ending
+ENDINGS = [
+    (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ".png"),
+    (b"\xff\xd8\xff\xe0\0\x10JFIF", ".jpg"),
+    (b"GIF89a\1\0", ".gif"),
+    (b"RIFF\x1a\0\0\0WEBPVP8L", ".webp"),
+    (wav(), ".wav"),
+    (b"fLaC\0\0\0\x22", ".flac"),
+    (b"OggS\0\2", ".ogg"),
+    (b"ID3\4\0", ".mp3"),
+    (b"\xff\xfb\x90\x64", ".mp3"),
+    (b"\0\0\0\x20ftypisom\0\0\2\0", ".mp4"),
+    (b"\0\0\0\x14ftypqt  \0\0", ".mov"),
+    (b"\0\0\0\x1cftypavif\0\0", ".avif"),
+    (b"\x1aE\xdf\xa3\x9fB\x86\x81\1B\x82\x84webm", ".webm"),
+    (b"BM\x0a\0\0\0\0\0\0\0", ".bmp"),
+    (b"BMW", ".bin"),
+    (b"RIFF", ".bin"),
+    (b"", ".bin"),
+    (b"text", ".bin"),
+]
+
+
+def test_endings() -> None:
+    assert [media.choose_suffix(content) for content, _ in ENDINGS] == [ending for _, ending in ENDINGS]
 
 
 def test_outputs_as_files(tmp_path: Path) -> None:
