@@ -1,4 +1,4 @@
-"""Columns of progress bars, in the units that everything else is said in."""
+"""Columns of progress bars, in the units of all other messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Count(ProgressColumn):
 
 
 class Speed(ProgressColumn):
-    """Bytes per second; nothing until there is something to tell."""
+    """Bytes per second; nothing while that is unknown."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -1,7 +1,7 @@
-"""What other programs print on a terminal: workers with a model's code, hooks, git. It goes through here.
+"""Filters what other programs print on a terminal: workers with a model's code, hooks, git.
 
-They have stderr from us. While it is a terminal they get a pipe instead, and what comes out of that is made
-harmless, so that a model cannot clear the screen, name the window, or write into the clipboard.
+They inherit stderr. If it is a terminal, they get a pipe instead, and their output is made harmless before
+it is shown: a model cannot clear the screen, name the window, or write into the clipboard.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gitstore.text import harmless
 
 _BLOCK = 65536
 
-# How long to wait for what was printed already, in seconds.
+# Seconds to wait for output that was already printed.
 _PATIENCE = 0.5
 
 
@@ -53,7 +53,7 @@ class _Filter:
         self._thread.start()
 
     def settle(self) -> None:
-        """Wait until what others have printed is on the terminal, for a while."""
+        """Wait until the terminal shows what other programs have printed, but not for long."""
         deadline = time.monotonic() + _PATIENCE
         while select.select([self._reader], [], [], 0)[0] and time.monotonic() < deadline:
             time.sleep(0.001)
@@ -61,10 +61,10 @@ class _Filter:
             return
 
     def close(self) -> None:
-        """Put stderr back. A program that lives on can print no more."""
+        """Restore stderr. A program that is still running can no longer print."""
         self.settle()
         os.dup2(self.terminal, 2)
-        self._thread.join(_PATIENCE)  # at once, unless a program lives on that has the pipe
+        self._thread.join(_PATIENCE)  # returns at once, unless a running program has the pipe open
 
     def _pump(self) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -83,4 +83,4 @@ class _Filter:
             while unwritten:
                 unwritten = unwritten[os.write(self.terminal, unwritten) :]
         except OSError:
-            return  # the terminal is gone, and nobody is there to be told
+            return  # the terminal is gone, so no message can be shown either

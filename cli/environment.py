@@ -1,4 +1,4 @@
-"""What the environment says, and what git and uv may be told by it."""
+"""Environment variables: which of them git and uv may get."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ GIT_LOCAL_VARIABLES = (
     "GIT_WORK_TREE",
 )
 
-# What says which index uv asks, and how. No other UV_* reaches it: some name files and projects of the
-# current directory, others change the result, which is to be the same for everybody.
+# These say which index uv uses, and how. No other UV_* reaches uv: some name files and projects of the
+# current directory, others change the result, which must be the same for everybody.
 _UV_INDEX = (
     r"UV_(DEFAULT_INDEX|INDEX(_.+)?|EXTRA_INDEX_URL|NO_INDEX|FIND_LINKS|CONFIG_FILE|NO_CONFIG|CACHE_DIR|NO_CACHE"
     r"|OFFLINE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|KEYRING_PROVIDER|CREDENTIALS_DIR|HTTP_.+|REQUEST_TIMEOUT"
@@ -37,19 +37,19 @@ _UV_PATHS = ("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR")
 
 
 class OtherRepository(GitstoreError):
-    """git was told of another repository or working copy than the one that gitstore would act on."""
+    """git was given another repository or working copy than the one that gitstore would act on."""
 
     exit_code = 2
     kind = "usage"
 
 
 def forget() -> dict[str, str]:
-    """Take git's variables out of the environment, and return those that there were."""
+    """Remove git's variables from the environment, and return them."""
     return {name: os.environ.pop(name) for name in GIT_LOCAL_VARIABLES if name in os.environ}
 
 
 def for_uv() -> dict[str, str]:
-    """The variables that uv gets: all but its own, and of those what says which index it asks, and how.
+    """Return the variables that uv gets. Of its own, these are only those about the package index.
 
     uv runs in another directory than we do, so paths become absolute.
     """
@@ -70,8 +70,8 @@ def _absolute_link(link: str) -> str:
 def check(git_variables: Mapping[str, str], directory: Path) -> None:
     """Refuse `git --git-dir=OTHER gitstore`: raise `OtherRepository` unless `git_variables` agree with it.
 
-    Only of `git gitstore`, whose git might have been told so by the person. A hook that calls gitstore
-    for another directory has these variables from git, and means the directory.
+    This concerns only `git gitstore`, where a person may have given them to git. A hook that calls gitstore
+    for another directory inherits these variables from git, but means the directory.
     """
     if Path(sys.argv[0]).name != "git-gitstore" or not git_variables.keys() & {"GIT_DIR", "GIT_WORK_TREE"}:
         return

@@ -1,6 +1,6 @@
-"""How failures are told: lines for a person, or with --json one line of JSON. Both go to stderr.
+"""How failures are shown: lines for a person, or with --json one line of JSON. Both go to stderr.
 
-stdout stays data. With --json, the last line of stderr is an object, whatever was said before:
+stdout stays data. With --json, the last line of stderr is an object, whatever was printed before:
 
     {"error": {"kind": "bad_settings", "message": "…", "hint": null, "exit_code": 13, "details": {…}}}
 """
@@ -42,7 +42,7 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def report(failure: Failure, *, as_json: bool) -> int:
-    """Tell a failure, and return its exit code."""
+    """Print a failure, and return its exit code."""
     if as_json:
         error = {
             "kind": failure.kind,
@@ -64,7 +64,7 @@ def report(failure: Failure, *, as_json: bool) -> int:
 
 
 def of_command_line(error: click.ClickException) -> Failure:
-    """A wrong command line, with how the command is used; a group without a command shows its help."""
+    """A wrong command line, with the usage of the command. A group without a command shows its help."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return Failure("usage", "", error.exit_code, before=error.format_message())
     usage = error.ctx.get_usage() if isinstance(error, click.UsageError) and error.ctx is not None else ""
@@ -79,7 +79,7 @@ def of_library(error: GitstoreError) -> Failure:
 
 
 def of_system(error: OSError) -> Failure:
-    """The file system said no: a full disk, a missing permission, a current directory that was removed."""
+    """An error of the system: a full disk, a missing permission, a removed current directory."""
     if isinstance(error, FileNotFoundError) and _is_nowhere():
         return Failure(
             "system", "the current directory no longer exists", 1, "change into a directory that exists"
@@ -98,7 +98,7 @@ def of_lost_output(lost: streams.OutputLost) -> Failure:
 
 
 def of_bug() -> Failure:
-    """The exception that is being handled, which nobody expected."""
+    """An unexpected exception, which is being handled."""
     import traceback
 
     text = traceback.format_exc()

@@ -19,7 +19,7 @@ from gitstore.errors import GitstoreError
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module only when the command is asked for."""
+    """A group that imports a command's module only when the command is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -79,7 +79,7 @@ def cli(ctx: click.Context, directory: Path | None, *, no_pager: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that its outcome asks for."""
-    # A command makes many small objects and few circles of them: looking for these took a fifth of its time.
+    # A command makes many small objects and few cycles of them: looking for cycles took a fifth of its time.
     gc.set_threshold(50_000, 20, 20)
     streams.prepare()
     try:
@@ -116,7 +116,7 @@ def _run(git_variables: dict[str, str]) -> int:
 
 
 def _invoke(git_variables: dict[str, str]) -> int:
-    """What click's own main does, which makes a silent exit of every broken pipe, whosever it is."""
+    """Do what click's own main does, except that it exits silently for any broken pipe, even another's."""
     if COMPLETING in os.environ:
         from gitstore.cli.completion import shells
 
@@ -132,5 +132,5 @@ def _invoke(git_variables: dict[str, str]) -> int:
 
 def _report_lost(lost: streams.OutputLost) -> int:
     if lost.reader_gone:
-        return failures.BROKEN_PIPE  # stop like git does, without a word
+        return failures.BROKEN_PIPE  # stop silently, as git does
     return failures.report(failures.of_lost_output(lost), as_json=failures.wants_json(sys.argv[1:]))

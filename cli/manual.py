@@ -22,9 +22,9 @@ current directory. `-C DIR` names another; other paths are then relative to DIR.
 command, `--version` prints the version.
 
 Data goes to standard output, messages and progress to standard error. `--json` prints data for
-programs. Sizes are in bytes and durations in seconds. Numbers that JSON does not have are the texts
-`"NaN"`, `"Infinity"` and `"-Infinity"`. Progress bars are drawn only on a terminal, unless
-`--progress` asks for them.
+programs; [json.md](json.md) describes it. Sizes are in bytes and durations in seconds. Numbers that
+JSON does not have are the texts `"NaN"`, `"Infinity"` and `"-Infinity"`. Progress bars are drawn
+only on a terminal, unless `--progress` asks for them.
 
 With `--json`, a failed command also prints its error as JSON, on the last line of standard error:
 
@@ -103,7 +103,7 @@ def _command(context: click.Context) -> Iterator[str]:
 
 
 def _paragraph(text: str) -> str:
-    """A paragraph of a command's help; one that click is told not to wrap is shown as it stands."""
+    """A paragraph of a command's help. One that click must not wrap is shown unchanged."""
     if not text.startswith("\b\n"):
         return fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
     lines = text.removeprefix("\b\n")

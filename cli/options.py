@@ -23,7 +23,7 @@ def progress_option(function: F) -> F:
 
 
 def no_verify_option(function: F) -> F:
-    """Add --no-verify, spelled as in git: the pre-hook is not asked."""
+    """Add --no-verify, spelled as in git: the pre-hook is not called."""
     return click.option(
         "--verify/--no-verify",
         "call_hook",
@@ -33,7 +33,7 @@ def no_verify_option(function: F) -> F:
 
 
 def pointers_option(function: F) -> F:
-    """Add --force, for states with files that a download did not bring."""
+    """Add --force, for states with files that were never downloaded."""
     return click.option(
         "--force",
         is_flag=True,

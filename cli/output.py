@@ -27,7 +27,7 @@ def json_option(function: F) -> F:
 
 
 def message(text: str) -> None:
-    """Say something to the person, on stderr. What a terminal would obey is escaped."""
+    """Print a message for the person, on stderr. Control characters are escaped."""
     click.echo(harmless(text), err=True)
 
 
@@ -39,7 +39,7 @@ def confirm(ctx: click.Context, question: str, *, assumed: bool) -> None:
 
 
 def act_in(directory: Path | None) -> None:
-    """Note the directory that -C names: commands that we suggest must name it, too."""
+    """Record the directory of -C. Commands that a message suggests must name it, too."""
     _Place.directory = directory
 
 
@@ -61,7 +61,7 @@ def add_directory(text: str) -> str:
 
 
 def listen() -> None:
-    """Show the person what the library logs while it works: warnings, and what hooks say."""
+    """Print what the library logs while it works: warnings, and the output of hooks."""
     import logging
 
     class Messages(logging.Handler):
@@ -77,7 +77,7 @@ def listen() -> None:
 def data(text: str) -> None:
     """Print a line of data, on stdout.
 
-    On a terminal it is made harmless; elsewhere what was not UTF-8 in a file's name goes out as it came in.
+    On a terminal it is made harmless. Elsewhere, bytes of a file name that are not UTF-8 stay as they are.
     """
     text = terminal.rendered(text)
     click.echo(text if _is_utf8(text) else os.fsencode(text), color=True)
@@ -123,7 +123,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """A name from outside, harmless on a terminal: as it is, or quoted if any of it cannot be seen."""
+    """Return a name from outside, quoted if it has characters that are not printable."""
     return text if text.isprintable() else quoted(text)
 
 

@@ -1,7 +1,7 @@
 """Long output on a terminal: shown by a pager and in colour, as git's own configuration says.
 
-GIT_PAGER, core.pager, PAGER, and color.ui or the like are asked of git itself. Elsewhere than on a terminal
-there is neither.
+git itself evaluates GIT_PAGER, core.pager, PAGER, and color.ui or the like. Without a terminal there is
+neither a pager nor colour.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def refuse() -> None:
 
 
 def prepare(directory: Path, key: str = "color.ui") -> None:
-    """Find out whether to use colours on a terminal, by git's `key`, or color.ui where that is not set."""
+    """Decide whether to use colours on a terminal, by git's `key`, or by color.ui if that is not set."""
     if sys.stdout.isatty():
         terminal.choose_colour(coloured=_ask(directory, "config", "--get-colorbool", key, "true") == "true")
 
 
 @contextmanager
 def paged(directory: Path) -> Iterator[None]:
-    """Let the pager of git show what the block prints on a terminal."""
+    """Show what the block prints on a terminal in git's pager."""
     command = _ask(directory, "var", "GIT_PAGER") if _Choice.allowed and sys.stdout.isatty() else ""
     if command in ("", "cat"):
         yield
@@ -59,7 +59,7 @@ def paged(directory: Path) -> Iterator[None]:
         terminal.show_paged(paged=False)
         sys.stdout = terminal_stdout
         _await_end(pager)
-        if pager.returncode in _NOT_STARTED:  # said also where what we print was lost with it
+        if pager.returncode in _NOT_STARTED:  # also shown if the output was lost with the pager
             output.message(
                 f"warning: the pager {command} cannot be started; gitstore --no-pager goes without"
             )
@@ -70,7 +70,7 @@ def _descriptor(pager: subprocess.Popen[bytes]) -> int:
 
 
 def _await_end(pager: subprocess.Popen[bytes]) -> None:
-    """Close the pager's input and wait until the person has read it; Ctrl-C is the pager's meanwhile."""
+    """Close the pager's input and wait for its end. Ctrl-C goes to the pager meanwhile."""
     if pager.stdin is not None:
         with suppress(BrokenPipeError):
             pager.stdin.close()
@@ -80,7 +80,7 @@ def _await_end(pager: subprocess.Popen[bytes]) -> None:
 
 
 def _ask(directory: Path, *arguments: str) -> str:
-    """What git says, in a repository or outside of any; nothing if it says no."""
+    """Return the line that git prints, in a repository or outside of any; empty if git fails."""
     from gitstore.errors import GitstoreError
     from gitstore.git import process as git
 

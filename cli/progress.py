@@ -1,4 +1,4 @@
-"""Progress on stderr while a block runs: bars of bytes, of things and of shares, and a sign of life."""
+"""Progress on stderr while a block runs: bars of bytes, of things and of shares, and a spinner."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def byte_progress(
     label: str, total: int | Callable[[], int] | None, *, show: bool | None
 ) -> Iterator[Callable[[int], None]]:
-    """A bar of bytes on stderr while the block runs; hands it a function to call with what is done.
+    """Show a bar of bytes on stderr while the block runs. The block gets a function to call with bytes done.
 
-    A `total` that has to be found out is asked for only if a bar is drawn.
+    If `total` is a function, it is called only if a bar is drawn.
     """
     if not _is_shown(show):
         yield lambda _: None
@@ -35,7 +35,7 @@ def byte_progress(
 def count_progress(
     label: str, *, show: bool | None, in_bytes: bool = False
 ) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """A bar of things, or of bytes; hands the block one function for the total, and one for what is done."""
+    """Show a bar of things, or of bytes. The block gets a function for the total, and one for amounts."""
     if not _is_shown(show):
         yield lambda _: None, lambda _: None
         return
@@ -48,7 +48,7 @@ def count_progress(
 
 
 def _bar(label: str, *columns: ProgressColumn) -> Progress:
-    """A bar on stderr with a label from outside, in which neither rich nor the terminal finds orders."""
+    """Make a bar on stderr. In the label, nothing has a meaning for rich or the terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -60,7 +60,7 @@ def _bar(label: str, *columns: ProgressColumn) -> Progress:
 def share_progress(
     label: str, *, show: bool | None, at_once: bool = True
 ) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr from 0 to 1 while the block runs; unless `at_once`, from the first news on."""
+    """Show a bar from 0 to 1 while the block runs; unless `at_once`, only from the first call on."""
     if not _is_shown(show):
         yield lambda _: None
         return
@@ -83,7 +83,7 @@ def share_progress(
 
 @contextmanager
 def waiting(label: str, *, show: bool | None) -> Iterator[None]:
-    """A sign of life on stderr while the block runs, for what cannot tell how far it is."""
+    """Show a spinner on stderr while the block runs, for work whose progress is unknown."""
     if not _is_shown(show):
         yield
         return

@@ -1,7 +1,7 @@
-"""The standard streams: what stands in for a closed one, and what a full or deserted one does to a command.
+"""The standard streams: replacing closed ones, and noticing those that take no more output.
 
-stdout is data: if it cannot be written the command has failed, and `OutputLost` says so. stderr is
-for the person: if it cannot be written nobody is there to be told, and what was done stays done.
+stdout is data: if it cannot be written, the command has failed, and `OutputLost` is raised. stderr is for the
+person: if it cannot be written, the message is dropped and the command continues.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TextIO
 
 
 class OutputLost(Exception):
-    """Standard output takes no more. Not an OSError: those are of what a command reads and writes."""
+    """Standard output takes no more. It is no OSError, because those are about files of a command."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -22,7 +22,7 @@ class OutputLost(Exception):
 
     @property
     def reader_gone(self) -> bool:
-        """Whether somebody read the output, and has stopped (`gitstore list | head -1`)."""
+        """Whether the reader of the output has closed it (`gitstore list | head -1`)."""
         return isinstance(self.error, BrokenPipeError)
 
 
@@ -49,7 +49,7 @@ class _Messages(io.FileIO):
 def prepare() -> None:
     """Open /dev/null for each standard stream that is closed, and make stdout and stderr fail as said above.
 
-    Streams that somebody put in the place of the process's own are left as they are.
+    Streams that replaced the process's own are left as they are.
     """
     _fill()
     if sys.stdin is None:
@@ -65,38 +65,38 @@ class _Own:
 
 
 def own_stderr() -> TextIO | None:
-    """The stream that `prepare` made for stderr; `None` if somebody had put another in its place."""
+    """Return the stream that `prepare` made for stderr; `None` if stderr had been replaced before."""
     return _Own.stderr
 
 
 def messages(descriptor: int, *, before: Callable[[], None]) -> TextIO:
-    """A stream for messages, like stderr, that calls `before` each time it writes."""
+    """Return a stream for messages, like stderr, that calls `before` each time it writes."""
     raw = _Messages(descriptor, "w", closefd=False)
     raw.before = before
     return _text(sys.stderr, raw)
 
 
 def data(descriptor: int) -> TextIO:
-    """A stream for data, like stdout."""
+    """Return a stream for data, like stdout."""
     return _text(sys.stdout, _Data(descriptor, "w", closefd=False))
 
 
 def abandon_stdout() -> None:
-    """Let what is still to be written to stdout vanish, so that the end of the process does not fail."""
+    """Discard what is still to be written to stdout, so that the process can end without an error."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
 
 
 def _fill() -> None:
-    """Else the next file that is opened gets the number of a closed stream, and is printed into."""
+    """Open /dev/null for closed streams: the next file would get such a number, and be printed into."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)  # git, hooks and workers have it from us
+        os.set_inheritable(descriptor, True)  # git, hooks and workers inherit it
     os.close(descriptor)
 
 
 def _text(stream: TextIO | None, raw: io.FileIO) -> TextIO:
-    """What Python makes of a standard stream, with another bottom."""
+    """Return a text stream like a standard stream of Python, on top of `raw`."""
     encoding, errors = ("utf-8", "replace") if stream is None else (stream.encoding, stream.errors)
     for_person = isinstance(raw, _Messages)
     return io.TextIOWrapper(

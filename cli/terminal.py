@@ -1,7 +1,7 @@
 """What a terminal gets: text made harmless, in columns as wide as it shows them, in colour if git would.
 
-To anything but a terminal, data goes as it is. A style is marks around a text, noncharacters of Unicode that
-become colours when the text is printed: whoever has them in a tag's message gets a colour, and no more.
+Data goes to anything but a terminal as it is. A style puts marks around a text: noncharacters of Unicode
+that become colours when the text is printed. If a tag's message has such marks, it gets a colour, no more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ANY_MARK = re.compile("[\ufdd0-\ufdef]")
 
 
 class _Sight:
-    """What this process has found out, and what was chosen: whether a pager shows stdout, and in colour."""
+    """The settings of this process: whether a pager shows stdout, and whether git allows colours."""
 
     paged = False
     coloured: bool | None = None
@@ -32,12 +32,12 @@ def is_seen() -> bool:
 
 
 def show_paged(*, paged: bool) -> None:
-    """Note that a pager gets stdout from now on, or no longer."""
+    """Record whether a pager gets stdout from now on."""
     _Sight.paged = paged
 
 
 def choose_colour(*, coloured: bool | None) -> None:
-    """Note what git's configuration says of colours; `None` is nothing."""
+    """Record what git's configuration says about colours; `None` if it says nothing."""
     _Sight.coloured = coloured
 
 
@@ -47,19 +47,19 @@ def in_colour() -> bool:
 
 
 def styled(text: str, style: str) -> str:
-    """A text to be printed in a style, if anything is printed in colour."""
+    """Return a text with the marks of a style, if stdout is in colour."""
     return f"{_MARKS[style]}{text}{_END}" if in_colour() else text
 
 
 def rendered(text: str) -> str:
-    """A text as stdout gets it."""
+    """Return a text as stdout gets it."""
     if is_seen():
         text = harmless(text)
     return text.translate(_CODES) if in_colour() else text
 
 
 def width(text: str) -> int:
-    """The columns that a terminal shows a text in: two for wide characters, none for combining ones."""
+    """Return how many columns a text needs: two for a wide character, none for a combining one."""
     if text.isascii():
         return len(text)
     return sum(map(_width, _ANY_MARK.sub("", text)))
@@ -74,6 +74,6 @@ def _width(character: str) -> int:
 
 
 def padded(text: str, columns: int, *, right: bool = False) -> str:
-    """A text in so many columns, at the left of them or at the right."""
+    """Return a text padded with spaces to so many columns, on the right or on the left."""
     space = " " * (columns - width(text))
     return f"{space}{text}" if right else f"{text}{space}"

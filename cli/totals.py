@@ -1,4 +1,7 @@
-"""Totals of progress bars, in bytes. To find one out takes time, so only a bar that is drawn asks."""
+"""Totals of progress bars, in bytes.
+
+Measuring takes time, so these return functions, which are called only if a bar is drawn.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def size_on_disk(directory: Path) -> int:
-    """Bytes of a file, or of the files below a directory, as far as they can be seen: for a bar."""
+    """Return the bytes of a file, or of the files below a directory, as far as they can be read."""
     if not directory.is_dir():
         return directory.stat().st_size if directory.exists() else 0
     size = 0
@@ -28,7 +31,7 @@ def size_on_disk(directory: Path) -> int:
 
 
 def on_disk(model: Model, *names: str) -> Callable[[], int]:
-    """What tells the bytes of states on disk, of the active one by default: a total for `byte_progress`.
+    """Measure states on disk, by default the active one.
 
     Invalid names count as nothing: the command refuses them later, and some of them lead out of states/.
     """
@@ -44,7 +47,7 @@ def on_disk(model: Model, *names: str) -> Callable[[], int]:
 
 
 def states_on_disk(model: Model, name: str) -> Callable[[], int]:
-    """What tells the bytes of all states of a derived model on disk: a total for `byte_progress`."""
+    """Measure all states of a derived model on disk."""
 
     def total() -> int:
         from gitstore.models.model import STATES
@@ -56,7 +59,7 @@ def states_on_disk(model: Model, name: str) -> Callable[[], int]:
 
 
 def saved(model: Model, name: str) -> Callable[[], int]:
-    """What tells the bytes of a state as it is saved, 0 if it is not: a total for `byte_progress`."""
+    """Measure a state as it is saved; 0 if it is not."""
 
     def total() -> int:
         from gitstore.models import state
@@ -68,7 +71,7 @@ def saved(model: Model, name: str) -> Callable[[], int]:
 
 
 def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
-    """What tells the bytes of the files below a tree: a total for `byte_progress`."""
+    """Measure the files below a tree."""
 
     def total() -> int:
         from gitstore.storage.sizes import Sizes
@@ -79,6 +82,6 @@ def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
 
 
 def replaced(model: Model, snapshot: Snapshot) -> Callable[[], int]:
-    """What tells the bytes of a state on disk and of the snapshot's that replaces it."""
+    """Measure a state on disk together with the snapshot's state that replaces it."""
     read, written = on_disk(model, snapshot.state_name), stored(snapshot.repository, snapshot.state)
     return lambda: read() + written()

@@ -49,7 +49,7 @@ def command(ctx: click.Context, keep: Path | None) -> None:
 
 @contextmanager
 def _directory(keep: Path | None) -> Iterator[Path]:
-    """The directory that is asked for, to be kept, or one that is gone afterwards, whatever happens."""
+    """Yield the directory to keep, or a temporary one that is always deleted afterwards."""
     from gitstore.disk.directories import remove_tree
     from gitstore.errors import GitstoreError
 

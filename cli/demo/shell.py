@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 
 _GITSTORE = "from gitstore.cli.main import main; main()"
 
-# How long a command may take to end after it was asked to, in seconds.
+# Seconds that a command may take to end after SIGINT.
 _PATIENCE = 2.0
 
 _VARIABLES = {

@@ -40,7 +40,7 @@ def _place_json(place: LineageEntry, line: Line, sizes: Sizes) -> dict[str, Any]
 
 
 class _Branch(NamedTuple):
-    """A model, or a snapshot in it, that is to be drawn: what begins its line, and those below it."""
+    """A model, or a snapshot in it, that has to be drawn. `head` begins its line, `indent` those below it."""
 
     line: Line
     place: LineageEntry | None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def to_json(verified: Verification) -> dict[str, Any]:
-    """Everything that was found, for programs."""
+    """The whole result, for programs."""
     report = verified.report
     problems: list[dict[str, Any]] = [
         {
@@ -51,7 +51,7 @@ def _signature(name: str, signature: Signature | None) -> dict[str, Any]:
 
 
 def show_details(verified: Verification) -> None:
-    """Warnings, and a line for each signature that is no error of its own."""
+    """Show warnings, and a line for each signature that is not part of the error."""
     for notice in verified.notices:
         output.message(f"warning: {notice}")
     signed = verified.report.signatures
@@ -74,7 +74,7 @@ def _show_signatures(signed: Mapping[str, Signature | None]) -> None:
 
 
 def show_sound(verified: Verification) -> None:
-    """That nothing is wrong."""
+    """Show that nothing is wrong."""
     report = verified.report
     names = ", ".join(report.snapshots) or "no snapshots"
     output.message(f"Verified {names}: {report.objects} objects are intact")

@@ -14,12 +14,14 @@ from gitstore.cli.render import diff as render
 @click.argument("a", metavar="A", shell_complete=candidates.snapshots)
 @click.argument("b", metavar="[B]", required=False, shell_complete=candidates.snapshots)
 @click.option("-p", "--patch", is_flag=True, help="Show the code's changes line by line.")
-@click.option("--exit-code", "tell", is_flag=True, help="Exit with 1 if anything differs, as git diff does.")
+@click.option(
+    "--exit-code", "with_exit_code", is_flag=True, help="Exit with 1 if anything differs, as git diff does."
+)
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, a: str, b: str | None, *, patch: bool, tell: bool,
+    ctx: click.Context, a: str, b: str | None, *, patch: bool, with_exit_code: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show what differs between two snapshots. Without B, compare A with the working copy.
@@ -54,4 +56,4 @@ def command(
     else:
         with pager.paged(ctx.obj):
             render.show(changes)
-    ctx.exit(1 if tell and changes.differs else 0)
+    ctx.exit(1 if with_exit_code and changes.differs else 0)

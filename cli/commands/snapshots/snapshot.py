@@ -74,7 +74,7 @@ def command(
     with ExitStack() as bar:
         total = totals.on_disk(model, state_name) if state_name is not None else totals.on_disk(model)
         progress = bar.enter_context(byte_progress(f"snapshot {name}", total, show=show_progress))
-        # The bar is gone before somebody is asked for a passphrase.
+        # The bar must be gone before git asks for a passphrase.
         signer = Signer(sign, key, before=bar.close)
         new = take(
             model, name, message=message, state_name=state_name, signer=signer, call_hook=call_hook,
