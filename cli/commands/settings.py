@@ -86,9 +86,9 @@ def schema(*, as_json: bool) -> None:  # noqa: ARG001
     Examples:
       gitstore settings schema > settings.schema.json
     """
-    from gitstore.settings.json_schema import schema as json_schema
+    from gitstore.settings.json_schema import make_schema
 
-    output.data_json(json_schema())
+    output.data_json(make_schema())
 
 
 def _find(directory: Path) -> Path:

@@ -61,13 +61,16 @@ def _coloured(text: str, coloured: str) -> str:
 
 
 def _settings_lines(diff: SettingsDiff) -> list[str]:
-    from gitstore.settings.yaml_text import flow
+    from gitstore.settings.yaml_text import render_flow
 
     if not diff.differs:
         return []
     if not diff.changes:
         return ["settings: only comments or layout differ"]
-    return ["settings", *(_key_line(change.path, change, flow, indent="  ") for change in diff.changes)]
+    return [
+        "settings",
+        *(_key_line(change.path, change, render_flow, indent="  ") for change in diff.changes),
+    ]
 
 
 def _key_line(label: str, change: KeyChange, text: Callable[[Any], str], *, indent: str) -> str:

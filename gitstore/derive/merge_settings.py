@@ -15,7 +15,7 @@ from gitstore import settings
 from gitstore.diff import settings as settings_diff
 from gitstore.diff.settings import KeyChange
 from gitstore.settings.document import read
-from gitstore.settings.nodes import data
+from gitstore.settings.nodes import to_plain
 
 KEPT = ("name", "code", "based_on", "types")
 """The keys that a rebase never changes: what the model is, where its code is, what its users rely on."""
@@ -54,7 +54,7 @@ def merge(own: bytes, *, old: bytes, new: bytes) -> Merged:
 
 def _read(content: bytes) -> dict[str, Any]:
     settings.parse(content)  # raises unless the content is a mapping
-    values = data(read(content).root)
+    values = to_plain(read(content).root)
     return (
         {key: value for key, value in values.items() if key not in KEPT} if isinstance(values, dict) else {}
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from gitstore.diff.kinds import classify_change
 from gitstore.settings import Settings
-from gitstore.settings.rendering import literals
+from gitstore.settings.rendering import to_literals
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SettingsDiff:
 
 def compare(before: Settings, after: Settings, *, is_other_text: bool) -> SettingsDiff:
     """Compare settings by what they mean, in the order of the schema."""
-    return SettingsDiff(compare_values(literals(before), literals(after)), is_other_text)
+    return SettingsDiff(compare_values(to_literals(before), to_literals(after)), is_other_text)
 
 
 def compare_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[KeyChange, ...]:

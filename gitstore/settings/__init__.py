@@ -1,8 +1,8 @@
-"""settings.yaml: what it may hold, reading it, writing it and changing single keys of it.
+"""settings.yaml: its schema, reading it, writing it and changing single keys of it.
 
-It owns the schema with its defaults, and every message about a file that does not keep to it. It knows
-nothing of git or of models. Start with `schema` for the keys, then `loading`; `document` is
-the syntax, `checking` compares it with the schema, `editing` changes what people wrote.
+It owns the schema with its defaults, and every message about an invalid file. It knows nothing of git or of
+models. Start with `schema` for the keys, then `loading`; `document` is the syntax, `checking` compares a
+document with the schema, and `editing` changes files that people wrote.
 """
 
 from gitstore.settings.editing import set_keys

@@ -1,6 +1,6 @@
-"""Compares a document with the schema and makes its structs, collecting every problem on the way.
+"""Comparing a document with the schema: its structs, or all problems.
 
-It walks the types of the structs as msgspec describes them, and knows no single key.
+The types of the structs come from msgspec. This module knows no single key.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from gitstore.text import quoted
 T = TypeVar("T", bound=Struct)
 
 describe = cache(inspect.type_info)
-"""What msgspec knows about a type."""
+"""Return what msgspec knows about a type."""
 
 
 class Location(NamedTuple):
-    """Where a value is: the path of keys to it, and the line of its key or list item."""
+    """The place of a value: its key path, and the line of its key or list item."""
 
     path: str
     line: int
@@ -38,20 +38,20 @@ class Location(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What a value must be: its type, and the rules of our own that come with it."""
+    """The type that a value must have, and gitstore's own rules for it."""
 
     kind: inspect.Type
     rules: Rules = {}  # noqa: RUF012 - nobody changes it
 
 
 class Checker:
-    """One comparison. What a method returns means something only if there are no `problems`."""
+    """A comparison. The results of its methods are valid only if there are no `problems`."""
 
     def __init__(self) -> None:
         self.problems: list[SettingsProblem] = []
 
     def check(self, root: YamlNode, struct: type[T]) -> T | None:
-        """The struct that `root` describes, None if there are problems."""
+        """Return the struct that `root` describes; None if there are problems."""
         value = self._value(root, Expected(describe(struct)), at=Location("", root.line))
         return value if isinstance(value, struct) and not self.problems else None
 
@@ -113,7 +113,7 @@ class Checker:
         """Check that the items, or what they have at a key, are all different and that none is reserved."""
         first: dict[str, int] = {}
         for index, item in enumerate(node.items):
-            value, below = _compared(item, rules["unique"], at=at.item(index, item.line))
+            value, below = _find_unique_text(item, rules["unique"], at=at.item(index, item.line))
             if value is None:
                 continue
             if value in rules.get("reserved", ()):
@@ -178,8 +178,8 @@ class Checker:
         return kind.cls(value) if isinstance(kind, inspect.EnumType) else value
 
 
-def _compared(item: YamlNode, unique: str | bool, *, at: Location) -> tuple[str | None, Location]:
-    """The text by which a list item differs from the others, if it has one, and where that is."""
+def _find_unique_text(item: YamlNode, unique: str | bool, *, at: Location) -> tuple[str | None, Location]:
+    """Return the text that must be unique among list items, if there is one, and its place."""
     if isinstance(unique, str):
         if not isinstance(item, Mapping) or unique not in item.entries:
             return None, at

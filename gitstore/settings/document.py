@@ -1,8 +1,8 @@
-"""YAML as gitstore reads it: a small, strict part of it, and where in the text each thing stands.
+"""Reading a small, strict subset of YAML, with the place of each node in the text.
 
-This module owns the syntax; it knows no key. Anchors, aliases, tags, merge keys, directives,
-several documents and repeated keys are problems, not features. It builds on PyYAML's events, not
-on its nodes, so that no depth of nesting can exhaust a stack.
+This module owns the syntax, and knows no keys of settings. It refuses anchors, aliases, tags, merge keys,
+directives, several documents and duplicate keys. It uses PyYAML's events instead of its nodes, so that no
+depth of nesting can exhaust the stack.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from gitstore.settings.nodes import KeyValue, Mapping, Reported, Scalar, Sequence, YamlNode, resolve
+from gitstore.settings.nodes import KeyValue, Mapping, Reported, Scalar, Sequence, YamlNode, resolve_scalar
 from gitstore.text import quoted
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_KEY = 100
 
-# What YAML forbids, and what only some of its readers take for the end of a line.
+# Characters that YAML forbids, and those that only some parsers read as the end of a line.
 _UNREADABLE = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)"
 )
@@ -39,14 +39,14 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class SettingsProblem(NamedTuple):
-    """What is wrong with the settings at a line, counted from 1."""
+    """A problem in the settings, and its line, counted from 1."""
 
     line: int
     message: str
 
 
 class Document(NamedTuple):
-    """A text that was read. `root` is None if it is empty or no YAML; `end` is where more may follow."""
+    """A parsed text. `root` is None if it is empty or no YAML. At `end`, more keys can be added."""
 
     text: str
     root: YamlNode | None
@@ -55,7 +55,7 @@ class Document(NamedTuple):
 
 
 class _UnreadableError(Exception):
-    """Nothing after this can be read."""
+    """A problem after which the rest of the text cannot be read."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -63,13 +63,13 @@ class _UnreadableError(Exception):
 
 
 def read(content: bytes) -> Document:
-    """Read a document with all its problems; never raises, whatever the bytes."""
+    """Read a document with all its problems. Never raises an error, whatever the bytes."""
     reader = _Reader()
     text = ""
     try:
         text = _decode(content)
         for event in _events(text):
-            reader.take(event, text)
+            reader.handle(event, text)
     except _UnreadableError as fatal:
         return Document(text, None, len(text), (*reader.problems, fatal.problem))
     return Document(text, reader.root, reader.end or len(text), tuple(reader.problems))
@@ -97,17 +97,17 @@ def _events(text: str) -> Iterator[Event]:
         while loader.check_event():
             yield loader.get_event()
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error, text) from error
+        raise _explain_syntax_error(error, text) from error
     except (ValueError, OverflowError) as error:
-        # PyYAML's own parser, used where libyaml is missing, passes on what chr() says to "\\UFFFFFFFF".
+        # Without libyaml, PyYAML's own parser raises the error of chr() for "\\UFFFFFFFF".
         raise _UnreadableError(loader.line + 1, "is not YAML: found an invalid escape") from error
     finally:
         loader.dispose()
 
 
-def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> _UnreadableError:
+def _explain_syntax_error(error: yaml.MarkedYAMLError, text: str) -> _UnreadableError:
     mark: Any = error.problem_mark or error.context_mark
-    # At the end of an unfinished text the mark is on a line that is not there.
+    # For an unfinished text, the mark is on a line after the last one.
     line = min(mark.line, text.rstrip().count("\n")) + 1
     if "cannot start any token" in str(error.problem):
         if text[mark.index] == "\t":
@@ -124,7 +124,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> _UnreadableError:
 
 
 class _Reader:
-    """Builds nodes from events, with a stack of the collections that are still open."""
+    """Builds nodes from events, with a stack of the open collections."""
 
     def __init__(self) -> None:
         self.problems: list[SettingsProblem] = []
@@ -133,28 +133,28 @@ class _Reader:
         self._documents = 0
         self._open: list[tuple[CollectionStartEvent, list[YamlNode]]] = []
 
-    def take(self, event: Event, text: str) -> None:
+    def handle(self, event: Event, text: str) -> None:
         match event:
             case DocumentStartEvent():
                 self._start_document(event)
             case DocumentEndEvent():
-                self.end = _place(event, event)["start"] if event.explicit else len(text)
+                self.end = _locate(event, event)["start"] if event.explicit else len(text)
             case CollectionStartEvent():
                 if len(self._open) == MAX_DEPTH:
-                    raise _UnreadableError(_line(event), f"is nested more than {MAX_DEPTH} levels deep")
+                    raise _UnreadableError(_find_line(event), f"is nested more than {MAX_DEPTH} levels deep")
                 self._refuse_extras(event)
                 self._open.append((event, []))
             case CollectionEndEvent():
                 start, nodes = self._open.pop()
-                self._add(self._collection(start, event, nodes=nodes))
+                self._add(self._make_collection(start, event, nodes=nodes))
             case ScalarEvent():
                 self._refuse_extras(event)
-                self._add(_scalar(event, text))
+                self._add(_make_scalar(event, text))
             case AliasEvent():
-                self._problem(
+                self._add_problem(
                     event, f"the alias *{_clip(str(event.anchor))} is not allowed; write the value out"
                 )
-                self._add(Reported(**_place(event, event)))
+                self._add(Reported(**_locate(event, event)))
 
     def _add(self, node: YamlNode) -> None:
         if self._open:
@@ -162,34 +162,36 @@ class _Reader:
         else:
             self.root = node
 
-    def _problem(self, event: Event, message: str) -> None:
-        self.problems.append(SettingsProblem(_line(event), message))
+    def _add_problem(self, event: Event, message: str) -> None:
+        self.problems.append(SettingsProblem(_find_line(event), message))
 
     def _start_document(self, event: DocumentStartEvent) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise _UnreadableError(_line(event), "a second document starts here; settings are one document")
+            raise _UnreadableError(
+                _find_line(event), "a second document starts here; settings are one document"
+            )
         if event.version or event.tags:
-            self._problem(event, "directives (%YAML, %TAG) are not allowed; remove them")
+            self._add_problem(event, "directives (%YAML, %TAG) are not allowed; remove them")
 
     def _refuse_extras(self, event: CollectionStartEvent | ScalarEvent) -> None:
         if event.anchor is not None:
-            self._problem(event, f"the anchor &{_clip(event.anchor)} is not allowed; remove it")
+            self._add_problem(event, f"the anchor &{_clip(event.anchor)} is not allowed; remove it")
         if event.tag is not None:
-            self._problem(event, f"the tag {_clip(_as_written(event.tag))} is not allowed; remove it")
+            self._add_problem(event, f"the tag {_clip(_shorten_tag(event.tag))} is not allowed; remove it")
 
-    def _collection(
+    def _make_collection(
         self, start: CollectionStartEvent, end: CollectionEndEvent, *, nodes: list[YamlNode]
     ) -> YamlNode:
-        place = _place(start, end)
+        place = _locate(start, end)
         if not start.flow_style and nodes:
-            # The end event of a block stands at the next key, behind comments that are not ours.
+            # The end event of a block is at the next key, after comments that do not belong to the block.
             place["end"] = nodes[-1].end
         if isinstance(start, MappingStartEvent):
-            return Mapping(**place, entries=self._entries(nodes), flow=bool(start.flow_style))
+            return Mapping(**place, entries=self._make_entries(nodes), flow=bool(start.flow_style))
         return Sequence(**place, items=tuple(nodes))
 
-    def _entries(self, nodes: list[YamlNode]) -> dict[str, KeyValue]:
+    def _make_entries(self, nodes: list[YamlNode]) -> dict[str, KeyValue]:
         entries: dict[str, KeyValue] = {}
         for key, value in zip(nodes[::2], nodes[1::2], strict=True):
             if problem := _key_problem(key, entries):
@@ -215,25 +217,25 @@ def _key_problem(key: YamlNode, entries: dict[str, KeyValue]) -> str | None:
     return None
 
 
-def _scalar(event: ScalarEvent, text: str) -> Scalar:
-    place = _place(event, event)
+def _make_scalar(event: ScalarEvent, text: str) -> Scalar:
+    place = _locate(event, event)
     if event.style in {"|", ">"}:
-        # The event of a block scalar goes on through the empty lines after it.
+        # The event of a block scalar includes the empty lines after it.
         place["end"] = place["start"] + len(text[place["start"] : place["end"]].rstrip())
-    value = event.value if event.style else resolve(event.value)
+    value = event.value if event.style else resolve_scalar(event.value)
     return Scalar(**place, text=event.value, value=value)
 
 
-def _place(first: Any, last: Any) -> dict[str, int]:
-    return {"line": _line(first), "start": first.start_mark.index, "end": last.end_mark.index}
+def _locate(first: Any, last: Any) -> dict[str, int]:
+    return {"line": _find_line(first), "start": first.start_mark.index, "end": last.end_mark.index}
 
 
-def _line(event: Any) -> int:
+def _find_line(event: Any) -> int:
     line: int = event.start_mark.line + 1
     return line
 
 
-def _as_written(tag: str) -> str:
+def _shorten_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!", 1)
 
 

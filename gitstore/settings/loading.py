@@ -1,4 +1,4 @@
-"""From the bytes of settings.yaml to `Settings`, or to every problem they have."""
+"""Parsing settings.yaml: from its bytes to `Settings`, or to all problems in it."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from gitstore.errors import BadSettings, NotAModel
 from gitstore.names import name_problem
 from gitstore.settings import document
 from gitstore.settings.checking import Checker
-from gitstore.settings.nodes import data
+from gitstore.settings.nodes import to_plain
 from gitstore.settings.schema import BasedOn, Settings
 
 FILE_NAME = "settings.yaml"
 
-# More than a person made by mistake; a hostile file could have a quarter of a million.
 MAX_PROBLEMS = 100
+"""The most problems in an error. A hostile file could have a quarter of a million."""
 
 _CACHED = 32 * 1024
-"""Bytes of settings that are remembered. Nobody's are longer, but those of a hostile repository may be."""
+"""The most bytes of settings that are cached. Only hostile repositories have larger ones."""
 
 _KEY = re.compile(rb"^[a-z_]+:(?=[ \r\n])", re.MULTILINE)
-"""The beginning of a key of the document itself."""
+"""The beginning of a top-level key."""
 
 _FIRST_KEY = re.compile(rb"(?: *(?:#[^\n]*)?\r?\n)*([a-z_]+):")
-"""A key, perhaps after comments."""
+"""A top-level key, possibly after comments."""
 
 _ODD_LINE = re.compile(rb"^(?![a-z_]+:[ \r\n]|[ #\r\n]|- |\Z)", re.MULTILINE)
-"""A line that neither is one, nor can belong to the key above it, as in documents that people write."""
+"""A line that is neither a top-level key nor belongs to the key above it, in ordinary documents."""
 
 
 class ModelIdentity(NamedTuple):
-    """Which model settings belong to. `base` is `None` if there is none, or none that is valid.
+    """The model that settings belong to. `base` is `None` without a valid base.
 
     `is_derived` says whether the base is in the model's own repository.
     """
@@ -51,21 +51,21 @@ class ModelIdentity(NamedTuple):
 
 
 def parse(content: bytes, source: str = FILE_NAME) -> Settings:
-    """The settings that `content` holds, with the defaults filled in.
+    """Parse the content of settings.yaml, and fill in the defaults.
 
-    Raises BadSettings with all problems (of hundreds the first 100), in the order of their lines, each
-    on one line: `SOURCE:LINE: key.path[2].name: what is wrong, what is allowed`.
+    Raises BadSettings with at most 100 problems, in the order of their lines, each on one line:
+    `SOURCE:LINE: key.path[2].name: what is wrong, what is allowed`.
     """
     settings, problems = _parse(content) if len(content) <= _CACHED else _parse_whole(content)
     if settings is None:
-        raise BadSettings(_lines(problems, source))
+        raise BadSettings(_format_problems(problems, source))
     return settings
 
 
-# A command over thousands of models meets the same settings in a working copy, commits and snapshots.
+# Commands for thousands of models parse the same settings from working copies, commits and snapshots.
 @lru_cache(maxsize=1024)
 def _parse(content: bytes) -> tuple[Settings | None, tuple[document.SettingsProblem, ...]]:
-    """The settings, or `None` and every problem that they have."""
+    """Return the settings, or `None` and all problems in them."""
     settings = _parse_by_keys(content)
     return (settings, ()) if settings is not None else _parse_whole(content)
 
@@ -74,7 +74,7 @@ def _parse_whole(content: bytes) -> tuple[Settings | None, tuple[document.Settin
     read = document.read(content)
     problems = list(read.problems)
     settings = None
-    if read.root is not None and data(read.root) is not None:
+    if read.root is not None and to_plain(read.root) is not None:
         checker = Checker()
         settings = checker.check(read.root, Settings)
         problems += checker.problems
@@ -86,9 +86,9 @@ def _parse_whole(content: bytes) -> tuple[Settings | None, tuple[document.Settin
 
 
 def _parse_by_keys(content: bytes) -> Settings | None:
-    """The settings, if they are valid and each key of theirs can be read by itself; else `None`.
+    """Return the settings if they are valid and each key can be parsed by itself; else `None`.
 
-    The settings of a thousand derived models differ in two keys: the others are read once.
+    The settings of a thousand derived models differ in two keys, so the others are parsed once.
     """
     if _ODD_LINE.search(content):
         return None
@@ -104,7 +104,7 @@ def _parse_by_keys(content: bytes) -> Settings | None:
 
 @lru_cache(maxsize=512)
 def _parse_key(lines: bytes) -> tuple[str, object] | None:
-    """One key of settings and its value; `None` if anything is wrong with them."""
+    """Parse one key and its value; `None` if there is any problem."""
     match = _FIRST_KEY.match(lines)
     if match is None:
         return None
@@ -114,17 +114,17 @@ def _parse_key(lines: bytes) -> tuple[str, object] | None:
 
 
 def identify(content: bytes) -> ModelIdentity | None:
-    """Which model settings belong to, although other keys than `name` and `based_on` may be invalid.
+    """Return the model that settings belong to, even if keys other than `name` and `based_on` are invalid.
 
-    `None` if that cannot be read. Nothing else of invalid settings is believed.
+    `None` if these two cannot be read. Nothing else in invalid settings is used.
     """
-    for text in (content, _identity_lines(content)):
+    for text in (content, _select_identity_lines(content)):
         with suppress(BadSettings):
             settings = parse(text)
             base = settings.based_on
             return ModelIdentity(settings.name, base, base is not None and base.url is None)
-    for text in (content, _identity_lines(content)):
-        values = data(document.read(text).root)
+    for text in (content, _select_identity_lines(content)):
+        values = to_plain(document.read(text).root)
         if isinstance(values, dict):
             name, mapping = values.get("name"), values.get("based_on")
             if isinstance(name, str) and name_problem(name) is None and isinstance(mapping, dict | None):
@@ -132,18 +132,18 @@ def identify(content: bytes) -> ModelIdentity | None:
     return None
 
 
-def _identity_lines(content: bytes) -> bytes:
-    """The lines of `name` and `based_on`."""
+def _select_identity_lines(content: bytes) -> bytes:
+    """Return the lines of `name` and `based_on`."""
     lines, is_identity = [], False
     for line in content.splitlines(keepends=True):
-        if line[:1] not in b" \t#\r\n":  # what stands at the margin begins a key
+        if line[:1] not in b" \t#\r\n":  # a line without indentation begins a key
             is_identity = line.startswith((b"name:", b"based_on:"))
         if is_identity:
             lines.append(line)
     return b"".join(lines)
 
 
-def _lines(problems: Iterable[document.SettingsProblem], source: str) -> list[str]:
+def _format_problems(problems: Iterable[document.SettingsProblem], source: str) -> list[str]:
     ordered = sorted(problems, key=lambda problem: problem.line)
     lines = [f"{source}:{problem.line}: {problem.message}" for problem in ordered[:MAX_PROBLEMS]]
     if len(ordered) > MAX_PROBLEMS:
@@ -152,21 +152,21 @@ def _lines(problems: Iterable[document.SettingsProblem], source: str) -> list[st
 
 
 def load(path: Path, source: str | None = None) -> Settings:
-    """Like `parse`, from a file. Problems name it `source`, or by its last part."""
+    """Parse a file, like `parse`. In messages it is called `source`; by default, its name."""
     source = path.name if source is None else source
     if not path.exists():
         raise BadSettings([f"{source}: there is no such file"])
     if not path.is_file():
         raise BadSettings([f"{source}: is not a regular file"])
     with path.open("rb") as file:
-        # One more than is allowed is enough to see that it is too much.
+        # One byte more than the limit shows that the file is too large.
         return parse(file.read(document.MAX_BYTES + 1), source)
 
 
 def find(directory: Path) -> Path:
-    """The settings.yaml of the model that `directory` is in: there, or in the nearest parent.
+    """Return the path of the settings.yaml in a directory or its nearest parent with one.
 
-    The search ends where a repository does. Raises NotAModel if there is none.
+    The search ends at the top of a repository. Raises NotAModel if there is none.
     """
     start = directory.absolute()
     for parent in (start, *start.parents):

@@ -1,7 +1,7 @@
-"""What a YAML document consists of, with the place of each thing in the text.
+"""The nodes of a YAML document, with their places in the text.
 
-Scalars follow the core schema of YAML 1.2 where 1.1 agrees, and are text where the two differ:
-`on`, `010`, `1:30` and `2026-01-01` surprise in one of them.
+Scalars follow the core schema of YAML 1.2 if YAML 1.1 agrees. Otherwise they are text, such as `on`, `010`,
+`1:30` and `2026-01-01`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import Struct
 INTEGER = re.compile("-?(?:0|[1-9][0-9]*)")
 REAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
-# More digits are text: nothing in settings has that many, and int() takes long over millions.
+# Longer numbers are text. No setting has so many digits, and int() is slow for millions of them.
 _MAX_NUMBER = 30
 
 Plain: TypeAlias = "bool | int | float | str | None"
@@ -23,7 +23,7 @@ Data: TypeAlias = "Plain | list[Data] | dict[str, Data]"
 
 
 class YamlNode(Struct, frozen=True, kw_only=True):
-    """A value. `start` and `end` are offsets of characters; what follows `end` is space or comment."""
+    """A value. `start` and `end` are offsets of characters; `end` is followed by spaces or a comment."""
 
     line: int
     start: int
@@ -31,7 +31,7 @@ class YamlNode(Struct, frozen=True, kw_only=True):
 
 
 class Scalar(YamlNode, frozen=True, kw_only=True):
-    """One value: `text` as written, without quotes, and what it means."""
+    """A single value: its `text` as in the document, without quotes, and what it means."""
 
     text: str
     value: Plain
@@ -44,14 +44,14 @@ class Sequence(YamlNode, frozen=True, kw_only=True):
 
 
 class Mapping(YamlNode, frozen=True, kw_only=True):
-    """Keys with values, in the order of the text; `flow` if it is written in braces."""
+    """Keys with values, in the order of the text. `flow`: it is written in braces."""
 
     entries: dict[str, KeyValue]
     flow: bool
 
 
 class Reported(YamlNode, frozen=True, kw_only=True):
-    """What stands where a problem was already reported; nothing more can be said about it."""
+    """A node whose problem was already reported. Nothing else about it is checked."""
 
 
 class KeyValue(NamedTuple):
@@ -61,20 +61,20 @@ class KeyValue(NamedTuple):
     value: YamlNode
 
 
-def data(node: YamlNode | None) -> Data:
-    """The plain values of a node; None for no node."""
+def to_plain(node: YamlNode | None) -> Data:
+    """Return the plain value of a node; None if there is no node."""
     match node:
         case Mapping():
-            return {key: data(entry.value) for key, entry in node.entries.items()}
+            return {key: to_plain(entry.value) for key, entry in node.entries.items()}
         case Sequence():
-            return [data(item) for item in node.items]
+            return [to_plain(item) for item in node.items]
         case Scalar():
             return node.value
     return None
 
 
-def resolve(text: str) -> Plain:
-    """What an unquoted scalar means: null, true or false, a finite number, else its text."""
+def resolve_scalar(text: str) -> Plain:
+    """Return the meaning of an unquoted scalar: null, true or false, a finite number, else its text."""
     if text in {"", "~", "null"}:
         return None
     if text in {"true", "false"}:

@@ -1,7 +1,7 @@
-"""What the texts in settings.yaml may be, where a type alone does not say it.
+"""Rules for texts in settings.yaml that a type alone cannot express.
 
-A function here returns what is wrong with a text, or None. The answer continues a sentence that begins
-with the text, like that of `name_problem`.
+A function of this module returns what is wrong with a text, or None. The answer continues a sentence that
+begins with the text, like that of `name_problem`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from gitstore.text import control_problem
 OBJECT_ID = "^[0-9a-f]{40}$"
 PYTHON = r"^3\.(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2}))?$"
 
-# An exact pin as in PEP 508, and nothing else: these lines go to an installer, to which more than
-# a pin would be a URL, a local path or an option. Markers are checked word by word for the same reason.
+# An exact pin as in PEP 508, and nothing else: an installer would take other lines for a URL, a local path
+# or an option. Markers are checked word by word for the same reason.
 _PROJECT = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"[0-9][A-Za-z0-9._!+-]*"
 _MARKER_WORD = (
@@ -30,17 +30,17 @@ REQUIREMENT = (
 
 
 def parameter_problem(name: str) -> str | None:
-    """For the name of a parameter, which becomes a keyword argument of the model's code."""
+    """Check the name of a parameter, which becomes a keyword argument of the model's code."""
     if keyword.iskeyword(name):
         return "is a keyword of Python"
-    # Python compares identifiers in NFKC: under another form the argument would never arrive.
+    # Python compares identifiers in NFKC, so an argument in another form would have another name.
     if not name.isidentifier() or not unicodedata.is_normalized("NFKC", name):
         return "is not a Python identifier"
     return None
 
 
 def code_problem(path: str) -> str | None:
-    """For the directory that holds the code, relative to the repository."""
+    """Check the path of the code directory, relative to the repository."""
     if path == ".":
         return None  # the top of the repository
     parts = path.split("/")

@@ -8,7 +8,7 @@ import pytest
 
 from gitstore.errors import BadSettings
 from gitstore.settings import Settings, TensorType, load, parse, to_builtins
-from gitstore.settings.json_schema import schema
+from gitstore.settings.json_schema import make_schema
 from gitstore.settings.loading import FILE_NAME
 
 TEXT = Path(__file__).parents[2].joinpath("docs", "settings.md").read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def test_the_problems_shown_are_those_of_the_example(tmp_path: Path) -> None:
 
 
 def test_every_key_is_documented_with_its_default() -> None:
-    for struct in schema()["$defs"].values():
+    for struct in make_schema()["$defs"].values():
         for key in struct.get("properties", {}):
             assert f"`{key}`" in TEXT, key
     for element in TensorType:

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gitstore.settings import document
-from gitstore.settings.nodes import Mapping, data
+from gitstore.settings.nodes import Mapping, to_plain
 
 
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"])
@@ -44,7 +44,7 @@ MEANT = [
 def test_scalars_mean_what_they_say(loader: str) -> None:
     found = {written: document.read(f"key: {written}".encode()) for written, _ in MEANT}
     assert {written: read.problems for written, read in found.items() if read.problems} == {}
-    values = [(written, data(found[written].root)) for written, _ in MEANT]
+    values = [(written, to_plain(found[written].root)) for written, _ in MEANT]
     # By their spelling too: 1 is 1.0 and True for ==.
     assert repr(values) == repr([(written, {"key": meant}) for written, meant in MEANT])
 

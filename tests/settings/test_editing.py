@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gitstore.errors import BadSettings
 from gitstore.settings import BasedOn, Packages, parse, set_keys
 from gitstore.settings.document import read
-from gitstore.settings.nodes import data
+from gitstore.settings.nodes import to_plain
 
 BASE = BasedOn(model="classifier", snapshot="v1", tag="a" * 40, commit="1" * 40)
 BASE_LINES = f"""\
@@ -159,12 +159,12 @@ CHANGES = st.dictionaries(KEYS.filter(lambda key: key != "1"), st.none() | VALUE
 @given(documents(), CHANGES)
 def test_the_result_is_the_old_data_with_the_changes(content: bytes, changes: dict[str, object]) -> None:
     before = read(content)
-    old = {} if data(before.root) is None else data(before.root)
+    old = {} if to_plain(before.root) is None else to_plain(before.root)
     if before.problems or not isinstance(old, dict):
         return
     after = read(set_keys(content, changes))
     kept = {key: value for key, value in old.items() if key not in changes}
     added = {key: value for key, value in changes.items() if value is not None}
     assert after.problems == ()
-    assert (data(after.root) or {}) == kept | added
+    assert (to_plain(after.root) or {}) == kept | added
     assert set_keys(content, {}) == content

@@ -6,16 +6,16 @@ import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from gitstore.settings import Settings, render
-from gitstore.settings.json_schema import schema
+from gitstore.settings.json_schema import make_schema
 
 
 def problems_of(settings: Any) -> list[str]:
-    validator = Draft202012Validator(schema())
+    validator = Draft202012Validator(make_schema())
     return [error.json_path for error in validator.iter_errors(settings)]
 
 
 def test_it_is_a_schema() -> None:
-    Draft202012Validator.check_schema(schema())
+    Draft202012Validator.check_schema(make_schema())
 
 
 def test_the_example_is_good(example: bytes) -> None:
@@ -57,14 +57,14 @@ def test_what_is_bad() -> None:
 
 
 def test_defaults_are_as_in_the_file() -> None:
-    definitions = schema()["$defs"]
+    definitions = make_schema()["$defs"]
     assert definitions["Settings"]["properties"]["filesystem_size"]["default"] == "32MiB"
     assert definitions["MaxDurations"]["properties"]["train"]["default"] == "1d"
     assert "default" not in definitions["Settings"]["properties"]["types"]
 
 
 def test_every_key_says_what_it_means() -> None:
-    for name, struct in schema()["$defs"].items():
+    for name, struct in make_schema()["$defs"].items():
         assert struct["description"], name
         for key, value in struct.get("properties", {}).items():
             assert "description" in value or "$ref" in value or "anyOf" in value, key

@@ -28,7 +28,7 @@ from gitstore.settings import (
     yaml_text,
 )
 from gitstore.settings.document import read
-from gitstore.settings.nodes import data
+from gitstore.settings.nodes import to_plain
 
 TEXTS = st.text(
     st.one_of(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), st.sampled_from("\n\t")),
@@ -155,7 +155,7 @@ PLAIN = st.recursive(
 
 @given(st.dictionaries(TEXTS.filter(lambda key: key != "<<"), PLAIN, min_size=1, max_size=4))
 def test_other_yaml_parsers_agree_with_ours(values: dict[str, Any]) -> None:
-    lines = yaml_text.block(values, "")
+    lines = yaml_text.render_block(values, "")
     assert lines is not None
     text = "\n".join(lines)
     assert yaml.safe_load(text) == values
@@ -163,11 +163,11 @@ def test_other_yaml_parsers_agree_with_ours(values: dict[str, Any]) -> None:
 
 @given(st.dictionaries(NAMES, PLAIN, min_size=1, max_size=4))
 def test_plain_data_reads_back(values: dict[str, Any]) -> None:
-    lines = yaml_text.block(values, "")
+    lines = yaml_text.render_block(values, "")
     assert lines is not None
     document = read("\n".join(lines).encode())
     merge_keys = [problem for problem in document.problems if "merge key" in problem.message]
-    assert merge_keys or (document.problems, data(document.root)) == ((), values)
+    assert merge_keys or (document.problems, to_plain(document.root)) == ((), values)
 
 
 FLOWS: list[tuple[Any, str]] = [
@@ -199,7 +199,7 @@ FLOWS: list[tuple[Any, str]] = [
 
 
 def test_flow() -> None:
-    found = [yaml_text.flow(value) for value, _ in FLOWS]
+    found = [yaml_text.render_flow(value) for value, _ in FLOWS]
     assert found == [text for _, text in FLOWS]
 
 
