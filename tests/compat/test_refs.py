@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.errors import Corrupt
+from gitstore.models import state
 from gitstore.models.model import Model
+from gitstore.states import remove
+from gitstore.states.use import use_state
 from tests.support import scenes
-from tests.support.commands import Run, parsed
-from tests.support.models import put, take
+from tests.support.commands import Fsck, Git, Run, parsed
+from tests.support.models import put, refs, take
 from tests.support.stock import Stock
 
 
@@ -80,25 +84,87 @@ def test_the_active_state_is_a_line_of_configuration(stock: Stock, run: Run, tmp
     assert states(run, dogs) == {"initial": True, "tuned": False}
 
 
-def test_only_the_repository_s_file_says_it(stock: Stock, run: Run, tmp_path: Path) -> None:
-    """Not the user's configuration, not an included file, not that of a worktree."""
-    stock.state("other", {"w": b"w"})
-    (tmp_path / "included").write_text("[gitstore]\n\tactiveState = other\n")
-    stock.git("config", "--global", "gitstore.activeState", "other")
-    stock.git("config", "--local", "include.path", str(tmp_path / "included"))
-    stock.git("config", "extensions.worktreeConfig", "true")
-    stock.git("config", "--worktree", "gitstore.activeState", "other")
-    assert stock.git("config", "gitstore.activeState") == "other"
-    assert states(run, stock.directory)["initial"]
+def active(model: Model) -> str:
+    """What a fresh process takes for the active state."""
+    return state.active(Model.open(model.directory))
 
 
-@pytest.mark.parametrize("value", ["../../elsewhere", "", "HEAD", "dogs/initial", "a\nb"])
-def test_an_active_state_that_is_no_name_is_refused(stock: Stock, run: Run, value: str) -> None:
-    stock.git("config", "--local", "gitstore.activeState", value)
-    before = stock.git("for-each-ref")
-    assert run("snapshot", "v2", cwd=stock.directory).code == 12
-    assert run("verify", "--all", cwd=stock.directory).code == 12
-    assert stock.git("for-each-ref") == before
+@pytest.fixture
+def chosen(tmp_path: Path) -> Model:
+    """A model with two saved states, of which `other` is active."""
+    return scenes.two_states(tmp_path)
+
+
+def test_no_ref_says_it(chosen: Model, fsck: Fsck) -> None:
+    assert [ref for ref in refs(chosen.directory) if "HEAD" in ref] == []
+    fsck(chosen.directory)
+
+
+def test_a_mirror_chooses_for_itself(chosen: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
+    git("clone", "--quiet", "--mirror", str(chosen.directory), "mirror.git", cwd=tmp_path)
+    mirror = Model.open(tmp_path / "mirror.git")
+    assert (state.active(mirror), state.names(mirror)) == ("initial", ["initial", "other"])
+    use_state(mirror, "other")
+    use_state(chosen, "initial")
+    git("remote", "update", cwd=mirror.directory)
+    assert (active(mirror), active(chosen)) == ("other", "initial")
+    fsck(mirror.directory)
+
+
+@pytest.mark.parametrize("is_symbolic", [True, False])
+def test_no_fetch_moves_it(chosen: Model, tmp_path: Path, git: Git, run: Run, *, is_symbolic: bool) -> None:
+    """Not even one of a repository in which there is a HEAD among the states."""
+    git("clone", "--quiet", str(chosen.directory), "clone", cwd=tmp_path)
+    here = Model.open(tmp_path / "clone")
+    put(here, "mine", {"w": b"mine"})
+    use_state(here, "mine")
+    make = ("symbolic-ref",) if is_symbolic else ("update-ref",)
+    git(*make, "refs/states/HEAD", "refs/states/other", cwd=chosen.directory)
+    git("fetch", "--quiet", "origin", "+refs/states/*:refs/states/*", cwd=here.directory)
+    assert "refs/states/HEAD" in refs(here.directory)
+    assert (active(here), state.names(here)) == ("mine", ["initial", "mine", "other"])
+    assert "HEAD" not in run("state", "list", cwd=here.directory).stdout
+    remove.remove(Model.open(here.directory), ["mine"], force=True)
+    assert active(here) == "initial"
+
+
+def test_a_hostile_choice_is_refused(chosen: Model, run: Run) -> None:
+    config = chosen.repository.common / "config"
+    sound = config.read_text()
+    for content in (
+        "[gitstore]\n\tactiveState = ../../elsewhere\n",
+        "[gitstore]\n\tactivestate\n",
+        '[gitstore]\n\tACTIVESTATE = ""\n',
+        '[GitStore]\n\tactiveState = other\n\tactiveState = "a\\nb"\n',
+        "[gitstore]\n\tactiveState = HEAD\n",
+        "[gitstore]\n\tactiveState = dogs/initial\n",
+    ):
+        config.write_text(f"{sound}{content}")
+        with pytest.raises(Corrupt) as caught:
+            active(chosen)
+        assert caught.value.message.startswith(f"{config}: gitstore.activeState is ")
+        assert caught.value.hint is not None
+        done = run("snapshot", "v1", cwd=chosen.directory)
+        assert (done.code, done.stderr.count("\n")) == (12, 2)
+        verified = run("verify", "--all", cwd=chosen.directory)
+        assert "gitstore.activeState is " in verified.stdout + verified.stderr
+        assert run("state", "use", "initial", cwd=chosen.directory).code == 0
+        assert active(chosen) == "initial"
+
+
+def test_only_the_repository_s_own_file_counts(chosen: Model, git: Git, tmp_path: Path) -> None:
+    """Neither the user's, nor an included one, which a pull can change, nor what a working copy says."""
+    here, config = chosen.directory, chosen.repository.common / "config"
+    git("config", "--global", "gitstore.activeState", "initial", cwd=here)
+    (tmp_path / "included").write_text("[gitstore]\n\tactiveState = initial\n")
+    git("config", "--local", "include.path", str(tmp_path / "included"), cwd=here)
+    git("config", "extensions.worktreeConfig", "true", cwd=here)
+    git("config", "--worktree", "gitstore.activeState", "initial", cwd=here)
+    assert active(chosen) == "other"
+    git("config", "--file", str(config), "--unset", "gitstore.activeState", cwd=here)
+    put(chosen, "third", {"w": b"w"})
+    use_state(Model.open(here), "third")
+    assert active(chosen) == "third"
 
 
 def test_ids_of_sha_256_are_refused(tmp_path: Path, run: Run) -> None:

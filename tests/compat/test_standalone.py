@@ -60,15 +60,18 @@ def test_a_fetch_shows_the_base_s_refs_and_brings_none(stock: Stock, base: Stock
     take(Model.open(base.directory), "v2")
     before = stock.git("for-each-ref")
     assert "refs/tags/v2" in stock.git("ls-remote", "base")
-    for words in ("fetch base", "fetch --all", "fetch --tags base", "fetch --prune base", "remote update"):
-        stock.git(*words.split())
+    for words in ("base", "--all", "--tags base", "--prune base", ""):
+        stock.git("fetch", "--quiet", *words.split())
+    stock.git("remote", "update")
     assert stock.git("for-each-ref") == before
+    assert stock.git("rev-parse", "base/digits/v1^{commit}") == base.git("rev-parse", "v1^{commit}")
 
 
 def test_a_push_does_not_reach_the_base(stock: Stock, base: Stock) -> None:
+    take(Model.open(stock.directory), "v9")
     before = base.git("for-each-ref")
-    for words in ("push base main", "push --all base", "push --tags base"):
-        command = ["git", *words.split()]
+    for words in ("", "base", "base main", "--all base", "--tags base"):
+        command = ["git", "push", *words.split()]
         done = subprocess.run(command, cwd=stock.directory, capture_output=True, check=False)
         assert done.returncode != 0, words
     assert base.git("for-each-ref") == before

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ from gitstore.storage import gc, share_packs, usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
 from tests.support.failing import refuses
-from tests.support.models import make, noise, picture, put, refs, take, user_cache
+from tests.support.models import make, noise, picture, put, take, user_cache
 
 
 @pytest.fixture
@@ -199,29 +198,6 @@ class TestWhatItMakes:
         assert git("ls-remote", "base", "refs/tags/v1", cwd=cats.directory).split()[0] == str(base.oid)
         shutil.rmtree(place / "b.git")
         sound(cats, fsck)
-
-
-class TestTheRemote:
-    def test_shows_what_there_is_and_brings_none_of_it(
-        self, model: Model, dogs: Model, base: Snapshot, git: Git
-    ) -> None:
-        take(model, "v2")
-        before = refs(dogs.directory)
-        assert "refs/tags/v2" in git("ls-remote", "base", cwd=dogs.directory)
-        for command in (["base"], ["--all"], ["--tags", "base"], ["--prune", "base"], []):
-            git("fetch", "--quiet", *command, cwd=dogs.directory)
-        git("remote", "update", cwd=dogs.directory)
-        assert refs(dogs.directory) == before
-        assert git("rev-parse", "base/digits/v1^{commit}", cwd=dogs.directory).strip() == str(base.commit)
-
-    def test_takes_nothing(self, model: Model, dogs: Model) -> None:
-        take(dogs, "v9")
-        before = refs(model.directory)
-        for command in ([], ["base"], ["base", "main"], ["--all", "base"], ["--tags", "base"]):
-            push = ["git", "push", *command]
-            done = subprocess.run(push, cwd=dogs.directory, capture_output=True, check=False)
-            assert done.returncode != 0
-        assert refs(model.directory) == before
 
 
 class TestWithoutItsBase:

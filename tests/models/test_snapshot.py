@@ -69,21 +69,6 @@ def test_below_are_the_model_s_own_and_every_are_all(model: Model, monkeypatch: 
     ]
 
 
-def test_tags_that_are_no_snapshots_are_passed_over(git: Git, tmp_path: Path) -> None:
-    """A tag on a tag or on a tree of a snapshot says that it is one, and is refused."""
-    scenes.snapshot(tmp_path)
-    model = Model.open(tmp_path / "digits")
-    git("tag", "light", cwd=model.directory)
-    git("tag", "--annotate", "--message", "a release", "heavy", cwd=model.directory)
-    git("tag", "of-a-blob", "HEAD:settings.yaml", cwd=model.directory)
-    assert [each.name for each in snapshot.below(model)] == ["v1"]
-    for name, goal in {"on-a-tag": "v1", "on-a-tree": "v1^{tree}"}.items():
-        git("tag", "--annotate", "--message", FORMAT, name, goal, cwd=model.directory)
-        oid = Oid.parse(git("rev-parse", name, cwd=model.directory).strip())
-        with pytest.raises(Corrupt):
-            snapshot.read(model.repository, f"refs/tags/{name}", oid)
-
-
 def test_of_the_wrong_shape(model: Model, git: Git) -> None:
     blob = git("hash-object", "-w", "--stdin", cwd=model.directory, stdin=b"name: digits\n").strip()
     inner = tree(model, git, f"100644 blob {blob}\tfile")

@@ -21,6 +21,8 @@ from gitstore.derive import standalone, worktree
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.states.save import save_state
+from gitstore.states.use import use_state
 from tests.support import copying, models
 from tests.support.commands import git
 
@@ -50,6 +52,12 @@ def behind(root: Path) -> Model:
     """dogs as `derived` makes it, and v2 of `root`/digits, which has one file more and one changed."""
     copy(_behind, root)
     return Model.open(root / "dogs")
+
+
+def two_states(root: Path) -> Model:
+    """digits with the saved states initial and other, of which other is active."""
+    copy(_two_states, root)
+    return Model.open(root / "digits")
 
 
 def model(root: Path, fixtures: Collection[str]) -> Model:
@@ -144,3 +152,11 @@ def _behind(root: Path) -> None:
     models.write(model, "code/sub/größer name.py", "new\n")
     models.change(model)
     models.take(model, "v2")
+
+
+def _two_states(root: Path) -> None:
+    model = models.make(root / "digits")
+    models.put(model, "other", {"w": b"w"})
+    save_state(model, "other")
+    save_state(model, "initial")
+    use_state(model, "other")
