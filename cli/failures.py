@@ -51,15 +51,15 @@ def report(failure: Failure, *, as_json: bool) -> int:
             "exit_code": failure.exit_code,
             "details": dict(failure.details),
         }
-        output.json_line({"error": error})
+        output.print_error_json({"error": error})
         return failure.exit_code
     if failure.before:
-        output.message(failure.before)
+        output.print_message(failure.before)
     label = "bug: " if failure.exit_code == BUG else "error: "
     for line in failure.message.splitlines():
-        output.message(label + line)
+        output.print_message(label + line)
     if failure.hint:
-        output.message(f"hint: {output.add_directory(failure.hint)}")
+        output.print_message(f"hint: {output.add_directory(failure.hint)}")
     return failure.exit_code
 
 

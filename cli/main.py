@@ -69,8 +69,8 @@ def cli(ctx: click.Context, directory: Path | None, *, no_pager: bool) -> None:
       gitstore -C digits snapshot v1 -m "first that works"
       gitstore -C digits evaluate v1 -p images=@data/digits.npz:test_images
     """
-    output.listen()
-    output.act_in(directory)
+    output.show_log()
+    output.set_directory(directory)
     if no_pager:
         pager.refuse()
     environment.check(ctx.obj or {}, directory or Path())
@@ -103,7 +103,7 @@ def _run(git_variables: dict[str, str]) -> int:
         failure = failures.of_command_line(error)
     except (click.Abort, KeyboardInterrupt):
         if not as_json:
-            output.message("\ninterrupted")  # below the ^C of the terminal
+            output.print_message("\ninterrupted")  # below the ^C of the terminal
             return failures.INTERRUPTED
         failure = failures.of_interrupt()
     except GitstoreError as error:

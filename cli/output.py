@@ -26,7 +26,7 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
-def message(text: str) -> None:
+def print_message(text: str) -> None:
     """Print a message for the person, on stderr. Control characters are escaped."""
     click.echo(harmless(text), err=True)
 
@@ -34,11 +34,11 @@ def message(text: str) -> None:
 def confirm(ctx: click.Context, question: str, *, assumed: bool) -> None:
     """Ask the person on a terminal. End the command with exit code 1 unless the answer is yes."""
     if not assumed and sys.stdin.isatty() and not click.confirm(question, err=True):
-        message("nothing removed")
+        print_message("nothing removed")
         ctx.exit(1)
 
 
-def act_in(directory: Path | None) -> None:
+def set_directory(directory: Path | None) -> None:
     """Record the directory of -C. Commands that a message suggests must name it, too."""
     _Place.directory = directory
 
@@ -60,21 +60,21 @@ def add_directory(text: str) -> str:
     return re.sub(rf"\bgitstore (?=({names})\b)", lambda _: command, text)
 
 
-def listen() -> None:
+def show_log() -> None:
     """Print what the library logs while it works: warnings, and the output of hooks."""
     import logging
 
     class Messages(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             prefix = "warning: " if record.levelno >= logging.WARNING else ""
-            message(prefix + add_directory(record.getMessage()))
+            print_message(prefix + add_directory(record.getMessage()))
 
     log = logging.getLogger("gitstore")
     log.handlers = [Messages()]
     log.setLevel(logging.INFO)
 
 
-def data(text: str) -> None:
+def print_data(text: str) -> None:
     """Print a line of data, on stdout.
 
     On a terminal it is made harmless. Elsewhere, bytes of a file name that are not UTF-8 stay as they are.
@@ -83,12 +83,12 @@ def data(text: str) -> None:
     click.echo(text if _is_utf8(text) else os.fsencode(text), color=True)
 
 
-def data_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print a value as JSON, on stdout. NaN and the infinities are texts, as in inputs and outputs."""
     click.echo(_json(value, indent=2))
 
 
-def json_line(value: Any) -> None:
+def print_error_json(value: Any) -> None:
     """Print a value as one line of JSON, on stderr."""
     click.echo(_json(value), err=True)
 
@@ -122,17 +122,17 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def shown(text: str) -> str:
+def quote_unprintable(text: str) -> str:
     """Return a name from outside, quoted if it has characters that are not printable."""
     return text if text.isprintable() else quoted(text)
 
 
-def minute(date: datetime) -> str:
+def format_minute(date: datetime) -> str:
     """A date and time as tables show it, to the minute."""
     return date.isoformat(" ", "minutes")[:16]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
     """Print columns, aligned; those numbered in `right` to the right. No trailing spaces."""
     if terminal.is_seen():
         rows = [[harmless(cell).replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in rows]
@@ -141,4 +141,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequen
     for row in [header, *rows]:
         cells = [terminal.padded(cell, widths[i], right=i in right) for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
-    data("\n".join(lines))  # at once: to print ten thousand lines one by one takes a while
+    print_data("\n".join(lines))  # at once: to print ten thousand lines one by one takes a while

@@ -60,7 +60,7 @@ def paged(directory: Path) -> Iterator[None]:
         sys.stdout = terminal_stdout
         _await_end(pager)
         if pager.returncode in _NOT_STARTED:  # also shown if the output was lost with the pager
-            output.message(
+            output.print_message(
                 f"warning: the pager {command} cannot be started; gitstore --no-pager goes without"
             )
 

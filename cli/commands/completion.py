@@ -23,4 +23,4 @@ def command(ctx: click.Context, shell: str) -> None:
       echo 'eval "$(gitstore completion zsh)"' >> ~/.zshrc     # after compinit
       gitstore completion fish > ~/.config/fish/completions/gitstore.fish
     """
-    output.data(shells.script(ctx.find_root().command, shell).rstrip("\n"))
+    output.print_data(shells.script(ctx.find_root().command, shell).rstrip("\n"))

@@ -40,11 +40,11 @@ def command(ctx: click.Context, keep: Path | None) -> None:
     begin = time.monotonic()
     with _directory(Path(ctx.obj, keep).resolve() if keep is not None else None) as directory:
         narrator = _Narrator()
-        output.data(f"This is run in {directory}. What follows a $ is given to sh as it stands.")
+        output.print_data(f"This is run in {directory}. What follows a $ is given to sh as it stands.")
         story.tell(directory, narrator)
         narrator.text(f"That is all, in {format_duration(round(time.monotonic() - begin, 1))}.")
         if keep is not None:
-            output.message(f"The models are in {directory}")
+            output.print_message(f"The models are in {directory}")
 
 
 @contextmanager
@@ -70,12 +70,12 @@ class _Narrator:
     """Prints the story, in colour on a terminal unless NO_COLOR says otherwise."""
 
     def text(self, text: str) -> None:
-        output.data(f"\n{terminal.styled(text, 'cyan')}\n")
+        output.print_data(f"\n{terminal.styled(text, 'cyan')}\n")
 
     def command(self, line: str) -> None:
-        output.data(terminal.styled(f"$ {line}", "yellow"))
+        output.print_data(terminal.styled(f"$ {line}", "yellow"))
         sys.stdout.flush()
 
     def output(self, text: str) -> None:
         if text:
-            output.data(text.rstrip("\n"))
+            output.print_data(text.rstrip("\n"))

@@ -123,14 +123,14 @@ def run(ctx: click.Context, name: str, source: Path | None, *, dry_run: bool) ->
     model = Model.open(ctx.obj)
     content = encode_sample(model, name) if source is None else _read(ctx, source)
     if dry_run:
-        output.data(content.decode().rstrip("\n"))
+        output.print_data(content.decode().rstrip("\n"))
     else:
         run_hook(model, name, content)
 
 
 def _guard(ctx: click.Context) -> None:
     """Let a transaction of git pass, or fail. -C is the hook's, and not where the person is."""
-    output.act_in(None)
+    output.set_directory(None)
     from gitstore.git.repository import Repository
     from gitstore.hooks import guard
 

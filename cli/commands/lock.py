@@ -94,8 +94,8 @@ def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:
     status = lockfile.check_content(model.settings.packages, model.top_file(LOCK))
     problem = lockfile.describe_problem(status)
     if as_json:
-        output.data_json(render.check_json(status))
+        output.print_json(render.check_json(status))
         ctx.exit(problem.exit_code if problem is not None else 0)
     if problem is not None:
         raise problem
-    output.message(f"{LOCK} is up to date")
+    output.print_message(f"{LOCK} is up to date")

@@ -47,12 +47,12 @@ def check(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
     except BadSettings as error:
         if not as_json:
             raise
-        output.data_json(render.check_json(error.problems))
+        output.print_json(render.check_json(error.problems))
         ctx.exit(error.exit_code)
     if as_json:
-        output.data_json(render.check_json(()))
+        output.print_json(render.check_json(()))
     else:
-        output.message(f"{source}: ok")
+        output.print_message(f"{source}: ok")
 
 
 @command.command()
@@ -72,9 +72,9 @@ def show(ctx: click.Context, *, as_json: bool) -> None:
 
     loaded = settings.load(_find(ctx.obj))
     if as_json:
-        output.data_json(settings.to_builtins(loaded))
+        output.print_json(settings.to_builtins(loaded))
     else:
-        output.data(settings.render(loaded).rstrip("\n"))
+        output.print_data(settings.render(loaded).rstrip("\n"))
 
 
 @command.command()
@@ -88,7 +88,7 @@ def schema(*, as_json: bool) -> None:  # noqa: ARG001
     """
     from gitstore.settings.json_schema import make_schema
 
-    output.data_json(make_schema())
+    output.print_json(make_schema())
 
 
 def _find(directory: Path) -> Path:

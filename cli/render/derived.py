@@ -20,7 +20,7 @@ def show_derived(derived: Derived, *, as_json: bool) -> None:
 
     model, base, linked_bytes = derived.model, derived.base, derived.imported.linked
     if as_json:
-        output.data_json(
+        output.print_json(
             {
                 "name": model.name,
                 "directory": str(model.directory),
@@ -32,7 +32,7 @@ def show_derived(derived: Derived, *, as_json: bool) -> None:
         )
         return
     linked = f", linked {format_size(linked_bytes)}" if linked_bytes else ""
-    output.message(
+    output.print_message(
         f"Derived {model.name} from {base.full_name} in {model.directory}:"
         f" added {format_size(derived.added)}{linked}"
     )
@@ -43,11 +43,11 @@ def show_detached(detached: Detached, *, as_json: bool) -> None:
     name, base = detached.model.name, detached.base
     if as_json:
         commit = str(detached.commit) if detached.commit is not None else None
-        output.data_json({"name": name, "base": base.to_json(), "commit": commit})
+        output.print_json({"name": name, "base": base.to_json(), "commit": commit})
     elif detached.commit is None:
-        output.message(f"{name} is already detached")
+        output.print_message(f"{name} is already detached")
     else:
-        output.message(f"Detached {name} from {base.full_name}: it has its own code now")
+        output.print_message(f"Detached {name} from {base.full_name}: it has its own code now")
 
 
 def rebased_json(rebased: Rebased, model: Model) -> dict[str, Any]:
@@ -75,21 +75,21 @@ def show_rebased(rebased: Rebased, model: Model) -> None:
 
     name, base = model.name, rebased.base.full_name
     for misfit in rebased.misfits:
-        output.message(f"warning: {misfit.path}: {base} {misfit.problem}")
+        output.print_message(f"warning: {misfit.path}: {base} {misfit.problem}")
     for change in rebased.changes:
-        output.message(f"settings: {change.path}: {_value(change.before)} -> {_value(change.after)}")
+        output.print_message(f"settings: {change.path}: {_value(change.before)} -> {_value(change.after)}")
     for conflict in rebased.conflicts:
         values = f"{base} has {_value(conflict.base)}, {name} keeps {_value(conflict.own)}"
-        output.message(f"warning: {conflict.path}: {values}")
+        output.print_message(f"warning: {conflict.path}: {values}")
     if rebased.other_packages:
-        output.message(f"warning: packages: those of {name} differ from those of {base}")
+        output.print_message(f"warning: packages: those of {name} differ from those of {base}")
     if rebased.commit is None:
-        output.message(f"{name} is already based on {base}")
+        output.print_message(f"{name} is already based on {base}")
         return
     sizes = {"added": rebased.imported.copied, "linked": rebased.imported.linked}
     imported = ", ".join(f"{kind} {format_size(size)}" for kind, size in sizes.items() if size)
     tail = f": {imported}" if imported else ""
-    output.message(f"Rebased {name} from {rebased.old_base.full_name} onto {base}{tail}")
+    output.print_message(f"Rebased {name} from {rebased.old_base.full_name} onto {base}{tail}")
 
 
 def _value(value: object) -> str:
@@ -98,4 +98,6 @@ def _value(value: object) -> str:
 
     if value is None:
         return "(none)"
-    return output.shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return output.quote_unprintable(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    )

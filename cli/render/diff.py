@@ -30,11 +30,11 @@ def show(diff: Diff) -> None:
     sections = (_settings_lines(diff.settings), _code(diff.code), _state_lines(diff.state))
     for number, section in enumerate(section for section in sections if section):
         if number:
-            output.data("")
+            output.print_data("")
         if isinstance(section, bytes):
             click.echo(section, nl=False)
         else:
-            output.data("\n".join(section))
+            output.print_data("\n".join(section))
 
 
 def _code(diff: CodeDiff) -> bytes:
@@ -83,7 +83,7 @@ def _state_lines(diff: StateDiff) -> list[str]:
 
     if not diff.files:
         return []
-    before, after = output.shown(diff.before), output.shown(diff.after)
+    before, after = output.quote_unprintable(diff.before), output.quote_unprintable(diff.after)
     names = before if before == after else f"{before} → {after}"
     sizes = f"{format_size(diff.changed)} of {format_size(diff.size_after)} changed"
     lines = [f"state {names}: {sizes}"]
@@ -105,13 +105,13 @@ def _file_line(file: StateFileChange) -> str:
         text += f", {format_size(file.changed)} changed"
     elif file.shared:
         text += f", {format_size(file.shared)} shared"
-    return f"  {_mark(file.kind)} {output.shown(str(file.path))}  {text}"
+    return f"  {_mark(file.kind)} {output.quote_unprintable(str(file.path))}  {text}"
 
 
 def _tensor_lines(diff: TensorDiff) -> list[str]:
     lines = [_tensor_line(change) for change in diff.tensors]
     lines += [
-        _key_line(f"metadata {output.shown(change.path)}", change, quoted, indent=" " * 6)
+        _key_line(f"metadata {output.quote_unprintable(change.path)}", change, quoted, indent=" " * 6)
         for change in diff.metadata
     ]
     if not lines:
@@ -126,7 +126,7 @@ def _tensor_line(change: TensorChange) -> str:
     forms = [_form(tensor) for tensor in (change.before, change.after) if tensor is not None]
     text = forms[0] if len(set(forms)) == 1 else " → ".join(forms)
     values = "  values" if change.kind == "values" else ""
-    return f"      {_mark(change.kind)} {output.shown(change.name)}  {text}{values}"
+    return f"      {_mark(change.kind)} {output.quote_unprintable(change.name)}  {text}{values}"
 
 
 def _mark(kind: str) -> str:
@@ -135,7 +135,7 @@ def _mark(kind: str) -> str:
 
 
 def _form(tensor: Tensor) -> str:
-    return f"{output.shown(tensor.dtype)} {list(tensor.shape)}"
+    return f"{output.quote_unprintable(tensor.dtype)} {list(tensor.shape)}"
 
 
 def to_json(diff: Diff, before: Snapshot, after: Snapshot | Model, *, patch: bool) -> dict[str, Any]:

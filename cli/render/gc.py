@@ -51,7 +51,7 @@ def show(report: GcReport, cleared: Cleared, *, dry_run: bool) -> None:
     from gitstore.units import format_size
 
     verb = "Would free" if dry_run else "Freed"
-    output.message(f"{verb} {format_size(report.freed + cleared.freed)}")
+    output.print_message(f"{verb} {format_size(report.freed + cleared.freed)}")
     counts = {
         "packs removed": len(report.removed),
         "packs rewritten without their dead objects": len(report.rewritten),
@@ -61,22 +61,22 @@ def show(report: GcReport, cleared: Cleared, *, dry_run: bool) -> None:
     }
     for label, count in counts.items():
         if count:
-            output.message(f"  {label}: {count}")
+            output.print_message(f"  {label}: {count}")
     for snapshot in report.snapshots:
-        output.message(f"  snapshot {snapshot.name}: {format_size(snapshot.size)}")
+        output.print_message(f"  snapshot {snapshot.name}: {format_size(snapshot.size)}")
     if report.left:
-        output.message(
+        output.print_message(
             f"{format_size(report.left)} more are dead, in large or linked packs that are mostly needed;"
             " gc rewrites a pack when more than a fifth of it is dead"
         )
     _show_elsewhere(report)
     _show_vanished(report)
     for lock in report.locks:
-        output.message(
+        output.print_message(
             f"{lock} is a lock file of git; if no git process is running, a crash left it: remove it"
         )
     for path in report.damaged:
-        output.message(
+        output.print_message(
             f"{path} is an incomplete worktree of git;"
             " if no git process is running, a crash left it: remove it"
         )
@@ -87,17 +87,17 @@ def _show_elsewhere(report: GcReport) -> None:
     from gitstore.units import format_size
 
     if report.foreign:
-        output.message(
+        output.print_message(
             f"{format_size(report.foreign)} more are dead, in what git stored; git gc frees them when they"
             " are two weeks old, git gc --prune=now at once, while nothing else runs"
         )
     largest = sorted(report.elsewhere, key=lambda dead: dead.size, reverse=True)
     for dead in largest[:_NAMED]:
-        output.message(f"  {_describe_dead(dead)}")
+        output.print_message(f"  {_describe_dead(dead)}")
     rest = largest[_NAMED:]
     if rest:
         size = format_size(sum(dead.size for dead in rest))
-        output.message(f"  {and_more(len(rest))}: {size}; --json lists them all")
+        output.print_message(f"  {and_more(len(rest))}: {size}; --json lists them all")
 
 
 def _describe_dead(dead: Dead) -> str:
@@ -113,11 +113,11 @@ def _describe_dead(dead: Dead) -> str:
 def _show_vanished(report: GcReport) -> None:
     """The refs that vanished, with the commands that restore them."""
     for ref in report.vanished[:_NAMED]:
-        output.message(_describe_vanished(ref))
+        output.print_message(_describe_vanished(ref))
     if len(report.vanished) > _NAMED:
-        output.message(f"{and_more(len(report.vanished) - _NAMED)}; --json lists them all")
+        output.print_message(f"{and_more(len(report.vanished) - _NAMED)}; --json lists them all")
     if report.vanished:
-        output.message("gitstore gc --prune-vanished deletes these objects")
+        output.print_message("gitstore gc --prune-vanished deletes these objects")
 
 
 def _describe_vanished(ref: Vanished) -> str:

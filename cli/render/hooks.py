@@ -28,7 +28,7 @@ def show_list(listing: HookListing, *, as_json: bool) -> None:
     """All hooks of a repository, and whether stock git is kept from changing snapshots."""
     if as_json:
         hooks = [to_json(hook) for hook in listing.hooks]
-        output.data_json(
+        output.print_json(
             {"directory": str(listing.directory), "protected": listing.is_protected, "hooks": hooks}
         )
         return
@@ -37,11 +37,11 @@ def show_list(listing: HookListing, *, as_json: bool) -> None:
             [hook.name, hook.program, hook.owner, _describe_run(hook), str(hook.path)]
             for hook in listing.hooks
         ]
-        output.table(["HOOK", "OF", "WHOSE", "RUNS", "PATH"], rows)
+        output.print_table(["HOOK", "OF", "WHOSE", "RUNS", "PATH"], rows)
     if listing.is_protected:
-        output.message("Stock git cannot move or remove snapshots")
+        output.print_message("Stock git cannot move or remove snapshots")
     else:
-        output.message("Stock git can move and remove snapshots; gitstore hooks install prevents that")
+        output.print_message("Stock git can move and remove snapshots; gitstore hooks install prevents that")
 
 
 def _describe_run(hook: Hook) -> str:
@@ -57,28 +57,28 @@ def show_installed(installed: Installed, *, as_json: bool) -> None:
     """The guard that was installed, and the directory of hooks that it also runs."""
     following = str(installed.following) if installed.following is not None else None
     if as_json:
-        output.data_json({"path": str(installed.path), "following": following})
+        output.print_json({"path": str(installed.path), "following": following})
         return
-    output.message(f"Installed {installed.path}: stock git can no longer move or remove snapshots")
+    output.print_message(f"Installed {installed.path}: stock git can no longer move or remove snapshots")
     if following is not None:
-        output.message(f"The hooks that ran before still run: {following}")
+        output.print_message(f"The hooks that ran before still run: {following}")
 
 
 def show_uninstalled(uninstalled: Uninstalled, *, as_json: bool) -> None:
     """What was restored, and a warning for each file that was not removed."""
     if as_json:
-        output.data_json(
+        output.print_json(
             {
                 "restored": [str(path) for path in uninstalled.restored],
                 "left": [str(path) for path in uninstalled.remaining],
             }
         )
     elif uninstalled.restored:
-        output.message("Uninstalled: the hooks are as they were before gitstore hooks install")
+        output.print_message("Uninstalled: the hooks are as they were before gitstore hooks install")
     elif not uninstalled.remaining:
-        output.message("There is nothing to uninstall")
+        output.print_message("There is nothing to uninstall")
     for path in uninstalled.remaining:
-        output.message(
+        output.print_message(
             f"warning: {path} was not removed: it was changed after gitstore wrote it;"
             " remove it unless you need it"
         )

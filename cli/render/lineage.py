@@ -79,7 +79,7 @@ def _snapshot_line(line: Line, place: LineageEntry, sizes: Sizes) -> str:
     snapshot = place.snapshot
     if snapshot is None:
         return f"{place.name} (removed)"
-    date = f"  {output.minute(snapshot.tag.date)}" if snapshot.tag.date else ""
+    date = f"  {output.format_minute(snapshot.tag.date)}" if snapshot.tag.date else ""
     base, recorded = line.model.base, snapshots.recorded_base(snapshot)
     other = f"  on {recorded}" if recorded != (base.full_name if base is not None else None) else ""
     size = format_size(sizes.measure_snapshot(snapshot))

@@ -35,7 +35,7 @@ def to_json(model: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
 
 def show_list(models: Sequence[Listed], lineage: Lineage, sizes: Sizes) -> None:
     """A table of models."""
-    output.table(
+    output.print_table(
         ["MODEL", "BASE", "SNAPSHOTS", "SIZE", "STATE", "STATE SIZE", "DIRECTORY"],
         [_row(model, to_json(model, lineage, sizes), lineage) for model in models],
         right=[2, 3, 5],
@@ -62,13 +62,13 @@ def show_created(created: Created, *, as_json: bool) -> None:
     """A model that init made."""
     model = created.model
     if as_json:
-        output.data_json({"name": model.name, "directory": str(model.directory), "added": created.files})
+        output.print_json({"name": model.name, "directory": str(model.directory), "added": created.files})
         return
     if created.adopted:
-        output.message(f"Turned the repository {model.directory} into the model {model.name}")
+        output.print_message(f"Turned the repository {model.directory} into the model {model.name}")
     else:
-        output.message(f"Created the model {model.name} in {model.directory}")
-    output.message(f"Put its weights into {model.states / 'initial'}/, then run gitstore snapshot v1")
+        output.print_message(f"Created the model {model.name} in {model.directory}")
+    output.print_message(f"Put its weights into {model.states / 'initial'}/, then run gitstore snapshot v1")
 
 
 def explain_removal(removal: ModelRemoval) -> None:
@@ -77,15 +77,19 @@ def explain_removal(removal: ModelRemoval) -> None:
 
     counts = {"snapshot": len(removal.snapshots), "state": len(removal.states)}
     held = ", ".join(f"{number} {noun}{'s' * (number != 1)}" for noun, number in counts.items())
-    where = f" and {output.shown(str(removal.directory))}" if removal.directory is not None else ""
-    output.message(
+    where = (
+        f" and {output.quote_unprintable(str(removal.directory))}" if removal.directory is not None else ""
+    )
+    output.print_message(
         f"Removing the model {removal.name}: {held}{where}; frees {format_size(removal.exclusive)}"
     )
     if removal.lost:
-        output.message(f"Will be lost: {', '.join(output.shown(str(path)) for path in removal.lost)}")
+        output.print_message(
+            f"Will be lost: {', '.join(output.quote_unprintable(str(path)) for path in removal.lost)}"
+        )
     dependents = [*removal.dependents.models, *removal.dependents.snapshots]
     if dependents:
-        output.message(f"Based on it: {', '.join(dependents)}")
+        output.print_message(f"Based on it: {', '.join(dependents)}")
 
 
 def removal_json(removal: ModelRemoval, *, removed: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from gitstore.cli import output
 def show_files(paths: Sequence[Path], *, as_json: bool) -> None:
     """The files that outputs were written to."""
     if as_json:
-        output.data_json({"files": [str(path.resolve()) for path in paths]})
+        output.print_json({"files": [str(path.resolve()) for path in paths]})
         return
     for path in paths:
-        output.data(str(path))
+        output.print_data(str(path))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def show_resolution(resolution: Resolution, *, as_json: bool) -> None:
     """The packages that packages.lock has now, and those that came and went."""
     if as_json:
-        output.data_json(
+        output.print_json(
             {
                 "path": str(resolution.path) if resolution.pins or resolution.changed else None,
                 "python": resolution.python,
@@ -28,14 +28,14 @@ def show_resolution(resolution: Resolution, *, as_json: bool) -> None:
     name = resolution.path.name
     if resolution.changed:
         count = f"{len(resolution.pins)} package{'' if len(resolution.pins) == 1 else 's'}"
-        output.message(f"Wrote {name}: {count} for Python {resolution.python}")
+        output.print_message(f"Wrote {name}: {count} for Python {resolution.python}")
         for mark, pins in (("-", resolution.removed), ("+", resolution.added)):
             for pin in pins:
-                output.message(f"{mark} {pin}")
+                output.print_message(f"{mark} {pin}")
     elif resolution.pins:
-        output.message(f"{name} is up to date")
+        output.print_message(f"{name} is up to date")
     else:
-        output.message("settings.yaml has no packages.requirements to lock")
+        output.print_message("settings.yaml has no packages.requirements to lock")
 
 
 def check_json(status: LockStatus) -> dict[str, Any]:

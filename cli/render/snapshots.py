@@ -59,12 +59,12 @@ def show_list(snapshots: Sequence[Snapshot], sizes: Sizes, *, all_models: bool) 
     """A table of snapshots with the bytes of their files."""
     from gitstore.units import format_size
 
-    output.table(
+    output.print_table(
         ["SNAPSHOT", "DATE", "SIZE", "STATE", "MESSAGE"],
         [
             [
                 terminal.styled(snapshot.short_name if all_models else snapshot.name, "yellow"),
-                output.minute(snapshot.tag.date) if snapshot.tag.date else "",
+                output.format_minute(snapshot.tag.date) if snapshot.tag.date else "",
                 format_size(sizes.measure_snapshot(snapshot)),
                 snapshot.state_name,
                 snapshot.tag.message.partition("\n")[0],
@@ -97,18 +97,21 @@ def show_in_full(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) ->
     head["based_on"] = locate_base(base) if base is not None else None
     for key, value in head.items():
         if value is not None and key not in ("name", "message"):
-            output.data(f"{key.replace('_', ' ') + ':':<10} {value}")
-    output.data("")
+            output.print_data(f"{key.replace('_', ' ') + ':':<10} {value}")
+    output.print_data("")
     for line in snapshot.tag.message.splitlines():
-        output.data(f"    {line}".rstrip())
-    output.data("")
-    output.table(
+        output.print_data(f"    {line}".rstrip())
+    output.print_data("")
+    output.print_table(
         ["FILE", "SIZE", "PARTS"],
-        [[output.shown(str(file.path)), format_size(size), str(len(file.blobs))] for file, size in files],
+        [
+            [output.quote_unprintable(str(file.path)), format_size(size), str(len(file.blobs))]
+            for file, size in files
+        ],
         right=[1, 2],
     )
-    output.data("")
-    output.data(snapshot.settings_content.decode().rstrip("\n"))
+    output.print_data("")
+    output.print_data(snapshot.settings_content.decode().rstrip("\n"))
 
 
 def locate_base(base: BasedOn) -> str:
@@ -122,7 +125,7 @@ def show_taken(new: NewSnapshot, model: Model, *, checked: bool, as_json: bool) 
 
     warnings = [f"{warning.message}; {warning.hint}" for warning in new.warnings]
     if as_json:
-        output.data_json(
+        output.print_json(
             to_json(new.snapshot)
             | {
                 "checked": checked,
@@ -132,24 +135,24 @@ def show_taken(new: NewSnapshot, model: Model, *, checked: bool, as_json: bool) 
             }
         )
         return
-    output.message(
+    output.print_message(
         f"Took snapshot {new.snapshot.name} of {model.name} with state {new.state_name}:"
         f" added {format_size(new.added)}"
     )
     for warning in warnings:
-        output.message(f"warning: {warning}")
+        output.print_message(f"warning: {warning}")
 
 
 def show_renamed(renamed: Renamed, before: Snapshot, *, as_json: bool) -> None:
     """A snapshot that was renamed, and the models that stay based on it."""
     if as_json:
         names = {"renamed_from": to_json(before), "models": list(renamed.models)}
-        output.data_json(to_json(renamed.snapshot) | names)
+        output.print_json(to_json(renamed.snapshot) | names)
         return
-    output.message(f"Renamed {before.short_name} to {renamed.snapshot.short_name}")
+    output.print_message(f"Renamed {before.short_name} to {renamed.snapshot.short_name}")
     if renamed.models:
         stay = "stays" if len(renamed.models) == 1 else "stay"
-        output.message(f"{', '.join(renamed.models)} {stay} based on it")
+        output.print_message(f"{', '.join(renamed.models)} {stay} based on it")
 
 
 def show_exported(snapshot: Snapshot, directory: Path, *, size: int, written_as: str, as_json: bool) -> None:
@@ -157,9 +160,9 @@ def show_exported(snapshot: Snapshot, directory: Path, *, size: int, written_as:
     from gitstore.units import format_size
 
     if as_json:
-        output.data_json(reference_json(snapshot) | {"directory": str(directory.resolve()), "size": size})
+        output.print_json(reference_json(snapshot) | {"directory": str(directory.resolve()), "size": size})
     else:
-        output.message(f"Exported {written_as} to {directory}: {format_size(size)}")
+        output.print_message(f"Exported {written_as} to {directory}: {format_size(size)}")
 
 
 def explain_removal(removal: Removal) -> None:
@@ -174,11 +177,11 @@ def explain_removal(removal: Removal) -> None:
     if removal.lasting:
         frees += f", {format_size(removal.lasting)} of it not yet: it lies in packs that are mostly needed"
         frees += ", or that git gc collects"
-    output.message(frees)
+    output.print_message(frees)
     dependents = [*removal.dependents.models, *removal.dependents.snapshots]
     if dependents:
         them = "it" if len(removal.snapshots) == 1 else "them"
-        output.message(f"Based on {them}: {', '.join(dependents)}")
+        output.print_message(f"Based on {them}: {', '.join(dependents)}")
 
 
 def removal_json(removal: Removal, *, removed: bool) -> dict[str, Any]:
@@ -210,18 +213,18 @@ def show_restored(
 ) -> None:
     """What a restore changed on disk, for a person."""
     for path in restored.ignored:
-        output.message(f"warning: git ignores {path} here, so a snapshot would not contain it")
+        output.print_message(f"warning: git ignores {path} here, so a snapshot would not contain it")
     if with_settings and snapshot.settings.name != model.name:
-        output.message(
+        output.print_message(
             f"settings.yaml now has name: {snapshot.settings.name}; the commit has name: {model.name}"
         )
     count = len(restored.files)
     changes = [f"{count} {'file' if count == 1 else 'files'}"] if count else []
     changes += [f"state {restored.state}"] if restored.state is not None else []
     if restored.is_detached:
-        output.message(
+        output.print_message(
             f"settings.yaml still says that {model.name} is detached, but in the snapshot it is not"
         )
-    output.message(f"Restored {written_as}: {', '.join(changes) or 'nothing differed'}")
+    output.print_message(f"Restored {written_as}: {', '.join(changes) or 'nothing differed'}")
     if restored.active is not None:
-        output.message(f"The active state is now {restored.active}")
+        output.print_message(f"The active state is now {restored.active}")

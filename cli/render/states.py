@@ -34,13 +34,13 @@ def show_list(states: Sequence[State], *, as_json: bool) -> None:
     from gitstore.units import format_size
 
     if as_json:
-        output.data_json([to_json(state) for state in states])
+        output.print_json([to_json(state) for state in states])
         return
     rows = [
         ["*" if state.is_active else "", state.name, format_size(state.size), _locate(state)]
         for state in states
     ]
-    output.table(["", "STATE", "SIZE", "WHERE"], rows, right=[2])
+    output.print_table(["", "STATE", "SIZE", "WHERE"], rows, right=[2])
 
 
 def _locate(state: State) -> str:
@@ -61,12 +61,12 @@ def show_saved(saved: Saved, *, as_json: bool) -> None:
     from gitstore.units import format_size
 
     if as_json:
-        output.data_json(saved_json(saved))
+        output.print_json(saved_json(saved))
     elif saved.was_saved:
-        output.message(f"The state {saved.name} is already saved")
+        output.print_message(f"The state {saved.name} is already saved")
     else:
         added = format_size(saved.added)
-        output.message(f"Saved state {saved.name}: {format_size(saved.size)}, added {added}")
+        output.print_message(f"Saved state {saved.name}: {format_size(saved.size)}, added {added}")
 
 
 def show_result(result: Result, verb: str, *, as_json: bool) -> None:
@@ -77,12 +77,12 @@ def show_result(result: Result, verb: str, *, as_json: bool) -> None:
     if as_json:
         metrics = [{"seconds": m.seconds, "name": m.name, "value": m.value} for m in result.metrics]
         times = {"durations": dict(result.durations), "metrics": metrics}
-        output.data_json(saved_json(saved) | times)
+        output.print_json(saved_json(saved) | times)
         return
     duration = format_duration(result.durations["total"])
     last = {metric.name: metric.value for metric in result.metrics}
     tail = "".join(f", {name} {value:.4g}" for name, value in last.items())
-    output.message(f"{verb} state {saved.name} in {duration}: {format_size(saved.size)}{tail}")
+    output.print_message(f"{verb} state {saved.name} in {duration}: {format_size(saved.size)}{tail}")
 
 
 def show_imported(imported: ImportedState, name: str, *, active: str, as_json: bool) -> None:
@@ -92,7 +92,7 @@ def show_imported(imported: ImportedState, name: str, *, active: str, as_json: b
     saved = imported.saved
     added = saved.added if saved is not None else 0
     if as_json:
-        output.data_json(
+        output.print_json(
             {
                 "name": name,
                 "path": str(imported.path) if imported.path is not None else None,
@@ -104,11 +104,11 @@ def show_imported(imported: ImportedState, name: str, *, active: str, as_json: b
         )
         return
     saving = f"saved, added {format_size(added)}" if saved is not None else "not saved yet"
-    output.message(f"Imported state {name}: {format_size(imported.size)}, {saving}")
+    output.print_message(f"Imported state {name}: {format_size(imported.size)}, {saving}")
     if active == name:
-        output.message(f"The active state is {name}")
+        output.print_message(f"The active state is {name}")
     else:
-        output.message(f"The active state is {active}; gitstore state use {name} makes {name} active")
+        output.print_message(f"The active state is {active}; gitstore state use {name} makes {name} active")
 
 
 def show_removed(removed: RemovedStates, *, as_json: bool) -> None:
@@ -117,27 +117,27 @@ def show_removed(removed: RemovedStates, *, as_json: bool) -> None:
 
     if as_json:
         names = {"names": list(removed.names), "exclusive_bytes": removed.exclusive}
-        output.data_json(names | {"active": removed.active})
+        output.print_json(names | {"active": removed.active})
         return
     states = "state" if len(removed.names) == 1 else "states"
     frees = format_size(removed.exclusive)
-    output.message(f"Removed {states} {', '.join(removed.names)}; gitstore gc frees {frees}")
+    output.print_message(f"Removed {states} {', '.join(removed.names)}; gitstore gc frees {frees}")
 
 
 def show_active(name: str, *, as_json: bool) -> None:
     """The state that is active now."""
     if as_json:
-        output.data_json({"active": name})
+        output.print_json({"active": name})
     else:
-        output.message(f"The active state is {name}")
+        output.print_message(f"The active state is {name}")
 
 
 def show_path(name: str, directory: Path, *, as_json: bool) -> None:
     """Where a state's files are."""
     if as_json:
-        output.data_json({"name": name, "path": str(directory)})
+        output.print_json({"name": name, "path": str(directory)})
     else:
-        output.data(str(directory))
+        output.print_data(str(directory))
 
 
 def show_exported(name: str, directory: Path, *, size: int, as_json: bool) -> None:
@@ -145,22 +145,22 @@ def show_exported(name: str, directory: Path, *, size: int, as_json: bool) -> No
     from gitstore.units import format_size
 
     if as_json:
-        output.data_json({"name": name, "directory": str(directory.resolve()), "size": size})
+        output.print_json({"name": name, "directory": str(directory.resolve()), "size": size})
     else:
-        output.message(f"Exported state {name} to {directory}: {format_size(size)}")
+        output.print_message(f"Exported state {name} to {directory}: {format_size(size)}")
 
 
 def show_renamed(name: str, old_name: str, *, as_json: bool) -> None:
     """A state under its new name."""
     if as_json:
-        output.data_json({"name": name, "renamed_from": old_name})
+        output.print_json({"name": name, "renamed_from": old_name})
     else:
-        output.message(f"Renamed the state {old_name} to {name}")
+        output.print_message(f"Renamed the state {old_name} to {name}")
 
 
 def show_dropped(name: str, *, as_json: bool) -> None:
     """A state whose files were deleted on disk."""
     if as_json:
-        output.data_json({"name": name})
+        output.print_json({"name": name})
     else:
-        output.message(f"Deleted states/{name}/; the state is still saved")
+        output.print_message(f"Deleted states/{name}/; the state is still saved")

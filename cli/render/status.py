@@ -27,7 +27,7 @@ _STATE_HINTS = {
 def describe(status: Status) -> Iterator[str]:
     """The lines that a person reads."""
     yield f"model:     {status.model.name}"
-    yield f"directory: {output.shown(str(status.model.directory))}"
+    yield f"directory: {output.quote_unprintable(str(status.model.directory))}"
     yield f"branch:    {_branch(status)}"
     if status.model.base is not None:
         yield f"base:      {_base(status.model.base)}"
@@ -48,18 +48,22 @@ def describe(status: Status) -> Iterator[str]:
 def _branch(status: Status) -> str:
     head = status.model.head
     if status.branch is not None:
-        return output.shown(status.branch) + (" (no commit yet)" if head is None else "")
-    names = ", ".join(output.shown(ref.removeprefix("refs/tags/")) for ref in status.tags)
+        return output.quote_unprintable(status.branch) + (" (no commit yet)" if head is None else "")
+    names = ", ".join(output.quote_unprintable(ref.removeprefix("refs/tags/")) for ref in status.tags)
     return f"none, HEAD is detached at {names or str(head)[:12]}"
 
 
 def _base(base: BasedOn) -> str:
-    where = f" in {output.shown(base.url)}" if base.url is not None else ""
+    where = f" in {output.quote_unprintable(base.url)}" if base.url is not None else ""
     return f"{base.full_name}{where}{' (detached)' if base.detached else ''}"
 
 
 def _state(status: Status) -> Iterator[str]:
-    name, form, last = output.shown(status.state_name or ""), status.state_form, status.last_snapshot
+    name, form, last = (
+        output.quote_unprintable(status.state_name or ""),
+        status.state_form,
+        status.last_snapshot,
+    )
     yield f"state:     {name}, {form}" if form is not None else f"state:     {name}"
     if form is None or form not in _STATE_HINTS or status.model.repository.is_bare:
         return
@@ -106,7 +110,7 @@ def _files(files: Sequence[FileChange]) -> str:
 
 def _counted(names: Sequence[str], noun: str) -> str:
     """How many there are, and the first of them: `5 files: a, b, c and 2 more`."""
-    some = list_some(map(output.shown, names), most=_SHOWN)
+    some = list_some(map(output.quote_unprintable, names), most=_SHOWN)
     return f"{len(names)} {noun}{'s' * (len(names) != 1)}: {some}"
 
 

@@ -21,12 +21,12 @@ def to_json(usage: Usage, cached: CacheUse) -> dict[str, Any]:
 def show(usage: Usage, cached: CacheUse, *, with_packs: bool) -> None:
     """The same for a person; a table of packs only `with_packs`."""
     _show_holders(usage)
-    output.data("")
+    output.print_data("")
     if with_packs:
         _show_packs(usage)
-        output.data("")
+        output.print_data("")
     _show_models(usage)
-    output.data("")
+    output.print_data("")
     _show_totals(usage, cached)
 
 
@@ -40,7 +40,7 @@ def _show_holders(usage: Usage) -> None:
         for holder in usage.holders
     ]
     total = sum(holder.charged for holder in usage.holders)
-    output.table(
+    output.print_table(
         ["HOLDER", "NAME", "LOGICAL", "EXCLUSIVE", "SHARED", "CHARGED"],
         [*rows, ["total", "", "", "", "", _bytes(total)]],
         right=[2, 3, 4, 5],
@@ -51,7 +51,7 @@ def _show_models(usage: Usage) -> None:
     from gitstore.storage.usage import ROOT
 
     names = {ROOT: "(root model)", None: "(no model)"}
-    output.table(
+    output.print_table(
         ["MODEL", "EXCLUSIVE", "CHARGED"],
         [
             [names.get(model.name) or str(model.name), _bytes(model.exclusive), _bytes(model.charged)]
@@ -62,7 +62,7 @@ def _show_models(usage: Usage) -> None:
 
 
 def _show_packs(usage: Usage) -> None:
-    output.table(
+    output.print_table(
         ["PACK", "SIZE", "LIVE", "DEAD", "DUPLICATE", "OVERHEAD", "LINKED"],
         [
             [
@@ -90,7 +90,7 @@ def _show_totals(usage: Usage, cached: CacheUse) -> None:
     lines["in the cache, of all repositories"] = cached.total
     width = max(map(len, lines))
     for label, size in lines.items():
-        output.data(f"{label:<{width}}  {_bytes(size):>16}")
+        output.print_data(f"{label:<{width}}  {_bytes(size):>16}")
 
 
 def _bytes(size: int) -> str:

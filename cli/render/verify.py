@@ -53,7 +53,7 @@ def _signature(name: str, signature: Signature | None) -> dict[str, Any]:
 def show_details(verified: Verification) -> None:
     """Show warnings, and a line for each signature that is not part of the error."""
     for notice in verified.notices:
-        output.message(f"warning: {notice}")
+        output.print_message(f"warning: {notice}")
     signed = verified.report.signatures
     if any(signed.values()):
         errors = {} if verified.problems else verified.unaccepted
@@ -67,14 +67,14 @@ def _show_signatures(signed: Mapping[str, Signature | None]) -> None:
 
     for name, signature in signed.items():
         if signature is None or signature.verdict is not Verdict.BAD:
-            output.message(f"{name}: {signatures.describe(signature)}")
+            output.print_message(f"{name}: {signatures.describe(signature)}")
     hint = signatures.suggest(signature for signature in signed.values() if signature is not None)
     if hint is not None:
-        output.message(f"hint: {hint}")
+        output.print_message(f"hint: {hint}")
 
 
 def show_sound(verified: Verification) -> None:
     """Show that nothing is wrong."""
     report = verified.report
     names = ", ".join(report.snapshots) or "no snapshots"
-    output.message(f"Verified {names}: {report.objects} objects are intact")
+    output.print_message(f"Verified {names}: {report.objects} objects are intact")

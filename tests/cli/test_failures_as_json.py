@@ -96,7 +96,7 @@ def test_no_nan_in_the_metrics_of_a_training(run: Run, model: Model) -> None:
 
 def test_what_a_terminal_would_obey_is_escaped_in_json(capfd: pytest.CaptureFixture[str]) -> None:
     value = {"a\x9b1m": ["\x1b]0;x\x07", "\u202eabc", "b\udcff", "größe\x7f"], "n": (float("nan"),)}
-    output.data_json(value)
+    output.print_json(value)
     text = capfd.readouterr().out
     assert not any(character in text for character in "\x1b\x9b\u202e\x07\x7f")
     assert json.loads(text) == {**value, "n": ["NaN"]}

@@ -100,7 +100,7 @@ def test_columns(text: str, columns: int) -> None:
 
 
 def test_a_table_of_wide_names(capfd: pytest.CaptureFixture[str]) -> None:
-    output.table(["NAME", "SIZE"], [["重み", "1"], ["e\u0301", "22"]], right=[1])
+    output.print_table(["NAME", "SIZE"], [["重み", "1"], ["e\u0301", "22"]], right=[1])
     assert capfd.readouterr().out == "NAME  SIZE\n重み     1\ne\u0301       22\n"
 
 

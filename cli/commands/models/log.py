@@ -31,14 +31,14 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
     current = Model.identify(ctx.obj)
     for problem in current.invalid:
-        output.message(f"warning: {problem}")
+        output.print_message(f"warning: {problem}")
     listing = catalog.every(current)
     lineage, sizes = Lineage(listing.models), Sizes(current.repository.objects)
     if as_json:
-        output.data_json([render.line_json(line, lineage, sizes) for line in lineage.lines()])
+        output.print_json([render.line_json(line, lineage, sizes) for line in lineage.lines()])
     else:
         pager.prepare(ctx.obj)
         with pager.paged(ctx.obj):
-            output.data("\n".join(render.draw_tree(lineage, sizes)))
+            output.print_data("\n".join(render.draw_tree(lineage, sizes)))
     if listing.unreadable is not None:
         raise listing.unreadable

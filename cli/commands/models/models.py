@@ -34,11 +34,11 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
     current = Model.identify(ctx.obj)
     for problem in current.invalid:
-        output.message(f"warning: {problem}")
+        output.print_message(f"warning: {problem}")
     listing = catalog.every(current)
     lineage, sizes = Lineage(listing.models), Sizes(current.repository.objects)
     if as_json:
-        output.data_json([render.to_json(model, lineage, sizes) for model in listing.models])
+        output.print_json([render.to_json(model, lineage, sizes) for model in listing.models])
     else:
         render.show_list(listing.models, lineage, sizes)
     if listing.unreadable is not None:
@@ -86,6 +86,6 @@ def rm(
         output.confirm(ctx, f"Remove the model {name}?", assumed=yes)
         remove.remove(removal, call_hook=call_hook)
     if as_json:
-        output.data_json(render.removal_json(removal, removed=not dry_run))
+        output.print_json(render.removal_json(removal, removed=not dry_run))
     elif not dry_run:
-        output.message(f"Removed the model {name}; gitstore gc frees the disk space")
+        output.print_message(f"Removed the model {name}; gitstore gc frees the disk space")

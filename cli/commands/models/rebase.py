@@ -53,6 +53,6 @@ def command(
     with share_progress(f"fetch {source}", show=show_progress, at_once=False) as fetched:
         rebased = rebase.rebase(model, base, force=force, fetched=fetched)
     if as_json:
-        output.data_json(render.rebased_json(rebased, model))
+        output.print_json(render.rebased_json(rebased, model))
     else:
         render.show_rebased(rebased, model)

@@ -35,6 +35,6 @@ def command(ctx: click.Context, *, show_progress: bool | None, as_json: bool) ->
     with byte_progress("read state", totals.on_disk(model), show=show_progress) as progress:
         report = read_status(model, progress)
     if as_json:
-        output.data_json(render.to_json(report))
+        output.print_json(render.to_json(report))
     else:
-        output.data("\n".join(map(output.add_directory, render.describe(report))))
+        output.print_data("\n".join(map(output.add_directory, render.describe(report))))

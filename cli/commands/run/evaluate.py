@@ -61,6 +61,6 @@ def command(
                 snapshot, values, cache=find_user_cache(ctx.obj), progress=progress
             )
     if out is None:
-        output.data_json(outputs.to_json(evaluated.outputs))
+        output.print_json(outputs.to_json(evaluated.outputs))
     else:
         render.show_files(outputs.write(evaluated.outputs, Path(ctx.obj, out)), as_json=as_json)

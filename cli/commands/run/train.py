@@ -43,4 +43,4 @@ def command(
         result = training.train(model, Assignments(inputs, ctx.obj), name=name, use=use, observers=observers)
     render.show_result(result, "Trained", as_json=as_json)
     if use:
-        output.message(f"The active state is {result.saved.name}")
+        output.print_message(f"The active state is {result.saved.name}")

@@ -52,7 +52,7 @@ def command(
     with count_progress("compare state", show=show_progress, in_bytes=True) as (expect, progress):
         changes = diff.compare(before, after, patch=patch, colour=colour, progress=progress, expect=expect)
     if as_json:
-        output.data_json(render.to_json(changes, before, after, patch=patch))
+        output.print_json(render.to_json(changes, before, after, patch=patch))
     else:
         with pager.paged(ctx.obj):
             render.show(changes)

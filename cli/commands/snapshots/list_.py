@@ -29,10 +29,10 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
     model = Model.identify(ctx.obj)
     listing = snapshots.list_snapshots(model, of_all_models=all_models)
     for problem in listing.contradictions:
-        output.message(f"warning: {problem.message}")
+        output.print_message(f"warning: {problem.message}")
     sizes = Sizes(model.repository.objects)
     if as_json:
-        output.data_json(
+        output.print_json(
             [render.to_json(snapshot, sizes.measure_snapshot(snapshot)) for snapshot in listing.snapshots]
         )
     elif listing.snapshots:
@@ -40,6 +40,6 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
         with pager.paged(ctx.obj):
             render.show_list(listing.snapshots, sizes, all_models=all_models)
     elif listing.unreadable is None:
-        output.message(output.add_directory("no snapshots yet; gitstore snapshot v1 takes one"))
+        output.print_message(output.add_directory("no snapshots yet; gitstore snapshot v1 takes one"))
     if listing.unreadable is not None:
         raise listing.unreadable

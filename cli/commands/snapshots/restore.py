@@ -52,7 +52,7 @@ def command(
     with byte_progress(f"restore {reference}", total, show=show_progress) as progress:
         restored = restore(model, snapshot, parts=parts, force=force, progress=progress)
     if as_json:
-        output.data_json(render.restored_json(restored, snapshot))
+        output.print_json(render.restored_json(restored, snapshot))
         return
     with_settings = Part.SETTINGS in parts
     render.show_restored(restored, snapshot, model=model, written_as=reference, with_settings=with_settings)

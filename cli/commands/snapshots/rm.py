@@ -54,6 +54,6 @@ def command(
         output.confirm(ctx, f"Remove {removal.names}?", assumed=yes)
         remove.remove(removal, force=force, call_hook=call_hook)
     if as_json:
-        output.data_json(render.removal_json(removal, removed=not dry_run))
+        output.print_json(render.removal_json(removal, removed=not dry_run))
     elif not dry_run:
-        output.message(f"Removed {removal.names}; gitstore gc frees the disk space")
+        output.print_message(f"Removed {removal.names}; gitstore gc frees the disk space")

@@ -27,7 +27,7 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
     snapshot = references.resolve(reference, ctx.obj)
     files = [(file, file.size(snapshot.repository.objects)) for file in export.list_files(snapshot)]
     if as_json:
-        output.data_json(render.in_full_json(snapshot, files))
+        output.print_json(render.in_full_json(snapshot, files))
         return
     pager.prepare(ctx.obj)
     with pager.paged(ctx.obj):

@@ -66,7 +66,7 @@ def command(
             scope, require_signatures=required, check_cache=cache_check, expect=expect, progress=progress
         )
     if as_json:
-        output.data_json(render.to_json(verified))
+        output.print_json(render.to_json(verified))
         ctx.exit(verified.exit_code)
     render.show_details(verified)
     if verified.error is not None:

@@ -56,6 +56,6 @@ def command(
         )
     cleared = find_user_cache(ctx.obj).clear(only_leftovers=not empty_cache, dry_run=dry_run)
     if as_json:
-        output.data_json(render.to_json(report, cleared, dry_run=dry_run))
+        output.print_json(render.to_json(report, cleared, dry_run=dry_run))
     else:
         render.show(report, cleared, dry_run=dry_run)

@@ -39,6 +39,6 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
     repository = Model.identify(ctx.obj).repository
     measured, cached = usage.measure(repository), find_user_cache(ctx.obj).measure_use(repository)
     if as_json:
-        output.data_json(render.to_json(measured, cached))
+        output.print_json(render.to_json(measured, cached))
     else:
         render.show(measured, cached, with_packs=packs)
