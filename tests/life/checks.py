@@ -115,7 +115,7 @@ def _is_modified(model: Line, state: str) -> bool:
 
 _COLUMNS = {
     "list": ("ref", "model", "tag", "date", "size"),
-    "models": ("name", "base", "detached", "snapshots", "size", "state", "state_size", "directory"),
+    "models": ("name", "base_name", "detached", "snapshots", "size", "state", "state_size", "directory"),
     "state": ("name", "active", "saved", "on_disk", "modified", "size"),
 }
 
@@ -146,12 +146,15 @@ def _check_model(world: World, model: Line, row: tuple[Any, ...]) -> None:
 
 
 def _called(world: World, model: Line) -> set[str | None]:
-    """What a model's base may be called: two snapshots of the same things, taken in one second, are one."""
+    """What a model's base may be called, `None` if it was removed.
+
+    Two snapshots of the same things, taken in one second, are one.
+    """
     base = model.base
     if base is None:
         return {None}
     names = {f"{above.name}@{name}" for above, name, each in world.snapshots() if each.commit == base.commit}
-    return {*names} or {f"{base.model}@{base.snapshot} (removed)"}
+    return {*names} or {None}
 
 
 def _date(taken: Taken) -> str:
