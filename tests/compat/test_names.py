@@ -15,7 +15,7 @@ from tests.support import scenes
 from tests.support.commands import Run, parsed
 from tests.support.stock import Stock
 
-GOOD = ["v1.2-rc_3", "größe", "数字", "a#b", "x" * 100, "1", "a{b}", "it's", '"', "a;b=c", "$(id)", "Head2"]
+GOOD = ["v1.2-rc_3", "größe", "数字", "x" * 100, "1", "a{b}", "it's", 'a"b;c=$(id)#d']
 
 BAD = [
     *("a@b", "-rf", "HEAD", "head", "Head", "x" * 101, "数" * 81, "0123456789abcdef" * 2 + "01234567"),
