@@ -126,7 +126,7 @@ class _View(NamedTuple):
 @contextmanager
 def _open_view(before: Snapshot, after: Snapshot | Model) -> Iterator[_View]:
     if isinstance(after, Snapshot):
-        borrowed = stage.borrowing(before.repository)
+        borrowed = stage.borrow_objects(before.repository)
         databases: tuple[ObjectDatabase, ...] = (after.repository.objects, before.repository.objects)
         yield _View(after.repository, borrowed, before.tree, after.tree, databases)
         return

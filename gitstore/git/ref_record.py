@@ -73,7 +73,7 @@ class RefRecord:
                 share(self._path)
                 file.write("".join(lines).encode("utf-8", "surrogateescape"))
 
-    def vanished(self, refs: Mapping[str, Oid]) -> list[Vanished]:
+    def find_vanished(self, refs: Mapping[str, Oid]) -> list[Vanished]:
         """Return what refs held that do not exist any more in `refs`, or hold something else."""
         record = self._compare(refs)
         return sorted(Vanished(ref, oid, since) for (ref, oid), since in record.missed.items())

@@ -125,12 +125,12 @@ class Repository:
         """The refs of the repository."""
         return Refs(self.git_directory, common=self.common, run=self.git)
 
-    def vanished(self) -> list[Vanished]:
+    def find_vanished(self) -> list[Vanished]:
         """Return what refs held that vanished, or were moved, without gitstore, and that gc still keeps.
 
         gc keeps it as long as git keeps unreferenced objects: `gc.pruneExpire`, by default two weeks.
         """
-        missed = self.ref_record.vanished(dict(self.refs.all()))
+        missed = self.ref_record.find_vanished(dict(self.refs.all()))
         if not missed:
             return []
         expire = int(self.git("config", "--type=expiry-date", f"--default={_EXPIRE}", "gc.pruneExpire"))

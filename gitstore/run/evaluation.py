@@ -24,7 +24,7 @@ def evaluate_snapshot(
     """Evaluate a snapshot from the user's cache. Nothing is written to its repository.
 
     `progress` is called with bytes of the state. Raises `InvalidInput` before anything runs, and
-    `OperationFailed` for the model's own faults.
+    `OperationFailed` if the model fails.
     """
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
     with (
@@ -38,23 +38,26 @@ def evaluate_snapshot(
             inputs=arrays,
             read_only=cache.directory,
         )
-    event = _post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
+    event = _build_post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
     dispatch.notify_post_hook(snapshot.repository, event)
     return evaluated
 
 
 def evaluate_working_copy(model: Model, inputs: Inputs) -> Evaluation:
-    """Evaluate the code and the active state of a working copy, as they are on disk."""
+    """Evaluate the code and the active state of a working copy, as they are on disk.
+
+    Raises like `evaluate_snapshot`.
+    """
     arrays = inputs.read(model.settings.types.evaluate.inputs)
     with working_copy.open_active_state(model) as weights:
         code = working_copy.find_code(model)
         evaluated = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=arrays)
-    event = _post_evaluate(evaluated, model.name, state_name=state.active(model))
+    event = _build_post_evaluate(evaluated, model.name, state_name=state.active(model))
     dispatch.notify_post_hook(model.repository, event)
     return evaluated
 
 
-def _post_evaluate(
+def _build_post_evaluate(
     evaluation: Evaluation, model: str, *, state_name: str, snapshot: Snapshot | None = None
 ) -> PostEvaluate:
     return PostEvaluate(

@@ -25,10 +25,10 @@ def train(
     use: bool = False,
     observers: Observers | None = None,
 ) -> Result:
-    """Train a working copy's code from its active state; the result is a new state, called `name`.
+    """Train a working copy's code from its active state. The result is a new state, called `name`.
 
-    It is on disk and saved, and active if the caller means to `use` it. The hooks post-state and
-    post-train run after that. Raises like `evaluate_snapshot`, and `Cancelled`.
+    The state is on disk and saved, and with `use` it becomes the active one. Then the hooks post-state and
+    post-train run. Raises like `evaluate_snapshot`, and `Cancelled`.
     """
     base = state.active(model)
     data = inputs.read(model.settings.types.train)
@@ -50,12 +50,12 @@ def train(
     new_state.check_intact(model, saved)
     result = Result(saved, training.metrics, training.durations)
     notify_saved(model, "trained", saved)
-    dispatch.notify_post_hook(model.repository, _post_train(model, base, result))
+    dispatch.notify_post_hook(model.repository, _build_post_train(model, base, result))
     return result
 
 
 def _use(model: Model, name: str) -> None:
-    """Make a new state the active one. An error says that the state is there."""
+    """Make a new state the active one. An error says that the state is saved."""
     try:
         use_state(model, name)
     except (GitstoreError, OSError) as error:
@@ -65,7 +65,7 @@ def _use(model: Model, name: str) -> None:
         ) from error
 
 
-def _post_train(model: Model, base: str, result: Result) -> PostTrain:
+def _build_post_train(model: Model, base: str, result: Result) -> PostTrain:
     saved = result.saved
     return PostTrain(
         model=model.name,
@@ -79,7 +79,7 @@ def _post_train(model: Model, base: str, result: Result) -> PostTrain:
             {
                 "seconds": metric.seconds,
                 "name": metric.name,
-                "value": metric.value if math.isfinite(metric.value) else None,  # JSON knows no NaN
+                "value": metric.value if math.isfinite(metric.value) else None,  # JSON has no NaN
             }
             for metric in result.metrics
         ],

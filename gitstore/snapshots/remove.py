@@ -62,7 +62,7 @@ def plan_removal(snapshots: Sequence[Snapshot]) -> Removal:
     refs = {snapshot.ref for snapshot in snapshots}
     held = find_held(repository, without=refs)
     sizes = usage.measure_exclusive(repository, refs, held)
-    needed = find_kept(repository, held, also=[ref.oid for ref in repository.vanished()])
+    needed = find_kept(repository, held, also=[ref.oid for ref in repository.find_vanished()])
     dead = sizes.keys() - needed
     return Removal(
         repository,

@@ -29,7 +29,7 @@ _LONGEST_NAME = 255
 _MODES = frozenset(Mode)
 
 
-def check(scanned: WorkingFiles) -> None:
+def check_files(scanned: WorkingFiles) -> None:
     """Raise `GitstoreError` for names that git refuses, links that lead out, and attributes of long lines.
 
     Files that a sparse checkout leaves out are checked, too, because they are in the snapshot.
@@ -46,7 +46,7 @@ def check(scanned: WorkingFiles) -> None:
 def check_stored(
     objects: ObjectDatabase, at: PurePosixPath, files: Mapping[PurePosixPath, FileEntry]
 ) -> None:
-    """Check committed code, at `at` of a tree, like `check`. Also raises `Corrupt`."""
+    """Check committed code, at `at` of a tree, like `check_files`. Also raises `Corrupt`."""
     for path, (mode, oid) in files.items():
         _check_names(at, path)
         if mode == Mode.LINK:
@@ -176,25 +176,26 @@ def list_warnings(
     stored = [path for path, conversion in converted.items() if conversion.stored != conversion.raw]
     if stored:
         yield GitstoreError(
-            f"{_first(scanned, stored)}: the snapshot has what git stores, not what is on disk"
+            f"{_list_first(scanned, stored)}: the snapshot has what git stores, not what is on disk"
             f" ({converted[min(stored)].cause})",
             "git checkout and gitstore restore write what is on disk now",
         )
     returned = [path for path, conversion in converted.items() if conversion.stored == conversion.raw]
     if returned:
         yield GitstoreError(
-            f"{_first(scanned, returned)}: git checkout and gitstore restore will not write"
+            f"{_list_first(scanned, returned)}: git checkout and gitstore restore will not write"
             f" what is on disk now ({converted[min(returned)].cause})",
             "the snapshot has what is on disk",
         )
     if scanned.sparse:
         yield GitstoreError(
-            f"{_first(scanned, scanned.sparse)}: not on disk (sparse checkout)",
+            f"{_list_first(scanned, scanned.sparse)}: not on disk (sparse checkout)",
             "the snapshot has what git's index has",
         )
     if scanned.unmerged:
         yield GitstoreError(
-            f"{_first(scanned, scanned.unmerged)}: has a merge conflict", "the snapshot has what is on disk"
+            f"{_list_first(scanned, scanned.unmerged)}: has a merge conflict",
+            "the snapshot has what is on disk",
         )
     pointers = [
         path
@@ -203,10 +204,10 @@ def list_warnings(
     ]
     if pointers:
         yield GitstoreError(
-            f"{_first(scanned, pointers)}: a Git LFS pointer, not the file itself",
+            f"{_list_first(scanned, pointers)}: a Git LFS pointer, not the file itself",
             "git lfs pull brings the file",
         )
 
 
-def _first(scanned: WorkingFiles, paths: Mapping[PurePosixPath, object] | list[PurePosixPath]) -> str:
+def _list_first(scanned: WorkingFiles, paths: Mapping[PurePosixPath, object] | list[PurePosixPath]) -> str:
     return list_some(scanned.at / path for path in sorted(paths))

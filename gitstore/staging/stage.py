@@ -55,7 +55,7 @@ class Staged:
     scanned: WorkingFiles | None = field(default=None, compare=False)
 
 
-def stage(
+def stage_code(
     repository: Repository,
     writer: ObjectWriter,
     code: PurePosixPath,
@@ -74,13 +74,13 @@ def stage(
         if not scanned.directory.is_dir():
             raise GitstoreError(f"{repository.directory / code} does not exist, so there is no code to store")
         raise GitstoreError(f"{repository.directory / code} has no files, or git ignores all of them")
-    code_rules.check(scanned)
+    code_rules.check_files(scanned)
     check_size(scanned.size)
     scanned.settle()
-    raw = _read(scanned, writer)
-    with _converted(scanned, raw, writer) as converted:
+    raw = _read_files(scanned, writer)
+    with _find_conversions(scanned, raw, writer) as converted:
         code_rules.check_conversions(scanned, converted)
-        files = _entries(scanned, raw, converted)
+        files = _merge_entries(scanned, raw, converted)
     warnings = tuple(code_rules.list_warnings(scanned, converted))
     return Staged(_add_trees(files, writer, at=code), scanned.size, files, warnings, scanned)
 
@@ -100,9 +100,9 @@ def list_code(
     scanned = scan(repository, code, ignored)
     check_size(scanned.size)
     with ObjectHasher(repository.objects) as hasher:
-        raw = _read(scanned, hasher)
-        with _converted(scanned, raw, None) as converted:
-            return _entries(scanned, raw, converted)
+        raw = _read_files(scanned, hasher)
+        with _find_conversions(scanned, raw, None) as converted:
+            return _merge_entries(scanned, raw, converted)
 
 
 def add_code_tree(
@@ -118,14 +118,14 @@ def add_code_tree(
         return None
     check_size(scanned.size)
     with ObjectWriter(repository.objects, objects / "pack") as writer:
-        raw = _read(scanned, writer)
-        with _converted(scanned, raw, writer) as converted:
-            oid = _add_trees(_entries(scanned, raw, converted), writer, at=code)
+        raw = _read_files(scanned, writer)
+        with _find_conversions(scanned, raw, writer) as converted:
+            oid = _add_trees(_merge_entries(scanned, raw, converted), writer, at=code)
         writer.finish()
     return oid
 
 
-def _read(scanned: WorkingFiles, writer: ObjectHasher) -> dict[PurePosixPath, FileEntry]:
+def _read_files(scanned: WorkingFiles, writer: ObjectHasher) -> dict[PurePosixPath, FileEntry]:
     """Add all files as they are on disk, and return the mode and id of each."""
     raw: dict[PurePosixPath, FileEntry] = {}
 
@@ -170,10 +170,10 @@ def _read_file(
 
 
 @contextmanager
-def _converted(
+def _find_conversions(
     scanned: WorkingFiles, raw: Mapping[PurePosixPath, FileEntry], writer: ObjectWriter | None
 ) -> Iterator[dict[PurePosixPath, Conversion]]:
-    """Find the files that git would store otherwise. After the block, their blobs are in the write."""
+    """Find the files that git would store in another form. After the block, their blobs are in the write."""
     rules = conversion.read_rules(scanned, raw)
     if not rules:
         yield {}
@@ -187,7 +187,7 @@ def _converted(
                 writer.add(*blobs.read(file.stored, at_most=blobs.size(file.stored)))
 
 
-def _entries(
+def _merge_entries(
     scanned: WorkingFiles,
     raw: Mapping[PurePosixPath, FileEntry],
     converted: Mapping[PurePosixPath, Conversion],
@@ -227,7 +227,7 @@ def quarantine(repository: Repository, *lenders: Repository) -> Iterator[tuple[P
             {
                 "GIT_INDEX_FILE": str(directory / "index"),
                 "GIT_OBJECT_DIRECTORY": str(objects),
-                **borrowing(repository, *lenders),
+                **borrow_objects(repository, *lenders),
             },
         )
 
@@ -253,18 +253,18 @@ def _copy_index(repository: Repository, index: Path) -> None:
     variables = {"GIT_INDEX_FILE": str(index)}
     listed = repository.git("ls-files", "-v", "-z", variables=variables).split(b"\0")[:-1]
     assumed = [line[2:] for line in listed if line[:1].islower()]
-    skipped = [line[2:] for line in listed if line[:1] in b"Ss" and _exists(repository, line[2:])]
+    skipped = [line[2:] for line in listed if line[:1] in b"Ss" and _is_on_disk(repository, line[2:])]
     for option, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
         if paths:
             names = b"".join(path + b"\0" for path in paths)
             repository.git("update-index", option, "-z", "--stdin", stdin=names, variables=variables)
 
 
-def _exists(repository: Repository, path: bytes) -> bool:
+def _is_on_disk(repository: Repository, path: bytes) -> bool:
     return os.path.lexists(repository.directory / os.fsdecode(path))
 
 
-def borrowing(*repositories: Repository) -> dict[str, str]:
+def borrow_objects(*repositories: Repository) -> dict[str, str]:
     """Return the environment that makes git read objects of these repositories, too."""
     directories = (_quote(repository.common / "objects") for repository in repositories)
     return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(directories)}

@@ -88,7 +88,9 @@ def collect_garbage(
         objects = repository.objects
         survey = prune.survey(objects)
         held = find_held(repository)
-        vanished = [] if prune_vanished else [ref for ref in repository.vanished() if ref.oid not in held]
+        vanished = (
+            [] if prune_vanished else [ref for ref in repository.find_vanished() if ref.oid not in held]
+        )
         live = held | find_kept(repository, held, also=[ref.oid for ref in vanished])
         prune.check_known(objects, live)
         plan = prune.plan(survey, live)

@@ -105,7 +105,7 @@ def _is_unborn(repository: Repository, ref: str) -> bool:
 
 def _find_vanished(repository: Repository) -> Iterator[str]:
     try:
-        for vanished in repository.vanished():
+        for vanished in repository.find_vanished():
             yield (
                 f"{vanished.ref} was deleted or moved without gitstore;"
                 f" it was {vanished.oid}: git update-ref {vanished.ref} {vanished.oid} restores it"

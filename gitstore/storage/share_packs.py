@@ -30,7 +30,7 @@ from gitstore.packs.format import GIT_MARK, KEEP_MARK, entry_header
 from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack, Packed
 from gitstore.packs.writer import PackWriter
-from gitstore.staging.stage import borrowing
+from gitstore.staging.stage import borrow_objects
 
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)
 """Another file system, fs.protected_hardlinks, too many links, or a file system that has none."""
@@ -57,7 +57,7 @@ def list_closure(target: Repository, source: Repository, root: Oid) -> set[Oid]:
     """
     command = ("rev-list", "--objects", "--no-object-names", str(root))
     try:
-        listed = target.git(*command, variables=borrowing(source))
+        listed = target.git(*command, variables=borrow_objects(source))
     except GitFailed as error:
         raise Corrupt(
             f"{source.common} lacks an object that is needed: {error.message}",
@@ -190,7 +190,7 @@ def _pack_by_git(target: Repository, source: Repository, oids: list[Oid]) -> int
     name = target.git(
         "-c", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}", "-c", "core.fsync=committed",
         "pack-objects", "--quiet", "--delta-base-offset", str(directory / "pack"),
-        stdin="".join(f"{oid}\n" for oid in oids).encode(), variables=borrowing(source),
+        stdin="".join(f"{oid}\n" for oid in oids).encode(), variables=borrow_objects(source),
     ).decode().strip()  # fmt: skip
     with durable_file(directory, GIT_MARK, suffix="keep") as keep:
         keep.rename(directory / f"pack-{name}.keep")

@@ -13,7 +13,7 @@ from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind
 from gitstore.settings import BasedOn, Settings
 from gitstore.staging import rules
-from gitstore.staging.stage import Staged, stage
+from gitstore.staging.stage import Staged, stage_code
 from gitstore.staging.working_files import is_beside
 from gitstore.text import list_some
 from gitstore.units import format_size
@@ -31,7 +31,7 @@ def add(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
         staged = _committed(model, found, writer)
         size_limit(staged.size)
     else:
-        staged = stage(model.repository, writer, PurePosixPath(found.code), check_size=size_limit)
+        staged = stage_code(model.repository, writer, PurePosixPath(found.code), check_size=size_limit)
     if model.pinned is not None:
         _check_code(model, model.pinned, staged)
     return staged

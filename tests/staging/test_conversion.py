@@ -10,7 +10,7 @@ from gitstore.git.checkout import check_out
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
-from gitstore.staging.stage import Staged, list_code, stage
+from gitstore.staging.stage import Staged, list_code, stage_code
 from tests.support import scenes
 from tests.support.commands import git
 from tests.support.failing import refuses
@@ -33,7 +33,7 @@ def _model(root: Path) -> None:
 
 def take(repository: Repository) -> Staged:
     with repository.writer() as writer:
-        staged = stage(repository, writer, CODE)
+        staged = stage_code(repository, writer, CODE)
         writer.finish()
     return staged
 

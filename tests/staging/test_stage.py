@@ -14,7 +14,7 @@ from gitstore.git.repository import Repository
 from gitstore.objects.tree import Mode
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
-from gitstore.staging.stage import Staged, stage
+from gitstore.staging.stage import Staged, stage_code
 from gitstore.text import quoted
 from tests.support import code
 from tests.support.commands import fsck, git
@@ -35,7 +35,7 @@ def take(repository: Repository, code: PurePosixPath = CODE) -> Staged:
     """Stage the code, and see that nothing else has changed by it."""
     before = picture(repository)
     with repository.writer() as writer:
-        staged = stage(repository, writer, code)
+        staged = stage_code(repository, writer, code)
         writer.finish()
     assert picture(repository) == before
     return staged
@@ -211,7 +211,7 @@ def test_the_size_is_checked_before_anything_is_read(model: Repository) -> None:
 
     with refuses("too large"), model.writer() as writer:
         try:
-            stage(model, writer, CODE, check_size=check_size)
+            stage_code(model, writer, CODE, check_size=check_size)
         finally:
             assert not writer.has(Oid.of(Kind.BLOB, bytes(3 * MIB)))
     assert seen == [3 * MIB + 4]
@@ -222,7 +222,7 @@ def test_a_file_that_is_not_read_into_memory(model: Repository) -> None:
     make(model.directory, {b"code": dict(content)})
     tracemalloc.start()
     with model.writer() as writer:
-        staged = stage(model, writer, CODE)
+        staged = stage_code(model, writer, CODE)
         writer.finish()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -250,7 +250,7 @@ def test_a_file_that_changes_between_its_two_readings(
 
     monkeypatch.setattr(ObjectHasher, "add_file", change)
     with refuses(f"{model.directory}/code/dataset", kind=FileChanged), model.writer() as writer:
-        stage(model, writer, CODE)
+        stage_code(model, writer, CODE)
     assert pack_names(model.common / "objects") == []
 
 
@@ -260,7 +260,7 @@ def test_a_file_that_changes_between_its_two_readings(
 def refuse(repository: Repository, *things: object, hint: object = "") -> None:
     before = picture(repository)
     with refuses(*things, hint=hint), repository.writer() as writer:
-        stage(repository, writer, CODE)
+        stage_code(repository, writer, CODE)
     assert picture(repository) == before
     assert pack_names(repository.common / "objects") == []
 
@@ -346,7 +346,7 @@ def test_attributes_that_git_fsck_refuses(model: Repository) -> None:
     refuse(model, "code/lib/.gitattributes:2", 2048)
     make(model.directory, {b"code": {b"lib": {b".gitattributes": b"a" * 2047}}})
     with model.writer() as writer:
-        staged = stage(model, writer, CODE)
+        staged = stage_code(model, writer, CODE)
         commit = git("commit-tree", "-m", "m", committed(model), cwd=model.directory).strip()
         writer.finish()
     git("branch", "new", commit, cwd=model.directory)
@@ -358,5 +358,5 @@ def test_weights_in_the_code_that_git_lfs_did_not_bring(model: Repository) -> No
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12345\n"
     make(model.directory, {b"code": {b"data.bin": pointer, b"model.py": b"# " + pointer}})
     with model.writer() as writer:
-        (warning,) = stage(model, writer, CODE).warnings
+        (warning,) = stage_code(model, writer, CODE).warnings
     assert warning.message == "code/data.bin: a Git LFS pointer, not the file itself"

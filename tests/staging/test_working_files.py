@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gitstore.git.repository import Repository
-from gitstore.staging.stage import list_code, stage
+from gitstore.staging.stage import list_code, stage_code
 from gitstore.staging.working_files import scan
 from tests.support import code
 from tests.support.commands import git
@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_read(place: Path) -> None:
     with ordinary_user(), closed(place / "code" / "sub" / "a.py", 0):
         repository = Repository.discover(place)
         with refuses("code/sub/a.py", os.strerror(errno.EACCES)), repository.writer() as writer:
-            stage(repository, writer, CODE)
+            stage_code(repository, writer, CODE)
 
 
 def test_what_cannot_be_read_beside_what_is_ignored(place: Path) -> None:
@@ -101,7 +101,7 @@ def test_flags_of_the_index_do_not_hide_what_is_on_disk(model: Repository) -> No
     make(model.directory, {b"code": {b"model.py": b"new", b"lib": {b"a.py": b"newer"}}})
     before = (model.git_directory / "index").read_bytes()
     with model.writer() as writer:
-        staged = stage(model, writer, CODE)
+        staged = stage_code(model, writer, CODE)
     assert staged.size == len(b"new" + b"newer")
     assert (model.git_directory / "index").read_bytes() == before
 
@@ -112,7 +112,7 @@ def test_a_sparse_checkout(model: Repository) -> None:
     assert not (model.directory / "code" / "lib").exists()
     make(model.directory, {b"code": {b"new.py": b"new"}})
     with model.writer() as writer:
-        staged = stage(model, writer, CODE)
+        staged = stage_code(model, writer, CODE)
     assert sorted(map(str, staged.files)) == ["lib/a.py", "model.py", "new.py"]
     assert staged.size == len(b"a" + b"old" + b"new")
     assert [warning.message for warning in staged.warnings] == [
@@ -124,7 +124,7 @@ def test_a_sparse_checkout_without_any_code(model: Repository) -> None:
     git("sparse-checkout", "set", "--no-cone", "/other", cwd=model.directory)
     assert not (model.directory / "code").exists()
     with model.writer() as writer:
-        staged = stage(model, writer, CODE)
+        staged = stage_code(model, writer, CODE)
     assert str(staged.tree) == git("rev-parse", "HEAD:code", cwd=model.directory).strip()
 
 
@@ -148,7 +148,7 @@ def test_a_merge_conflict(model: Repository) -> None:
     subprocess.run(["git", "merge", "one"], cwd=model.directory, capture_output=True, check=False)
     assert "U" in git("status", "--porcelain", cwd=model.directory)
     with model.writer() as writer:
-        staged = stage(model, writer, CODE)
+        staged = stage_code(model, writer, CODE)
     assert [warning.message for warning in staged.warnings] == ["code/model.py: has a merge conflict"]
 
 

@@ -131,8 +131,8 @@ class TestWhatComes:
 
     def test_from_alternates(self, base: Snapshot, new: Repository, git: Git, tmp_path: Path) -> None:
         git("clone", "-q", "--shared", "--mirror", str(base.repository.directory), "m", cwd=tmp_path)
-        borrowing = Snapshot(**{**vars(base), "repository": Repository(tmp_path / "m")})
-        assert bring(new, borrowing).linked > 1_900_000
+        borrow_objects = Snapshot(**{**vars(base), "repository": Repository(tmp_path / "m")})
+        assert bring(new, borrow_objects).linked > 1_900_000
 
     def test_no_more_than_what_is_missing(self, base: Snapshot, new: Repository) -> None:
         bring(new, base)

@@ -30,7 +30,7 @@ def main(worker: str, descriptor: int) -> None:
     """Fork a guardian for each request, until the other end is closed."""
     sys.path[0] = worker  # as if that had been started
     entry = _entry(Path(worker))
-    session = entry.load()
+    session = entry.load_session()
     guardian = importlib.import_module(f"{entry.PACKAGE}.guardian")
     requests = socket.socket(fileno=descriptor)
     gc.collect()

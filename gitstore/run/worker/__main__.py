@@ -1,8 +1,8 @@
 """The worker's entry: `python gitstore/run/worker DESCRIPTOR`, an inherited end of a socketpair.
 
-Python puts a directory that it runs first on sys.path, where the worker's modules would take the
-place of the model's own (`import wire`). So the directory leaves the path, and becomes a package of a
-name that no model uses.
+Python puts a directory that it runs first on sys.path, where the worker's modules would hide those of the
+model (`import wire`). So the directory is removed from the path, and loaded as a package with a name that no
+model uses.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ PACKAGE = "_gitstore_worker"
 
 
 def main() -> None:
-    """Serve the one operation that the supervisor asks for."""
-    load().serve(int(sys.argv.pop()))
+    """Serve the operation that the supervisor requests."""
+    load_session().serve(int(sys.argv.pop()))
 
 
-def load() -> Any:
-    """The module `session`."""
+def load_session() -> Any:
+    """Load the module `session`."""
     directory = Path(__file__).parent
     sys.path.remove(str(directory))
     spec = importlib.util.spec_from_file_location(PACKAGE, directory / "__init__.py")

@@ -1,18 +1,19 @@
-"""The process between gitstore and a worker, which does not end before all that the worker started has.
+"""The process between gitstore and a worker. It ends after all processes that the worker started.
 
-`python -I -S guardian.py CONTROL SOCKET READ_ONLY COMMAND…` runs COMMAND with SOCKET as its last argument
-and ends as that did. It kills everything when the pipe CONTROL is closed: gitstore is done, or dead.
+`python -I -S guardian.py CONTROL SOCKET READ_ONLY COMMAND…` runs COMMAND with SOCKET as its last argument,
+and ends with the same exit code or signal. It kills everything when the pipe CONTROL is closed, which means
+that gitstore has finished or was killed.
 
     guardian     subreaper, prctl(2): orphans become its children
-      init       where allowed, process 1 of a pid namespace, pid_namespaces(7): what is in there ends with it
-        worker   leader of a session of its own
+      init       if allowed, process 1 of a pid namespace, pid_namespaces(7), whose processes end with it
+        worker   leader of its own session
 
-In a pid namespace a worker sees neither gitstore nor us, so it can kill neither, and the directory
-READ_ONLY is mounted read-only for it. Root may make one, and others where the system allows user
-namespaces. Elsewhere a worker that means to can kill us and get away.
+In a pid namespace, a worker sees neither gitstore nor the guardian, so it cannot kill them, and the directory
+READ_ONLY is mounted read-only for it. Root can create a pid namespace, and others can if the system allows
+user namespaces. Otherwise, a malicious worker can kill the guardian and escape.
 
-Run by itself, without gitstore and without site-packages. It starts before each worker, so it imports
-only what loads fast: neither pathlib, nor contextlib, nor signal.
+It runs alone, without gitstore and without site-packages. It starts before each worker, so it imports only
+modules that load fast: neither pathlib, nor contextlib, nor signal.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ DIE_WITH_PARENT, SUBREAPER = 1, 36
 SIGKILL = 9
 
 PATIENCE = 5.0
-"""Seconds after which a process that cannot be killed is left."""
+"""The most seconds to wait for processes that cannot be killed."""
 
 _libc: Any = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Run a worker to its end, or until gitstore is gone, and end likewise."""
+    """Run a worker until it ends or gitstore is gone, and end with its exit code or signal."""
     control, socket = int(arguments[0]), int(arguments[1])
     read_only, command = arguments[2], [*arguments[3:], arguments[1]]
     _prctl(SUBREAPER, 1)
@@ -52,11 +53,11 @@ def main(arguments: list[str]) -> NoReturn:
     if init == 0:
         os.close(control)
         os.close(reading_end)
-        _init(command, socket, writing_end, read_only=read_only if isolated else None)
+        _run_init(command, socket, writing_end, read_only=read_only if isolated else None)
     os.close(writing_end)
     os.close(socket)
     poll = select.poll()
-    poll.register(control, 0)  # POLLHUP alone, which is always told
+    poll.register(control, 0)  # only POLLHUP, which poll always reports
     poll.register(reading_end, select.POLLIN)
     stopped = any(descriptor == control for descriptor, _ in poll.poll())
     status = b"" if stopped else os.read(reading_end, 8)
@@ -64,8 +65,8 @@ def main(arguments: list[str]) -> NoReturn:
     _end_like(int.from_bytes(status, "little") if len(status) == 8 else SIGKILL)
 
 
-def _init(command: list[str], socket: int, tell: int, *, read_only: str | None) -> NoReturn:
-    """Start the worker, take care of orphans, and tell how the worker ended."""
+def _run_init(command: list[str], socket: int, result: int, *, read_only: str | None) -> NoReturn:
+    """Start the worker, reap orphans, and write the wait status of the worker to `result`."""
     try:
         _prctl(DIE_WITH_PARENT, SIGKILL)
         if read_only is not None:
@@ -79,15 +80,15 @@ def _init(command: list[str], socket: int, tell: int, *, read_only: str | None) 
         ended, status = os.wait()
         while ended != worker:
             ended, status = os.wait()
-        os.write(tell, status.to_bytes(8, "little"))
+        os.write(result, status.to_bytes(8, "little"))
     finally:
-        os._exit(127)  # of a fork that is not to go on in any case
+        os._exit(127)  # this fork must never return
 
 
 def _isolate() -> bool:
-    """Have children live in a pid namespace of their own; whether that is allowed.
+    """Put later children into a new pid namespace; return whether that is allowed.
 
-    Root may do it as it is, others in a user namespace in which they have the say.
+    Root can do it directly, others in a new user namespace.
     """
     user, group = os.geteuid(), os.getegid()
     try:
@@ -98,7 +99,7 @@ def _isolate() -> bool:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")
-    except (OSError, AttributeError):  # a system that does not know this, or does not allow it
+    except (OSError, AttributeError):  # the system does not support it, or does not allow it
         return False
     return True
 
@@ -109,14 +110,14 @@ def _write(path: str, text: str) -> None:
 
 
 def _mount_all(read_only: str) -> bool:
-    """Show the namespace's own processes in /proc, and `read_only` as that; whether /proc could be shown.
+    """Mount /proc for the namespace, and `read_only` as read-only; return whether /proc could be mounted.
 
-    Without that, the ids of processes there would be those of others.
+    Without it, the process ids in /proc would be those of another namespace.
     """
     try:
         if _libc.unshare(NEW_MOUNTS) != 0:
             return False
-        _mount("none", "/", flags=RECURSIVE | SLAVE)  # what is mounted here is not mounted outside
+        _mount("none", "/", flags=RECURSIVE | SLAVE)  # mounts in this namespace must not appear outside
         _mount("proc", "/proc", kind="proc", flags=NO_SETUID | NO_DEVICES | NO_PROGRAMS)
     except OSError:
         return False
@@ -136,14 +137,14 @@ def _mount(source: str, target: str, *, kind: str = "", flags: int) -> None:
 
 
 def _locked_flags(path: str) -> int:
-    """What a user namespace may not take away from a mount."""
+    """Return the flags that a user namespace must not remove from a mount."""
     mounted = os.statvfs(path).f_flag
     flags = mounted & (NO_SETUID | NO_DEVICES | NO_PROGRAMS | NO_ACCESS_TIME | NO_DIRECTORY_TIME)
     return flags | (RELATIVE_TIME if mounted & ST_RELATIME else 0)
 
 
 def _succeeds(attempt: Any) -> bool:
-    """Whether something goes well in a child process, which it cannot spoil ours by."""
+    """Whether a function returns true in a child process, which leaves this process unchanged."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -155,18 +156,18 @@ def _succeeds(attempt: Any) -> bool:
 
 
 def _kill_children(init: int) -> None:
-    """Kill init, all other children, and the orphans that come to us as these end."""
+    """Kill init, all other children, and the orphans that become our children meanwhile."""
     deadline = time.monotonic() + PATIENCE
     _kill(init)
     while not _reap() and time.monotonic() < deadline:
         time.sleep(0.001)
-        # In a namespace none are left now, and to look at all processes takes time.
-        for child in [] if _reap() else _children():
+        # In a namespace, none remain after init, and listing all processes is slow.
+        for child in [] if _reap() else _list_children():
             _kill(child)
 
 
 def _reap() -> bool:
-    """Take note of the children that have ended; whether these were all."""
+    """Reap the children that have ended; return whether none remain."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -175,7 +176,7 @@ def _reap() -> bool:
     return False
 
 
-def _children() -> list[int]:
+def _list_children() -> list[int]:
     children = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
@@ -198,12 +199,12 @@ def _kill(process: int) -> None:
 def _prctl(option: int, value: int) -> None:
     try:
         _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0)
-    except AttributeError:  # elsewhere than on Linux
+    except AttributeError:  # not on Linux
         pass
 
 
 def _end_like(status: int) -> NoReturn:
-    """End with the exit code or by the signal that a wait status has."""
+    """End with the exit code or the signal of a wait status."""
     if os.WIFSIGNALED(status):
         import signal
 
@@ -212,8 +213,8 @@ def _end_like(status: int) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
             import resource
 
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the worker has dumped its own
-        except (ImportError, ValueError, OSError):  # of SIGKILL, say, which has no handler and no dump
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # only the worker dumps core
+        except (ImportError, ValueError, OSError):  # SIGKILL, for instance, has no handler
             pass
         os.kill(os.getpid(), number)
     os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 1)
