@@ -4,7 +4,7 @@ All refs and files are then what they are after one command and the other, in on
 or after the one that succeeded alone.
 
 Snapshots, saves and rebases beside their like are in test_crash and test_rebase, derived repositories in
-test_reference_form, all that writes beside a `git gc` in test_crash.
+tests/derive/test_standalone.py, all that writes beside a `git gc` in test_crash.
 """
 
 from __future__ import annotations
