@@ -95,7 +95,7 @@ class _WriteBlob:
 
     def __call__(self) -> int:
         offset = self._offset
-        for piece in self._database.pieces(self._blob):
+        for piece in self._database.read_pieces(self._blob):
             view = memoryview(piece)
             while view:
                 written = os.pwrite(self._output.descriptor, view, offset)

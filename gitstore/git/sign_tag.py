@@ -125,7 +125,7 @@ def _options(configuration: Mapping[str, str | None]) -> Iterator[str]:
 
 def _tagger_variables(content: bytes) -> dict[str, str]:
     """Return the environment that makes git record the tagger and the time of the tag's content."""
-    match = _TAGGER.fullmatch(tag.identity(content))
+    match = _TAGGER.fullmatch(tag.read_tagger(content))
     if match is None:
         raise GitstoreError(f"the tag {tag.parse(content).name} cannot be signed: it names no tagger")
     name, mail, date = match.groups()
@@ -135,7 +135,7 @@ def _tagger_variables(content: bytes) -> dict[str, str]:
 def _read_only_tag(objects: Path) -> bytes | None:
     """Return the content of the tag in a directory of objects, if there is one."""
     database = ObjectDatabase(objects)
-    contents = (database.read(Oid(oid)) for oid, _ in database.loose())
+    contents = (database.read(Oid(oid)) for oid, _ in database.list_loose())
     return next((content for kind, content in contents if kind is Kind.TAG), None)
 
 

@@ -286,7 +286,7 @@ def _settings_of_a_snapshot(repository: Repository) -> bytes | None:
     for ref, oid in repository.refs.below("refs/tags/"):
         if "/" not in ref.removeprefix("refs/tags/"):
             with suppress(Corrupt, ValueError):
-                commit, _ = tag.target(repository.objects.read_as(Kind.TAG, oid, at_most=limits.TAG))
+                commit, _ = tag.read_target(repository.objects.read_as(Kind.TAG, oid, at_most=limits.TAG))
                 content = committed_file(repository, commit, SETTINGS)
                 if content is not None:
                     return content

@@ -115,7 +115,7 @@ class ObjectDatabase:
                 return path
         return None
 
-    def loose(self) -> Iterator[tuple[Oid, Path]]:
+    def list_loose(self) -> Iterator[tuple[Oid, Path]]:
         """Yield the id and the file of each of the repository's own loose objects."""
         for folder in sorted(self.directory.glob("[0-9a-f][0-9a-f]")):
             for path in sorted(folder.iterdir()):
@@ -169,7 +169,7 @@ class ObjectDatabase:
                 raise
             return Kind.BLOB, b""
 
-    def pieces(self, oid: Oid) -> Iterator[bytes]:
+    def read_pieces(self, oid: Oid) -> Iterator[bytes]:
         """Yield the content of an object of any size in pieces. It is checked against its id after the last.
 
         Raises like `read`, but `TooLarge` only for a large delta.
@@ -194,7 +194,7 @@ class ObjectDatabase:
 
     def check(self, oid: Oid) -> None:
         """Raise `MissingObject` or `BrokenObject` unless the content of an object hashes to its id."""
-        for _ in self.pieces(oid):
+        for _ in self.read_pieces(oid):
             pass
 
     def size(self, oid: Oid) -> int:
@@ -280,9 +280,9 @@ class ObjectDatabase:
         packed = self.find(oid)
         if packed is None:
             path = self.loose_path(oid)
-            return loose.pieces(path) if path is not None else None
+            return loose.read_pieces(path) if path is not None else None
         if packed.pack.header(packed.position).kind is not None:
-            return packed.pack.pieces(packed.position)
+            return packed.pack.read_pieces(packed.position)
         return iter([self._read_delta(self._deltas, packed)[1]]) if self._deltas is not None else None
 
     def _read_delta(self, deltas: Deltas, packed: Packed) -> tuple[Kind, bytes]:

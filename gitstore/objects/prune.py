@@ -238,5 +238,7 @@ def find_dead_elsewhere(database: ObjectDatabase, live: Collection[Oid]) -> list
         if not pack.is_ours:
             size = sum(size for oid, size in pack.disk_sizes() if oid not in live)
             dead.append(Dead(pack.path, size, pack.keep_path.exists()))
-    dead.append(Dead(None, sum(path.stat().st_size for oid, path in database.loose() if oid not in live)))
+    dead.append(
+        Dead(None, sum(path.stat().st_size for oid, path in database.list_loose() if oid not in live))
+    )
     return [objects for objects in dead if objects.size]

@@ -54,13 +54,13 @@ def encode(target: Oid, name: str, *, identity: str, message: str, trailers: Map
     return text.encode("utf-8", "surrogateescape")
 
 
-def identity(content: bytes) -> str:
+def read_tagger(content: bytes) -> str:
     """Return who made a tag, and when, as `encode` takes it."""
     head = content.decode("utf-8", "surrogateescape").partition("\n\n")[0]
     return next((line[7:] for line in head.split("\n") if line.startswith("tagger ")), "")
 
 
-def target(content: bytes) -> tuple[Oid, str]:
+def read_target(content: bytes) -> tuple[Oid, str]:
     """Return the object of a tag, and its kind. Raises `ValueError` if the tag is malformed."""
     match = _TARGET.match(content)
     if match is None:

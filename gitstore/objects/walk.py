@@ -30,12 +30,12 @@ class Node(NamedTuple):
 LEAF = Node(Kind.BLOB, ())
 
 
-def references(database: ObjectDatabase, oid: Oid) -> list[Reference]:
+def list_references(database: ObjectDatabase, oid: Oid) -> list[Reference]:
     """Return what a tag, commit or tree refers to, without submodules. Raises `Corrupt`."""
-    return list(map(Reference._make, _references(oid, *database.read_inner(oid))))
+    return list(map(Reference._make, _parse_references(oid, *database.read_inner(oid))))
 
 
-def _references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, bool, bytes]]:
+def _parse_references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, bool, bytes]]:
     """Return the same as plain tuples: making a `Reference` of each takes longer than all the rest."""
     try:
         if kind is Kind.TREE:
@@ -45,7 +45,7 @@ def _references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, bool, b
             top, parents = commit.parse(content)
             return [(child, False, b"") for child in (top, *parents)]
         if kind is Kind.TAG:
-            target, word = tag.target(content)
+            target, word = tag.read_target(content)
             return [(target, word == "blob", b"")]
     except ValueError as error:
         raise BrokenObject(oid, f"it is malformed: {error}") from error
@@ -67,7 +67,7 @@ def walk(database: ObjectDatabase, roots: Iterable[Oid], is_wanted: Callable[[Oi
         yield oid
         if not is_leaf:
             try:
-                children = _references(oid, *database.read_inner(oid))
+                children = _parse_references(oid, *database.read_inner(oid))
             except TooLarge:
                 raise  # the objects behind it exist, and gc must not take them for dead
             except Corrupt:
@@ -93,7 +93,7 @@ def sort_topologically(
                 order.append(oid)
             elif oid not in nodes:
                 kind, content = database.read_inner(oid)
-                children = _references(oid, kind, content)
+                children = _parse_references(oid, kind, content)
                 if absent:
                     children = [child for child in children if child[0] not in absent]
                 nodes[oid] = Node(kind, tuple([child for child, _, _ in children]))

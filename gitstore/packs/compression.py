@@ -42,13 +42,13 @@ def deflate(content: bytes | memoryview) -> bytes:
         sample = _sample(content)
         wide, narrow = len(_compress(sample, WIDE)), len(_compress(sample, NARROW))
         if wide > WORTH * len(sample):
-            return stored(content)
+            return encode_stored(content)
         window = NARROW if narrow <= ENOUGH * wide else WIDE
     stream = _compress(content, window)
-    return stream if len(stream) <= WORTH * len(content) else stored(content)
+    return stream if len(stream) <= WORTH * len(content) else encode_stored(content)
 
 
-def stored(content: bytes | memoryview) -> bytes:
+def encode_stored(content: bytes | memoryview) -> bytes:
     """Return a zlib stream of stored blocks: 5 bytes longer than `content` for every 64 KiB, and 6 in all."""
     view = memoryview(content)
     pieces: list[bytes | memoryview] = [_ZLIB_HEADER]
@@ -70,7 +70,7 @@ def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
     first = next(blocks, b"")
     sample = _sample(first) if len(first) > _SAMPLE else first
     if len(_compress(sample, WIDE)) > WORTH * len(sample):
-        yield from _stored_stream(chain([first], blocks))
+        yield from _encode_stored_stream(chain([first], blocks))
         return
     engine = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, WIDE)
     for block in chain([first], blocks):
@@ -78,7 +78,7 @@ def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield engine.flush()
 
 
-def _stored_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def _encode_stored_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield a stream of stored blocks in pieces; it ends with an empty block."""
     checksum = isal_zlib.adler32(b"")
     yield _ZLIB_HEADER

@@ -31,10 +31,10 @@ def read(path: Path, at_most: int) -> tuple[Kind, bytes]:
     """
     kind, size, _ = _header(path)
     limits.check(kind, size, at_most)
-    return kind, b"".join(pieces(path))
+    return kind, b"".join(read_pieces(path))
 
 
-def pieces(path: Path) -> Iterator[bytes]:
+def read_pieces(path: Path) -> Iterator[bytes]:
     """Yield the content of a loose object in pieces, not checked against its id. Raises `Corrupt`."""
     _, size, length = _header(path)
     try:

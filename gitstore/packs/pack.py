@@ -187,7 +187,7 @@ class Pack:
         except ValueError as error:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
 
-    def pieces(self, position: int) -> Iterator[bytes]:
+    def read_pieces(self, position: int) -> Iterator[bytes]:
         """Yield the content of an object that is not a delta, in pieces, not checked. Raises `Corrupt`."""
         start, end = self.span(position)
         header = self.header(position)

@@ -80,7 +80,7 @@ def _encode_tag(snapshot: Snapshot, old: bytes, name: str) -> bytes:
     return tag.encode(
         snapshot.commit,
         f"{snapshot.prefix}{name}",
-        identity=tag.identity(old),
+        identity=tag.read_tagger(old),
         message=snapshot.tag.message,
         trailers=trailers,
     )

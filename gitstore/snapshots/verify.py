@@ -155,7 +155,7 @@ class _Contents:
         while stack:
             oid = stack.pop()
             try:
-                references = graph.references(objects, oid)
+                references = graph.list_references(objects, oid)
             except (BrokenObject, MissingObject) as error:
                 contents.broken[oid] = error.message
                 continue

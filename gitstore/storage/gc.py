@@ -88,9 +88,7 @@ def collect_garbage(
         objects = repository.objects
         survey = prune.survey(objects)
         held = find_held(repository)
-        vanished = (
-            [] if prune_vanished else [ref for ref in repository.find_vanished() if ref.oid not in held]
-        )
+        vanished = [] if prune_vanished else _find_unheld(repository, held)
         live = held | find_kept(repository, held, also=[ref.oid for ref in vanished])
         prune.check_known(objects, live)
         plan = prune.plan(survey, live)
@@ -110,6 +108,11 @@ def collect_garbage(
             repository.ref_record.update(dict(repository.refs.all()), vanished)
     damaged = [copy.path for copy in worktrees.list_damaged(repository.common)]
     return replace(report, locks=leftovers.find_git_locks(repository), damaged=damaged)
+
+
+def _find_unheld(repository: Repository, held: Collection[Oid]) -> list[Vanished]:
+    """Return the vanished refs whose objects no other ref holds."""
+    return [vanished for vanished in repository.find_vanished() if vanished.oid not in held]
 
 
 def _report(

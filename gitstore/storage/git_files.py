@@ -70,7 +70,7 @@ def _list_checks(repository: Repository, progress: Progress) -> Iterator[tuple[P
         for path in sorted(objects.directory.glob(pattern)):
             yield path, partial(_check_checksum, remedy="git commit-graph write --reachable writes it again")
     yield objects.directory / "info" / "alternates", _check_alternates
-    for oid, path in objects.loose():
+    for oid, path in objects.list_loose():
         yield path, partial(_check_loose, oid)
         progress(1)
 

@@ -82,7 +82,7 @@ def _peel(objects: ObjectDatabase, oid: Oid) -> Oid | None:
     try:
         kind, content = objects.read(oid)
         while kind is Kind.TAG:
-            oid = tag.target(content)[0]
+            oid = tag.read_target(content)[0]
             kind, content = objects.read(oid)
     except (Corrupt, ValueError):
         return None

@@ -199,7 +199,7 @@ class _Copies:
         self.size: dict[bytes, int] = {}
         self.packs = [self._use(pack, live) for pack in objects.own_packs]
         self.loose_live = self.loose_dead = 0
-        for oid, path in objects.loose():
+        for oid, path in objects.list_loose():
             if oid in live and oid not in self.size:
                 # The header alone does not show that a file is cut short.
                 if not loose.is_sound(path, oid):

@@ -66,7 +66,7 @@ def test_the_loose_objects_are_listed(repository: Repository) -> None:
     folder = loose_path(repository, next(iter(expected))).parent
     (folder / "tmp_obj_abcdef").touch()
     (folder / ("x" * 38)).touch()
-    assert {oid for oid, _ in repository.objects.loose()} == expected
+    assert {oid for oid, _ in repository.objects.list_loose()} == expected
 
 
 def test_deltas_of_stock_git_are_read(repository: Repository) -> None:

@@ -145,7 +145,7 @@ def test_a_delta_of_something_large(
         for oid, content in zip(oids, contents, strict=True):
             assert objects.read(oid) == (Kind.BLOB, content)
             assert objects.header(oid) == (Kind.BLOB, len(content))
-            assert b"".join(objects.pieces(oid)) == content
+            assert b"".join(objects.read_pieces(oid)) == content
         deltas = [
             oid
             for oid in oids
