@@ -31,7 +31,7 @@ def filtered() -> Iterator[None]:
         yield
         return
     pipe = _Filter()
-    ours, sys.stderr = sys.stderr, streams.messages(pipe.terminal, before=pipe.settle)
+    ours, sys.stderr = sys.stderr, streams.open_messages(pipe.terminal, before=pipe.settle)
     try:
         yield
     finally:

@@ -43,12 +43,12 @@ class OtherRepository(GitstoreError):
     kind = "usage"
 
 
-def forget() -> dict[str, str]:
+def remove_git_variables() -> dict[str, str]:
     """Remove git's variables from the environment, and return them."""
     return {name: os.environ.pop(name) for name in GIT_LOCAL_VARIABLES if name in os.environ}
 
 
-def for_uv() -> dict[str, str]:
+def select_uv_variables() -> dict[str, str]:
     """Return the variables that uv gets. Of its own, these are only those about the package index.
 
     uv runs in another directory than we do, so paths become absolute.
@@ -67,7 +67,7 @@ def _absolute_link(link: str) -> str:
     return link if not link or "://" in link else str(Path(link).absolute())
 
 
-def check(git_variables: Mapping[str, str], directory: Path) -> None:
+def refuse_other_repository(git_variables: Mapping[str, str], directory: Path) -> None:
     """Refuse `git --git-dir=OTHER gitstore`: raise `OtherRepository` unless `git_variables` agree with it.
 
     This concerns only `git gitstore`, where a person may have given them to git. A hook that calls gitstore
@@ -82,19 +82,19 @@ def check(git_variables: Mapping[str, str], directory: Path) -> None:
     except NotAModel:
         repository = None
     git_directory, work_tree = git_variables.get("GIT_DIR"), git_variables.get("GIT_WORK_TREE")
-    if git_directory and not _is(
+    if git_directory and not _is_same(
         _git_directory(Path(git_directory)), repository.git_directory if repository else None
     ):
-        raise _elsewhere("GIT_DIR", git_directory, kind="repository", directory=directory)
-    if work_tree and not _is(Path(work_tree), repository.directory if repository else None):
-        raise _elsewhere("GIT_WORK_TREE", work_tree, kind="working copy", directory=directory)
+        raise _make_error("GIT_DIR", git_directory, kind="repository", directory=directory)
+    if work_tree and not _is_same(Path(work_tree), repository.directory if repository else None):
+        raise _make_error("GIT_WORK_TREE", work_tree, kind="working copy", directory=directory)
 
 
-def _is(named: Path | None, ours: Path | None) -> bool:
+def _is_same(named: Path | None, ours: Path | None) -> bool:
     return named is not None and ours is not None and named.resolve() == ours.resolve()
 
 
-def _elsewhere(name: str, value: str, *, kind: str, directory: Path) -> OtherRepository:
+def _make_error(name: str, value: str, *, kind: str, directory: Path) -> OtherRepository:
     return OtherRepository(
         f"{name} is {value}, another {kind} than that of {directory.absolute()}",
         "git -C DIR gitstore acts on the model in DIR",

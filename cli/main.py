@@ -72,8 +72,8 @@ def cli(ctx: click.Context, directory: Path | None, *, no_pager: bool) -> None:
     output.show_log()
     output.set_directory(directory)
     if no_pager:
-        pager.refuse()
-    environment.check(ctx.obj or {}, directory or Path())
+        pager.disable()
+    environment.refuse_other_repository(ctx.obj or {}, directory or Path())
     ctx.obj = directory or Path()
 
 
@@ -84,7 +84,7 @@ def main() -> NoReturn:
     streams.prepare()
     try:
         with child_output.filtered():
-            code = _run(environment.forget())
+            code = _run(environment.remove_git_variables())
             sys.stdout.flush()
     except streams.OutputLost as lost:
         streams.abandon_stdout()

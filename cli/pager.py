@@ -27,21 +27,23 @@ class _Choice:
     allowed = True
 
 
-def refuse() -> None:
+def disable() -> None:
     """Use no pager in this process: --no-pager."""
     _Choice.allowed = False
 
 
-def prepare(directory: Path, key: str = "color.ui") -> None:
+def choose_colour(directory: Path, key: str = "color.ui") -> None:
     """Decide whether to use colours on a terminal, by git's `key`, or by color.ui if that is not set."""
     if sys.stdout.isatty():
-        terminal.choose_colour(coloured=_ask(directory, "config", "--get-colorbool", key, "true") == "true")
+        terminal.choose_colour(
+            coloured=_ask_git(directory, "config", "--get-colorbool", key, "true") == "true"
+        )
 
 
 @contextmanager
 def paged(directory: Path) -> Iterator[None]:
     """Show what the block prints on a terminal in git's pager."""
-    command = _ask(directory, "var", "GIT_PAGER") if _Choice.allowed and sys.stdout.isatty() else ""
+    command = _ask_git(directory, "var", "GIT_PAGER") if _Choice.allowed and sys.stdout.isatty() else ""
     if command in ("", "cat"):
         yield
         return
@@ -50,7 +52,7 @@ def paged(directory: Path) -> Iterator[None]:
     import subprocess
 
     pager = subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, env=variables)
-    terminal_stdout, sys.stdout = sys.stdout, streams.data(_descriptor(pager))
+    terminal_stdout, sys.stdout = sys.stdout, streams.open_data(_descriptor(pager))
     terminal.show_paged(paged=True)
     try:
         yield
@@ -79,7 +81,7 @@ def _await_end(pager: subprocess.Popen[bytes]) -> None:
             pager.wait()
 
 
-def _ask(directory: Path, *arguments: str) -> str:
+def _ask_git(directory: Path, *arguments: str) -> str:
     """Return the line that git prints, in a repository or outside of any; empty if git fails."""
     from gitstore.errors import GitstoreError
     from gitstore.git import process as git

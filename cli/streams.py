@@ -51,7 +51,7 @@ def prepare() -> None:
 
     Streams that replaced the process's own are left as they are.
     """
-    _fill()
+    _replace_closed()
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
     if sys.stdout is sys.__stdout__:
@@ -69,14 +69,14 @@ def own_stderr() -> TextIO | None:
     return _Own.stderr
 
 
-def messages(descriptor: int, *, before: Callable[[], None]) -> TextIO:
+def open_messages(descriptor: int, *, before: Callable[[], None]) -> TextIO:
     """Return a stream for messages, like stderr, that calls `before` each time it writes."""
     raw = _Messages(descriptor, "w", closefd=False)
     raw.before = before
     return _text(sys.stderr, raw)
 
 
-def data(descriptor: int) -> TextIO:
+def open_data(descriptor: int) -> TextIO:
     """Return a stream for data, like stdout."""
     return _text(sys.stdout, _Data(descriptor, "w", closefd=False))
 
@@ -88,7 +88,7 @@ def abandon_stdout() -> None:
     os.close(null)
 
 
-def _fill() -> None:
+def _replace_closed() -> None:
     """Open /dev/null for closed streams: the next file would get such a number, and be printed into."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)  # git, hooks and workers inherit it

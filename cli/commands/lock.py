@@ -73,7 +73,7 @@ def command(
         permissions = Permissions(
             config=_find_file(ctx, config) if config is not None else None,
             builds=allow_builds,
-            environment=environment.for_uv(),
+            environment=environment.select_uv_variables(),
         )
         resolution = update_lock(model, upgrade=upgrade, upgraded=upgraded, permissions=permissions)
     render.show_resolution(resolution, as_json=as_json)

@@ -73,7 +73,7 @@ def _show_signatures(signed: Mapping[str, Signature | None]) -> None:
         output.print_message(f"hint: {hint}")
 
 
-def show_sound(verified: Verification) -> None:
+def show_intact(verified: Verification) -> None:
     """Show that nothing is wrong."""
     report = verified.report
     names = ", ".join(report.snapshots) or "no snapshots"

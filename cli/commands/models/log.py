@@ -37,7 +37,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         output.print_json([render.line_json(line, lineage, sizes) for line in lineage.lines()])
     else:
-        pager.prepare(ctx.obj)
+        pager.choose_colour(ctx.obj)
         with pager.paged(ctx.obj):
             output.print_data("\n".join(render.draw_tree(lineage, sizes)))
     if listing.unreadable is not None:

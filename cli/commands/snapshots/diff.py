@@ -47,7 +47,7 @@ def command(
 
     before = reference.resolve(a, ctx.obj)
     after = Model.open(ctx.obj) if b is None else reference.resolve(b, ctx.obj)
-    pager.prepare(ctx.obj, "color.diff")
+    pager.choose_colour(ctx.obj, "color.diff")
     colour = terminal.in_colour() and not as_json
     with count_progress("compare state", show=show_progress, in_bytes=True) as (expect, progress):
         changes = diff.compare(before, after, patch=patch, colour=colour, progress=progress, expect=expect)

@@ -36,7 +36,7 @@ def command(ctx: click.Context, *, all_models: bool, as_json: bool) -> None:
             [render.to_json(snapshot, sizes.measure_snapshot(snapshot)) for snapshot in listing.snapshots]
         )
     elif listing.snapshots:
-        pager.prepare(ctx.obj)
+        pager.choose_colour(ctx.obj)
         with pager.paged(ctx.obj):
             render.show_list(listing.snapshots, sizes, all_models=all_models)
     elif listing.unreadable is None:

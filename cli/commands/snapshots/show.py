@@ -29,6 +29,6 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
     if as_json:
         output.print_json(render.in_full_json(snapshot, files))
         return
-    pager.prepare(ctx.obj)
+    pager.choose_colour(ctx.obj)
     with pager.paged(ctx.obj):
         render.show_in_full(snapshot, files)

@@ -71,7 +71,7 @@ def command(
     render.show_details(verified)
     if verified.error is not None:
         raise verified.error
-    render.show_sound(verified)
+    render.show_intact(verified)
 
 
 def _find_scope(ctx: click.Context, references: tuple[str, ...], *, everything: bool) -> Scope:
