@@ -54,7 +54,7 @@ def install(repository: Repository) -> Installed:
             hooks_path.check_writable(values)
         directory = hooks_path.find_users_directory(repository, values)
         if not _is_within(repository, directory):
-            text = hooks_path.users_directory_text(repository, values)
+            text = hooks_path.spell_users_directory(repository, values)
             return _install_apart(repository, directory, users_directory=text)
         installed = _install_within(directory)
         _remove_apart(repository)

@@ -53,49 +53,49 @@ def list_hooks(repository: Repository) -> HookListing:
     """List the hooks of a repository, by name. gitstore's scripts that only run others are left out."""
     first, *rest = hooks_path.list_directories(repository)
     if rest:
-        text = hooks_path.users_directory_text(repository, hooks_path.read_values(repository))
-        unsorted = [*_hooks_in_own(first, text), *_chained_hooks(first, rest[0])]
+        text = hooks_path.spell_users_directory(repository, hooks_path.read_values(repository))
+        unsorted = [*_list_in_own(first, text), *_list_chained(first, rest[0])]
     else:
-        unsorted = list(_hooks_within(first))
+        unsorted = list(_list_within(first))
     hooks = tuple(sorted(unsorted, key=lambda hook: (hook.name, hook.path)))
     is_protected = any(hook.name == GUARD and hook.owner is Owner.GITSTORE and hook.runs for hook in hooks)
     return HookListing(first, is_protected, hooks)
 
 
-def _hooks_within(directory: Path) -> Iterator[Hook]:
+def _list_within(directory: Path) -> Iterator[Hook]:
     """Yield the hooks in the repository's own directory, and the user's hook that the guard runs."""
     path, user_hook = directory / GUARD, directory / (GUARD + USER_SUFFIX)
     is_guarded = script.is_ours(path)
     for name in (*GIT, *GITSTORE):
         if name == GUARD and is_guarded:
-            yield _hook(path, Owner.GITSTORE, is_current=script.read(path) == script.render_guard())
+            yield _make_hook(path, Owner.GITSTORE, is_current=script.read(path) == script.render_guard())
         elif (directory / name).exists():
-            yield _hook(directory / name, Owner.USER)
+            yield _make_hook(directory / name, Owner.USER)
     if user_hook.exists():
-        yield _hook(user_hook, Owner.CHAINED, name=GUARD, is_called=is_guarded)
+        yield _make_hook(user_hook, Owner.CHAINED, name=GUARD, is_called=is_guarded)
 
 
-def _hooks_in_own(directory: Path, users_directory: str) -> Iterator[Hook]:
+def _list_in_own(directory: Path, users_directory: str) -> Iterator[Hook]:
     """Yield the guard in gitstore's own directory, and hooks that somebody put there."""
     for name in (*GIT, *GITSTORE):
         path = directory / name
         if name == GUARD and script.is_ours(path):
             is_current = script.read(path) == script.render_for(users_directory, name)
-            yield _hook(path, Owner.GITSTORE, is_current=is_current)
+            yield _make_hook(path, Owner.GITSTORE, is_current=is_current)
         elif path.exists() and not script.is_ours(path):
-            yield _hook(path, Owner.USER)
+            yield _make_hook(path, Owner.USER)
 
 
-def _chained_hooks(own: Path, users_directory: Path) -> Iterator[Hook]:
+def _list_chained(own: Path, users_directory: Path) -> Iterator[Hook]:
     """Yield the hooks in the user's directory: git's, which scripts in `own` run, and gitstore's."""
     for name in (*GIT, *GITSTORE):
         if (users_directory / name).exists():
             owner = Owner.USER if name in GITSTORE else Owner.CHAINED
             is_called = name in GITSTORE or (own / name).exists()
-            yield _hook(users_directory / name, owner, is_called=is_called)
+            yield _make_hook(users_directory / name, owner, is_called=is_called)
 
 
-def _hook(
+def _make_hook(
     path: Path,
     owner: Owner,
     *,

@@ -52,7 +52,9 @@ def shared(private: Path) -> AbstractContextManager[None]:
 
     Raises `Locked` if gc runs for longer than `PATIENCE`.
     """
-    return _patiently(_file(private), fcntl.LOCK_SH, refusal=f"gitstore gc is running in {private.parent}")
+    return _hold_patiently(
+        _file(private), fcntl.LOCK_SH, refusal=f"gitstore gc is running in {private.parent}"
+    )
 
 
 @contextmanager
@@ -75,7 +77,7 @@ def reading(private: Path) -> Iterator[None]:
 
 def exclusive(private: Path) -> AbstractContextManager[None]:
     """Hold the lock of a repository alone. Raises `Locked` at once if another process holds it."""
-    return _alone(_file(private), f"another gitstore command is writing in {private.parent}")
+    return _hold_alone(_file(private), f"another gitstore command is writing in {private.parent}")
 
 
 @contextmanager
@@ -94,7 +96,7 @@ def working_copy(git_directory: Path) -> AbstractContextManager[None]:
     Raises `Locked` if other processes hold it for longer than `PATIENCE`.
     """
     refusal = "another gitstore command is using this working copy"
-    return _patiently(_working_copy(git_directory), fcntl.LOCK_EX, refusal=refusal)
+    return _hold_patiently(_working_copy(git_directory), fcntl.LOCK_EX, refusal=refusal)
 
 
 def reading_working_copy(git_directory: Path) -> AbstractContextManager[None]:
@@ -103,7 +105,7 @@ def reading_working_copy(git_directory: Path) -> AbstractContextManager[None]:
     Raises `Locked` if a command replaces files for longer than `PATIENCE`.
     """
     refusal = "another gitstore command is replacing files in this working copy"
-    return _patiently(_working_copy(git_directory), fcntl.LOCK_SH, refusal=refusal)
+    return _hold_patiently(_working_copy(git_directory), fcntl.LOCK_SH, refusal=refusal)
 
 
 def derivation(private: Path) -> AbstractContextManager[None]:
@@ -113,7 +115,7 @@ def derivation(private: Path) -> AbstractContextManager[None]:
     snapshot. Raises `Locked` if another process holds the lock for longer than `PATIENCE`.
     """
     refusal = "another gitstore derive, rebase or rm is running"
-    return _patiently(private / "derive.lock", fcntl.LOCK_EX, refusal=refusal)
+    return _hold_patiently(private / "derive.lock", fcntl.LOCK_EX, refusal=refusal)
 
 
 @contextmanager
@@ -158,7 +160,7 @@ def record(private: Path) -> Iterator[None]:
 
 def hooks(private: Path) -> AbstractContextManager[None]:
     """Hold the installation of hooks alone. Raises `Locked` at once if another process holds it."""
-    return _alone(private / "hooks.lock", "another gitstore command is installing hooks")
+    return _hold_alone(private / "hooks.lock", "another gitstore command is installing hooks")
 
 
 def state_names(private: Path) -> AbstractContextManager[None]:
@@ -166,7 +168,7 @@ def state_names(private: Path) -> AbstractContextManager[None]:
 
     Raises `Locked` at once if another process holds them.
     """
-    return _alone(private / "states.lock", "another gitstore command is renaming or removing states")
+    return _hold_alone(private / "states.lock", "another gitstore command is renaming or removing states")
 
 
 def _working_copy(git_directory: Path) -> Path:
@@ -178,7 +180,7 @@ def _file(private: Path) -> Path:
 
 
 @contextmanager
-def _patiently(path: Path, operation: int, *, refusal: str) -> Iterator[None]:
+def _hold_patiently(path: Path, operation: int, *, refusal: str) -> Iterator[None]:
     """Hold a lock, alone or with others. Raises `Locked` with `refusal` after `PATIENCE`."""
     with _open(path) as descriptor:
         if not _wait_for(descriptor, operation):
@@ -187,7 +189,7 @@ def _patiently(path: Path, operation: int, *, refusal: str) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(path: Path, refusal: str) -> Iterator[None]:
+def _hold_alone(path: Path, refusal: str) -> Iterator[None]:
     """Hold a lock alone. Raises `Locked` with `refusal` at once if another process holds it."""
     with _open(path) as descriptor:
         if not _try_lock(descriptor, fcntl.LOCK_EX):

@@ -54,7 +54,7 @@ def find_users_directory(repository: Repository, values: list[HooksPath]) -> Pat
     return _resolve(repository, _without_own(repository, values))
 
 
-def users_directory_text(repository: Repository, values: list[HooksPath]) -> str:
+def spell_users_directory(repository: Repository, values: list[HooksPath]) -> str:
     """Return the same as configured: git resolves a relative path where each hook runs."""
     user_values = _without_own(repository, values)
     return user_values[-1].path if user_values else str(repository.common / "hooks")

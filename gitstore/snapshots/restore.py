@@ -145,9 +145,9 @@ def _check(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> None:
             "gitstore export writes its files to a directory; gitstore derive creates a model based on it",
         )
     if Part.CODE in parts and model.pinned is not None and model.base_code(model.pinned) != snapshot.code:
-        raise _not_fitting(model, snapshot, "code")
+        raise _explain_misfit(model, snapshot, "code")
     if Part.SETTINGS in parts and not _has_same_identity(model, snapshot):
-        raise _not_fitting(model, snapshot, "settings")
+        raise _explain_misfit(model, snapshot, "settings")
 
 
 def _has_same_identity(model: Model, snapshot: Snapshot) -> bool:
@@ -175,7 +175,7 @@ def _read_settings(model: Model, snapshot: Snapshot) -> bytes:
     return settings.set_keys(snapshot.settings_content, {"based_on": model.base})
 
 
-def _not_fitting(model: Model, snapshot: Snapshot, part: str) -> GitstoreError:
+def _explain_misfit(model: Model, snapshot: Snapshot, part: str) -> GitstoreError:
     old, new = _describe_base(snapshot.settings.based_on), _describe_base(model.base)
     if old == new:
         old, new = f"called {snapshot.settings.name}", f"called {model.name}"
