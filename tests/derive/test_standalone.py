@@ -352,7 +352,6 @@ class TestCommand:
         for number, source in enumerate(["./digits@cats/v3", "sub/cats@v3"]):
             done = run("derive", source, "kittens", f"k{number}", cwd=tmp_path)
             assert done.code == 0, done.stderr
-        assert run("derive", "./digits@nobody/v3", "kittens", "k", cwd=tmp_path).stderr == (
-            "error: there is no snapshot ./digits@nobody/v3: nobody is neither a model of this repository"
-            " nor a directory\nhint: gitstore -C digits list --all shows the snapshots there\n"
-        )
+        outcome = run("derive", "./digits@nobody/v3", "kittens", "k", cwd=tmp_path)
+        assert outcome.code == 1
+        assert "./digits@nobody/v3" in outcome.stderr and "gitstore -C digits list --all" in outcome.stderr

@@ -18,7 +18,7 @@ from gitstore.states.use import use_state
 from gitstore.storage import usage
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import scenes
-from tests.support.commands import Fsck, Git, Gitstore, Run, parsed, said
+from tests.support.commands import Fsck, Git, Gitstore, Run, parsed
 from tests.support.failing import refuses
 from tests.support.models import make, noise, picture, put, refs, take
 
@@ -173,13 +173,10 @@ class TestWhatWouldBeLost:
 def test_the_command_says_what_gc_frees(three: Model, gitstore: Gitstore, run: Run) -> None:
     done = gitstore("state", "rm", "one", cwd=three.directory / "code")
     assert (done.code, done.stdout) == (0, "")
-    assert done.stderr.startswith("Removed state one; gitstore gc frees 97.")
+    assert "one" in done.stderr and "97." in done.stderr
     put(three, "two", {"w": b"modified"})
-    assert run("state", "rm", "two", cwd=three.directory) == said(
-        "error: removing two would lose a file that is neither committed nor saved: states/two/w",
-        f"hint: {KEEP}",
-        code=1,
-    )
+    refused = run("state", "rm", "two", cwd=three.directory)
+    assert (refused.code, "states/two/w" in refused.stderr) == (1, True)
     found = parsed(run("state", "rm", "two", "--force", "--json", cwd=three.directory))
     assert found.pop("exclusive_bytes") > 100_000
     assert found == {"names": ["two"], "active": "initial"}
