@@ -37,11 +37,10 @@ def on_disk(model: Model, *names: str) -> Callable[[], int]:
     """
 
     def total() -> int:
-        from gitstore.models import state
         from gitstore.names import name_problem
 
-        valid = (name for name in names or (state.active(model),) if name_problem(name) is None)
-        return sum(size_on_disk(model.states / name) for name in valid)
+        valid = (name for name in names or (model.active_state,) if name_problem(name) is None)
+        return sum(size_on_disk(model.claim_states() / name) for name in valid)
 
     return total
 
@@ -64,7 +63,7 @@ def saved(model: Model, name: str) -> Callable[[], int]:
     def total() -> int:
         from gitstore.models import state
 
-        tree = state.saved_tree(model, name)
+        tree = state.find_saved_tree(model, name)
         return 0 if tree is None else stored(model.repository, tree)()
 
     return total
@@ -83,5 +82,5 @@ def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
 
 def replaced(model: Model, snapshot: Snapshot) -> Callable[[], int]:
     """Measure a state on disk together with the snapshot's state that replaces it."""
-    read, written = on_disk(model, snapshot.state_name), stored(snapshot.repository, snapshot.state)
+    read, written = on_disk(model, snapshot.state_name), stored(snapshot.repository, snapshot.state_tree)
     return lambda: read() + written()

@@ -43,7 +43,7 @@ def encode_sample(model: Model, name: str) -> bytes:
     if make_event is None:
         problem = "is a hook of git, and only git runs it" if name in GIT else "is not a hook of gitstore"
         raise GitstoreError(f"{name} {problem}", f"gitstore's hooks are: {', '.join(EVENTS)}")
-    in_order = snapshots.below(model)
+    in_order = snapshots.read_own_snapshots(model)
     if not in_order:
         raise GitstoreError(
             f"{model.name} has no snapshot to make an example from",
@@ -72,7 +72,7 @@ def _pre_rm(snapshot: Snapshot) -> Event:
 
 
 def _post_state(snapshot: Snapshot) -> Event:
-    saved = Saved(snapshot.state_name, snapshot.state, _PACK.size, _PACK, was_saved=False)
+    saved = Saved(snapshot.state_name, snapshot.state_tree, _PACK.size, _PACK, was_saved=False)
     return build_post_state(snapshot.model, "saved", saved)
 
 
@@ -82,7 +82,7 @@ def _post_train(snapshot: Snapshot) -> Event:
         state="trained-1",
         base_state=snapshot.state_name,
         is_active=True,
-        tree=str(snapshot.state),
+        tree=str(snapshot.state_tree),
         size=_PACK.size,
         added_bytes=_PACK.size,
         metrics=[{"seconds": 0.5, "name": "loss", "value": 0.25}],
@@ -96,7 +96,7 @@ def _post_evaluate(snapshot: Snapshot) -> Event:
         model=snapshot.model,
         snapshot=snapshot.name,
         ref=snapshot.ref,
-        tag=str(snapshot.oid),
+        tag=str(snapshot.tag_oid),
         state=snapshot.state_name,
         outputs={
             output.name: {"dtype": str(output.types[0]), "shape": list(output.shape)} for output in outputs

@@ -46,7 +46,7 @@ def test_it_does_not_know_the_original(dogs: Model) -> None:
 def test_work_goes_on_in_it(dogs: Model, tmp_path: Path, fsck: Fsck) -> None:
     here = rebase.rebase(dogs, scenes.find(dogs.directory.parent, "v1")).model
     taken = models.take(here, "mine")
-    assert verify.verify(taken.repository, [(taken.ref, taken.oid)]).problems == ()
+    assert verify.verify(taken.repository, [(taken.ref, taken.tag_oid)]).problems == ()
     fsck(here.directory)
 
 

@@ -91,7 +91,7 @@ def _check(ctx: click.Context, model: Model, *, as_json: bool) -> None:
     from gitstore.environments import lockfile
     from gitstore.models.model import LOCK
 
-    status = lockfile.check_content(model.settings.packages, model.top_file(LOCK))
+    status = lockfile.check_content(model.settings.packages, model.read_top_file(LOCK))
     problem = lockfile.describe_problem(status)
     if as_json:
         output.print_json(render.check_json(status))

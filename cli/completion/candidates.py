@@ -49,7 +49,7 @@ def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     from gitstore.models import state
     from gitstore.models.model import Model
 
-    return _matching(state.names(Model.identify(_directory(ctx))), incomplete)
+    return _matching(state.list_names(Model.identify(_directory(ctx))), incomplete)
 
 
 def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -57,7 +57,7 @@ def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     from gitstore.models import catalog
     from gitstore.models.model import Model
 
-    models = catalog.every(Model.identify(_directory(ctx))).models
+    models = catalog.list_models(Model.identify(_directory(ctx))).models
     return _matching([model.name for model in models if model.prefix], incomplete)
 
 
@@ -88,9 +88,9 @@ def inputs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
 
 def examples(_ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For what a model can start from."""
-    from gitstore.models.examples import names
+    from gitstore.models.examples import list_names
 
-    return _matching(names(), incomplete)
+    return _matching(list_names(), incomplete)
 
 
 def _directory(ctx: click.Context) -> Path:
@@ -117,7 +117,7 @@ def _list_own(model: Model) -> Iterator[str]:
 
 
 def _list_of_others(model: Model) -> Iterator[str]:
-    root = model.root_name()
+    root = model.find_root_name()
     for ref in model.repository.refs.list_below(_TAGS).refs:
         prefix, _, name = ref.removeprefix(_TAGS).rpartition("/")
         if f"{prefix}/" != (model.prefix or "/") and _is_name(name) and "/" not in prefix:

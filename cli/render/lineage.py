@@ -9,11 +9,11 @@ from gitstore.cli import output, terminal
 from gitstore.cli.render import snapshots
 
 if TYPE_CHECKING:
-    from gitstore.models.lineage import Line, Lineage, LineageEntry
+    from gitstore.models.lineage import Lineage, LineageModel, LineageSnapshot
     from gitstore.storage.sizes import Sizes
 
 
-def line_json(line: Line, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
+def line_json(line: LineageModel, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     """A model with its snapshots, each with the names of the models that are based on it."""
     base = line.model.base
     return {
@@ -21,11 +21,11 @@ def line_json(line: Line, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
         "base": base.to_json() if base is not None else None,
         "base_name": lineage.find_name(base) if base is not None else None,
         "detached": _is_detached(line),
-        "snapshots": [_place_json(place, line, sizes) for place in line.places],
+        "snapshots": [_place_json(place, line, sizes) for place in line.snapshots],
     }
 
 
-def _place_json(place: LineageEntry, line: Line, sizes: Sizes) -> dict[str, Any]:
+def _place_json(place: LineageSnapshot, line: LineageModel, sizes: Sizes) -> dict[str, Any]:
     """A snapshot in the tree. Of one that was removed, all but the names is null."""
     from gitstore.cli.render.shapes.snapshots import SHAPES
 
@@ -42,8 +42,8 @@ def _place_json(place: LineageEntry, line: Line, sizes: Sizes) -> dict[str, Any]
 class _Branch(NamedTuple):
     """A model, or a snapshot in it, that has to be drawn. `head` begins its line, `indent` those below it."""
 
-    line: Line
-    place: LineageEntry | None
+    line: LineageModel
+    place: LineageSnapshot | None
     head: str
     indent: str
 
@@ -53,10 +53,10 @@ def draw_tree(lineage: Lineage, sizes: Sizes) -> Iterator[str]:
     waiting = [_Branch(line, None, "", "") for line in reversed(lineage.roots)]
     while waiting:
         line, place, head, indent = waiting.pop()
-        below: list[tuple[Line, LineageEntry | None]]
+        below: list[tuple[LineageModel, LineageSnapshot | None]]
         if place is None:
             yield head + _model_line(line, lineage, at_the_top=not head)
-            below = [(line, place) for place in line.places]
+            below = [(line, place) for place in line.snapshots]
         else:
             yield head + _snapshot_line(line, place, sizes)
             below = [(derived, None) for derived in place.models]
@@ -65,15 +65,15 @@ def draw_tree(lineage: Lineage, sizes: Sizes) -> Iterator[str]:
             waiting.append(_Branch(*entry, indent + corner, indent + side))
 
 
-def _model_line(line: Line, lineage: Lineage, *, at_the_top: bool) -> str:
+def _model_line(line: LineageModel, lineage: Lineage, *, at_the_top: bool) -> str:
     base = line.model.base
     name = terminal.styled(line.model.name, "bold")
     detached = " (detached)" if _is_detached(line) else ""
-    on = f" on {lineage.describe(base)}" if at_the_top and base is not None else ""
-    return f"{name}{detached}{on}{'' if line.places else '  no snapshots'}"
+    on = f" on {lineage.describe_base(base)}" if at_the_top and base is not None else ""
+    return f"{name}{detached}{on}{'' if line.snapshots else '  no snapshots'}"
 
 
-def _snapshot_line(line: Line, place: LineageEntry, sizes: Sizes) -> str:
+def _snapshot_line(line: LineageModel, place: LineageSnapshot, sizes: Sizes) -> str:
     from gitstore.units import format_size
 
     snapshot = place.snapshot
@@ -86,5 +86,5 @@ def _snapshot_line(line: Line, place: LineageEntry, sizes: Sizes) -> str:
     return f"{terminal.styled(place.name, 'yellow')}{date}  {size}{other}"
 
 
-def _is_detached(line: Line) -> bool:
+def _is_detached(line: LineageModel) -> bool:
     return line.model.base is not None and bool(line.model.base.detached)

@@ -10,13 +10,13 @@ from gitstore.cli.render import snapshots
 
 if TYPE_CHECKING:
     from gitstore.derive.remove import ModelRemoval
-    from gitstore.models.catalog import Listed
-    from gitstore.models.init import Created
+    from gitstore.models.catalog import ListedModel
+    from gitstore.models.init import CreatedModel
     from gitstore.models.lineage import Lineage
     from gitstore.storage.sizes import Sizes
 
 
-def to_json(model: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
+def to_json(model: ListedModel, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
     """The shape of a model in a list."""
     tree = model.state_tree
     return {
@@ -27,13 +27,13 @@ def to_json(model: Listed, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
         "detached": bool(model.base is not None and model.base.detached),
         "snapshots": len(model.snapshots),
         "size": sum(map(sizes.measure_snapshot, model.snapshots)),
-        "state": model.state,
+        "state": model.active_state,
         "state_size": sizes.measure_tree(tree) if tree is not None else None,
         "directory": str(model.directory) if model.directory is not None else None,
     }
 
 
-def show_list(models: Sequence[Listed], lineage: Lineage, sizes: Sizes) -> None:
+def show_list(models: Sequence[ListedModel], lineage: Lineage, sizes: Sizes) -> None:
     """A table of models."""
     output.print_table(
         ["MODEL", "BASE", "SNAPSHOTS", "SIZE", "STATE", "STATE SIZE", "DIRECTORY"],
@@ -42,23 +42,23 @@ def show_list(models: Sequence[Listed], lineage: Lineage, sizes: Sizes) -> None:
     )
 
 
-def _row(model: Listed, shape: dict[str, Any], lineage: Lineage) -> list[str]:
+def _row(model: ListedModel, shape: dict[str, Any], lineage: Lineage) -> list[str]:
     """A model's row in the table."""
     from gitstore.units import format_size
 
-    base = lineage.describe(model.base) if model.base is not None else ""
+    base = lineage.describe_base(model.base) if model.base is not None else ""
     return [
         model.name,
         base + (" (detached)" if shape["detached"] else ""),
         str(shape["snapshots"]),
         format_size(shape["size"]),
-        model.state,
+        model.active_state,
         format_size(shape["state_size"]) if shape["state_size"] is not None else "",
         shape["directory"] or "",
     ]
 
 
-def show_created(created: Created, *, as_json: bool) -> None:
+def show_created(created: CreatedModel, *, as_json: bool) -> None:
     """A model that init made."""
     model = created.model
     if as_json:
@@ -68,7 +68,9 @@ def show_created(created: Created, *, as_json: bool) -> None:
         output.print_message(f"Turned the repository {model.directory} into the model {model.name}")
     else:
         output.print_message(f"Created the model {model.name} in {model.directory}")
-    output.print_message(f"Put its weights into {model.states / 'initial'}/, then run gitstore snapshot v1")
+    output.print_message(
+        f"Put its weights into {model.claim_states() / 'initial'}/, then run gitstore snapshot v1"
+    )
 
 
 def explain_removal(removal: ModelRemoval) -> None:

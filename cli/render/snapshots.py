@@ -27,7 +27,7 @@ def to_json(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
         "name": snapshot.name,
         "model": snapshot.model,
         "ref": snapshot.ref,
-        "tag": str(snapshot.oid),
+        "tag": str(snapshot.tag_oid),
         "commit": str(snapshot.commit),
         "tagger": snapshot.tag.tagger,
         "date": snapshot.tag.date.isoformat() if snapshot.tag.date else None,
@@ -45,7 +45,7 @@ def reference_json(snapshot: Snapshot) -> dict[str, Any]:
         "snapshot": snapshot.name,
         "model": snapshot.model,
         "ref": snapshot.ref,
-        "tag": str(snapshot.oid),
+        "tag": str(snapshot.tag_oid),
         "commit": str(snapshot.commit),
     }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gitstore.errors import GitstoreError
 from gitstore.models import snapshot
-from gitstore.models.model import Model, is_derived, on_branch
-from gitstore.models.reference import Elsewhere
+from gitstore.models.model import Model, has_derived_model, identify_branch
+from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
 from gitstore.settings import BasedOn
 from gitstore.url import without_credentials
@@ -26,7 +26,7 @@ def require_base(model: Model) -> BasedOn:
     return model.base
 
 
-def require_same_repository(model: Model, source: Snapshot | Elsewhere) -> Snapshot:
+def require_same_repository(model: Model, source: Snapshot | RemoteSnapshot) -> Snapshot:
     """Return the new base of a model in a worktree. Raises `GitstoreError` if it is in another repository."""
     if isinstance(source, Snapshot) and source.repository.common == model.repository.common:
         return source
@@ -56,7 +56,7 @@ def check_base(model: Model, base: Snapshot, *, old_base: BasedOn, force: bool) 
             f"{base.full_name} is itself based on {model.name}",
             f"name a snapshot of {old_base.model}",
         )
-    prefix = f"{old_base.model}/" if is_derived(model.repository, old_base.model) else ""
+    prefix = f"{old_base.model}/" if has_derived_model(model.repository, old_base.model) else ""
     is_of_another = base.prefix != prefix if is_same_repository else base.model != old_base.model
     if is_of_another and not force:
         raise GitstoreError(
@@ -67,14 +67,16 @@ def check_base(model: Model, base: Snapshot, *, old_base: BasedOn, force: bool) 
 
 def _depends_on(base: Snapshot, model: Model) -> bool:
     """Whether a snapshot is based on a model: when it was taken, or by what its own model is based on now."""
-    identity = on_branch(base.repository, base.model) if base.prefix else None
+    identity = identify_branch(base.repository, base.model) if base.prefix else None
     bases = (base.settings.based_on, identity.base if identity is not None else None)
-    lines = (Model(base.repository, base.model, base.prefix, based_on).line() for based_on in bases)
+    lines = (
+        Model(base.repository, base.model, base.prefix, based_on).list_base_names() for based_on in bases
+    )
     return any(model.name in line for line in lines)
 
 
 def _descends_from(base: Snapshot, model: Model) -> bool:
     """Whether a snapshot in another repository has a snapshot of the model in its history."""
-    commits = {own.commit for own in snapshot.below(model)}
+    commits = {own.commit for own in snapshot.read_own_snapshots(model)}
     objects = base.repository.objects
     return any(commit in objects and base.repository.is_ancestor(commit, base.commit) for commit in commits)

@@ -16,7 +16,7 @@ from gitstore.git import fetch
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
-from gitstore.models.reference import Elsewhere
+from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
 from gitstore.storage import share_packs
 from gitstore.storage.share_packs import ImportedBytes
@@ -59,7 +59,7 @@ def repository_path(repository: Repository) -> str:
 
 @contextmanager
 def open_base(
-    source: Snapshot | Elsewhere, target: Repository, progress: Callable[[float], None] = lambda _: None
+    source: Snapshot | RemoteSnapshot, target: Repository, progress: Callable[[float], None] = lambda _: None
 ) -> Iterator[OpenedBase]:
     """Open a base for reading while the block runs. No gitstore gc removes its objects meanwhile.
 
@@ -92,7 +92,7 @@ def import_base(repository: Repository, opened: OpenedBase) -> ImportedBytes:
     """
     source = opened.base.repository
     imported = share_packs.import_objects(
-        repository, source, share_packs.list_closure(repository, source, opened.base.oid)
+        repository, source, share_packs.list_closure(repository, source, opened.base.tag_oid)
     )
     # Fetched packs are linked from a scratch directory that is removed next, so they count as copied.
     return imported if opened.is_shared else ImportedBytes(0, imported.linked + imported.copied)
@@ -102,7 +102,7 @@ def ref_changes(repository: Repository, base: Snapshot) -> list[RefChange]:
     """Return the changes that keep the base's tag, whose message and signature no commit has."""
     ref = f"refs/remotes/{REMOTE}/{base.model}/{base.name}"
     old = repository.refs.get(ref)
-    return [RefChange(ref, old, base.oid)] if old != base.oid else []
+    return [RefChange(ref, old, base.tag_oid)] if old != base.tag_oid else []
 
 
 def set_remote(repository: Repository, url: str) -> None:

@@ -42,14 +42,14 @@ def detach(model: Model) -> Detached:
         base = model.base
         if base is None:
             raise GitstoreError(f"{model.name} is not a derived model, so there is nothing to detach")
-        branch, path = Branch.of(model), PurePosixPath(SETTINGS)
+        branch, path = Branch.open(model), PurePosixPath(SETTINGS)
         commit = None
         if base.detached:
-            branch.resume([path])
+            branch.complete_interrupted([path])
         else:
             branch.check_clean([path])
             commit = _commit(branch, base, path)
-        make_writable(model, branch.code)
+        make_writable(model, branch.code_directory)
     model.repository.maintain()
     return Detached(Model.open(model.directory), base, commit)
 
@@ -60,6 +60,6 @@ def _commit(branch: Branch, base: BasedOn, path: PurePosixPath) -> Oid:
     with branch.model.repository.writer() as writer:
         changes = {path: (int(Mode.FILE), writer.add(Kind.BLOB, content))}
         message = f"Detach {branch.model.name} from {base.full_name}"
-        commit = branch.add(changes, message, writer=writer)
-        branch.advance(commit)
+        commit = branch.add_commit(changes, message, writer=writer)
+        branch.check_out_commit(commit)
     return commit

@@ -42,7 +42,7 @@ class Copied:
 
     @contextmanager
     def prepare(self, base: Snapshot, expect: Progress) -> Iterator[Content]:  # noqa: ARG002 - protocol
-        yield base.state
+        yield base.state_tree
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.git import attributes
 from gitstore.layout import TOP
-from gitstore.models.model import LOCK, SETTINGS, Model, committed_file
-from gitstore.models.reference import Elsewhere
+from gitstore.models.model import LOCK, SETTINGS, Model, read_committed_file
+from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
@@ -80,7 +80,7 @@ class Incompatible(GitstoreError):
 
 def rebase(
     model: Model,
-    source: Snapshot | Elsewhere,
+    source: Snapshot | RemoteSnapshot,
     *,
     force: bool = False,
     fetched: Callable[[float], None] = lambda _: None,
@@ -109,13 +109,13 @@ def _rebase(model: Model, base: Snapshot, opened: OpenedBase | None = None, *, f
     model = Model.open(model.directory)  # another command may have detached it, or moved it, meanwhile
     old_base = allowed_bases.require_base(model)
     allowed_bases.check_base(model, base, old_base=old_base, force=force)
-    branch, url = Branch.of(model), opened.url if opened is not None else None
-    if branch.code == TOP:
+    branch, url = Branch.open(model), opened.url if opened is not None else None
+    if branch.code_directory == TOP:
         raise GitstoreError(
             f"{model.name} has its code at the top of the repository, where the code of a base cannot be",
             f"move the code into a directory, set code in {SETTINGS} to that directory, and commit both",
         )
-    if (old_base.commit, old_base.tag, old_base.url) == (str(base.commit), str(base.oid), url):
+    if (old_base.commit, old_base.tag, old_base.url) == (str(base.commit), str(base.tag_oid), url):
         _resume_files(branch)
         if url is not None:
             base_repository.set_remote(model.repository, url)
@@ -127,7 +127,7 @@ def _rebase(model: Model, base: Snapshot, opened: OpenedBase | None = None, *, f
         _check_own_commits(branch, old_base)
     merged = _merge_settings(branch, old_base, base)
     commit, imported = _commit_move(branch, base, old_base=old_base, opened=opened, merged=merged)
-    set_writable(model.directory / branch.code, writable=False)
+    set_writable(model.directory / branch.code_directory, writable=False)
     model.repository.maintain()
     other_packages = base.settings.packages != settings.parse(merged.content).packages
     return Rebased(
@@ -146,7 +146,7 @@ def _rebase(model: Model, base: Snapshot, opened: OpenedBase | None = None, *, f
 
 def _merge_settings(branch: Branch, old_base: BasedOn, base: Snapshot) -> Merged:
     """Return the model's settings, with the changes between those of the old and of the new base."""
-    old = committed_file(branch.model.repository, Oid.parse(old_base.commit), SETTINGS)
+    old = read_committed_file(branch.model.repository, Oid.parse(old_base.commit), SETTINGS)
     own = branch.settings_content
     new = base.settings_content
     return merge_settings.merge(own, old=old if old is not None else new, new=new)
@@ -155,16 +155,16 @@ def _merge_settings(branch: Branch, old_base: BasedOn, base: Snapshot) -> Merged
 def _find_new_misfits(branch: Branch, old_base: BasedOn, base: Snapshot) -> tuple[Misfit, ...]:
     """Return the misfits that the old base did not have."""
     own = branch.settings
-    content = committed_file(branch.model.repository, Oid.parse(old_base.commit), SETTINGS)
+    content = read_committed_file(branch.model.repository, Oid.parse(old_base.commit), SETTINGS)
     old = compatibility.find_misfits(own.types, settings.parse(content).types) if content is not None else []
     new = compatibility.find_misfits(own.types, base.settings.types)
     return tuple(misfit for misfit in new if misfit not in old)
 
 
 def _check_own_commits(branch: Branch, old_base: BasedOn) -> None:
-    if branch.entry(branch.code) != (Mode.TREE, branch.model.base_code(old_base)):
+    if branch.find_entry(branch.code_directory) != (Mode.TREE, branch.model.find_base_code(old_base)):
         raise GitstoreError(
-            f"{branch.code}/ on the branch {branch.model.name} is not that of {old_base.full_name}:"
+            f"{branch.code_directory}/ on the branch {branch.model.name} is not that of {old_base.full_name}:"
             " a commit changed it",
             "gitstore detach makes it the model's own; --force leaves it only in the branch's history",
         )
@@ -179,11 +179,11 @@ def _commit_move(
     """
     repository = branch.model.repository
     packages = _lock_change(branch, base, old_base=old_base, merged=merged)
-    paths = [branch.code, PurePosixPath(SETTINGS), *packages]
+    paths = [branch.code_directory, PurePosixPath(SETTINGS), *packages]
     branch.check_clean(paths)
     _check_untracked(branch, base)
-    code_entries = stored.list_entries(base.repository.objects, base.code)
-    attributes.check_sizes(base.repository, base.code, code_entries)
+    code_entries = stored.list_entries(base.repository.objects, base.code_tree)
+    attributes.check_sizes(base.repository, base.code_tree, code_entries)
     based_on = first_commit.make_based_on(base, opened.url if opened is not None else None)
     content = settings.set_keys(merged.content, {"based_on": based_on})
     # A base of this repository must not be removed between the check and the commit.
@@ -191,15 +191,15 @@ def _commit_move(
         check_exists(base)
         imported = base_repository.import_base(repository, opened) if opened is not None else NOTHING_IMPORTED
         changes: dict[PurePosixPath, FileEntry | None] = {
-            branch.code: (Mode.TREE, base.code),
+            branch.code_directory: (Mode.TREE, base.code_tree),
             PurePosixPath(SETTINGS): (Mode.FILE, writer.add(Kind.BLOB, content)),
             **packages,
         }
         message = f"Rebase {branch.model.name} on {base.full_name}"
         refs = base_repository.ref_changes(repository, base) if opened is not None else []
         branch.check_clean(paths)  # again: importing the base may have taken long
-        commit = branch.add(changes, message, writer=writer, merged=(base.commit,), refs=refs)
-        branch.advance(commit, refs)
+        commit = branch.add_commit(changes, message, writer=writer, merged=(base.commit,), refs=refs)
+        branch.check_out_commit(commit, refs)
         if opened is not None:
             with only_warn(f"the remote {base_repository.REMOTE} does not point to {opened.url}"):
                 base_repository.set_remote(repository, opened.url)
@@ -211,8 +211,8 @@ def _lock_change(
 ) -> dict[PurePosixPath, FileEntry | None]:
     """Return the change of packages.lock: none if the model has its own, or its packages differ."""
     path = PurePosixPath(LOCK)
-    own, old = branch.entry(path), branch.entry(path, Oid.parse(old_base.commit))
-    new = (int(Mode.FILE), base.lock) if base.lock is not None else None
+    own, old = branch.find_entry(path), branch.find_entry(path, Oid.parse(old_base.commit))
+    new = (int(Mode.FILE), base.lock_blob) if base.lock_blob is not None else None
     if own != old or own == new or base.settings.packages != settings.parse(merged.content).packages:
         return {}
     return {path: new}
@@ -220,12 +220,12 @@ def _lock_change(
 
 def _check_untracked(branch: Branch, base: Snapshot) -> None:
     """Raise `GitstoreError` for files that git ignores where the new code has files of its own."""
-    objects, code = branch.model.repository.objects, branch.entry(branch.code)
+    objects, code = branch.model.repository.objects, branch.find_entry(branch.code_directory)
     old = stored.list_entries(objects, code[1]) if code is not None else {}
-    directory = branch.model.directory / branch.code
-    untracked = in_the_way(directory, old, [file.path for file in base.code_files()])
+    directory = branch.model.directory / branch.code_directory
+    untracked = in_the_way(directory, old, [file.path for file in base.list_code_files()])
     if untracked:
-        files = list_some(branch.code / path for path in untracked)
+        files = list_some(branch.code_directory / path for path in untracked)
         are = "are" if len(untracked) > 1 else "is"
         raise GitstoreError(
             f"{files} {are} in the way: {base.full_name} has a file there",
@@ -234,5 +234,5 @@ def _check_untracked(branch: Branch, base: Snapshot) -> None:
 
 
 def _resume_files(branch: Branch) -> None:
-    branch.resume([branch.code, PurePosixPath(SETTINGS), PurePosixPath(LOCK)])
-    set_writable(branch.model.directory / branch.code, writable=False)
+    branch.complete_interrupted([branch.code_directory, PurePosixPath(SETTINGS), PurePosixPath(LOCK)])
+    set_writable(branch.model.directory / branch.code_directory, writable=False)

@@ -24,7 +24,7 @@ from gitstore.git.repository import Repository
 from gitstore.git.worktrees import Administration
 from gitstore.models import active_state, dependents, snapshot, state
 from gitstore.models.dependents import Dependents
-from gitstore.models.model import STATES, Model, check_name, is_derived
+from gitstore.models.model import STATES, Model, check_name, has_derived_model
 from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
@@ -71,7 +71,7 @@ def plan_removal(current: Model, name: str, progress: Progress = lambda _: None)
     repository = current.repository
     namespaces = (f"refs/tags/{name}/", f"refs/states/{name}/")
     refs = {ref: oid for ref, oid in repository.refs.all() if ref.startswith(namespaces)}
-    tip, is_model = repository.refs.get(f"refs/heads/{name}"), is_derived(repository, name)
+    tip, is_model = repository.refs.get(f"refs/heads/{name}"), has_derived_model(repository, name)
     if tip is not None and is_model:
         refs[f"refs/heads/{name}"] = tip
     administration = _find_administration(current, name, is_model=is_model)
@@ -81,7 +81,7 @@ def plan_removal(current: Model, name: str, progress: Progress = lambda _: None)
         )
     snapshots = _read_snapshots(repository, refs)
     held = find_held(repository, without=set(refs))
-    based = dependents.of(repository, {snapshot.commit for snapshot in snapshots})
+    based = dependents.find_dependents(repository, {snapshot.commit for snapshot in snapshots})
     states = namespaces[1]
     return ModelRemoval(
         repository,
@@ -148,9 +148,9 @@ def remove(removal: ModelRemoval, *, call_hook: bool = True) -> None:
 def _read_snapshots(repository: Repository, refs: dict[str, Oid]) -> tuple[Snapshot, ...]:
     tags = {ref: oid for ref, oid in refs.items() if ref.startswith("refs/tags/")}
     try:
-        return tuple(snapshot.among(repository, RefListing(tags, ())))
+        return tuple(snapshot.read_snapshots(repository, RefListing(tags, ())))
     except UnreadableSnapshots as error:
-        return tuple(error.others)  # the tags of unreadable snapshots are deleted, too
+        return tuple(error.readable)  # the tags of unreadable snapshots are deleted, too
 
 
 def _find_administration(current: Model, name: str, *, is_model: bool) -> Administration | None:
@@ -185,7 +185,7 @@ def _find_losses(administration: Administration | None, progress: Progress) -> I
     on_disk = [path.name for path in (directory / STATES).iterdir()] if (directory / STATES).is_dir() else []
     for name in sorted(on_disk):
         working = working_state.read(model, name, progress) if state.has_files(model, name) else None
-        yield from working.losses(holdings) if working is not None else ()
+        yield from working.find_losses(holdings) if working is not None else ()
     for file in list_uncommitted(model.repository, with_ignored=True):
         if not file.path.startswith(f"{STATES}/"):
             yield PurePosixPath(file.path)

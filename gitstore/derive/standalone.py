@@ -23,14 +23,14 @@ from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
 from gitstore.models.model import CODE, FIRST_STATE, STATES, Model, check_name
-from gitstore.models.reference import Elsewhere
+from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
 
 
 def derive(
-    source: Snapshot | Elsewhere,
+    source: Snapshot | RemoteSnapshot,
     name: str,
     directory: Path,
     *,
@@ -87,7 +87,7 @@ def _write(
 
 def _read_base(repository: Repository, base: Snapshot) -> Snapshot:
     """Return the base as the repository has it that it was imported into. Raises `Corrupt`."""
-    imported = snapshot.read(repository, base.ref, base.oid)
+    imported = snapshot.read(repository, base.ref, base.tag_oid)
     if imported is None:
         raise Corrupt(f"{base.ref} is not a snapshot after it was imported")
     return imported

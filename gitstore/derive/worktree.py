@@ -200,7 +200,7 @@ def _check_vacant(base: Snapshot, name: str) -> None:
 def _list_ancestors(base: Snapshot) -> set[str]:
     """Return the names of the base's model and of the root model."""
     above = base.settings.based_on
-    root = Model(base.repository, base.model, base.prefix, above).root_name()
+    root = Model(base.repository, base.model, base.prefix, above).find_root_name()
     return {base.model, root}
 
 

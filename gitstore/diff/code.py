@@ -61,7 +61,7 @@ def compare(
     """
     for snapshot in (before, after):
         if isinstance(snapshot, Snapshot):
-            stored.check_paths(snapshot.repository.objects, snapshot.code, joined=False)
+            stored.check_paths(snapshot.repository.objects, snapshot.code_tree, joined=False)
     with _open_view(before, after) as view:
         raw = view.diff("--raw", "--no-renames", "-z")
         if not raw:
@@ -83,10 +83,10 @@ def list_changes(before: Snapshot, after: Model) -> Iterator[tuple[str, str]]:
         yield from ((file.path, file.kind) for file in compare(before, after).files)
         return
     check_size = partial(capture_code.check_size, after.settings)
-    lock = after.top_file(LOCK)
-    old = _join_paths(stored.list_entries(before.repository.objects, before.code), before.lock)
+    lock = after.read_top_file(LOCK)
+    old = _join_paths(stored.list_entries(before.repository.objects, before.code_tree), before.lock_blob)
     new = _join_paths(
-        stage.list_code(after.repository, after.code, check_size=check_size),
+        stage.list_code(after.repository, after.code_directory, check_size=check_size),
         Oid.of(Kind.BLOB, lock) if lock is not None else None,
     )
     for path in sorted(old.keys() | new.keys(), key=os.fsencode):
@@ -144,7 +144,7 @@ def _add_tree(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid:
     code = _add_code(model, objects, variables)
     if code is not None:
         entries.append(f"040000 tree {code}\t{CODE}\0")
-    lock = model.top_file(LOCK)
+    lock = model.read_top_file(LOCK)
     if lock is not None:
         blob = git("hash-object", "-w", "--stdin", stdin=lock, variables=variables).decode().strip()
         entries.append(f"100644 blob {blob}\t{LOCK}\0")
@@ -155,9 +155,11 @@ def _add_tree(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid:
 def _add_code(model: Model, objects: Path, variables: Mapping[str, str]) -> Oid | None:
     """Add the tree of a model's code, on disk or committed in a bare repository; `None` if it has no code."""
     if model.repository.is_bare:
-        return model.committed_code(model.code, partial(_write_tree, model.repository, variables))
+        return model.find_committed_code(
+            model.code_directory, partial(_write_tree, model.repository, variables)
+        )
     check_size = partial(capture_code.check_size, model.settings)
-    return stage.add_code_tree(model.repository, model.code, objects, check_size=check_size)
+    return stage.add_code_tree(model.repository, model.code_directory, objects, check_size=check_size)
 
 
 def _write_tree(repository: Repository, variables: Mapping[str, str], content: bytes) -> Oid:

@@ -46,7 +46,7 @@ def compare(
     invalid settings on disk, `Corrupt` for a broken object, and `GitstoreError` for a state that changes
     while it is read.
     """
-    content = after.settings_content if isinstance(after, Snapshot) else after.settings_content()
+    content = after.settings_content if isinstance(after, Snapshot) else after.read_settings_content()
     work = Work(progress, expect)
     return Diff(
         settings_diff.compare(

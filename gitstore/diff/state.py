@@ -123,7 +123,7 @@ class StateDiff:
 
 def read_snapshot(snapshot: Snapshot) -> Side:
     """Return the state of a snapshot."""
-    return Side(snapshot.state_name, _list_stored(snapshot.repository.objects, snapshot.state))
+    return Side(snapshot.state_name, _list_stored(snapshot.repository.objects, snapshot.state_tree))
 
 
 def read_model(model: Model, work: Work) -> Side:
@@ -131,8 +131,8 @@ def read_model(model: Model, work: Work) -> Side:
 
     Raises `GitstoreError` like `scan` and `hash_blobs`.
     """
-    name = state.active(model)
-    path, tree = state.directory(model, name), state.saved_tree(model, name)
+    name = model.active_state
+    path, tree = state.find_directory(model, name), state.find_saved_tree(model, name)
     if path is not None:
         return Side(name, _hash_files(model, path, work))
     return Side(name, _list_stored(model.repository.objects, tree) if tree is not None else {})

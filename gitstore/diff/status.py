@@ -24,7 +24,7 @@ from gitstore.environments import lockfile
 from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP
 from gitstore.models import snapshot, state
-from gitstore.models.model import FIRST_STATE, LOCK, SETTINGS, Model, committed_file
+from gitstore.models.model import FIRST_STATE, LOCK, SETTINGS, Model, read_committed_file
 from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
@@ -109,7 +109,7 @@ def read_status(model: Model, progress: Progress = lambda _: None) -> Status:
     with status._noting_problem():
         packages = model.settings.packages
         if packages.requirements:
-            lock_status = lockfile.check_content(packages, model.top_file(LOCK))
+            lock_status = lockfile.check_content(packages, model.read_top_file(LOCK))
             status.lock = lockfile.describe_problem(lock_status)
     if status.last_snapshot is not None:
         _compare(status, status.last_snapshot)
@@ -149,8 +149,8 @@ def _list_tags_at_head(model: Model) -> tuple[str, ...]:
 def _read_state(status: Status, progress: Progress) -> None:
     """Find out where the active state is, and which of its files differ from the last snapshot."""
     model = status.model
-    name = status.state_name = state.active(model)
-    saved, on_disk = state.saved_tree(model, name), None
+    name = status.state_name = model.active_state
+    saved, on_disk = state.find_saved_tree(model, name), None
     if state.has_files(model, name):
         on_disk = working_state.read(model, name, progress)
     files: Mapping[PurePosixPath, Oid] = {}
@@ -163,7 +163,7 @@ def _read_state(status: Status, progress: Progress) -> None:
     else:
         status.state_form = StateForm.UNBORN if name == FIRST_STATE else StateForm.NOWHERE
     if status.last_snapshot is not None:
-        stored_files = _list_stored(model, status.last_snapshot.state)
+        stored_files = _list_stored(model, status.last_snapshot.state_tree)
         status.state_files = tuple(_compare_files(stored_files, files))
 
 
@@ -183,7 +183,7 @@ def _compare(status: Status, last: Snapshot) -> None:
     """Compare settings and code with the last snapshot's."""
     model = status.model
     with status._noting_problem():
-        is_other = model.settings_content() != last.settings_content
+        is_other = model.read_settings_content() != last.settings_content
         status.settings = settings_diff.compare(last.settings, model.settings, is_other_text=is_other)
     with status._noting_problem():
         status.code = tuple(FileChange(*change) for change in code_diff.list_changes(last, model))
@@ -207,9 +207,11 @@ def _list_uncommitted(model: Model) -> Iterator[FileChange]:
 def _find_code(model: Model) -> PurePosixPath:
     """Return the code directory, by the committed settings if those on disk are invalid or missing."""
     try:
-        return model.code
+        return model.code_directory
     except GitstoreError:
-        content = committed_file(model.repository, model.head, SETTINGS) if model.head is not None else None
+        content = (
+            read_committed_file(model.repository, model.head, SETTINGS) if model.head is not None else None
+        )
         if content is None:
             raise
         return PurePosixPath(settings.parse(content).code)

@@ -52,7 +52,7 @@ def update_lock(
             f"a bare repository has no working copy, so {LOCK} cannot be created in it",
             "create and commit it in a clone; gitstore lock --check works here",
         )
-    packages, before = model.settings.packages, model.top_file(LOCK)
+    packages, before = model.settings.packages, model.read_top_file(LOCK)
     status = lockfile.check_content(packages, before)
     if status is LockStatus.FOREIGN:
         raise GitstoreError(
@@ -110,6 +110,6 @@ def _replace(model: Model, before: bytes | None, after: bytes) -> None:
     """Replace packages.lock. Raises `GitstoreError` if somebody has changed it since `before` was read."""
     path = model.directory / LOCK
     with locks.working_copy(model.repository.git_directory):
-        if model.top_file(LOCK) != before:
+        if model.read_top_file(LOCK) != before:
             raise GitstoreError(f"{path} changed meanwhile", "run gitstore lock again")
         replace_file(path, after)

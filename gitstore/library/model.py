@@ -69,7 +69,7 @@ class Model:
 
     def snapshots(self) -> list[Snapshot]:
         """The model's snapshots, oldest first. Raises `Corrupt` if a tag cannot be read."""
-        return [wrap_snapshot(snapshot) for snapshot in snapshots.below(self._identify())]
+        return [wrap_snapshot(snapshot) for snapshot in snapshots.read_own_snapshots(self._identify())]
 
     def snapshot(self, name: str) -> Snapshot:
         """The snapshot of this name, or MODEL@NAME for another model of the repository.

@@ -70,7 +70,7 @@ class Snapshot:
         """
         snapshot = self._read()
         cache = find_user_cache(self._repository)
-        with cache.open_state(snapshot.repository, snapshot.state, progress=progress) as path:
+        with cache.open_state(snapshot.repository, snapshot.state_tree, progress=progress) as path:
             yield path
 
     def evaluate(self, inputs: Mapping[str, ArrayLike] | None = None, /, **more_inputs: ArrayLike) -> Outputs:
@@ -117,7 +117,7 @@ class Snapshot:
         repository = InternalModel.identify(self._repository).repository
         oid = repository.refs.get(self._ref)
         snapshot = snapshots.read(repository, self._ref, oid) if oid is not None else None
-        if snapshot is None or str(snapshot.oid) != self.id:
+        if snapshot is None or str(snapshot.tag_oid) != self.id:
             raise NoSuchSnapshot(
                 f"{self.model}@{self.name} has been removed or renamed",
                 "look it up again: model.snapshots() lists the snapshots there are",
@@ -133,7 +133,7 @@ def wrap_snapshot(snapshot: InternalSnapshot) -> Snapshot:
         state=snapshot.state_name,
         message=snapshot.tag.message,
         date=snapshot.tag.date,
-        id=str(snapshot.oid),
+        id=str(snapshot.tag_oid),
         _ref=snapshot.ref,
         _repository=snapshot.repository.directory,
     )

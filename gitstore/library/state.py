@@ -29,10 +29,10 @@ class State:
 
 def list_states(model: InternalModel, progress: Progress) -> Iterator[State]:
     """Yield all states of a model, by name."""
-    for entry in states.each(model, progress):
+    for entry in states.list_states(model, progress):
         yield State(
             name=entry.name,
-            path=model.states / entry.name if entry.on_disk else None,
+            path=model.claim_states() / entry.name if entry.on_disk else None,
             size=entry.size,
             is_active=entry.is_active,
             is_saved=entry.tree is not None,
@@ -42,6 +42,6 @@ def list_states(model: InternalModel, progress: Progress) -> Iterator[State]:
 
 def wrap_saved_state(model: InternalModel, name: str, size: int) -> State:
     """Return a state that was saved just now; it is on disk as well unless the model is bare."""
-    path = None if model.repository.is_bare else model.states / name
+    path = None if model.repository.is_bare else model.claim_states() / name
     is_active = model.active_state == name
     return State(name, path, size, is_active=is_active, is_saved=True, is_modified=False)

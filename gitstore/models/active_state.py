@@ -20,12 +20,12 @@ FIRST_STATE = "initial"
 _SECTION, _VARIABLE = "gitstore", "activeState"
 
 
-def of(repository: Repository, prefix: str) -> str:
-    """The active state of the model with this prefix. Raises `Corrupt` like `chosen`."""
-    return chosen(repository, prefix) or FIRST_STATE
+def read(repository: Repository, prefix: str) -> str:
+    """The active state of the model with this prefix. Raises `Corrupt` like `read_chosen`."""
+    return read_chosen(repository, prefix) or FIRST_STATE
 
 
-def chosen(repository: Repository, prefix: str) -> str | None:
+def read_chosen(repository: Repository, prefix: str) -> str | None:
     """The active state that was chosen; `None` if none was.
 
     The name becomes a path on disk. Raises `Corrupt` if no state can have it.
@@ -33,7 +33,7 @@ def chosen(repository: Repository, prefix: str) -> str | None:
     model = prefix.removesuffix("/") or None
     name = repository.local_config.subsections(_SECTION, _VARIABLE).get(model)
     if name is not None:
-        _check(repository, model, name)
+        _check_name(repository, model, name)
     return name
 
 
@@ -41,29 +41,33 @@ def choose(repository: Repository, prefix: str, name: str) -> None:
     """Make a state the active one. Atomic and durable. Raises `Locked` if git is changing the file."""
     model = prefix.removesuffix("/") or None
     if repository.local_config.subsections(_SECTION, _VARIABLE).get(model) != name:
-        repository.local_config.set(_key(model), name)
+        repository.local_config.set(_config_key(model), name)
 
 
 def forget(repository: Repository, prefix: str) -> None:
     """Go back to `initial`, as if nothing had been chosen. Atomic and durable. Raises `Locked`."""
     model = prefix.removesuffix("/") or None
     if model in repository.local_config.subsections(_SECTION, _VARIABLE):
-        repository.local_config.unset(_key(model))
+        repository.local_config.unset(_config_key(model))
 
 
-def problems(repository: Repository) -> Iterator[str]:
+def find_problems(repository: Repository) -> Iterator[str]:
     """What no state can be called, and is chosen all the same, for whichever model."""
     for model, name in repository.local_config.subsections(_SECTION, _VARIABLE).items():
         try:
-            _check(repository, model, name)
+            _check_name(repository, model, name)
         except Corrupt as error:
             yield f"{error.message}; {error.hint}"
 
 
-def _check(repository: Repository, model: str | None, name: str) -> None:
+def _check_name(repository: Repository, model: str | None, name: str) -> None:
     problem = name_problem(name)
     if problem is not None:
-        key = quoted(_key(model)) if model is not None and name_problem(model) is not None else _key(model)
+        key = (
+            quoted(_config_key(model))
+            if model is not None and name_problem(model) is not None
+            else _config_key(model)
+        )
         raise Corrupt(
             f"{repository.local_config.path}: {key} is {quoted(name)}, which cannot be the name of a state:"
             f" it {problem}",
@@ -71,5 +75,5 @@ def _check(repository: Repository, model: str | None, name: str) -> None:
         )
 
 
-def _key(model: str | None) -> str:
+def _config_key(model: str | None) -> str:
     return f"{_SECTION}.{_VARIABLE}" if model is None else f"{_SECTION}.{model}.{_VARIABLE}"

@@ -14,7 +14,7 @@ from gitstore import settings
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.models import active_state, snapshot
-from gitstore.models.model import SETTINGS, Model, committed_file
+from gitstore.models.model import SETTINGS, Model, read_committed_file
 from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
@@ -24,7 +24,7 @@ _HEADS, _STATES, _TAGS = "refs/heads/", "refs/states/", "refs/tags/"
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedModel:
     """A model of a repository.
 
     `base` is the one in the settings of its branch, or of its last snapshot if the branch is gone.
@@ -36,7 +36,7 @@ class Listed:
     prefix: str
     base: BasedOn | None
     snapshots: tuple[Snapshot, ...]
-    state: str
+    active_state: str
     state_tree: Oid | None
     directory: Path | None
 
@@ -49,19 +49,19 @@ class ModelList:
     cannot be read, if there are any.
     """
 
-    models: tuple[Listed, ...]
+    models: tuple[ListedModel, ...]
     unreadable: UnreadableSnapshots | None
 
 
-def every(model: Model) -> ModelList:
+def list_models(model: Model) -> ModelList:
     """All models of a model's repository."""
     found = model.repository.refs.list_below("refs/")
     refs, unreadable = found.refs, None
     try:
         tags = {ref: oid for ref, oid in refs.items() if ref.startswith(_TAGS)}
-        readable = snapshot.among(model.repository, found._replace(refs=tags))
+        readable = snapshot.read_snapshots(model.repository, found._replace(refs=tags))
     except UnreadableSnapshots as error:
-        unreadable, readable = error, list(error.others)
+        unreadable, readable = error, list(error.readable)
     survey = _Survey.of(model.repository, refs, readable=readable)
     listed = (survey.root(model), *(survey.derived(prefix) for prefix in survey.prefixes()))
     if survey.problems:
@@ -91,16 +91,16 @@ class _Survey:
             for each in repository.worktrees()
             if each.branch is not None and each.directory.is_dir()
         }
-        return cls(repository, refs, snapshots, bases(repository, refs.items()), worktrees)
+        return cls(repository, refs, snapshots, find_bases(repository, refs.items()), worktrees)
 
     def prefixes(self) -> list[str]:
         """Those of derived models: with a branch that says so, or with snapshots or states."""
         below = (ref.removeprefix(_STATES) for ref in self.refs if ref.startswith(_STATES))
-        states = {state[: state.index("/") + 1] for state in below if "/" in state and _is_named(state)}
+        states = {state[: state.index("/") + 1] for state in below if "/" in state and _can_be_state(state)}
         states = {prefix for prefix in states if name_problem(prefix.removesuffix("/")) is None}
         return sorted(states | {f"{name}/" for name in self.bases} | self.snapshots.keys() - {""})
 
-    def derived(self, prefix: str) -> Listed:
+    def derived(self, prefix: str) -> ListedModel:
         name = prefix.rstrip("/")
         base = self.bases.get(name)
         if base is None and self.snapshots.get(prefix):
@@ -108,12 +108,12 @@ class _Survey:
             base = last.base if last is not None else None
         return self._describe(name, prefix, base=base, directory=self.directories.get(name))
 
-    def root(self, model: Model) -> Listed:
+    def root(self, model: Model) -> ListedModel:
         """The root model, as the repository's own HEAD has it if `model` is a derived one."""
         here = model.repository if not model.prefix else Repository(model.repository.common)
-        name, base = (model.root_name(), None) if model.prefix else (model.name, model.base)
+        name, base = (model.find_root_name(), None) if model.prefix else (model.name, model.base)
         tip = here.refs.get("HEAD") if model.prefix else None
-        content = committed_file(here, tip, SETTINGS) if tip is not None else None
+        content = read_committed_file(here, tip, SETTINGS) if tip is not None else None
         identity = settings.identify(content) if content is not None else None
         if identity is not None and not identity.is_derived:
             name, base = identity.name, identity.base
@@ -121,20 +121,22 @@ class _Survey:
         directory = self.directories.get(branch) if branch and branch not in self.bases else None
         return self._describe(name, "", base=base, directory=directory)
 
-    def _describe(self, name: str, prefix: str, *, base: BasedOn | None, directory: Path | None) -> Listed:
+    def _describe(
+        self, name: str, prefix: str, *, base: BasedOn | None, directory: Path | None
+    ) -> ListedModel:
         space = f"{_STATES}{prefix}"
         try:
-            state = active_state.of(self.repository, prefix)
+            state = active_state.read(self.repository, prefix)
         except Corrupt as error:
             self.problems.append(error.message)
             state = ""
         saved = self.refs.get(space + state)
         tree = self.repository.commit(saved).tree if saved is not None else None
         snapshots = tuple(self.snapshots.get(prefix, ()))
-        return Listed(name, prefix, base, snapshots, state, tree, directory)
+        return ListedModel(name, prefix, base, snapshots, state, tree, directory)
 
 
-def bases(
+def find_bases(
     repository: Repository, refs: Iterable[tuple[str, Oid]], words: Collection[bytes] = (b"based_on",)
 ) -> dict[str, BasedOn]:
     """What the derived models that have a branch among the refs are based on, by their names.
@@ -144,7 +146,7 @@ def bases(
     found = {}
     for ref, tip in refs:
         try:
-            content = committed_file(repository, tip, SETTINGS) if ref.startswith(_HEADS) else None
+            content = read_committed_file(repository, tip, SETTINGS) if ref.startswith(_HEADS) else None
         except Corrupt:
             continue  # for verify to tell
         if content is None or not any(word in content for word in words):
@@ -155,6 +157,6 @@ def bases(
     return found
 
 
-def _is_named(state: str) -> bool:
+def _can_be_state(state: str) -> bool:
     """Whether a ref below refs/states/ can be a state: one called HEAD is none."""
     return name_problem(state.rpartition("/")[2]) is None

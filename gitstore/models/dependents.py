@@ -22,7 +22,7 @@ class Dependents:
     snapshots: tuple[str, ...]
 
 
-def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
+def find_dependents(repository: Repository, commits: Collection[Oid]) -> Dependents:
     """Who is based on snapshots of these commits, in the same repository.
 
     They go by the commit, which no removal and no renaming of the tag can take from them.
@@ -31,7 +31,9 @@ def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
     refs = repository.refs.list_below("refs/").refs
     pinned = [
         name
-        for name, base in models.bases(repository, refs.items(), [each.encode() for each in wanted]).items()
+        for name, base in models.find_bases(
+            repository, refs.items(), [each.encode() for each in wanted]
+        ).items()
         if base.commit in wanted and not base.detached
     ]
     # Those of the root model, which are most, are based on nothing.
@@ -41,9 +43,9 @@ def of(repository: Repository, commits: Collection[Oid]) -> Dependents:
 
 def _snapshots(repository: Repository, tags: dict[str, Oid], commits: Collection[str]) -> Iterator[str]:
     try:
-        found = snapshot.among(repository, RefListing(tags, ()))
+        found = snapshot.read_snapshots(repository, RefListing(tags, ()))
     except UnreadableSnapshots as error:
-        found = list(error.others)
+        found = list(error.readable)
     words = [each.encode() for each in commits]
     bases: dict[Oid, str | None] = {}  # thousands of snapshots have a few settings between them
     for each in found:

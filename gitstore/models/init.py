@@ -22,7 +22,7 @@ from gitstore.git import process as git
 from gitstore.git.repository import Repository
 from gitstore.layout import CODE, SETTINGS, STATES, TOP
 from gitstore.models import examples, new_files
-from gitstore.models.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, committed_file
+from gitstore.models.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model, read_committed_file
 from gitstore.names import name_problem
 from gitstore.objects.paths import find_entry
 from gitstore.packs.oid import Oid
@@ -33,7 +33,7 @@ SKELETON = "skeleton"
 
 
 @dataclass(frozen=True)
-class Created:
+class CreatedModel:
     """A new model, whether its repository was there before, and the files that were added to it."""
 
     model: Model
@@ -51,9 +51,9 @@ class _Plan:
     committed: tuple[str, ...]
 
 
-def create(
+def create_model(
     directory: Path, *, name: str | None = None, example: str = SKELETON, code: str | None = None
-) -> Created:
+) -> CreatedModel:
     """Make `directory` a model and commit what that adds.
 
     A repository's top is adopted: files that are there stay as they are, and code may be in another
@@ -69,7 +69,7 @@ def create(
         raise InvalidName(
             f"{name!r} cannot be the name of a model: it {problem}", "choose another name with --name NAME"
         )
-    place = _code_directory(code)
+    place = _parse_code_directory(code)
     repository = _find_repository(directory)
     if code is not None and not directory.exists():
         raise GitstoreError(f"{directory} is new, so there is no {place}/ in it", "leave out --code")
@@ -79,10 +79,10 @@ def create(
     repository.identity()
     with _write_files(directory, plan):
         _commit(repository, plan)
-    return _finish(directory, plan, adopted=True)
+    return _finish_model(directory, plan, adopted=True)
 
 
-def _code_directory(code: str | None) -> PurePosixPath:
+def _parse_code_directory(code: str | None) -> PurePosixPath:
     """Return the code directory as the settings name it. Raises `GitstoreError` if they cannot."""
     if code is None:
         return PurePosixPath(CODE)
@@ -118,7 +118,7 @@ def _find_repository(directory: Path) -> Repository | None:
 
 def _create_repository(
     directory: Path, name: str, *, example: str, code: PurePosixPath, is_named: bool
-) -> Created:
+) -> CreatedModel:
     """A model in a new repository. A directory that did not exist appears whole or not at all."""
     git.read_identity(
         git.nearest_directory(directory)
@@ -129,7 +129,7 @@ def _create_repository(
             repository = Repository.create(hidden)
             with _write_files(hidden, plan):
                 _commit(repository, plan)
-        return _finish(directory, plan, adopted=False)
+        return _finish_model(directory, plan, adopted=False)
     # It stays the directory it is, for a shell may stand in it; .git comes last, whole.
     own = directory / ".git"
     if os.path.lexists(own) and not (own.is_dir() and not any(own.iterdir())):
@@ -137,17 +137,17 @@ def _create_repository(
     plan = _make_plan(directory, None, name, example=example, code=code, is_named=is_named)
     with _write_files(directory, plan), construction(own) as hidden:
         _commit(Repository.create(directory, git_directory=hidden), plan)
-    return _finish(directory, plan, adopted=False)
+    return _finish_model(directory, plan, adopted=False)
 
 
 def _write_files(top: Path, plan: _Plan) -> AbstractContextManager[None]:
-    new_files.sweep(top, {*plan.committed, IGNORE_FILE})
-    return new_files.added(top, plan.written, replaced=plan.replaced)
+    new_files.sweep_leftovers(top, {*plan.committed, IGNORE_FILE})
+    return new_files.add_files(top, plan.written, replaced=plan.replaced)
 
 
-def _finish(directory: Path, plan: _Plan, *, adopted: bool) -> Created:
+def _finish_model(directory: Path, plan: _Plan, *, adopted: bool) -> CreatedModel:
     (directory / STATES / FIRST_STATE).mkdir(parents=True, exist_ok=True)
-    return Created(Model.open(directory), adopted=adopted, files=plan.committed)
+    return CreatedModel(Model.open(directory), adopted=adopted, files=plan.committed)
 
 
 def _make_plan(
@@ -192,21 +192,25 @@ def _add_ignore_rule(top: Path, repository: Repository | None, plan: _Plan) -> _
         raise GitstoreError(f"{ignore} is not a regular file, so git does not read it", "move it away")
     old = ignore.read_bytes() if ignore.exists() else None
     head = repository.refs.get("HEAD") if repository is not None else None
-    committed = committed_file(repository, head, IGNORE_FILE) if repository and head is not None else None
-    if _has_rule(old):
-        before = new_files.replaced_before(ignore) or committed
-        is_ours = not _has_rule(committed) and old == _with_rule(before)  # of an earlier attempt
+    committed = (
+        read_committed_file(repository, head, IGNORE_FILE) if repository and head is not None else None
+    )
+    if _has_ignore_rule(old):
+        before = new_files.read_replaced(ignore) or committed
+        is_ours = not _has_ignore_rule(committed) and old == _append_ignore_rule(
+            before
+        )  # of an earlier attempt
         return _Plan(
             plan.name, plan.written, {}, (*plan.committed, IGNORE_FILE) if is_ours else plan.committed
         )
-    content = {IGNORE_FILE: _with_rule(old)}
+    content = {IGNORE_FILE: _append_ignore_rule(old)}
     written = plan.written if old is not None else {**plan.written, **content}
     return _Plan(plan.name, written, content if old is not None else {}, (*plan.committed, IGNORE_FILE))
 
 
 def _read_example(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
     """The files of an example, as they are to be in a model of this name, by path."""
-    source = examples.path(example)
+    source = examples.find_path(example)
     found = sorted(each.relative_to(source) for each in source.rglob("*") if each.is_file())
     contents = {
         each.as_posix(): (source / each).read_bytes() for each in found if "__pycache__" not in each.parts
@@ -244,12 +248,12 @@ def _check_directories(top: Path, paths: list[str]) -> None:
             raise GitstoreError(f"{there} is {what}, but a model needs a directory there", "move it away")
 
 
-def _has_rule(content: bytes | None) -> bool:
+def _has_ignore_rule(content: bytes | None) -> bool:
     """Whether a .gitignore, if there is one, keeps everyday git from the weights."""
     return IGNORE.strip().encode() in (content or b"").splitlines()
 
 
-def _with_rule(content: bytes | None) -> bytes:
+def _append_ignore_rule(content: bytes | None) -> bytes:
     content = content or b""
     return content + (b"" if content.endswith(b"\n") or not content else b"\n") + IGNORE.encode()
 
@@ -263,7 +267,7 @@ def _commit(repository: Repository, plan: _Plan) -> None:
         repository.git("commit", "--quiet", "--no-verify", "--message", message, "--only", "--", *files)
     except GitstoreError:
         now = repository.refs.get("HEAD")
-        is_made = now is not None and committed_file(repository, now, SETTINGS) is not None
+        is_made = now is not None and read_committed_file(repository, now, SETTINGS) is not None
         with (
             only_warn("the model was created, but git's index was not updated")
             if is_made

@@ -9,55 +9,55 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gitstore.models.catalog import Listed
+from gitstore.models.catalog import ListedModel
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import spell_snapshot
 from gitstore.settings import BasedOn
 
 
 @dataclass
-class LineageEntry:
+class LineageSnapshot:
     """A snapshot of a model, with the models based on it; `snapshot` is `None` if it was removed."""
 
     name: str
     snapshot: Snapshot | None
-    models: list[Line] = field(default_factory=list)
+    models: list[LineageModel] = field(default_factory=list)
 
 
 @dataclass
-class Line:
+class LineageModel:
     """A model, with its snapshots in the order in which they were taken, removed ones at the end."""
 
-    model: Listed
-    places: list[LineageEntry]
+    model: ListedModel
+    snapshots: list[LineageSnapshot]
 
 
 class Lineage:
     """The tree of a repository's models. `roots` are those that are based on nothing that is here."""
 
-    def __init__(self, models: Iterable[Listed]) -> None:
+    def __init__(self, models: Iterable[ListedModel]) -> None:
         self._lines = {
-            each.prefix: Line(each, [LineageEntry(taken.name, taken) for taken in each.snapshots])
+            each.prefix: LineageModel(each, [LineageSnapshot(taken.name, taken) for taken in each.snapshots])
             for each in models
         }
-        self._taken: dict[str, tuple[Line, LineageEntry]] = {}
+        self._taken: dict[str, tuple[LineageModel, LineageSnapshot]] = {}
         for line in self._lines.values():
-            for place in line.places:
+            for place in line.snapshots:
                 if place.snapshot is not None:
                     self._taken[str(place.snapshot.commit)] = line, place
-        self._removed: dict[str, LineageEntry] = {}
+        self._removed: dict[str, LineageSnapshot] = {}
         self._above: dict[str, str] = {}
         self.roots = [line for line in self._lines.values() if not self._hang(line)]
 
-    def lines(self) -> Iterator[Line]:
+    def walk(self) -> Iterator[LineageModel]:
         """All models, each after what it is based on, and right before those that are based on it."""
         waiting = [*reversed(self.roots)]
         while waiting:
             line = waiting.pop()
             yield line
-            waiting += [each for place in reversed(line.places) for each in reversed(place.models)]
+            waiting += [each for place in reversed(line.snapshots) for each in reversed(place.models)]
 
-    def describe(self, base: BasedOn) -> str:
+    def describe_base(self, base: BasedOn) -> str:
         """What a base is called now, where it is, and whether it is still there."""
         if base.url is not None:
             return f"{base.full_name} in {base.url}"
@@ -70,32 +70,32 @@ class Lineage:
         line, place = self._taken[base.commit]
         return spell_snapshot(place.name, line.model.name)
 
-    def _hang(self, line: Line) -> bool:
+    def _hang(self, line: LineageModel) -> bool:
         """Put a model below its base, if that is here; whether it is."""
         base, prefix = line.model.base, line.model.prefix
         above = self._base_line(base) if base is not None and base.url is None else None
         if base is None or above is None:
             return False
         # Only what has models below it can be above its own base.
-        if any(place.models for place in line.places) and self._leads_to(above.model.prefix, prefix):
+        if any(place.models for place in line.snapshots) and self._leads_to(above.model.prefix, prefix):
             return False
         self._place(base, above).models.append(line)
         self._above[prefix] = above.model.prefix
         return True
 
-    def _base_line(self, base: BasedOn) -> Line | None:
+    def _base_line(self, base: BasedOn) -> LineageModel | None:
         """The model that a base is a snapshot of, whether or not the snapshot is still there."""
         if base.commit in self._taken:
             return self._taken[base.commit][0]
         lines = (self._lines.get(f"{base.model}/"), self._lines.get(""))
         return next((each for each in lines if each is not None and each.model.name == base.model), None)
 
-    def _place(self, base: BasedOn, above: Line) -> LineageEntry:
+    def _place(self, base: BasedOn, above: LineageModel) -> LineageSnapshot:
         if base.commit in self._taken:
             return self._taken[base.commit][1]
         if base.commit not in self._removed:
-            self._removed[base.commit] = LineageEntry(base.snapshot, None)
-            above.places.append(self._removed[base.commit])
+            self._removed[base.commit] = LineageSnapshot(base.snapshot, None)
+            above.snapshots.append(self._removed[base.commit])
         return self._removed[base.commit]
 
     def _leads_to(self, prefix: str | None, goal: str) -> bool:

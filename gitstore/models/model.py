@@ -58,7 +58,7 @@ class Model:
     @classmethod
     def open(cls, directory: Path) -> Model:
         """The model of a directory. Raises `NotAModel`, or `BadSettings` for broken committed settings."""
-        repository, content = _look(directory)
+        repository, content = _open_repository(directory)
         return cls._of(repository, content)
 
     @classmethod
@@ -68,7 +68,7 @@ class Model:
         Settings may be invalid, `invalid` has why, if what can be read of them tells the name and whether the
         model is derived. Then `base` is `None`. Raises like `open`.
         """
-        repository, content = _look(directory)
+        repository, content = _open_repository(directory)
         try:
             return cls._of(repository, content)
         except BadSettings as error:
@@ -80,7 +80,7 @@ class Model:
 
     @classmethod
     def _of(cls, repository: Repository, content: bytes) -> Model:
-        found = _parse_either(content, repository)
+        found = _parse_committed_or_disk(content, repository)
         derived = found.based_on is not None and found.based_on.url is None
         return cls(repository, found.name, f"{found.name}/" if derived else "", found.based_on)
 
@@ -94,11 +94,11 @@ class Model:
 
     @property
     def active_state(self) -> str:
-        """The name of the active state, which need not exist. Raises `Corrupt` like `active_state.of`."""
-        return active_state.of(self.repository, self.prefix)
+        """The name of the active state, which need not exist. Raises `Corrupt` like `active_state.read`."""
+        return active_state.read(self.repository, self.prefix)
 
     @property
-    def pinned(self) -> BasedOn | None:
+    def pinned_base(self) -> BasedOn | None:
         """The base whose code the model's code must be; `None` for a root or a detached model."""
         return self.base if self.base is not None and not self.base.detached else None
 
@@ -112,39 +112,38 @@ class Model:
         """The top of the working copy, or the bare repository."""
         return self.repository.directory
 
-    @property
-    def states(self) -> Path:
+    def claim_states(self) -> Path:
         """Where states on disk are; a bare repository has none. Raises if they are another model's."""
         self._claim()
         return self.directory / STATES
 
-    def settings_content(self) -> bytes:
+    def read_settings_content(self) -> bytes:
         """The settings as they are: on disk, or committed in a bare repository. Raises `NotAModel`."""
-        content = self.top_file(SETTINGS)
+        content = self.read_top_file(SETTINGS)
         if content is None:
             raise NotAModel(
                 f"{self.directory / SETTINGS} is missing", f"git checkout -- {SETTINGS} restores it"
             )
         return content
 
-    def top_file(self, name: str) -> bytes | None:
+    def read_top_file(self, name: str) -> bytes | None:
         """A file beside code/, if it is there: on disk, or committed in a bare repository."""
         if self.repository.is_bare:
-            return _committed(self.repository, name)
+            return _read_file_at_head(self.repository, name)
         path = self.directory / name
         return path.read_bytes() if path.is_file() else None
 
     @cached_property
     def settings(self) -> Settings:
         """The settings as they are on disk, or committed in a bare repository. Raises `BadSettings`."""
-        return settings.parse(self.settings_content())
+        return settings.parse(self.read_settings_content())
 
     @property
-    def code(self) -> PurePosixPath:
+    def code_directory(self) -> PurePosixPath:
         """Where the code is in the working copy."""
         return PurePosixPath(self.settings.code)
 
-    def base_code(self, base: BasedOn) -> Oid:
+    def find_base_code(self, base: BasedOn) -> Oid:
         """The tree of the base's code, which the model's own history keeps. Raises `Corrupt`."""
         top = self.repository.commit(Oid.parse(base.commit)).tree
         found = find_tree(self.repository.objects, top, PurePosixPath(CODE))
@@ -154,7 +153,7 @@ class Model:
             )
         return found
 
-    def committed_code(
+    def find_committed_code(
         self, at: PurePosixPath, write_tree: Callable[[bytes], Oid] | None = None
     ) -> Oid | None:
         """Return the tree of a code directory in the commit that is checked out; `None` if there is none.
@@ -192,24 +191,24 @@ class Model:
             )
 
     def _called(self, prefix: str) -> str:
-        return f"the model {_shown(prefix.rstrip('/'))}" if prefix else "the root model"
+        return f"the model {_quote_if_invalid(prefix.rstrip('/'))}" if prefix else "the root model"
 
-    def root_name(self) -> str:
+    def find_root_name(self) -> str:
         """What the repository's root model is called, as far as this model's line of bases tells."""
-        return self.line()[-1]
+        return self.list_base_names()[-1]
 
-    def line(self) -> list[str]:
+    def list_base_names(self) -> list[str]:
         """The names of the model and of those that it is based on, nearest first, as their branches say."""
         names, base = [self.name], self.base if self.prefix else None
         while base is not None and base.url is None:
             again = base.model in names
             names.append(base.model)
-            identity = on_branch(self.repository, base.model) if not again else None
+            identity = identify_branch(self.repository, base.model) if not again else None
             base = identity.base if identity is not None else None
         return names
 
 
-def _shown(name: str) -> str:
+def _quote_if_invalid(name: str) -> str:
     """The name of a model as a file has it, harmless in a message."""
     return name if name_problem(name) is None else quoted(name)
 
@@ -226,11 +225,11 @@ def _write_claim(claim: Path, prefix: str | None) -> None:
             share(claim)
 
 
-def is_derived(repository: Repository, name: str) -> bool:
+def has_derived_model(repository: Repository, name: str) -> bool:
     """Whether a repository has a derived model of this name: a branch that says so, or its tags or states."""
     if name_problem(name) is not None:
         return False  # a path, which would lead somewhere else among the files of refs
-    identity = on_branch(repository, name)
+    identity = identify_branch(repository, name)
     if identity is not None and identity.local_base is not None:
         return identity.name == name
     return repository.refs.has_any_below(f"refs/tags/{name}/", f"refs/states/{name}/")
@@ -248,7 +247,7 @@ def _holds_states(states: Path) -> bool:
     return states.is_dir() and any(path.is_dir() and any(path.iterdir()) for path in states.iterdir())
 
 
-def _look(directory: Path) -> tuple[Repository, bytes]:
+def _open_repository(directory: Path) -> tuple[Repository, bytes]:
     """The repository that a directory is in, and the settings that say which model it is of."""
     repository = Repository.discover(directory)
     if not repository.directory.is_dir():
@@ -256,7 +255,7 @@ def _look(directory: Path) -> tuple[Repository, bytes]:
             f"git's configuration says that the working copy is {repository.directory}, which does not exist",
             f"git config --file {repository.common}/config --unset core.worktree",
         )
-    content = _identity(repository)
+    content = _read_identifying_settings(repository)
     if content is None:
         raise NotAModel(
             f"{repository.directory} is a git repository, but not a model: it has no {SETTINGS}",
@@ -265,7 +264,7 @@ def _look(directory: Path) -> tuple[Repository, bytes]:
     return repository, content
 
 
-def _identity(repository: Repository) -> bytes | None:
+def _read_identifying_settings(repository: Repository) -> bytes | None:
     """The settings that say which model this is: as committed, or on disk before the first commit.
 
     Where the commit cannot be read, those on disk do, or those of a snapshot: snapshots do not need it.
@@ -273,27 +272,27 @@ def _identity(repository: Repository) -> bytes | None:
     path = repository.directory / SETTINGS
     on_disk = not repository.is_bare and path.is_file()
     try:
-        content = _committed(repository, SETTINGS)
+        content = _read_file_at_head(repository, SETTINGS)
     except Corrupt:
-        content = None if on_disk else _settings_of_a_snapshot(repository)
+        content = None if on_disk else _read_settings_of_a_snapshot(repository)
         if content is None and not on_disk:
             raise
     return path.read_bytes() if content is None and on_disk else content
 
 
-def _settings_of_a_snapshot(repository: Repository) -> bytes | None:
+def _read_settings_of_a_snapshot(repository: Repository) -> bytes | None:
     """The settings of a snapshot of the root model, of the first one that can be read."""
     for ref, oid in repository.refs.below("refs/tags/"):
         if "/" not in ref.removeprefix("refs/tags/"):
             with suppress(Corrupt, ValueError):
                 commit, _ = tag.read_target(repository.objects.read_as(Kind.TAG, oid, at_most=limits.TAG))
-                content = committed_file(repository, commit, SETTINGS)
+                content = read_committed_file(repository, commit, SETTINGS)
                 if content is not None:
                     return content
     return None
 
 
-def _parse_either(content: bytes, repository: Repository) -> Settings:
+def _parse_committed_or_disk(content: bytes, repository: Repository) -> Settings:
     """The committed settings; if somebody committed broken ones, those on disk, where they get mended."""
     try:
         return settings.parse(content)
@@ -304,13 +303,13 @@ def _parse_either(content: bytes, repository: Repository) -> Settings:
         return settings.parse(path.read_bytes())
 
 
-def _committed(repository: Repository, name: str) -> bytes | None:
+def _read_file_at_head(repository: Repository, name: str) -> bytes | None:
     """A file at the top of the commit that is checked out."""
     head = repository.refs.get("HEAD")
-    return committed_file(repository, head, name) if head is not None else None
+    return read_committed_file(repository, head, name) if head is not None else None
 
 
-def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | None:
+def read_committed_file(repository: Repository, commit: Oid, name: str) -> bytes | None:
     """A file at the top of a commit's tree, if it is there."""
     entry = find_entry(repository.objects, repository.commit(commit).tree, PurePosixPath(name))
     if entry is None or not entry.is_file:
@@ -322,8 +321,8 @@ def committed_file(repository: Repository, commit: Oid, name: str) -> bytes | No
         raise Corrupt(f"{name} of commit {commit} cannot be read: {error.message}") from error
 
 
-def on_branch(repository: Repository, name: str) -> ModelIdentity | None:
+def identify_branch(repository: Repository, name: str) -> ModelIdentity | None:
     """Return which model a branch is of, by the settings committed there; `None` if they do not tell."""
     tip = repository.refs.get(f"refs/heads/{name}")
-    content = committed_file(repository, tip, SETTINGS) if tip is not None else None
+    content = read_committed_file(repository, tip, SETTINGS) if tip is not None else None
     return settings.identify(content) if content is not None else None

@@ -15,13 +15,13 @@ from gitstore.disk.hidden_names import new_path, old_path
 from gitstore.errors import GitstoreError
 
 
-def replaced_before(path: Path) -> bytes | None:
+def read_replaced(path: Path) -> bytes | None:
     """Return what a file was before a call that was killed replaced it; `None` if none did."""
     old = old_path(path)
     return old.read_bytes() if old.is_file() else None
 
 
-def sweep(top: Path, names: Iterable[str]) -> None:
+def sweep_leftovers(top: Path, names: Iterable[str]) -> None:
     """Remove what killed calls have left of writing some files."""
     for path in (top / name for name in names):
         new_path(path).unlink(missing_ok=True)
@@ -29,7 +29,7 @@ def sweep(top: Path, names: Iterable[str]) -> None:
 
 
 @contextmanager
-def added(top: Path, files: Mapping[str, bytes], *, replaced: Mapping[str, bytes]) -> Iterator[None]:
+def add_files(top: Path, files: Mapping[str, bytes], *, replaced: Mapping[str, bytes]) -> Iterator[None]:
     """Write files that are not there, and replace others, for good if the block ends well.
 
     A kill leaves whole files, of these and no others. After an error all is as before: what was not
@@ -41,10 +41,10 @@ def added(top: Path, files: Mapping[str, bytes], *, replaced: Mapping[str, bytes
     try:
         for name, content in files.items():
             made += _make_parents(top, PurePosixPath(name))
-            _write(top / name, content)
+            _write_file(top / name, content)
             written.append(top / name)
         for name, content in replaced.items():
-            _replace(top / name, content, kept)
+            _replace_file(top / name, content, kept)
         yield
     except BaseException:
         for path, old in kept.items():
@@ -67,12 +67,12 @@ def _make_parents(top: Path, path: PurePosixPath) -> Iterator[Path]:
             yield top / parent
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write_file(path: Path, content: bytes) -> None:
     """Write a file that is not there: whole, or not at all."""
     scratch = new_path(path)
     try:
         scratch.write_bytes(content)
-        _name(scratch, path)
+        _link_into_place(scratch, path)
     except FileExistsError as error:
         raise GitstoreError(
             f"{path} has appeared meanwhile", "check it, then run gitstore init again"
@@ -81,7 +81,7 @@ def _write(path: Path, content: bytes) -> None:
         scratch.unlink(missing_ok=True)
 
 
-def _name(scratch: Path, path: Path) -> None:
+def _link_into_place(scratch: Path, path: Path) -> None:
     try:
         os.link(scratch, path)  # unlike a rename, over nothing
     except FileExistsError:
@@ -92,7 +92,7 @@ def _name(scratch: Path, path: Path) -> None:
         scratch.rename(path)
 
 
-def _replace(path: Path, content: bytes, kept: dict[Path, Path]) -> None:
+def _replace_file(path: Path, content: bytes, kept: dict[Path, Path]) -> None:
     """Replace a file at one instant; the old one is kept, so that taking it back needs no space."""
     scratch = new_path(path)
     old = old_path(path)

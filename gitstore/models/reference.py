@@ -14,7 +14,7 @@ from typing import NamedTuple
 from gitstore.errors import Corrupt, GitstoreError, NoSuchSnapshot, NotAModel
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
-from gitstore.models.model import Model, is_derived
+from gitstore.models.model import Model, has_derived_model
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem, spell_snapshot
 from gitstore.objects import tag
@@ -24,7 +24,7 @@ from gitstore.text import quoted
 from gitstore.url import is_url, url_problem, without_credentials
 
 
-class Place(NamedTuple):
+class TagLocation(NamedTuple):
     """Where a reference leads: the tag's ref in a repository, and the tag."""
 
     repository: Repository
@@ -32,22 +32,22 @@ class Place(NamedTuple):
     oid: Oid
 
 
-class Elsewhere(NamedTuple):
+class RemoteSnapshot(NamedTuple):
     """A snapshot behind a URL: the first of these names, as git has them below refs/tags/, that is there."""
 
     url: str
     names: tuple[str, ...]
 
 
-def find(reference: str, directory: Path) -> Snapshot | Elsewhere:
+def resolve_anywhere(reference: str, directory: Path) -> Snapshot | RemoteSnapshot:
     """What `reference` means, where a repository behind a URL will do, too. Raises like `resolve`."""
     where, _, name = reference.rpartition("@")
-    return _behind(where, name) if _is_url(where, directory) else resolve(reference, directory)
+    return _make_remote(where, name) if _is_url(where, directory) else resolve(reference, directory)
 
 
-def is_here(found: Snapshot | Elsewhere, directory: Path) -> bool:
+def is_in_same_repository(found: Snapshot | RemoteSnapshot, directory: Path) -> bool:
     """Whether a snapshot is in the repository of the model that `directory` is of."""
-    if isinstance(found, Elsewhere):
+    if isinstance(found, RemoteSnapshot):
         return False
     try:
         return Model.identify(directory).repository.common == found.repository.common
@@ -61,10 +61,10 @@ def resolve(reference: str, directory: Path) -> Snapshot:
     A bare name is of the directory's own model; `MODEL/SNAPSHOT` is accepted too, because git lists
     a derived model's tags so. Raises `NoSuchSnapshot`, with the nearest name there is, or `NotAModel`.
     """
-    return _read(locate(reference, directory))
+    return _read_snapshot(locate(reference, directory))
 
 
-def find_base(reference: str, model: Model, directory: Path) -> Snapshot | Elsewhere:
+def resolve_base(reference: str, model: Model, directory: Path) -> Snapshot | RemoteSnapshot:
     """What `reference` means for a new base of a model. Raises like `resolve`.
 
     A bare name is of the base's model; that is looked for in the repository that the base is in.
@@ -74,21 +74,21 @@ def find_base(reference: str, model: Model, directory: Path) -> Snapshot | Elsew
         where, _, name = name.rpartition("/")
     base = model.base
     if base is None or where not in ("", base.model):
-        return find(reference, directory)
+        return resolve_anywhere(reference, directory)
     if base.url is None:
-        return find(spell_snapshot(name, base.model), directory)
+        return resolve_anywhere(spell_snapshot(name, base.model), directory)
     if _is_url(base.url, directory):
         prefix = _prefix_of_base(model.repository, base)
         names = (f"{base.model}/{name}", name) if prefix is None else (f"{prefix}{name}",)
-        return _behind(base.url, *names)
+        return _make_remote(base.url, *names)
     if not Path(base.url).is_dir():
         raise GitstoreError(
             f"the base's repository is no longer in {base.url}",
             f"gitstore rebase {spell_snapshot(name, 'PATH')} records its new location",
         )
     there = Model.identify(Path(base.url)).repository
-    prefix = f"{base.model}/" if is_derived(there, base.model) else ""
-    return _read(_in_model(Model(there, base.model, prefix), name, reference))
+    prefix = f"{base.model}/" if has_derived_model(there, base.model) else ""
+    return _read_snapshot(_locate_tag(Model(there, base.model, prefix), name, reference))
 
 
 def _prefix_of_base(repository: Repository, base: BasedOn) -> str | None:
@@ -100,25 +100,25 @@ def _prefix_of_base(repository: Repository, base: BasedOn) -> str | None:
     return name[: name.rfind("/") + 1]
 
 
-def _read(place: Place) -> Snapshot:
+def _read_snapshot(place: TagLocation) -> Snapshot:
     found = snapshot.read(place.repository, place.ref, place.oid)
     if found is None:
-        raise _no_snapshot(place)
+        raise _not_a_snapshot(place)
     return found
 
 
-def check_snapshot(place: Place) -> None:
+def check_snapshot(place: TagLocation) -> None:
     """Raise `NoSuchSnapshot` like `resolve` for a tag that never was a snapshot. A broken one may be one."""
     with suppress(Corrupt):
-        if snapshot.parse(place.repository, place.ref, place.oid) is None:
-            raise _no_snapshot(place)
+        if snapshot.read_unchecked(place.repository, place.ref, place.oid) is None:
+            raise _not_a_snapshot(place)
 
 
-def _no_snapshot(place: Place) -> NoSuchSnapshot:
+def _not_a_snapshot(place: TagLocation) -> NoSuchSnapshot:
     return NoSuchSnapshot(f"{place.ref} is a tag, but not a snapshot", "gitstore list shows the snapshots")
 
 
-def locate(reference: str, directory: Path) -> Place:
+def locate(reference: str, directory: Path) -> TagLocation:
     """Like `resolve`, without reading the tag: it may be broken, or no snapshot at all."""
     where, _, name = reference.rpartition("@")
     if _is_url(where, directory):
@@ -127,36 +127,36 @@ def locate(reference: str, directory: Path) -> Place:
             f"clone it first: git clone {where}",
         )
     if where and (directory / where).is_dir() and not _is_model_name(where, directory):
-        return _locate_in(directory / where, reference)
-    return _locate_of(Model.identify(directory), where, name, reference=reference)
+        return _locate_in_directory(directory / where, reference)
+    return _locate_in_repository(Model.identify(directory), where, name, reference=reference)
 
 
-def _locate_in(path: Path, reference: str) -> Place:
+def _locate_in_directory(path: Path, reference: str) -> TagLocation:
     """A snapshot of the model in another directory, whose snapshots a hint must name."""
     where, _, name = reference.rpartition("@")
     model = Model.identify(path)
     try:
-        return _locate_of(model, "", name, reference=reference)
+        return _locate_in_repository(model, "", name, reference=reference)
     except NoSuchSnapshot as error:
-        close = _close(model, name)
+        close = _find_similar_name(model, name)
         listing = f"gitstore -C {shlex.quote(str(path))} list --all shows the snapshots there"
         hint = f"did you mean {spell_snapshot(close, where)}?" if close else listing
         raise NoSuchSnapshot(error.message, hint) from error
 
 
-def _close(model: Model, name: str) -> str | None:
+def _find_similar_name(model: Model, name: str) -> str | None:
     """The model's snapshot whose name is most like another."""
     prefix = model.tag_ref("")
     names = [ref.removeprefix(prefix) for ref in model.repository.refs.list_below(prefix).refs]
     return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 
-def _locate_of(model: Model, where: str, name: str, *, reference: str) -> Place:
+def _locate_in_repository(model: Model, where: str, name: str, *, reference: str) -> TagLocation:
     """A snapshot by its name and its model's, which may stand before the name as git has it."""
     if not where and "/" in name:
         where, _, name = name.rpartition("/")
-    named = _called(model, where, reference)
-    return _in_model(named, name, reference, other=named.name != model.name)
+    named = _find_model(model, where, reference)
+    return _locate_tag(named, name, reference, other=named.name != model.name)
 
 
 def _is_url(where: str, directory: Path) -> bool:
@@ -164,7 +164,7 @@ def _is_url(where: str, directory: Path) -> bool:
     return bool(where and not (directory / where).is_dir() and is_url(where))
 
 
-def _behind(url: str, *names: str) -> Elsewhere:
+def _make_remote(url: str, *names: str) -> RemoteSnapshot:
     """Snapshots behind a URL. Raises `GitstoreError` for what git must not be given."""
     problem = url_problem(url)
     if problem is not None:
@@ -176,16 +176,16 @@ def _behind(url: str, *names: str) -> Elsewhere:
                     f"there is no snapshot {quoted(name)} in {without_credentials(url)}",
                     f"git ls-remote --tags {without_credentials(url)} lists the tags",
                 )
-    return Elsewhere(url, names)
+    return RemoteSnapshot(url, names)
 
 
-def _called(model: Model, name: str, reference: str) -> Model:
+def _find_model(model: Model, name: str, reference: str) -> Model:
     """The model of this name in a model's repository, or the model itself for no name."""
     if not name or name == model.name:
         return model
-    if is_derived(model.repository, name):
+    if has_derived_model(model.repository, name):
         return Model(model.repository, name, f"{name}/")
-    if name == model.root_name():
+    if name == model.find_root_name():
         return Model(model.repository, name, "")
     raise NoSuchSnapshot(
         f"there is no snapshot {reference}: {name} is neither a model of this repository nor a directory",
@@ -193,12 +193,12 @@ def _called(model: Model, name: str, reference: str) -> Model:
     )
 
 
-def _in_model(model: Model, name: str, reference: str, *, other: bool = False) -> Place:
+def _locate_tag(model: Model, name: str, reference: str, *, other: bool = False) -> TagLocation:
     ref = model.tag_ref(name)
     oid = model.repository.refs.get(ref) if name else None
     if oid is not None:
-        return Place(model.repository, ref, oid)
-    close = _close(model, name)
+        return TagLocation(model.repository, ref, oid)
+    close = _find_similar_name(model, name)
     hint = "gitstore list shows the snapshots"
     if other:
         hint = "gitstore list --all shows the snapshots of all models"
@@ -215,4 +215,4 @@ def _is_model_name(where: str, directory: Path) -> bool:
         model = Model.identify(directory)
     except NotAModel:
         return False
-    return where in (model.name, model.root_name()) or is_derived(model.repository, where)
+    return where in (model.name, model.find_root_name()) or has_derived_model(model.repository, where)

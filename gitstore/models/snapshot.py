@@ -49,14 +49,14 @@ class Snapshot:
     repository: Repository
     prefix: str
     name: str
-    oid: Oid
+    tag_oid: Oid
     tag: Tag
     commit: Oid
     tree: Oid
-    code: Oid
-    state: Oid
+    code_tree: Oid
+    state_tree: Oid
     settings_blob: Oid
-    lock: Oid | None
+    lock_blob: Oid | None
 
     @property
     def ref(self) -> str:
@@ -94,9 +94,11 @@ class Snapshot:
     def settings(self) -> Settings:
         """The settings as they were. Raises `BadSettings`, and `NotASnapshot` if the tag contradicts them."""
         found = settings.parse(self.settings_content, f"{self.name}:{SETTINGS}")
-        wrong = trust.settings_problems(self, found)
+        wrong = trust.find_settings_problems(self, found)
         if wrong:
-            raise NotASnapshot(f"{self.ref} cannot be trusted: {'; '.join(wrong)}", trust.remedy(self.ref))
+            raise NotASnapshot(
+                f"{self.ref} cannot be trusted: {'; '.join(wrong)}", trust.suggest_remedy(self.ref)
+            )
         return found
 
     def check_tag(self) -> None:
@@ -104,13 +106,13 @@ class Snapshot:
         with suppress(BadSettings):
             _ = self.settings
 
-    def code_files(self) -> list[StoredFile]:
+    def list_code_files(self) -> list[StoredFile]:
         """The files below code/."""
-        return list(stored.list_files(self.repository.objects, self.code, joined=False))
+        return list(stored.list_files(self.repository.objects, self.code_tree, joined=False))
 
-    def state_files(self) -> list[StoredFile]:
+    def list_state_files(self) -> list[StoredFile]:
         """The files below state/, joined from their parts."""
-        return list(stored.list_files(self.repository.objects, self.state, joined=True))
+        return list(stored.list_files(self.repository.objects, self.state_tree, joined=True))
 
 
 class NotASnapshot(Corrupt):
@@ -118,11 +120,11 @@ class NotASnapshot(Corrupt):
 
 
 class UnreadableSnapshots(Corrupt):
-    """Some tags cannot be read as the snapshots that they say they are; `others` are those that can."""
+    """Some tags cannot be read as the snapshots that they say they are; `readable` are those that can."""
 
-    def __init__(self, problems: Sequence[str], others: Sequence[Snapshot]) -> None:
+    def __init__(self, problems: Sequence[str], readable: Sequence[Snapshot]) -> None:
         super().__init__("\n".join(problems), "gitstore verify --all reports what is wrong")
-        self.others = others
+        self.readable = readable
 
 
 def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
@@ -131,14 +133,14 @@ def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
     Raises `Corrupt` if it says it is a snapshot but lacks something, or says what is not so, or is of a
     format from the future.
     """
-    found = parse(repository, ref, oid)
-    wrong = trust.tag_problems(found) if found is not None else []
+    found = read_unchecked(repository, ref, oid)
+    wrong = trust.find_tag_problems(found) if found is not None else []
     if wrong:
-        raise NotASnapshot(f"{ref} cannot be trusted: {'; '.join(wrong)}", trust.remedy(ref))
+        raise NotASnapshot(f"{ref} cannot be trusted: {'; '.join(wrong)}", trust.suggest_remedy(ref))
     return found
 
 
-def parse(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
+def read_unchecked(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
     """Like `read`, but believing what the tag says of itself."""
     kind, content = repository.objects.read_inner(oid)
     if kind is not Kind.TAG:
@@ -158,20 +160,20 @@ def parse(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
     return _read_tree(repository, ref, oid=oid, tag=found)
 
 
-def below(model: Model) -> list[Snapshot]:
+def read_own_snapshots(model: Model) -> list[Snapshot]:
     """The snapshots of a model, oldest first. Raises `UnreadableSnapshots`."""
     space = model.tag_ref("")
     tags = model.repository.refs.list_below(space)
     own = {ref: oid for ref, oid in tags.refs.items() if "/" not in ref.removeprefix(space)}
-    return among(model.repository, tags._replace(refs=own))
+    return read_snapshots(model.repository, tags._replace(refs=own))
 
 
-def every(repository: Repository) -> list[Snapshot]:
+def read_all_snapshots(repository: Repository) -> list[Snapshot]:
     """The snapshots of all models, oldest first. Raises `UnreadableSnapshots`."""
-    return among(repository, repository.refs.list_below(_TAGS))
+    return read_snapshots(repository, repository.refs.list_below(_TAGS))
 
 
-def among(repository: Repository, tags: RefListing) -> list[Snapshot]:
+def read_snapshots(repository: Repository, tags: RefListing) -> list[Snapshot]:
     """Those of some tags that are snapshots, oldest first.
 
     Raises `UnreadableSnapshots`, which has the others, for tags that cannot be read or trusted.
@@ -181,7 +183,7 @@ def among(repository: Repository, tags: RefListing) -> list[Snapshot]:
         try:
             each = read(repository, ref, oid)
         except Corrupt as error:
-            if is_gone(repository, ref, oid):
+            if is_tag_gone(repository, ref, oid):
                 continue
             problems.append(error.message if ref in error.message else f"{ref}: {error.message}")
             continue
@@ -210,9 +212,11 @@ def list_snapshots(model: Model, *, of_all_models: bool = False) -> SnapshotList
     """List a model's snapshots, or those of all models in its repository, and all problems."""
     unreadable: UnreadableSnapshots | None = None
     try:
-        readable: Sequence[Snapshot] = every(model.repository) if of_all_models else below(model)
+        readable: Sequence[Snapshot] = (
+            read_all_snapshots(model.repository) if of_all_models else read_own_snapshots(model)
+        )
     except UnreadableSnapshots as error:
-        unreadable, readable = error, error.others
+        unreadable, readable = error, error.readable
     return SnapshotList(tuple(readable), tuple(_find_contradictions(readable)), unreadable)
 
 
@@ -227,7 +231,7 @@ def _find_contradictions(snapshots: Iterable[Snapshot]) -> Iterator[Corrupt]:
         if key in sound:
             continue
         try:
-            if not trust.agrees_at_first_sight(each, each.settings_content):
+            if not trust.agrees_by_text(each, each.settings_content):
                 each.check_tag()
         except MissingObject:
             continue
@@ -237,7 +241,7 @@ def _find_contradictions(snapshots: Iterable[Snapshot]) -> Iterator[Corrupt]:
             sound.add(key)
 
 
-def is_gone(repository: Repository, ref: str, oid: Oid) -> bool:
+def is_tag_gone(repository: Repository, ref: str, oid: Oid) -> bool:
     """Whether a tag was removed or renamed since it was listed: then its objects may be gone, too."""
     try:
         return repository.refs.get(ref) != oid
@@ -245,7 +249,7 @@ def is_gone(repository: Repository, ref: str, oid: Oid) -> bool:
         return False
 
 
-def shape_problem(top: Iterable[TreeEntry]) -> str | None:
+def find_shape_problem(top: Iterable[TreeEntry]) -> str | None:
     """Why a tree with these entries is no snapshot's; `None` if it is shaped like one."""
     entries = {entry.name.decode("utf-8", "replace"): entry for entry in top}
     for name, is_tree in _SHAPE.items():
@@ -262,7 +266,7 @@ def shape_problem(top: Iterable[TreeEntry]) -> str | None:
 def _read_tree(repository: Repository, ref: str, *, oid: Oid, tag: Tag) -> Snapshot:
     tree_oid = repository.commit(tag.target).tree
     top = read_tree(repository.objects, tree_oid)
-    problem = shape_problem(top)
+    problem = find_shape_problem(top)
     if problem is not None:
         raise NotASnapshot(f"{ref} is not a snapshot: {problem}")
     entries = {entry.name.decode(): entry.oid for entry in top}
@@ -271,12 +275,12 @@ def _read_tree(repository: Repository, ref: str, *, oid: Oid, tag: Tag) -> Snaps
         repository=repository,
         prefix=f"{prefix}/" if prefix else "",
         name=name,
-        oid=oid,
+        tag_oid=oid,
         tag=tag,
         commit=tag.target,
         tree=tree_oid,
-        code=entries[CODE],
-        state=entries[STATE],
+        code_tree=entries[CODE],
+        state_tree=entries[STATE],
         settings_blob=entries[SETTINGS],
-        lock=entries.get(LOCK),
+        lock_blob=entries.get(LOCK),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.hash import hash_directory
 from gitstore.errors import GitstoreError, NoSuchState, StateExists
-from gitstore.models.model import Model, check_name, is_derived
+from gitstore.models.model import Model, check_name, has_derived_model
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
@@ -32,52 +32,47 @@ class State:
     size: int
 
 
-def active(model: Model) -> str:
-    """The name of the active state, which need not exist yet. Raises `Corrupt` if it is no name."""
-    return model.active_state
-
-
-def names(model: Model) -> list[str]:
+def list_names(model: Model) -> list[str]:
     """The states there are, saved or on disk, by name. A directory whose name no state can have is none."""
     prefix = model.state_ref("")
     found = {ref.removeprefix(prefix) for ref, _ in model.repository.refs.below(prefix)}
-    if not model.repository.is_bare and model.states.is_dir():
-        found |= {path.name for path in model.states.iterdir() if path.is_dir()}
+    if not model.repository.is_bare and model.claim_states().is_dir():
+        found |= {path.name for path in model.claim_states().iterdir() if path.is_dir()}
     return sorted(name for name in found if name_problem(name) is None)
 
 
-def saved_tree(model: Model, name: str) -> Oid | None:
+def find_saved_tree(model: Model, name: str) -> Oid | None:
     """The tree of a state as it is saved."""
     oid = model.repository.refs.get(model.state_ref(name))
     return model.repository.commit(oid).tree if oid is not None else None
 
 
-def directory(model: Model, name: str) -> Path | None:
+def find_directory(model: Model, name: str) -> Path | None:
     """Where a state is on disk, if it is. Directories without a file hide no saved state, as git has it."""
     if model.repository.is_bare:
         return None
-    return _on_disk(model.states / name, is_saved=saved_tree(model, name) is not None)
+    return _find_on_disk(model.claim_states() / name, is_saved=find_saved_tree(model, name) is not None)
 
 
-def _on_disk(path: Path, *, is_saved: bool) -> Path | None:
+def _find_on_disk(path: Path, *, is_saved: bool) -> Path | None:
     """The directory of a state, if it is there and says what the state is."""
     return path if path.is_dir() and (not is_saved or scan.has_file(path)) else None
 
 
 def has_files(model: Model, name: str) -> bool:
     """Whether a state has files on disk. Directories alone are nothing to lose."""
-    path = directory(model, name)
+    path = find_directory(model, name)
     return path is not None and scan.has_file(path)
 
 
-def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
+def list_states(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
     """All states, by name. Files on disk that may have changed are read to find out."""
-    current, prefix, repository = active(model), model.state_ref(""), model.repository
+    current, prefix, repository = model.active_state, model.state_ref(""), model.repository
     saved = {ref.removeprefix(prefix): oid for ref, oid in repository.refs.below(prefix)}
-    states, cache = None if repository.is_bare else model.states, repository.stat_cache()
-    for name in names(model):
+    states, cache = None if repository.is_bare else model.claim_states(), repository.stat_cache()
+    for name in list_names(model):
         tree = repository.commit(saved[name]).tree if name in saved else None
-        path = _on_disk(states / name, is_saved=name in saved) if states is not None else None
+        path = _find_on_disk(states / name, is_saved=name in saved) if states is not None else None
         if path is not None:
             listing, is_modified = scan.scan_directory(path), False
             if tree is not None:
@@ -85,36 +80,36 @@ def each(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
                 is_modified = hashed.tree != tree
             yield State(name, name == current, tree, True, is_modified, listing.size)
         elif tree is not None:
-            yield State(name, name == current, tree, False, False, tree_size(model, tree))
+            yield State(name, name == current, tree, False, False, measure_tree(model, tree))
 
 
-def tree_size(model: Model, tree: Oid) -> int:
+def measure_tree(model: Model, tree: Oid) -> int:
     """The bytes of the files that a state's tree holds."""
     objects = model.repository.objects
     return sum(file.size(objects) for file in stored.list_files(objects, tree, joined=True))
 
 
-def not_saved(model: Model, name: str) -> NoSuchState:
+def not_saved_error(model: Model, name: str) -> NoSuchState:
     """What to say of a state that is not saved, and may not be there at all."""
-    if directory(model, name) is not None:
+    if find_directory(model, name) is not None:
         return NoSuchState(f"the state {name} is not saved", f"gitstore state save {name} saves it")
-    return missing(name)
+    return missing_error(name)
 
 
-def missing(name: str) -> NoSuchState:
+def missing_error(name: str) -> NoSuchState:
     """What to say of a state that is neither on disk nor saved."""
     return NoSuchState(f"there is no state {name}", "gitstore state list shows the states")
 
 
-def taken(name: str, hint: str = "choose another name") -> StateExists:
+def exists_error(name: str, hint: str = "choose another name") -> StateExists:
     """What to say of a state that is there, where a new one was to be."""
     return StateExists(f"the state {name} already exists", hint)
 
 
-def check_vacant(model: Model, name: str) -> None:
+def check_new_name(model: Model, name: str) -> None:
     """Raise `GitstoreError` if a root state would take the name of a derived model."""
     check_name(name, "state")
-    if not model.prefix and is_derived(model.repository, name):
+    if not model.prefix and has_derived_model(model.repository, name):
         raise GitstoreError(
             f"{name} is the name of a derived model, so it cannot be the name of a state",
             "choose another name",

@@ -26,15 +26,24 @@ _NAME = re.compile(rb"^name:" + _PLAIN, re.MULTILINE)
 _BLOCK = re.compile(rb"^based_on: *\r?\n((?:[ \t]+.*\n?)*)", re.MULTILINE)
 _BASE = [re.compile(rb"^[ \t]+%s:" % key + _PLAIN, re.MULTILINE) for key in (b"model", b"snapshot", b"tag")]
 
-_OURS = (MODEL, STATE, "Code-Tree", "State-Tree", "Settings-Blob", BASED_ON, RENAMED_FROM, "Gitstore-Format")
+_OWN_TRAILERS = (
+    MODEL,
+    STATE,
+    "Code-Tree",
+    "State-Tree",
+    "Settings-Blob",
+    BASED_ON,
+    RENAMED_FROM,
+    "Gitstore-Format",
+)
 
 
-def tag_problems(found: Snapshot) -> list[str]:
+def find_tag_problems(found: Snapshot) -> list[str]:
     """What a snapshot's tag says that is not so, as far as ref and tree tell."""
-    return [*_name_problems(found), *_trailer_problems(found), *_id_problems(found)]
+    return [*_find_name_problems(found), *_find_trailer_problems(found), *_find_id_problems(found)]
 
 
-def settings_problems(found: Snapshot, settings: Settings) -> list[str]:
+def find_settings_problems(found: Snapshot, settings: Settings) -> list[str]:
     """What a snapshot's tag says that its settings contradict."""
     problems = []
     if found.model != settings.name:
@@ -42,11 +51,11 @@ def settings_problems(found: Snapshot, settings: Settings) -> list[str]:
     base, said = settings.based_on, found.tag.trailers.get(BASED_ON)
     expected = f"{base.full_name} {base.tag}" if base is not None else None
     if said != expected:
-        problems.append(f"its tag says {BASED_ON}: {_said(said)}, but {SETTINGS} says {expected}")
+        problems.append(f"its tag says {BASED_ON}: {_show_value(said)}, but {SETTINGS} says {expected}")
     return problems
 
 
-def agrees_at_first_sight(found: Snapshot, content: bytes) -> bool:
+def agrees_by_text(found: Snapshot, content: bytes) -> bool:
     """Whether plain lines of a settings.yaml say what the tag says. Where not, `settings_problems` can tell.
 
     For thousands of snapshots: YAML takes a hundred times as long to parse.
@@ -62,14 +71,14 @@ def agrees_at_first_sight(found: Snapshot, content: bytes) -> bool:
     )  # fmt: skip
 
 
-def remedy(ref: str) -> str:
+def suggest_remedy(ref: str) -> str:
     """What to do about a tag that cannot be believed."""
     return (
         f"gitstore verify shows more; if it was made by hand, git update-ref -d {shlex.quote(ref)} removes it"
     )
 
 
-def _name_problems(found: Snapshot) -> Iterator[str]:
+def _find_name_problems(found: Snapshot) -> Iterator[str]:
     """What is wrong with the name of the ref, and with the one that the tag has for itself."""
     steps = [*found.prefix.removesuffix("/").split("/")] if found.prefix else []
     for step in (*steps, found.name):
@@ -84,10 +93,10 @@ def _name_problems(found: Snapshot) -> Iterator[str]:
         yield f"its tag says {MODEL}: {shown(found.model)}"
 
 
-def _trailer_problems(found: Snapshot) -> Iterator[str]:
+def _find_trailer_problems(found: Snapshot) -> Iterator[str]:
     """Trailers that are missing, repeated, or no names."""
     for key in found.tag.repeated:
-        if key in _OURS:
+        if key in _OWN_TRAILERS:
             yield f"its tag says {key} more than once"
     for key in (MODEL, STATE):
         value = found.tag.trailers.get(key)
@@ -101,16 +110,16 @@ def _trailer_problems(found: Snapshot) -> Iterator[str]:
         yield f"its tag says {RENAMED_FROM}: {quoted(before)}, which is not a name and an id"
 
 
-def _id_problems(found: Snapshot) -> Iterator[str]:
+def _find_id_problems(found: Snapshot) -> Iterator[str]:
     is_so = {
-        "Code-Tree": str(found.code),
-        "State-Tree": str(found.state),
+        "Code-Tree": str(found.code_tree),
+        "State-Tree": str(found.state_tree),
         "Settings-Blob": str(found.settings_blob),
     }
     for key, value in is_so.items():
         said = found.tag.trailers.get(key)
         if said != value:
-            yield f"its tag says {key}: {_said(said)}, but it is {value}"
+            yield f"its tag says {key}: {_show_value(said)}, but it is {value}"
 
 
 def _is_name_and_id(text: str) -> bool:
@@ -122,5 +131,5 @@ def _is_name_and_id(text: str) -> bool:
     return name_problem(name) is None
 
 
-def _said(text: str | None) -> str | None:
+def _show_value(text: str | None) -> str | None:
     return None if text is None else shown(text)

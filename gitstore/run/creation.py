@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from gitstore.bigfiles import scan
 from gitstore.derive.first_state import Content
 from gitstore.disk import directories
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
@@ -27,7 +26,7 @@ def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Re
     before anything runs, and `OperationFailed`.
     """
     params = inputs.read(model.settings.types.create_state)
-    name = name or state.active(model)
+    name = name or model.active_state
     code = working_copy.find_code(model)
     new_state.check_new(model, name)
     with new_state.hidden_state(model) as out:
@@ -53,7 +52,7 @@ class CreatedState:
     def prepare(self, base: Snapshot, expect: Progress) -> Iterator[Content]:
         params = self.inputs.read(base.settings.types.create_state)
         with directories.scratch(base.repository.private, "state") as out:
-            with self.cache.open_code(base.repository, base.code) as code:
+            with self.cache.open_code(base.repository, base.code_tree) as code:
                 supervisor.create_state(
                     code=code,
                     settings=base.settings,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gitstore.events import dispatch
 from gitstore.events.events import PostEvaluate
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
@@ -28,8 +27,8 @@ def evaluate_snapshot(
     """
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
     with (
-        cache.open_code(snapshot.repository, snapshot.code) as code,
-        cache.open_state(snapshot.repository, snapshot.state, progress=progress) as weights,
+        cache.open_code(snapshot.repository, snapshot.code_tree) as code,
+        cache.open_state(snapshot.repository, snapshot.state_tree, progress=progress) as weights,
     ):
         evaluated = supervisor.evaluate(
             code=code,
@@ -52,7 +51,7 @@ def evaluate_working_copy(model: Model, inputs: Inputs) -> Evaluation:
     with working_copy.open_active_state(model) as weights:
         code = working_copy.find_code(model)
         evaluated = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=arrays)
-    event = _build_post_evaluate(evaluated, model.name, state_name=state.active(model))
+    event = _build_post_evaluate(evaluated, model.name, state_name=model.active_state)
     dispatch.notify_post_hook(model.repository, event)
     return evaluated
 
@@ -64,7 +63,7 @@ def _build_post_evaluate(
         model=model,
         snapshot=snapshot.name if snapshot is not None else None,
         ref=snapshot.ref if snapshot is not None else None,
-        tag=str(snapshot.oid) if snapshot is not None else None,
+        tag=str(snapshot.tag_oid) if snapshot is not None else None,
         state=state_name,
         outputs={
             name: {"dtype": array.dtype.name, "shape": list(array.shape)}

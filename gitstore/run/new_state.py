@@ -45,8 +45,8 @@ class Result:
 @contextmanager
 def hidden_state(model: Model) -> Iterator[Path]:
     """Provide a directory beside the states for the model to write to. It is removed unless it was kept."""
-    model.states.mkdir(exist_ok=True)
-    with directories.hidden(model.states, _HIDDEN) as out:
+    model.claim_states().mkdir(exist_ok=True)
+    with directories.hidden(model.claim_states(), _HIDDEN) as out:
         yield out
 
 
@@ -63,7 +63,7 @@ def keep_state(model: Model, name: str | None, out: Path) -> Saved:
     while True:
         try:
             if name not in (None, directory.name):
-                raise state.taken(name)
+                raise state.exists_error(name)
             with model.repository.reading_files():
                 return save_new(model, directory.name, scan.scan_directory(directory))
         except StateExists as error:
@@ -83,7 +83,7 @@ def _give_name(model: Model, name: str | None, out: Path) -> Path:
     If the name is in use by then, it gets the first free name.
     """
     while True:
-        directory = model.states / (name or _choose_name(model))
+        directory = model.claim_states() / (name or _choose_name(model))
         try:
             return out.rename(directory)
         except OSError as error:
@@ -119,17 +119,17 @@ def check_intact(model: Model, saved: Saved | None = None) -> None:
 
 def check_new(model: Model, name: str) -> None:
     """Raise `GitstoreError` if a state of that name exists: an operation never overwrites a state."""
-    state.check_vacant(model, name)
-    if state.saved_tree(model, name) is not None:
-        raise state.taken(name)
+    state.check_new_name(model, name)
+    if state.find_saved_tree(model, name) is not None:
+        raise state.exists_error(name)
     if state.has_files(model, name):
         # Possibly those of an operation that was killed before it saved them.
-        raise state.taken(name, f"gitstore state save {name} saves it as it is on disk")
+        raise state.exists_error(name, f"gitstore state save {name} saves it as it is on disk")
 
 
 def _choose_name(model: Model) -> str:
     """Return the first free name of trained-1, trained-2, …"""
-    names = set(state.names(model))
+    names = set(state.list_names(model))
     number = 1
     while f"trained-{number}" in names:
         number += 1

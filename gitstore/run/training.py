@@ -7,7 +7,6 @@ import math
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostTrain
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.run import new_state, supervisor, working_copy
 from gitstore.run.new_state import Result
@@ -30,7 +29,7 @@ def train(
     The state is on disk and saved, and with `use` it becomes the active one. Then the hooks post-state and
     post-train run. Raises like `evaluate_snapshot`, and `Cancelled`.
     """
-    base = state.active(model)
+    base = model.active_state
     data = inputs.read(model.settings.types.train)
     if name is not None:
         new_state.check_new(model, name)
@@ -71,7 +70,7 @@ def _build_post_train(model: Model, base: str, result: Result) -> PostTrain:
         model=model.name,
         state=saved.name,
         base_state=base,
-        is_active=state.active(model) == saved.name,
+        is_active=model.active_state == saved.name,
         tree=str(saved.tree),
         size=saved.size,
         added_bytes=saved.added,

@@ -23,15 +23,15 @@ def find_code(model: Model) -> Path:
             "a bare repository has no code on disk to run",
             "run the command in a clone; here, only gitstore evaluate SNAPSHOT works",
         )
-    return model.directory / model.code
+    return model.directory / model.code_directory
 
 
 @contextmanager
 def open_active_state(model: Model) -> Iterator[Path]:
     """Provide a directory with the active state's files, which is empty while there is no such state."""
     find_code(model)
-    name = state.active(model)
-    if state.directory(model, name) is not None or state.saved_tree(model, name) is not None:
+    name = model.active_state
+    if state.find_directory(model, name) is not None or state.find_saved_tree(model, name) is not None:
         yield materialize(model, name)
     else:
         _warn_of_missing_weights(model, name)

@@ -8,7 +8,7 @@ from gitstore.errors import Corrupt, GitstoreError, SnapshotExists
 from gitstore.git.refs import RefChange, RefChanged
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
-from gitstore.models.model import Model, check_name, is_derived
+from gitstore.models.model import Model, check_name, has_derived_model
 from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 
@@ -21,7 +21,7 @@ def check_vacant(model: Model, name: str) -> None:
         raise SnapshotExists(
             f"the snapshot {name} already exists, and a snapshot never changes", "choose another name"
         )
-    if not model.prefix and is_derived(model.repository, name):
+    if not model.prefix and has_derived_model(model.repository, name):
         raise GitstoreError(
             f"{name} is the name of a derived model, so it cannot be the name of a snapshot",
             "choose another name",

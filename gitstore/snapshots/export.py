@@ -25,10 +25,10 @@ _HIDDEN = "export"
 
 def list_files(snapshot: Snapshot) -> list[StoredFile]:
     """List all files of a snapshot, at the paths that they have in an export."""
-    single: dict[str, Oid | None] = {SETTINGS: snapshot.settings_blob, LOCK: snapshot.lock}
+    single: dict[str, Oid | None] = {SETTINGS: snapshot.settings_blob, LOCK: snapshot.lock_blob}
     top = [StoredFile(PurePosixPath(name), Mode.FILE, oid, (oid,)) for name, oid in single.items() if oid]
-    code = [file._replace(path=CODE / file.path) for file in snapshot.code_files()]
-    state = [file._replace(path=STATE / file.path) for file in snapshot.state_files()]
+    code = [file._replace(path=CODE / file.path) for file in snapshot.list_code_files()]
+    state = [file._replace(path=STATE / file.path) for file in snapshot.list_state_files()]
     return [*top, *code, *state]
 
 
@@ -62,9 +62,9 @@ def export_state(model: Model, name: str, target: Path, *, progress: Progress = 
     Raises `NoSuchState` if the state is not saved.
     """
     check_name(name, "state")
-    tree = state.saved_tree(model, name)
+    tree = state.find_saved_tree(model, name)
     if tree is None:
-        raise state.not_saved(model, name)
+        raise state.not_saved_error(model, name)
     _check_free(target)
     objects = model.repository.objects
     files = list(stored.list_files(objects, tree, joined=True))

@@ -70,7 +70,7 @@ def plan_removal(snapshots: Sequence[Snapshot]) -> Removal:
         exclusive=sum(sizes.values()),
         needed=sum(sizes[oid] for oid in sizes.keys() & needed),
         lasting=sum(sizes[oid] for oid in _find_lasting(repository, dead, held | needed)),
-        dependents=dependents.of(repository, {snapshot.commit for snapshot in snapshots}),
+        dependents=dependents.find_dependents(repository, {snapshot.commit for snapshot in snapshots}),
     )
 
 
@@ -108,9 +108,11 @@ def remove(removal: Removal, *, force: bool = False, call_hook: bool = True) -> 
         dispatch.call_pre_hook(repository, build_pre_rm(snapshot, removal.snapshots))
     with locks.derivation(repository.private):
         if not force:
-            current = dependents.of(repository, {snapshot.commit for snapshot in removal.snapshots})
+            current = dependents.find_dependents(
+                repository, {snapshot.commit for snapshot in removal.snapshots}
+            )
             check_dependents(replace(removal, dependents=current))
-        changes = [RefChange(snapshot.ref, snapshot.oid, None) for snapshot in removal.snapshots]
+        changes = [RefChange(snapshot.ref, snapshot.tag_oid, None) for snapshot in removal.snapshots]
         repository.refs.change(changes, f"remove {removal.names}")
 
 
@@ -120,7 +122,7 @@ def build_pre_rm(snapshot: Snapshot, together: Sequence[Snapshot]) -> PreRm:
         model=snapshot.model,
         snapshot=snapshot.name,
         ref=snapshot.ref,
-        tag=str(snapshot.oid),
+        tag=str(snapshot.tag_oid),
         commit=str(snapshot.commit),
         snapshots=[removed.short_name for removed in together],
     )

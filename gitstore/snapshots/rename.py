@@ -36,15 +36,18 @@ def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer
     snapshot.check_tag()
     repository = snapshot.repository
     model = Model(repository, snapshot.model, snapshot.prefix)
-    models = dependents.of(repository, {snapshot.commit}).models
-    removal, reason = RefChange(snapshot.ref, snapshot.oid, None), f"rename {snapshot.short_name} to {name}"
+    models = dependents.find_dependents(repository, {snapshot.commit}).models
+    removal, reason = (
+        RefChange(snapshot.ref, snapshot.tag_oid, None),
+        f"rename {snapshot.short_name} to {name}",
+    )
     begun = _find_begun(snapshot, model.tag_ref(name))
     if begun is not None:
         repository.refs.change([removal], reason)
         return Renamed(begun, models)
     check_vacant(model, name)
     with repository.writer() as writer:
-        old = repository.objects.read_as(Kind.TAG, snapshot.oid)
+        old = repository.objects.read_as(Kind.TAG, snapshot.tag_oid)
         signs = signer.signs(repository)
         if snapshot.tag.signed and not signs and not force:
             raise GitstoreError(
@@ -68,14 +71,14 @@ def _find_begun(old: Snapshot, ref: str) -> Snapshot | None:
     new = snapshots.read(old.repository, ref, oid) if oid is not None else None
     if new is None or new.commit != old.commit:
         return None
-    return new if new.tag.trailers.get(RENAMED_FROM) == f"{old.name} {old.oid}" else None
+    return new if new.tag.trailers.get(RENAMED_FROM) == f"{old.name} {old.tag_oid}" else None
 
 
 def _encode_tag(snapshot: Snapshot, old: bytes, name: str) -> bytes:
     """Encode the new tag: the old one with another name, and a trailer for where it comes from."""
     trailers = {key: value for key, value in snapshot.tag.trailers.items() if key != RENAMED_FROM}
     written_by = trailers.pop("Gitstore-Format")
-    trailers[RENAMED_FROM] = f"{snapshot.name} {snapshot.oid}"
+    trailers[RENAMED_FROM] = f"{snapshot.name} {snapshot.tag_oid}"
     trailers["Gitstore-Format"] = written_by
     return tag.encode(
         snapshot.commit,

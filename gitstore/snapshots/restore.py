@@ -126,7 +126,7 @@ def restore(
             active=active,
             is_detached=Part.SETTINGS in parts and _is_detached_since(model, snapshot),
             lost=lost,
-            ignored=tuple(code.ignored()) if code is not None and code.paths else (),
+            ignored=tuple(code.list_ignored()) if code is not None and code.paths else (),
         )
 
 
@@ -144,7 +144,11 @@ def _check(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> None:
             f"{snapshot.name} is a snapshot of {other}, but the working copy is of {model.name}",
             "gitstore export writes its files to a directory; gitstore derive creates a model based on it",
         )
-    if Part.CODE in parts and model.pinned is not None and model.base_code(model.pinned) != snapshot.code:
+    if (
+        Part.CODE in parts
+        and model.pinned_base is not None
+        and model.find_base_code(model.pinned_base) != snapshot.code_tree
+    ):
         raise _explain_misfit(model, snapshot, "code")
     if Part.SETTINGS in parts and not _has_same_identity(model, snapshot):
         raise _explain_misfit(model, snapshot, "settings")
@@ -203,31 +207,31 @@ def _plan_steps(job: _Job, code: CodeChange | None) -> Iterator[_Step]:
 def _plan_code(job: _Job) -> CodeChange:
     """Plan the change of the code, to where the restored settings say that code is."""
     snapshot = job.snapshot
-    at = PurePosixPath(snapshot.settings.code) if Part.SETTINGS in job.parts else job.model.code
-    return CodeChange.plan(job.model, snapshot.code, at=at)
+    at = PurePosixPath(snapshot.settings.code) if Part.SETTINGS in job.parts else job.model.code_directory
+    return CodeChange.plan(job.model, snapshot.code_tree, at=at)
 
 
 def _make_code_step(change: CodeChange, holdings: Holdings) -> _Step:
     contents: dict[PurePosixPath, Oid | None] = {}
 
     def prepare(_: ExitStack, scratch: Path) -> Callable[[bool], object]:
-        ready = change.prepare(scratch / "code")
-        return lambda checked: change.put(ready, contents if checked else None)
+        ready = change.prepare_files(scratch / "code")
+        return lambda checked: change.apply(ready, contents if checked else None)
 
     def check() -> None:
         contents.update(change.check_current())
 
-    return _Step(change.losses(holdings), prepare, check, files=change.paths)
+    return _Step(change.find_losses(holdings), prepare, check, files=change.paths)
 
 
 def _plan_state(job: _Job) -> Iterator[_Step]:
     model, snapshot, name = job.model, job.snapshot, _get_state_name(job.snapshot)
-    saved, on_disk = state.saved_tree(model, name), working_state.read(model, name, job.progress)
-    state.check_vacant(model, name)
-    has_files = bool(snapshot.state_files())
-    if on_disk is not None and on_disk.tree == snapshot.state:
+    saved, on_disk = state.find_saved_tree(model, name), working_state.read(model, name, job.progress)
+    state.check_new_name(model, name)
+    has_files = bool(snapshot.list_state_files())
+    if on_disk is not None and on_disk.tree == snapshot.state_tree:
         return
-    if on_disk is None and not has_files and saved in (None, snapshot.state):
+    if on_disk is None and not has_files and saved in (None, snapshot.state_tree):
         return  # a state without files needs no directory
     if saved is not None and not has_files:
         raise GitstoreError(
@@ -238,17 +242,17 @@ def _plan_state(job: _Job) -> Iterator[_Step]:
 
     def prepare(stack: ExitStack, _: Path) -> Callable[[bool], object]:
         new = stack.enter_context(working_state.place(model, name))
-        fill_state(model, snapshot.state, new.directory, progress=job.progress)
+        fill_state(model, snapshot.state_tree, new.directory, progress=job.progress)
         return lambda checked: new.put(check if checked else lambda _: None)
 
     def check(moved: Path | None) -> None:
         if on_disk is not None:
             on_disk.check_current(moved)
         elif moved is not None and scan.has_file(moved):
-            raise FileChanged(model.states / name)
+            raise FileChanged(model.claim_states() / name)
 
-    losses = on_disk.losses(job.holdings) if on_disk is not None else []
-    yield _Step(losses, prepare, lambda: check(state.directory(model, name)), state=name)
+    losses = on_disk.find_losses(job.holdings) if on_disk is not None else []
+    yield _Step(losses, prepare, lambda: check(state.find_directory(model, name)), state=name)
 
 
 def _get_state_name(snapshot: Snapshot) -> str:
@@ -262,24 +266,24 @@ def _activate(model: Model, snapshot: Snapshot) -> str | None:
     A state without files is not on disk. It is saved, so that it exists.
     """
     name = _get_state_name(snapshot)
-    if state.active(model) == name:
+    if model.active_state == name:
         return None
-    if state.saved_tree(model, name) is None and state.directory(model, name) is None:
-        save_tree(model, name, snapshot.state)
+    if state.find_saved_tree(model, name) is None and state.find_directory(model, name) is None:
+        save_tree(model, name, snapshot.state_tree)
     use_state(model, name)
     return name
 
 
 def _read_lock(snapshot: Snapshot) -> bytes | None:
-    if snapshot.lock is None:
+    if snapshot.lock_blob is None:
         return None
     objects = snapshot.repository.objects
-    return objects.read_as(Kind.BLOB, snapshot.lock, at_most=limits.PACKAGES_LOCK)
+    return objects.read_as(Kind.BLOB, snapshot.lock_blob, at_most=limits.PACKAGES_LOCK)
 
 
 def _plan_file(job: _Job, name: str, content: bytes | None) -> Iterator[_Step]:
     """Plan the change of a file beside the code: it is written, or removed if the snapshot lacks it."""
-    before = job.model.top_file(name)
+    before = job.model.read_top_file(name)
     if before == content:
         return
     path, holdings = job.model.directory / name, job.holdings

@@ -16,7 +16,6 @@ from gitstore.events import dispatch
 from gitstore.events.events import PostSnapshot, PreSnapshot
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
 from gitstore.models import snapshot as snapshots
-from gitstore.models import state
 from gitstore.models.model import CODE, LOCK, SETTINGS, Model, check_name
 from gitstore.models.snapshot import FORMAT, STATE, Snapshot
 from gitstore.objects import commit, tag, tree
@@ -120,7 +119,7 @@ class _Contents:
 
 def _run_check(model: Model, request: _Request, check: Check) -> Identity:
     """Run the check on the files that a snapshot would have; returns their identity."""
-    with candidate(model, request.state_name or state.active(model)) as files:
+    with candidate(model, request.state_name or model.active_state) as files:
         check(files)
         return files.identity
 
@@ -155,14 +154,14 @@ def _read(model: Model, request: _Request, writer: ObjectWriter) -> tuple[_Conte
     Raises `FileChanged` if any file has changed since it was read. What was read last is checked first, so
     that everything existed at once in between.
     """
-    head, name = model.head, request.state_name or state.active(model)
+    head, name = model.head, request.state_name or model.active_state
     content, values = _read_settings(model)
-    top = {SETTINGS: content, LOCK: model.top_file(LOCK)}
+    top = {SETTINGS: content, LOCK: model.read_top_file(LOCK)}
     code = capture_code.add(model, values, writer)
     weights = add_state(model, name, writer, allow_pointers=request.allow_pointers, progress=request.progress)
     capture_code.check_unchanged(code)
     for key, value in top.items():
-        if model.top_file(key) != value:
+        if model.read_top_file(key) != value:
             raise FileChanged(model.directory / key)
     if model.repository.is_bare and model.head != head:
         raise GitstoreError(f"the branch of {model.directory} moved meanwhile", "run the same command again")
@@ -179,7 +178,7 @@ def _build_pre_snapshot(model: Model, request: _Request) -> PreSnapshot:
         snapshot=request.name,
         ref=model.tag_ref(request.name),
         message=request.message,
-        state=request.state_name or state.active(model),
+        state=request.state_name or model.active_state,
         settings=settings.to_builtins(_read_settings(model)[1]),
     )
 
@@ -191,7 +190,7 @@ def build_post_snapshot(new: NewSnapshot) -> PostSnapshot:
         model=snapshot.model,
         snapshot=snapshot.name,
         ref=snapshot.ref,
-        tag=str(snapshot.oid),
+        tag=str(snapshot.tag_oid),
         commit=str(snapshot.commit),
         message=snapshot.tag.message,
         state=new.state_name,
@@ -215,7 +214,7 @@ def _check_message(message: str) -> None:
 
 def _read_settings(model: Model) -> tuple[bytes, Settings]:
     """Read and check the settings that are on disk now."""
-    content = model.settings_content()
+    content = model.read_settings_content()
     values = settings.parse(content)
     _check_identity(model, values)
     return content, values
@@ -302,5 +301,5 @@ def _choose_parents(model: Model) -> tuple[Oid, ...]:
     if model.head is None:
         return ()
     head = model.repository.commit(model.head)
-    is_snapshot = snapshots.shape_problem(read_tree(model.repository.objects, head.tree)) is None
+    is_snapshot = snapshots.find_shape_problem(read_tree(model.repository.objects, head.tree)) is None
     return head.parents if is_snapshot else (model.head,)

@@ -134,7 +134,7 @@ def verify(
         for name, signature in by_name.items()
         if signature is not None and signature.verdict is Verdict.BAD
     ]
-    remaining = [tag for tag in tags if not (problems and snapshots.is_gone(repository, *tag))]
+    remaining = [tag for tag in tags if not (problems and snapshots.is_tag_gone(repository, *tag))]
     if len(remaining) < len(tags):
         return verify(repository, remaining)  # the others were removed meanwhile, perhaps with their objects
     return Report(tuple(spell_tag(ref) for ref, _ in tags), len(paths), tuple(problems), by_name)
@@ -207,13 +207,13 @@ def _find_contradictions(repository: Repository, ref: str, oid: Oid) -> list[str
     """Find what a tag says of its snapshot, whose objects are undamaged, that is not so."""
     problems: list[str] = []
     try:
-        snapshot = snapshots.parse(repository, ref, oid)
+        snapshot = snapshots.read_unchecked(repository, ref, oid)
         if snapshot is None:
             return ["is a tag, but not a snapshot"]
-        problems += trust.tag_problems(snapshot)
+        problems += trust.find_tag_problems(snapshot)
         export.list_files(snapshot)
         content = settings.parse(snapshot.settings_content, f"{snapshot.name}:{SETTINGS}")
-        problems += trust.settings_problems(snapshot, content)
+        problems += trust.find_settings_problems(snapshot, content)
         problems += _compare_with_base(snapshot, content)
     except BadSettings as error:
         problems += error.problems
@@ -228,4 +228,6 @@ def _compare_with_base(snapshot: Snapshot, content: Settings) -> list[str]:
         return []
     top = snapshot.repository.commit(Oid.parse(base.commit)).tree
     code = find_tree(snapshot.repository.objects, top, PurePosixPath(CODE))
-    return [] if code == snapshot.code else [f"its {CODE}/ differs from that of its base {base.full_name}"]
+    return (
+        [] if code == snapshot.code_tree else [f"its {CODE}/ differs from that of its base {base.full_name}"]
+    )

@@ -19,7 +19,7 @@ def drop(model: Model, name: str, *, force: bool = False, progress: Progress = l
     check_name(name, "state")
     with working_state.alone(model):
         on_disk = working_state.read(model, name, progress) if not model.repository.is_bare else None
-        saved = state.saved_tree(model, name)
+        saved = state.find_saved_tree(model, name)
         if on_disk is None:
             problem = f"the state {name} is not on disk" if saved is not None else f"there is no state {name}"
             raise NoSuchState(problem, "gitstore state list shows where states are")
@@ -33,6 +33,6 @@ def drop(model: Model, name: str, *, force: bool = False, progress: Progress = l
                 f"the state {name} has changed on disk since it was saved",
                 f"gitstore state save {name} saves the changes; --force discards them",
             )
-        with absence(model.states / name) as hidden:
+        with absence(model.claim_states() / name) as hidden:
             if not force:
                 on_disk.check_current(hidden)

@@ -67,7 +67,7 @@ def import_files(
 def _import(
     model: Model, name: str, paths: Sequence[Path], *, force: bool, save: bool, progress: Progress
 ) -> ImportedState:
-    state.check_vacant(model, name)
+    state.check_new_name(model, name)
     sources = list_files(paths)
     if not force:
         lfs.refuse_pointers(sources)
@@ -81,7 +81,7 @@ def _import(
         with working_state.place(model, name) as new:
             copying.copy_files(sources, new.directory, progress)
             new.put(lambda moved: None if force else _check_empty(name, moved))
-        path = model.states / name
+        path = model.claim_states() / name
         saved_copy = (
             _save(model, name, scan.scan_directory(path), force=force, progress=progress) if save else None
         )
@@ -98,7 +98,7 @@ def _save(model: Model, name: str, files: Listing, *, force: bool, progress: Pro
 def _check_empty(name: str, moved: Path | None) -> None:
     """Raise `StateExists` if files have appeared in the state's old directory while others were copied."""
     if moved is not None and scan.has_file(moved):
-        raise state.taken(name)
+        raise state.exists_error(name)
 
 
 def list_files(paths: Sequence[Path]) -> Listing:
@@ -115,5 +115,7 @@ def list_files(paths: Sequence[Path]) -> Listing:
 
 def _check_new(model: Model, name: str, *, force: bool) -> None:
     """Raise `StateExists` if a state has the name. An empty directory does not count."""
-    if not force and (state.has_files(model, name) or state.saved_tree(model, name) is not None):
-        raise state.taken(name, "--name gives the new state another name; --force replaces the old one")
+    if not force and (state.has_files(model, name) or state.find_saved_tree(model, name) is not None):
+        raise state.exists_error(
+            name, "--name gives the new state another name; --force replaces the old one"
+        )

@@ -21,22 +21,22 @@ def materialize(model: Model, name: str, *, progress: Progress = lambda _: None)
     bytes written.
     """
     check_name(name, "state")
-    path = state.directory(model, name)
+    path = state.find_directory(model, name)
     if path is not None:
         return path
-    tree = state.saved_tree(model, name)
+    tree = state.find_saved_tree(model, name)
     if tree is None:
-        raise state.missing(name)
+        raise state.missing_error(name)
     if model.repository.is_bare:
         raise GitstoreError(
             "a bare repository has no states on disk", f"gitstore state export {name} DIR writes its files"
         )
-    target = model.states / name
+    target = model.claim_states() / name
     try:
         with construction(target, durable=False) as hidden:
             fill_state(model, tree, hidden, progress=progress)
     except GitstoreError:
-        if state.directory(model, name) is None:  # else another command was faster
+        if state.find_directory(model, name) is None:  # else another command was faster
             raise
     return target
 

@@ -68,17 +68,17 @@ def _remove(model: Model, names: tuple[str, ...], *, force: bool, progress: Prog
                 _check_same(model, name, checked=checked.get(name), hidden=hidden[name])
             if changes:
                 refs.change(changes, f"remove state {', '.join(names)}")
-    return RemovedStates(names, exclusive, state.active(model))
+    return RemovedStates(names, exclusive, model.active_state)
 
 
 def _check_exists(model: Model, name: str) -> None:
     check_name(name, "state")
-    if state.saved_tree(model, name) is None and state.directory(model, name) is None:
-        raise state.missing(name)
+    if state.find_saved_tree(model, name) is None and state.find_directory(model, name) is None:
+        raise state.missing_error(name)
 
 
 def _check_inactive(model: Model, names: Sequence[str]) -> None:
-    active = state.active(model)
+    active = model.active_state
     if active in names:
         raise GitstoreError(
             f"{active} is the active state",
@@ -91,7 +91,7 @@ def _check_losses(model: Model, names: Sequence[str], progress: Progress) -> dic
     holdings = Holdings(model)
     states = {name: working_state.read(model, name, progress) for name in names}
     on_disk = {name: working for name, working in states.items() if working is not None}
-    lost = [path for working in on_disk.values() for path in working.losses(holdings)]
+    lost = [path for working in on_disk.values() for path in working.find_losses(holdings)]
     if lost:
         raise WouldLose(f"removing {', '.join(names)}", lost, hint="gitstore state save or export keeps it")
     return on_disk
@@ -102,13 +102,13 @@ def _check_same(model: Model, name: str, *, checked: WorkingState | None, hidden
     if checked is not None:
         checked.check_current(hidden)
     elif scan.has_file(hidden):
-        raise FileChanged(model.states / name)
+        raise FileChanged(model.claim_states() / name)
 
 
 @contextmanager
 def _deactivate(model: Model, names: Sequence[str]) -> Iterator[None]:
     """Forget the choice of the active state if it is one of `names`; restore it if the block fails."""
-    chosen = active_state.chosen(model.repository, model.prefix)
+    chosen = active_state.read_chosen(model.repository, model.prefix)
     if chosen is None or chosen not in names:
         yield
         return
@@ -131,5 +131,5 @@ def _hide_directories(model: Model, names: Sequence[str]) -> Iterator[dict[str, 
         hidden = {}
         for name in names if not model.repository.is_bare else ():
             if (model.directory / STATES / name).is_dir():
-                hidden[name] = stack.enter_context(absence(model.states / name))
+                hidden[name] = stack.enter_context(absence(model.claim_states() / name))
         yield hidden

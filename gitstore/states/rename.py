@@ -25,7 +25,7 @@ def rename(model: Model, old: str, new: str) -> None:
     between two steps; the same call again finishes that. The hook post-state runs at the end.
     """
     _rename(model, old, new)
-    tree = state.saved_tree(model, new)
+    tree = state.find_saved_tree(model, new)
     event = PostState(
         model=model.name,
         change="renamed",
@@ -38,13 +38,13 @@ def rename(model: Model, old: str, new: str) -> None:
 
 def _rename(model: Model, old: str, new: str) -> None:
     check_name(old, "state")
-    state.check_vacant(model, new)
+    state.check_new_name(model, new)
     if old == new:
         raise GitstoreError(f"the state is already called {old}", "choose another name")
     refs, repository = model.repository.refs, model.repository
     # `writing` shares the repository's lock: a gc that lists refs meanwhile might see neither of the two.
     with repository.writing(), locks.state_names(repository.private), working_state.alone(model):
-        oid, is_active = refs.get(model.state_ref(old)), state.active(model) == old
+        oid, is_active = refs.get(model.state_ref(old)), model.active_state == old
         on_disk = state.has_files(model, old)
         _check(model, old, new)
         if oid is not None and refs.get(model.state_ref(new)) is None:
@@ -52,7 +52,7 @@ def _rename(model: Model, old: str, new: str) -> None:
         if is_active:
             active_state.choose(repository, model.prefix, new)
         if on_disk:
-            (model.states / old).rename(model.states / new)  # replaces an empty directory
+            (model.claim_states() / old).rename(model.claim_states() / new)  # replaces an empty directory
         if oid is not None:
             refs.change([RefChange(model.state_ref(old), oid, None)], f"rename state {old} to {new}")
 
@@ -62,7 +62,7 @@ def _check(model: Model, old: str, new: str) -> None:
     old_oid, new_oid = refs.get(model.state_ref(old)), refs.get(model.state_ref(new))
     old_on_disk, new_on_disk = state.has_files(model, old), state.has_files(model, new)
     if old_oid is None and not old_on_disk:
-        raise state.missing(old)
+        raise state.missing_error(old)
     begun = old_oid is not None and old_oid == new_oid
     if (not begun and (new_oid is not None or new_on_disk)) or (old_on_disk and new_on_disk):
-        raise state.taken(new)
+        raise state.exists_error(new)

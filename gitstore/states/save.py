@@ -13,7 +13,7 @@ from gitstore.git.refs import RefChange, RefChanged
 from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import STATES, Model, check_name
-from gitstore.models.state import check_vacant
+from gitstore.models.state import check_new_name
 from gitstore.objects import commit
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
@@ -50,13 +50,13 @@ def add_state(
     Raises `NoSuchState` if it is neither, and `GitstoreError` for Git LFS pointers unless they are allowed.
     `progress` is called with bytes read.
     """
-    path = state.directory(model, name)
+    path = state.find_directory(model, name)
     if path is not None:
         listing = scan.scan_directory(path)
         if not allow_pointers:
             lfs.refuse_pointers(listing)
         return add_state_files(model.repository, listing, writer, progress=progress)
-    tree = state.saved_tree(model, name)
+    tree = state.find_saved_tree(model, name)
     if tree is None:
         create = "" if model.repository.is_bare else ", or run gitstore state create"
         raise NoSuchState(f"the state {name} is neither on disk nor saved", _suggest(model, name) + create)
@@ -100,7 +100,7 @@ def save_state(
     of this module leave that to their callers. `progress` is called with bytes read.
     """
     check_name(name, "state")
-    path = state.directory(model, name)
+    path = state.find_directory(model, name)
     if path is None:
         raise NoSuchState(f"there is no state {name} on disk", _suggest(model, name))
     with model.repository.reading_files():
@@ -124,32 +124,32 @@ def save_new(model: Model, name: str, listing: Listing, *, progress: Progress = 
     try:
         return _save(model, name, listing, old=None, progress=progress)
     except RefChanged as error:
-        raise state.taken(name) from error
+        raise state.exists_error(name) from error
 
 
 def save_tree(model: Model, name: str, tree: Oid) -> None:
     """Save a new state from a tree that the repository has. Atomic and durable. Raises `StateExists`."""
-    check_vacant(model, name)
+    check_new_name(model, name)
     with model.repository.writer() as writer:
         oid = add_state_commit(model.repository, tree, model_name=model.name, name=name, writer=writer)
         writer.finish()
         try:
             model.repository.refs.change([RefChange(model.state_ref(name), None, oid)], f"save state {name}")
         except RefChanged as error:
-            raise state.taken(name) from error
+            raise state.exists_error(name) from error
 
 
 def _save(model: Model, name: str, listing: Listing, *, old: Oid | None, progress: Progress) -> Saved:
     """Save files as a state. `old` is what the state's ref must have until then, `None` for no ref."""
-    check_vacant(model, name)
+    check_new_name(model, name)
     refs, ref = model.repository.refs, model.state_ref(name)
     with model.repository.writer() as writer:
         tree = add_state_files(model.repository, listing, writer, progress=progress)
-        if old is not None and state.saved_tree(model, name) == tree:
-            return Saved(name, tree, state.tree_size(model, tree), None, was_saved=True)
+        if old is not None and state.find_saved_tree(model, name) == tree:
+            return Saved(name, tree, state.measure_tree(model, tree), None, was_saved=True)
         oid = add_state_commit(model.repository, tree, model_name=model.name, name=name, writer=writer)
         pack = writer.finish()
-        saved = Saved(name, tree, state.tree_size(model, tree), pack, was_saved=False)
+        saved = Saved(name, tree, state.measure_tree(model, tree), pack, was_saved=False)
         refs.change([RefChange(ref, old, oid)], f"save state {name}")
     model.repository.maintain()
     return saved

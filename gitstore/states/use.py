@@ -14,6 +14,10 @@ def use_state(model: Model, name: str) -> None:
     repository's configuration.
     """
     check_name(name, "state")
-    if name != FIRST_STATE and state.saved_tree(model, name) is None and state.directory(model, name) is None:
-        raise state.missing(name)
+    if (
+        name != FIRST_STATE
+        and state.find_saved_tree(model, name) is None
+        and state.find_directory(model, name) is None
+    ):
+        raise state.missing_error(name)
     active_state.choose(model.repository, model.prefix, name)

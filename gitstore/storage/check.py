@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.models import active_state
-from gitstore.models.model import CLAIM, is_derived
+from gitstore.models.model import CLAIM, has_derived_model
 from gitstore.packs.pack import Pack
 from gitstore.progress import Progress
 from gitstore.storage import git_files, ref_check
@@ -26,7 +26,7 @@ def check_repository(repository: Repository, progress: Progress = lambda _: None
     problems += git_files.find_problems(repository, progress)
     problems += check_packs(repository.objects.own_packs)
     problems += [error.message for error in repository.objects.damaged]
-    problems += [*active_state.problems(repository), *_check_claims(repository)]
+    problems += [*active_state.find_problems(repository), *_check_claims(repository)]
     if not problems:
         try:
             retry_while_refs_change(repository, lambda: find_reachable(repository))
@@ -43,7 +43,7 @@ def _check_claims(repository: Repository) -> Iterator[str]:
             name = path.read_bytes().decode("utf-8", "replace").removesuffix("/")
         except OSError:
             continue
-        if name and not is_derived(repository, name):
+        if name and not has_derived_model(repository, name):
             yield f"{path} names the model {shown(name)}, which does not exist; remove the file"
 
 

@@ -22,10 +22,10 @@ class Sizes:
 
     def measure_snapshot(self, snapshot: Snapshot) -> int:
         """Return the bytes of all files of a snapshot, as an export writes them."""
-        single = (snapshot.settings_blob, *((snapshot.lock,) if snapshot.lock is not None else ()))
+        single = (snapshot.settings_blob, *((snapshot.lock_blob,) if snapshot.lock_blob is not None else ()))
         return (
-            self.measure_tree(snapshot.code)
-            + self.measure_tree(snapshot.state)
+            self.measure_tree(snapshot.code_tree)
+            + self.measure_tree(snapshot.state_tree)
             + sum(map(self._measure_blob, single))
         )
 

@@ -22,7 +22,7 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError, Locked
 from gitstore.git.process import GitFailed
 from gitstore.git.refs import RefChange
-from gitstore.models.model import SETTINGS, Model, committed_file
+from gitstore.models.model import SETTINGS, Model, read_committed_file
 from gitstore.objects import commit, tree
 from gitstore.objects.paths import find_entry, read_tree
 from gitstore.objects.tree import TreeEntry
@@ -47,7 +47,7 @@ class Branch:
     tip: Oid
 
     @classmethod
-    def of(cls, model: Model) -> Branch:
+    def open(cls, model: Model) -> Branch:
         """The model's branch. Raises `GitstoreError` if it is not what the working copy has checked out."""
         if model.repository.is_bare:
             raise GitstoreError(
@@ -66,7 +66,7 @@ class Branch:
     @cached_property
     def settings_content(self) -> bytes:
         """The settings at the branch's head."""
-        return committed_file(self.model.repository, self.tip, SETTINGS) or b""
+        return read_committed_file(self.model.repository, self.tip, SETTINGS) or b""
 
     @cached_property
     def settings(self) -> Settings:
@@ -74,11 +74,11 @@ class Branch:
         return settings.parse(self.settings_content)
 
     @property
-    def code(self) -> PurePosixPath:
+    def code_directory(self) -> PurePosixPath:
         """Where the code is."""
         return PurePosixPath(self.settings.code)
 
-    def entry(self, path: PurePosixPath, at: Oid | None = None) -> FileEntry | None:
+    def find_entry(self, path: PurePosixPath, at: Oid | None = None) -> FileEntry | None:
         """What the branch's head, or another commit, has at a path; `None` if nothing is there."""
         repository = self.model.repository
         entry = find_entry(repository.objects, repository.commit(at or self.tip).tree, path)
@@ -91,7 +91,7 @@ class Branch:
         if changed:
             raise _uncommitted(changed)
 
-    def add(
+    def add_commit(
         self,
         changes: Mapping[PurePosixPath, FileEntry | None],
         message: str,
@@ -113,7 +113,7 @@ class Branch:
         self.model.repository.refs.change([*refs, RefChange(self.ref, self.tip, oid)], message)
         return oid
 
-    def advance(self, commit: Oid, refs: Sequence[RefChange] = ()) -> None:
+    def check_out_commit(self, commit: Oid, refs: Sequence[RefChange] = ()) -> None:
         """Bring index and files from the head as it was found to a commit that `add` made, by stock git.
 
         Git looks at every file before it changes one. If any was edited since `check_clean`, the branch
@@ -144,7 +144,7 @@ class Branch:
             "fix that, then run the same command again",
         )
 
-    def follow(self, paths: Sequence[PurePosixPath]) -> None:
+    def check_out_paths(self, paths: Sequence[PurePosixPath]) -> None:
         """Bring index and files at and below paths to the branch's head, by stock git."""
         known = [str(path) for path in paths if self._is_known(path)]
         try:
@@ -152,7 +152,7 @@ class Branch:
         except GitFailed as error:
             raise self._behind(error) from error
 
-    def resume(self, paths: Sequence[PurePosixPath]) -> None:
+    def complete_interrupted(self, paths: Sequence[PurePosixPath]) -> None:
         """Let files follow that an interrupted command left behind; does nothing if none are.
 
         Raises `GitstoreError`, which names the first, for a file that has been changed otherwise: to
@@ -163,12 +163,12 @@ class Branch:
             foreign = sorted(path for each in paths for path in self._foreign(each))
             if foreign:
                 raise _uncommitted([str(path) for path in foreign])
-            self.follow(paths)
+            self.check_out_paths(paths)
 
     def _is_known(self, path: PurePosixPath) -> bool:
         """Whether the head, or the commit before, has something at a path: git asks for that."""
         commits = (self._now, *self.model.repository.commit(self._now).parents[:1])
-        return any(self.entry(path, at) is not None for at in commits)
+        return any(self.find_entry(path, at) is not None for at in commits)
 
     @property
     def _now(self) -> Oid:
@@ -199,7 +199,7 @@ class Branch:
 
     def _files(self, path: PurePosixPath, at: Oid) -> dict[PurePosixPath, FileEntry]:
         """The files that a commit has at or below a path."""
-        found = self.entry(path, at)
+        found = self.find_entry(path, at)
         if found is None or found[0] != tree.Mode.TREE:
             return {path: found} if found is not None else {}
         listed = stored.list_entries(self.model.repository.objects, found[1])

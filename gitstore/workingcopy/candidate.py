@@ -60,10 +60,10 @@ def candidate(model: Model, name: str) -> Iterator[Candidate]:
 
     Raises `GitstoreError` for code that a snapshot cannot hold, and `BadSettings`.
     """
-    content, lock = model.settings_content(), model.top_file(LOCK)
+    content, lock = model.read_settings_content(), model.read_top_file(LOCK)
     found = settings.parse(content)
     on_disk = working_state.read(model, name)
-    tree = on_disk.tree if on_disk is not None else state.saved_tree(model, name)
+    tree = on_disk.tree if on_disk is not None else state.find_saved_tree(model, name)
     repository = model.repository
     with repository.writing(), stage.quarantine(repository) as (objects, _):
         with ObjectWriter(repository.objects, objects / "pack") as writer:

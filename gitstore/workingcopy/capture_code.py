@@ -32,8 +32,8 @@ def add(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
         size_limit(staged.size)
     else:
         staged = stage_code(model.repository, writer, PurePosixPath(found.code), check_size=size_limit)
-    if model.pinned is not None:
-        _check_code(model, model.pinned, staged)
+    if model.pinned_base is not None:
+        _check_code(model, model.pinned_base, staged)
     return staged
 
 
@@ -56,7 +56,7 @@ def check_size(found: Settings, size: int) -> None:
 def _committed(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
     """The code of the branch head, in a bare repository."""
     at = PurePosixPath(found.code)
-    here, whole = model.committed_code(at, partial(writer.add, Kind.TREE)), model.committed_code(at)
+    here, whole = model.find_committed_code(at, partial(writer.add, Kind.TREE)), model.find_committed_code(at)
     if here is None or whole is None:
         raise GitstoreError(f"the branch head has no {found.code}/, so there is no code to take")
     objects = model.repository.objects
@@ -70,7 +70,7 @@ def _committed(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
 
 def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
     """A derived model's code is its base's, by object id."""
-    tree_oid = model.base_code(base)
+    tree_oid = model.find_base_code(base)
     if staged.tree == tree_oid:
         return
     wanted = stored.list_entries(model.repository.objects, tree_oid)

@@ -38,7 +38,7 @@ class CodeChange:
     model: Model
     at: PurePosixPath
     tree: Oid
-    before: Files
+    files_before: Files
     written: tuple[PurePosixPath, ...]
     removed: tuple[PurePosixPath, ...]
 
@@ -59,16 +59,16 @@ class CodeChange:
         """The files that change, as the working copy names them."""
         return sorted(self.at / path for path in (*self.written, *self.removed))
 
-    def losses(self, holdings: Holdings) -> list[PurePosixPath]:
+    def find_losses(self, holdings: Holdings) -> list[PurePosixPath]:
         """The files whose content on disk would be gone for good, as the working copy names them."""
         touched = {*self.written, *self.removed}
-        files = {path: entry for path, entry in self.before.items() if path in touched}
-        return sorted(self.at / path for path in holdings.unheld_code(files, self.at))
+        files = {path: entry for path, entry in self.files_before.items() if path in touched}
+        return sorted(self.at / path for path in holdings.find_unheld_code(files, self.at))
 
-    def prepare(self, scratch: Path) -> Path:
+    def prepare_files(self, scratch: Path) -> Path:
         """Write the new files below a directory of ours; returns where. A derived model's are read-only."""
         ready = check_out(self.model.repository, self.tree, self.written, at=self.at, target=scratch)
-        if self.model.pinned is not None:
+        if self.model.pinned_base is not None:
             set_writable(ready, writable=False)
         return ready
 
@@ -81,12 +81,16 @@ class CodeChange:
         # Read before the listing, so that no edit falls between the two.
         contents = {path: hash_as_blob(top / path) for path in (*self.written, *self.removed)}
         now = _listing(self.model, self.at, self.written)
-        changed = {path for path in now.keys() | self.before.keys() if now.get(path) != self.before.get(path)}
+        changed = {
+            path
+            for path in now.keys() | self.files_before.keys()
+            if now.get(path) != self.files_before.get(path)
+        }
         if changed:
             raise FileChanged(top / min(changed))
         return contents
 
-    def put(self, ready: Path, expected: Contents | None) -> None:
+    def apply(self, ready: Path, expected: Contents | None) -> None:
         """Bring the directory to what was planned, file by file: each is as before or as after.
 
         What was in a place is looked at when it is out of it, if `expected` is given. Raises `FileChanged`
@@ -104,7 +108,7 @@ class CodeChange:
                 _remove_empty(top / path)
             _replace(top / path, ready / path, path=path, expected=expected)
 
-    def ignored(self) -> list[PurePosixPath]:
+    def list_ignored(self) -> list[PurePosixPath]:
         """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
         now = stage.list_code(self.model.repository, self.at)
         wanted = stored.list_entries(self.model.repository.objects, self.tree)

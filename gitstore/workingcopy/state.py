@@ -30,9 +30,9 @@ class WorkingState:
     entries: dict[PurePosixPath, Oid]
     tree: Oid
 
-    def losses(self, holdings: Holdings) -> list[PurePosixPath]:
+    def find_losses(self, holdings: Holdings) -> list[PurePosixPath]:
         """The files that would be gone for good with the directory, as the working copy names them."""
-        unheld = holdings.unheld_state(self.tree, self.entries)
+        unheld = holdings.find_unheld_state(self.tree, self.entries)
         return sorted(PurePosixPath(STATES, self.name) / path for path in unheld)
 
     def check_current(self, moved: Path | None = None) -> None:
@@ -46,7 +46,7 @@ class WorkingState:
 
 def read(model: Model, name: str, progress: Progress = lambda _: None) -> WorkingState | None:
     """A state as it is on disk, if it is there. Files that may have changed are read, all are hashed."""
-    path = state.directory(model, name)
+    path = state.find_directory(model, name)
     if path is None:
         return None
     listing, cache = scan.scan_directory(path), model.repository.stat_cache()
@@ -58,7 +58,7 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
 @contextmanager
 def place(model: Model, name: str) -> Iterator[Replacement]:
     """A new directory that can take a state's place, whole. Raises `GitstoreError` if a file has that."""
-    path = model.states / name
+    path = model.claim_states() / name
     if os.path.lexists(path) and not path.is_dir():
         raise GitstoreError(f"{path} is not a directory, so no state can be there", "move it away")
     with replacement(path) as new:
@@ -73,5 +73,5 @@ def alone(model: Model) -> Iterator[None]:
     """
     with model.repository.replacing_files():
         if not model.repository.is_bare:
-            repair(model.states)
+            repair(model.claim_states())
         yield

@@ -15,7 +15,7 @@ from gitstore.bigfiles import stored
 from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError
 from gitstore.models import snapshot
-from gitstore.models.model import LOCK, Model, committed_file
+from gitstore.models.model import LOCK, Model, read_committed_file
 from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.packs.oid import Kind, Oid
 from gitstore.text import list_some
@@ -50,9 +50,9 @@ class Holdings:
     @cached_property
     def _snapshots(self) -> list[Snapshot]:
         try:
-            return snapshot.below(self._model)
+            return snapshot.read_own_snapshots(self._model)
         except UnreadableSnapshots as error:
-            return list(error.others)  # the others hold nothing that could be counted on
+            return list(error.readable)  # the others hold nothing that could be counted on
 
     @cached_property
     def _states(self) -> set[Oid]:
@@ -63,10 +63,10 @@ class Holdings:
         )  # the rest is derived models'
         return {
             *(self._model.repository.commit(oid).tree for oid in saved),
-            *(each.state for each in self._snapshots),
+            *(each.state_tree for each in self._snapshots),
         }
 
-    def unheld_state(self, tree: Oid, files: dict[PurePosixPath, Oid]) -> dict[PurePosixPath, Oid]:
+    def find_unheld_state(self, tree: Oid, files: dict[PurePosixPath, Oid]) -> dict[PurePosixPath, Oid]:
         """Those files of a state that no saved state and no snapshot has; none if one is this very `tree`."""
         left = dict(files) if tree not in self._states else {}
         for held in self._states:
@@ -77,7 +77,7 @@ class Holdings:
                     del left[file.path]
         return left
 
-    def unheld_code(
+    def find_unheld_code(
         self, files: dict[PurePosixPath, FileEntry], at: PurePosixPath
     ) -> dict[PurePosixPath, FileEntry]:
         """Those files of the code directory `at` that neither the branch head nor a snapshot has there."""
@@ -91,14 +91,16 @@ class Holdings:
 
     def _code_trees(self, at: PurePosixPath) -> list[Oid]:
         """The code trees of the branch head and the snapshots, the likeliest first."""
-        here = self._model.committed_code(at)
+        here = self._model.find_committed_code(at)
         found = [here] if here is not None else []
-        return list(dict.fromkeys([*found, *(each.code for each in reversed(self._snapshots))]))
+        return list(dict.fromkeys([*found, *(each.code_tree for each in reversed(self._snapshots))]))
 
     def has_top_file(self, name: str, content: bytes) -> bool:
         """Whether the branch head or a snapshot has this settings.yaml, or this packages.lock."""
         head = self._model.head
-        if head is not None and committed_file(self._model.repository, head, name) == content:
+        if head is not None and read_committed_file(self._model.repository, head, name) == content:
             return True
         oid = Oid.of(Kind.BLOB, content)
-        return any(oid == (each.lock if name == LOCK else each.settings_blob) for each in self._snapshots)
+        return any(
+            oid == (each.lock_blob if name == LOCK else each.settings_blob) for each in self._snapshots
+        )

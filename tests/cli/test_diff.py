@@ -110,7 +110,7 @@ class TestCommand:
                 "snapshot": "v1",
                 "model": "digits",
                 "ref": "refs/tags/v1",
-                "tag": str(v1.oid),
+                "tag": str(v1.tag_oid),
                 "commit": str(v1.commit),
                 "directory": None,
             },

@@ -226,8 +226,8 @@ class TestExitCodes:
     def test_255_for_a_bug(self, v1: Path) -> None:
         script = (
             "import sys; from gitstore.models import snapshot; from gitstore.cli.main import main\n"
-            "def below(model): raise LookupError('a bug')\n"
-            "snapshot.below = below; sys.argv = ['gitstore', 'list']; main()"
+            "def read_own_snapshots(model): raise LookupError('a bug')\n"
+            "snapshot.read_own_snapshots = read_own_snapshots; sys.argv = ['gitstore', 'list']; main()"
         )
         done = subprocess.run(
             [sys.executable, "-c", script], cwd=v1, capture_output=True, text=True, check=False

@@ -147,7 +147,7 @@ class TestGc:
 
     def test_beside_snapshots(self, here: Path, fsck: Fsck, git: Git) -> None:
         """Each collects or writes, or says that the other does."""
-        remove.remove(remove.plan_removal([snapshot.below(Model.open(here))[-1]]))
+        remove.remove(remove.plan_removal([snapshot.read_own_snapshots(Model.open(here))[-1]]))
         put(Model.open(here), "initial", {"large": noise(8_000_000, 5)})
         commands = ["snapshot a", "gc", "state save", "gc", "snapshot b", "gc"]
         done = []
@@ -163,7 +163,7 @@ class TestGc:
                 assert found.code == 0, found
         assert git("tag", cwd=here).split() == ["a", "b", "v1"]
         gc.collect_garbage(Repository.discover(here))
-        assert not next(state.each(Model.open(here))).is_modified
+        assert not next(state.list_states(Model.open(here))).is_modified
         fsck(here)
 
 

@@ -189,7 +189,7 @@ def test_bars_have_totals(model: Model, git: Git) -> None:
     save_state(model, "initial")
     git("tag", "-d", "v1", cwd=model.directory)
     take(model, "v2")
-    shutil.rmtree(model.states / "initial")
+    shutil.rmtree(model.claim_states() / "initial")
     for command, label in (
         ("restore v2", "restore v2"),
         ("diff v2", "compare state"),

@@ -17,7 +17,7 @@ from gitstore.diff import diff
 from gitstore.diff.status import read_status
 from gitstore.models import init
 from gitstore.models.model import Model
-from gitstore.models.reference import Elsewhere
+from gitstore.models.reference import RemoteSnapshot
 from gitstore.snapshots import restore
 from gitstore.snapshots import take as capture
 from tests.support.commands import git
@@ -208,7 +208,7 @@ def flow(top: Path) -> Outcome:
     for name, content in CODE.items():
         (here / "code" / name).parent.mkdir(parents=True, exist_ok=True)
         (here / "code" / name).write_text(content)
-    model = init.create(here, name="digits").model
+    model = init.create_model(here, name="digits").model
     put(model, "initial", {"weights": b"\0\1\2\3\4\5\6\7"})
     first = capture.take(model, "v1").snapshot
     (here / "code" / "lib" / "[a]*.py").write_text("A = 2\n")
@@ -220,7 +220,7 @@ def flow(top: Path) -> Outcome:
     restore.restore(again(model), first, force=True)
     detached = detach.detach(Model.open(top / "pup"))
     return {
-        "tree": (first.tree, second.code, second.state),
+        "tree": (first.tree, second.code_tree, second.state_tree),
         "diff": changed,
         "status": (stands.code, stands.uncommitted, stands.branch, stands.problems),
         "detached": detached.commit is not None,
@@ -314,9 +314,9 @@ def test_settings_of_fetch(model: Model, tmp_path: Path) -> None:
         "pack.indexVersion": "1",
     }  # fmt: skip
     configure(tmp_path, settings)
-    source = Elsewhere(f"file://{model.directory}", ("v1",))
+    source = RemoteSnapshot(f"file://{model.directory}", ("v1",))
     made = standalone.derive(source, "pup", tmp_path / "pup")
-    assert capture.take(made.model, "v1").snapshot.code == made.base.code
+    assert capture.take(made.model, "v1").snapshot.code_tree == made.base.code_tree
 
 
 def test_replacements_and_grafts_do_not_count(model: Model, tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_replacements_and_grafts_do_not_count(model: Model, tmp_path: Path) -> N
     assert (model.directory / "code" / "model.py").read_text() == MODEL
     pup = worktree.derive(first, "pup", tmp_path / "pup").model
     assert (pup.directory / "code" / "model.py").read_text() == MODEL
-    assert capture.take(pup, "v1").snapshot.code == first.code
+    assert capture.take(pup, "v1").snapshot.code_tree == first.code_tree
 
 
 def test_a_setting_changes_nothing(compare: Outcome, tmp_path: Path, key: str, value: str, why: str) -> None:

@@ -86,7 +86,7 @@ def test_the_active_state_is_a_line_of_configuration(stock: Stock, run: Run, tmp
 
 def active(model: Model) -> str:
     """What a fresh process takes for the active state."""
-    return state.active(Model.open(model.directory))
+    return Model.open(model.directory).active_state
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_no_ref_says_it(chosen: Model, fsck: Fsck) -> None:
 def test_a_mirror_chooses_for_itself(chosen: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
     git("clone", "--quiet", "--mirror", str(chosen.directory), "mirror.git", cwd=tmp_path)
     mirror = Model.open(tmp_path / "mirror.git")
-    assert (state.active(mirror), state.names(mirror)) == ("initial", ["initial", "other"])
+    assert (mirror.active_state, state.list_names(mirror)) == ("initial", ["initial", "other"])
     use_state(mirror, "other")
     use_state(chosen, "initial")
     git("remote", "update", cwd=mirror.directory)
@@ -122,7 +122,7 @@ def test_no_fetch_moves_it(chosen: Model, tmp_path: Path, git: Git, run: Run, *,
     git(*make, "refs/states/HEAD", "refs/states/other", cwd=chosen.directory)
     git("fetch", "--quiet", "origin", "+refs/states/*:refs/states/*", cwd=here.directory)
     assert "refs/states/HEAD" in refs(here.directory)
-    assert (active(here), state.names(here)) == ("mine", ["initial", "mine", "other"])
+    assert (active(here), state.list_names(here)) == ("mine", ["initial", "mine", "other"])
     assert "HEAD" not in run("state", "list", cwd=here.directory).stdout
     remove.remove(Model.open(here.directory), ["mine"], force=True)
     assert active(here) == "initial"

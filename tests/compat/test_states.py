@@ -88,7 +88,7 @@ def test_modes_links_and_empty_directories_are_not_kept(model: Model) -> None:
 
 
 def test_a_state_without_files_is_the_empty_tree(model: Model, run: Run) -> None:
-    (model.states / "initial" / "weights").unlink()
+    (model.claim_states() / "initial" / "weights").unlink()
     assert run("snapshot", "v1", cwd=model.directory).code == 0
     stock = Stock(model.directory)
     assert stock.git("rev-parse", "v1:state") == stock.git("hash-object", "-t", "tree", "/dev/null")
@@ -133,8 +133,8 @@ def test_names_that_no_state_may_have_are_not_saved(model: Model, run: Run) -> N
         put(model, "bad", {name: b"w"})
         assert run("state", "save", "bad", cwd=model.directory).code == 1, name
         assert run("snapshot", "v1", "--state", "bad", cwd=model.directory).code == 1, name
-        (model.states / "bad" / name).unlink()
-        for directory in sorted((model.states / "bad").glob("*")):
+        (model.claim_states() / "bad" / name).unlink()
+        for directory in sorted((model.claim_states() / "bad").glob("*")):
             directory.rmdir()
     assert stock.git("for-each-ref", "refs/states", "refs/tags") == ""
 

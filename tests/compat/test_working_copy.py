@@ -35,28 +35,28 @@ class TestPlainGit:
     def test_checkout_and_switch_with_unsaved_weights(self, place: Model, git: Git, fsck: Fsck) -> None:
         put(place, "initial", {"weights": b"unsaved", "more": b"more"})
         put(place, "never-saved", {"w": b"w"})
-        before = picture(place.states)
+        before = picture(place.claim_states())
         here = place.directory
         branch = git("branch", "--show-current", cwd=here).strip()
         tag = f"{place.prefix}v1"
         git("checkout", "--quiet", tag, cwd=here)
         assert (here / "state" / "weights").exists()
-        assert picture(place.states) == before
+        assert picture(place.claim_states()) == before
         git("switch", "--quiet", branch, cwd=here)
         assert not (here / "state").exists()
-        assert picture(place.states) == before
+        assert picture(place.claim_states()) == before
         git("checkout", "--quiet", "--force", tag, cwd=here)
         git("switch", "--quiet", "--force", branch, cwd=here)
         git("stash", "--include-untracked", "--quiet", cwd=here)
         git("clean", "--force", "-d", "--quiet", cwd=here)
-        assert picture(place.states) == before
+        assert picture(place.claim_states()) == before
         assert git("status", "--porcelain", cwd=here) == ""
         fsck(here)
 
     def test_a_detached_snapshot_is_still_the_model(self, place: Model, git: Git) -> None:
         git("checkout", "--quiet", f"{place.prefix}v1", cwd=place.directory)
         again = Model.open(place.directory)
-        assert (again.name, again.prefix, state.active(again)) == (place.name, place.prefix, "initial")
+        assert (again.name, again.prefix, again.active_state) == (place.name, place.prefix, "initial")
         assert take(again, "v2").name == "v2"
 
 
@@ -67,7 +67,7 @@ class TestAnotherModelsBranch:
         before = picture(model.directory)
         for command in (
             lambda here: save_state(here, "initial"),
-            lambda here: list(state.each(here)),
+            lambda here: list(state.list_states(here)),
             take_any,
         ):
             with pytest.raises(GitstoreError) as caught:
@@ -75,8 +75,8 @@ class TestAnotherModelsBranch:
             assert names(caught.value, model.directory, "dogs")
         assert picture(model.directory) == before
         git("switch", "--quiet", "main", cwd=model.directory)
-        assert [each.name for each in state.each(Model.open(model.directory))] == ["initial"]
-        assert [each.name for each in state.each(dogs)] == ["initial"]
+        assert [each.name for each in state.list_states(Model.open(model.directory))] == ["initial"]
+        assert [each.name for each in state.list_states(dogs)] == ["initial"]
 
     def test_in_a_fresh_clone_it_is_that_model(self, git: Git, tmp_path: Path) -> None:
         scenes.copy(_derived_with_snapshot, tmp_path)
@@ -95,7 +95,7 @@ def test_states_of_a_moved_worktree_are_not_looked_for_in_the_old_place(tmp_path
     scenes.derived(tmp_path)
     (tmp_path / "dogs").rename(tmp_path / "hounds")
     moved = Model.open(tmp_path / "hounds")
-    assert (moved.name, moved.states) == ("dogs", tmp_path / "hounds" / "states")
+    assert (moved.name, moved.claim_states()) == ("dogs", tmp_path / "hounds" / "states")
     put(moved, "initial", {"weights": b"new"})
     save_state(moved, "initial")
     assert not (tmp_path / "dogs").exists()

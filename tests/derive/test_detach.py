@@ -43,7 +43,7 @@ class TestWhatItDoes:
         take(dogs, "v1")
         before = {ref: oid for ref, oid in refs(dogs.directory).items() if ref.startswith("refs/states/")}
         here = detach.detach(dogs).model
-        assert (here.name, here.prefix, here.line()) == ("dogs", "dogs/", ["dogs", "digits"])
+        assert (here.name, here.prefix, here.list_base_names()) == ("dogs", "dogs/", ["dogs", "digits"])
         assert take(here, "v2").ref == "refs/tags/dogs/v2"
         assert {ref: oid for ref, oid in refs(dogs.directory).items() if ref in before} == before
 
@@ -57,7 +57,7 @@ class TestWhatItDoes:
             found, Assignments(["values=[1]"], here.directory), cache=user_cache()
         )
         assert done.outputs["products"].tolist() == [5.0]
-        report = verify.verify(found.repository, [(found.ref, found.oid)])
+        report = verify.verify(found.repository, [(found.ref, found.tag_oid)])
         assert report.problems == ()
         fsck(here.directory)
 
@@ -73,8 +73,8 @@ class TestWhatItDoes:
         here = detach.detach(dogs).model
         edit(here)
         pugs = worktree.derive(take(here, "v1"), "pugs", tmp_path / "pugs").model
-        assert pugs.pinned is not None
-        assert pugs.pinned.detached is None
+        assert pugs.pinned_base is not None
+        assert pugs.pinned_base.detached is None
         (pugs.directory / "code" / "model.py").chmod(0o644)
         (pugs.directory / "code" / "model.py").write_text("changed\n")
         with refuses("code/model.py", "pugs"):
@@ -123,7 +123,9 @@ class TestRefusals:
             rebase.rebase(here, base, force=True)
 
 
-@pytest.mark.parametrize(("owner", "step"), [(Branch, "add"), (Branch, "advance"), (detach, "make_writable")])
+@pytest.mark.parametrize(
+    ("owner", "step"), [(Branch, "add_commit"), (Branch, "check_out_commit"), (detach, "make_writable")]
+)
 def test_killed_and_said_again(dogs: Model, git: Git, fsck: Fsck, owner: object, step: str) -> None:
     put(dogs, "initial", {"weights": b"not saved"})
 

@@ -62,14 +62,14 @@ def content(model: Model) -> dict[str, bytes]:
 
 def test_copied_or_none(made: Derive, base: Snapshot) -> None:
     dogs = made(COPIED).model
-    assert state.saved_tree(dogs, "initial") == base.state
+    assert state.find_saved_tree(dogs, "initial") == base.state_tree
     assert content(dogs) == {"weights": b"\0\1\2\3\4\5\6\7"}
 
 
 def test_none(made: Derive) -> None:
     dogs = made(ABSENT).model
-    assert state.names(dogs) == ["initial"]
-    assert state.saved_tree(dogs, "initial") is None
+    assert state.list_names(dogs) == ["initial"]
+    assert state.find_saved_tree(dogs, "initial") is None
 
 
 def test_files_from_elsewhere(made: Derive, tmp_path: Path, fsck: Fsck) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gitstore import settings
 from gitstore.derive import rebase, worktree
-from gitstore.models import reference, snapshot, state
+from gitstore.models import reference, snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import evaluation
@@ -26,7 +26,7 @@ class TestWhatItDoes:
         done = rebase.rebase(dogs, v2)
         log = git("log", "--format=%s%n%H%n%P", "-1", "dogs", cwd=dogs.directory).splitlines()
         assert log == ["Rebase dogs on digits@v2", str(done.commit), f"{tip} {v2.commit}"]
-        assert git("rev-parse", "dogs:code", cwd=dogs.directory).strip() == str(v2.code)
+        assert git("rev-parse", "dogs:code", cwd=dogs.directory).strip() == str(v2.code_tree)
         assert git("status", "--porcelain", cwd=dogs.directory) == ""
         assert git("log", "--oneline", "dogs", cwd=dogs.directory)
         fsck(dogs.directory)
@@ -52,7 +52,7 @@ class TestWhatItDoes:
         done = rebase.rebase(again(dogs), v2)
         text = (dogs.directory / "settings.yaml").read_text()
         assert text.partition("based_on:")[0] == before.partition("based_on:")[0]
-        expected = settings.BasedOn(model="digits", snapshot="v2", tag=str(v2.oid), commit=str(v2.commit))
+        expected = settings.BasedOn(model="digits", snapshot="v2", tag=str(v2.tag_oid), commit=str(v2.commit))
         assert settings.parse(text.encode()).based_on == done.model.base == expected
 
     def test_states_snapshots_and_all_other_models_stay(self, dogs: Model, base: Model, v2: Snapshot) -> None:
@@ -71,8 +71,8 @@ class TestWhatItDoes:
     def test_it_runs_the_new_code_on_its_own_state(self, dogs: Model, v2: Snapshot) -> None:
         here = rebase.rebase(dogs, v2).model
         found = take(here, "v1")
-        assert found.code == v2.code
-        assert found.tag.trailers["Based-On"] == f"digits@v2 {v2.oid}"
+        assert found.code_tree == v2.code_tree
+        assert found.tag.trailers["Based-On"] == f"digits@v2 {v2.tag_oid}"
         done = evaluation.evaluate_snapshot(
             found, Assignments(["values=[1, 2]"], dogs.directory), cache=user_cache()
         )
@@ -104,9 +104,9 @@ class TestWhatItDoes:
         retype(dogs, "name: dogs", "name: dogs\ncode: src/main")
         git("commit", "--quiet", "-m", "move", cwd=dogs.directory)
         here = rebase.rebase(again(dogs), v2).model
-        assert git("rev-parse", "dogs:src/main", cwd=dogs.directory).strip() == str(v2.code)
+        assert git("rev-parse", "dogs:src/main", cwd=dogs.directory).strip() == str(v2.code_tree)
         assert not (dogs.directory / "code").exists()
-        assert take(here, "v1").code == v2.code
+        assert take(here, "v1").code_tree == v2.code_tree
 
     def test_the_new_base_stays_without_its_tag(
         self, dogs: Model, base: Model, v2: Snapshot, git: Git, fsck: Fsck
@@ -119,7 +119,7 @@ class TestWhatItDoes:
             kept.unlink()
         git("gc", "--quiet", "--prune=now", cwd=base.directory)
         found = take(again(dogs), "v1")
-        assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
+        assert verify.verify(found.repository, [(found.ref, found.tag_oid)]).problems == ()
         fsck(dogs.directory)
 
     def test_from_a_base_whose_tag_is_gone(self, dogs: Model, base: Model, v2: Snapshot, git: Git) -> None:
@@ -134,14 +134,14 @@ class TestWhatItDoes:
         here = rebase.rebase(pugs, second).model
         assert here.base is not None
         assert (here.base.model, here.base.snapshot) == ("dogs", "v2")
-        assert take(here, "v1").code == v2.code
+        assert take(here, "v1").code_tree == v2.code_tree
         fsck(dogs.directory)
 
     def test_where_the_repository_is_bare(self, base: Model, git: Git, tmp_path: Path, fsck: Fsck) -> None:
         git("clone", "--quiet", "--mirror", str(base.directory), "b.git", cwd=tmp_path)
-        one, two = snapshot.below(Model.open(tmp_path / "b.git"))
+        one, two = snapshot.read_own_snapshots(Model.open(tmp_path / "b.git"))
         cats = worktree.derive(one, "cats", tmp_path / "my cats").model
-        assert take(rebase.rebase(cats, two).model, "v1").code == two.code
+        assert take(rebase.rebase(cats, two).model, "v1").code_tree == two.code_tree
         fsck(tmp_path / "b.git")
 
 
@@ -187,4 +187,4 @@ def test_state_refs_are_untouched(dogs: Model, v2: Snapshot) -> None:
     before = {ref: oid for ref, oid in refs(dogs.directory).items() if ref.startswith("refs/states/")}
     here = rebase.rebase(dogs, v2).model
     assert {ref: oid for ref, oid in refs(dogs.directory).items() if ref in before} == before
-    assert state.active(here) == "initial"
+    assert here.active_state == "initial"

@@ -40,11 +40,11 @@ class TestInterrupted:
         assert (code / "sub" / "größer name.py").read_text() == "new\n"
         assert {path.stat().st_mode & 0o777 for path in code.rglob("*") if path.is_file()} == {0o444}
         assert git("rev-list", "--count", "--first-parent", "v1..dogs", cwd=dogs.directory) == "2\n"
-        assert take(done.model, "v1").code == v2.code
+        assert take(done.model, "v1").code_tree == v2.code_tree
         fsck(dogs.directory)
         return done
 
-    @pytest.mark.parametrize(("owner", "step"), [(Branch, "add"), (Refs, "change")])
+    @pytest.mark.parametrize(("owner", "step"), [(Branch, "add_commit"), (Refs, "change")])
     def test_before_the_branch_all_is_as_before(
         self, dogs: Model, v2: Snapshot, fsck: Fsck, git: Git, owner: object, step: str
     ) -> None:
@@ -53,18 +53,18 @@ class TestInterrupted:
         assert (refs(dogs.directory), picture(dogs.directory), git_state(dogs.directory)) == before
         assert self.finish(dogs, v2, fsck, git).commit is not None
 
-    @pytest.mark.parametrize(("owner", "step"), [(Branch, "advance"), (rebase, "set_writable")])
+    @pytest.mark.parametrize(("owner", "step"), [(Branch, "check_out_commit"), (rebase, "set_writable")])
     def test_after_it_the_same_again_finishes(
         self, dogs: Model, v2: Snapshot, fsck: Fsck, git: Git, owner: object, step: str
     ) -> None:
         self.killed(dogs, owner, step)
         assert again(dogs).base == settings.BasedOn(
-            model="digits", snapshot="v2", tag=str(v2.oid), commit=str(v2.commit)
+            model="digits", snapshot="v2", tag=str(v2.tag_oid), commit=str(v2.commit)
         )
         assert self.finish(dogs, v2, fsck, git).commit is None
 
     def test_in_the_middle_of_a_file(self, dogs: Model, v2: Snapshot, fsck: Fsck, git: Git) -> None:
-        self.killed(dogs, Branch, "advance")
+        self.killed(dogs, Branch, "check_out_commit")
         path = dogs.directory / "code" / "model.py"
         content = path.read_text().replace("RATE = 2.0", "RATE = 3.0")
         path.unlink()
@@ -73,7 +73,7 @@ class TestInterrupted:
         self.finish(dogs, v2, fsck, git)
 
     def test_until_then_no_snapshot_is_taken_and_no_edit_is_lost(self, dogs: Model, v2: Snapshot) -> None:
-        self.killed(dogs, Branch, "advance")
+        self.killed(dogs, Branch, "check_out_commit")
         with pytest.raises(GitstoreError):
             take(dogs, "v1")
         for name in ("settings.yaml", "code/model.py", "code/new.py"):

@@ -43,17 +43,17 @@ def _scene(root: Path) -> None:
 
 def moved(dogs: Model, to: str, *, force: bool = False) -> Rebased:
     here = Model.open(dogs.directory)
-    return rebase(here, reference.find_base(to, here, here.directory), force=force)
+    return rebase(here, reference.resolve_base(to, here, here.directory), force=force)
 
 
 def test_to_another_snapshot(dogs: Model, model: Model, git: Git, fsck: Fsck) -> None:
     to = "../digits@v2"
-    meant = [reference.find_base(text, dogs, dogs.directory) for text in ("v2", "digits@v2", to)]
+    meant = [reference.resolve_base(text, dogs, dogs.directory) for text in ("v2", "digits@v2", to)]
     v2 = scenes.find(model.directory.parent, "v2")
-    assert [(each.repository.common, each.oid) for each in meant if isinstance(each, Snapshot)] == [
-        (v2.repository.common, v2.oid)
+    assert [(each.repository.common, each.tag_oid) for each in meant if isinstance(each, Snapshot)] == [
+        (v2.repository.common, v2.tag_oid)
     ] * 3
-    before = state.saved_tree(dogs, "initial")
+    before = state.find_saved_tree(dogs, "initial")
     done = moved(dogs, to)
     assert done.commit is not None
     assert done.imported.linked > 1_900_000
@@ -65,12 +65,12 @@ def test_to_another_snapshot(dogs: Model, model: Model, git: Git, fsck: Fsck) ->
     assert ("RATE = 5.0" in path.read_text(), path.stat().st_mode & 0o777) == (True, 0o444)
     assert git("status", "--porcelain", cwd=dogs.directory) == ""
     assert git("tag", cwd=dogs.directory) == ""
-    assert state.saved_tree(done.model, "initial") == before
+    assert state.find_saved_tree(done.model, "initial") == before
     assert moved(dogs, to).commit is None
     shutil.rmtree(model.directory)
     found = take(done.model, "own")
     assert found.tag.trailers["Based-On"].startswith("digits@v2 ")
-    assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
+    assert verify.verify(found.repository, [(found.ref, found.tag_oid)]).problems == ()
     fsck(dogs.directory)
 
 

@@ -55,7 +55,7 @@ class TestRefusals:
         other = take(worktree.derive(v2, "cats", tmp_path / "cats").model, "v1")
         error = self.refused(dogs, other)
         assert names(error, "cats@v1", "digits", "dogs")
-        assert rebase.rebase(dogs, other, force=True).model.line() == ["dogs", "cats", "digits"]
+        assert rebase.rebase(dogs, other, force=True).model.list_base_names() == ["dogs", "cats", "digits"]
 
     def test_another_repository(self, dogs: Model, tmp_path: Path) -> None:
         other = take(make(tmp_path / "other"), "v1")
@@ -102,7 +102,7 @@ class TestRefusals:
         change(dogs, new="RATE = 9.0")
         error = self.refused(dogs, v2)
         assert names(error, "dogs", "digits@v1")
-        assert take(rebase.rebase(again(dogs), v2, force=True).model, "v1").code == v2.code
+        assert take(rebase.rebase(again(dogs), v2, force=True).model, "v1").code_tree == v2.code_tree
 
     def test_another_branch(self, dogs: Model, v2: Snapshot, git: Git) -> None:
         for here, *switch in (("the branch topic", "-c", "topic"), ("no branch", "--detach")):

@@ -17,7 +17,7 @@ from gitstore.derive.worktree import Derived
 from gitstore.disk import construction
 from gitstore.errors import InvalidName
 from gitstore.git.repository import Repository
-from gitstore.models import catalog, reference, state
+from gitstore.models import catalog, reference
 from gitstore.models.lineage import Lineage
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -69,7 +69,7 @@ def again(model: Model) -> Model:
 def sound(dogs: Model, fsck: Fsck) -> None:
     """It can take a snapshot, of which all is there."""
     found = take(again(dogs), "sound")
-    assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
+    assert verify.verify(found.repository, [(found.ref, found.tag_oid)]).problems == ()
     fsck(dogs.directory)
 
 
@@ -108,21 +108,21 @@ class TestWhatItMakes:
             "Make digits a gitstore model",
         ]
         assert (dogs.name, dogs.prefix, dogs.repository.head()) == ("dogs", "", "main")
-        assert git("rev-parse", "main:code", cwd=dogs.directory).strip() == str(base.code)
+        assert git("rev-parse", "main:code", cwd=dogs.directory).strip() == str(base.code_tree)
         assert git("status", "--porcelain", cwd=dogs.directory) == ""
         assert git("tag", cwd=dogs.directory) == ""
         assert git("config", "core.bigFileThreshold", cwd=dogs.directory) == "256k\n"
         assert dogs.settings.based_on == settings.BasedOn(
             model="digits",
             snapshot="v1",
-            tag=str(base.oid),
+            tag=str(base.tag_oid),
             commit=str(base.commit),
             url=str(base.repository.directory).rstrip("/"),
         )
         modes = [path.stat().st_mode & 0o777 for path in (dogs.directory / "code").iterdir()]
         assert modes == [0o444]
         assert list((dogs.directory / "states" / "initial").iterdir()) == []
-        assert state.active(dogs) == "initial"
+        assert dogs.active_state == "initial"
         fsck(dogs.directory)
         self.usage_tells_what_is_linked(made, base)
 
@@ -148,7 +148,7 @@ class TestWhatItMakes:
         command = ("cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
         has = set(git(*command, cwd=dogs.directory).split())
         wanted = set(
-            git("rev-list", "--objects", "--no-object-names", str(base.oid), cwd=model.directory).split()
+            git("rev-list", "--objects", "--no-object-names", str(base.tag_oid), cwd=model.directory).split()
         )
         since = ("main", "refs/states/initial", f"^{base.commit}")
         own = set(git("rev-list", "--objects", "--no-object-names", *since, cwd=dogs.directory).split())
@@ -158,7 +158,7 @@ class TestWhatItMakes:
 
     def test_a_snapshot_says_what_it_is_based_on(self, dogs: Model, base: Snapshot) -> None:
         found = take(dogs, "v1")
-        assert (found.ref, found.tag.trailers["Based-On"]) == ("refs/tags/v1", f"digits@v1 {base.oid}")
+        assert (found.ref, found.tag.trailers["Based-On"]) == ("refs/tags/v1", f"digits@v1 {base.tag_oid}")
 
     def test_its_code_is_the_base_s(self, dogs: Model) -> None:
         path = dogs.directory / "code" / "model.py"
@@ -168,11 +168,11 @@ class TestWhatItMakes:
             take(again(dogs), "v1")
 
     def test_what_the_models_table_says(self, dogs: Model, base: Snapshot) -> None:
-        listed = catalog.every(dogs).models
+        listed = catalog.list_models(dogs).models
         assert [(each.name, each.prefix) for each in listed] == [("dogs", "")]
         assert dogs.base is not None
         place = str(base.repository.directory).rstrip("/")
-        assert Lineage(listed).describe(dogs.base) == f"digits@v1 in {place}"
+        assert Lineage(listed).describe_base(dogs.base) == f"digits@v1 in {place}"
 
     def test_of_a_derived_model_and_of_another_reference_model(
         self, base: Snapshot, dogs: Model, tmp_path: Path, fsck: Fsck
@@ -195,7 +195,7 @@ class TestWhatItMakes:
         bare = reference.resolve("v1", place / "b.git")
         assert derive.default_directory(bare.repository, "cats") == place / "cats"
         cats = standalone.derive(bare, "cats", place / "cats").model
-        assert git("ls-remote", "base", "refs/tags/v1", cwd=cats.directory).split()[0] == str(base.oid)
+        assert git("ls-remote", "base", "refs/tags/v1", cwd=cats.directory).split()[0] == str(base.tag_oid)
         shutil.rmtree(place / "b.git")
         sound(cats, fsck)
 
@@ -215,7 +215,7 @@ class TestWithoutItsBase:
         for path in (model.repository.common / "objects" / "pack").glob("*.keep"):
             path.unlink()
         git("gc", "-q", "--prune=now", cwd=model.directory)
-        assert base.oid not in Repository(model.repository.common).objects
+        assert base.tag_oid not in Repository(model.repository.common).objects
         sound(dogs, fsck)
         fsck(model.directory)
 

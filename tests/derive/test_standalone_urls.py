@@ -16,7 +16,7 @@ from gitstore.derive import standalone, worktree
 from gitstore.errors import GitstoreError, NoSuchSnapshot
 from gitstore.models import reference
 from gitstore.models.model import Model
-from gitstore.models.reference import Elsewhere
+from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
 from gitstore.snapshots import verify
 from gitstore.url import without_credentials
@@ -79,7 +79,7 @@ def daemon(base: Snapshot) -> Iterator[str]:
 
 def sound(model: Model, fsck: Fsck) -> None:
     found = take(Model.open(model.directory), "own")
-    assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
+    assert verify.verify(found.repository, [(found.ref, found.tag_oid)]).problems == ()
     fsck(model.directory)
 
 
@@ -89,7 +89,7 @@ class TestFetched:
     ) -> None:
         shares: list[float] = []
         there = tmp_path / "größe dogs"
-        made = standalone.derive(Elsewhere(url, ("v1",)), "dogs", there, fetched=shares.append)
+        made = standalone.derive(RemoteSnapshot(url, ("v1",)), "dogs", there, fetched=shares.append)
         assert shares[-1] == 1.0
         assert made.imported.linked == 0
         assert 2_000_000 < made.added < 2_100_000
@@ -138,7 +138,7 @@ class TestFetched:
 
 
 class TestNotFetched:
-    def refused(self, source: Elsewhere, directory: Path) -> GitstoreError:
+    def refused(self, source: RemoteSnapshot, directory: Path) -> GitstoreError:
         before = picture(directory)
         with pytest.raises(GitstoreError) as caught:
             standalone.derive(source, "dogs", directory / "new" / "dogs")
@@ -148,22 +148,22 @@ class TestNotFetched:
         return caught.value
 
     def test_a_missing_tag_and_a_missing_repository(self, url: str, tmp_path: Path) -> None:
-        error = self.refused(Elsewhere(url, ("v9",)), tmp_path)
+        error = self.refused(RemoteSnapshot(url, ("v9",)), tmp_path)
         assert type(error) is NoSuchSnapshot
         assert names(error, "v9", url)
         assert f"git ls-remote --tags {url}" in (error.hint or "")
-        error = self.refused(Elsewhere(f"{url}s", ("v1",)), tmp_path)
+        error = self.refused(RemoteSnapshot(f"{url}s", ("v1",)), tmp_path)
         assert error.message.startswith(f"{url}s ")
 
     def test_a_host_that_does_not_answer(self, tmp_path: Path) -> None:
         with socket.socket() as taken:  # bound, and not listening
             taken.bind(("127.0.0.1", 0))
             address = f"git://127.0.0.1:{taken.getsockname()[1]}/m"
-            error = self.refused(Elsewhere(address, ("v1",)), tmp_path)
+            error = self.refused(RemoteSnapshot(address, ("v1",)), tmp_path)
         assert error.message.startswith(f"{address} ")
 
     def test_a_password_that_git_repeats(self, tmp_path: Path) -> None:
-        error = self.refused(Elsewhere("git://ada:geheim@127.0.0.1:9/m", ("v1",)), tmp_path)
+        error = self.refused(RemoteSnapshot("git://ada:geheim@127.0.0.1:9/m", ("v1",)), tmp_path)
         assert error.message.startswith("git://ada@127.0.0.1:9/m ")
         assert "geheim" not in error.message
 
@@ -171,7 +171,7 @@ class TestNotFetched:
         git("tag", "light", cwd=model.directory)
         git("tag", "-a", "-m", "a tag", "annotated", cwd=model.directory)
         for name in ("light", "annotated"):
-            error = self.refused(Elsewhere(url, (name,)), tmp_path)
+            error = self.refused(RemoteSnapshot(url, (name,)), tmp_path)
             assert names(error, f"refs/tags/{name}", url)
 
     @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ class TestNotFetched:
         self, tmp_path: Path, text: str, kind: type[GitstoreError], parts: tuple[str, ...]
     ) -> None:
         with refuses(*parts, kind=kind):
-            reference.find(text, tmp_path)
+            reference.resolve_anywhere(text, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_nor_said_when_it_fails(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{taken.getsockname()[1]}/m"
         with pytest.raises(GitstoreError) as caught:
-            standalone.derive(Elsewhere(f"http://{SECRET}{place}", ("v1",)), "dogs", tmp_path / "dogs")
+            standalone.derive(RemoteSnapshot(f"http://{SECRET}{place}", ("v1",)), "dogs", tmp_path / "dogs")
     assert caught.value.message.startswith(f"http://{place} cannot be read: ")
     assert "secret" not in f"{caught.value.message}{caught.value.hint}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from gitstore import settings
 from gitstore.derive import worktree
 from gitstore.derive.first_state import ABSENT
-from gitstore.models import snapshot, state
+from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run import creation, evaluation, training
@@ -76,13 +76,13 @@ class TestWhatItMakes:
         assert git("rev-parse", "refs/states/dogs/initial^{tree}", cwd=dogs.directory) == git(
             "rev-parse", "v1:state", cwd=dogs.directory
         )
-        assert state.active(dogs) == "initial"
+        assert dogs.active_state == "initial"
         assert (materialize(dogs, "initial") / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
 
     def test_or_none(self, v1: Snapshot, tmp_path: Path) -> None:
         cats = worktree.derive(v1, "cats", tmp_path / "cats", state=ABSENT).model
         assert not [ref for ref in refs(cats.directory) if ref.startswith("refs/states/cats")]
-        assert state.active(cats) == "initial"
+        assert cats.active_state == "initial"
         assert list((cats.directory / "states" / "initial").iterdir()) == []
 
     def test_code_called_code_whatever_the_base_called_it(
@@ -106,7 +106,7 @@ class TestWhatItMakes:
         assert (cats.directory / "packages.lock").read_text() == "locked\n"
         (cats.directory / "code" / "__pycache__").mkdir()
         (cats.directory / "code" / "__pycache__" / "model.pyc").touch()
-        assert take(cats, "v1").lock is not None
+        assert take(cats, "v1").lock_blob is not None
 
     def test_in_an_empty_directory(self, v1: Snapshot, tmp_path: Path) -> None:
         (tmp_path / "my dogs – größer").mkdir()
@@ -115,7 +115,7 @@ class TestWhatItMakes:
 
     def test_from_a_bare_repository(self, v1: Snapshot, git: Git, tmp_path: Path, fsck: Fsck) -> None:
         git("clone", "--quiet", "--mirror", "digits", "b.git", cwd=tmp_path)
-        (base,) = snapshot.below(Model.open(tmp_path / "b.git"))
+        (base,) = snapshot.read_own_snapshots(Model.open(tmp_path / "b.git"))
         assert worktree.default_directory(base.repository, "cats") == tmp_path / "cats"
         cats = worktree.derive(base, "cats", tmp_path / "cats").model
         assert take(cats, "v1").ref == "refs/tags/cats/v1"
@@ -141,7 +141,7 @@ class TestWhatItMakes:
         assert git("rev-parse", "pugs:code", cwd=dogs.directory) == git(
             "rev-parse", "v1:code", cwd=dogs.directory
         )
-        assert take(pugs, "v1").tag.trailers["Based-On"] == f"dogs@v2 {base.oid}"
+        assert take(pugs, "v1").tag.trailers["Based-On"] == f"dogs@v2 {base.tag_oid}"
         fsck(dogs.directory)
 
 
@@ -155,7 +155,7 @@ class TestWithoutItsBase:
         fsck(base.directory)
         again = Model.open(dogs.directory)
         found = take(again, "v1")
-        report = verify.verify(found.repository, [(found.ref, found.oid)])
+        report = verify.verify(found.repository, [(found.ref, found.tag_oid)])
         assert (report.problems, report.objects > 5) == ((), True)
         done = evaluation.evaluate_snapshot(
             found, Assignments(["values=[1, 2]"], dogs.directory), cache=user_cache()

@@ -192,7 +192,7 @@ class TestCode:
         (root / "src" / "net").mkdir(parents=True)
         (root / "src" / "net" / "a.py").write_text("a\n")
         git("init", "--quiet", cwd=root)
-        model = init.create(root, name="m", code="src/net").model
+        model = init.create_model(root, name="m", code="src/net").model
         put(model, "initial", {"w": b"x"})
         first = take(model, "v1")
         assert not diff.compare(first, again(model)).differs

@@ -32,7 +32,7 @@ def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def weights(model: Model) -> np.memmap:
-    return np.memmap(model.states / "initial" / "weights", dtype="S8", mode="r+", shape=(1,))
+    return np.memmap(model.claim_states() / "initial" / "weights", dtype="S8", mode="r+", shape=(1,))
 
 
 def test_a_snapshot_has_what_was_written_last(here: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_snapshot_has_what_was_written_last(here: Path) -> None:
     trees = []
     for number in range(3):
         mapped[0] = b"AAAAAAA%d" % number
-        trees.append(take(model, f"v{number}").state)
+        trees.append(take(model, f"v{number}").state_tree)
     assert len(set(trees)) == 3
 
 
@@ -53,7 +53,7 @@ def test_what_is_written_so_is_not_overwritten(here: Path) -> None:
     mapped[0] = b"AAAAAAAA"
     first = take(model, "v1")
     mapped[0] = b"BBBBBBBB"
-    assert [each.is_modified for each in state.each(model)] == [False]  # it is not saved
+    assert [each.is_modified for each in state.list_states(model)] == [False]  # it is not saved
     with pytest.raises(WouldLose):
         restore(model, first, parts=[Part.STATE])
     assert bytes(mapped[0]) == b"BBBBBBBB"

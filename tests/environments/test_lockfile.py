@@ -129,10 +129,10 @@ def test_the_cause_of_a_failure_is_one_line() -> None:
     assert found == [told for _, told in CAUSES]
 
 
-@pytest.mark.parametrize("example", examples.names())
+@pytest.mark.parametrize("example", examples.list_names())
 def test_the_examples_have_what_they_need(example: str) -> None:
     """Else the first snapshot that anybody takes would warn."""
-    directory = examples.path(example)
+    directory = examples.find_path(example)
     lock = directory / "packages.lock"
     wanted = settings.load(directory / "settings.yaml").packages
     content = lock.read_bytes() if lock.exists() else None

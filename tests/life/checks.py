@@ -77,11 +77,11 @@ def check_exports(world: World, repository: Repository) -> None:
     """Each snapshot exports to what was put in, and says what was said of it."""
     taken = {f"{model.prefix}{name}": each for model, name, each in world.snapshots()}
     with tempfile.TemporaryDirectory() as directory:
-        for number, found in enumerate(snapshot.every(repository)):
+        for number, found in enumerate(snapshot.read_all_snapshots(repository)):
             expected = taken.pop(f"{found.prefix}{found.name}")
             export.export(found, Path(directory, str(number)))
             assert files(Path(directory, str(number))) == expected.exported()
-            assert (found.tag.message, str(found.oid)) == (expected.message, expected.tag)
+            assert (found.tag.message, str(found.tag_oid)) == (expected.message, expected.tag)
     assert taken == {}
 
 
@@ -213,8 +213,8 @@ def check_copy(directory: Path, code: Files, state: Files) -> None:
     """A derived model's own repository is sound, and its snapshot has what it had when it was taken."""
     fsck(directory)
     repository = Repository.discover(directory)
-    (found,) = snapshot.every(repository)
-    assert verify.verify(repository, [(found.ref, found.oid)]).problems == ()
+    (found,) = snapshot.read_all_snapshots(repository)
+    assert verify.verify(repository, [(found.ref, found.tag_oid)]).problems == ()
     with tempfile.TemporaryDirectory() as target:
         export.export(found, Path(target))
         assert files(Path(target, "code")) == code

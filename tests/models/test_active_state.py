@@ -25,7 +25,7 @@ from tests.support.processes import start
 
 def active(model: Model) -> str:
     """What a fresh process takes for the active state."""
-    return state.active(Model.open(model.directory))
+    return Model.open(model.directory).active_state
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_of_a_derived_model_with_any_name(tmp_path: Path) -> None:
         put(made, name, {"w": b"w"})
         use_state(made, name)
         assert (active(made), active(model)) == (name, "initial")
-        assert active_state.chosen(model.repository, f"{name.lower()}x/") is None
+        assert active_state.read_chosen(model.repository, f"{name.lower()}x/") is None
         remove.remove(made, [name], force=True)
         assert active(made) == "initial"
 
@@ -53,17 +53,17 @@ def test_the_next_model_of_that_name_begins_anew(tmp_path: Path) -> None:
     put(dogs, "tuned", {"w": b"w"})
     use_state(dogs, "tuned")
     save_state(dogs, "tuned")
-    (dogs.states / "tuned" / "w").unlink()
+    (dogs.claim_states() / "tuned" / "w").unlink()
     model_removal.remove(model_removal.plan_removal(model, "dogs"))
-    assert active_state.chosen(model.repository, "dogs/") is None
+    assert active_state.read_chosen(model.repository, "dogs/") is None
     active_state.choose(model.repository, "dogs/", "left")  # by somebody who removed it with stock git
     assert active(worktree.derive(base, "dogs", tmp_path / "dogs").model) == "initial"
 
 
 def test_a_change_beside_us_is_seen(chosen: Model, git: Git) -> None:
-    assert state.active(chosen) == "other"
+    assert chosen.active_state == "other"
     git("config", "gitstore.activeState", "third", cwd=chosen.directory)
-    assert state.active(chosen) == "third"
+    assert chosen.active_state == "third"
 
 
 def test_a_lock_that_was_left_is_named(chosen: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_lock_that_was_left_is_named(chosen: Model, monkeypatch: pytest.Monkey
         use_state(chosen, "initial")
     with refuses(config, kind=Locked, hint=lock):
         remove.remove(Model.open(chosen.directory), ["other"], force=True)
-    assert (active(chosen), state.names(chosen)) == ("other", ["initial", "other"])
+    assert (active(chosen), state.list_names(chosen)) == ("other", ["initial", "other"])
     lock.unlink()
     use_state(chosen, "initial")
     assert active(chosen) == "initial"
@@ -93,7 +93,7 @@ def test_a_removal_that_fails_leaves_the_choice(chosen: Model) -> None:
     with pytest.raises(Locked):
         remove.remove(chosen, ["other"], force=True)
     lock.unlink()
-    assert (active(chosen), state.names(chosen)) == ("other", ["initial", "other"])
+    assert (active(chosen), state.list_names(chosen)) == ("other", ["initial", "other"])
 
 
 def test_restoring_chooses(chosen: Model, run: Run) -> None:

@@ -9,7 +9,7 @@ from gitstore import settings
 from gitstore.derive import detach, rebase, worktree
 from gitstore.git.refs import RefChange, RefListing, Refs
 from gitstore.models import catalog, snapshot
-from gitstore.models.lineage import Line, Lineage
+from gitstore.models.lineage import Lineage, LineageModel
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
@@ -50,13 +50,15 @@ def _scene(root: Path) -> None:
     worktree.derive(take(Model.open(root / "digits"), "v1"), "dogs", root / "dogs")
 
 
-def found(model: Model) -> list[catalog.Listed]:
-    return list(catalog.every(again(model)).models)
+def found(model: Model) -> list[catalog.ListedModel]:
+    return list(catalog.list_models(again(model)).models)
 
 
-def drawn(lines: list[Line]) -> dict[str, object]:
+def drawn(lines: list[LineageModel]) -> dict[str, object]:
     return {
-        line.model.name: [(place.name, place.snapshot is None, drawn(place.models)) for place in line.places]
+        line.model.name: [
+            (place.name, place.snapshot is None, drawn(place.models)) for place in line.snapshots
+        ]
         for line in lines
     }
 
@@ -70,7 +72,7 @@ class TestModels:
         model = make(tmp_path / "digits")
         (root,) = found(model)
         assert (root.name, root.prefix, root.base, root.snapshots) == ("digits", "", None, ())
-        assert (root.state, root.state_tree, root.directory) == ("initial", None, model.directory)
+        assert (root.active_state, root.state_tree, root.directory) == ("initial", None, model.directory)
 
     def test_the_same_from_every_working_copy(self, model: Model, dogs: Model) -> None:
         take(dogs, "v1")
@@ -94,7 +96,7 @@ class TestModels:
         save_state(dogs, "other")
         use_state(dogs, "other")
         root, derived = found(dogs)
-        assert (root.state, derived.state) == ("initial", "other")
+        assert (root.active_state, derived.active_state) == ("initial", "other")
         assert derived.state_tree is not None
         assert Sizes(dogs.repository.objects).measure_tree(derived.state_tree) == 5
 
@@ -160,7 +162,7 @@ class TestTree:
         assert tree(model) == {"digits": [("first", False, {"dogs": []})]}
         rows = found(model)
         assert rows[1].base is not None
-        assert Lineage(rows).describe(rows[1].base) == "digits@first"
+        assert Lineage(rows).describe_base(rows[1].base) == "digits@first"
 
     def test_a_model_whose_base_is_gone_altogether(self, pugs: Model, tmp_path: Path, git: Git) -> None:
         model = Model.open(tmp_path / "digits")
@@ -175,7 +177,9 @@ class TestTree:
         model, dogs = Model.open(tmp_path / "digits"), Model.open(tmp_path / "dogs")
         base = take(pugs, "p1")
         path = dogs.directory / "settings.yaml"
-        based_on = settings.BasedOn(model="pugs", snapshot="p1", tag=str(base.oid), commit=str(base.commit))
+        based_on = settings.BasedOn(
+            model="pugs", snapshot="p1", tag=str(base.tag_oid), commit=str(base.commit)
+        )
         path.write_bytes(settings.set_keys(path.read_bytes(), {"based_on": based_on}))
         git("commit", "--quiet", "--all", "-m", "a circle", cwd=dogs.directory)
         assert sorted(str(tree(model)).count(f"'{name}'") for name in ("dogs", "pugs", "digits")) == [1, 1, 1]
@@ -194,7 +198,7 @@ class TestCommands:
         )
 
     def test_models_as_json(self, model: Model, dogs: Model, run: Run, git: Git) -> None:
-        (base,) = snapshot.below(model)
+        (base,) = snapshot.read_own_snapshots(model)
         git("tag", "--delete", "v1", cwd=model.directory)
         assert json.loads(run("models", "--json", cwd=dogs.directory).stdout)[1] == {
             "name": "dogs",
@@ -236,7 +240,7 @@ class TestCommands:
         )
 
     def test_log_as_json(self, model: Model, dogs: Model, run: Run) -> None:
-        (base,) = snapshot.below(model)
+        (base,) = snapshot.read_own_snapshots(model)
         assert json.loads(run("log", "--json", cwd=model.directory).stdout) == [
             {
                 "model": "digits",
@@ -248,7 +252,7 @@ class TestCommands:
                         "name": "v1",
                         "model": "digits",
                         "ref": base.ref,
-                        "tag": str(base.oid),
+                        "tag": str(base.tag_oid),
                         "commit": str(base.commit),
                         "tagger": "Ada Lovelace <ada@example.org>",
                         "date": "2023-11-14T22:13:20+00:00",
@@ -307,5 +311,5 @@ def test_many_models_are_listed_with_one_look_at_the_refs(
         return look(self, prefix)
 
     monkeypatch.setattr(Refs, "list_below", counted)
-    assert len(catalog.every(here).models) == 202
+    assert len(catalog.list_models(here).models) == 202
     assert looks == ["refs/"]

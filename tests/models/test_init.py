@@ -14,7 +14,7 @@ def tracked(directory: Path, git: Git) -> list[str]:
 
 
 def test_a_new_directory_becomes_a_repository_with_one_commit(tmp_path: Path, git: Git, fsck: Fsck) -> None:
-    created = init.create(tmp_path / "digits")
+    created = init.create_model(tmp_path / "digits")
     directory = tmp_path / "digits"
     assert (created.model.name, created.model.prefix, created.adopted) == ("digits", "", False)
     assert created.files == ("code/model.py", "settings.yaml", ".gitignore")
@@ -29,13 +29,13 @@ def test_a_new_directory_becomes_a_repository_with_one_commit(tmp_path: Path, gi
 
 
 def test_the_directory_has_the_mode_that_mkdir_gives(tmp_path: Path) -> None:
-    init.create(tmp_path / "digits")
+    init.create_model(tmp_path / "digits")
     (tmp_path / "other").mkdir()
     assert (tmp_path / "digits").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_an_example_is_copied_whole(tmp_path: Path) -> None:
-    created = init.create(tmp_path / "m", name="digits", example="digits")
+    created = init.create_model(tmp_path / "m", name="digits", example="digits")
     assert (tmp_path / "m" / "data" / "digits.npz").stat().st_size > 10_000
     assert not [name for name in created.files if "__pycache__" in name]
     assert created.model.settings.name == "digits"
@@ -44,7 +44,7 @@ def test_an_example_is_copied_whole(tmp_path: Path) -> None:
 def test_an_empty_directory_stays_the_same_directory(tmp_path: Path) -> None:
     """A shell that stands in it must not find itself in a deleted one."""
     before = tmp_path.stat().st_ino
-    init.create(tmp_path, name="here")
+    init.create_model(tmp_path, name="here")
     assert tmp_path.stat().st_ino == before
     assert (tmp_path / "settings.yaml").exists()
 
@@ -53,7 +53,7 @@ def test_files_that_are_there_stay_as_they_are(tmp_path: Path, git: Git) -> None
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "mine.py").write_text("mine\n")
     (tmp_path / ".gitignore").write_text("*.log")
-    created = init.create(tmp_path, name="m")
+    created = init.create_model(tmp_path, name="m")
     assert not created.adopted
     assert created.files == ("settings.yaml", ".gitignore")
     assert (tmp_path / "code" / "mine.py").read_text() == "mine\n"
@@ -67,7 +67,7 @@ def test_adopting_commits_what_is_new_and_leaves_what_is_staged(tmp_path: Path, 
     (directory / "notes").write_text("two\n")
     git("add", "notes", cwd=directory)
     (directory / "src" / "net").write_text("edited\n")
-    created = init.create(directory, code="src")
+    created = init.create_model(directory, code="src")
     assert created.adopted
     assert created.files == ("settings.yaml", ".gitignore")
     assert git("show", "--name-only", "--format=", "HEAD", cwd=directory).split() == [
@@ -82,26 +82,26 @@ def test_adopting_commits_what_is_new_and_leaves_what_is_staged(tmp_path: Path, 
 
 def test_adopting_an_unborn_branch(tmp_path: Path, git: Git) -> None:
     git("init", "--quiet", cwd=tmp_path)
-    created = init.create(tmp_path, name="m")
+    created = init.create_model(tmp_path, name="m")
     assert created.adopted
     assert tracked(tmp_path, git) == [".gitignore", "code/model.py", "settings.yaml"]
 
 
 def test_adopting_adds_files_that_git_would_ignore(tmp_path: Path, git: Git) -> None:
     directory = existing_repository(tmp_path / "repo", **{".gitignore": "*.yaml\n*.py\n"})
-    init.create(directory)
+    init.create_model(directory)
     assert tracked(directory, git) == [".gitignore", "code/model.py", "settings.yaml"]
 
 
 def test_a_gitignore_that_is_not_text_is_kept(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_bytes(b"caf\xe9\n")
-    init.create(tmp_path, name="m")
+    init.create_model(tmp_path, name="m")
     assert (tmp_path / ".gitignore").read_bytes() == b"caf\xe9\n/states/\n"
 
 
 def test_a_new_directory_within_a_repository_is_a_repository_of_its_own(tmp_path: Path, git: Git) -> None:
     directory = existing_repository(tmp_path / "repo", a="a\n")
-    init.create(directory / "nested")
+    init.create_model(directory / "nested")
     assert (directory / "nested" / ".git").is_dir()
     assert git("log", "--format=%s", cwd=directory) == "before\n"
 
@@ -113,20 +113,20 @@ def test_a_user_s_hooks_and_template_do_not_run(tmp_path: Path, git: Git, home: 
         (hooks / name).write_text("#!/bin/sh\necho $0 >>ran; exit 1\n")
         (hooks / name).chmod(0o755)
     git("config", "--global", "core.hooksPath", str(hooks), cwd=tmp_path)
-    init.create(tmp_path / "m")
+    init.create_model(tmp_path / "m")
     assert list(tmp_path.rglob("ran")) == []
 
 
 def test_code_is_recorded_as_the_settings_have_it(tmp_path: Path, git: Git) -> None:
     for number, code in enumerate(["src", "src/", "./src", "src/.", "./src//"]):
         directory = existing_repository(tmp_path / str(number), src__net="net\n")
-        assert init.create(directory, name="m", code=code).model.settings.code == "src", code
+        assert init.create_model(directory, name="m", code=code).model.settings.code == "src", code
         assert "code: src\n" in (directory / "settings.yaml").read_text(), code
 
 
 def test_code_in_a_directory_without_a_repository(tmp_path: Path, git: Git) -> None:
     (tmp_path / "net.py").write_text("net\n")
-    created = init.create(tmp_path, name="m", code=".")
+    created = init.create_model(tmp_path, name="m", code=".")
     assert (created.adopted, created.model.settings.code) == (False, ".")
     assert git("status", "--porcelain", cwd=tmp_path) == "?? net.py\n"
     assert git("config", "--get-regexp", "core.(bare|worktree)", cwd=tmp_path) == "core.bare false\n"

@@ -35,13 +35,13 @@ def test_a_commit_that_fails_leaves_everything_as_it_was(tmp_path: Path, git: Gi
         git("config", "--global", key, value, cwd=tmp_path)
     before = picture(directory)
     with refuses("git add", "'broken'", kind=GitFailed):
-        init.create(directory)
+        init.create_model(directory)
     assert picture(directory) == before
     assert (directory / ".git").exists() is adopted
     if adopted:
         assert git("status", "--porcelain", cwd=directory) == ""
     git("config", "--global", "--unset", "filter.broken.required", cwd=tmp_path)
-    init.create(directory)
+    init.create_model(directory)
     assert git("status", "--porcelain", cwd=directory) == ""
 
 
@@ -50,7 +50,7 @@ def test_files_of_the_user_that_are_like_ours_survive_a_failure(
     tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch, *, adopted: bool
 ) -> None:
     (tmp_path / "code").mkdir()
-    skeleton = (examples.path("skeleton") / "code" / "model.py").read_bytes()
+    skeleton = (examples.find_path("skeleton") / "code" / "model.py").read_bytes()
     (tmp_path / "code" / "model.py").write_bytes(skeleton)
     (tmp_path / ".gitignore").write_text("*.log\n")
     (tmp_path / ".gitignore").chmod(0o640)
@@ -64,9 +64,9 @@ def test_files_of_the_user_that_are_like_ours_survive_a_failure(
     with monkeypatch.context() as patch:
         patch.setattr(init, "_commit", fail)
         with pytest.raises(OSError, match="No space"):
-            init.create(tmp_path, name="m")
+            init.create_model(tmp_path, name="m")
     assert picture(tmp_path) == before
-    assert init.create(tmp_path, name="m").files == ("code/model.py", "settings.yaml", ".gitignore")
+    assert init.create_model(tmp_path, name="m").files == ("code/model.py", "settings.yaml", ".gitignore")
     assert (tmp_path / ".gitignore").stat().st_mode & 0o777 == 0o640
 
 
@@ -85,7 +85,7 @@ def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
     setattr(module, name, deadly)
     code = 99  # whatever happens, the child does not go on with the tests
     try:
-        init.create(directory, name="m")
+        init.create_model(directory, name="m")
         code = 0
     finally:
         os._exit(code)
@@ -118,7 +118,7 @@ def test_killed_anywhere_init_can_be_said_again(
     if where[1] == "_finish":
         assert Model.open(directory).name == "m"
         return
-    created = init.create(directory, name="m")
+    created = init.create_model(directory, name="m")
     assert sorted(created.files) == [".gitignore", "code/model.py", "settings.yaml"]
     assert (directory / ".gitignore").read_text() == "*.log\n/states/\n"
     assert sorted(path.name for path in directory.iterdir()) == [
@@ -135,11 +135,11 @@ def test_a_lock_that_a_killed_git_left_is_named(tmp_path: Path, git: Git, name: 
     lock.touch()
     before = picture(directory)
     with refuses(locked, kind=GitLocked, hint=lock):
-        init.create(directory)
+        init.create_model(directory)
     assert picture(directory) == before
     assert GitLocked.exit_code == 11
     lock.unlink()
-    init.create(directory)
+    init.create_model(directory)
     assert git("status", "--porcelain", cwd=directory) == ""
 
 
@@ -156,7 +156,7 @@ def test_git_killed_after_the_commit_has_made_the_model(
     )
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    init.create(directory)
+    init.create_model(directory)
     assert caplog.messages == [
         f"the model was created, but git's index was not updated: {index} is locked by another git process"
     ]
@@ -169,4 +169,4 @@ def test_an_interrupted_init_of_a_new_directory_can_be_said_again(tmp_path: Path
     """Killed at its last step, whatever is left does not stand in the way."""
     assert killed(tmp_path / "m", init, "_commit", 1) == signal.SIGKILL
     assert not (tmp_path / "m").exists()
-    assert init.create(tmp_path / "m").model.name == "m"
+    assert init.create_model(tmp_path / "m").model.name == "m"

@@ -18,7 +18,7 @@ class TestRefusals:
     def refused(self, directory: Path, **arguments: str) -> GitstoreError:
         before = picture(directory.parent)
         with pytest.raises(GitstoreError) as caught:
-            init.create(directory, **arguments)
+            init.create_model(directory, **arguments)
         assert picture(directory.parent) == before
         return caught.value
 

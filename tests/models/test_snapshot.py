@@ -33,7 +33,7 @@ def tree(model: Model, git: Git, *lines: str) -> str:
 def test_what_was_taken_is_what_is_read(model: Model, git: Git) -> None:
     put(model, "initial", {"large": noise(LARGE + 1), "sub/small": b"s"})
     taken = take(model, "v1", "Subject\n\nBody")
-    found = snapshot.read(model.repository, "refs/tags/v1", taken.oid)
+    found = snapshot.read(model.repository, "refs/tags/v1", taken.tag_oid)
     assert found is not None
     assert (found.name, found.prefix, found.short_name, found.model) == ("v1", "", "v1", "digits")
     assert found.tag.message == "Subject\n\nBody"
@@ -41,13 +41,17 @@ def test_what_was_taken_is_what_is_read(model: Model, git: Git) -> None:
     assert found.tag.date.isoformat() == "2023-11-14T22:13:20+00:00"
     assert found.settings_content == (model.directory / "settings.yaml").read_bytes()
     assert found.settings.name == "digits"
-    assert {str(file.path): file.size(model.repository.objects) for file in found.state_files()} == {
+    assert {str(file.path): file.size(model.repository.objects) for file in found.list_state_files()} == {
         "large": LARGE + 1,
         "sub/small": 1,
         "weights": 8,
     }
-    assert [str(file.path) for file in found.code_files()] == ["model.py"]
-    for path, oid in {"code": found.code, "state": found.state, "settings.yaml": found.settings_blob}.items():
+    assert [str(file.path) for file in found.list_code_files()] == ["model.py"]
+    for path, oid in {
+        "code": found.code_tree,
+        "state": found.state_tree,
+        "settings.yaml": found.settings_blob,
+    }.items():
         assert git("rev-parse", f"v1:{path}", cwd=model.directory).strip() == str(oid)
 
 
@@ -58,9 +62,9 @@ def test_below_are_the_model_s_own_and_every_are_all(model: Model, monkeypatch: 
     dogs = worktree.derive(take(model, "base"), "dogs", model.directory.parent / "dogs").model
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1600000000 +0000")
     take(dogs, "v1")
-    assert [each.name for each in snapshot.below(model)] == ["v2", "v10", "base", "v1"]
-    assert [each.short_name for each in snapshot.below(dogs)] == ["dogs@v1"]
-    assert [each.short_name for each in snapshot.every(model.repository)] == [
+    assert [each.name for each in snapshot.read_own_snapshots(model)] == ["v2", "v10", "base", "v1"]
+    assert [each.short_name for each in snapshot.read_own_snapshots(dogs)] == ["dogs@v1"]
+    assert [each.short_name for each in snapshot.read_all_snapshots(model.repository)] == [
         "dogs@v1",
         "v2",
         "v10",
@@ -112,22 +116,22 @@ def test_one_that_cannot_be_read_hides_no_other(git: Git, tmp_path: Path) -> Non
     take(dogs, "d1")
     tag(model, git, "dogs/d2", "HEAD^{tree}")
     with pytest.raises(UnreadableSnapshots) as caught:
-        snapshot.every(model.repository)
+        snapshot.read_all_snapshots(model.repository)
     misshapen, unknown = caught.value.message.splitlines()
     assert misshapen.startswith("refs/tags/dogs/d2 ") and unknown.startswith("refs/tags/v2 ")
-    assert [each.short_name for each in caught.value.others] == ["dogs@d1", "v1", "v3"]
+    assert [each.short_name for each in caught.value.readable] == ["dogs@d1", "v1", "v3"]
     for own, message, others in ((model, unknown, ["v1", "v3"]), (dogs, misshapen, ["d1"])):
         with pytest.raises(UnreadableSnapshots) as caught:
-            snapshot.below(own)
+            snapshot.read_own_snapshots(own)
         assert caught.value.message == message
-        assert [each.name for each in caught.value.others] == others
+        assert [each.name for each in caught.value.readable] == others
 
 
 def test_the_weights_are_not_read_to_list(model: Model) -> None:
     """Of a thousand snapshots of a gigabyte each, the list reads tags, commits and trees."""
     put(model, "initial", {"weights": noise(1_000_000)})
     found = take(model, "v1")
-    (weights,) = [file for file in found.state_files() if str(file.path) == "weights"]
+    (weights,) = [file for file in found.list_state_files() if str(file.path) == "weights"]
     packed = Model.open(model.directory).repository.objects.find(weights.entry)
     assert packed is not None
     start, end = packed.pack.span(packed.position)
@@ -135,5 +139,5 @@ def test_the_weights_are_not_read_to_list(model: Model) -> None:
     with packed.pack.path.open("r+b") as file:
         file.seek(start + 10)
         file.write(bytes(end - start - 20))
-    (again,) = snapshot.below(Model.open(model.directory))
-    assert sum(file.size(again.repository.objects) for file in again.state_files()) == 1_000_000
+    (again,) = snapshot.read_own_snapshots(Model.open(model.directory))
+    assert sum(file.size(again.repository.objects) for file in again.list_state_files()) == 1_000_000

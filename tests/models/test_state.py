@@ -13,7 +13,6 @@ from gitstore.derive import worktree
 from gitstore.derive.first_state import ABSENT, COPIED, FirstState
 from gitstore.errors import GitstoreError, InvalidName, Locked, NoSuchState, StateExists
 from gitstore.git.refs import RefChanged
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.states.save import save_new, save_state
 from gitstore.states.use import use_state
@@ -50,12 +49,12 @@ class TestTheActiveState:
         assert refs(model.directory) == before
 
     def test_is_initial_at_first(self, model: Model) -> None:
-        assert state.active(model) == "initial"
+        assert model.active_state == "initial"
 
     def test_stays_when_another_is_saved(self, model: Model) -> None:
         put(model, "other", {"w": b"w"})
         save_state(model, "other")
-        assert state.active(model) == "initial"
+        assert model.active_state == "initial"
 
     @pytest.mark.parametrize("is_saved", [True, False])
     def test_moves_without_touching_a_file_or_a_ref(self, model: Model, *, is_saved: bool) -> None:
@@ -64,7 +63,7 @@ class TestTheActiveState:
             save_state(model, "other")
         before = picture(model.directory), refs(model.directory)
         use_state(model, "other")
-        assert state.active(Model.open(model.directory)) == "other"
+        assert Model.open(model.directory).active_state == "other"
         assert (picture(model.directory), refs(model.directory)) == before
 
     @pytest.mark.parametrize("place", ["on disk", "nowhere"])
@@ -74,11 +73,11 @@ class TestTheActiveState:
         save_state(model, "other")
         use_state(model, "other")
         if place == "nowhere":
-            (model.states / "initial" / "weights").unlink()
+            (model.claim_states() / "initial" / "weights").unlink()
         use_state(model, "initial")
-        assert state.active(Model.open(model.directory)) == "initial"
+        assert Model.open(model.directory).active_state == "initial"
         use_state(model, "other")
-        assert state.active(model) == "other"
+        assert model.active_state == "other"
 
 
 class TestSaving:
@@ -105,7 +104,7 @@ class TestSaving:
             (lambda path: git("init", "-q", cwd=path.parent), ".git", "'.git'"),
         ]
         for make_it, name, reason in odd:
-            path = model.states / "initial" / name
+            path = model.claim_states() / "initial" / name
             make_it(path)
             with refuses(path, reason):
                 save_state(model, "initial")

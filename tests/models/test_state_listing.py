@@ -19,7 +19,7 @@ from tests.support.models import put, take
 
 
 def states(model: Model) -> dict[str, State]:
-    return {each.name: each for each in state.each(Model.open(model.directory))}
+    return {each.name: each for each in state.list_states(Model.open(model.directory))}
 
 
 class TestListing:
@@ -46,13 +46,13 @@ class TestListing:
         (model.directory / "states" / "initial" / "deep" / "er").mkdir(parents=True)
         found = states(model)["initial"]
         assert (found.on_disk, found.is_modified, found.size) == (False, False, 8)
-        assert take(model, "v1").state == found.tree
+        assert take(model, "v1").state_tree == found.tree
 
     def test_a_directory_that_no_state_can_be_called_is_none(self, model: Model) -> None:
         for name in ("my weights", "HEAD", ".hidden", "x.lock"):
             put(model, name, {"w": b"w"})
         (model.directory / "states" / "a file").touch()
-        assert state.names(model) == ["initial"]
+        assert state.list_names(model) == ["initial"]
 
     def test_a_removed_file_and_an_added_one_are_modifications(self, model: Model) -> None:
         put(model, "initial", {"a": b"a"})
@@ -68,8 +68,8 @@ class TestListing:
         save_state(model, "initial")
         put(dogs, "special", {"w": b"w"})
         save_state(dogs, "special")
-        assert state.names(model) == ["initial"]
-        assert state.names(dogs) == ["initial", "special"]
+        assert state.list_names(model) == ["initial"]
+        assert state.list_names(dogs) == ["initial", "special"]
 
     def test_many_take_no_longer_for_each_than_few(
         self, model: Model, monkeypatch: pytest.MonkeyPatch
@@ -101,7 +101,7 @@ class TestListing:
         save_state(model, "initial")
         git("clone", "--quiet", "--mirror", str(model.directory), "b.git", cwd=tmp_path)
         bare = Model.open(tmp_path / "b.git")
-        (found,) = state.each(bare)
+        (found,) = state.list_states(bare)
         assert (found.name, found.on_disk, found.size, found.is_active) == ("initial", False, 8, True)
         with pytest.raises(NoSuchState):
             save_state(bare, "initial")

@@ -34,8 +34,8 @@ def forge(model: Model, git: Git, name: str, old: str, new: str, base: str = "v1
 def problem(model: Model) -> str:
     """What is wrong with the only snapshot that cannot be read."""
     with pytest.raises(UnreadableSnapshots) as caught:
-        snapshot.below(again(model))
-    assert [each.name for each in caught.value.others] == ["v1"]
+        snapshot.read_own_snapshots(again(model))
+    assert [each.name for each in caught.value.readable] == ["v1"]
     return caught.value.message
 
 
@@ -89,16 +89,16 @@ def test_what_the_settings_contradict(model: Model, git: Git, run: Run, old: str
 
 def test_settings_that_agree_are_not_parsed(model: Model) -> None:
     """Neither those of a root model nor those of a derived one: list reads thousands."""
-    (v1,) = snapshot.below(model)
+    (v1,) = snapshot.read_own_snapshots(model)
     even = worktree.derive(v1, "even", model.directory.parent / "even").model
     put(even, "initial", {"w": b"w"})
     for found in (v1, take(even, "v1")):
         content = found.settings_content
-        assert trust.agrees_at_first_sight(found, content)
-        assert not trust.agrees_at_first_sight(found, content.replace(b"\nname:", b"\nname: other\nname:"))
-        assert not trust.agrees_at_first_sight(found, content.replace(b"\nname: ", b"\nname: x"))
-    assert not trust.agrees_at_first_sight(found, content.replace(b"snapshot: v1", b"snapshot: v2"))
-    assert not trust.agrees_at_first_sight(v1, v1.settings_content + b"based_on: {model: x}\n")
+        assert trust.agrees_by_text(found, content)
+        assert not trust.agrees_by_text(found, content.replace(b"\nname:", b"\nname: other\nname:"))
+        assert not trust.agrees_by_text(found, content.replace(b"\nname: ", b"\nname: x"))
+    assert not trust.agrees_by_text(found, content.replace(b"snapshot: v1", b"snapshot: v2"))
+    assert not trust.agrees_by_text(v1, v1.settings_content + b"based_on: {model: x}\n")
 
 
 def test_a_forged_model_makes_no_derived_one(model: Model, git: Git, run: Run) -> None:
@@ -155,7 +155,7 @@ def test_a_tag_whose_ref_is_damaged(tmp_path: Path, run: Run) -> None:
 def test_tags_that_are_no_snapshots(model: Model, git: Git, run: Run) -> None:
     git("tag", "light", "main", cwd=model.directory)
     git("tag", "--annotate", "-m", "a release", "heavy", "v1^{commit}", cwd=model.directory)
-    assert [each.name for each in snapshot.below(again(model))] == ["v1"]
+    assert [each.name for each in snapshot.read_own_snapshots(again(model))] == ["v1"]
     for name in ("light", "heavy"):
         for command in ("show {}", "verify {}", "derive {} cats", "evaluate {} -p values=[1]"):
             done = run(*command.format(name).split(), cwd=model.directory)
@@ -170,7 +170,7 @@ def test_a_ref_that_no_snapshot_can_have(model: Model, git: Git) -> None:
         oid = git(*words, cwd=model.directory, stdin=content.encode()).strip()
         git("update-ref", f"refs/tags/{name}", oid, cwd=model.directory)
         with pytest.raises(UnreadableSnapshots) as caught:
-            snapshot.every(again(model).repository)
+            snapshot.read_all_snapshots(again(model).repository)
         assert f"refs/tags/{name} cannot be trusted: " in caught.value.message
         git("update-ref", "-d", f"refs/tags/{name}", cwd=model.directory)
 
@@ -180,7 +180,7 @@ def test_a_tag_of_a_derived_model_names_that(model: Model, git: Git, tmp_path: P
     take(dogs, "d1")
     forge(model, git, "dogs/d2", "Model: dogs", "Model: digits", base="dogs/d1")
     with refuses("dogs/d2", "Model: digits", kind=UnreadableSnapshots):
-        snapshot.below(again(dogs))
+        snapshot.read_own_snapshots(again(dogs))
 
 
 @pytest.mark.parametrize("which", ["settings.yaml", "packages.lock"])
@@ -201,7 +201,7 @@ def test_two_entries_of_one_name(model: Model, git: Git, run: Run) -> None:
     found = scenes.find(model.directory.parent)
     here = model.directory
     content = model.repository.objects.read(found.tree)[1]
-    entry = b"40000 code\0" + bytes(found.state)
+    entry = b"40000 code\0" + bytes(found.state_tree)
     forged = entry + content
     tree = git("hash-object", "-t", "tree", "--literally", "-w", "--stdin", cwd=here, stdin=forged).strip()
     commit = git("commit-tree", "-m", "by hand", tree, cwd=here).strip()
@@ -241,4 +241,4 @@ def test_no_ref_says_which_state_is_active(model: Model, run: Run) -> None:
             assert listed.stderr.endswith(f"hint: git does not need it: rm {head}\n")
         assert list(picture(outside)) == ["file"]
         taken = scenes.find(model.directory.parent, name)
-        assert (taken.state_name, taken.state) == ("initial", first.state)
+        assert (taken.state_name, taken.state_tree) == ("initial", first.state_tree)

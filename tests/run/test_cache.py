@@ -95,12 +95,12 @@ def cache() -> Cache:
 
 
 def state(cache: Cache, found: Snapshot) -> Path:
-    with cache.open_state(found.repository, found.state) as files:
+    with cache.open_state(found.repository, found.state_tree) as files:
         return files
 
 
 def code(cache: Cache, found: Snapshot) -> Path:
-    with cache.open_code(found.repository, found.code) as files:
+    with cache.open_code(found.repository, found.code_tree) as files:
         return files
 
 
@@ -132,7 +132,7 @@ def test_is_made_once_and_shared_by_repositories(
 ) -> None:
     files = state(cache, found)
     git("clone", "--quiet", "--mirror", str(found.repository.directory), "other.git", cwd=tmp_path)
-    other = snapshot.below(Model.open(tmp_path / "other.git"))[0]
+    other = snapshot.read_own_snapshots(Model.open(tmp_path / "other.git"))[0]
     before = picture(tmp_path / "other.git")
     os.utime(files.parent, (1, 1))
     assert state(cache, other) == files
@@ -174,7 +174,7 @@ def test_a_changed_entry_is_made_anew(cache: Cache, found: Snapshot) -> None:
 
 
 def test_what_somebody_runs_from_stays_as_it_is(cache: Cache, found: Snapshot) -> None:
-    with cache.open_state(found.repository, found.state) as files:
+    with cache.open_state(found.repository, found.state_tree) as files:
         (unlocked(files) / "calls.txt").touch()
         again = state(cache, found)
         assert again != files
@@ -245,9 +245,9 @@ class TestTheLimit:
         one, other, _ = taken
         small = replace(cache, limit=1)
         with ExitStack() as stack:
-            first = stack.enter_context(small.open_state(one.repository, one.state))
+            first = stack.enter_context(small.open_state(one.repository, one.state_tree))
             self.used(first, 1)
-            second = stack.enter_context(small.open_state(other.repository, other.state))
+            second = stack.enter_context(small.open_state(other.repository, other.state_tree))
             assert first.exists()
         assert second.exists()
         third = code(small, one)

@@ -9,7 +9,6 @@ from gitstore.errors import (
     ModelException,
     StateExists,
 )
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.run import creation, new_state
 from gitstore.run.values.inputs import Assignments
@@ -29,19 +28,19 @@ class TestCreatingAState:
         return creation.create_state(here, Assignments(inputs, here.directory), name=name)
 
     def test_makes_the_active_one_while_that_is_empty(self, model: Model, git: Git, fsck: Fsck) -> None:
-        (model.states / "initial" / "weights").unlink()
+        (model.claim_states() / "initial" / "weights").unlink()
         done = self.create(model, "factor=2.5")
         assert done.saved.name == "initial"
         assert set(done.durations) == {"code_startup", "create_state", "total"}
-        assert (model.states / "initial" / "factor.json").read_text() == "2.5"
+        assert (model.claim_states() / "initial" / "factor.json").read_text() == "2.5"
         assert git("show", "refs/states/initial:factor.json", cwd=model.directory) == "2.5"
-        assert state.active(Model.open(model.directory)) == "initial"
+        assert Model.open(model.directory).active_state == "initial"
         fsck(model.directory)
 
     def test_makes_one_of_another_name(self, model: Model) -> None:
         self.create(model, name="wide")
-        assert state.active(Model.open(model.directory)) == "initial"
-        assert (model.states / "wide" / "factor.json").read_text() == "1.0"
+        assert Model.open(model.directory).active_state == "initial"
+        assert (model.claim_states() / "wide" / "factor.json").read_text() == "1.0"
 
     def test_writes_over_nothing(self, model: Model) -> None:
         before = picture(model.directory)

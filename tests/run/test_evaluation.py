@@ -29,7 +29,7 @@ def nothing_is_left() -> None:
 
 def evaluated(model: Model, name: str, *inputs: str) -> bytes:
     here = Model.open(model.directory)
-    found = next(each for each in snapshot.below(here) if each.name == name)
+    found = next(each for each in snapshot.read_own_snapshots(here) if each.name == name)
     done = evaluation.evaluate_snapshot(
         found, Assignments(inputs or ["values=[1, 2, 3]"], here.directory), cache=user_cache()
     )
@@ -83,14 +83,14 @@ class TestEvaluatingTheWorkingCopy:
         put(model, "other", {"factor.json": b"5"})
         save_state(model, "other")
         use_state(model, "other")
-        (model.states / "other" / "factor.json").unlink()
+        (model.claim_states() / "other" / "factor.json").unlink()
         assert self.evaluate(model) == [10.0]
 
     def test_without_any_state_gives_the_code_an_empty_directory(self, model: Model) -> None:
-        (model.states / "initial" / "weights").unlink()
-        (model.states / "initial").rmdir()
+        (model.claim_states() / "initial" / "weights").unlink()
+        (model.claim_states() / "initial").rmdir()
         assert self.evaluate(model) == [2.0]
-        assert not (model.states / "initial").exists()
+        assert not (model.claim_states() / "initial").exists()
 
 
 UNFIT = [
@@ -118,7 +118,7 @@ def test_inputs_that_do_not_fit_run_nothing(model: Model) -> None:
                 run(Assignments(given, here))
             assert any(line.startswith(problem) for line in caught.value.problems), caught.value.problems
     assert not (here / "ran").exists()
-    assert state.names(Model.open(here)) == ["initial"]
+    assert state.list_names(Model.open(here)) == ["initial"]
 
 
 def test_input_files_are_looked_for_where_the_user_stands(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_clone_without_weights_is_told(
 ) -> None:
     """git clones snapshots, but neither `states/` nor saved states."""
     new = make(tmp_path / "new", name="new")
-    (new.states / "initial" / "weights").unlink()
+    (new.claim_states() / "initial" / "weights").unlink()
     evaluation.evaluate_working_copy(new, Assignments(["values=[1]"], new.directory))
     assert caplog.messages == [], "a new model has no weights yet"
     take(model, "v1")

@@ -20,7 +20,7 @@ from tests.support import workers
 class Example:
     def __init__(self, name, directory):
         self.root = directory / name
-        shutil.copytree(examples.path(name), self.root)
+        shutil.copytree(examples.find_path(name), self.root)
         self.settings = loading.load(self.root / "settings.yaml")
         self.code = self.root / "code"
 
@@ -58,8 +58,8 @@ def files(directory):
 
 
 def test_names():
-    assert examples.names() == ["digits", "skeleton"]
-    assert all((examples.path(name) / "settings.yaml").is_file() for name in examples.names())
+    assert examples.list_names() == ["digits", "skeleton"]
+    assert all((examples.find_path(name) / "settings.yaml").is_file() for name in examples.list_names())
 
 
 def test_digits_are_learnt_and_the_same_every_time(digits, monkeypatch):

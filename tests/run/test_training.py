@@ -57,11 +57,11 @@ import os
 
 
 def test_makes_a_new_state_saved_and_on_disk_and_not_active(model: Model, fsck: Fsck) -> None:
-    before = picture(model.states / "initial")
+    before = picture(model.claim_states() / "initial")
     done = train(model)
     assert done.saved.name == "trained-1"
-    assert json.loads((model.states / "trained-1" / "factor.json").read_text()) == 3.5
-    found = {each.name: each for each in state.each(Model.open(model.directory))}
+    assert json.loads((model.claim_states() / "trained-1" / "factor.json").read_text()) == 3.5
+    found = {each.name: each for each in state.list_states(Model.open(model.directory))}
     assert (found["trained-1"].is_modified, found["trained-1"].on_disk, found["trained-1"].is_active) == (
         False,
         True,
@@ -69,17 +69,17 @@ def test_makes_a_new_state_saved_and_on_disk_and_not_active(model: Model, fsck: 
     )
     assert found["trained-1"].tree == done.saved.tree
     assert [(metric.name, metric.value) for metric in done.metrics] == [("factor", 3.5)]
-    assert picture(model.states / "initial") == before
+    assert picture(model.claim_states() / "initial") == before
     assert train(model).saved.name == "trained-2"
     assert train(model, name="mine").saved.name == "mine"
-    assert not [path for path in model.states.iterdir() if path.name.startswith(".")]
+    assert not [path for path in model.claim_states().iterdir() if path.name.startswith(".")]
     fsck(model.directory)
 
 
 def test_goes_on_from_the_active_state(model: Model) -> None:
     use_state(model, train(model).saved.name)
     train(model)
-    assert json.loads((model.states / "trained-2" / "factor.json").read_text()) == 6.0
+    assert json.loads((model.claim_states() / "trained-2" / "factor.json").read_text()) == 6.0
 
 
 def test_two_at_once_both_keep_their_result(model: Model) -> None:
@@ -150,7 +150,7 @@ def test_never_writes_over_a_state(model: Model, place: str) -> None:
     put(model, "mine", {"w": b"w"})
     if place == "saved":
         save_state(model, "mine")
-        (model.states / "mine" / "w").unlink()
+        (model.claim_states() / "mine" / "w").unlink()
     before = picture(model.directory), refs(model.directory)
     with pytest.raises(GitstoreError) as caught:
         train(model, name="mine")
@@ -169,9 +169,9 @@ def test_never_writes_over_one_that_came_meanwhile(model: Model, git: Git) -> No
         train(model, name="mine")
     assert names(caught.value, "mine")
     assert git("show", "refs/states/mine:weights", cwd=model.directory) == "\0\1\2\3\4\5\6\7"
-    assert caught.value.path == model.states / "trained-1"  # what took so long is not thrown away
+    assert caught.value.path == model.claim_states() / "trained-1"  # what took so long is not thrown away
     assert os.listdir(caught.value.path) == ["factor.json"]
-    assert not (model.states / "mine").exists()
+    assert not (model.claim_states() / "mine").exists()
 
 
 def test_that_cannot_be_saved_is_on_disk(model: Model) -> None:
@@ -181,11 +181,11 @@ def test_that_cannot_be_saved_is_on_disk(model: Model) -> None:
     lock.touch()
     with pytest.raises(new_state.Unsaved) as caught:
         train(model)
-    assert caught.value.path == model.states / "trained-1"
+    assert caught.value.path == model.claim_states() / "trained-1"
     assert "gitstore state save trained-1" in (caught.value.hint or "")
     lock.unlink()
     assert not save_state(Model.open(model.directory), "trained-1").was_saved
-    assert sorted(os.listdir(model.states)) == ["initial", "trained-1"]
+    assert sorted(os.listdir(model.claim_states())) == ["initial", "trained-1"]
 
 
 @pytest.mark.parametrize(
@@ -206,15 +206,15 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     fsck(model.directory)
     here = Model.open(model.directory)
-    assert state.saved_tree(here, "made") is None
+    assert state.find_saved_tree(here, "made") is None
     if step[1] == "save_new":
-        assert os.listdir(here.states / "made") == ["factor.json"]
+        assert os.listdir(here.claim_states() / "made") == ["factor.json"]
         with refuses("made", kind=StateExists):
             creation.create_state(here, Assignments(["factor=2"], here.directory), name="made")
         save_state(here, "made")
     else:
         creation.create_state(here, Assignments(["factor=2"], here.directory), name="made")
-    assert [each.name for each in state.each(here)] == ["initial", "made"]
+    assert [each.name for each in state.list_states(here)] == ["initial", "made"]
 
 
 def test_needs_a_working_copy(model: Model, git: Git, tmp_path: Path) -> None:

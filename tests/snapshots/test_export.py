@@ -91,7 +91,7 @@ def test_a_damaged_object_leaves_the_target_as_it_was(model: Model, tmp_path: Pa
         file.write(b"damage")
     (tmp_path / "empty").mkdir()
     before = picture(tmp_path)
-    (found,) = snapshot.below(Model.open(model.directory))
+    (found,) = snapshot.read_own_snapshots(Model.open(model.directory))
     for name in ("new", "empty"):
         with pytest.raises(BrokenObject):
             export.export(found, tmp_path / name)
@@ -114,7 +114,7 @@ def test_a_link_that_leads_out_is_not_written(git: Git, tmp_path: Path, name: st
     commit = git("commit-tree", "-m", "x", forged, cwd=here).strip()
     said = "\n".join(f"{key}: {value}" for key, value in (trailers(here, "v1") | {"Code-Tree": tree}).items())
     git("tag", "--annotate", "-m", f"x\n\n{said}", "v2", commit, cwd=here)
-    found = next(each for each in snapshot.below(Model.open(here)) if each.name == "v2")
+    found = next(each for each in snapshot.read_own_snapshots(Model.open(here)) if each.name == "v2")
     # The path is within code/ or within the whole, whoever finds it first.
     with refuses(name, goal, kind=Corrupt):
         export.export(found, tmp_path / "out")

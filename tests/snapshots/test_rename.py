@@ -53,11 +53,11 @@ def test_all_but_the_name_stays(
     assert (found.tag.tagger, found.tag.date) == (v1.tag.tagger, v1.tag.date)
     assert found.tag.message == v1.tag.message == MESSAGE
     said = trailers(model.directory, "größte")
-    assert said.pop("Renamed-From") == f"v1 {v1.oid}"
+    assert said.pop("Renamed-From") == f"v1 {v1.tag_oid}"
     assert list(said)[-1] == "Gitstore-Format"
     assert said == v1.tag.trailers
     assert git("cat-file", "tag", "größte", cwd=model.directory).splitlines()[-2:] == [
-        f"Renamed-From: v1 {v1.oid}", "Gitstore-Format: 1"
+        f"Renamed-From: v1 {v1.tag_oid}", "Gitstore-Format: 1"
     ]  # fmt: skip
     assert v1.ref not in refs(model.directory)
     assert (picture(model.directory), git_state(model.directory)) == before
@@ -68,8 +68,8 @@ def test_all_but_the_name_stays(
 def test_again_and_back(v1: Snapshot) -> None:
     second = rename.rename(v1, "second").snapshot
     back = rename.rename(second, "v1").snapshot
-    assert back.tag.trailers["Renamed-From"] == f"second {second.oid}"
-    assert [each.name for each in snapshot.every(v1.repository)] == ["v1"]
+    assert back.tag.trailers["Renamed-From"] == f"second {second.tag_oid}"
+    assert [each.name for each in snapshot.read_all_snapshots(v1.repository)] == ["v1"]
     sound(back)
 
 
@@ -130,14 +130,14 @@ def signed(model: Model, v1: Snapshot, tmp_path: Path, git: Git) -> Snapshot:
     configured = ("-c", "gpg.format=ssh", "-c", f"user.signingKey={key}")
     arguments = ("--cleanup=verbatim", "--sign", "-F", "-", "v1", str(v1.commit))
     git(*configured, "tag", *arguments, cwd=here, stdin=message.encode())
-    return next(each for each in snapshot.below(Model.open(here)) if each.name == "v1")
+    return next(each for each in snapshot.read_own_snapshots(Model.open(here)) if each.name == "v1")
 
 
 def test_a_signature_is_for_the_old_name(signed: Snapshot) -> None:
     with refuses("v1", "signed"):
         rename.rename(signed, "v2")
     found = rename.rename(signed, "v2", force=True).snapshot
-    assert b"SIGNATURE" not in found.repository.objects.read(found.oid)[1]
+    assert b"SIGNATURE" not in found.repository.objects.read(found.tag_oid)[1]
     assert found.tag.message == MESSAGE
     sound(found)
 
@@ -148,10 +148,10 @@ def test_a_git_that_was_killed_between_the_two_tags_is_finished(
     """Git sets the new ref, and then deletes the old one."""
     old = v1
     new = rename.rename(old, "v2").snapshot
-    git("update-ref", old.ref, str(old.oid), cwd=model.directory)
+    git("update-ref", old.ref, str(old.tag_oid), cwd=model.directory)
     with refuses("v2", kind=SnapshotExists):
         rename.rename(take(model, "v3"), "v2")
     again = rename.rename(old, "v2").snapshot
-    assert (again.ref, again.oid) == (new.ref, new.oid)
+    assert (again.ref, again.tag_oid) == (new.ref, new.tag_oid)
     assert git("tag", "--list", cwd=model.directory).split() == ["v2", "v3"]
     fsck(model.directory)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.models import reference, state
+from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.snapshots.restore import Part, Restored
 from gitstore.states import remove
@@ -107,7 +107,7 @@ class TestAWholeSnapshot:
         bring_back(model.directory, "v0")
         assert (
             trees(take(Model.open(model.directory), "again"))[1]
-            == reference.resolve("v0", model.directory).state
+            == reference.resolve("v0", model.directory).state_tree
         )
         bring_back(model.directory, "v1")
         save_state(Model.open(model.directory), "initial")
@@ -142,7 +142,7 @@ class TestCode:
         assert (here / "code" / "x.up").read_bytes() == b"up\n"
         assert (here / "code" / "inner.txt").read_bytes() == b"b\r\n"
         (here / "code" / "x.up").write_bytes(b"UP\n")  # what a filter changes, a snapshot refuses
-        assert take(Model.open(here), "v2").code == first.code
+        assert take(Model.open(here), "v2").code_tree == first.code_tree
 
     def test_a_directory_becomes_a_file_and_back(self, model: Model) -> None:
         thing = model.directory / "code" / "thing"
@@ -224,7 +224,7 @@ class TestTheState:
         done = bring_back(two, "v1", Part.STATE)
         assert (done.state, done.active) == ("initial", "initial")
         assert (two / "states" / "tuned" / "weights").read_bytes() == b"not saved"
-        assert state.active(Model.open(two)) == "initial"
+        assert Model.open(two).active_state == "initial"
         assert trees(take(Model.open(two), "again"))[1] == trees(reference.resolve("v1", two))[1]
         again = bring_back(two, "v1", Part.STATE)
         assert (again.state, again.active) == (None, None)
@@ -237,7 +237,7 @@ class TestTheState:
         use_state(model, "tuned")
         remove.remove(model, ["initial"], force=True)
         assert bring_back(two, "v1").active == "initial"
-        assert take(Model.open(two), "v3").state == reference.resolve("v1", two).state
+        assert take(Model.open(two), "v3").state_tree == reference.resolve("v1", two).state_tree
         fsck(two)
 
     def test_that_is_saved_and_not_on_disk_is_written_out(self, two: Path) -> None:

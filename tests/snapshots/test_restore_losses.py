@@ -130,13 +130,13 @@ class TestWhatWouldBeLost:
         (two / "code" / "extra.py").write_text("no longer\n")
         (two / "code" / "model.py").write_text("another\n")
         take(Model.open(two), "v4")
-        put_code = CodeChange.put
+        put_code = CodeChange.apply
 
         def edited(*arguments: Any) -> None:
             (two / "code" / name).write_text("my edit\n")
             put_code(*arguments)
 
-        monkeypatch.setattr(CodeChange, "put", edited)
+        monkeypatch.setattr(CodeChange, "apply", edited)
         with refuses(name, kind=FileChanged):
             bring_back(two, "v3", Part.CODE)
         assert (two / "code" / name).read_text() == "my edit\n"
@@ -178,7 +178,7 @@ class TestWhatGitWasToldNotToLookAt:
         bring_back(two, "edited")
         assert (two / "code" / "model.py").read_text() == "my edit\n"
         assert (two / ".git" / "index").read_bytes() == index
-        assert edited.code != reference.resolve("v1", two).code
+        assert edited.code_tree != reference.resolve("v1", two).code_tree
 
 
 class TestKilled:

@@ -109,7 +109,7 @@ class TestADerivedModel:
         base, other = reference.resolve("v1", two), reference.resolve("v2", two)
         text = (dogs / "settings.yaml").read_text()
         for old, new in (
-            (base.oid, other.oid),
+            (base.tag_oid, other.tag_oid),
             (base.commit, other.commit),
             ("snapshot: v1", "snapshot: v2"),
         ):

@@ -7,7 +7,6 @@ import pytest
 from gitstore.bigfiles.parts import LARGE
 from gitstore.derive import worktree
 from gitstore.errors import GitstoreError, InvalidName, NoSuchState
-from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.snapshots import take as capture
 from gitstore.states.materialize import materialize
@@ -139,7 +138,7 @@ class TestWhatItHolds:
         (model.directory / "packages.lock").write_text("numpy==2.4.6 --hash=sha256:0\n")
         found = take(model, "v1")
         assert git("show", "v1:packages.lock", cwd=model.directory) == "numpy==2.4.6 --hash=sha256:0\n"
-        assert str(found.lock) == git("rev-parse", "v1:packages.lock", cwd=model.directory).strip()
+        assert str(found.lock_blob) == git("rev-parse", "v1:packages.lock", cwd=model.directory).strip()
 
     def test_a_message_cannot_pass_for_a_signature(self, model: Model) -> None:
         with pytest.raises(GitstoreError) as caught:
@@ -268,14 +267,14 @@ class TestWhichState:
         taken = capture.take(model, "v1", state_name="other")
         assert (taken.state_name, taken.warnings) == ("other", ())
         assert taken.snapshot.tag.trailers["State"] == "other"
-        assert state.active(model) == "initial"
+        assert model.active_state == "initial"
         with pytest.raises(NoSuchState):
             capture.take(model, "v2", state_name="none")
         with refuses("../initial", kind=InvalidName):
             capture.take(model, "v2", state_name="../initial")
 
     def test_one_without_files_is_warned_of(self, model: Model, run: Run) -> None:
-        (model.states / "initial" / "weights").unlink()
+        (model.claim_states() / "initial" / "weights").unlink()
         (warning,) = capture.take(model, "v1").warnings
         assert names(warning, "initial")
         put(model, "other", {"w": b"w"})

@@ -135,8 +135,8 @@ class TestFlippedBits:
     def test_in_a_part_that_two_snapshots_share(self, shared: tuple[Model, Pack], run: Run) -> None:
         model, pack = shared
         objects = Model.open(model.directory).repository.objects
-        (v1, *_) = snapshot.below(Model.open(model.directory))
-        part = next(file for file in v1.state_files() if str(file.path) == "shared").blobs[1]
+        (v1, *_) = snapshot.read_own_snapshots(Model.open(model.directory))
+        part = next(file for file in v1.list_state_files() if str(file.path) == "shared").blobs[1]
         position = pack.index.find(part)
         assert position is not None
         assert objects.size(part) > 1000

@@ -44,32 +44,32 @@ def bring(model: Model, name: str, *paths: Path, force: bool = False, save: bool
 class TestImporting:
     def test_a_directory_is_the_state(self, model: Model, source: Path, fsck: Fsck) -> None:
         done = bring(model, "run", source)
-        assert done.path == model.states / "run"
+        assert done.path == model.claim_states() / "run"
         assert files.read(done.path) == files.read(source)
         assert not (done.path / "link").is_symlink()
         assert (done.size, done.saved is not None) == (SIZE, True)
-        assert state.saved_tree(model, "run") == files.store(model.repository, source)
-        assert state.active(model) == "initial"
+        assert state.find_saved_tree(model, "run") == files.store(model.repository, source)
+        assert model.active_state == "initial"
         fsck(model.directory)
 
     def test_of_several_paths_each_keeps_its_name(self, model: Model, source: Path) -> None:
         bring(model, "run", source / "large", source / "sub")
-        assert files.read(model.states / "run") == {
+        assert files.read(model.claim_states() / "run") == {
             b"large": noise(LARGE + 1),
             b"sub": {"größe 1".encode(): b"s"},
         }
 
     def test_a_file_becomes_the_first_state(self, tmp_path: Path, model: Model, source: Path) -> None:
-        (model.states / "initial" / "weights").unlink()
+        (model.claim_states() / "initial" / "weights").unlink()
         bring(model, "initial", source / "sub" / "größe 1")
-        assert os.listdir(model.states / "initial") == ["größe 1"]
+        assert os.listdir(model.claim_states() / "initial") == ["größe 1"]
         assert "refs/states/initial" in refs(model.directory)
 
     def test_without_saving(self, model: Model, source: Path) -> None:
         before = refs(model.directory)
         assert bring(model, "run", source, save=False).saved is None
         assert refs(model.directory) == before
-        assert files.read(model.states / "run") == files.read(source)
+        assert files.read(model.claim_states() / "run") == files.read(source)
 
     def test_of_a_derived_model(self, tmp_path: Path, source: Path, fsck: Fsck) -> None:
         dogs, model = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
@@ -87,7 +87,7 @@ class TestImporting:
             bring(bare, "run", source, save=False)
         done = bring(bare, "run", source)
         assert (done.path, done.size) == (None, SIZE)
-        assert state.saved_tree(bare, "run") == files.store(bare.repository, source)
+        assert state.find_saved_tree(bare, "run") == files.store(bare.repository, source)
         assert not (bare.directory / "states").exists()
         with refuses("run", kind=StateExists):
             bring(bare, "run", source)
@@ -110,14 +110,14 @@ class TestWhatIsThereAlready:
         put(model, "run", {"w": b"mine"})
         save_state(model, "run")
         bring(model, "run", source, force=True)
-        assert files.read(model.states / "run") == files.read(source)
+        assert files.read(model.claim_states() / "run") == files.read(source)
         assert "w\n" not in git("ls-tree", "-r", "--name-only", "refs/states/run", cwd=model.directory)
-        assert sorted(os.listdir(model.states)) == ["initial", "run"]
+        assert sorted(os.listdir(model.claim_states())) == ["initial", "run"]
         fsck(model.directory)
 
     def test_can_be_the_source_itself(self, model: Model) -> None:
-        bring(model, "initial", model.states / "initial", force=True)
-        assert files.read(model.states / "initial") == {b"weights": b"\0\1\2\3\4\5\6\7"}
+        bring(model, "initial", model.claim_states() / "initial", force=True)
+        assert files.read(model.claim_states() / "initial") == {b"weights": b"\0\1\2\3\4\5\6\7"}
 
 
 class TestWhatCannotBeImported:
@@ -163,7 +163,7 @@ class TestWhatCannotBeImported:
             refuses("another gitstore command", kind=Locked),
         ):
             bring(model, "run", source)
-        assert os.listdir(model.states) == ["initial"]
+        assert os.listdir(model.claim_states()) == ["initial"]
 
 
 class TestExporting:
@@ -228,10 +228,10 @@ class TestTheCommands:
         assert said[1:] == ["The active state is initial; gitstore state use b makes b active"]
         said = run(*way, "--name", "c", "--use", cwd=here).stderr.splitlines()
         assert said[1:] == ["The active state is c"]
-        assert state.active(model) == "c"
-        assert take(model, "v1").state == state.saved_tree(model, "c")
+        assert model.active_state == "c"
+        assert take(model, "v1").state_tree == state.find_saved_tree(model, "c")
         assert run(*way, "--name", "d", "--use", "--no-save", cwd=here).code == 0
-        assert (state.active(model), state.saved_tree(model, "d")) == ("d", None)
+        assert (model.active_state, state.find_saved_tree(model, "d")) == ("d", None)
 
     def test_export(self, model: Model, run: Run) -> None:
         save_state(model, "initial")

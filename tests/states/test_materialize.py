@@ -19,7 +19,7 @@ from tests.support.models import noise, picture, put, take
 
 
 def states(model: Model) -> dict[str, State]:
-    return {each.name: each for each in state.each(Model.open(model.directory))}
+    return {each.name: each for each in state.list_states(Model.open(model.directory))}
 
 
 class TestWritingOut:
@@ -41,7 +41,7 @@ class TestWritingOut:
         content = noise(LARGE + 1)
         put(model, "initial", {"sub/large": content})
         save_state(model, "initial")
-        model.states.rename(model.directory / "elsewhere")
+        model.claim_states().rename(model.directory / "elsewhere")
         path = materialize(Model.open(model.directory), "initial")
         assert (path / "sub" / "large").read_bytes() == content
         assert not states(model)["initial"].is_modified
@@ -55,8 +55,8 @@ class TestWritingOut:
     def test_with_states_on_another_disk(self, model: Model, tmp_path: Path) -> None:
         (tmp_path / "big disk").mkdir()
         save_state(model, "initial")
-        model.states.rename(tmp_path / "old")
-        model.states.symlink_to(tmp_path / "big disk")
+        model.claim_states().rename(tmp_path / "old")
+        model.claim_states().symlink_to(tmp_path / "big disk")
         materialize(model, "initial")
         assert (tmp_path / "big disk" / "initial" / "weights").read_bytes() == b"\0\1\2\3\4\5\6\7"
         assert not states(model)["initial"].is_modified
@@ -65,7 +65,7 @@ class TestWritingOut:
     def test_that_fails_leaves_nothing(self, model: Model, git: Git) -> None:
         put(model, "initial", {"other": noise(100_000)})
         save_state(model, "initial")
-        model.states.rename(model.directory / "elsewhere")
+        model.claim_states().rename(model.directory / "elsewhere")
         (pack,) = (model.repository.common / "objects" / "pack").glob("*.pack")
         pack.chmod(0o644)
         with pack.open("r+b") as file:
@@ -73,4 +73,4 @@ class TestWritingOut:
             file.write(b"damage")
         with pytest.raises(BrokenObject):
             materialize(Model.open(model.directory), "initial")
-        assert not model.states.exists()
+        assert not model.claim_states().exists()

@@ -52,14 +52,14 @@ class TestRemoving:
         assert (done.names, done.active) == (("one",), "initial")
         assert done.exclusive == billed["refs/states/one"] > 100_000
         assert "refs/states/one" not in refs(three.directory)
-        assert sorted(os.listdir(three.states)) == ["initial", "two"]
+        assert sorted(os.listdir(three.claim_states())) == ["initial", "two"]
         fsck(three.directory)
 
     def test_of_several_counts_what_they_hold_together(self, three: Model) -> None:
         done = take_away(three, "one", "two", "one")
         assert done.names == ("one", "two")
         assert done.exclusive > 200_000
-        assert state.names(three) == ["initial"]
+        assert state.list_names(three) == ["initial"]
         assert usage.measure(three.repository).dead >= done.exclusive
 
     def test_frees_nothing_that_a_snapshot_holds(self, three: Model) -> None:
@@ -68,7 +68,7 @@ class TestRemoving:
         use_state(three, "initial")
         assert take_away(three, "one").exclusive < 1000
         found = reference.resolve("v1", three.directory)
-        assert {str(file.path) for file in found.state_files()} == {"w", "weights"}
+        assert {str(file.path) for file in found.list_state_files()} == {"w", "weights"}
 
     def test_of_one_that_is_only_saved_or_only_in_a_snapshot(self, tmp_path: Path) -> None:
         """What is on disk need not be saved as a state, if nothing is lost."""
@@ -76,18 +76,18 @@ class TestRemoving:
         model = Model.open(tmp_path / "digits")
         put(model, "copy", {"weights": b"\0\1\2\3\4\5\6\7"})
         save_state(model, put(model, "one", {"w": b"w"}).name)
-        shutil.rmtree(model.states / "one")
+        shutil.rmtree(model.claim_states() / "one")
         take_away(model, "one")
-        assert state.names(model) == ["copy", "initial"]
+        assert state.list_names(model) == ["copy", "initial"]
         assert take_away(model, "copy") == RemovedStates(("copy",), 0, "initial")
-        assert os.listdir(model.states) == ["initial"]
+        assert os.listdir(model.claim_states()) == ["initial"]
 
     def test_of_a_link_leaves_what_it_leads_to(self, three: Model, tmp_path: Path) -> None:
-        (three.states / "one").rename(tmp_path / "elsewhere")
-        (three.states / "one").symlink_to(tmp_path / "elsewhere")
+        (three.claim_states() / "one").rename(tmp_path / "elsewhere")
+        (three.claim_states() / "one").symlink_to(tmp_path / "elsewhere")
         take_away(three, "one")
         assert sorted(os.listdir(tmp_path / "elsewhere")) == ["w", "weights"]
-        assert sorted(os.listdir(three.states)) == ["initial", "two"]
+        assert sorted(os.listdir(three.claim_states())) == ["initial", "two"]
 
     def test_of_a_derived_model(self, tmp_path: Path, fsck: Fsck) -> None:
         dogs, model = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
@@ -102,7 +102,7 @@ class TestRemoving:
         git("clone", "--quiet", "--mirror", str(three.directory), str(tmp_path / "b.git"), cwd=tmp_path)
         bare = Model.open(tmp_path / "b.git")
         assert take_away(bare, "one").exclusive > 100_000
-        assert "one" not in state.names(bare)
+        assert "one" not in state.list_names(bare)
         fsck(bare.directory)
 
 
@@ -118,7 +118,7 @@ class TestTheActiveOne:
         done = take_away(three, "two", force=True)
         assert done.active == "initial"
         assert "refs/states/two" not in refs(three.directory)
-        assert state.active(three) == "initial"
+        assert three.active_state == "initial"
         fsck(three.directory)
         assert take(three, "v1").tag.trailers["State"] == "initial"
 
@@ -139,7 +139,7 @@ class TestWhatWouldBeLost:
             take_away(three, "one", "unsaved")
         assert (picture(three.directory), refs(three.directory)) == (before, named)
         take_away(three, "one", "unsaved", force=True)
-        assert state.names(three) == ["initial", "two"]
+        assert state.list_names(three) == ["initial", "two"]
 
     def test_files_come_back_if_the_refs_cannot_change(self, three: Model) -> None:
         before, named = picture(three.directory), refs(three.directory)
@@ -156,7 +156,7 @@ class TestWhatWouldBeLost:
         left = []
 
         def killed(*_: object) -> None:
-            left.extend(sorted(os.listdir(three.states)))
+            left.extend(sorted(os.listdir(three.claim_states())))
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
@@ -164,10 +164,10 @@ class TestWhatWouldBeLost:
             with pytest.raises(KeyboardInterrupt):
                 take_away(three, "one")
         assert left[1:] == ["initial", "two"]
-        (three.states / "one").rename(three.states / left[0])
+        (three.claim_states() / "one").rename(three.claim_states() / left[0])
         fsck(three.directory)
         take_away(three, "one")
-        assert sorted(os.listdir(three.states)) == ["initial", "two"]
+        assert sorted(os.listdir(three.claim_states())) == ["initial", "two"]
 
 
 def test_the_command_says_what_gc_frees(three: Model, gitstore: Gitstore, run: Run) -> None:

@@ -49,42 +49,42 @@ class TestRenaming:
         after = refs(saved.directory)
         assert "refs/states/initial" not in after
         assert after["refs/states/best-größe"] == before
-        assert os.listdir(saved.states) == ["best-größe"]
-        assert (saved.states / "best-größe" / "weights").read_bytes() == b"modified"
-        assert state.active(saved) == "best-größe"
+        assert os.listdir(saved.claim_states()) == ["best-größe"]
+        assert (saved.claim_states() / "best-größe" / "weights").read_bytes() == b"modified"
+        assert saved.active_state == "best-größe"
         fsck(saved.directory)
 
     def test_of_one_that_is_not_active(self, saved: Model, fsck: Fsck) -> None:
         put(saved, "other", {"w": b"w"})
         save_state(saved, "other")
         call(saved, "other", "another")
-        assert state.active(saved) == "initial"
-        assert state.names(saved) == ["another", "initial"]
+        assert saved.active_state == "initial"
+        assert state.list_names(saved) == ["another", "initial"]
         fsck(saved.directory)
 
     def test_of_one_that_is_only_on_disk_or_only_saved(self, saved: Model) -> None:
         put(saved, "disk", {"w": b"w"})
         call(saved, "disk", "there")
-        assert (saved.states / "there" / "w").read_bytes() == b"w"
-        shutil.rmtree(saved.states / "initial")
+        assert (saved.claim_states() / "there" / "w").read_bytes() == b"w"
+        shutil.rmtree(saved.claim_states() / "initial")
         call(saved, "initial", "kept")
-        assert state.names(saved) == ["kept", "there"]
-        assert os.listdir(saved.states) == ["there"]
+        assert state.list_names(saved) == ["kept", "there"]
+        assert os.listdir(saved.claim_states()) == ["there"]
 
     def test_of_the_active_one_before_it_is_saved(self, model: Model) -> None:
         call(model, "initial", "best")
-        assert (os.listdir(model.states), state.active(model)) == (["best"], "best")
+        assert (os.listdir(model.claim_states()), model.active_state) == (["best"], "best")
 
     def test_over_an_empty_directory(self, saved: Model) -> None:
-        (saved.states / "new").mkdir()
+        (saved.claim_states() / "new").mkdir()
         call(saved, "initial", "new")
-        assert os.listdir(saved.states) == ["new"]
+        assert os.listdir(saved.claim_states()) == ["new"]
 
     def test_a_snapshot_after_it_has_the_same_state(self, saved: Model) -> None:
         first = take(saved, "v1")
         call(saved, "initial", "best")
         second = take(saved, "v2")
-        assert (second.state, second.tag.trailers["State"]) == (first.state, "best")
+        assert (second.state_tree, second.tag.trailers["State"]) == (first.state_tree, "best")
 
     def test_of_a_derived_model(self, tmp_path: Path, fsck: Fsck) -> None:
         dogs, saved = scenes.derived(tmp_path), Model.open(tmp_path / "digits")
@@ -92,14 +92,14 @@ class TestRenaming:
         call(dogs, "initial", "best")
         found = refs(saved.directory)
         assert {"refs/states/dogs/best", "refs/states/initial"} <= found.keys()
-        assert (state.active(dogs), state.active(saved)) == ("best", "initial")
+        assert (dogs.active_state, saved.active_state) == ("best", "initial")
         fsck(saved.directory)
 
     def test_in_a_bare_repository(self, saved: Model, tmp_path: Path, git: Git, fsck: Fsck) -> None:
         git("clone", "--quiet", "--mirror", str(saved.directory), str(tmp_path / "b.git"), cwd=tmp_path)
         bare = Model.open(tmp_path / "b.git")
         call(bare, "initial", "best")
-        assert (state.names(bare), state.active(bare)) == (["best"], "best")
+        assert (state.list_names(bare), bare.active_state) == (["best"], "best")
         fsck(bare.directory)
 
 
@@ -171,13 +171,13 @@ def test_killed_after_any_step_a_repeat_finishes(
         with pytest.raises(Killed):
             rename(model, "initial", "best")
     fsck(saved.directory)
-    assert state.active(saved) in state.names(saved) or (not is_saved and state.active(saved) == "best")
-    assert b"unsaved" in [path.read_bytes() for path in saved.states.glob("*/weights")]
+    assert saved.active_state in state.list_names(saved) or (not is_saved and saved.active_state == "best")
+    assert b"unsaved" in [path.read_bytes() for path in saved.claim_states().glob("*/weights")]
     call(saved, "initial", "best")
-    assert state.names(saved) == ["best"]
-    assert (saved.states / "best" / "weights").read_bytes() == b"unsaved"
+    assert state.list_names(saved) == ["best"]
+    assert (saved.claim_states() / "best" / "weights").read_bytes() == b"unsaved"
     assert saved.repository.refs.get("refs/states/best") == oid
-    assert state.active(saved) == "best"
+    assert saved.active_state == "best"
     fsck(saved.directory)
 
 
@@ -192,7 +192,7 @@ def test_what_is_saved_meanwhile_is_not_lost(saved: Model, monkeypatch: pytest.M
     monkeypatch.setattr(active_state, "choose", meanwhile)
     with refuses("refs/states/initial", kind=RefChanged):
         call(saved, "initial", "best")
-    assert state.names(saved) == ["best", "initial"]
+    assert state.list_names(saved) == ["best", "initial"]
 
 
 def test_the_command(saved: Model, run: Run) -> None:

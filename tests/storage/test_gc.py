@@ -57,7 +57,9 @@ def repository(directory: Path) -> Repository:
 
 
 def find(directory: Path, name: str) -> Snapshot:
-    return next(each for each in snapshot.every(repository(directory)) if each.short_name == name)
+    return next(
+        each for each in snapshot.read_all_snapshots(repository(directory)) if each.short_name == name
+    )
 
 
 def rm(directory: Path, *names: str) -> int:
@@ -124,7 +126,7 @@ class TestWhatRmPromised:
         save_state(Model.open(here), "initial")
         assert rm(here, "v2") < 2000
         assert collected(here).freed < 4000
-        assert not next(state.each(Model.open(here))).is_modified
+        assert not next(state.list_states(Model.open(here))).is_modified
 
 
 def test_nothing_to_do(here: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_derived_model_keeps_its_base(here: Path, tmp_path: Path) -> None:
     collected(here)
     collected(dogs.directory)
     sound(here)
-    assert before.state_files() == find(here, "dogs@d1").state_files()
+    assert before.list_state_files() == find(here, "dogs@d1").list_state_files()
     put(dogs, "initial", {"own": b"own"})
     take(dogs, "d2")
     sound(dogs.directory)
@@ -299,10 +301,10 @@ class TestSideBySide:
         model.repository.objects.refresh()
         rm(here, "v2")
         collected(here)
-        assert first.state_files()
+        assert first.list_state_files()
         again = take(model, "again")
         sound(here)
-        assert {str(file.path) for file in again.state_files()} == {"base", "more", "weights"}
+        assert {str(file.path) for file in again.list_state_files()} == {"base", "more", "weights"}
 
 
 STEPS = st.lists(
@@ -341,7 +343,7 @@ def test_every_live_snapshot_stays_what_it_was(steps: list[tuple[str, int]]) -> 
                 collected(here)
         collected(here)
         assert usage.measure(repository(here)).dead == usage.measure(repository(here)).loose_dead
-        for each in snapshot.every(repository(here)):
+        for each in snapshot.read_all_snapshots(repository(here)):
             assert exported(each, root / "after") == held.pop(each.short_name)
         assert held == {}
         sound(here)

@@ -24,7 +24,11 @@ def collected(here: Path, *, prune_vanished: bool = False) -> GcReport:
 
 
 def states(here: Path) -> list[str]:
-    return [each.name for each in snapshot.every(Repository.discover(here)) if each.state_files()]
+    return [
+        each.name
+        for each in snapshot.read_all_snapshots(Repository.discover(here))
+        if each.list_state_files()
+    ]
 
 
 def missed(done: GcReport) -> list[str]:
@@ -54,7 +58,7 @@ def test_packed_refs_that_are_cut_to_nothing(here: Path, git: Git, run: Run) -> 
 
 
 def test_what_gitstore_removes_goes_at_once(here: Path) -> None:
-    remove.remove(remove.plan_removal(snapshot.every(Repository.discover(here))[1:]))
+    remove.remove(remove.plan_removal(snapshot.read_all_snapshots(Repository.discover(here))[1:]))
     done = collected(here)
     assert done.vanished == []
     assert done.freed > 30_000
@@ -118,7 +122,7 @@ def test_rm_does_not_promise_what_a_vanished_ref_keeps(here: Path, git: Git) -> 
     put(Model.open(here), "initial", {"more": noise(30_000, 1)})
     take(Model.open(here), "v3")
     git("tag", "-d", "v2", cwd=here)
-    v3 = next(each for each in snapshot.every(Repository.discover(here)) if each.name == "v3")
+    v3 = next(each for each in snapshot.read_all_snapshots(Repository.discover(here)) if each.name == "v3")
     removal = remove.plan_removal([v3])
     assert removal.exclusive > 30_000
     assert removal.exclusive - removal.withheld < 1000

@@ -45,7 +45,7 @@ def _base(root: Path) -> None:
     git("repack", "-adq", cwd=model.directory)
     put(model, "initial", {"old": noise(100_000, 1)})
     take(model, "v0")
-    (model.states / "initial" / "old").unlink()
+    (model.claim_states() / "initial" / "old").unlink()
     put(model, "initial", {"large": noise(2_000_000)})
     take(model, "v1")
     put(model, "initial", {"other": noise(300_000, 2)})
@@ -61,18 +61,18 @@ def listed(repository: Repository) -> set[str]:
 
 def needed(base: Snapshot) -> set[str]:
     """What stock git finds from a snapshot's tag."""
-    command = ("rev-list", "--objects", "--no-object-names", str(base.oid))
+    command = ("rev-list", "--objects", "--no-object-names", str(base.tag_oid))
     return set(base.repository.git(*command).decode().split())
 
 
 def bring(new: Repository, base: Snapshot) -> ImportedBytes:
     """Bring a snapshot, with a ref to it; nothing else has come, and git has nothing to say."""
     done = share_packs.import_objects(
-        new, base.repository, share_packs.list_closure(new, base.repository, base.oid)
+        new, base.repository, share_packs.list_closure(new, base.repository, base.tag_oid)
     )
     assert listed(new) == needed(base)
     new.refs.change(
-        [RefChange("refs/heads/main", None, base.commit), RefChange(base.ref, None, base.oid)], "test"
+        [RefChange("refs/heads/main", None, base.commit), RefChange(base.ref, None, base.tag_oid)], "test"
     )
     return done
 
@@ -136,7 +136,7 @@ class TestWhatComes:
 
     def test_no_more_than_what_is_missing(self, base: Snapshot, new: Repository) -> None:
         bring(new, base)
-        wanted = share_packs.list_closure(new, base.repository, base.oid)
+        wanted = share_packs.list_closure(new, base.repository, base.tag_oid)
         assert share_packs.import_objects(new, base.repository, wanted) == share_packs.NOTHING_IMPORTED
 
     def test_replacements_and_grafts_of_the_source_have_no_say(
@@ -144,18 +144,18 @@ class TestWhatComes:
     ) -> None:
         git("replace", "v1^{commit}", "v2^{commit}", cwd=base.repository.directory)
         share_packs.import_objects(
-            new, base.repository, share_packs.list_closure(new, base.repository, base.oid)
+            new, base.repository, share_packs.list_closure(new, base.repository, base.tag_oid)
         )
-        assert str(base.state) in listed(new)
+        assert str(base.state_tree) in listed(new)
 
     def test_a_missing_object_is_told(self, base: Snapshot, new: Repository) -> None:
-        lost = next(file for file in base.state_files() if file.path.name == "large").blobs[0]
+        lost = next(file for file in base.list_state_files() if file.path.name == "large").blobs[0]
         packed = base.repository.objects.find(lost)
         assert packed is not None
         packed.pack.path.unlink()
         packed.pack.index.path.unlink()
         with pytest.raises(Corrupt) as caught:
-            share_packs.list_closure(new, Repository(base.repository.common), base.oid)
+            share_packs.list_closure(new, Repository(base.repository.common), base.tag_oid)
         assert caught.value.message.startswith(f"{base.repository.common} lacks an object that is needed: ")
 
 
@@ -193,7 +193,7 @@ class TestWhileOthersWork:
     def test_git_repacks_the_source(
         self, base: Snapshot, new: Repository, git: Git, monkeypatch: pytest.MonkeyPatch, fsck: Fsck
     ) -> None:
-        wanted = share_packs.list_closure(new, base.repository, base.oid)
+        wanted = share_packs.list_closure(new, base.repository, base.tag_oid)
         link, there = os.link, base.repository.directory
 
         def repacked(source: Path, target: Path) -> None:

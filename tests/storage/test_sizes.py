@@ -30,7 +30,7 @@ def test_it_is_what_an_export_takes(model: Model) -> None:
     model.repository.objects.refresh()
     assert sizes.measure_snapshot(first) == export.measure_files(first) == sizes.measure_snapshot(first)
     assert sizes.measure_snapshot(second) == export.measure_files(second)
-    assert sizes.measure_tree(first.state) == state.tree_size(model, first.state) == 5_000_006
+    assert sizes.measure_tree(first.state_tree) == state.measure_tree(model, first.state_tree) == 5_000_006
 
 
 def test_what_is_shared_is_read_once(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

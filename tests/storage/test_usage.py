@@ -240,7 +240,7 @@ def test_what_an_alternate_has_costs_nothing_here(here: Path, git: Git, tmp_path
 
 
 def test_a_derived_model_pays_for_its_own(here: Path, tmp_path: Path) -> None:
-    base = next(each for each in snapshot.below(Model.open(here)) if each.name == "v2")
+    base = next(each for each in snapshot.read_own_snapshots(Model.open(here)) if each.name == "v2")
     before = measured(here).live
     made = derive.derive(base, "dogs", tmp_path / "dogs")
     found = measured(here)
@@ -282,7 +282,7 @@ def test_a_tag_that_is_no_snapshot(here: Path, git: Git) -> None:
 
 
 def test_a_model_costs_what_removing_it_would_free(here: Path, git: Git, tmp_path: Path) -> None:
-    base = next(each for each in snapshot.below(Model.open(here)) if each.name == "v2")
+    base = next(each for each in snapshot.read_own_snapshots(Model.open(here)) if each.name == "v2")
     dogs = derive.derive(base, "dogs", tmp_path / "dogs").model
     put(dogs, "initial", {"own": noise(40_000, 7)})
     take(dogs, "d1")

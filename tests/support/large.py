@@ -63,7 +63,7 @@ class _Growth:
     def __init__(self, model: Model) -> None:
         self._repository = model.repository
         self._random = random.Random(1)
-        self._first_settings = self._settings = model.settings_content()
+        self._first_settings = self._settings = model.read_settings_content()
         self._code = self._first_code = (model.directory / "code" / "model.py").read_bytes()
         self._refs: dict[str, Oid] = {}
         self._clock = _BEGIN

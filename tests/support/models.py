@@ -100,7 +100,7 @@ def _template(name: str, variables: object, configuration: str) -> TemporaryDire
 def _make(directory: Path, name: str) -> Model:
     (directory / "code").mkdir(parents=True)
     (directory / "code" / "model.py").write_text(MODEL)
-    model = init.create(directory, name=name).model
+    model = init.create_model(directory, name=name).model
     (directory / "settings.yaml").write_text(SETTINGS.format(name=name))
     git("add", "--all", cwd=directory)
     git("commit", "--quiet", "-m", "A model that multiplies", cwd=directory)

@@ -21,7 +21,7 @@ def bring_back(directory: Path, name: str, *parts: Part, force: bool = False) ->
 
 
 def trees(taken: Snapshot) -> tuple[object, ...]:
-    return taken.code, taken.state, taken.settings_blob, taken.lock
+    return taken.code_tree, taken.state_tree, taken.settings_blob, taken.lock_blob
 
 
 def names(found: tuple[object, ...]) -> list[str]:

@@ -31,7 +31,7 @@ def base_shape(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "model": snapshot.model,
         "snapshot": snapshot.name,
-        "tag": str(snapshot.oid),
+        "tag": str(snapshot.tag_oid),
         "commit": str(snapshot.commit),
         "url": None,
     }

@@ -61,7 +61,7 @@ def forge(model: Model, name: str, **instead: Oid) -> Snapshot:
     ref = f"refs/tags/{name}"
     v1 = snapshot.read(repository, "refs/tags/v1", repository.refs.get("refs/tags/v1") or Oid(bytes(20)))
     assert v1 is not None
-    held = {"code": v1.code, "state": v1.state, "settings": v1.settings_blob} | instead
+    held = {"code": v1.code_tree, "state": v1.state_tree, "settings": v1.settings_blob} | instead
     top = directory(
         repository,
         {
@@ -186,8 +186,8 @@ def test_more_files_on_disk_than_can_be_read_back(
     for number in range(10 - len(list(folder.parent.iterdir()))):
         (folder / str(number)).touch()
     v1 = take(model, "v1")
-    stored.check_paths(v1.repository.objects, v1.code, joined=False)
-    stored.check_paths(v1.repository.objects, v1.state, joined=True)
+    stored.check_paths(v1.repository.objects, v1.code_tree, joined=False)
+    stored.check_paths(v1.repository.objects, v1.state_tree, joined=True)
     (folder / "more").touch()
     with refuses(model.directory / where, "over 10 "):
         take(model, "v2")
@@ -212,7 +212,7 @@ def test_a_large_file_of_code_is_streamed(model: Model, v1: Snapshot, tmp_path: 
     v2 = forge(model, "v2", code=directory(v1.repository, {"large": (Mode.FILE, blob)}))
     with little_memory(24 * MIB):
         export.export(v2, tmp_path / "out")
-        report = verify.verify(v2.repository, [(v2.ref, v2.oid)])
+        report = verify.verify(v2.repository, [(v2.ref, v2.tag_oid)])
     assert report.problems == ()
     assert (tmp_path / "out" / "code" / "large").stat().st_size == 48 * MIB
 
@@ -263,7 +263,7 @@ def test_a_tree_that_explodes(
     ):
         done = run(*words, cwd=model.directory)
         assert (done.code, why in done.stderr, len(done.stderr.splitlines()) <= 2) == (12, True, True), done
-    (problem,) = verify.verify(made.repository, [(made.ref, made.oid)]).problems
+    (problem,) = verify.verify(made.repository, [(made.ref, made.tag_oid)]).problems
     assert why in problem.message
     assert run("list", cwd=model.directory).code in (0, 12)
 

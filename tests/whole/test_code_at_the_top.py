@@ -45,7 +45,7 @@ def _flat(root: Path) -> None:
     git("init", "--quiet", cwd=top)
     git("add", "--all", cwd=top)
     git("commit", "--quiet", "-m", "before", cwd=top)
-    model = init.create(top, code=".").model
+    model = init.create_model(top, code=".").model
     (top / "settings.yaml").write_text(SETTINGS.format(name="flat") + "code: .\n")
     git("commit", "--quiet", "--all", "-m", "settings", cwd=top)
     (top / "data").mkdir()
@@ -58,11 +58,11 @@ CODE = [".gitignore", "README", "lib/deep.py", "model.py"]
 
 
 def code_of(snapshot: Snapshot) -> list[str]:
-    return [str(file.path) for file in snapshot.code_files()]
+    return [str(file.path) for file in snapshot.list_code_files()]
 
 
 def problems(snapshot: Snapshot) -> list[verify.SnapshotProblem]:
-    return list(verify.verify(snapshot.repository, [(snapshot.ref, snapshot.oid)]).problems)
+    return list(verify.verify(snapshot.repository, [(snapshot.ref, snapshot.tag_oid)]).problems)
 
 
 def test_a_snapshot_holds_all_but_settings_states_and_ignored_files(
@@ -141,7 +141,7 @@ def test_a_link_to_what_is_no_code_is_refused(flat: Model) -> None:
 
 def test_only_ignored_files_are_no_code_at_all(tmp_path: Path, git: Git) -> None:
     git("init", "--quiet", cwd=tmp_path)
-    model = init.create(tmp_path, name="m", code=".").model
+    model = init.create_model(tmp_path, name="m", code=".").model
     (tmp_path / ".gitignore").unlink()
     (tmp_path / ".git" / "info" / "exclude").write_text("*\n")
     with refuses("ignores"):
@@ -164,10 +164,10 @@ def test_a_derived_model_has_the_code_in_a_directory(
     (flat.directory / "model.py").write_text(MODEL + "# more\n")
     second = take(flat, "v2")
     made = worktree.derive(first, "pup", tmp_path / "pup").model
-    assert made.code.as_posix() == "code"
-    assert take(made, "v1").code == first.code
+    assert made.code_directory.as_posix() == "code"
+    assert take(made, "v1").code_tree == first.code_tree
     assert rebase.rebase(made, second).commit is not None
-    assert take(Model.open(made.directory), "v2").code == second.code
+    assert take(Model.open(made.directory), "v2").code_tree == second.code_tree
     assert detach.detach(Model.open(made.directory)).commit is not None
     assert git("status", "--porcelain", cwd=made.directory) == ""
     fsck(flat.directory)
@@ -185,7 +185,7 @@ def test_a_derived_model_with_its_code_at_the_top(flat: Model, tmp_path: Path, g
     (top / "settings.yaml").write_text((top / "settings.yaml").read_text() + "code: .\n")
     git("add", "--all", cwd=top)
     git("commit", "--quiet", "-m", "moved", cwd=top)
-    assert take(Model.open(top), "v1").code == first.code
+    assert take(Model.open(top), "v1").code_tree == first.code_tree
     with refuses("top"):
         rebase.rebase(Model.open(top), second, force=True)
     modes = {path: path.stat().st_mode for path in (top / "states", top / ".git")}
@@ -201,6 +201,6 @@ def test_a_bare_repository(flat: Model, tmp_path: Path, git: Git, fsck: Fsck) ->
     bare = Model.open(tmp_path / "bare.git")
     assert diff.compare(first, bare).code.files == ()
     snapshot = capture.take(bare, "v2").snapshot
-    assert snapshot.code == first.code
+    assert snapshot.code_tree == first.code_tree
     assert problems(snapshot) == []
     fsck(tmp_path / "bare.git")

@@ -119,12 +119,12 @@ def holds(directory: Path, git: Git, ref: str) -> None:
     """The ref has what is on disk."""
     model = Model.open(directory)
     if ref.startswith("refs/tags/"):
-        tree = next(each.state for each in snapshot.below(model) if each.ref == ref)
+        tree = next(each.state_tree for each in snapshot.read_own_snapshots(model) if each.ref == ref)
     else:
-        (found,) = state.each(model)
+        (found,) = state.list_states(model)
         assert not found.is_modified
         tree = found.tree  # type: ignore[assignment]
-    assert state.tree_size(model, tree) == SIZE + 100_000 + 8
+    assert state.measure_tree(model, tree) == SIZE + 100_000 + 8
 
 
 def test_a_lock_that_a_killed_git_left(model: Model, gitstore: Gitstore, fsck: Fsck) -> None:

@@ -76,7 +76,7 @@ def test_what_a_derive_left_is_not_believed_as_it_is(tmp_path: Path, content: st
     saved = model.repository.refs.get("refs/states/initial")
     before = refs(model.directory)
     begun = model.repository.private / "derive.begun"
-    begun.write_bytes(content.format(v1=base.oid, state=saved).encode("latin-1"))
+    begun.write_bytes(content.format(v1=base.tag_oid, state=saved).encode("latin-1"))
     worktree.derive(base, "dogs", tmp_path / "dogs")
     after = refs(model.directory)
     assert {ref: after.get(ref) for ref in before if ref != "worktrees"} == {
@@ -101,7 +101,7 @@ class TestInit:
 
     def uncommitted(self, here: Path, git: Git) -> None:
         """As it is when the commit was about to be made."""
-        init.create(here, name="m", code="src")
+        init.create_model(here, name="m", code="src")
         git("reset", "--quiet", "HEAD~", cwd=here)
 
     @pytest.mark.parametrize("staged", [False, True])
@@ -109,7 +109,7 @@ class TestInit:
         self.uncommitted(here, git)
         if staged:
             git("add", "--all", cwd=here)
-        made = init.create(here, name="m", code="src")
+        made = init.create_model(here, name="m", code="src")
         assert (made.model.name, made.adopted) == ("m", True)
         assert git("status", "--porcelain", cwd=here) == ""
         assert git("ls-files", cwd=here).split() == [".gitignore", "settings.yaml", "src/model.py"]
@@ -121,7 +121,7 @@ class TestInit:
         (here / ".settings.yaml~new").write_bytes(path.read_bytes()[:20])
         path.unlink()  # it gets its name when it is whole
         git("checkout", "--", ".gitignore", cwd=here)
-        init.create(here, name="m", code="src")
+        init.create_model(here, name="m", code="src")
         assert git("status", "--porcelain", cwd=here) == ""
 
     def test_what_was_edited_since_stays(self, here: Path, git: Git) -> None:
@@ -129,14 +129,14 @@ class TestInit:
         path = here / "settings.yaml"
         path.write_text("name: mine\n")
         with refuses(here):
-            init.create(here, name="m", code="src")
+            init.create_model(here, name="m", code="src")
         assert path.read_text() == "name: mine\n"
 
     def test_of_a_new_model_in_a_directory_that_was_there(self, tmp_path: Path, git: Git) -> None:
         here = tmp_path / "m"
         here.mkdir()
-        init.create(here)
+        init.create_model(here)
         git("update-ref", "-d", "HEAD", cwd=here)
-        init.create(here)
+        init.create_model(here)
         assert git("status", "--porcelain", cwd=here) == ""
         assert git("ls-files", cwd=here).split() == [".gitignore", "code/model.py", "settings.yaml"]

@@ -26,8 +26,8 @@ def test_a_state_on_disk(model: Model) -> None:
     for refused in (lambda: take(model, "v1"), lambda: save_state(model, "initial")):
         with pytest.raises(GitstoreError) as caught:
             refused()
-        assert names(caught.value, f"{model.states}/initial/weights.bin", "Git LFS pointer")
-    assert state.saved_tree(model, "initial") is None
+        assert names(caught.value, f"{model.claim_states()}/initial/weights.bin", "Git LFS pointer")
+    assert state.find_saved_tree(model, "initial") is None
     save_state(model, "initial", allow_pointers=True)
     assert capture.take(model, "v1", allow_pointers=True).snapshot.name == "v1"
 
@@ -40,7 +40,7 @@ def test_a_state_from_elsewhere(model: Model, tmp_path: Path) -> None:
     with pytest.raises(GitstoreError) as caught:
         import_files.import_files(model, "bert", [source])
     assert names(caught.value, f"{source}/a.bin", "1 more", "Git LFS pointers")
-    assert not (model.states / "bert").exists()
+    assert not (model.claim_states() / "bert").exists()
     base = take(model, "v1")
     imported = Imported([source])
     with refuses("Git LFS pointers"), imported.prepare(base, lambda _: None):
@@ -53,7 +53,7 @@ def test_the_commands(run: Run, model: Model) -> None:
     refused = run("snapshot", "v1", cwd=model.directory)
     assert (refused.code, refused.stderr.splitlines()[0]) == (
         1,
-        f"error: {model.states}/initial/weights.bin {WHAT}",
+        f"error: {model.claim_states()}/initial/weights.bin {WHAT}",
     )
     assert run("state", "save", cwd=model.directory).code == 1
     assert run("state", "save", "--force", cwd=model.directory).code == 0

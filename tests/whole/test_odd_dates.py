@@ -32,11 +32,11 @@ def test_no_command_trips(git: Git, run: Run, tmp_path: Path) -> None:
         commit = rewritten(here, "commit", str(taken.commit), line)
         head = rewritten(here, "commit", main, line)
         (here / ".git" / "refs" / "heads" / "main").write_text(f"{head}\n")
-        tag = rewritten(here, "tag", str(taken.oid), line).encode()
+        tag = rewritten(here, "tag", str(taken.tag_oid), line).encode()
         content = subprocess.check_output(["git", "cat-file", "tag", tag], cwd=here)
         tag_on = content.replace(str(taken.commit).encode(), commit.encode())
         (here / ".git" / "refs" / "tags" / "v1").write_text(f"{write(here, 'tag', tag_on)}\n")
-        assert [each.name for each in snapshot.every(Repository.discover(here))] == ["v1"]
+        assert [each.name for each in snapshot.read_all_snapshots(Repository.discover(here))] == ["v1"]
         for words in COMMANDS:
             done = run(*words.split(), cwd=here)
             assert done.code == 0, (date, words, done.stderr)

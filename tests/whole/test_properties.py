@@ -68,14 +68,14 @@ def test_any_tree_of_files_comes_back(content: object) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         model = make(root / "m")
-        (model.states / "initial" / "weights").unlink()
+        (model.claim_states() / "initial" / "weights").unlink()
         put(model, "initial", contents)
         found = take(model, "v1")
 
         export.export(found, root / "exported")
         assert files(root / "exported" / "state") == contents
         assert files(root / "exported" / "code") == files(model.directory / "code")
-        assert verify.verify(found.repository, [(found.ref, found.oid)]).problems == ()
+        assert verify.verify(found.repository, [(found.ref, found.tag_oid)]).problems == ()
 
         git("clone", "--quiet", "--no-local", str(model.directory), "clone", cwd=root)
         git("checkout", "--quiet", "v1", cwd=root / "clone")
@@ -94,6 +94,8 @@ def test_an_insertion_adds_a_few_parts(at: int, length: int) -> None:
         first = take(model, "v1")
         put(model, "initial", {"w": content[:at] + noise(length, 1) + content[at:]})
         second = take(model, "v2")
-        parts = [{blob for file in each.state_files() for blob in file.blobs} for each in (first, second)]
+        parts = [
+            {blob for file in each.list_state_files() for blob in file.blobs} for each in (first, second)
+        ]
         assert len(parts[1] - parts[0]) <= 3
         assert Model.open(model.directory).name == "digits"

@@ -63,7 +63,7 @@ def _rewrite(model: Model) -> None:
 
 def _replace(model: Model) -> None:
     for name in "13":
-        path = model.states / "initial" / name
+        path = model.claim_states() / "initial" / name
         path.with_suffix(".tmp").write_bytes(_new())
         path.with_suffix(".tmp").replace(path)
 
@@ -77,11 +77,11 @@ def _appear(model: Model) -> None:
 
 
 def _vanish(model: Model) -> None:
-    (model.states / "initial" / "1").unlink()
+    (model.claim_states() / "initial" / "1").unlink()
 
 
 def _rename(model: Model) -> None:
-    (model.states / "initial" / "3").rename(model.states / "initial" / "4")
+    (model.claim_states() / "initial" / "3").rename(model.claim_states() / "initial" / "4")
 
 
 def _code(model: Model) -> None:
@@ -138,7 +138,7 @@ def test_a_state_is_saved_as_of_one_time_or_not_at_all(large: Model) -> None:
         put(large, "initial", {"2": noise(LARGE + 1, number)})
         with pytest.raises(FileChanged):
             save_state(large, "initial", progress=during(functools.partial(change, large)))
-        assert state.saved_tree(large, "initial") is None
+        assert state.find_saved_tree(large, "initial") is None
 
 
 def _ignored(model: Model) -> None:
@@ -182,7 +182,7 @@ def _dogs(root: Path) -> None:
 
 
 def _rebase(dogs: Model) -> None:
-    rebase.rebase(again(dogs), reference.find_base("v2", dogs, dogs.directory))
+    rebase.rebase(again(dogs), reference.resolve_base("v2", dogs, dogs.directory))
 
 
 def _detach(dogs: Model) -> None:
@@ -193,9 +193,9 @@ def _detach(dogs: Model) -> None:
     ("command", "what", "name"),
     [
         (_rebase, base_repository, "import_base"),
-        (_rebase, Branch, "add"),
+        (_rebase, Branch, "add_commit"),
         (_detach, Branch, "check_clean"),
-        (_detach, Branch, "add"),
+        (_detach, Branch, "add_commit"),
     ],
     ids=["rebase-imported", "rebase-committed", "detach-looked", "detach-committed"],
 )
@@ -234,7 +234,7 @@ def test_edits_that_git_was_told_to_overlook_are_not_overwritten(
             if moment == "before":
                 _settings(dogs)
             else:
-                after(patch, Branch, "add", lambda: _settings(dogs))
+                after(patch, Branch, "add_commit", lambda: _settings(dogs))
             with refuses("settings.yaml"):
                 command(dogs)
         assert "# much more" in path.read_text()
@@ -273,8 +273,8 @@ def test_files_that_appear_while_others_are_imported_stay(model: Model, source: 
 
     with pytest.raises(StateExists):
         import_files.import_files(model, "run", [source], progress=during(appear, at=1))
-    assert os.listdir(model.states / "run") == ["mine"]
-    assert sorted(os.listdir(model.states)) == ["initial", "run"]
+    assert os.listdir(model.claim_states() / "run") == ["mine"]
+    assert sorted(os.listdir(model.claim_states())) == ["initial", "run"]
 
 
 def test_a_state_that_is_saved_while_files_are_imported_stays(model: Model, source: Path, git: Git) -> None:
@@ -287,7 +287,7 @@ def test_a_state_that_is_saved_while_files_are_imported_stays(model: Model, sour
 
     with pytest.raises(StateExists):
         import_files.import_files(model, "run", [source], progress=during(save, at=1))
-    assert state.saved_tree(model, "run") == tree
+    assert state.find_saved_tree(model, "run") == tree
 
 
 def _second(root: Path) -> None:
@@ -333,7 +333,7 @@ def test_files_that_change_after_a_restore_has_looked_stay(
     assert (model.directory / path).read_bytes() != b"second"
     assert "# second" in (model.directory / "settings.yaml").read_text()
     assert [path for path in model.directory.iterdir() if path.name.startswith(".gitstore")] == []
-    assert os.listdir(model.states) == ["initial"]
+    assert os.listdir(model.claim_states()) == ["initial"]
 
 
 def test_files_that_change_before_a_state_is_removed_stay(
@@ -346,7 +346,7 @@ def test_files_that_change_before_a_state_is_removed_stay(
         remove.remove(model, ["run"])
     assert caught.value.path == path / "weights"
     assert (path / "weights").read_bytes() == b"new"
-    assert state.saved_tree(model, "run") is not None
+    assert state.find_saved_tree(model, "run") is not None
 
 
 def test_a_hook_may_commit_and_change_settings(model: Model, git: Git) -> None:

@@ -115,8 +115,8 @@ def _check_sound(top: Path, done: list[Outcome]) -> None:
     assert sum(holder.charged for holder in found.holders) == found.live
     for where in (ROOT, DERIVED):
         model = Model.open(top / where)
-        assert len(list(state.each(model))) >= 1
-        snapshot.below(model)
+        assert len(list(state.list_states(model))) >= 1
+        snapshot.read_own_snapshots(model)
 
 
 @pytest.mark.parametrize("commands", BOTH, ids=lambda commands: f"{commands[0]}, {commands[1]}")

@@ -59,10 +59,10 @@ def test_a_model_that_loads_and_cannot_evaluate(model: Model) -> None:
 
 def test_a_state_that_is_only_saved(model: Model) -> None:
     save_state(model, "initial")
-    shutil.rmtree(model.states / "initial")
+    shutil.rmtree(model.claim_states() / "initial")
     found = checked(model, "v1", "values=[1, 2, 3]")
-    assert found.state == state.saved_tree(model, "initial")
-    assert not (model.states / "initial").exists()
+    assert found.state_tree == state.find_saved_tree(model, "initial")
+    assert not (model.claim_states() / "initial").exists()
 
 
 def test_a_model_that_changes_its_own_weights(model: Model) -> None:

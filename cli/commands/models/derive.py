@@ -67,13 +67,13 @@ def command(
     from gitstore.derive import standalone, worktree
     from gitstore.models import reference
 
-    first, base = _first_state(ctx, state, inputs), reference.find(source, ctx.obj)
+    first, base = _first_state(ctx, state, inputs), reference.resolve_anywhere(source, ctx.obj)
     target = _target(ctx, name, directory)
-    if isinstance(base, reference.Elsewhere):
+    if isinstance(base, reference.RemoteSnapshot):
         with share_progress(f"fetch {source}", show=show_progress, at_once=False) as fetched:
             derived = standalone.derive(base, name, target, state=first, fetched=fetched)
     else:
-        is_here = not as_reference and reference.is_here(base, ctx.obj)
+        is_here = not as_reference and reference.is_in_same_repository(base, ctx.obj)
         make = worktree.derive if is_here else standalone.derive
         with count_progress("save initial", show=show_progress, in_bytes=True) as (expect, progress):
             derived = make(base, name, target, state=first, expect=expect, progress=progress)

@@ -49,12 +49,12 @@ def command(
     """
     from gitstore.models import examples, init
 
-    if example is not None and example not in examples.names():
-        names = ", ".join(examples.names())
+    if example is not None and example not in examples.list_names():
+        names = ", ".join(examples.list_names())
         raise click.BadParameter(
             f"there is no example {example!r}; choose from: {names}", param_hint="--example"
         )
-    created = init.create(
+    created = init.create_model(
         Path(ctx.obj, directory).resolve(), name=name, example=example or init.SKELETON, code=code
     )
     render.show_created(created, as_json=as_json)

@@ -32,10 +32,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     current = Model.identify(ctx.obj)
     for problem in current.invalid:
         output.print_message(f"warning: {problem}")
-    listing = catalog.every(current)
+    listing = catalog.list_models(current)
     lineage, sizes = Lineage(listing.models), Sizes(current.repository.objects)
     if as_json:
-        output.print_json([render.line_json(line, lineage, sizes) for line in lineage.lines()])
+        output.print_json([render.line_json(line, lineage, sizes) for line in lineage.walk()])
     else:
         pager.choose_colour(ctx.obj)
         with pager.paged(ctx.obj):

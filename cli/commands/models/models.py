@@ -35,7 +35,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     current = Model.identify(ctx.obj)
     for problem in current.invalid:
         output.print_message(f"warning: {problem}")
-    listing = catalog.every(current)
+    listing = catalog.list_models(current)
     lineage, sizes = Lineage(listing.models), Sizes(current.repository.objects)
     if as_json:
         output.print_json([render.to_json(model, lineage, sizes) for model in listing.models])

@@ -49,7 +49,7 @@ def command(
     from gitstore.models.model import Model
 
     model = Model.open(ctx.obj)
-    base = reference.find_base(source, model, ctx.obj)
+    base = reference.resolve_base(source, model, ctx.obj)
     with share_progress(f"fetch {source}", show=show_progress, at_once=False) as fetched:
         rebased = rebase.rebase(model, base, force=force, fetched=fetched)
     if as_json:

@@ -55,7 +55,7 @@ def command(
         evaluated = evaluation.evaluate_working_copy(Model.open(ctx.obj), values)
     else:
         snapshot = references.resolve(reference, ctx.obj)
-        total = totals.stored(snapshot.repository, snapshot.state)
+        total = totals.stored(snapshot.repository, snapshot.state_tree)
         with byte_progress("fetch state", total, show=show_progress) as progress:
             evaluated = evaluation.evaluate_snapshot(
                 snapshot, values, cache=find_user_cache(ctx.obj), progress=progress

@@ -42,7 +42,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.models import state
     from gitstore.models.model import Model
 
-    render.show_list(list(state.each(Model.identify(ctx.obj))), as_json=as_json)
+    render.show_list(list(state.list_states(Model.identify(ctx.obj))), as_json=as_json)
 
 
 @command.command()
@@ -61,12 +61,11 @@ def save(
       gitstore state save
       gitstore state save fine-tuned
     """
-    from gitstore.models import state
     from gitstore.models.model import Model
     from gitstore.states.save import save_state
 
     model = Model.open(ctx.obj)
-    name = name or state.active(model)
+    name = name or model.active_state
     with byte_progress(f"save {name}", totals.on_disk(model, name), show=show_progress) as progress:
         saved = save_state(model, name, allow_pointers=force, progress=progress)
     render.show_saved(saved, as_json=as_json)
@@ -105,12 +104,11 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
     Example:
       ls -l "$(gitstore state path trained-1)"
     """
-    from gitstore.models import state
     from gitstore.models.model import Model
     from gitstore.states.materialize import materialize
 
     model = Model.open(ctx.obj)
-    name = name or state.active(model)
+    name = name or model.active_state
     with byte_progress(f"write {name}", totals.saved(model, name), show=show_progress) as progress:
         directory = materialize(model, name, progress=progress)
     render.show_path(name, directory, as_json=as_json)

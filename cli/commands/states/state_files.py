@@ -45,12 +45,11 @@ def import_(
       gitstore state import ../run-7/checkpoint --name run-7 --use
       gitstore state import weights.bin tokenizer.json --name chat --no-save
     """
-    from gitstore.models import state
     from gitstore.models.model import Model
     from gitstore.states import import_files
 
     model = Model.open(ctx.obj)
-    name = name or state.active(model)
+    name = name or model.active_state
     sources = [Path(ctx.obj, path) for path in paths]
 
     def total() -> int:  # copied, then saved
@@ -60,7 +59,7 @@ def import_(
         imported = import_files.import_files(
             model, name, sources, force=force, save=save, use=use, progress=progress
         )
-    render.show_imported(imported, name, active=state.active(model), as_json=as_json)
+    render.show_imported(imported, name, active=model.active_state, as_json=as_json)
 
 
 @click.command("export")

@@ -6,13 +6,13 @@ from importlib import resources
 from pathlib import Path
 
 
-def names() -> list[str]:
+def list_names() -> list[str]:
     """The examples there are, sorted."""
     here = resources.files(__name__)
     return sorted(entry.name for entry in here.iterdir() if entry.is_dir() and entry.name[0] not in "_.")
 
 
-def path(name: str) -> Path:
+def find_path(name: str) -> Path:
     """The directory of an example, one of `names`: its files are to be copied, not changed.
 
     An installer may have left `__pycache__` in it, which is no part of the example.
