@@ -32,7 +32,7 @@ def test_a_hook_and_upkeep_that_cannot_run(model: Model, run: Run, monkeypatch: 
     hook.chmod(0o755)
     with monkeypatch.context() as patched:
         patched.setattr("gitstore.events.process.run", _full)
-        patched.setattr("gitstore.git.repository.merge_small_packs", _full)
+        patched.setattr("gitstore.objects.repack.merge_small_packs", _full)
         outcome = run("snapshot", "v1", cwd=model.directory)
     assert outcome.code == 0
     assert "warning: the hook post-snapshot cannot be run: No space left on device\n" in outcome.stderr
