@@ -113,7 +113,12 @@ class Model:
         return self.repository.directory
 
     def claim_states(self) -> Path:
-        """Where states on disk are; a bare repository has none. Raises if they are another model's."""
+        """Claim states/ for this model and return its path. Raises `GitstoreError` if it is another model's.
+
+        git leaves states/ alone when it switches branches, so another model's branch would show these weights
+        as its own. That is why the git directory has a note of the owner. An empty states/ has no owner. A
+        bare repository has no states on disk.
+        """
         self._claim()
         return self.directory / STATES
 
@@ -168,11 +173,9 @@ class Model:
         return write_tree(tree.encode(entries)) if entries else None
 
     def _claim(self) -> None:
-        """Make sure that states/ here are this model's.
+        """Note this model as the owner of states/; raise `GitstoreError` if another model is.
 
-        git leaves states/ alone when it switches branches, so that switching to another model's branch
-        would show that model one's own weights. An empty states/ is nobody's. What can only be read, or is
-        somebody else's, is not written to.
+        A git directory that is read-only, or of another user, is not written to.
         """
         claim = self.repository.git_directory / CLAIM
         if self.repository.is_bare or not _holds_states(self.directory / STATES):

@@ -1,8 +1,8 @@
-"""A model's branch: one commit more on it, and the files of the working copy that follow.
+"""A model's branch: adding a commit to it, and updating the working copy to match.
 
-The branch's ref is the commit point. What is interrupted after it leaves a working copy behind its
-branch, as `git status` shows; `Branch.resume` brings it up, and writes over nothing that is not
-in the branch's history.
+The commit point is the change of the branch's ref. An interruption after it leaves a working copy that is
+behind its branch, as `git status` shows. `Branch.complete_interrupted` updates it. That overwrites only
+content that the branch's history has.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Branch:
         return oid
 
     def check_out_commit(self, commit: Oid, refs: Sequence[RefChange] = ()) -> None:
-        """Bring index and files from the head as it was found to a commit that `add` made, by stock git.
+        """Bring index and files from the head as it was found to a commit that `add_commit` made, by stock git.
 
         Git looks at every file before it changes one. If any was edited since `check_clean`, the branch
         goes back, and `refs` with it, and all is as before: `GitstoreError` names the file.

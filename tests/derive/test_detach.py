@@ -149,7 +149,7 @@ def test_killed_and_said_again(dogs: Model, git: Git, fsck: Fsck, owner: object,
 class TestCommand:
     def test_twice_from_below(self, dogs: Model, run: Run) -> None:
         assert run("detach", cwd=dogs.directory / "code").code == 0
-        assert Model.open(dogs.directory).pinned is None
+        assert Model.open(dogs.directory).pinned_base is None
         assert json.loads(run("detach", "--json", cwd=dogs.directory).stdout)["commit"] is None
 
     def test_json(self, dogs: Model, git: Git, run: Run) -> None:

@@ -199,6 +199,6 @@ def test_the_command(saved: Model, run: Run) -> None:
     here = saved.directory / "code"
     renaming = ("state", "rename", "initial", "best")
     assert run(*renaming, cwd=here).code == 0
-    assert state.names(Model.open(saved.directory)) == ["best"]
+    assert state.list_names(Model.open(saved.directory)) == ["best"]
     assert run(*renaming, cwd=here).code == 1
     assert run("state", "rename", "best", cwd=here).code == 2
