@@ -55,18 +55,18 @@ class ModelList:
 
 def list_models(model: Model) -> ModelList:
     """All models of a model's repository."""
-    found = model.repository.refs.list_below("refs/")
-    refs, unreadable = found.refs, None
+    listing = model.repository.refs.list_below("refs/")
+    refs, unreadable = listing.refs, None
     try:
         tags = {ref: oid for ref, oid in refs.items() if ref.startswith(_TAGS)}
-        readable = snapshot.read_snapshots(model.repository, found._replace(refs=tags))
+        readable = snapshot.read_snapshots(model.repository, listing._replace(refs=tags))
     except UnreadableSnapshots as error:
         unreadable, readable = error, list(error.readable)
     survey = _Survey.of(model.repository, refs, readable=readable)
     listed = (survey.root(model), *(survey.derived(prefix) for prefix in survey.prefixes()))
     if survey.problems:
-        known = [unreadable.message] if unreadable is not None else []
-        unreadable = UnreadableSnapshots([*known, *survey.problems], readable)
+        messages = [unreadable.message] if unreadable is not None else []
+        unreadable = UnreadableSnapshots([*messages, *survey.problems], readable)
     return ModelList(listed, unreadable)
 
 
@@ -110,14 +110,14 @@ class _Survey:
 
     def root(self, model: Model) -> ListedModel:
         """The root model, as the repository's own HEAD has it if `model` is a derived one."""
-        here = model.repository if not model.prefix else Repository(model.repository.common)
+        repository = model.repository if not model.prefix else Repository(model.repository.common)
         name, base = (model.find_root_name(), None) if model.prefix else (model.name, model.base)
-        tip = here.refs.get("HEAD") if model.prefix else None
-        content = read_committed_file(here, tip, SETTINGS) if tip is not None else None
+        tip = repository.refs.get("HEAD") if model.prefix else None
+        content = read_committed_file(repository, tip, SETTINGS) if tip is not None else None
         identity = settings.identify(content) if content is not None else None
         if identity is not None and not identity.is_derived:
             name, base = identity.name, identity.base
-        branch = here.head()
+        branch = repository.head()
         directory = self.directories.get(branch) if branch and branch not in self.bases else None
         return self._describe(name, "", base=base, directory=directory)
 
@@ -143,7 +143,7 @@ def find_bases(
 
     Settings that have none of the `words` are not parsed: reading YAML takes its time.
     """
-    found = {}
+    based_on = {}
     for ref, tip in refs:
         try:
             content = read_committed_file(repository, tip, SETTINGS) if ref.startswith(_HEADS) else None
@@ -153,8 +153,8 @@ def find_bases(
             continue
         identity, name = settings.identify(content), ref.removeprefix(_HEADS)
         if identity is not None and identity.name == name and identity.local_base is not None:
-            found[name] = identity.local_base
-    return found
+            based_on[name] = identity.local_base
+    return based_on
 
 
 def _can_be_state(state: str) -> bool:

@@ -27,28 +27,28 @@ def find_dependents(repository: Repository, commits: Collection[Oid]) -> Depende
 
     They go by the commit, which no removal and no renaming of the tag can take from them.
     """
-    wanted = {str(commit) for commit in commits}
+    commit_ids = {str(commit) for commit in commits}
     refs = repository.refs.list_below("refs/").refs
     pinned = [
         name
         for name, base in models.find_bases(
-            repository, refs.items(), [each.encode() for each in wanted]
+            repository, refs.items(), [each.encode() for each in commit_ids]
         ).items()
-        if base.commit in wanted and not base.detached
+        if base.commit in commit_ids and not base.detached
     ]
     # Those of the root model, which are most, are based on nothing.
     tags = {ref: oid for ref, oid in refs.items() if ref.startswith("refs/tags/") and ref.count("/") > 2}
-    return Dependents(tuple(pinned), tuple(_snapshots(repository, tags, wanted)))
+    return Dependents(tuple(pinned), tuple(_snapshots(repository, tags, commit_ids)))
 
 
 def _snapshots(repository: Repository, tags: dict[str, Oid], commits: Collection[str]) -> Iterator[str]:
     try:
-        found = snapshot.read_snapshots(repository, RefListing(tags, ()))
+        snapshots = snapshot.read_snapshots(repository, RefListing(tags, ()))
     except UnreadableSnapshots as error:
-        found = list(error.readable)
+        snapshots = list(error.readable)
     words = [each.encode() for each in commits]
     bases: dict[Oid, str | None] = {}  # thousands of snapshots have a few settings between them
-    for each in found:
+    for each in snapshots:
         if each.settings_blob not in bases:
             mentioned = any(word in each.settings_content for word in words)
             bases[each.settings_blob] = _base(each) if mentioned else None

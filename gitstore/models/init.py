@@ -163,12 +163,12 @@ def _make_plan(
     contents = _read_example(name, example, code)
     settings.parse(contents[SETTINGS])
     head = repository.refs.get("HEAD") if repository is not None else None
-    known = (
+    committed = (
         _list_committed(repository, head, contents) if repository is not None and head is not None else set()
     )
     # Those of an earlier attempt that was killed before its commit.
-    own = {path for path in contents.keys() - known if _is_file_with(top / path, contents[path])}
-    if SETTINGS in known or (os.path.lexists(top / SETTINGS) and SETTINGS not in own):
+    own = {path for path in contents.keys() - committed if _is_file_with(top / path, contents[path])}
+    if SETTINGS in committed or (os.path.lexists(top / SETTINGS) and SETTINGS not in own):
         raise GitstoreError(
             f"{top} is already a model: it has a {SETTINGS}", "gitstore settings show prints its settings"
         )
@@ -177,11 +177,11 @@ def _make_plan(
         raise GitstoreError(
             f"{top / code} is not a directory", "--code names the directory that has the code"
         )
-    wanted = [path for path in contents if not (has_code and PurePosixPath(path).parts[0] == CODE)]
-    missing = [path for path in wanted if path not in own and not os.path.lexists(top / path)]
+    needed = [path for path in contents if not (has_code and PurePosixPath(path).parts[0] == CODE)]
+    missing = [path for path in needed if path not in own and not os.path.lexists(top / path)]
     _check_directories(top, [*missing, f"{code}/any", f"{STATES}/{FIRST_STATE}/any"])
     written = {path: contents[path] for path in missing}
-    added = [path for path in wanted if path in own or path in written]
+    added = [path for path in needed if path in own or path in written]
     return _add_ignore_rule(top, repository, _Plan(name, written, {}, tuple(added)))
 
 
@@ -211,9 +211,9 @@ def _add_ignore_rule(top: Path, repository: Repository | None, plan: _Plan) -> _
 def _read_example(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
     """The files of an example, as they are to be in a model of this name, by path."""
     source = examples.find_path(example)
-    found = sorted(each.relative_to(source) for each in source.rglob("*") if each.is_file())
+    paths = sorted(each.relative_to(source) for each in source.rglob("*") if each.is_file())
     contents = {
-        each.as_posix(): (source / each).read_bytes() for each in found if "__pycache__" not in each.parts
+        each.as_posix(): (source / each).read_bytes() for each in paths if "__pycache__" not in each.parts
     }
     changes = {"name": name, "code": str(code) if str(code) != CODE else None}
     return contents | {SETTINGS: settings.set_keys(contents[SETTINGS], changes)}
@@ -242,10 +242,10 @@ def _has_code(top: Path, code: PurePosixPath, own: set[str]) -> bool:
 def _check_directories(top: Path, paths: list[str]) -> None:
     """Raise `GitstoreError` for a file or a link where one of some paths needs a directory."""
     for parent in (parent for path in paths for parent in reversed([*PurePosixPath(path).parents][:-1])):
-        there = top / parent
-        if os.path.lexists(there) and (there.is_symlink() or not there.is_dir()):
-            what = "a link" if there.is_symlink() else "a file"
-            raise GitstoreError(f"{there} is {what}, but a model needs a directory there", "move it away")
+        place = top / parent
+        if os.path.lexists(place) and (place.is_symlink() or not place.is_dir()):
+            kind = "a link" if place.is_symlink() else "a file"
+            raise GitstoreError(f"{place} is {kind}, but a model needs a directory there", "move it away")
 
 
 def _has_ignore_rule(content: bytes | None) -> bool:
@@ -266,8 +266,8 @@ def _commit(repository: Repository, plan: _Plan) -> None:
         message = f"Make {plan.name} a gitstore model"
         repository.git("commit", "--quiet", "--no-verify", "--message", message, "--only", "--", *files)
     except GitstoreError:
-        now = repository.refs.get("HEAD")
-        is_made = now is not None and read_committed_file(repository, now, SETTINGS) is not None
+        head = repository.refs.get("HEAD")
+        is_made = head is not None and read_committed_file(repository, head, SETTINGS) is not None
         with (
             only_warn("the model was created, but git's index was not updated")
             if is_made

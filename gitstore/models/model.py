@@ -80,9 +80,9 @@ class Model:
 
     @classmethod
     def _of(cls, repository: Repository, content: bytes) -> Model:
-        found = _parse_committed_or_disk(content, repository)
-        derived = found.based_on is not None and found.based_on.url is None
-        return cls(repository, found.name, f"{found.name}/" if derived else "", found.based_on)
+        parsed = _parse_committed_or_disk(content, repository)
+        derived = parsed.based_on is not None and parsed.based_on.url is None
+        return cls(repository, parsed.name, f"{parsed.name}/" if derived else "", parsed.based_on)
 
     def tag_ref(self, snapshot: str) -> str:
         """The ref of one of the model's snapshots."""
@@ -151,12 +151,12 @@ class Model:
     def find_base_code(self, base: BasedOn) -> Oid:
         """The tree of the base's code, which the model's own history keeps. Raises `Corrupt`."""
         top = self.repository.commit(Oid.parse(base.commit)).tree
-        found = find_tree(self.repository.objects, top, PurePosixPath(CODE))
-        if found is None:
+        code_tree = find_tree(self.repository.objects, top, PurePosixPath(CODE))
+        if code_tree is None:
             raise Corrupt(
                 f"{base.commit}, which {self.name} is based on, is not a snapshot: it has no {CODE}/"
             )
-        return found
+        return code_tree
 
     def find_committed_code(
         self, at: PurePosixPath, write_tree: Callable[[bytes], Oid] | None = None

@@ -36,26 +36,26 @@ def add_files(top: Path, files: Mapping[str, bytes], *, replaced: Mapping[str, b
     written here stays, whoever wrote it. Raises `GitstoreError` for a file that appears meanwhile.
     """
     written: list[Path] = []
-    made: list[Path] = []
-    kept: dict[Path, Path] = {}
+    new_directories: list[Path] = []
+    old_files: dict[Path, Path] = {}
     try:
         for name, content in files.items():
-            made += _make_parents(top, PurePosixPath(name))
+            new_directories += _make_parents(top, PurePosixPath(name))
             _write_file(top / name, content)
             written.append(top / name)
         for name, content in replaced.items():
-            _replace_file(top / name, content, kept)
+            _replace_file(top / name, content, old_files)
         yield
     except BaseException:
-        for path, old in kept.items():
+        for path, old in old_files.items():
             old.replace(path)
         for path in written:
             path.unlink(missing_ok=True)
-        for path in reversed(made):
+        for path in reversed(new_directories):
             with suppress(OSError):  # somebody has put something there
                 path.rmdir()
         raise
-    for old in kept.values():
+    for old in old_files.values():
         old.unlink(missing_ok=True)
 
 
@@ -92,7 +92,7 @@ def _link_into_place(scratch: Path, path: Path) -> None:
         scratch.rename(path)
 
 
-def _replace_file(path: Path, content: bytes, kept: dict[Path, Path]) -> None:
+def _replace_file(path: Path, content: bytes, old_files: dict[Path, Path]) -> None:
     """Replace a file at one instant; the old one is kept, so that taking it back needs no space."""
     scratch = new_path(path)
     old = old_path(path)
@@ -100,7 +100,7 @@ def _replace_file(path: Path, content: bytes, kept: dict[Path, Path]) -> None:
         shutil.copy2(path, scratch)  # with its mode
         scratch.write_bytes(content)
         shutil.copy2(path, old)
-        kept[path] = old
+        old_files[path] = old
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

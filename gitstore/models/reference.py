@@ -45,12 +45,12 @@ def resolve_anywhere(reference: str, directory: Path) -> Snapshot | RemoteSnapsh
     return _make_remote(where, name) if _is_url(where, directory) else resolve(reference, directory)
 
 
-def is_in_same_repository(found: Snapshot | RemoteSnapshot, directory: Path) -> bool:
+def is_in_same_repository(target: Snapshot | RemoteSnapshot, directory: Path) -> bool:
     """Whether a snapshot is in the repository of the model that `directory` is of."""
-    if isinstance(found, RemoteSnapshot):
+    if isinstance(target, RemoteSnapshot):
         return False
     try:
-        return Model.identify(directory).repository.common == found.repository.common
+        return Model.identify(directory).repository.common == target.repository.common
     except NotAModel:
         return False
 
@@ -86,9 +86,9 @@ def resolve_base(reference: str, model: Model, directory: Path) -> Snapshot | Re
             f"the base's repository is no longer in {base.url}",
             f"gitstore rebase {spell_snapshot(name, 'PATH')} records its new location",
         )
-    there = Model.identify(Path(base.url)).repository
-    prefix = f"{base.model}/" if has_derived_model(there, base.model) else ""
-    return _read_snapshot(_locate_tag(Model(there, base.model, prefix), name, reference))
+    repository = Model.identify(Path(base.url)).repository
+    prefix = f"{base.model}/" if has_derived_model(repository, base.model) else ""
+    return _read_snapshot(_locate_tag(Model(repository, base.model, prefix), name, reference))
 
 
 def _prefix_of_base(repository: Repository, base: BasedOn) -> str | None:

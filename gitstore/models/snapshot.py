@@ -93,13 +93,13 @@ class Snapshot:
     @cached_property
     def settings(self) -> Settings:
         """The settings as they were. Raises `BadSettings`, and `NotASnapshot` if the tag contradicts them."""
-        found = settings.parse(self.settings_content, f"{self.name}:{SETTINGS}")
-        wrong = trust.find_settings_problems(self, found)
+        parsed = settings.parse(self.settings_content, f"{self.name}:{SETTINGS}")
+        wrong = trust.find_settings_problems(self, parsed)
         if wrong:
             raise NotASnapshot(
                 f"{self.ref} cannot be trusted: {'; '.join(wrong)}", trust.suggest_remedy(self.ref)
             )
-        return found
+        return parsed
 
     def check_tag(self) -> None:
         """Raise `NotASnapshot` if the tag contradicts the settings, as far as these can be read."""
@@ -133,11 +133,11 @@ def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
     Raises `Corrupt` if it says it is a snapshot but lacks something, or says what is not so, or is of a
     format from the future.
     """
-    found = read_unchecked(repository, ref, oid)
-    wrong = trust.find_tag_problems(found) if found is not None else []
+    snapshot = read_unchecked(repository, ref, oid)
+    wrong = trust.find_tag_problems(snapshot) if snapshot is not None else []
     if wrong:
         raise NotASnapshot(f"{ref} cannot be trusted: {'; '.join(wrong)}", trust.suggest_remedy(ref))
-    return found
+    return snapshot
 
 
 def read_unchecked(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
@@ -146,10 +146,10 @@ def read_unchecked(repository: Repository, ref: str, oid: Oid) -> Snapshot | Non
     if kind is not Kind.TAG:
         return None
     try:
-        found = tag.parse(content)
+        parsed_tag = tag.parse(content)
     except ValueError as error:
         raise Corrupt(f"{ref} is malformed: {error}") from error
-    written_by = found.trailers.get("Gitstore-Format")
+    written_by = parsed_tag.trailers.get("Gitstore-Format")
     if written_by is None:
         return None
     if written_by != FORMAT:
@@ -157,7 +157,7 @@ def read_unchecked(repository: Repository, ref: str, oid: Oid) -> Snapshot | Non
             f"{ref} is of format {shown(written_by)}, which this gitstore does not know",
             "use a newer gitstore",
         )
-    return _read_tree(repository, ref, oid=oid, tag=found)
+    return _read_tree(repository, ref, oid=oid, tag=parsed_tag)
 
 
 def read_own_snapshots(model: Model) -> list[Snapshot]:
@@ -178,21 +178,25 @@ def read_snapshots(repository: Repository, tags: RefListing) -> list[Snapshot]:
 
     Raises `UnreadableSnapshots`, which has the others, for tags that cannot be read or trusted.
     """
-    found, problems = [], [error.message for error in tags.damaged]
+    snapshots, problems = [], [error.message for error in tags.damaged]
     for ref, oid in tags.refs.items():
         try:
-            each = read(repository, ref, oid)
+            snapshot = read(repository, ref, oid)
         except Corrupt as error:
             if is_tag_gone(repository, ref, oid):
                 continue
             problems.append(error.message if ref in error.message else f"{ref}: {error.message}")
             continue
-        if each is not None:
-            found.append(each)
-    found.sort(key=lambda each: (each.tag.date.timestamp() if each.tag.date else 0.0, each.ref))
+        if snapshot is not None:
+            snapshots.append(snapshot)
+    snapshots.sort(key=_get_order)
     if problems:
-        raise UnreadableSnapshots(problems, found)
-    return found
+        raise UnreadableSnapshots(problems, snapshots)
+    return snapshots
+
+
+def _get_order(snapshot: Snapshot) -> tuple[float, str]:
+    return (snapshot.tag.date.timestamp() if snapshot.tag.date else 0.0, snapshot.ref)
 
 
 @dataclass(frozen=True)
@@ -226,13 +230,13 @@ def _find_contradictions(snapshots: Iterable[Snapshot]) -> Iterator[Corrupt]:
     Settings that are missing, as in a partial clone, are passed over, and so are invalid ones.
     """
     sound = set()
-    for each in snapshots:
-        key = (each.settings_blob, each.model, each.tag.trailers.get(trust.BASED_ON))
+    for snapshot in snapshots:
+        key = (snapshot.settings_blob, snapshot.model, snapshot.tag.trailers.get(trust.BASED_ON))
         if key in sound:
             continue
         try:
-            if not trust.agrees_by_text(each, each.settings_content):
-                each.check_tag()
+            if not trust.agrees_by_text(snapshot, snapshot.settings_content):
+                snapshot.check_tag()
         except MissingObject:
             continue
         except Corrupt as error:

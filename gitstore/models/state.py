@@ -35,10 +35,10 @@ class State:
 def list_names(model: Model) -> list[str]:
     """The states there are, saved or on disk, by name. A directory whose name no state can have is none."""
     prefix = model.state_ref("")
-    found = {ref.removeprefix(prefix) for ref, _ in model.repository.refs.below(prefix)}
+    candidates = {ref.removeprefix(prefix) for ref, _ in model.repository.refs.below(prefix)}
     if not model.repository.is_bare and model.claim_states().is_dir():
-        found |= {path.name for path in model.claim_states().iterdir() if path.is_dir()}
-    return sorted(name for name in found if name_problem(name) is None)
+        candidates |= {path.name for path in model.claim_states().iterdir() if path.is_dir()}
+    return sorted(name for name in candidates if name_problem(name) is None)
 
 
 def find_saved_tree(model: Model, name: str) -> Oid | None:

@@ -38,35 +38,35 @@ _OWN_TRAILERS = (
 )
 
 
-def find_tag_problems(found: Snapshot) -> list[str]:
+def find_tag_problems(snapshot: Snapshot) -> list[str]:
     """What a snapshot's tag says that is not so, as far as ref and tree tell."""
-    return [*_find_name_problems(found), *_find_trailer_problems(found), *_find_id_problems(found)]
+    return [*_find_name_problems(snapshot), *_find_trailer_problems(snapshot), *_find_id_problems(snapshot)]
 
 
-def find_settings_problems(found: Snapshot, settings: Settings) -> list[str]:
+def find_settings_problems(snapshot: Snapshot, settings: Settings) -> list[str]:
     """What a snapshot's tag says that its settings contradict."""
     problems = []
-    if found.model != settings.name:
-        problems.append(f"its tag says {MODEL}: {shown(found.model)}, but {SETTINGS} says {settings.name}")
-    base, said = settings.based_on, found.tag.trailers.get(BASED_ON)
+    if snapshot.model != settings.name:
+        problems.append(f"its tag says {MODEL}: {shown(snapshot.model)}, but {SETTINGS} says {settings.name}")
+    base, value = settings.based_on, snapshot.tag.trailers.get(BASED_ON)
     expected = f"{base.full_name} {base.tag}" if base is not None else None
-    if said != expected:
-        problems.append(f"its tag says {BASED_ON}: {_show_value(said)}, but {SETTINGS} says {expected}")
+    if value != expected:
+        problems.append(f"its tag says {BASED_ON}: {_show_value(value)}, but {SETTINGS} says {expected}")
     return problems
 
 
-def agrees_by_text(found: Snapshot, content: bytes) -> bool:
+def agrees_by_text(snapshot: Snapshot, content: bytes) -> bool:
     """Whether plain lines of a settings.yaml say what the tag says. Where not, `settings_problems` can tell.
 
     For thousands of snapshots: YAML takes a hundred times as long to parse.
     """
-    if _NAME.findall(content) != [found.model.encode()]:
+    if _NAME.findall(content) != [snapshot.model.encode()]:
         return False
-    said, block = found.tag.trailers.get(BASED_ON), _BLOCK.search(content)
-    if block is None or said is None:
-        return said is None and b"based_on" not in content
+    value, block = snapshot.tag.trailers.get(BASED_ON), _BLOCK.search(content)
+    if block is None or value is None:
+        return value is None and b"based_on" not in content
     values = [pattern.findall(block[1]) for pattern in _BASE]
-    return [len(each) for each in values] == [1, 1, 1] and said.encode() == b"%s@%s %s" % (
+    return [len(matches) for matches in values] == [1, 1, 1] and value.encode() == b"%s@%s %s" % (
         values[0][0], values[1][0], values[2][0],
     )  # fmt: skip
 
@@ -78,48 +78,48 @@ def suggest_remedy(ref: str) -> str:
     )
 
 
-def _find_name_problems(found: Snapshot) -> Iterator[str]:
+def _find_name_problems(snapshot: Snapshot) -> Iterator[str]:
     """What is wrong with the name of the ref, and with the one that the tag has for itself."""
-    steps = [*found.prefix.removesuffix("/").split("/")] if found.prefix else []
-    for step in (*steps, found.name):
+    steps = [*snapshot.prefix.removesuffix("/").split("/")] if snapshot.prefix else []
+    for step in (*steps, snapshot.name):
         problem = name_problem(step)
         if problem is not None:
             yield f"{quoted(step)} {problem}"
     if len(steps) > 1:
-        yield f"{quoted(found.prefix.removesuffix('/'))} is not a valid name of a model"
-    if found.tag.name != f"{found.prefix}{found.name}":
-        yield f"its tag was created as {shown(found.tag.name)}"
-    if found.prefix and found.model != found.prefix.removesuffix("/"):
-        yield f"its tag says {MODEL}: {shown(found.model)}"
+        yield f"{quoted(snapshot.prefix.removesuffix('/'))} is not a valid name of a model"
+    if snapshot.tag.name != f"{snapshot.prefix}{snapshot.name}":
+        yield f"its tag was created as {shown(snapshot.tag.name)}"
+    if snapshot.prefix and snapshot.model != snapshot.prefix.removesuffix("/"):
+        yield f"its tag says {MODEL}: {shown(snapshot.model)}"
 
 
-def _find_trailer_problems(found: Snapshot) -> Iterator[str]:
+def _find_trailer_problems(snapshot: Snapshot) -> Iterator[str]:
     """Trailers that are missing, repeated, or no names."""
-    for key in found.tag.repeated:
+    for key in snapshot.tag.repeated:
         if key in _OWN_TRAILERS:
             yield f"its tag says {key} more than once"
     for key in (MODEL, STATE):
-        value = found.tag.trailers.get(key)
+        value = snapshot.tag.trailers.get(key)
         problem = name_problem(value) if value is not None else None
         if value is None:
             yield f"its tag does not say {key}"
         elif problem is not None:
             yield f"its tag says {key}: {quoted(value)}, which {problem}"
-    before = found.tag.trailers.get(RENAMED_FROM)
+    before = snapshot.tag.trailers.get(RENAMED_FROM)
     if before is not None and not _is_name_and_id(before):
         yield f"its tag says {RENAMED_FROM}: {quoted(before)}, which is not a name and an id"
 
 
-def _find_id_problems(found: Snapshot) -> Iterator[str]:
+def _find_id_problems(snapshot: Snapshot) -> Iterator[str]:
     is_so = {
-        "Code-Tree": str(found.code_tree),
-        "State-Tree": str(found.state_tree),
-        "Settings-Blob": str(found.settings_blob),
+        "Code-Tree": str(snapshot.code_tree),
+        "State-Tree": str(snapshot.state_tree),
+        "Settings-Blob": str(snapshot.settings_blob),
     }
     for key, value in is_so.items():
-        said = found.tag.trailers.get(key)
-        if said != value:
-            yield f"its tag says {key}: {_show_value(said)}, but it is {value}"
+        recorded = snapshot.tag.trailers.get(key)
+        if recorded != value:
+            yield f"its tag says {key}: {_show_value(recorded)}, but it is {value}"
 
 
 def _is_name_and_id(text: str) -> bool:

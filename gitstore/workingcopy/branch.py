@@ -55,10 +55,10 @@ class Branch:
             )
         name, tip = model.repository.head(), model.head
         if name is None or tip is None or (model.prefix and name != model.name):
-            here = "no branch" if name is None else f"the branch {name}"
+            actual = "no branch" if name is None else f"the branch {name}"
             own = f"the model's branch {model.name}" if model.prefix else "a branch with commits"
             raise GitstoreError(
-                f"{model.directory} has {here} checked out, not {own}",
+                f"{model.directory} has {actual} checked out, not {own}",
                 f"git switch {model.name}" if model.prefix else "git switch BRANCH",
             )
         return cls(model, f"refs/heads/{name}", tip)
@@ -114,10 +114,11 @@ class Branch:
         return oid
 
     def check_out_commit(self, commit: Oid, refs: Sequence[RefChange] = ()) -> None:
-        """Bring index and files from the head as it was found to a commit that `add_commit` made, by stock git.
+        """Bring index and files to a commit that `add_commit` made, by stock git.
 
-        Git looks at every file before it changes one. If any was edited since `check_clean`, the branch
-        goes back, and `refs` with it, and all is as before: `GitstoreError` names the file.
+        They start from the head as it was found. Git looks at every file before it changes one. If any was
+        edited since `check_clean`, the branch goes back, and `refs` with it, and all is as before:
+        `GitstoreError` names the file.
         """
         repository = self.model.repository
         with suppress(GitFailed):  # it exits with 1 for an edited file, which git names below
@@ -146,9 +147,9 @@ class Branch:
 
     def check_out_paths(self, paths: Sequence[PurePosixPath]) -> None:
         """Bring index and files at and below paths to the branch's head, by stock git."""
-        known = [str(path) for path in paths if self._is_known(path)]
+        names = [str(path) for path in paths if self._is_known(path)]
         try:
-            self.model.repository.git("restore", "--source=HEAD", "--staged", "--worktree", "--", *known)
+            self.model.repository.git("restore", "--source=HEAD", "--staged", "--worktree", "--", *names)
         except GitFailed as error:
             raise self._behind(error) from error
 
@@ -160,7 +161,7 @@ class Branch:
         """
         self._check_unlocked()
         if self._changed(paths):
-            foreign = sorted(path for each in paths for path in self._foreign(each))
+            foreign = sorted(path for changed in paths for path in self._foreign(changed))
             if foreign:
                 raise _uncommitted([str(path) for path in foreign])
             self.check_out_paths(paths)
@@ -188,30 +189,30 @@ class Branch:
         objects = self.model.repository.objects
         tip = self.model.repository.commit(self.tip)
         new, *old = (self._files(path, at) for at in (self.tip, *tip.parents[:1]))
-        for each, content in self._on_disk(path).items():
-            if content in (new.get(each), *(files.get(each) for files in old)):
+        for file, content in self._on_disk(path).items():
+            if content in (new.get(file), *(files.get(file) for files in old)):
                 continue
-            wanted = (
-                objects.read_as(Kind.BLOB, new[each][1], at_most=limits.IN_MEMORY) if each in new else b""
+            expected = (
+                objects.read_as(Kind.BLOB, new[file][1], at_most=limits.IN_MEMORY) if file in new else b""
             )
-            if not wanted.startswith((self.model.directory / each).read_bytes()):
-                yield each
+            if not expected.startswith((self.model.directory / file).read_bytes()):
+                yield file
 
     def _files(self, path: PurePosixPath, at: Oid) -> dict[PurePosixPath, FileEntry]:
         """The files that a commit has at or below a path."""
-        found = self.find_entry(path, at)
-        if found is None or found[0] != tree.Mode.TREE:
-            return {path: found} if found is not None else {}
-        listed = stored.list_entries(self.model.repository.objects, found[1])
-        return {path / each: entry for each, entry in listed.items()}
+        root = self.find_entry(path, at)
+        if root is None or root[0] != tree.Mode.TREE:
+            return {path: root} if root is not None else {}
+        listed = stored.list_entries(self.model.repository.objects, root[1])
+        return {path / inner: entry for inner, entry in listed.items()}
 
     def _on_disk(self, path: PurePosixPath) -> dict[PurePosixPath, FileEntry]:
         """The files on disk at or below a path, as git would commit them."""
-        there = self.model.directory / path
-        if there.is_file():
-            return {path: (tree.Mode.FILE, Oid.of(Kind.BLOB, there.read_bytes()))}
-        listed = list_code(self.model.repository, path) if there.is_dir() else {}
-        return {path / each: content for each, content in listed.items()}
+        place = self.model.directory / path
+        if place.is_file():
+            return {path: (tree.Mode.FILE, Oid.of(Kind.BLOB, place.read_bytes()))}
+        listed = list_code(self.model.repository, path) if place.is_dir() else {}
+        return {path / inner: content for inner, content in listed.items()}
 
     def _check_unlocked(self) -> None:
         lock = self.model.repository.git_directory / "index.lock"

@@ -19,19 +19,19 @@ from gitstore.text import list_some
 from gitstore.units import format_size
 
 
-def add(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
+def add(model: Model, settings: Settings, writer: ObjectWriter) -> Staged:
     """Add a model's code to a write; returns what it is.
 
-    `found` are the settings of the snapshot that it is for. Raises `GitstoreError` for code that is not
+    `settings` are the settings of the snapshot that it is for. Raises `GitstoreError` for code that is not
     there, or that a snapshot cannot hold: too large, not the base's, nested repositories, links out of
     it, what cannot be read or git would change.
     """
-    size_limit = partial(check_size, found)
+    size_limit = partial(check_size, settings)
     if model.repository.is_bare:
-        staged = _committed(model, found, writer)
+        staged = _committed(model, settings, writer)
         size_limit(staged.size)
     else:
-        staged = stage_code(model.repository, writer, PurePosixPath(found.code), check_size=size_limit)
+        staged = stage_code(model.repository, writer, PurePosixPath(settings.code), check_size=size_limit)
     if model.pinned_base is not None:
         _check_code(model, model.pinned_base, staged)
     return staged
@@ -43,29 +43,32 @@ def check_unchanged(staged: Staged) -> None:
         staged.scanned.check_unchanged()
 
 
-def check_size(found: Settings, size: int) -> None:
+def check_size(settings: Settings, size: int) -> None:
     """Raise `GitstoreError` for code that is larger than the settings allow."""
-    if size > found.filesystem_size:
+    if size > settings.filesystem_size:
         raise GitstoreError(
-            f"{found.code}/ has {format_size(size)}, more than filesystem_size in {SETTINGS} allows"
-            f" ({format_size(found.filesystem_size)})",
+            f"{settings.code}/ has {format_size(size)}, more than filesystem_size in {SETTINGS} allows"
+            f" ({format_size(settings.filesystem_size)})",
             "raise filesystem_size, or make git ignore what is not code; weights belong in states/",
         )
 
 
-def _committed(model: Model, found: Settings, writer: ObjectWriter) -> Staged:
+def _committed(model: Model, settings: Settings, writer: ObjectWriter) -> Staged:
     """The code of the branch head, in a bare repository."""
-    at = PurePosixPath(found.code)
-    here, whole = model.find_committed_code(at, partial(writer.add, Kind.TREE)), model.find_committed_code(at)
-    if here is None or whole is None:
-        raise GitstoreError(f"the branch head has no {found.code}/, so there is no code to take")
+    at = PurePosixPath(settings.code)
+    code_tree = model.find_committed_code(at, partial(writer.add, Kind.TREE))
+    whole_tree = model.find_committed_code(at)
+    if code_tree is None or whole_tree is None:
+        raise GitstoreError(f"the branch head has no {settings.code}/, so there is no code to take")
     objects = model.repository.objects
     files = {
-        path: entry for path, entry in stored.list_entries(objects, whole).items() if not is_beside(at, path)
+        path: entry
+        for path, entry in stored.list_entries(objects, whole_tree).items()
+        if not is_beside(at, path)
     }
-    rules.check_trees(objects, at, whole)
+    rules.check_trees(objects, at, whole_tree)
     rules.check_stored(objects, at, files)
-    return Staged(here, sum(objects.size(oid) for _, oid in files.values()), files)
+    return Staged(code_tree, sum(objects.size(oid) for _, oid in files.values()), files)
 
 
 def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
@@ -73,21 +76,20 @@ def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
     tree_oid = model.find_base_code(base)
     if staged.tree == tree_oid:
         return
-    wanted = stored.list_entries(model.repository.objects, tree_oid)
-    different = {
-        path for path in wanted.keys() | staged.files.keys() if wanted.get(path) != staged.files.get(path)
-    }
+    base_files = stored.list_entries(model.repository.objects, tree_oid)
+    paths = base_files.keys() | staged.files.keys()
+    different = {path for path in paths if base_files.get(path) != staged.files.get(path)}
     first = min(different)
-    if first not in wanted:
+    if first not in base_files:
         how, mend = "is not in", f"rm {shlex.quote(f'{CODE}/{first}')} removes it"
     else:
         how = "differs from" if first in staged.files else "is missing, but is in"
         mend = f"git checkout {base.commit[:12]} -- {shlex.quote(f'{CODE}/{first}')} restores it"
     if len(different) > 1:
         how = "differ from"
-    which = list_some(f"{CODE}/{path}" for path in sorted(different))
+    names = list_some(f"{CODE}/{path}" for path in sorted(different))
     raise GitstoreError(
-        f"{which} {how} the base {base.full_name}; {model.name} has no code of its own",
+        f"{names} {how} the base {base.full_name}; {model.name} has no code of its own",
         f"{mend}; to change the code, change it in {base.model}, take a snapshot there and rebase on that,"
         " or make it the model's own with gitstore detach",
     )

@@ -45,13 +45,13 @@ class CodeChange:
     @classmethod
     def plan(cls, model: Model, tree: Oid, *, at: PurePosixPath) -> CodeChange:
         """Raises `GitstoreError` for what cannot make room: a nested repository, ignored directories."""
-        wanted = stored.list_entries(model.repository.objects, tree)
-        _check_beside(at, wanted)
-        before = _listing(model, at, wanted)
+        new_files = stored.list_entries(model.repository.objects, tree)
+        _check_beside(at, new_files)
+        before = _listing(model, at, new_files)
         return cls(
             model, at, tree, before,
-            written=tuple(path for path, entry in wanted.items() if before.get(path) != entry),
-            removed=tuple(sorted(path for path in before if path not in wanted)),
+            written=tuple(path for path, entry in new_files.items() if before.get(path) != entry),
+            removed=tuple(sorted(path for path in before if path not in new_files)),
         )  # fmt: skip
 
     @property
@@ -80,11 +80,11 @@ class CodeChange:
         top = self.model.directory / self.at
         # Read before the listing, so that no edit falls between the two.
         contents = {path: hash_as_blob(top / path) for path in (*self.written, *self.removed)}
-        now = _listing(self.model, self.at, self.written)
+        current = _listing(self.model, self.at, self.written)
         changed = {
             path
-            for path in now.keys() | self.files_before.keys()
-            if now.get(path) != self.files_before.get(path)
+            for path in current.keys() | self.files_before.keys()
+            if current.get(path) != self.files_before.get(path)
         }
         if changed:
             raise FileChanged(top / min(changed))
@@ -110,9 +110,9 @@ class CodeChange:
 
     def list_ignored(self) -> list[PurePosixPath]:
         """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
-        now = stage.list_code(self.model.repository, self.at)
-        wanted = stored.list_entries(self.model.repository.objects, self.tree)
-        return sorted(self.at / path for path in wanted if path not in now)
+        current = stage.list_code(self.model.repository, self.at)
+        tree_files = stored.list_entries(self.model.repository.objects, self.tree)
+        return sorted(self.at / path for path in tree_files if path not in current)
 
 
 def _replace(
@@ -156,20 +156,20 @@ def make_writable(model: Model, at: PurePosixPath) -> None:
 
 def in_the_way(directory: Path, old: Collection[PurePosixPath], new: Collection[PurePosixPath]) -> list[str]:
     """Files below a directory that `old` has not, where `new` needs the place: checking it out drops them."""
-    found = set()
+    blocking = set()
     for path in set(new) - set(old):
         for each in (path, *path.parents[:-1]):
             there = directory / each
             if (there.is_file() or there.is_symlink()) and each not in old:
-                found.add(str(each))
+                blocking.add(str(each))
         if (directory / path).is_dir() and not (directory / path).is_symlink():
             inside = (each for each in (directory / path).rglob("*") if not each.is_dir())
             below = (PurePosixPath(each.relative_to(directory)) for each in inside)
-            found.update(str(each) for each in below if each not in old)
-    return sorted(found)
+            blocking.update(str(each) for each in below if each not in old)
+    return sorted(blocking)
 
 
-def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> Files:
+def _listing(model: Model, at: PurePosixPath, new_paths: Iterable[PurePosixPath]) -> Files:
     """The code directory as git sees it, and the ignored files that lie where others are to go."""
     top = model.directory / at
     for folder in (at, *at.parents)[:-1]:
@@ -177,19 +177,19 @@ def _listing(model: Model, at: PurePosixPath, wanted: Iterable[PurePosixPath]) -
             raise GitstoreError(
                 f"{model.directory / folder} is a link, and gitstore does not write code through links"
             )
-    found = stage.list_code(model.repository, at)
-    absent = [path for path in wanted if path not in found]
+    files = stage.list_code(model.repository, at)
+    absent = [path for path in new_paths if path not in files]
     ignored = [path for path in absent if _is_file(top / path) and not _is_behind_file(top, path)]
     if ignored:
-        found = stage.list_code(model.repository, at, ignored)
+        files = stage.list_code(model.repository, at, ignored)
     for path in absent:
-        _check_room(top, path, found)
-    return found
+        _check_room(top, path, files)
+    return files
 
 
-def _check_beside(at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> None:
+def _check_beside(at: PurePosixPath, paths: Iterable[PurePosixPath]) -> None:
     """Raise `GitstoreError` for code that, at the top of the repository, would replace what is no code."""
-    beside = next((path for path in wanted if is_beside(at, path)), None)
+    beside = next((path for path in paths if is_beside(at, path)), None)
     if beside is not None:
         raise GitstoreError(
             f"the code has a file {beside}, which cannot be at the top of the repository",
@@ -197,10 +197,10 @@ def _check_beside(at: PurePosixPath, wanted: Iterable[PurePosixPath]) -> None:
         )
 
 
-def _check_room(top: Path, path: PurePosixPath, found: Files) -> None:
+def _check_room(top: Path, path: PurePosixPath, files: Files) -> None:
     """Raise `GitstoreError` if ignored files keep a file from its place: whole directories are not for us."""
     for parent in reversed(path.parents[:-1]):
-        if parent in found:
+        if parent in files:
             return  # a file or a link, which goes
         if _is_file(top / parent):
             raise GitstoreError(
@@ -209,7 +209,7 @@ def _check_room(top: Path, path: PurePosixPath, found: Files) -> None:
     for folder, _, names in os.walk(top / path):
         for name in names:
             inner = Path(folder, name)
-            if PurePosixPath(inner.relative_to(top)) not in found:
+            if PurePosixPath(inner.relative_to(top)) not in files:
                 raise GitstoreError(
                     f"{inner} is ignored by git, but a file is needed in place of its directory",
                     "move it away",

@@ -68,32 +68,32 @@ class Holdings:
 
     def find_unheld_state(self, tree: Oid, files: dict[PurePosixPath, Oid]) -> dict[PurePosixPath, Oid]:
         """Those files of a state that no saved state and no snapshot has; none if one is this very `tree`."""
-        left = dict(files) if tree not in self._states else {}
+        unheld = dict(files) if tree not in self._states else {}
         for held in self._states:
-            if not left:
+            if not unheld:
                 break
             for file in stored.list_files(self._objects, held, joined=True):
-                if left.get(file.path) == file.entry:
-                    del left[file.path]
-        return left
+                if unheld.get(file.path) == file.entry:
+                    del unheld[file.path]
+        return unheld
 
     def find_unheld_code(
         self, files: dict[PurePosixPath, FileEntry], at: PurePosixPath
     ) -> dict[PurePosixPath, FileEntry]:
         """Those files of the code directory `at` that neither the branch head nor a snapshot has there."""
-        left = dict(files)
+        unheld = dict(files)
         for tree in self._code_trees(at):
-            if not left:
+            if not unheld:
                 break
             held = stored.list_entries(self._objects, tree)
-            left = {path: entry for path, entry in left.items() if held.get(path) != entry}
-        return left
+            unheld = {path: entry for path, entry in unheld.items() if held.get(path) != entry}
+        return unheld
 
     def _code_trees(self, at: PurePosixPath) -> list[Oid]:
         """The code trees of the branch head and the snapshots, the likeliest first."""
-        here = self._model.find_committed_code(at)
-        found = [here] if here is not None else []
-        return list(dict.fromkeys([*found, *(each.code_tree for each in reversed(self._snapshots))]))
+        committed = self._model.find_committed_code(at)
+        trees = [committed] if committed is not None else []
+        return list(dict.fromkeys([*trees, *(each.code_tree for each in reversed(self._snapshots))]))
 
     def has_top_file(self, name: str, content: bytes) -> bool:
         """Whether the branch head or a snapshot has this settings.yaml, or this packages.lock."""
