@@ -36,7 +36,7 @@ from gitstore.settings import BasedOn
 from gitstore.storage.share_packs import NOTHING_IMPORTED, ImportedBytes
 from gitstore.text import list_some
 from gitstore.workingcopy.branch import Branch
-from gitstore.workingcopy.code import in_the_way
+from gitstore.workingcopy.code import find_blocking_files
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def _check_untracked(branch: Branch, base: Snapshot) -> None:
     objects, code = branch.model.repository.objects, branch.find_entry(branch.code_directory)
     old = stored.list_entries(objects, code[1]) if code is not None else {}
     directory = branch.model.directory / branch.code_directory
-    untracked = in_the_way(directory, old, [file.path for file in base.list_code_files()])
+    untracked = find_blocking_files(directory, old, [file.path for file in base.list_code_files()])
     if untracked:
         files = list_some(branch.code_directory / path for path in untracked)
         are = "are" if len(untracked) > 1 else "is"

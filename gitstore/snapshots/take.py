@@ -157,7 +157,7 @@ def _read(model: Model, request: _Request, writer: ObjectWriter) -> tuple[_Conte
     head, name = model.head, request.state_name or model.active_state
     content, values = _read_settings(model)
     top = {SETTINGS: content, LOCK: model.read_top_file(LOCK)}
-    code = capture_code.add(model, values, writer)
+    code = capture_code.add_code(model, values, writer)
     weights = add_state(model, name, writer, allow_pointers=request.allow_pointers, progress=request.progress)
     capture_code.check_unchanged(code)
     for key, value in top.items():

@@ -61,19 +61,19 @@ def candidate(model: Model, name: str) -> Iterator[Candidate]:
     Raises `GitstoreError` for code that a snapshot cannot hold, and `BadSettings`.
     """
     content, lock = model.read_settings_content(), model.read_top_file(LOCK)
-    found = settings.parse(content)
+    parsed = settings.parse(content)
     on_disk = working_state.read(model, name)
     tree = on_disk.tree if on_disk is not None else state.find_saved_tree(model, name)
     repository = model.repository
     with repository.writing(), stage.quarantine(repository) as (objects, _):
         with ObjectWriter(repository.objects, objects / "pack") as writer:
-            staged = capture_code.add(model, found, writer)
+            staged = capture_code.add_code(model, parsed, writer)
             writer.finish()
         code = objects.with_name("code")
         _write_out(repository, ObjectDatabase(objects), files=staged.files, target=code)
         identity = Identity(staged.tree, tree, content, lock)
         path = on_disk.path if on_disk is not None else None
-        yield Candidate(repository, identity, found, code, path)
+        yield Candidate(repository, identity, parsed, code, path)
 
 
 def _write_out(

@@ -19,7 +19,7 @@ from gitstore.text import list_some
 from gitstore.units import format_size
 
 
-def add(model: Model, settings: Settings, writer: ObjectWriter) -> Staged:
+def add_code(model: Model, settings: Settings, writer: ObjectWriter) -> Staged:
     """Add a model's code to a write; returns what it is.
 
     `settings` are the settings of the snapshot that it is for. Raises `GitstoreError` for code that is not
@@ -28,12 +28,12 @@ def add(model: Model, settings: Settings, writer: ObjectWriter) -> Staged:
     """
     size_limit = partial(check_size, settings)
     if model.repository.is_bare:
-        staged = _committed(model, settings, writer)
+        staged = _stage_committed(model, settings, writer)
         size_limit(staged.size)
     else:
         staged = stage_code(model.repository, writer, PurePosixPath(settings.code), check_size=size_limit)
     if model.pinned_base is not None:
-        _check_code(model, model.pinned_base, staged)
+        _check_base_code(model, model.pinned_base, staged)
     return staged
 
 
@@ -53,7 +53,7 @@ def check_size(settings: Settings, size: int) -> None:
         )
 
 
-def _committed(model: Model, settings: Settings, writer: ObjectWriter) -> Staged:
+def _stage_committed(model: Model, settings: Settings, writer: ObjectWriter) -> Staged:
     """The code of the branch head, in a bare repository."""
     at = PurePosixPath(settings.code)
     code_tree = model.find_committed_code(at, partial(writer.add, Kind.TREE))
@@ -71,7 +71,7 @@ def _committed(model: Model, settings: Settings, writer: ObjectWriter) -> Staged
     return Staged(code_tree, sum(objects.size(oid) for _, oid in files.values()), files)
 
 
-def _check_code(model: Model, base: BasedOn, staged: Staged) -> None:
+def _check_base_code(model: Model, base: BasedOn, staged: Staged) -> None:
     """A derived model's code is its base's, by object id."""
     tree_oid = model.find_base_code(base)
     if staged.tree == tree_oid:

@@ -47,7 +47,7 @@ class CodeChange:
         """Raises `GitstoreError` for what cannot make room: a nested repository, ignored directories."""
         new_files = stored.list_entries(model.repository.objects, tree)
         _check_beside(at, new_files)
-        before = _listing(model, at, new_files)
+        before = _list_directory(model, at, new_files)
         return cls(
             model, at, tree, before,
             written=tuple(path for path, entry in new_files.items() if before.get(path) != entry),
@@ -80,7 +80,7 @@ class CodeChange:
         top = self.model.directory / self.at
         # Read before the listing, so that no edit falls between the two.
         contents = {path: hash_as_blob(top / path) for path in (*self.written, *self.removed)}
-        current = _listing(self.model, self.at, self.written)
+        current = _list_directory(self.model, self.at, self.written)
         changed = {
             path
             for path in current.keys() | self.files_before.keys()
@@ -101,7 +101,7 @@ class CodeChange:
             _replace(
                 top / path, None, path=path, expected=expected, aside=ready.with_name(f"{ready.name}~removed")
             )
-            _prune(top, path)
+            _prune_directories(top, path)
         for path in self.written:
             (top / path).parent.mkdir(parents=True, exist_ok=True)
             if (top / path).is_dir() and not (top / path).is_symlink():
@@ -154,7 +154,9 @@ def make_writable(model: Model, at: PurePosixPath) -> None:
             file.chmod(file.stat().st_mode | 0o200)
 
 
-def in_the_way(directory: Path, old: Collection[PurePosixPath], new: Collection[PurePosixPath]) -> list[str]:
+def find_blocking_files(
+    directory: Path, old: Collection[PurePosixPath], new: Collection[PurePosixPath]
+) -> list[str]:
     """Files below a directory that `old` has not, where `new` needs the place: checking it out drops them."""
     blocking = set()
     for path in set(new) - set(old):
@@ -169,7 +171,7 @@ def in_the_way(directory: Path, old: Collection[PurePosixPath], new: Collection[
     return sorted(blocking)
 
 
-def _listing(model: Model, at: PurePosixPath, new_paths: Iterable[PurePosixPath]) -> Files:
+def _list_directory(model: Model, at: PurePosixPath, new_paths: Iterable[PurePosixPath]) -> Files:
     """The code directory as git sees it, and the ignored files that lie where others are to go."""
     top = model.directory / at
     for folder in (at, *at.parents)[:-1]:
@@ -183,7 +185,7 @@ def _listing(model: Model, at: PurePosixPath, new_paths: Iterable[PurePosixPath]
     if ignored:
         files = stage.list_code(model.repository, at, ignored)
     for path in absent:
-        _check_room(top, path, files)
+        _check_not_blocked(top, path, files)
     return files
 
 
@@ -197,7 +199,7 @@ def _check_beside(at: PurePosixPath, paths: Iterable[PurePosixPath]) -> None:
         )
 
 
-def _check_room(top: Path, path: PurePosixPath, files: Files) -> None:
+def _check_not_blocked(top: Path, path: PurePosixPath, files: Files) -> None:
     """Raise `GitstoreError` if ignored files keep a file from its place: whole directories are not for us."""
     for parent in reversed(path.parents[:-1]):
         if parent in files:
@@ -226,7 +228,7 @@ def _is_behind_file(top: Path, path: PurePosixPath) -> bool:
     return any(_is_file(top / parent) for parent in path.parents[:-1])
 
 
-def _prune(top: Path, path: PurePosixPath) -> None:
+def _prune_directories(top: Path, path: PurePosixPath) -> None:
     """Remove the directories above a file that are empty without it."""
     with suppress(OSError):
         for parent in path.parents[:-1]:
