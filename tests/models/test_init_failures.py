@@ -95,11 +95,11 @@ def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
 @pytest.mark.parametrize(
     "where",
     [
-        (new_files, "_name", 1),
-        (new_files, "_name", 2),
-        (new_files, "_replace", 1),
+        (new_files, "_link_into_place", 1),
+        (new_files, "_link_into_place", 2),
+        (new_files, "_replace_file", 1),
         (init, "_commit", 1),
-        (init, "_finish", 1),
+        (init, "_finish_model", 1),
     ],
 )
 def test_killed_anywhere_init_can_be_said_again(
@@ -115,7 +115,7 @@ def test_killed_anywhere_init_can_be_said_again(
         git("commit", "--quiet", "-m", "before", cwd=directory)
     assert killed(directory, *where) == signal.SIGKILL
     assert (directory / "mine.txt").read_text() == "mine\n"
-    if where[1] == "_finish":
+    if where[1] == "_finish_model":
         assert Model.open(directory).name == "m"
         return
     created = init.create_model(directory, name="m")
