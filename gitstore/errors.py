@@ -9,7 +9,6 @@ The tree:
     ├── BadSettings               13   settings.yaml is invalid
     ├── InvalidName                1   no model, snapshot or state can have this name
     ├── NoSuchSnapshot             1   no snapshot has this name
-    ├── SeveralRepositories        2   the snapshots are in several repositories
     ├── SnapshotExists             1   a snapshot has this name already
     ├── NoSuchState                1   no state has this name
     ├── StateExists                1   a state has this name already
@@ -107,13 +106,6 @@ class InvalidName(GitstoreError):
 
 class NoSuchSnapshot(GitstoreError):
     """No snapshot has this name."""
-
-
-class SeveralRepositories(GitstoreError):
-    """The snapshots that were named are in more than one repository."""
-
-    exit_code = 2
-    kind = "usage"
 
 
 class SnapshotExists(GitstoreError):

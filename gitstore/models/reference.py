@@ -24,6 +24,13 @@ from gitstore.text import quoted
 from gitstore.url import is_url, url_problem, without_credentials
 
 
+class SeveralRepositories(GitstoreError):
+    """The snapshots that were named are in more than one repository."""
+
+    exit_code = 2
+    kind = "usage"
+
+
 class TagLocation(NamedTuple):
     """Where a reference leads: the tag's ref in a repository, and the tag."""
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from gitstore.disk import locks
-from gitstore.errors import GitstoreError, SeveralRepositories
+from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PreRm
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import dependents
 from gitstore.models.dependents import Dependents
+from gitstore.models.reference import SeveralRepositories
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
 from gitstore.packs.oid import Oid

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitstore.errors import Corrupt, GitstoreError, SeveralRepositories
+from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.git.verify_tag import Signature
 from gitstore.models import reference
@@ -78,7 +78,7 @@ def find_named(references: Iterable[str], directory: Path) -> Scope:
         reference.check_snapshot(place)
     repository = places[0].repository
     if any(place.repository.common != repository.common for place in places):
-        raise SeveralRepositories("verify the snapshots of one repository at a time")
+        raise reference.SeveralRepositories("verify the snapshots of one repository at a time")
     return Scope(repository, [(place.ref, place.oid) for place in places])
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.errors import Corrupt, SeveralRepositories
+from gitstore.errors import Corrupt
 from gitstore.models.model import Model
+from gitstore.models.reference import SeveralRepositories
 from gitstore.snapshots import verification
 from gitstore.snapshots.signatures import NotSigned
 from gitstore.snapshots.verification import Scope
