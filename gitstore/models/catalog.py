@@ -63,7 +63,10 @@ def list_models(model: Model) -> ModelList:
     except UnreadableSnapshots as error:
         unreadable, readable = error, list(error.readable)
     survey = _Survey.of(model.repository, refs, readable=readable)
-    listed = (survey.root(model), *(survey.derived(prefix) for prefix in survey.prefixes()))
+    listed = (
+        survey.describe_root(model),
+        *(survey.describe_derived(prefix) for prefix in survey.list_prefixes()),
+    )
     if survey.problems:
         messages = [unreadable.message] if unreadable is not None else []
         unreadable = UnreadableSnapshots([*messages, *survey.problems], readable)
@@ -84,23 +87,23 @@ class _Survey:
     @classmethod
     def of(cls, repository: Repository, refs: dict[str, Oid], *, readable: list[Snapshot]) -> _Survey:
         snapshots = defaultdict(list)
-        for each in readable:
-            snapshots[each.prefix].append(each)
+        for readable_snapshot in readable:
+            snapshots[readable_snapshot.prefix].append(readable_snapshot)
         worktrees = {
-            each.branch: each.directory
-            for each in repository.worktrees()
-            if each.branch is not None and each.directory.is_dir()
+            worktree.branch: worktree.directory
+            for worktree in repository.worktrees()
+            if worktree.branch is not None and worktree.directory.is_dir()
         }
         return cls(repository, refs, snapshots, find_bases(repository, refs.items()), worktrees)
 
-    def prefixes(self) -> list[str]:
+    def list_prefixes(self) -> list[str]:
         """Those of derived models: with a branch that says so, or with snapshots or states."""
         below = (ref.removeprefix(_STATES) for ref in self.refs if ref.startswith(_STATES))
         states = {state[: state.index("/") + 1] for state in below if "/" in state and _can_be_state(state)}
         states = {prefix for prefix in states if name_problem(prefix.removesuffix("/")) is None}
         return sorted(states | {f"{name}/" for name in self.bases} | self.snapshots.keys() - {""})
 
-    def derived(self, prefix: str) -> ListedModel:
+    def describe_derived(self, prefix: str) -> ListedModel:
         name = prefix.rstrip("/")
         base = self.bases.get(name)
         if base is None and self.snapshots.get(prefix):
@@ -108,7 +111,7 @@ class _Survey:
             base = last.base if last is not None else None
         return self._describe(name, prefix, base=base, directory=self.directories.get(name))
 
-    def root(self, model: Model) -> ListedModel:
+    def describe_root(self, model: Model) -> ListedModel:
         """The root model, as the repository's own HEAD has it if `model` is a derived one."""
         repository = model.repository if not model.prefix else Repository(model.repository.common)
         name, base = (model.find_root_name(), None) if model.prefix else (model.name, model.base)

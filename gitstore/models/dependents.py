@@ -10,7 +10,7 @@ from gitstore.git.refs import RefListing
 from gitstore.git.repository import Repository
 from gitstore.models import catalog as models
 from gitstore.models import snapshot
-from gitstore.models.snapshot import UnreadableSnapshots
+from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
 from gitstore.packs.oid import Oid
 
 
@@ -32,16 +32,18 @@ def find_dependents(repository: Repository, commits: Collection[Oid]) -> Depende
     pinned = [
         name
         for name, base in models.find_bases(
-            repository, refs.items(), [each.encode() for each in commit_ids]
+            repository, refs.items(), [commit_id.encode() for commit_id in commit_ids]
         ).items()
         if base.commit in commit_ids and not base.detached
     ]
     # Those of the root model, which are most, are based on nothing.
     tags = {ref: oid for ref, oid in refs.items() if ref.startswith("refs/tags/") and ref.count("/") > 2}
-    return Dependents(tuple(pinned), tuple(_snapshots(repository, tags, commit_ids)))
+    return Dependents(tuple(pinned), tuple(_list_dependent_snapshots(repository, tags, commit_ids)))
 
 
-def _snapshots(repository: Repository, tags: dict[str, Oid], commits: Collection[str]) -> Iterator[str]:
+def _list_dependent_snapshots(
+    repository: Repository, tags: dict[str, Oid], commits: Collection[str]
+) -> Iterator[str]:
     try:
         snapshots = snapshot.read_snapshots(repository, RefListing(tags, ()))
     except UnreadableSnapshots as error:
@@ -51,12 +53,12 @@ def _snapshots(repository: Repository, tags: dict[str, Oid], commits: Collection
     for each in snapshots:
         if each.settings_blob not in bases:
             mentioned = any(word in each.settings_content for word in words)
-            bases[each.settings_blob] = _base(each) if mentioned else None
+            bases[each.settings_blob] = _find_base_commit(each) if mentioned else None
         if bases[each.settings_blob] in commits:
             yield each.short_name
 
 
-def _base(found: snapshot.Snapshot) -> str | None:
-    identity = settings.identify(found.settings_content)
+def _find_base_commit(of: Snapshot) -> str | None:
+    identity = settings.identify(of.settings_content)
     base = identity.local_base if identity is not None else None
     return base.commit if base is not None else None

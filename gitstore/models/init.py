@@ -211,9 +211,9 @@ def _add_ignore_rule(top: Path, repository: Repository | None, plan: _Plan) -> _
 def _read_example(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
     """The files of an example, as they are to be in a model of this name, by path."""
     source = examples.find_path(example)
-    paths = sorted(each.relative_to(source) for each in source.rglob("*") if each.is_file())
+    paths = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
     contents = {
-        each.as_posix(): (source / each).read_bytes() for each in paths if "__pycache__" not in each.parts
+        path.as_posix(): (source / path).read_bytes() for path in paths if "__pycache__" not in path.parts
     }
     changes = {"name": name, "code": str(code) if str(code) != CODE else None}
     return contents | {SETTINGS: settings.set_keys(contents[SETTINGS], changes)}

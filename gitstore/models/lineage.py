@@ -1,7 +1,7 @@
 """What is based on what: the models of a repository as a tree of bases.
 
 A derived model hangs on the snapshot that it is based on. It is found by the base's commit, which stays
-when the tag is renamed; where the tag has been removed, a place without a snapshot stands for it.
+when the tag is renamed; where the tag has been removed, a line_snapshot without a snapshot stands for it.
 """
 
 from __future__ import annotations
@@ -36,26 +36,32 @@ class Lineage:
     """The tree of a repository's models. `roots` are those that are based on nothing that is here."""
 
     def __init__(self, models: Iterable[ListedModel]) -> None:
-        self._lines = {
-            each.prefix: LineageModel(each, [LineageSnapshot(taken.name, taken) for taken in each.snapshots])
-            for each in models
+        self._by_prefix = {
+            model.prefix: LineageModel(
+                model, [LineageSnapshot(snapshot.name, snapshot) for snapshot in model.snapshots]
+            )
+            for model in models
         }
-        self._taken: dict[str, tuple[LineageModel, LineageSnapshot]] = {}
-        for line in self._lines.values():
-            for place in line.snapshots:
-                if place.snapshot is not None:
-                    self._taken[str(place.snapshot.commit)] = line, place
+        self._by_commit: dict[str, tuple[LineageModel, LineageSnapshot]] = {}
+        for entry in self._by_prefix.values():
+            for line_snapshot in entry.snapshots:
+                if line_snapshot.snapshot is not None:
+                    self._by_commit[str(line_snapshot.snapshot.commit)] = entry, line_snapshot
         self._removed: dict[str, LineageSnapshot] = {}
         self._above: dict[str, str] = {}
-        self.roots = [line for line in self._lines.values() if not self._hang(line)]
+        self.roots = [entry for entry in self._by_prefix.values() if not self._attach_to_base(entry)]
 
     def walk(self) -> Iterator[LineageModel]:
         """All models, each after what it is based on, and right before those that are based on it."""
         waiting = [*reversed(self.roots)]
         while waiting:
-            line = waiting.pop()
-            yield line
-            waiting += [each for place in reversed(line.snapshots) for each in reversed(place.models)]
+            entry = waiting.pop()
+            yield entry
+            waiting += [
+                child
+                for line_snapshot in reversed(entry.snapshots)
+                for child in reversed(line_snapshot.models)
+            ]
 
     def describe_base(self, base: BasedOn) -> str:
         """What a base is called now, where it is, and whether it is still there."""
@@ -65,41 +71,50 @@ class Lineage:
 
     def find_name(self, base: BasedOn) -> str | None:
         """Find what a base is called now, as MODEL@SNAPSHOT; `None` if it was removed or is elsewhere."""
-        if base.url is not None or base.commit not in self._taken:
+        if base.url is not None or base.commit not in self._by_commit:
             return None
-        line, place = self._taken[base.commit]
-        return spell_snapshot(place.name, line.model.name)
+        entry, line_snapshot = self._by_commit[base.commit]
+        return spell_snapshot(line_snapshot.name, entry.model.name)
 
-    def _hang(self, line: LineageModel) -> bool:
+    def _attach_to_base(self, entry: LineageModel) -> bool:
         """Put a model below its base, if that is here; whether it is."""
-        base, prefix = line.model.base, line.model.prefix
-        above = self._base_line(base) if base is not None and base.url is None else None
+        base, prefix = entry.model.base, entry.model.prefix
+        above = self._find_base_model(base) if base is not None and base.url is None else None
         if base is None or above is None:
             return False
         # Only what has models below it can be above its own base.
-        if any(place.models for place in line.snapshots) and self._leads_to(above.model.prefix, prefix):
+        if any(line_snapshot.models for line_snapshot in entry.snapshots) and self._leads_to(
+            above.model.prefix, prefix
+        ):
             return False
-        self._place(base, above).models.append(line)
+        self._find_base_snapshot(base, above).models.append(entry)
         self._above[prefix] = above.model.prefix
         return True
 
-    def _base_line(self, base: BasedOn) -> LineageModel | None:
+    def _find_base_model(self, base: BasedOn) -> LineageModel | None:
         """The model that a base is a snapshot of, whether or not the snapshot is still there."""
-        if base.commit in self._taken:
-            return self._taken[base.commit][0]
-        lines = (self._lines.get(f"{base.model}/"), self._lines.get(""))
-        return next((each for each in lines if each is not None and each.model.name == base.model), None)
+        if base.commit in self._by_commit:
+            return self._by_commit[base.commit][0]
+        candidates = (self._by_prefix.get(f"{base.model}/"), self._by_prefix.get(""))
+        return next(
+            (
+                candidate
+                for candidate in candidates
+                if candidate is not None and candidate.model.name == base.model
+            ),
+            None,
+        )
 
-    def _place(self, base: BasedOn, above: LineageModel) -> LineageSnapshot:
-        if base.commit in self._taken:
-            return self._taken[base.commit][1]
+    def _find_base_snapshot(self, base: BasedOn, above: LineageModel) -> LineageSnapshot:
+        if base.commit in self._by_commit:
+            return self._by_commit[base.commit][1]
         if base.commit not in self._removed:
             self._removed[base.commit] = LineageSnapshot(base.snapshot, None)
             above.snapshots.append(self._removed[base.commit])
         return self._removed[base.commit]
 
-    def _leads_to(self, prefix: str | None, goal: str) -> bool:
+    def _leads_to(self, prefix: str | None, target: str) -> bool:
         """Whether going up from a model comes to another: settings that somebody wrote can make a circle."""
-        while prefix is not None and prefix != goal:
+        while prefix is not None and prefix != target:
             prefix = self._above.get(prefix)
         return prefix is not None

@@ -187,13 +187,13 @@ class Model:
             _write_claim(claim, self.prefix)
             return
         if owner != self.prefix:
-            this, other = self._called(self.prefix), self._called(owner)
+            this, other = self._describe_model(self.prefix), self._describe_model(owner)
             raise GitstoreError(
                 f"{self.directory} has {this} checked out, but its {STATES}/ belongs to {other}",
                 f"switch back, or create a working copy for {this} with git worktree add",
             )
 
-    def _called(self, prefix: str) -> str:
+    def _describe_model(self, prefix: str) -> str:
         return f"the model {_quote_if_invalid(prefix.rstrip('/'))}" if prefix else "the root model"
 
     def find_root_name(self) -> str:
@@ -238,11 +238,11 @@ def has_derived_model(repository: Repository, name: str) -> bool:
     return repository.refs.has_any_below(f"refs/tags/{name}/", f"refs/states/{name}/")
 
 
-def check_name(name: str, what: str) -> None:
+def check_name(name: str, kind: str) -> None:
     """Raise `InvalidName` unless `name` can be a model's, snapshot's or state's; `what` says which."""
     problem = name_problem(name)
     if problem is not None:
-        raise InvalidName(f"{name!r} cannot be the name of a {what}: it {problem}", "choose another name")
+        raise InvalidName(f"{name!r} cannot be the name of a {kind}: it {problem}", "choose another name")
 
 
 def _holds_states(states: Path) -> bool:

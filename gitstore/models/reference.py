@@ -108,10 +108,10 @@ def _prefix_of_base(repository: Repository, base: BasedOn) -> str | None:
 
 
 def _read_snapshot(place: TagLocation) -> Snapshot:
-    found = snapshot.read(place.repository, place.ref, place.oid)
-    if found is None:
+    resolved = snapshot.read(place.repository, place.ref, place.oid)
+    if resolved is None:
         raise _not_a_snapshot(place)
-    return found
+    return resolved
 
 
 def check_snapshot(place: TagLocation) -> None:

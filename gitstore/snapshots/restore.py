@@ -108,7 +108,7 @@ def restore(
     model, or one that no longer fits the model. No file has changed then.
     """
     _check(model, snapshot, parts)
-    with working_state.alone(model):
+    with working_state.locked_alone(model):
         directories.sweep(model.directory, _SCRATCH)  # of a killed restore, even if no step is left
         job = _Job(model, snapshot, parts, Holdings(model), progress)
         code = _plan_code(job) if Part.CODE in parts else None
@@ -241,7 +241,7 @@ def _plan_state(job: _Job) -> Iterator[_Step]:
         )
 
     def prepare(stack: ExitStack, _: Path) -> Callable[[bool], object]:
-        new = stack.enter_context(working_state.place(model, name))
+        new = stack.enter_context(working_state.replacing(model, name))
         fill_state(model, snapshot.state_tree, new.directory, progress=job.progress)
         return lambda checked: new.put(check if checked else lambda _: None)
 

@@ -17,7 +17,7 @@ def drop(model: Model, name: str, *, force: bool = False, progress: Progress = l
     `force`, if it differs from what is saved. `progress` is called with bytes read.
     """
     check_name(name, "state")
-    with working_state.alone(model):
+    with working_state.locked_alone(model):
         on_disk = working_state.read(model, name, progress) if not model.repository.is_bare else None
         saved = state.find_saved_tree(model, name)
         if on_disk is None:

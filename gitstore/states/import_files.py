@@ -73,12 +73,12 @@ def _import(
         lfs.refuse_pointers(sources)
     if model.repository.is_bare and not save:
         raise GitstoreError("a bare repository has no states on disk", "leave out --no-save")
-    with working_state.alone(model):
+    with working_state.locked_alone(model):
         _check_new(model, name, force=force)
         if model.repository.is_bare:
             saved = _save(model, name, sources, force=force, progress=progress)
             return ImportedState(name, sources.size, None, saved)
-        with working_state.place(model, name) as new:
+        with working_state.replacing(model, name) as new:
             copying.copy_files(sources, new.directory, progress)
             new.put(lambda moved: None if force else _check_empty(name, moved))
         path = model.claim_states() / name

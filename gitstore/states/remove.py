@@ -51,7 +51,7 @@ def remove(
 
 def _remove(model: Model, names: tuple[str, ...], *, force: bool, progress: Progress) -> RemovedStates:
     refs = model.repository.refs
-    with locks.state_names(model.repository.private), working_state.alone(model):
+    with locks.state_names(model.repository.private), working_state.locked_alone(model):
         for name in names:
             _check_exists(model, name)
         checked = {}

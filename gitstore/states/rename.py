@@ -43,7 +43,7 @@ def _rename(model: Model, old: str, new: str) -> None:
         raise GitstoreError(f"the state is already called {old}", "choose another name")
     refs, repository = model.repository.refs, model.repository
     # `writing` shares the repository's lock: a gc that lists refs meanwhile might see neither of the two.
-    with repository.writing(), locks.state_names(repository.private), working_state.alone(model):
+    with repository.writing(), locks.state_names(repository.private), working_state.locked_alone(model):
         oid, is_active = refs.get(model.state_ref(old)), model.active_state == old
         on_disk = state.has_files(model, old)
         _check(model, old, new)

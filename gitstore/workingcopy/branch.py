@@ -87,9 +87,9 @@ class Branch:
     def check_clean(self, paths: Sequence[PurePosixPath]) -> None:
         """Raise `GitstoreError`, which names the first, for uncommitted changes at or below paths."""
         self._check_unlocked()
-        changed = self._changed(paths)
+        changed = self._list_changed(paths)
         if changed:
-            raise _uncommitted(changed)
+            raise _uncommitted_error(changed)
 
     def add_commit(
         self,
@@ -105,7 +105,7 @@ class Branch:
         `refs` change with the branch, before it. Neither index nor files follow yet. Raises `RefChanged`
         if the branch has moved.
         """
-        root = _edited(writer, self.model.repository.commit(self.tip).tree, changes)
+        root = _edit_tree(writer, self.model.repository.commit(self.tip).tree, changes)
         identity = self.model.repository.identity()
         parents = (self.tip, *merged)
         oid = writer.add(Kind.COMMIT, commit.encode(root, parents, identity=identity, message=message))
@@ -128,7 +128,7 @@ class Branch:
         except GitFailed as error:
             edited = _EDITED.search(error.stderr)
             if edited is None:
-                raise self._behind(error) from error
+                raise self._explain_lagging_files(error) from error
             changes = [*refs, RefChange(self.ref, self.tip, commit)]
             back = [RefChange(change.ref, change.new, change.old) for change in reversed(changes)]
             repository.refs.change(back, f"undone: {edited[1]} was edited meanwhile")
@@ -137,7 +137,7 @@ class Branch:
                 "nothing was changed; commit the edit or undo it, then run the same command again",
             ) from error
 
-    def _behind(self, error: GitFailed) -> GitstoreError:
+    def _explain_lagging_files(self, error: GitFailed) -> GitstoreError:
         """What to say when the files could not follow the branch."""
         self._check_unlocked()
         return GitstoreError(
@@ -151,7 +151,7 @@ class Branch:
         try:
             self.model.repository.git("restore", "--source=HEAD", "--staged", "--worktree", "--", *names)
         except GitFailed as error:
-            raise self._behind(error) from error
+            raise self._explain_lagging_files(error) from error
 
     def complete_interrupted(self, paths: Sequence[PurePosixPath]) -> None:
         """Let files follow that an interrupted command left behind; does nothing if none are.
@@ -160,36 +160,36 @@ class Branch:
         what neither the branch's head nor the commit before has.
         """
         self._check_unlocked()
-        if self._changed(paths):
-            foreign = sorted(path for changed in paths for path in self._foreign(changed))
+        if self._list_changed(paths):
+            foreign = sorted(path for changed in paths for path in self._find_foreign_files(changed))
             if foreign:
-                raise _uncommitted([str(path) for path in foreign])
+                raise _uncommitted_error([str(path) for path in foreign])
             self.check_out_paths(paths)
 
     def _is_known(self, path: PurePosixPath) -> bool:
         """Whether the head, or the commit before, has something at a path: git asks for that."""
-        commits = (self._now, *self.model.repository.commit(self._now).parents[:1])
+        commits = (self._current_tip, *self.model.repository.commit(self._current_tip).parents[:1])
         return any(self.find_entry(path, at) is not None for at in commits)
 
     @property
-    def _now(self) -> Oid:
+    def _current_tip(self) -> Oid:
         return self.model.head or self.tip
 
-    def _changed(self, paths: Sequence[PurePosixPath]) -> list[str]:
+    def _list_changed(self, paths: Sequence[PurePosixPath]) -> list[str]:
         """What git status lists at and below paths, files that git does not know included."""
         with copied_index(self.model.repository) as variables:
             files = list_uncommitted(self.model.repository, paths, variables=variables)
         return sorted(file.path for file in files)
 
-    def _foreign(self, path: PurePosixPath) -> Iterator[PurePosixPath]:
+    def _find_foreign_files(self, path: PurePosixPath) -> Iterator[PurePosixPath]:
         """Files on disk at or below a path which the head, and the commit before, have not so.
 
         A file that is cut short is git's, killed while it was writing it.
         """
         objects = self.model.repository.objects
         tip = self.model.repository.commit(self.tip)
-        new, *old = (self._files(path, at) for at in (self.tip, *tip.parents[:1]))
-        for file, content in self._on_disk(path).items():
+        new, *old = (self._list_committed_files(path, at) for at in (self.tip, *tip.parents[:1]))
+        for file, content in self._list_files_on_disk(path).items():
             if content in (new.get(file), *(files.get(file) for files in old)):
                 continue
             expected = (
@@ -198,7 +198,7 @@ class Branch:
             if not expected.startswith((self.model.directory / file).read_bytes()):
                 yield file
 
-    def _files(self, path: PurePosixPath, at: Oid) -> dict[PurePosixPath, FileEntry]:
+    def _list_committed_files(self, path: PurePosixPath, at: Oid) -> dict[PurePosixPath, FileEntry]:
         """The files that a commit has at or below a path."""
         root = self.find_entry(path, at)
         if root is None or root[0] != tree.Mode.TREE:
@@ -206,7 +206,7 @@ class Branch:
         listed = stored.list_entries(self.model.repository.objects, root[1])
         return {path / inner: entry for inner, entry in listed.items()}
 
-    def _on_disk(self, path: PurePosixPath) -> dict[PurePosixPath, FileEntry]:
+    def _list_files_on_disk(self, path: PurePosixPath) -> dict[PurePosixPath, FileEntry]:
         """The files on disk at or below a path, as git would commit them."""
         place = self.model.directory / path
         if place.is_file():
@@ -223,7 +223,9 @@ class Branch:
             )
 
 
-def _edited(writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPath, FileEntry | None]) -> Oid:
+def _edit_tree(
+    writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPath, FileEntry | None]
+) -> Oid:
     """Add a tree with some paths changed, or removed where the change is `None`; returns it."""
     listed = read_tree(writer.database, root) if root is not None else []
     entries = {entry.name: entry for entry in listed}
@@ -238,11 +240,11 @@ def _edited(writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPa
             entries[name] = TreeEntry(content[0], name, content[1])
     for name, inner in below.items():
         before = entries[name].oid if name in entries and entries[name].is_tree else None
-        entries[name] = TreeEntry(tree.Mode.TREE, name, _edited(writer, before, inner))
+        entries[name] = TreeEntry(tree.Mode.TREE, name, _edit_tree(writer, before, inner))
     return writer.add(Kind.TREE, tree.encode(entries.values()))
 
 
-def _uncommitted(names: Sequence[str]) -> GitstoreError:
+def _uncommitted_error(names: Sequence[str]) -> GitstoreError:
     have = "have" if len(names) > 1 else "has"
     if names[0] == SETTINGS:
         hint = f"git commit -m TEXT -- {SETTINGS} keeps them, git checkout HEAD -- {SETTINGS} discards them"

@@ -160,14 +160,14 @@ def find_blocking_files(
     """Files below a directory that `old` has not, where `new` needs the place: checking it out drops them."""
     blocking = set()
     for path in set(new) - set(old):
-        for each in (path, *path.parents[:-1]):
-            there = directory / each
-            if (there.is_file() or there.is_symlink()) and each not in old:
-                blocking.add(str(each))
+        for needed in (path, *path.parents[:-1]):
+            place = directory / needed
+            if (place.is_file() or place.is_symlink()) and needed not in old:
+                blocking.add(str(needed))
         if (directory / path).is_dir() and not (directory / path).is_symlink():
-            inside = (each for each in (directory / path).rglob("*") if not each.is_dir())
-            below = (PurePosixPath(each.relative_to(directory)) for each in inside)
-            blocking.update(str(each) for each in below if each not in old)
+            inside = (inner for inner in (directory / path).rglob("*") if not inner.is_dir())
+            below = (PurePosixPath(inner.relative_to(directory)) for inner in inside)
+            blocking.update(str(inner) for inner in below if inner not in old)
     return sorted(blocking)
 
 

@@ -56,7 +56,7 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
 
 
 @contextmanager
-def place(model: Model, name: str) -> Iterator[Replacement]:
+def replacing(model: Model, name: str) -> Iterator[Replacement]:
     """A new directory that can take a state's place, whole. Raises `GitstoreError` if a file has that."""
     path = model.claim_states() / name
     if os.path.lexists(path) and not path.is_dir():
@@ -66,7 +66,7 @@ def place(model: Model, name: str) -> Iterator[Replacement]:
 
 
 @contextmanager
-def alone(model: Model) -> Iterator[None]:
+def locked_alone(model: Model) -> Iterator[None]:
     """Hold the model's working copy alone, repaired after killed commands; nothing if it is bare.
 
     Raises `Locked`.

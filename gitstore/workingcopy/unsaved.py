@@ -63,7 +63,7 @@ class Holdings:
         )  # the rest is derived models'
         return {
             *(self._model.repository.commit(oid).tree for oid in saved),
-            *(each.state_tree for each in self._snapshots),
+            *(snapshot.state_tree for snapshot in self._snapshots),
         }
 
     def find_unheld_state(self, tree: Oid, files: dict[PurePosixPath, Oid]) -> dict[PurePosixPath, Oid]:
@@ -82,18 +82,18 @@ class Holdings:
     ) -> dict[PurePosixPath, FileEntry]:
         """Those files of the code directory `at` that neither the branch head nor a snapshot has there."""
         unheld = dict(files)
-        for tree in self._code_trees(at):
+        for tree in self._list_code_trees(at):
             if not unheld:
                 break
             held = stored.list_entries(self._objects, tree)
             unheld = {path: entry for path, entry in unheld.items() if held.get(path) != entry}
         return unheld
 
-    def _code_trees(self, at: PurePosixPath) -> list[Oid]:
+    def _list_code_trees(self, at: PurePosixPath) -> list[Oid]:
         """The code trees of the branch head and the snapshots, the likeliest first."""
         committed = self._model.find_committed_code(at)
         trees = [committed] if committed is not None else []
-        return list(dict.fromkeys([*trees, *(each.code_tree for each in reversed(self._snapshots))]))
+        return list(dict.fromkeys([*trees, *(snapshot.code_tree for snapshot in reversed(self._snapshots))]))
 
     def has_top_file(self, name: str, content: bytes) -> bool:
         """Whether the branch head or a snapshot has this settings.yaml, or this packages.lock."""
@@ -102,5 +102,6 @@ class Holdings:
             return True
         oid = Oid.of(Kind.BLOB, content)
         return any(
-            oid == (each.lock_blob if name == LOCK else each.settings_blob) for each in self._snapshots
+            oid == (snapshot.lock_blob if name == LOCK else snapshot.settings_blob)
+            for snapshot in self._snapshots
         )
