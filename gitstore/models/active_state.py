@@ -21,7 +21,7 @@ _SECTION, _VARIABLE = "gitstore", "activeState"
 
 
 def read(repository: Repository, prefix: str) -> str:
-    """The active state of the model with this prefix. Raises `Corrupt` like `read_chosen`."""
+    """Return the active state of the model with this prefix. Raises `Corrupt` like `read_chosen`."""
     return read_chosen(repository, prefix) or FIRST_STATE
 
 
@@ -52,7 +52,7 @@ def forget(repository: Repository, prefix: str) -> None:
 
 
 def find_problems(repository: Repository) -> Iterator[str]:
-    """What no state can be called, and is chosen all the same, for whichever model."""
+    """Return a line for each chosen name, of any model, that cannot be the name of a state."""
     for model, name in repository.local_config.subsections(_SECTION, _VARIABLE).items():
         try:
             _check_name(repository, model, name)

@@ -54,7 +54,7 @@ class ModelList:
 
 
 def list_models(model: Model) -> ModelList:
-    """All models of a model's repository."""
+    """List all models of a model's repository."""
     listing = model.repository.refs.list_below("refs/")
     refs, unreadable = listing.refs, None
     try:
@@ -75,7 +75,7 @@ def list_models(model: Model) -> ModelList:
 
 @dataclass(frozen=True)
 class _Survey:
-    """What there is, looked up once: refs, snapshots by prefix, bases and directories by branch."""
+    """The contents of a repository, read once: refs, snapshots by prefix, bases and directories by branch."""
 
     repository: Repository
     refs: dict[str, Oid]
@@ -97,7 +97,7 @@ class _Survey:
         return cls(repository, refs, snapshots, find_bases(repository, refs.items()), worktrees)
 
     def list_prefixes(self) -> list[str]:
-        """Those of derived models: with a branch that says so, or with snapshots or states."""
+        """Return the prefixes of derived models: those with a branch that says so, snapshots or states."""
         below = (ref.removeprefix(_STATES) for ref in self.refs if ref.startswith(_STATES))
         states = {state[: state.index("/") + 1] for state in below if "/" in state and _can_be_state(state)}
         states = {prefix for prefix in states if name_problem(prefix.removesuffix("/")) is None}
@@ -112,7 +112,7 @@ class _Survey:
         return self._describe(name, prefix, base=base, directory=self.directories.get(name))
 
     def describe_root(self, model: Model) -> ListedModel:
-        """The root model, as the repository's own HEAD has it if `model` is a derived one."""
+        """Describe the root model. If `model` is a derived one, the repository's own HEAD says what it is."""
         repository = model.repository if not model.prefix else Repository(model.repository.common)
         name, base = (model.find_root_name(), None) if model.prefix else (model.name, model.base)
         tip = repository.refs.get("HEAD") if model.prefix else None
@@ -161,5 +161,5 @@ def find_bases(
 
 
 def _can_be_state(state: str) -> bool:
-    """Whether a ref below refs/states/ can be a state: one called HEAD is none."""
+    """Whether a ref below refs/states/ can be a state. A ref called HEAD cannot."""
     return name_problem(state.rpartition("/")[2]) is None

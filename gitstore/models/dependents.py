@@ -1,4 +1,4 @@
-"""Who depends on a snapshot: the derived models that are pinned to its commit, and their snapshots."""
+"""What depends on a snapshot: the derived models that are pinned to its commit, and their snapshots."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Dependents:
 
 
 def find_dependents(repository: Repository, commits: Collection[Oid]) -> Dependents:
-    """Who is based on snapshots of these commits, in the same repository.
+    """Find what is based on snapshots of these commits, in the same repository.
 
     They go by the commit, which no removal and no renaming of the tag can take from them.
     """
@@ -36,7 +36,7 @@ def find_dependents(repository: Repository, commits: Collection[Oid]) -> Depende
         ).items()
         if base.commit in commit_ids and not base.detached
     ]
-    # Those of the root model, which are most, are based on nothing.
+    # Most tags are of the root model, whose snapshots are based on nothing.
     tags = {ref: oid for ref, oid in refs.items() if ref.startswith("refs/tags/") and ref.count("/") > 2}
     return Dependents(tuple(pinned), tuple(_list_dependent_snapshots(repository, tags, commit_ids)))
 
@@ -49,7 +49,7 @@ def _list_dependent_snapshots(
     except UnreadableSnapshots as error:
         snapshots = list(error.readable)
     words = [each.encode() for each in commits]
-    bases: dict[Oid, str | None] = {}  # thousands of snapshots have a few settings between them
+    bases: dict[Oid, str | None] = {}  # thousands of snapshots share a few settings
     for each in snapshots:
         if each.settings_blob not in bases:
             mentioned = any(word in each.settings_content for word in words)

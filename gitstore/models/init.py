@@ -96,7 +96,7 @@ def _parse_code_directory(code: str | None) -> PurePosixPath:
 
 
 def _find_repository(directory: Path) -> Repository | None:
-    """The repository that `directory` is the top of, if it is one's."""
+    """Return the repository whose top is `directory`; `None` if there is none."""
     if not directory.is_dir():
         return None  # a new directory becomes a new repository, wherever it lies: as git init does it
     location = discovery.find_repository(directory)
@@ -119,7 +119,7 @@ def _find_repository(directory: Path) -> Repository | None:
 def _create_repository(
     directory: Path, name: str, *, example: str, code: PurePosixPath, is_named: bool
 ) -> CreatedModel:
-    """A model in a new repository. A directory that did not exist appears whole or not at all."""
+    """Create a model in a new repository. A directory that did not exist appears whole or not at all."""
     git.read_identity(
         git.nearest_directory(directory)
     )  # fail before anything is made if git does not know who makes it
@@ -159,7 +159,7 @@ def _make_plan(
     code: PurePosixPath,
     is_named: bool = False,
 ) -> _Plan:
-    """Find out what is to be added; raise `GitstoreError` if it cannot be. Writes nothing."""
+    """Find out what has to be added. Writes nothing. Raises `GitstoreError` if it cannot be added."""
     contents = _read_example(name, example, code)
     settings.parse(contents[SETTINGS])
     head = repository.refs.get("HEAD") if repository is not None else None
@@ -209,7 +209,7 @@ def _add_ignore_rule(top: Path, repository: Repository | None, plan: _Plan) -> _
 
 
 def _read_example(name: str, example: str, code: PurePosixPath) -> dict[str, bytes]:
-    """The files of an example, as they are to be in a model of this name, by path."""
+    """Return the files of an example by path, as a model of this name has them."""
     source = examples.find_path(example)
     paths = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
     contents = {
@@ -220,7 +220,7 @@ def _read_example(name: str, example: str, code: PurePosixPath) -> dict[str, byt
 
 
 def _list_committed(repository: Repository, head: Oid, paths: Iterable[str]) -> set[str]:
-    """Return those of some paths that a commit has."""
+    """Return the paths, of those given, that a commit has."""
     top = repository.commit(head).tree
     return {path for path in paths if find_entry(repository.objects, top, PurePosixPath(path)) is not None}
 
@@ -230,7 +230,7 @@ def _is_file_with(path: Path, content: bytes) -> bool:
 
 
 def _has_code(top: Path, code: PurePosixPath, own: set[str]) -> bool:
-    """Whether there is code already, beside what an earlier attempt has left."""
+    """Whether there is code already, apart from what an earlier attempt left."""
     if code == TOP or str(code) != CODE:
         return True
     files = (Path(folder, name) for folder, _, names in os.walk(top / code) for name in names)

@@ -1,7 +1,7 @@
 """What is based on what: the models of a repository as a tree of bases.
 
 A derived model hangs on the snapshot that it is based on. It is found by the base's commit, which stays
-when the tag is renamed; where the tag has been removed, a line_snapshot without a snapshot stands for it.
+when the tag is renamed; where the tag has been removed, an entry without a snapshot stands for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gitstore.settings import BasedOn
 
 @dataclass
 class LineageSnapshot:
-    """A snapshot of a model, with the models based on it; `snapshot` is `None` if it was removed."""
+    """A snapshot of a model, with the models based on it. `snapshot` is `None` if it was removed."""
 
     name: str
     snapshot: Snapshot | None
@@ -33,7 +33,7 @@ class LineageModel:
 
 
 class Lineage:
-    """The tree of a repository's models. `roots` are those that are based on nothing that is here."""
+    """The tree of a repository's models. `roots` are those whose base is not in the repository."""
 
     def __init__(self, models: Iterable[ListedModel]) -> None:
         self._by_prefix = {
@@ -52,7 +52,7 @@ class Lineage:
         self.roots = [entry for entry in self._by_prefix.values() if not self._attach_to_base(entry)]
 
     def walk(self) -> Iterator[LineageModel]:
-        """All models, each after what it is based on, and right before those that are based on it."""
+        """Yield all models, each after its base and before the models that are based on it."""
         waiting = [*reversed(self.roots)]
         while waiting:
             entry = waiting.pop()
@@ -64,7 +64,7 @@ class Lineage:
             ]
 
     def describe_base(self, base: BasedOn) -> str:
-        """What a base is called now, where it is, and whether it is still there."""
+        """Return what a base is called now, where it is, and whether it still exists."""
         if base.url is not None:
             return f"{base.full_name} in {base.url}"
         return self.find_name(base) or f"{base.full_name} (removed)"
@@ -77,12 +77,12 @@ class Lineage:
         return spell_snapshot(line_snapshot.name, entry.model.name)
 
     def _attach_to_base(self, entry: LineageModel) -> bool:
-        """Put a model below its base, if that is here; whether it is."""
+        """Put a model below its base. Return whether the base is in this repository."""
         base, prefix = entry.model.base, entry.model.prefix
         above = self._find_base_model(base) if base is not None and base.url is None else None
         if base is None or above is None:
             return False
-        # Only what has models below it can be above its own base.
+        # A cycle needs a model with models below it.
         if any(line_snapshot.models for line_snapshot in entry.snapshots) and self._leads_to(
             above.model.prefix, prefix
         ):
@@ -92,7 +92,7 @@ class Lineage:
         return True
 
     def _find_base_model(self, base: BasedOn) -> LineageModel | None:
-        """The model that a base is a snapshot of, whether or not the snapshot is still there."""
+        """Return the model that a base is a snapshot of, whether or not the snapshot still exists."""
         if base.commit in self._by_commit:
             return self._by_commit[base.commit][0]
         candidates = (self._by_prefix.get(f"{base.model}/"), self._by_prefix.get(""))
@@ -114,7 +114,7 @@ class Lineage:
         return self._removed[base.commit]
 
     def _leads_to(self, prefix: str | None, target: str) -> bool:
-        """Whether going up from a model comes to another: settings that somebody wrote can make a circle."""
+        """Whether a model is based on another, directly or not. Settings edited by hand can make a cycle."""
         while prefix is not None and prefix != target:
             prefix = self._above.get(prefix)
         return prefix is not None

@@ -57,13 +57,13 @@ class Model:
 
     @classmethod
     def open(cls, directory: Path) -> Model:
-        """The model of a directory. Raises `NotAModel`, or `BadSettings` for broken committed settings."""
+        """Open a directory's model. Raises `NotAModel`, or `BadSettings` for invalid committed settings."""
         repository, content = _open_repository(directory)
         return cls._of(repository, content)
 
     @classmethod
     def identify(cls, directory: Path) -> Model:
-        """Like `open`, for who needs no more than to know which model this is.
+        """Like `open`, for callers that only need to know which model this is.
 
         Settings may be invalid, `invalid` has why, if what can be read of them tells the name and whether the
         model is derived. Then `base` is `None`. Raises like `open`.
@@ -123,7 +123,7 @@ class Model:
         return self.directory / STATES
 
     def read_settings_content(self) -> bytes:
-        """The settings as they are: on disk, or committed in a bare repository. Raises `NotAModel`."""
+        """Return the settings' bytes: on disk, or committed in a bare repository. Raises `NotAModel`."""
         content = self.read_top_file(SETTINGS)
         if content is None:
             raise NotAModel(
@@ -132,7 +132,7 @@ class Model:
         return content
 
     def read_top_file(self, name: str) -> bytes | None:
-        """A file beside code/, if it is there: on disk, or committed in a bare repository."""
+        """Return a file beside code/, if it exists: on disk, or committed in a bare repository."""
         if self.repository.is_bare:
             return _read_file_at_head(self.repository, name)
         path = self.directory / name
@@ -149,7 +149,7 @@ class Model:
         return PurePosixPath(self.settings.code)
 
     def find_base_code(self, base: BasedOn) -> Oid:
-        """The tree of the base's code, which the model's own history keeps. Raises `Corrupt`."""
+        """Return the tree of the base's code, which the model's own history keeps. Raises `Corrupt`."""
         top = self.repository.commit(Oid.parse(base.commit)).tree
         code_tree = find_tree(self.repository.objects, top, PurePosixPath(CODE))
         if code_tree is None:
@@ -173,7 +173,7 @@ class Model:
         return write_tree(tree.encode(entries)) if entries else None
 
     def _claim(self) -> None:
-        """Note this model as the owner of states/; raise `GitstoreError` if another model is.
+        """Record this model as the owner of states/. Raises `GitstoreError` if another model owns it.
 
         A git directory that is read-only, or of another user, is not written to.
         """
@@ -197,11 +197,11 @@ class Model:
         return f"the model {_quote_if_invalid(prefix.rstrip('/'))}" if prefix else "the root model"
 
     def find_root_name(self) -> str:
-        """What the repository's root model is called, as far as this model's line of bases tells."""
+        """Return the name of the repository's root model, as far as this model's bases tell."""
         return self.list_base_names()[-1]
 
     def list_base_names(self) -> list[str]:
-        """The names of the model and of those that it is based on, nearest first, as their branches say."""
+        """List the names of the model and of its bases, nearest first, as their branches say."""
         names, base = [self.name], self.base if self.prefix else None
         while base is not None and base.url is None:
             again = base.model in names
@@ -212,12 +212,12 @@ class Model:
 
 
 def _quote_if_invalid(name: str) -> str:
-    """The name of a model as a file has it, harmless in a message."""
+    """Return the name of a model from a file so that it is harmless in a message."""
     return name if name_problem(name) is None else quoted(name)
 
 
 def _write_claim(claim: Path, prefix: str | None) -> None:
-    """Note whose states/ is, where that may be noted."""
+    """Record the owner of states/, if the git directory may be written."""
     if not is_ours(claim.parent):
         return
     with suppress(OSError):
@@ -231,7 +231,7 @@ def _write_claim(claim: Path, prefix: str | None) -> None:
 def has_derived_model(repository: Repository, name: str) -> bool:
     """Whether a repository has a derived model of this name: a branch that says so, or its tags or states."""
     if name_problem(name) is not None:
-        return False  # a path, which would lead somewhere else among the files of refs
+        return False  # a path would lead to other files of refs
     identity = identify_branch(repository, name)
     if identity is not None and identity.local_base is not None:
         return identity.name == name
@@ -239,19 +239,19 @@ def has_derived_model(repository: Repository, name: str) -> bool:
 
 
 def check_name(name: str, kind: str) -> None:
-    """Raise `InvalidName` unless `name` can be a model's, snapshot's or state's; `what` says which."""
+    """Raise `InvalidName` unless `name` can be a model's, snapshot's or state's; `kind` says which."""
     problem = name_problem(name)
     if problem is not None:
         raise InvalidName(f"{name!r} cannot be the name of a {kind}: it {problem}", "choose another name")
 
 
 def _holds_states(states: Path) -> bool:
-    """Whether there is any state on disk: an empty directory is none."""
+    """Whether there is any state on disk. An empty directory is not a state."""
     return states.is_dir() and any(path.is_dir() and any(path.iterdir()) for path in states.iterdir())
 
 
 def _open_repository(directory: Path) -> tuple[Repository, bytes]:
-    """The repository that a directory is in, and the settings that say which model it is of."""
+    """Return a directory's repository, and the settings that say which model it is of."""
     repository = Repository.discover(directory)
     if not repository.directory.is_dir():
         raise GitstoreError(
@@ -284,7 +284,7 @@ def _read_identifying_settings(repository: Repository) -> bytes | None:
 
 
 def _read_settings_of_a_snapshot(repository: Repository) -> bytes | None:
-    """The settings of a snapshot of the root model, of the first one that can be read."""
+    """Return the settings of the first snapshot of the root model that can be read."""
     for ref, oid in repository.refs.below("refs/tags/"):
         if "/" not in ref.removeprefix("refs/tags/"):
             with suppress(Corrupt, ValueError):
@@ -296,7 +296,7 @@ def _read_settings_of_a_snapshot(repository: Repository) -> bytes | None:
 
 
 def _parse_committed_or_disk(content: bytes, repository: Repository) -> Settings:
-    """The committed settings; if somebody committed broken ones, those on disk, where they get mended."""
+    """Parse the committed settings. If they are invalid, parse those on disk, where people repair them."""
     try:
         return settings.parse(content)
     except BadSettings:
@@ -307,13 +307,13 @@ def _parse_committed_or_disk(content: bytes, repository: Repository) -> Settings
 
 
 def _read_file_at_head(repository: Repository, name: str) -> bytes | None:
-    """A file at the top of the commit that is checked out."""
+    """Return a file at the top of the commit that is checked out."""
     head = repository.refs.get("HEAD")
     return read_committed_file(repository, head, name) if head is not None else None
 
 
 def read_committed_file(repository: Repository, commit: Oid, name: str) -> bytes | None:
-    """A file at the top of a commit's tree, if it is there."""
+    """Return a file at the top of a commit's tree; `None` if there is none."""
     entry = find_entry(repository.objects, repository.commit(commit).tree, PurePosixPath(name))
     if entry is None or not entry.is_file:
         return None
@@ -325,7 +325,7 @@ def read_committed_file(repository: Repository, commit: Oid, name: str) -> bytes
 
 
 def identify_branch(repository: Repository, name: str) -> ModelIdentity | None:
-    """Return which model a branch is of, by the settings committed there; `None` if they do not tell."""
+    """Return which model a branch is of, by its committed settings; `None` if they do not say."""
     tip = repository.refs.get(f"refs/heads/{name}")
     content = read_committed_file(repository, tip, SETTINGS) if tip is not None else None
     return settings.identify(content) if content is not None else None

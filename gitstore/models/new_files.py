@@ -52,7 +52,7 @@ def add_files(top: Path, files: Mapping[str, bytes], *, replaced: Mapping[str, b
         for path in written:
             path.unlink(missing_ok=True)
         for path in reversed(new_directories):
-            with suppress(OSError):  # somebody has put something there
+            with suppress(OSError):  # something else is in the directory now
                 path.rmdir()
         raise
     for old in old_files.values():
@@ -60,7 +60,7 @@ def add_files(top: Path, files: Mapping[str, bytes], *, replaced: Mapping[str, b
 
 
 def _make_parents(top: Path, path: PurePosixPath) -> Iterator[Path]:
-    """Make the directories that a file needs; yields those that were not there."""
+    """Make the directories that a file needs. Yields those that are new."""
     for parent in reversed([*path.parents][:-1]):
         with suppress(FileExistsError):
             (top / parent).mkdir()
@@ -68,7 +68,7 @@ def _make_parents(top: Path, path: PurePosixPath) -> Iterator[Path]:
 
 
 def _write_file(path: Path, content: bytes) -> None:
-    """Write a file that is not there: whole, or not at all."""
+    """Write a new file: whole, or not at all."""
     scratch = new_path(path)
     try:
         scratch.write_bytes(content)
@@ -83,7 +83,7 @@ def _write_file(path: Path, content: bytes) -> None:
 
 def _link_into_place(scratch: Path, path: Path) -> None:
     try:
-        os.link(scratch, path)  # unlike a rename, over nothing
+        os.link(scratch, path)  # unlike a rename, this fails if the path exists
     except FileExistsError:
         raise
     except OSError as error:  # a file system without hard links
@@ -93,7 +93,7 @@ def _link_into_place(scratch: Path, path: Path) -> None:
 
 
 def _replace_file(path: Path, content: bytes, old_files: dict[Path, Path]) -> None:
-    """Replace a file at one instant; the old one is kept, so that taking it back needs no space."""
+    """Replace a file at one instant. The old one is kept, so undoing this needs no space."""
     scratch = new_path(path)
     old = old_path(path)
     try:

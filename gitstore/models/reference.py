@@ -47,13 +47,13 @@ class RemoteSnapshot(NamedTuple):
 
 
 def resolve_anywhere(reference: str, directory: Path) -> Snapshot | RemoteSnapshot:
-    """What `reference` means, where a repository behind a URL will do, too. Raises like `resolve`."""
+    """Resolve a reference that may also be a snapshot behind a URL. Raises like `resolve`."""
     where, _, name = reference.rpartition("@")
     return _make_remote(where, name) if _is_url(where, directory) else resolve(reference, directory)
 
 
 def is_in_same_repository(target: Snapshot | RemoteSnapshot, directory: Path) -> bool:
-    """Whether a snapshot is in the repository of the model that `directory` is of."""
+    """Whether a snapshot is in the repository of the directory's model."""
     if isinstance(target, RemoteSnapshot):
         return False
     try:
@@ -63,7 +63,7 @@ def is_in_same_repository(target: Snapshot | RemoteSnapshot, directory: Path) ->
 
 
 def resolve(reference: str, directory: Path) -> Snapshot:
-    """The snapshot that `reference` means to a person in `directory`.
+    """Return the snapshot that `reference` means to a person in `directory`.
 
     A bare name is of the directory's own model; `MODEL/SNAPSHOT` is accepted too, because git lists
     a derived model's tags so. Raises `NoSuchSnapshot`, with the nearest name there is, or `NotAModel`.
@@ -72,7 +72,7 @@ def resolve(reference: str, directory: Path) -> Snapshot:
 
 
 def resolve_base(reference: str, model: Model, directory: Path) -> Snapshot | RemoteSnapshot:
-    """What `reference` means for a new base of a model. Raises like `resolve`.
+    """Resolve a reference to a new base of a model. Raises like `resolve`.
 
     A bare name is of the base's model; that is looked for in the repository that the base is in.
     """
@@ -115,7 +115,7 @@ def _read_snapshot(place: TagLocation) -> Snapshot:
 
 
 def check_snapshot(place: TagLocation) -> None:
-    """Raise `NoSuchSnapshot` like `resolve` for a tag that never was a snapshot. A broken one may be one."""
+    """Raise `NoSuchSnapshot` for a tag that never was a snapshot. A damaged tag passes."""
     with suppress(Corrupt):
         if snapshot.read_unchecked(place.repository, place.ref, place.oid) is None:
             raise _not_a_snapshot(place)
@@ -126,7 +126,7 @@ def _not_a_snapshot(place: TagLocation) -> NoSuchSnapshot:
 
 
 def locate(reference: str, directory: Path) -> TagLocation:
-    """Like `resolve`, without reading the tag: it may be broken, or no snapshot at all."""
+    """Like `resolve`, without reading the tag. It may be damaged, or not a snapshot."""
     where, _, name = reference.rpartition("@")
     if _is_url(where, directory):
         raise GitstoreError(
@@ -139,7 +139,7 @@ def locate(reference: str, directory: Path) -> TagLocation:
 
 
 def _locate_in_directory(path: Path, reference: str) -> TagLocation:
-    """A snapshot of the model in another directory, whose snapshots a hint must name."""
+    """Locate a snapshot of the model in another directory. A hint names that model's snapshots."""
     where, _, name = reference.rpartition("@")
     model = Model.identify(path)
     try:
@@ -152,14 +152,14 @@ def _locate_in_directory(path: Path, reference: str) -> TagLocation:
 
 
 def _find_similar_name(model: Model, name: str) -> str | None:
-    """The model's snapshot whose name is most like another."""
+    """Return the name of the model's snapshot that is most similar to another name."""
     prefix = model.tag_ref("")
     names = [ref.removeprefix(prefix) for ref in model.repository.refs.list_below(prefix).refs]
     return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 
 def _locate_in_repository(model: Model, where: str, name: str, *, reference: str) -> TagLocation:
-    """A snapshot by its name and its model's, which may stand before the name as git has it."""
+    """Locate a snapshot by its name and its model's, which may be in front of the name, as in git."""
     if not where and "/" in name:
         where, _, name = name.rpartition("/")
     named = _find_model(model, where, reference)
@@ -167,12 +167,12 @@ def _locate_in_repository(model: Model, where: str, name: str, *, reference: str
 
 
 def _is_url(where: str, directory: Path) -> bool:
-    """Whether what stands before the last @ is a URL; a directory that is there goes before."""
+    """Whether the text before the last @ is a URL. An existing directory takes precedence."""
     return bool(where and not (directory / where).is_dir() and is_url(where))
 
 
 def _make_remote(url: str, *names: str) -> RemoteSnapshot:
-    """Snapshots behind a URL. Raises `GitstoreError` for what git must not be given."""
+    """Make a reference to snapshots behind a URL. Raises `GitstoreError` for a URL that git must not get."""
     problem = url_problem(url)
     if problem is not None:
         raise GitstoreError(f"{quoted(url)} {problem}", "use an https, ssh, git or file URL")
@@ -187,7 +187,7 @@ def _make_remote(url: str, *names: str) -> RemoteSnapshot:
 
 
 def _find_model(model: Model, name: str, reference: str) -> Model:
-    """The model of this name in a model's repository, or the model itself for no name."""
+    """Return the model with this name in a model's repository; without a name, the model itself."""
     if not name or name == model.name:
         return model
     if has_derived_model(model.repository, name):
@@ -217,7 +217,7 @@ def _locate_tag(model: Model, name: str, reference: str, *, other: bool = False)
 
 
 def _is_model_name(where: str, directory: Path) -> bool:
-    """Whether the directory's repository has such a model, which goes before a directory of that name."""
+    """Whether the repository has a model of this name. It takes precedence over a directory."""
     try:
         model = Model.identify(directory)
     except NotAModel:

@@ -38,13 +38,13 @@ RENAMED_FROM = trust.RENAMED_FROM
 
 _TAGS = "refs/tags/"
 
-# What must stand at the top of a snapshot's tree, and whether it is a directory.
+# The entries of a snapshot's tree, and whether each is a directory.
 _SHAPE = {CODE: True, STATE: True, SETTINGS: False}
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot. `prefix` is its model's; `lock` is the id of packages.lock, if it has one."""
+    """A snapshot. `prefix` is its model's. `lock_blob` is the id of packages.lock, if it has one."""
 
     repository: Repository
     prefix: str
@@ -69,7 +69,7 @@ class Snapshot:
 
     @property
     def full_name(self) -> str:
-        """MODEL@SNAPSHOT, which is clear in every repository."""
+        """MODEL@SNAPSHOT, which is unambiguous in every repository."""
         return spell_snapshot(self.name, self.model)
 
     @property
@@ -107,11 +107,11 @@ class Snapshot:
             _ = self.settings
 
     def list_code_files(self) -> list[StoredFile]:
-        """The files below code/."""
+        """List the files below code/."""
         return list(stored.list_files(self.repository.objects, self.code_tree, joined=False))
 
     def list_state_files(self) -> list[StoredFile]:
-        """The files below state/, joined from their parts."""
+        """List the files below state/. Files in parts are one file each."""
         return list(stored.list_files(self.repository.objects, self.state_tree, joined=True))
 
 
@@ -141,7 +141,7 @@ def read(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
 
 
 def read_unchecked(repository: Repository, ref: str, oid: Oid) -> Snapshot | None:
-    """Like `read`, but believing what the tag says of itself."""
+    """Like `read`, but does not check what the tag says of itself."""
     kind, content = repository.objects.read_inner(oid)
     if kind is not Kind.TAG:
         return None
@@ -161,7 +161,7 @@ def read_unchecked(repository: Repository, ref: str, oid: Oid) -> Snapshot | Non
 
 
 def read_own_snapshots(model: Model) -> list[Snapshot]:
-    """The snapshots of a model, oldest first. Raises `UnreadableSnapshots`."""
+    """List the snapshots of a model, oldest first. Raises `UnreadableSnapshots`."""
     space = model.tag_ref("")
     tags = model.repository.refs.list_below(space)
     own = {ref: oid for ref, oid in tags.refs.items() if "/" not in ref.removeprefix(space)}
@@ -169,12 +169,12 @@ def read_own_snapshots(model: Model) -> list[Snapshot]:
 
 
 def read_all_snapshots(repository: Repository) -> list[Snapshot]:
-    """The snapshots of all models, oldest first. Raises `UnreadableSnapshots`."""
+    """List the snapshots of all models, oldest first. Raises `UnreadableSnapshots`."""
     return read_snapshots(repository, repository.refs.list_below(_TAGS))
 
 
 def read_snapshots(repository: Repository, tags: RefListing) -> list[Snapshot]:
-    """Those of some tags that are snapshots, oldest first.
+    """Read the snapshots among some tags, oldest first. Other tags are left out.
 
     Raises `UnreadableSnapshots`, which has the others, for tags that cannot be read or trusted.
     """
@@ -246,7 +246,7 @@ def _find_contradictions(snapshots: Iterable[Snapshot]) -> Iterator[Corrupt]:
 
 
 def is_tag_gone(repository: Repository, ref: str, oid: Oid) -> bool:
-    """Whether a tag was removed or renamed since it was listed: then its objects may be gone, too."""
+    """Whether a tag was removed or renamed since it was listed. Its objects may be gone, too."""
     try:
         return repository.refs.get(ref) != oid
     except Corrupt:
@@ -254,7 +254,7 @@ def is_tag_gone(repository: Repository, ref: str, oid: Oid) -> bool:
 
 
 def find_shape_problem(top: Iterable[TreeEntry]) -> str | None:
-    """Why a tree with these entries is no snapshot's; `None` if it is shaped like one."""
+    """Return why a tree with these entries is not a snapshot's; `None` if it has the right shape."""
     entries = {entry.name.decode("utf-8", "replace"): entry for entry in top}
     for name, is_tree in _SHAPE.items():
         if name not in entries or entries[name].is_tree is not is_tree:

@@ -22,7 +22,7 @@ from gitstore.progress import Progress
 
 @dataclass(frozen=True)
 class State:
-    """A state of a model. `tree` is what is saved, if it is; `size` counts its files' bytes."""
+    """A state of a model. `tree` is the saved tree, if it is saved. `size` is in bytes."""
 
     name: str
     is_active: bool
@@ -33,7 +33,7 @@ class State:
 
 
 def list_names(model: Model) -> list[str]:
-    """The states there are, saved or on disk, by name. A directory whose name no state can have is none."""
+    """List the names of all states, saved or on disk, sorted. Directories with other names do not count."""
     prefix = model.state_ref("")
     candidates = {ref.removeprefix(prefix) for ref, _ in model.repository.refs.below(prefix)}
     if not model.repository.is_bare and model.claim_states().is_dir():
@@ -42,7 +42,7 @@ def list_names(model: Model) -> list[str]:
 
 
 def find_saved_tree(model: Model, name: str) -> Oid | None:
-    """The tree of a state as it is saved."""
+    """Return the tree of a saved state; `None` if it is not saved."""
     oid = model.repository.refs.get(model.state_ref(name))
     return model.repository.commit(oid).tree if oid is not None else None
 
@@ -55,18 +55,18 @@ def find_directory(model: Model, name: str) -> Path | None:
 
 
 def _find_on_disk(path: Path, *, is_saved: bool) -> Path | None:
-    """The directory of a state, if it is there and says what the state is."""
+    """Return the directory of a state, if it exists and counts as the state."""
     return path if path.is_dir() and (not is_saved or scan.has_file(path)) else None
 
 
 def has_files(model: Model, name: str) -> bool:
-    """Whether a state has files on disk. Directories alone are nothing to lose."""
+    """Whether a state has files on disk. Directories alone do not count."""
     path = find_directory(model, name)
     return path is not None and scan.has_file(path)
 
 
 def list_states(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
-    """All states, by name. Files on disk that may have changed are read to find out."""
+    """List all states by name. Reads files on disk that may have changed."""
     current, prefix, repository = model.active_state, model.state_ref(""), model.repository
     saved = {ref.removeprefix(prefix): oid for ref, oid in repository.refs.below(prefix)}
     states, cache = None if repository.is_bare else model.claim_states(), repository.stat_cache()
@@ -84,25 +84,25 @@ def list_states(model: Model, progress: Progress = lambda _: None) -> Iterator[S
 
 
 def measure_tree(model: Model, tree: Oid) -> int:
-    """The bytes of the files that a state's tree holds."""
+    """Return the size in bytes of the files in a state's tree."""
     objects = model.repository.objects
     return sum(file.size(objects) for file in stored.list_files(objects, tree, joined=True))
 
 
 def not_saved_error(model: Model, name: str) -> NoSuchState:
-    """What to say of a state that is not saved, and may not be there at all."""
+    """Make the error for a state that is not saved, and may not exist."""
     if find_directory(model, name) is not None:
         return NoSuchState(f"the state {name} is not saved", f"gitstore state save {name} saves it")
     return missing_error(name)
 
 
 def missing_error(name: str) -> NoSuchState:
-    """What to say of a state that is neither on disk nor saved."""
+    """Make the error for a state that is neither on disk nor saved."""
     return NoSuchState(f"there is no state {name}", "gitstore state list shows the states")
 
 
 def exists_error(name: str, hint: str = "choose another name") -> StateExists:
-    """What to say of a state that is there, where a new one was to be."""
+    """Make the error for a state that already exists."""
     return StateExists(f"the state {name} already exists", hint)
 
 

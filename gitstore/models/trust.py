@@ -1,4 +1,4 @@
-"""Whether a snapshot's tag can be believed: each thing that it says is compared with what it names.
+"""Whether a snapshot's tag can be trusted: what it says is compared with the objects that it names.
 
 Anybody can write a tag. What is in it becomes names of refs and directories, and is shown to people.
 """
@@ -39,12 +39,12 @@ _OWN_TRAILERS = (
 
 
 def find_tag_problems(snapshot: Snapshot) -> list[str]:
-    """What a snapshot's tag says that is not so, as far as ref and tree tell."""
+    """Return what a snapshot's tag says that its ref or its tree contradicts."""
     return [*_find_name_problems(snapshot), *_find_trailer_problems(snapshot), *_find_id_problems(snapshot)]
 
 
 def find_settings_problems(snapshot: Snapshot, settings: Settings) -> list[str]:
-    """What a snapshot's tag says that its settings contradict."""
+    """Return what a snapshot's tag says that its settings contradict."""
     problems = []
     if snapshot.model != settings.name:
         problems.append(f"its tag says {MODEL}: {shown(snapshot.model)}, but {SETTINGS} says {settings.name}")
@@ -72,14 +72,14 @@ def agrees_by_text(snapshot: Snapshot, content: bytes) -> bool:
 
 
 def suggest_remedy(ref: str) -> str:
-    """What to do about a tag that cannot be believed."""
+    """Say what to do about a tag that cannot be trusted."""
     return (
         f"gitstore verify shows more; if it was made by hand, git update-ref -d {shlex.quote(ref)} removes it"
     )
 
 
 def _find_name_problems(snapshot: Snapshot) -> Iterator[str]:
-    """What is wrong with the name of the ref, and with the one that the tag has for itself."""
+    """Return what is wrong with the name of the ref, and with the name in the tag."""
     steps = [*snapshot.prefix.removesuffix("/").split("/")] if snapshot.prefix else []
     for step in (*steps, snapshot.name):
         problem = name_problem(step)
@@ -94,7 +94,7 @@ def _find_name_problems(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _find_trailer_problems(snapshot: Snapshot) -> Iterator[str]:
-    """Trailers that are missing, repeated, or no names."""
+    """Return the trailers that are missing, repeated, or not valid names."""
     for key in snapshot.tag.repeated:
         if key in _OWN_TRAILERS:
             yield f"its tag says {key} more than once"

@@ -40,7 +40,7 @@ _EDITED = re.compile("(?:Entry|Untracked working tree file) '(.+)' (?:not uptoda
 
 @dataclass(frozen=True)
 class Branch:
-    """The branch of a model that a working copy has checked out, with its head as it was found."""
+    """The branch of a model that a working copy has checked out. `tip` is its head when it was opened."""
 
     model: Model
     ref: str
@@ -48,7 +48,7 @@ class Branch:
 
     @classmethod
     def open(cls, model: Model) -> Branch:
-        """The model's branch. Raises `GitstoreError` if it is not what the working copy has checked out."""
+        """Open the model's branch. Raises `GitstoreError` if something else is checked out."""
         if model.repository.is_bare:
             raise GitstoreError(
                 f"{model.directory} is a bare repository", "run it in a working copy of the model"
@@ -79,7 +79,7 @@ class Branch:
         return PurePosixPath(self.settings.code)
 
     def find_entry(self, path: PurePosixPath, at: Oid | None = None) -> FileEntry | None:
-        """What the branch's head, or another commit, has at a path; `None` if nothing is there."""
+        """Return what the branch's head, or another commit, has at a path; `None` for nothing."""
         repository = self.model.repository
         entry = find_entry(repository.objects, repository.commit(at or self.tip).tree, path)
         return (entry.mode, entry.oid) if entry is not None else None
@@ -114,7 +114,7 @@ class Branch:
         return oid
 
     def check_out_commit(self, commit: Oid, refs: Sequence[RefChange] = ()) -> None:
-        """Bring index and files to a commit that `add_commit` made, by stock git.
+        """Update index and files to a commit that `add_commit` made, with stock git.
 
         They start from the head as it was found. Git looks at every file before it changes one. If any was
         edited since `check_clean`, the branch goes back, and `refs` with it, and all is as before:
@@ -138,7 +138,7 @@ class Branch:
             ) from error
 
     def _explain_lagging_files(self, error: GitFailed) -> GitstoreError:
-        """What to say when the files could not follow the branch."""
+        """Make the error for files that could not be updated to the branch."""
         self._check_unlocked()
         return GitstoreError(
             f"the commit was made, but not all files of {self.model.directory} were updated: {error.message}",
@@ -146,7 +146,7 @@ class Branch:
         )
 
     def check_out_paths(self, paths: Sequence[PurePosixPath]) -> None:
-        """Bring index and files at and below paths to the branch's head, by stock git."""
+        """Update index and files at and below paths to the branch's head, with stock git."""
         names = [str(path) for path in paths if self._is_known(path)]
         try:
             self.model.repository.git("restore", "--source=HEAD", "--staged", "--worktree", "--", *names)
@@ -154,7 +154,7 @@ class Branch:
             raise self._explain_lagging_files(error) from error
 
     def complete_interrupted(self, paths: Sequence[PurePosixPath]) -> None:
-        """Let files follow that an interrupted command left behind; does nothing if none are.
+        """Update files that an interrupted command did not update. Does nothing if there are none.
 
         Raises `GitstoreError`, which names the first, for a file that has been changed otherwise: to
         what neither the branch's head nor the commit before has.
@@ -167,7 +167,7 @@ class Branch:
             self.check_out_paths(paths)
 
     def _is_known(self, path: PurePosixPath) -> bool:
-        """Whether the head, or the commit before, has something at a path: git asks for that."""
+        """Whether the head, or the commit before, has a path. Git accepts only such paths."""
         commits = (self._current_tip, *self.model.repository.commit(self._current_tip).parents[:1])
         return any(self.find_entry(path, at) is not None for at in commits)
 
@@ -176,13 +176,13 @@ class Branch:
         return self.model.head or self.tip
 
     def _list_changed(self, paths: Sequence[PurePosixPath]) -> list[str]:
-        """What git status lists at and below paths, files that git does not know included."""
+        """Return what git status lists at and below paths, untracked files included."""
         with copied_index(self.model.repository) as variables:
             files = list_uncommitted(self.model.repository, paths, variables=variables)
         return sorted(file.path for file in files)
 
     def _find_foreign_files(self, path: PurePosixPath) -> Iterator[PurePosixPath]:
-        """Files on disk at or below a path which the head, and the commit before, have not so.
+        """Yield files on disk at or below a path that neither the head nor the commit before has like that.
 
         A file that is cut short is git's, killed while it was writing it.
         """
@@ -199,7 +199,7 @@ class Branch:
                 yield file
 
     def _list_committed_files(self, path: PurePosixPath, at: Oid) -> dict[PurePosixPath, FileEntry]:
-        """The files that a commit has at or below a path."""
+        """Return the files that a commit has at or below a path."""
         root = self.find_entry(path, at)
         if root is None or root[0] != tree.Mode.TREE:
             return {path: root} if root is not None else {}
@@ -207,7 +207,7 @@ class Branch:
         return {path / inner: entry for inner, entry in listed.items()}
 
     def _list_files_on_disk(self, path: PurePosixPath) -> dict[PurePosixPath, FileEntry]:
-        """The files on disk at or below a path, as git would commit them."""
+        """Return the files on disk at or below a path, as git would commit them."""
         place = self.model.directory / path
         if place.is_file():
             return {path: (tree.Mode.FILE, Oid.of(Kind.BLOB, place.read_bytes()))}
@@ -226,7 +226,7 @@ class Branch:
 def _edit_tree(
     writer: ObjectWriter, root: Oid | None, changes: Mapping[PurePosixPath, FileEntry | None]
 ) -> Oid:
-    """Add a tree with some paths changed, or removed where the change is `None`; returns it."""
+    """Add a tree in which some paths changed, and return it. A path is removed if its change is `None`."""
     listed = read_tree(writer.database, root) if root is not None else []
     entries = {entry.name: entry for entry in listed}
     below: dict[bytes, dict[PurePosixPath, FileEntry | None]] = defaultdict(dict)

@@ -27,7 +27,7 @@ from gitstore.workingcopy import state as working_state
 
 @dataclass(frozen=True)
 class Identity:
-    """What a snapshot's contents are, by id: the trees of code and state, and the two files beside them."""
+    """The contents of a snapshot: the trees of code and state, and the two files beside them."""
 
     code: Oid
     state: Oid | None
@@ -56,7 +56,7 @@ Check = Callable[[Candidate], object]
 
 @contextmanager
 def candidate(model: Model, name: str) -> Iterator[Candidate]:
-    """What a snapshot of a model with the state `name` would hold; gone with the block.
+    """Prepare what a snapshot with the state `name` would hold. It is deleted when the block ends.
 
     Raises `GitstoreError` for code that a snapshot cannot hold, and `BadSettings`.
     """
@@ -83,7 +83,7 @@ def _write_out(
     files: dict[PurePosixPath, FileEntry],
     target: Path,
 ) -> None:
-    """Write files of code, of which the repository may lack some that a quarantine has."""
+    """Write files of code. Some of their objects may only be in a quarantine."""
     target.mkdir()
     stored = [StoredFile(path, mode, oid, (oid,)) for path, (mode, oid) in files.items()]
     for database, is_new in ((repository.objects, False), (quarantine, True)):

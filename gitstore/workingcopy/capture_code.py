@@ -54,7 +54,7 @@ def check_size(settings: Settings, size: int) -> None:
 
 
 def _stage_committed(model: Model, settings: Settings, writer: ObjectWriter) -> Staged:
-    """The code of the branch head, in a bare repository."""
+    """Stage the code of the branch head, in a bare repository."""
     at = PurePosixPath(settings.code)
     code_tree = model.find_committed_code(at, partial(writer.add, Kind.TREE))
     whole_tree = model.find_committed_code(at)
@@ -72,7 +72,7 @@ def _stage_committed(model: Model, settings: Settings, writer: ObjectWriter) -> 
 
 
 def _check_base_code(model: Model, base: BasedOn, staged: Staged) -> None:
-    """A derived model's code is its base's, by object id."""
+    """Raise `GitstoreError` unless a derived model's code is its base's, by object id."""
     tree_oid = model.find_base_code(base)
     if staged.tree == tree_oid:
         return

@@ -1,4 +1,4 @@
-"""The code directory on disk, and making it what a tree says."""
+"""The code directory on disk, and updating it to a tree."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class CodeChange:
 
     @classmethod
     def plan(cls, model: Model, tree: Oid, *, at: PurePosixPath) -> CodeChange:
-        """Raises `GitstoreError` for what cannot make room: a nested repository, ignored directories."""
+        """Plan the change. Raises `GitstoreError` for nested repositories and ignored files in the way."""
         new_files = stored.list_entries(model.repository.objects, tree)
         _check_beside(at, new_files)
         before = _list_directory(model, at, new_files)
@@ -56,17 +56,17 @@ class CodeChange:
 
     @property
     def paths(self) -> list[PurePosixPath]:
-        """The files that change, as the working copy names them."""
+        """The files that change, by their paths in the working copy."""
         return sorted(self.at / path for path in (*self.written, *self.removed))
 
     def find_losses(self, holdings: Holdings) -> list[PurePosixPath]:
-        """The files whose content on disk would be gone for good, as the working copy names them."""
+        """List the files whose content would be lost for good, by their paths in the working copy."""
         touched = {*self.written, *self.removed}
         files = {path: entry for path, entry in self.files_before.items() if path in touched}
         return sorted(self.at / path for path in holdings.find_unheld_code(files, self.at))
 
     def prepare_files(self, scratch: Path) -> Path:
-        """Write the new files below a directory of ours; returns where. A derived model's are read-only."""
+        """Write the new files into a scratch directory, and return it. A derived model's are read-only."""
         ready = check_out(self.model.repository, self.tree, self.written, at=self.at, target=scratch)
         if self.model.pinned_base is not None:
             set_writable(ready, writable=False)
@@ -109,7 +109,7 @@ class CodeChange:
             _replace(top / path, ready / path, path=path, expected=expected)
 
     def list_ignored(self) -> list[PurePosixPath]:
-        """The files of the tree that git ignores here, so that a snapshot taken now would lack them."""
+        """List the files of the tree that git ignores here. A snapshot taken now would lack them."""
         current = stage.list_code(self.model.repository, self.at)
         tree_files = stored.list_entries(self.model.repository.objects, self.tree)
         return sorted(self.at / path for path in tree_files if path not in current)
@@ -123,7 +123,7 @@ def _replace(
     expected: Contents | None,
     aside: Path | None = None,
 ) -> None:
-    """Let a file take the place of another, or none, if that holds what is expected of `path`."""
+    """Replace a file, or put one where none was, if the old content is as expected."""
 
     if expected is None:
         if new is not None:
@@ -144,7 +144,7 @@ def _replace(
 
 
 def make_writable(model: Model, at: PurePosixPath) -> None:
-    """Let their owner write the files of the code directory; at the top, those that git knows."""
+    """Make the files of the code directory writable by their owner; at the top, not ignored files."""
     if at != TOP:
         set_writable(model.directory / at, writable=True)
         return
@@ -157,7 +157,7 @@ def make_writable(model: Model, at: PurePosixPath) -> None:
 def find_blocking_files(
     directory: Path, old: Collection[PurePosixPath], new: Collection[PurePosixPath]
 ) -> list[str]:
-    """Files below a directory that `old` has not, where `new` needs the place: checking it out drops them."""
+    """List files that are not in `old` and in the way of `new`. A check-out would drop them."""
     blocking = set()
     for path in set(new) - set(old):
         for needed in (path, *path.parents[:-1]):
@@ -172,7 +172,7 @@ def find_blocking_files(
 
 
 def _list_directory(model: Model, at: PurePosixPath, new_paths: Iterable[PurePosixPath]) -> Files:
-    """The code directory as git sees it, and the ignored files that lie where others are to go."""
+    """List the code directory as git sees it, with the ignored files that are in the way of new ones."""
     top = model.directory / at
     for folder in (at, *at.parents)[:-1]:
         if (model.directory / folder).is_symlink():
@@ -190,7 +190,7 @@ def _list_directory(model: Model, at: PurePosixPath, new_paths: Iterable[PurePos
 
 
 def _check_beside(at: PurePosixPath, paths: Iterable[PurePosixPath]) -> None:
-    """Raise `GitstoreError` for code that, at the top of the repository, would replace what is no code."""
+    """Raise `GitstoreError` for code at the top of the repository that would replace other files."""
     beside = next((path for path in paths if is_beside(at, path)), None)
     if beside is not None:
         raise GitstoreError(
@@ -200,7 +200,7 @@ def _check_beside(at: PurePosixPath, paths: Iterable[PurePosixPath]) -> None:
 
 
 def _check_not_blocked(top: Path, path: PurePosixPath, files: Files) -> None:
-    """Raise `GitstoreError` if ignored files keep a file from its place: whole directories are not for us."""
+    """Raise `GitstoreError` if ignored files are in the way of a file. They are not ours to remove."""
     for parent in reversed(path.parents[:-1]):
         if parent in files:
             return  # a file or a link, which goes
@@ -219,12 +219,12 @@ def _check_not_blocked(top: Path, path: PurePosixPath, files: Files) -> None:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether something is there that is no directory."""
+    """Whether the path exists and is not a directory."""
     return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
 
 
 def _is_behind_file(top: Path, path: PurePosixPath) -> bool:
-    """Whether a path would lead through something that is no directory, such as a link to one."""
+    """Whether a path leads through something that is not a directory, such as a link to one."""
     return any(_is_file(top / parent) for parent in path.parents[:-1])
 
 

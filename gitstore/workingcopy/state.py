@@ -1,4 +1,4 @@
-"""A state's directory on disk: what it holds, what of it git lacks, and a place for another."""
+"""A state's directory on disk: its content, what of it git does not have, and replacing it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WorkingState:
     tree: Oid
 
     def find_losses(self, holdings: Holdings) -> list[PurePosixPath]:
-        """The files that would be gone for good with the directory, as the working copy names them."""
+        """List the files that would be lost with the directory, by their paths in the working copy."""
         unheld = holdings.find_unheld_state(self.tree, self.entries)
         return sorted(PurePosixPath(STATES, self.name) / path for path in unheld)
 
@@ -45,7 +45,7 @@ class WorkingState:
 
 
 def read(model: Model, name: str, progress: Progress = lambda _: None) -> WorkingState | None:
-    """A state as it is on disk, if it is there. Files that may have changed are read, all are hashed."""
+    """Read a state from disk; `None` if it is not there. Reads only files that may have changed."""
     path = state.find_directory(model, name)
     if path is None:
         return None
@@ -57,7 +57,7 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
 
 @contextmanager
 def replacing(model: Model, name: str) -> Iterator[Replacement]:
-    """A new directory that can take a state's place, whole. Raises `GitstoreError` if a file has that."""
+    """Provide a new directory that replaces a state's. Raises `GitstoreError` if a file is in its place."""
     path = model.claim_states() / name
     if os.path.lexists(path) and not path.is_dir():
         raise GitstoreError(f"{path} is not a directory, so no state can be there", "move it away")
@@ -67,7 +67,7 @@ def replacing(model: Model, name: str) -> Iterator[Replacement]:
 
 @contextmanager
 def locked_alone(model: Model) -> Iterator[None]:
-    """Hold the model's working copy alone, repaired after killed commands; nothing if it is bare.
+    """Lock the model's working copy, and repair it after killed commands. Does nothing if it is bare.
 
     Raises `Locked`.
     """

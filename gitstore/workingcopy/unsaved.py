@@ -1,4 +1,4 @@
-"""What git holds of a model, whatever becomes of its working copy: what may be overwritten without loss.
+"""What git holds of a model, and what in its working copy may be overwritten without loss.
 
 The branch head, the model's snapshots and its saved states hold it. The index does not count, nor
 objects that nothing names: git forgets both.
@@ -25,7 +25,7 @@ _SHOWN = 5
 
 
 class WouldLose(GitstoreError):
-    """Files would be gone that git holds nowhere. `paths` are all of them, from the working copy's top."""
+    """Files would be lost that git holds nowhere. `paths` has all of them, from the working copy's top."""
 
     def __init__(self, doing: str, paths: Sequence[PurePosixPath], *, hint: str) -> None:
         count = f"{len(paths)} files that are" if len(paths) > 1 else "a file that is"
@@ -41,7 +41,7 @@ class WouldLose(GitstoreError):
 
 
 class Holdings:
-    """What a model's refs hold. Looked up when it is first asked for."""
+    """What a model's refs hold. It is read when it is first needed."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -52,7 +52,7 @@ class Holdings:
         try:
             return snapshot.read_own_snapshots(self._model)
         except UnreadableSnapshots as error:
-            return list(error.readable)  # the others hold nothing that could be counted on
+            return list(error.readable)  # unreadable snapshots cannot be relied on
 
     @cached_property
     def _states(self) -> set[Oid]:
@@ -90,7 +90,7 @@ class Holdings:
         return unheld
 
     def _list_code_trees(self, at: PurePosixPath) -> list[Oid]:
-        """The code trees of the branch head and the snapshots, the likeliest first."""
+        """Return the code trees of the branch head and of the snapshots, the likeliest first."""
         committed = self._model.find_committed_code(at)
         trees = [committed] if committed is not None else []
         return list(dict.fromkeys([*trees, *(snapshot.code_tree for snapshot in reversed(self._snapshots))]))
