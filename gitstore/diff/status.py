@@ -137,8 +137,7 @@ def _find_newest(model: Model) -> Snapshot | None:
 def _list_damaged_tags(model: Model) -> list[GitstoreError]:
     """Return the errors of the model's tags that cannot be read, which stock git leaves out of its list."""
     space = model.tag_ref("")
-    damaged = model.repository.refs.list_below(space).damaged
-    return [error for error in damaged if "/" not in error.ref.removeprefix(space)]
+    return [*model.repository.refs.list_below(space).directly_in(space).damaged]
 
 
 def _list_tags_at_head(model: Model) -> tuple[str, ...]:

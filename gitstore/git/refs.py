@@ -62,6 +62,20 @@ class RefListing(NamedTuple):
     refs: dict[str, Oid]
     damaged: tuple[DamagedRef, ...]
 
+    def directly_in(self, namespace: str) -> RefListing:
+        """Return the refs directly in the namespace that was listed, such as `refs/tags/`.
+
+        A damaged packed-refs stays among the damaged: any of its lines may be such a ref.
+        """
+        return RefListing(
+            {ref: oid for ref, oid in self.refs.items() if _is_directly_in(ref, namespace)},
+            tuple(error for error in self.damaged if _is_directly_in(error.ref, namespace)),
+        )
+
+
+def _is_directly_in(ref: str, namespace: str) -> bool:
+    return "/" not in ref.removeprefix(namespace)
+
 
 class Refs:
     """The refs of a repository, as one worktree sees them.

@@ -164,8 +164,8 @@ def read_own_snapshots(model: Model) -> list[Snapshot]:
     """List the snapshots of a model, oldest first. Raises `UnreadableSnapshots`."""
     space = model.tag_ref("")
     tags = model.repository.refs.list_below(space)
-    own = {ref: oid for ref, oid in tags.refs.items() if "/" not in ref.removeprefix(space)}
-    return read_snapshots(model.repository, tags._replace(refs=own))
+    # Damaged refs of derived models are reported, too.
+    return read_snapshots(model.repository, tags._replace(refs=tags.directly_in(space).refs))
 
 
 def read_all_snapshots(repository: Repository) -> list[Snapshot]:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from gitstore import settings
 from gitstore.disk.cores import core_count
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
+from gitstore.git.refs import RefListing
 from gitstore.git.repository import Repository
 from gitstore.git.verify_tag import Signature, Verdict
 from gitstore.models import snapshot as snapshots
@@ -72,21 +73,19 @@ def list_tags(repository: Repository, namespace: str, *, below: bool) -> list[Ta
     A tag that cannot be read may be a snapshot's, so it is listed. A ref that cannot be read is not:
     `list_damaged_refs` has it.
     """
-    refs = repository.refs.list_below(namespace).refs
-    return [
-        (ref, oid)
-        for ref, oid in refs.items()
-        if (below or "/" not in ref.removeprefix(namespace)) and _may_be_snapshot(repository, oid)
-    ]
+    listing = _list_refs(repository, namespace, below=below)
+    return [(ref, oid) for ref, oid in listing.refs.items() if _may_be_snapshot(repository, oid)]
 
 
 def list_damaged_refs(repository: Repository, namespace: str, *, below: bool) -> list[str]:
     """List the refs in a namespace that cannot be read: a line for each, with a hint."""
-    return [
-        f"{error.message}; {error.hint}"
-        for error in repository.refs.list_below(namespace).damaged
-        if below or "/" not in error.ref.removeprefix(namespace)
-    ]
+    damaged = _list_refs(repository, namespace, below=below).damaged
+    return [f"{error.message}; {error.hint}" for error in damaged]
+
+
+def _list_refs(repository: Repository, namespace: str, *, below: bool) -> RefListing:
+    listing = repository.refs.list_below(namespace)
+    return listing if below else listing.directly_in(namespace)
 
 
 def _may_be_snapshot(repository: Repository, oid: Oid) -> bool:

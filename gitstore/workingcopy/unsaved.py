@@ -57,12 +57,9 @@ class Holdings:
     @cached_property
     def _states(self) -> set[Oid]:
         space = self._model.state_ref("")
-        below = self._model.repository.refs.list_below(space).refs.items()
-        saved = (
-            oid for ref, oid in below if "/" not in ref.removeprefix(space)
-        )  # the rest is derived models'
+        saved = self._model.repository.refs.list_below(space).directly_in(space)  # deeper: derived models'
         return {
-            *(self._model.repository.commit(oid).tree for oid in saved),
+            *(self._model.repository.commit(oid).tree for oid in saved.refs.values()),
             *(snapshot.state_tree for snapshot in self._snapshots),
         }
 
