@@ -29,7 +29,7 @@ def to_json(verified: Verification) -> dict[str, Any]:
         for message in verified.other_problems
     ]
     return {
-        "ok": not problems and not verified.unaccepted,
+        "ok": verified.error is None,
         "snapshots": report.snapshots,
         "objects": report.objects,
         "problems": problems,

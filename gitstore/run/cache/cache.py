@@ -95,14 +95,7 @@ class Cache:
 
     def list_entries(self) -> list[CacheEntry]:
         """Return all entries, least recently used first."""
-        entries = []
-        for key in self._keys():
-            kind, _, tree = key.name.partition("-")
-            with suppress(ValueError, OSError):
-                oid = Oid.parse(tree)
-                entries += [
-                    CacheEntry(path, kind, oid) for path in key.iterdir() if not path.name.startswith(".")
-                ]
+        entries = [entry for key in self._keys() for entry in _list_entries_of(key)]
         return sorted(entries, key=CacheEntry.find_last_use)
 
     def measure_use(self, repository: Repository) -> CacheUse:
@@ -161,7 +154,7 @@ class Cache:
 
         `new` was just made, so it is sound even if no manifest could be written.
         """
-        for entry in [entry for entry in self.list_entries() if entry.path.parent == key]:
+        for entry in sorted(_list_entries_of(key), key=CacheEntry.find_last_use):
             with ExitStack() as attempt:
                 if not attempt.enter_context(locks.directory(entry.path, share=True)):
                     continue  # it is being removed
@@ -207,6 +200,15 @@ class Cache:
     def _keys(self) -> list[Path]:
         """The directories of keys."""
         return sorted(path for path in self.directory.glob("*-*") if path.is_dir())
+
+
+def _list_entries_of(key: Path) -> list[CacheEntry]:
+    """Return the entries in the directory of a key; none if there is no such directory."""
+    kind, _, tree = key.name.partition("-")
+    with suppress(ValueError, OSError):
+        oid = Oid.parse(tree)
+        return [CacheEntry(path, kind, oid) for path in key.iterdir() if not path.name.startswith(".")]
+    return []
 
 
 @contextmanager
