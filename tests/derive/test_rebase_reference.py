@@ -27,11 +27,6 @@ def dogs(tmp_path: Path) -> Model:
     return Model.open(tmp_path / "dogs")
 
 
-@pytest.fixture
-def model(dogs: Model) -> Model:
-    return Model.open(dogs.directory.with_name("digits"))
-
-
 def _scene(root: Path) -> None:
     standalone.derive(scenes.snapshot(root), "dogs", root / "dogs")
     model = Model.open(root / "digits")
@@ -46,10 +41,10 @@ def moved(dogs: Model, to: str, *, force: bool = False) -> Rebased:
     return rebase(here, reference.resolve_base(to, here, here.directory), force=force)
 
 
-def test_to_another_snapshot(dogs: Model, model: Model, git: Git, fsck: Fsck) -> None:
+def test_to_another_snapshot(dogs: Model, base: Model, git: Git, fsck: Fsck) -> None:
     to = "../digits@v2"
     meant = [reference.resolve_base(text, dogs, dogs.directory) for text in ("v2", "digits@v2", to)]
-    v2 = scenes.find(model.directory.parent, "v2")
+    v2 = scenes.find(base.directory.parent, "v2")
     assert [(each.repository.common, each.tag_oid) for each in meant if isinstance(each, Snapshot)] == [
         (v2.repository.common, v2.tag_oid)
     ] * 3
@@ -60,24 +55,24 @@ def test_to_another_snapshot(dogs: Model, model: Model, git: Git, fsck: Fsck) ->
     assert done.imported.copied < 1000
     assert done.model.base is not None
     assert (done.model.base.snapshot, done.model.base.url) == ("v2", done.url)
-    assert done.url == str(model.directory).rstrip("/")
+    assert done.url == str(base.directory).rstrip("/")
     path = dogs.directory / "code" / "model.py"
     assert ("RATE = 5.0" in path.read_text(), path.stat().st_mode & 0o777) == (True, 0o444)
     assert git("status", "--porcelain", cwd=dogs.directory) == ""
     assert git("tag", cwd=dogs.directory) == ""
     assert state.find_saved_tree(done.model, "initial") == before
     assert moved(dogs, to).commit is None
-    shutil.rmtree(model.directory)
+    shutil.rmtree(base.directory)
     found = take(done.model, "own")
     assert found.tag.trailers["Based-On"].startswith("digits@v2 ")
     assert verify.verify(found.repository, [(found.ref, found.tag_oid)]).problems == ()
     fsck(dogs.directory)
 
 
-def test_a_base_that_has_moved(dogs: Model, model: Model, git: Git, tmp_path: Path) -> None:
+def test_a_base_that_has_moved(dogs: Model, base: Model, git: Git, tmp_path: Path) -> None:
     place = tmp_path / "größer  als"
-    model.directory.rename(place)
-    with refuses(str(model.directory).rstrip("/")):
+    base.directory.rename(place)
+    with refuses(str(base.directory).rstrip("/")):
         moved(dogs, "v1")
     done = moved(dogs, f"{place}@v1")  # the same snapshot: only its place is news
     assert done.commit is not None
@@ -88,12 +83,12 @@ def test_a_base_that_has_moved(dogs: Model, model: Model, git: Git, tmp_path: Pa
     assert moved(dogs, "v2").commit is not None
 
 
-def test_by_url_only_what_is_missing(dogs: Model, model: Model) -> None:
-    done = moved(dogs, f"file://{model.directory}@v2")
+def test_by_url_only_what_is_missing(dogs: Model, base: Model) -> None:
+    done = moved(dogs, f"file://{base.directory}@v2")
     assert done.imported.linked == 0
     assert 2_000_000 < done.imported.copied < 2_010_000
-    put(model, "initial", {"more": noise(50_000, 3)})
-    take(model, "v3")
+    put(base, "initial", {"more": noise(50_000, 3)})
+    take(base, "v3")
     assert 50_000 < moved(dogs, "v3").imported.copied < 60_000
     private = dogs.repository.private
     assert not list(private.glob(".*~new-*"))
@@ -107,15 +102,15 @@ class TestRefusals:
         assert (refs(dogs.directory), picture(dogs.directory)) == before
         return caught.value
 
-    def test_no_such_snapshot(self, dogs: Model, model: Model) -> None:
+    def test_no_such_snapshot(self, dogs: Model, base: Model) -> None:
         assert names(self.refused(dogs, "v9"), "v9")
-        url = f"file://{model.directory}"
+        url = f"file://{base.directory}"
         assert names(self.refused(dogs, f"{url}@v9"), "v9", url)
 
-    def test_types_that_no_longer_fit(self, dogs: Model, model: Model) -> None:
-        path = model.directory / "settings.yaml"
+    def test_types_that_no_longer_fit(self, dogs: Model, base: Model) -> None:
+        path = base.directory / "settings.yaml"
         path.write_text(path.read_text().replace("[f64], shape: [-1]", "[f32], shape: [-1]"))
-        take(model, "v3")
+        take(base, "v3")
         error = self.refused(dogs, "v3")
         assert isinstance(error, Incompatible)
         assert "digits@v3 does not accept f64" in error.message
@@ -135,9 +130,9 @@ class TestRefusals:
         error = self.refused(dogs, "../pugs@v1", force=True)
         assert names(error, "pugs@v1", "dogs")
 
-    def test_a_worktree_stays_in_its_repository(self, dogs: Model, model: Model, tmp_path: Path) -> None:
-        base: Snapshot = reference.resolve("v1", model.directory)
-        cats = worktree.derive(base, "cats", tmp_path / "cats").model
+    def test_a_worktree_stays_in_its_repository(self, dogs: Model, base: Model, tmp_path: Path) -> None:
+        v1: Snapshot = reference.resolve("v1", base.directory)
+        cats = worktree.derive(v1, "cats", tmp_path / "cats").model
         take(make(tmp_path / "other", "other"), "v1")
         for to, called in {
             "../other@v1": "other@v1",

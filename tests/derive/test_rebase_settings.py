@@ -76,11 +76,6 @@ class TestPackagesLock:
         assert git("status", "--porcelain", cwd=cats.directory) == ""
 
 
-@pytest.fixture
-def base(dogs: Model) -> Model:
-    return Model.open(dogs.directory.with_name("digits"))
-
-
 class TestTypes:
     NARROWED = (
         "train:\n    - {name: values, types: [f64], shape: [-1]}",
