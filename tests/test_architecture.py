@@ -32,6 +32,7 @@ ROOMS = {
     "disk": Room("words", "files and processes of one machine"),
     "packs": Room("words disk", "formats of git, in files that survive a crash"),
     "objects": Room("words disk packs", "what the bytes in packs mean"),
+    "tensors": Room("words", "file formats: a file is read through a protocol, wherever it is stored"),
     "bigfiles": Room("words disk packs objects", "trees of large files: built from objects, written to disk"),
     "git": Room("words disk packs objects bigfiles", "a repository brings together what lies below"),
     "staging": Room("words disk packs objects bigfiles git", "git says what is ignored and converted"),
@@ -53,7 +54,7 @@ ROOMS = {
         "removing one asks what it frees and what is unsaved",
     ),
     "diff": Room(
-        "words settings packs objects bigfiles git staging models environments workingcopy",
+        "words settings packs objects tensors bigfiles git staging models environments workingcopy",
         "compares snapshots and working copies, and changes neither",
     ),
     "snapshots": Room(

@@ -15,12 +15,12 @@ from gitstore.text import harmless, quoted
 if TYPE_CHECKING:
     from gitstore.diff.code import CodeDiff
     from gitstore.diff.diff import Diff
-    from gitstore.diff.safetensors import Tensor
     from gitstore.diff.settings import KeyChange, SettingsDiff
     from gitstore.diff.state import StateDiff, StateFileChange
     from gitstore.diff.tensors import TensorChange, TensorDiff
     from gitstore.models.model import Model
     from gitstore.models.snapshot import Snapshot
+    from gitstore.tensors.safetensors import Tensor
 
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 

@@ -17,7 +17,6 @@ from gitstore.bigfiles.hash import hash_blobs
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, hold_same_bytes
 from gitstore.diff import tensors as tensor_diff
 from gitstore.diff.kinds import classify_change
-from gitstore.diff.safetensors import SUFFIX
 from gitstore.diff.tensors import TensorDiff
 from gitstore.models import state
 from gitstore.models.model import Model
@@ -25,6 +24,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.objects.database import ObjectDatabase
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
+from gitstore.tensors.safetensors import SUFFIX
 
 
 @dataclass

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from gitstore.bigfiles.ranges import Content, hold_same_bytes
 from gitstore.diff.kinds import classify_change
-from gitstore.diff.safetensors import Header, Tensor, read_header
 from gitstore.diff.settings import KeyChange, compare_values
 from gitstore.progress import Progress
+from gitstore.tensors.safetensors import Header, Tensor, read_header
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+
+class InMemory:
+    """A file that notes how much is read of it."""
+
+    def __init__(self, content: bytes, size: int | None = None) -> None:
+        self.content = content
+        self.size = len(content) if size is None else size
+        self.asked = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        self.asked += length
+        return self.content[offset : offset + length]
+
+
 Values = tuple[str, list[int], bytes]
 """Type, shape and bytes of a tensor."""
 

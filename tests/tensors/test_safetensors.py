@@ -10,27 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.diff import safetensors as safetensors_format
-from gitstore.diff.safetensors import MAX_HEADER, Header, Tensor, read_header
-from tests.support.tensors import Values, safetensors, with_header
-
-
-class Memory:
-    """A file that notes what is read of it."""
-
-    def __init__(self, content: bytes, size: int | None = None) -> None:
-        self.content = content
-        self.size = len(content) if size is None else size
-        self.asked = 0
-
-    def read(self, offset: int, length: int) -> bytes:
-        self.asked += length
-        return self.content[offset : offset + length]
+from gitstore.tensors import safetensors as safetensors_format
+from gitstore.tensors.safetensors import MAX_HEADER, Header, Tensor, read_header
+from tests.support.tensors import InMemory, Values, safetensors, with_header
 
 
 def refused(content: bytes) -> str:
     with pytest.raises(ValueError) as caught:
-        read_header(Memory(content))
+        read_header(InMemory(content))
     assert type(caught.value) is ValueError
     (line,) = str(caught.value).splitlines()
     return line
@@ -50,7 +37,7 @@ def test_tensors_in_the_order_of_their_bytes() -> None:
         bytes(12),
     )
     start = len(content) - 12
-    found = read_header(Memory(content))
+    found = read_header(InMemory(content))
     assert found == Header(
         {
             "a": Tensor("BF16", (2, 2), start, start + 8),
@@ -63,7 +50,7 @@ def test_tensors_in_the_order_of_their_bytes() -> None:
 
 def test_the_tensors_are_not_read() -> None:
     content = safetensors({"a": ("U8", [100_000], bytes(100_000))})
-    file = Memory(content)
+    file = InMemory(content)
     read_header(file)
     assert file.asked == len(content) - 100_000
 
@@ -81,7 +68,7 @@ def test_the_tensors_are_not_read() -> None:
     ],
 )
 def test_what_is_allowed(header: object, values: bytes) -> None:
-    read_header(Memory(with_header(header, values)))
+    read_header(InMemory(with_header(header, values)))
 
 
 REFUSED: list[tuple[bytes, str]] = [
@@ -189,7 +176,7 @@ def test_a_key_that_is_twice_in_a_large_header() -> None:
     tensors = {str(number): entry("U8", [0], [0, 0]) for number in range(5000)}
     twice = b'{"7": {"dtype":"U8","shape":[0],"data_offsets":[0,0]},' + json.dumps(tensors).encode()[1:]
     assert refused(with_header(twice)) == "its header has a key twice"
-    assert len(read_header(Memory(with_header(tensors))).tensors) == 5000
+    assert len(read_header(InMemory(with_header(tensors))).tensors) == 5000
 
 
 def test_a_name_in_a_message_is_harmless() -> None:
@@ -199,7 +186,7 @@ def test_a_name_in_a_message_is_harmless() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     try:
-        read_header(Memory(content))
+        read_header(InMemory(content))
     except ValueError as error:
         assert "\n" not in str(error)
 
@@ -224,7 +211,7 @@ def test_whatever_a_header_claims(header: dict[str, Any], values: bytes) -> None
     """What is accepted fills the file behind the header, without gap or overlap."""
     content = with_header(json.dumps(header).encode(), values)
     try:
-        found = read_header(Memory(content))
+        found = read_header(InMemory(content))
     except ValueError as error:
         assert "\n" not in str(error)
         return
@@ -240,6 +227,6 @@ def test_what_a_writer_writes_is_read(named: dict[str, bytes], metadata: dict[st
     named.pop("__metadata__", None)
     tensors: dict[str, Values] = {name: ("U8", [len(value)], value) for name, value in named.items()}
     content = safetensors(tensors, metadata)
-    found = read_header(Memory(content))
+    found = read_header(InMemory(content))
     assert {name: content[each.start : each.end] for name, each in found.tensors.items()} == named
     assert found.metadata == metadata

@@ -10,10 +10,11 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from gitstore.tensors.readable import Readable, Region
 from gitstore.text import quoted
 
 SUFFIX = ".safetensors"
@@ -42,16 +43,10 @@ _BITS = {
 }  # fmt: skip
 
 
+# Bytes of a word of floats. A complex number is two words. Values of any other type are no floats.
+_WIDTHS = {"F16": 2, "BF16": 2, "F32": 4, "C64": 4, "F64": 8}
+
 _Length = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class Readable(Protocol):
-    """A file of which a header can be read."""
-
-    @property
-    def size(self) -> int: ...
-
-    def read(self, offset: int, length: int) -> bytes: ...
 
 
 class Tensor(NamedTuple):
@@ -88,6 +83,15 @@ def read_header(file: Readable) -> Header:
     tensors = dict(sorted(by_name.items(), key=lambda item: (item[1].start, item[1].end)))
     _check_layout(tensors, start, file.size)
     return Header(tensors, metadata)
+
+
+def find_regions(file: Readable) -> list[Region]:
+    """Return where the tensors of a file lie, in order, without the empty ones. Raises like `read_header`."""
+    return [
+        Region(tensor.start, tensor.end, _WIDTHS.get(tensor.dtype, 1))
+        for tensor in read_header(file).tensors.values()
+        if tensor.start < tensor.end
+    ]
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
