@@ -132,7 +132,7 @@ def test_nothing_is_there_before_the_end(repository: Repository) -> None:
 def test_a_failure_on_another_core_is_not_lost(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deflate(_: bytes) -> bytes:
+    def deflate(_: bytes, *, width: int) -> bytes:
         raise MemoryError
 
     monkeypatch.setattr(object_writer, "deflate", deflate)
