@@ -1,9 +1,8 @@
 """Zlib streams (RFC 1950) as packs hold them: deflated with ISA-L where that pays, stored blocks otherwise.
 
-Weights in float32 shrink by about 7 %, which does not pay for the time that it takes, so they are stored.
-bfloat16 shrinks by 22 % and is deflated. Only its exponents shrink, each by itself. Nothing repeats, so a
-window of 512 bytes gives the same size as the usual 32 KiB, at 1.8 times the speed. The choice is made for
-each object, from a sample of it.
+What has byte planes is dealt with plane by plane (`plane_runs`). For all else, one choice is made for each
+object, from a sample of it. Where nothing repeats, a window of 512 bytes gives the same size as the usual
+32 KiB, at 1.8 times the speed.
 """
 
 from __future__ import annotations
@@ -13,14 +12,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, cast
 
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
-LEVEL = 1
-WORTH = 0.9
-"""Deflate only content that shrinks below this share of its size."""
-
-WIDE, NARROW = 15, 9
-"""The largest and the smallest window in which deflate looks for repeats, as powers of two."""
+from gitstore.packs.plane_runs import LEVEL, NARROW, STORED, WIDE, WORTH, Run, plan
 
 ENOUGH = 1.01
 """Use the narrow window if it makes the stream at most this many times as long."""
@@ -35,33 +29,59 @@ _ZLIB_HEADER = b"\x78\x01"
 _IsalError = cast("type[Exception]", isal_zlib.IsalError)  # its stub calls it an instance
 
 
-def deflate(content: bytes | memoryview, *, width: int = 1) -> bytes:  # noqa: ARG001
+def deflate(content: bytes | memoryview, *, width: int = 1) -> bytes:
     """Return a zlib stream of `content`: deflated if that saves a tenth of it, stored otherwise.
 
     With a `width` of 2, 4 or 8, the content is so many byte planes, and each is dealt with by itself.
     """
-    window = WIDE
-    if len(content) > _SAMPLE:
-        sample = _sample(content)
-        wide, narrow = len(_compress(sample, WIDE)), len(_compress(sample, NARROW))
-        if wide > WORTH * len(sample):
-            return encode_stored(content)
-        window = NARROW if narrow <= ENOUGH * wide else WIDE
-    stream = _compress(content, window)
-    return stream if len(stream) <= WORTH * len(content) else encode_stored(content)
+    return b"".join(deflate_pieces(content, width=width))
+
+
+def deflate_pieces(content: bytes | memoryview, *, width: int = 1) -> list[bytes | memoryview]:
+    """Return the stream of `deflate` in pieces. Stored blocks are not copied, so they share its memory."""
+    view = memoryview(content)
+    runs = [Run(0, len(view), _choose_window(view))] if width == 1 else plan(view, width)
+    pieces: list[bytes | memoryview] = [_ZLIB_HEADER]
+    for run in runs:
+        pieces += _encode_run(view[run.start : run.end], run.window, final=run.end == len(view))
+    pieces.append(struct.pack(">I", isal_zlib.adler32(view)))
+    return pieces
 
 
 def encode_stored(content: bytes | memoryview) -> bytes:
     """Return a zlib stream of stored blocks: 5 bytes longer than `content` for every 64 KiB, and 6 in all."""
-    view = memoryview(content)
-    pieces: list[bytes | memoryview] = [_ZLIB_HEADER]
-    for start in range(0, max(len(view), 1), _STORED_MAX):
-        block = view[start : start + _STORED_MAX]
-        final = start + _STORED_MAX >= len(view)
-        pieces.append(struct.pack("<BHH", final, len(block), len(block) ^ 0xFFFF))
+    blocks = _stored_blocks(memoryview(content), final=True)
+    return b"".join((_ZLIB_HEADER, *blocks, struct.pack(">I", isal_zlib.adler32(content))))
+
+
+def _choose_window(content: memoryview) -> int:
+    """Choose how to deflate a content without planes, by a sample of it."""
+    if len(content) <= _SAMPLE:
+        return WIDE
+    sample = _sample(content)
+    wide, narrow = len(_compress(sample, WIDE)), len(_compress(sample, NARROW))
+    if wide > WORTH * len(sample):
+        return STORED
+    return NARROW if narrow <= ENOUGH * wide else WIDE
+
+
+def _encode_run(run: memoryview, window: int, *, final: bool) -> list[bytes | memoryview]:
+    """Return deflate blocks (RFC 1951) that end with a byte. `final` marks the last of them."""
+    if window != STORED:
+        stream = _compress(run, window) if final else _compress_unfinished(run, window)
+        if len(stream) <= WORTH * len(run):
+            return [stream]
+    return _stored_blocks(run, final=final)
+
+
+def _stored_blocks(run: memoryview, *, final: bool) -> list[bytes | memoryview]:
+    pieces: list[bytes | memoryview] = []
+    for start in range(0, max(len(run), 1), _STORED_MAX):
+        block = run[start : start + _STORED_MAX]
+        is_last = final and start + _STORED_MAX >= len(run)
+        pieces.append(struct.pack("<BHH", is_last, len(block), len(block) ^ 0xFFFF))
         pieces.append(block)
-    pieces.append(struct.pack(">I", isal_zlib.adler32(view)))
-    return b"".join(pieces)
+    return pieces
 
 
 def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -140,8 +160,17 @@ def _decompress(engine: Any, data: bytes | memoryview) -> Iterator[bytes]:
 
 
 def _compress(content: bytes | memoryview, window: int) -> bytes:
-    stream: bytes = isal_zlib.compress(content, LEVEL, window)
+    """Return the deflate blocks of a whole stream, RFC 1951."""
+    flag = igzip_lib.COMP_DEFLATE
+    stream: bytes = igzip_lib.compress(content, level=LEVEL, flag=flag, hist_bits=window)
     return stream
+
+
+def _compress_unfinished(content: memoryview, window: int) -> bytes:
+    """Do the same, but let more blocks follow. A stream of ISA-L takes no smaller window than `NARROW`."""
+    engine = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -max(window, NARROW))
+    blocks: bytes = engine.compress(content) + engine.flush(isal_zlib.Z_FULL_FLUSH)
+    return blocks
 
 
 def _sample(content: bytes | memoryview) -> bytes:

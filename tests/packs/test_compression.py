@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.packs.compression import WORTH, deflate, encode_stored, inflate
+from gitstore.packs.compression import deflate, encode_stored, inflate
+from gitstore.packs.plane_runs import WORTH
 
 NOISE = random.Random(1).randbytes(300_000)
 

@@ -1,0 +1,76 @@
+"""How each byte plane of a content is best deflated, found out from samples of it.
+
+In a plane of weights nothing repeats, so to look for matches finds accidental ones, whose codes are longer
+than those of the bytes: the byte with the exponent takes 0.42 of its size with matches and 0.34 without. The
+planes below it are noise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from isal import igzip_lib
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LEVEL = 1
+"""ISA-L's level of effort. Higher ones save less than 1 %."""
+
+WORTH = 0.9
+"""Deflate only what shrinks below this share of its size."""
+
+STORED, NEAREST, NARROW, WIDE = 0, 1, 9, 15
+"""How far back deflate looks for repeats, as powers of two in bytes. `STORED` stands for stored blocks.
+
+`NEAREST` finds nothing but runs of one byte, which makes it Huffman coding without matches. ISA-L does that
+2.5 times as fast as zlib does with Z_HUFFMAN_ONLY.
+"""
+
+_PIECES = 8
+_PIECE = 512  # bytes, so that a look at a plane takes about 10 µs
+_PROBE = 8 * 1024
+
+
+class Run(NamedTuple):
+    """A stretch of a content that is deflated in one way: `window` is `STORED` or a power of two."""
+
+    start: int
+    end: int
+    window: int
+
+
+def plan(content: memoryview, width: int) -> list[Run]:
+    """Divide a content of `width` byte planes into runs, which cover it in order."""
+    import numpy as np  # here, because commands that only read settings need none
+
+    words = len(content) // width
+    if not words:
+        return [Run(0, len(content), STORED)]
+    planes = np.frombuffer(content, np.uint8)[: words * width].reshape(width, words)
+    shares = [_entropy_share(plane) for plane in planes]
+    has_repeats = _has_repeats(planes[shares.index(max(shares))], max(shares))
+    windows = [WIDE if has_repeats else NEAREST if share < WORTH else STORED for share in shares]
+    starts = [plane for plane in range(width) if plane == 0 or windows[plane] != windows[plane - 1]]
+    ends = [*(start * words for start in starts[1:]), len(content)]
+    return [Run(start * words, end, windows[start]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _entropy_share(plane: np.ndarray) -> float:
+    """Return the share of its size that a plane would have in an ideal code for its bytes, by a sample."""
+    import numpy as np
+
+    if len(plane) > _PIECES * _PIECE:
+        stride = len(plane) // _PIECES
+        plane = plane[: _PIECES * stride].reshape(_PIECES, stride)[:, :_PIECE].ravel()
+    counts = np.bincount(plane)
+    counts = counts[counts > 0]
+    return float(np.log2(len(plane)) - counts @ np.log2(counts) / len(plane)) / 8
+
+
+def _has_repeats(plane: np.ndarray, share: float) -> bool:
+    """Whether deflate with matches makes less of the middle of a plane than a code for its bytes."""
+    middle = max(0, len(plane) - _PROBE) // 2
+    probe = plane[middle : middle + _PROBE].data
+    stream = igzip_lib.compress(probe, level=LEVEL, flag=igzip_lib.COMP_DEFLATE, hist_bits=WIDE)
+    return len(stream) < WORTH * share * len(probe)
