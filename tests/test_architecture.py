@@ -33,7 +33,10 @@ ROOMS = {
     "packs": Room("words disk", "formats of git, in files that survive a crash"),
     "objects": Room("words disk packs", "what the bytes in packs mean"),
     "tensors": Room("words", "file formats: a file is read through a protocol, wherever it is stored"),
-    "bigfiles": Room("words disk packs objects", "trees of large files: built from objects, written to disk"),
+    "bigfiles": Room(
+        "words disk packs objects tensors",
+        "trees of large files: cut where tensors lie, built from objects, written to disk",
+    ),
     "git": Room("words disk packs objects bigfiles", "a repository brings together what lies below"),
     "staging": Room("words disk packs objects bigfiles git", "git says what is ignored and converted"),
     "events": Room("words disk git", "hooks are found by git's rules"),

@@ -81,7 +81,7 @@ def in_full_json(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) ->
 
     return to_json(snapshot, sum(size for _, size in files)) | {
         "files": [
-            {"path": str(file.path), "size": size, "parts": len(file.blobs), "oid": str(file.entry)}
+            {"path": str(file.path), "size": size, "parts": len(file.parts), "oid": str(file.entry)}
             for file, size in files
         ],
         "settings": settings.to_builtins(snapshot.settings),
@@ -105,7 +105,7 @@ def show_in_full(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) ->
     output.print_table(
         ["FILE", "SIZE", "PARTS"],
         [
-            [output.quote_unprintable(str(file.path)), format_size(size), str(len(file.blobs))]
+            [output.quote_unprintable(str(file.path)), format_size(size), str(len(file.parts))]
             for file, size in files
         ],
         right=[1, 2],

@@ -1,7 +1,7 @@
 """Storing a directory of opaque binary files as a git tree, with large files in parts.
 
-The rules of the format (docs/format.md): a file under 4 MiB is a blob; a larger one is a directory
-`NAME.parts` of parts. Modes are normalised, empty directories are left out.
+The rules of the format (docs/format.md): a file under 4 MiB is a blob; a larger one is a directory of
+parts. Modes are normalised, empty directories are left out.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from io import FileIO
 from pathlib import Path
 
 from gitstore.bigfiles import parts
-from gitstore.bigfiles.read_files import cached_oid, is_attributes, read_files
+from gitstore.bigfiles.parts import StateEntry
+from gitstore.bigfiles.read_files import cached_entry, is_attributes, read_files
 from gitstore.bigfiles.scan import Listing, SourceFile
 from gitstore.bigfiles.stat_cache import StatCache, settle
-from gitstore.bigfiles.stored import FileEntry, StoredFile
+from gitstore.bigfiles.stored import StoredFile
 from gitstore.objects import tree
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectHasher
@@ -31,8 +32,8 @@ def add_directory(
 
 def add_files(
     listing: Listing, writer: ObjectHasher, cache: StatCache, *, progress: Progress = lambda _: None
-) -> dict[Path, FileEntry]:
-    """Add all files of a listing to a write, and return the mode and id that each has in its tree.
+) -> dict[Path, StateEntry]:
+    """Add all files of a listing to a write, and return the entry that each has in its tree.
 
     Files that the cache knows are not read. `progress` is called with the bytes of files that are dealt with.
     Raises `GitstoreError` if a file changes while it is being read; the caller then abandons the write.
@@ -47,15 +48,15 @@ def add_files(
     )
 
 
-def add_trees(listing: Listing, entries: dict[Path, FileEntry], writer: ObjectHasher) -> Oid:
+def add_trees(listing: Listing, entries: dict[Path, StateEntry], writer: ObjectHasher) -> Oid:
     """Add the trees of a listing whose files were added, and return the id of the outermost.
 
     Empty directories are left out.
     """
     tree_entries = []
     for name, file in listing.files.items():
-        mode, oid = entries[file.path]
-        tree_entries.append(TreeEntry(mode, name + parts.SUFFIX.encode() if mode == Mode.TREE else name, oid))
+        entry = entries[file.path]
+        tree_entries.append(TreeEntry(entry.mode, name + entry.suffix, entry.oid))
     for name, directory in listing.directories.items():
         if next(directory.walk(), None) is not None:
             tree_entries.append(TreeEntry(Mode.TREE, name, add_trees(directory, entries, writer)))
@@ -73,16 +74,16 @@ def remember(directory: Path, written: Iterable[StoredFile], cache: StatCache) -
         with FileIO(directory / stored_file.path) as file:
             stamp, is_settled = settle(file.fileno())
             # Another program may have stored the file in another form than we would: then it must be read.
-            in_parts = stored_file.blobs != (stored_file.entry,)
-            if is_settled and in_parts is (stamp.size >= parts.LARGE) and cache.trusts(file.fileno()):
-                cache.put(stamp, stored_file.entry)
+            as_we_would = stored_file.is_in_parts is (stamp.size >= parts.LARGE)
+            if is_settled and as_we_would and cache.trusts(file.fileno()):
+                suffix = parts.suffix_of(stored_file.parts) if stored_file.is_in_parts else b""
+                cache.put(stamp, StateEntry(stored_file.entry, suffix))
 
 
-def _find_entry(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> FileEntry | None:
+def _find_entry(file: SourceFile, writer: ObjectHasher, cache: StatCache) -> StateEntry | None:
     """Return the entry of an unchanged file, if the repository still has all of it."""
-    oid = cached_oid(file, cache)
-    if oid is None:
+    entry = cached_entry(file, cache)
+    if entry is None:
         return None
-    if file.stamp.size < parts.LARGE:
-        return (Mode.FILE, oid) if writer.has(oid, file.stamp.size) else None
-    return (Mode.TREE, oid) if writer.has_tree(oid, file.stamp.size) else None
+    has = writer.has_tree if entry.suffix else writer.has
+    return entry if has(entry.oid, file.stamp.size) else None

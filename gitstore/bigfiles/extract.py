@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from gitstore.bigfiles.stored import StoredFile, read_link
+from gitstore.bigfiles.parts import Part
+from gitstore.bigfiles.stored import StoredFile, read_link, read_part
 from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
-from gitstore.objects.database import ObjectDatabase, TooLarge
+from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode
-from gitstore.packs import limits
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
 _AHEAD = 4
-"""Blobs that are read ahead for each core. A part has at most 4 MiB, so this limits the memory."""
+"""Parts that are read ahead for each core. A part has at most 4 MiB, so this limits the memory."""
 
 
 def extract_files(
@@ -65,12 +65,12 @@ def _prepare_file(database: ObjectDatabase, file: StoredFile, path: Path) -> Ite
     """Yield a job for each blob of a file. The file is opened once, and closed after the last job."""
     mode = 0o777 if file.mode & 0o100 else 0o666
     output = _Output(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+    if not file.is_in_parts:
+        yield _WriteBlob(database, file.entry, output=output)
+        return
     offset = 0
-    for blob in file.blobs:
-        size = database.size(blob)
-        if blob != file.entry and size > limits.PART:
-            raise TooLarge(blob, f"it is a part of {size:,} bytes, where at most {limits.PART:,} are read")
-        yield _WriteBlob(database, blob, output=output, offset=offset)
+    for part, size in zip(file.parts, file.part_sizes(database), strict=True):
+        yield _WritePart(database, part, output=output, offset=offset)
         offset += size
 
 
@@ -83,21 +83,38 @@ class _Output:
     def __del__(self) -> None:
         os.close(self.descriptor)
 
+    def write(self, content: bytes | memoryview, offset: int) -> int:
+        """Write all of `content` at `offset`; return its size."""
+        view = memoryview(content)
+        while view:
+            written = os.pwrite(self.descriptor, view, offset)
+            view, offset = view[written:], offset + written
+        return len(content)
 
-class _WriteBlob:
-    """A job: read and check one blob, write it at its place in a file, and return its size."""
 
-    def __init__(self, database: ObjectDatabase, blob: Oid, *, output: _Output, offset: int) -> None:
+class _WritePart:
+    """A job: read and check one part, write it at its place in a file, and return its size."""
+
+    def __init__(self, database: ObjectDatabase, part: Part, *, output: _Output, offset: int) -> None:
         self._database = database
-        self._blob = blob
+        self._part = part
         self._output = output
         self._offset = offset
 
     def __call__(self) -> int:
-        offset = self._offset
+        return self._output.write(read_part(self._database, self._part), self._offset)
+
+
+class _WriteBlob:
+    """A job: read and check a file that is one blob, write it piece by piece, and return its size."""
+
+    def __init__(self, database: ObjectDatabase, blob: Oid, *, output: _Output) -> None:
+        self._database = database
+        self._blob = blob
+        self._output = output
+
+    def __call__(self) -> int:
+        size = 0
         for piece in self._database.read_pieces(self._blob):
-            view = memoryview(piece)
-            while view:
-                written = os.pwrite(self._output.descriptor, view, offset)
-                view, offset = view[written:], offset + written
-        return offset - self._offset
+            size += self._output.write(piece, size)
+        return size

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from gitstore.bigfiles import parts, stored
+from gitstore.bigfiles import stored
 from gitstore.bigfiles.add import add_files, add_trees
-from gitstore.bigfiles.read_files import cached_oid, read_files
+from gitstore.bigfiles.parts import Part, StateEntry
+from gitstore.bigfiles.read_files import cached_entry, read_files
 from gitstore.bigfiles.scan import Listing, SourceFile
 from gitstore.bigfiles.stat_cache import Stamp, StatCache
-from gitstore.bigfiles.stored import FileEntry
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Oid
@@ -21,17 +21,17 @@ from gitstore.progress import Progress
 
 
 class HashedDirectory(NamedTuple):
-    """The tree that a directory would be stored as, and the mode and id of each file."""
+    """The tree that a directory would be stored as, and the entry of each file."""
 
     tree: Oid
-    entries: dict[Path, FileEntry]
+    entries: dict[Path, StateEntry]
 
 
 class HashedFile(NamedTuple):
-    """The blobs that a file would be stored as, in order, their sizes, and the stamp of the file."""
+    """The parts that a file would be stored in, their sizes, and the stamp of the file."""
 
     stamp: Stamp
-    blobs: tuple[Oid, ...]
+    parts: tuple[Part, ...]
     sizes: tuple[int, ...]
 
 
@@ -50,12 +50,12 @@ def hash_directory(
     return HashedDirectory(tree, entries)
 
 
-def hash_blobs(
+def hash_files(
     listing: Listing, database: ObjectDatabase, cache: StatCache, *, progress: Progress = lambda _: None
 ) -> dict[Path, HashedFile]:
-    """Return the blobs that each file of a listing would be stored as, and save the cache.
+    """Return the parts that each file of a listing would be stored in, and save the cache.
 
-    A file that the cache knows is read all the same if the repository lacks one of its blobs. Raises like
+    A file that the cache knows is read all the same if the repository lacks one of its parts. Raises like
     `hash_directory`.
     """
     with ObjectHasher(database) as hasher:
@@ -63,20 +63,20 @@ def hash_blobs(
             listing,
             hasher,
             cache,
-            find_known=lambda file: _find_blobs(file, database, cache),
-            convert=lambda read, _: HashedFile(read.stamp, tuple(read.blobs), tuple(read.sizes)),
+            find_known=lambda file: _find_parts(file, database, cache),
+            convert=lambda read, _: HashedFile(read.stamp, tuple(read.parts), tuple(read.sizes)),
             progress=progress,
         )
     cache.save()
     return hashed_files
 
 
-def _find_blobs(file: SourceFile, database: ObjectDatabase, cache: StatCache) -> HashedFile | None:
-    """Return the blobs of an unchanged file, if the repository has all of them."""
-    oid = cached_oid(file, cache)
-    if oid is None or oid not in database:
+def _find_parts(file: SourceFile, database: ObjectDatabase, cache: StatCache) -> HashedFile | None:
+    """Return the parts of an unchanged file, if the repository has all of them."""
+    entry = cached_entry(file, cache)
+    if entry is None or entry.oid not in database:
         return None
-    blobs = stored.list_parts(database, oid) if file.stamp.size >= parts.LARGE else (oid,)
-    if not all(blob in database for blob in blobs):
+    parts = stored.list_parts(database, entry.oid, entry.suffix) if entry.suffix else (Part(entry.oid),)
+    if not all(part.oid in database for part in parts):
         return None
-    return HashedFile(file.stamp, blobs, tuple(database.size(blob) for blob in blobs))
+    return HashedFile(file.stamp, parts, tuple(database.size(part.oid) for part in parts))

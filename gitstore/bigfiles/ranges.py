@@ -1,7 +1,7 @@
 """Random access to files that are stored in parts or on disk, and comparing two such files.
 
-A part of a stored file is read when bytes of it are needed. Parts with the same object id are equal, so
-comparing two files does not read what they share.
+A part of a stored file is read when bytes of it are needed. Equal parts hold equal bytes, so comparing two
+files does not read what they share.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gitstore.bigfiles.hash import HashedFile
+from gitstore.bigfiles.parts import Part
 from gitstore.bigfiles.stat_cache import Stamp
+from gitstore.bigfiles.stored import StoredFile, read_part
 from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase
-from gitstore.packs import limits
-from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
 
 _PARTS = 2
@@ -29,9 +29,9 @@ _BLOCK = 1024 * 1024
 
 
 class Piece(NamedTuple):
-    """The bytes of a file, from `start` up to `end`, that are one object."""
+    """The bytes of a file, from `start` up to `end`, that are one part."""
 
-    oid: Oid
+    part: Part
     start: int
     end: int
 
@@ -40,12 +40,12 @@ class Content(Protocol):
     """A file's bytes, wherever they are."""
 
     @property
-    def blobs(self) -> tuple[Oid, ...]:
-        """The blobs that the file is, or would be, stored as. Equal blobs mean equal bytes."""
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that the file is, or would be, stored in. Equal parts mean equal bytes."""
 
     @property
     def pieces(self) -> Sequence[Piece]:
-        """The place of each blob in the file, without gaps."""
+        """The place of each part in the file, without gaps."""
 
     @property
     def size(self) -> int:
@@ -61,14 +61,15 @@ class Joined:
     Not thread-safe. `read` raises `Corrupt` for a damaged part.
     """
 
-    def __init__(self, database: ObjectDatabase, blobs: tuple[Oid, ...]) -> None:
-        self.blobs = blobs
+    def __init__(self, database: ObjectDatabase, file: StoredFile) -> None:
+        self.parts = file.parts
+        self._file = file
         self._database = database
-        self._recent: dict[int, bytes] = {}
+        self._recent: dict[int, bytes | memoryview] = {}
 
     @cached_property
     def pieces(self) -> Sequence[Piece]:
-        return lay_out(self.blobs, [self._database.size(blob) for blob in self.blobs])
+        return lay_out(self.parts, self._file.part_sizes(self._database))
 
     @property
     def size(self) -> int:
@@ -84,10 +85,10 @@ class Joined:
             offset, number = piece.end, number + 1
         return b"".join(slices)
 
-    def _read_part(self, number: int) -> bytes:
+    def _read_part(self, number: int) -> bytes | memoryview:
         content = self._recent.pop(number, None)
         if content is None:
-            content = self._database.read_as(Kind.BLOB, self.blobs[number], at_most=limits.PART)
+            content = read_part(self._database, self.parts[number])
         self._recent[number] = content
         if len(self._recent) > _PARTS:
             del self._recent[next(iter(self._recent))]
@@ -102,8 +103,8 @@ class OnDisk:
 
     def __init__(self, path: Path, hashed: HashedFile) -> None:
         self.path = path
-        self.blobs = hashed.blobs
-        self.pieces = lay_out(hashed.blobs, hashed.sizes)
+        self.parts = hashed.parts
+        self.pieces = lay_out(hashed.parts, hashed.sizes)
         self.size = hashed.stamp.size
         self._stamp = hashed.stamp
         self._descriptor: int | None = None
@@ -128,12 +129,12 @@ class OnDisk:
             os.close(self._descriptor)
 
 
-def lay_out(blobs: Sequence[Oid], sizes: Sequence[int]) -> tuple[Piece, ...]:
-    """Place objects one after the other, as they make up a file."""
+def lay_out(parts: Sequence[Part], sizes: Sequence[int]) -> tuple[Piece, ...]:
+    """Place parts one after the other, as they make up a file."""
     pieces = []
     end = 0
-    for oid, size in zip(blobs, sizes, strict=True):
-        pieces.append(Piece(oid, end, end + size))
+    for part, size in zip(parts, sizes, strict=True):
+        pieces.append(Piece(part, end, end + size))
         end += size
     return tuple(pieces)
 
@@ -154,14 +155,14 @@ def hold_same_bytes(
 ) -> bool:
     """Whether two ranges, which must lie within their files, hold the same bytes.
 
-    Nothing is read where both lie at the same place of the same object. Stops at the first difference.
+    Nothing is read where both lie at the same place of the same part. Stops at the first difference.
     `progress` is called with the bytes compared.
     """
     while length > 0:
         a_piece = a.pieces[find_piece(a.pieces, a_offset)]
         b_piece = b.pieces[find_piece(b.pieces, b_offset)]
         step = min(length, a_piece.end - a_offset, b_piece.end - b_offset)
-        shared = a_piece.oid == b_piece.oid and a_offset - a_piece.start == b_offset - b_piece.start
+        shared = a_piece.part == b_piece.part and a_offset - a_piece.start == b_offset - b_piece.start
         if not shared:
             step = min(step, _BLOCK)
             if a.read(a_offset, step) != b.read(b_offset, step):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gitstore.bigfiles import parts
+from gitstore.bigfiles.cut_file import CutPart, cut_file
+from gitstore.bigfiles.parts import Part, StateEntry
 from gitstore.bigfiles.scan import Listing, SourceFile
 from gitstore.bigfiles.stat_cache import Stamp, StatCache, settle
-from gitstore.bigfiles.stored import FileEntry
 from gitstore.disk import mapped_writes
 from gitstore.errors import FileChanged, GitstoreError
 from gitstore.objects import tree
-from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectHasher
 from gitstore.packs.oid import Kind, Oid
 from gitstore.progress import Progress
@@ -25,23 +26,23 @@ T = TypeVar("T")
 
 
 class ReadFile(NamedTuple):
-    """A file that was read: its stamp, whether the cache may trust that, and its blobs in order."""
+    """A file that was read: its stamp, whether the cache may trust that, and its parts in order."""
 
     stamp: Stamp
     is_trusted: bool
-    blobs: list[Oid]
+    parts: list[Part]
     sizes: list[int]
     is_attributes: bool
 
-    def add_entry(self, writer: ObjectHasher, path: Path) -> FileEntry:
-        """Return the mode and id of the file's entry. Adds the tree of its parts, if it has parts.
+    def add_entry(self, writer: ObjectHasher, path: Path) -> StateEntry:
+        """Return the file's entry. Adds the tree of its parts, if it has parts.
 
-        Call `writer.settle()` first: before that, some blobs may have no id yet.
+        Call `writer.settle()` first: before that, some parts may have no id yet.
         """
         if self.stamp.size < parts.LARGE and not self.is_attributes:
-            return Mode.FILE, self.blobs[0]
-        entries = (TreeEntry(Mode.FILE, parts.part_name(i), oid) for i, oid in enumerate(self.blobs))
-        return Mode.TREE, writer.add(Kind.TREE, tree.encode(entries), path=path)
+            return StateEntry(self.parts[0].oid, b"")
+        content = tree.encode(parts.to_entries(self.parts))
+        return StateEntry(writer.add(Kind.TREE, content, path=path), parts.suffix_of(self.parts))
 
 
 def read_files(
@@ -50,7 +51,7 @@ def read_files(
     cache: StatCache,
     *,
     find_known: Callable[[SourceFile], T | None],
-    convert: Callable[[ReadFile, FileEntry], T],
+    convert: Callable[[ReadFile, StateEntry], T],
     progress: Progress,
 ) -> dict[Path, T]:
     """Return `find_known(file)` for each file; if that is None, read the file and return `convert` of it.
@@ -76,12 +77,12 @@ def read_files(
         entry = read.add_entry(writer, path)
         values[path] = convert(read, entry)
         if read.is_trusted and not read.is_attributes:
-            cache.put(read.stamp, entry[1])
+            cache.put(read.stamp, entry)
     return values
 
 
-def cached_oid(file: SourceFile, cache: StatCache) -> Oid | None:
-    """Return the id of the file's entry as the cache has it; `None` if the file must be read.
+def cached_entry(file: SourceFile, cache: StatCache) -> StateEntry | None:
+    """Return the file's entry as the cache has it; `None` if the file must be read.
 
     A file of attributes is never cached: under another name, the same file is stored in another form.
     """
@@ -99,12 +100,12 @@ def _read_file(source: SourceFile, writer: ObjectHasher, cache: StatCache, *, pr
         with FileIO(path) as file:
             stamp, is_settled = settle(file.fileno())
             mapped_writes.flush(file.fileno())  # so that a later write through a map shows in the times
-            blobs: list[Oid] = []
+            read_parts: list[Part] = []
             sizes: list[int] = []
             # All files must have their contents of one time, so a file may not change after it was listed.
             if stamp == source.stamp:
-                for content in _read_blobs(file, stamp.size):
-                    writer.add_blob(content, blobs.append)
+                for content, width in _read_parts(file, stamp.size):
+                    writer.add_blob(content, partial(_append, read_parts, width), width=width)
                     sizes.append(len(content))
                     progress(len(content))
             if sum(sizes) != stamp.size or Stamp.of(os.fstat(file.fileno())) != source.stamp:
@@ -114,14 +115,18 @@ def _read_file(source: SourceFile, writer: ObjectHasher, cache: StatCache, *, pr
         raise FileChanged(path) from error
     except OSError as error:
         raise GitstoreError(f"{path}: {error.strerror}") from error
-    return ReadFile(stamp, is_trusted, blobs, sizes, is_attributes(path))
+    return ReadFile(stamp, is_trusted, read_parts, sizes, is_attributes(path))
 
 
-def _read_blobs(file: FileIO, size: int) -> Iterator[bytes]:
-    """Yield the contents of the file's blobs: its parts, or all of it."""
+def _append(read_parts: list[Part], width: int, oid: Oid) -> None:
+    read_parts.append(Part(oid, width))
+
+
+def _read_parts(file: FileIO, size: int) -> Iterator[CutPart]:
+    """Yield the parts of an open file, or all of a small one."""
     if size >= parts.LARGE:
-        return parts.cut_stream(file)
-    return iter([file.read(size + 1)])  # the byte after the end shows that a file has grown
+        return cut_file(file, size)
+    return iter([CutPart(file.read(size + 1), 1)])  # the byte after the end shows that a file has grown
 
 
 def _begin_flush(path: Path) -> None:

@@ -223,9 +223,10 @@ def _check_name(path: Path, name: bytes) -> None:
     problem = tree.name_problem(name)
     if problem is not None:
         raise GitstoreError(f"{path}: {path.name!r} {problem}", "rename or remove it")
-    if path.name.endswith(parts.SUFFIX):
+    suffix = parts.find_suffix(name).decode()
+    if suffix:
         raise GitstoreError(
-            f"{path}: names that end in {parts.SUFFIX} are reserved for the parts of large files", "rename it"
+            f"{path}: names that end in {suffix} are reserved for the parts of large files", "rename it"
         )
 
 

@@ -1,4 +1,4 @@
-"""The stat cache, which remembers the object ids of files, so that unchanged files are not read again.
+"""The stat cache, which remembers the entries of files in trees, so that unchanged files are not read again.
 
 A file counts as unchanged if its inode number, size, modification time and change time are the same as when
 it was last read. The times are trusted only if they were in the past when the read began: a file that is
@@ -19,13 +19,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from gitstore.bigfiles.parts import SUFFIXES, StateEntry
 from gitstore.disk import mapped_writes
 from gitstore.disk.hidden_names import new_prefix
 from gitstore.disk.permissions import make_directory, open_up, share
 from gitstore.packs.oid import Oid
 
-_VERSION = 3
-"""Version 1 also had files that could still be written to through a map without a trace."""
+_VERSION = 4
+"""Versions before 4 have no suffixes, and files of tensors that are cut by their content."""
 
 _CHECKSUM_SIZE = 20
 _MOST = 100_000
@@ -57,7 +58,7 @@ class Stamp(NamedTuple):
 
 
 class StatCache:
-    """A file that maps stamps to object ids. A lost or damaged cache only costs time.
+    """A file that maps stamps to entries in trees. A lost or damaged cache only costs time.
 
     A `frozen` cache is never written. The file ends with the SHA-1 of the rest: without it, a flipped bit in
     an id would get into the next snapshot.
@@ -66,7 +67,7 @@ class StatCache:
     def __init__(self, path: Path, *, frozen: bool = False) -> None:
         self.path = path
         self._frozen = frozen
-        self._oids: dict[Stamp, Oid] = {}
+        self._entries: dict[Stamp, StateEntry] = {}
         self._trusted: dict[int, bool] = {}
         self._dirty = False
         try:
@@ -78,7 +79,11 @@ class StatCache:
         except (OSError, msgspec.DecodeError):
             return
         if version == _VERSION:
-            self._oids = {Stamp(*entry[:4]): Oid(entry[4]) for entry in entries if len(entry[4]) == 20}
+            self._entries = {
+                Stamp(*entry[:4]): StateEntry(Oid(entry[4]), entry[5])
+                for entry in entries
+                if len(entry[4]) == 20 and entry[5] in (b"", *SUFFIXES)
+            }
 
     def trusts(self, descriptor: int) -> bool:
         """Whether the file system of an open file shows every later write in a file's times."""
@@ -87,14 +92,14 @@ class StatCache:
             self._trusted[device] = mapped_writes.are_shown(descriptor, self.path.parent)
         return self._trusted[device]
 
-    def get(self, stamp: Stamp) -> Oid | None:
-        """Return the id that a file with this stamp had when it was last read."""
-        return self._oids.get(stamp)
+    def get(self, stamp: Stamp) -> StateEntry | None:
+        """Return the entry that a file with this stamp had when it was last read."""
+        return self._entries.get(stamp)
 
-    def put(self, stamp: Stamp, oid: Oid) -> None:
-        """Remember the id of a file that was read when its stamp was settled."""
-        self._oids.pop(stamp, None)
-        self._oids[stamp] = oid
+    def put(self, stamp: Stamp, entry: StateEntry) -> None:
+        """Remember the entry of a file that was read when its stamp was settled."""
+        self._entries.pop(stamp, None)
+        self._entries[stamp] = entry
         self._dirty = True
 
     def save(self) -> None:
@@ -104,9 +109,9 @@ class StatCache:
         """
         if not self._dirty or self._frozen:
             return
-        saved = StatCache(self.path)._oids
-        oids = {stamp: oid for stamp, oid in saved.items() if stamp not in self._oids} | self._oids
-        entries = [(*stamp, bytes(oid)) for stamp, oid in oids.items()][-_MOST:]
+        saved = StatCache(self.path)._entries
+        known = {stamp: entry for stamp, entry in saved.items() if stamp not in self._entries} | self._entries
+        entries = [(*stamp, bytes(entry.oid), entry.suffix) for stamp, entry in known.items()][-_MOST:]
         try:
             self._write(msgspec.msgpack.encode((_VERSION, entries)))
         except OSError:
@@ -127,7 +132,7 @@ class StatCache:
             raise
 
 
-_Entry = tuple[int, int, int, int, bytes]
+_Entry = tuple[int, int, int, int, bytes, bytes]
 
 
 def read_file_clock() -> int:

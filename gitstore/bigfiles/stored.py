@@ -8,36 +8,51 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from gitstore.bigfiles import parts
+from gitstore.bigfiles.parts import Part
 from gitstore.errors import Corrupt
 from gitstore.objects import tree
-from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.database import BrokenObject, ObjectDatabase, TooLarge
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode, TreeEntry
-from gitstore.packs import limits
+from gitstore.packs import limits, planes
 from gitstore.packs.oid import Kind, Oid
 
 DEEPEST = limits.DEEPEST
-
-_SUFFIX = parts.SUFFIX.encode()
 
 FileEntry = tuple[int, Oid]
 """The mode and id of a file's entry."""
 
 
 class StoredFile(NamedTuple):
-    """A file in a tree: its path, mode, and blobs in order.
+    """A file in a tree: its path, mode, and parts in order.
 
-    `entry` is the id of its blob, or of the directory of its parts.
+    `entry` is the id of the directory of its parts, or of its blob, which is then its only part.
     """
 
     path: PurePosixPath
     mode: int
     entry: Oid
-    blobs: tuple[Oid, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def is_in_parts(self) -> bool:
+        """Whether the file is a directory of parts."""
+        return self.parts != (Part(self.entry),)
+
+    @classmethod
+    def whole(cls, path: PurePosixPath, mode: int, *, blob: Oid) -> StoredFile:
+        """Return a file that is one blob."""
+        return cls(path, mode, blob, (Part(blob),))
 
     def size(self, database: ObjectDatabase) -> int:
-        """Return the file's size in bytes."""
-        return sum(database.size(blob) for blob in self.blobs)
+        """Return the file's size in bytes. Raises `Corrupt` for a part that no reader accepts."""
+        return sum(self.part_sizes(database))
+
+    def part_sizes(self, database: ObjectDatabase) -> list[int]:
+        """Return the size of each part in bytes. Raises `Corrupt` for a part that no reader accepts."""
+        if not self.is_in_parts:
+            return [database.size(self.entry)]
+        return [part_size(database, part) for part in self.parts]
 
 
 def list_files(database: ObjectDatabase, root: Oid, *, joined: bool) -> Iterator[StoredFile]:
@@ -80,7 +95,7 @@ def _measure(
     paths = part_count = depth = 0
     for entry in read_tree(database, oid):
         paths += 1
-        if entry.is_tree and joined and entry.name.endswith(_SUFFIX):
+        if entry.is_tree and joined and parts.find_suffix(entry.name):
             part_count += len(read_tree(database, entry.oid))
         elif entry.is_tree:
             below = seen.get(entry.oid)
@@ -104,22 +119,22 @@ def _walk(database: ObjectDatabase, oid: Oid, at: PurePosixPath, *, joined: bool
         raise Corrupt(f"tree {oid} lies more than {DEEPEST} directories deep")
     names = set()
     for entry in read_tree(database, oid):
-        in_parts = joined and entry.is_tree and entry.name.endswith(_SUFFIX)
-        name = entry.name.removesuffix(_SUFFIX) if in_parts else entry.name
+        suffix = parts.find_suffix(entry.name) if joined and entry.is_tree else b""
+        name = entry.name.removesuffix(suffix)
         problem = tree.name_problem(name) or ("is there twice" if name in names else None)
         if problem is not None:
             raise Corrupt(f"tree {oid}: {name!r} {problem}")
         names.add(name)
         path = at / os.fsdecode(name)
-        if in_parts:
-            yield StoredFile(path, Mode.FILE, entry.oid, list_parts(database, entry.oid))
+        if suffix:
+            yield StoredFile(path, Mode.FILE, entry.oid, list_parts(database, entry.oid, suffix))
         elif entry.is_tree:
             yield from _walk(database, entry.oid, path, joined=joined)
         elif entry.mode == Mode.LINK:
             _check_link(path, read_link(database, entry.oid))
-            yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
+            yield StoredFile.whole(path, entry.mode, blob=entry.oid)
         elif entry.is_file:
-            yield StoredFile(path, entry.mode, entry.oid, (entry.oid,))
+            yield StoredFile.whole(path, entry.mode, blob=entry.oid)
         else:
             raise Corrupt(f"tree {oid}: {path} is neither file, link nor directory")
 
@@ -130,13 +145,41 @@ def drop_names(entries: Iterable[TreeEntry], names: Collection[str]) -> list[Tre
     return [entry for entry in entries if entry.name not in dropped]
 
 
-def list_parts(database: ObjectDatabase, oid: Oid) -> tuple[Oid, ...]:
-    """Return the parts of a large file, in order. Raises `Corrupt` if one is missing."""
-    entries = read_tree(database, oid)
-    for number, entry in enumerate(entries):
-        if not entry.is_file or entry.name != parts.part_name(number):
-            raise Corrupt(f"tree {oid}: {entry.name!r} stands where part {number:08d} should")
-    return tuple(entry.oid for entry in entries)
+def list_parts(database: ObjectDatabase, oid: Oid, suffix: bytes) -> tuple[Part, ...]:
+    """Return the parts of a large file, in order.
+
+    Raises `Corrupt` if one is missing, or if they do not belong in a directory with this suffix.
+    """
+    try:
+        return parts.from_entries(read_tree(database, oid), suffix)
+    except ValueError as error:
+        raise Corrupt(f"tree {oid}: {error}") from error
+
+
+def part_size(database: ObjectDatabase, part: Part) -> int:
+    """Return the size of a part in bytes, without reading it.
+
+    Raises `Corrupt` if it is larger than a part may be, or holds planes of less than one word.
+    """
+    kind, size = database.header(part.oid)
+    if kind is not Kind.BLOB:
+        raise BrokenObject(part.oid, f"it is a {kind.name.lower()}, not a part")
+    if size > limits.PART:
+        raise TooLarge(part.oid, f"it is a part of {size:,} bytes, where at most {limits.PART:,} are read")
+    if size < part.width > 1:
+        raise BrokenObject(part.oid, f"it is a part of {size} bytes, too short for words of {part.width}")
+    return size
+
+
+def read_part(database: ObjectDatabase, part: Part) -> bytes | memoryview:
+    """Return the bytes of the file that a part holds, checked against its id. Raises `Corrupt`."""
+    part_size(database, part)
+    return planes.join(database.read_as(Kind.BLOB, part.oid, at_most=limits.PART), part.width)
+
+
+def identify_part(content: bytes | memoryview, width: int) -> Part:
+    """Return the part that holds these bytes of a file, as words of this width."""
+    return Part(Oid.of(Kind.BLOB, planes.split(content, width)), width)
 
 
 def read_link(database: ObjectDatabase, oid: Oid) -> str:

@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from gitstore.bigfiles import scan, stored
-from gitstore.bigfiles.hash import hash_blobs
+from gitstore.bigfiles.hash import hash_files
+from gitstore.bigfiles.parts import Part
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, hold_same_bytes
 from gitstore.diff import tensors as tensor_diff
 from gitstore.diff.kinds import classify_change
@@ -69,9 +70,9 @@ class Side:
     files: Mapping[PurePosixPath, Content]
 
     @cached_property
-    def blobs(self) -> frozenset[Oid]:
-        """The blobs that it is, or would be, stored as."""
-        return frozenset(blob for content in self.files.values() for blob in content.blobs)
+    def parts(self) -> frozenset[Part]:
+        """The parts that its files are, or would be, stored in."""
+        return frozenset(part for content in self.files.values() for part in content.parts)
 
     @cached_property
     def size(self) -> int:
@@ -83,7 +84,7 @@ class Side:
 class StateFileChange:
     """A file that differs. `before` and `after` are sizes in bytes, `None` where there is no such file.
 
-    `shared` and `changed` count the bytes of the newer file, or of a removed one: those in objects that
+    `shared` and `changed` count the bytes of the newer file, or of a removed one: those in parts that
     the other state also has, and the others. `note` says why a safetensors file has no `tensors`.
     """
 
@@ -117,7 +118,7 @@ class StateDiff:
 
     @property
     def changed(self) -> int:
-        """The bytes of the newer state in objects that the older one lacks."""
+        """The bytes of the newer state in parts that the older one lacks."""
         return sum(file.changed for file in self.files if file.after is not None)
 
 
@@ -129,7 +130,7 @@ def read_snapshot(snapshot: Snapshot) -> Side:
 def read_model(model: Model, work: Work) -> Side:
     """Return a model's active state as a snapshot would store it: on disk, else saved, else without files.
 
-    Raises `GitstoreError` like `scan` and `hash_blobs`.
+    Raises `GitstoreError` like `scan` and `hash_files`.
     """
     name = model.active_state
     path, tree = state.find_directory(model, name), state.find_saved_tree(model, name)
@@ -165,15 +166,13 @@ def compare(before: Side, after: Side, work: Work) -> StateDiff:
 
 
 def _list_stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]:
-    return {
-        file.path: Joined(database, file.blobs) for file in stored.list_files(database, tree, joined=True)
-    }
+    return {file.path: Joined(database, file) for file in stored.list_files(database, tree, joined=True)}
 
 
 def _hash_files(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, Content]:
     cache, listing = model.repository.stat_cache(), scan.scan_directory(directory)
     work.expect_more(listing.size)
-    hashed_files = hash_blobs(listing, model.repository.objects, cache, progress=work.progress)
+    hashed_files = hash_files(listing, model.repository.objects, cache, progress=work.progress)
     return {
         PurePosixPath(path.relative_to(directory)): OnDisk(path, hashed)
         for path, hashed in hashed_files.items()
@@ -182,14 +181,14 @@ def _hash_files(model: Model, directory: Path, work: Work) -> dict[PurePosixPath
 
 def _count_compared(path: PurePosixPath, old: Content, new: Content) -> int:
     """Return how many bytes `_has_same_bytes` and `_compare_tensors` compare at most."""
-    if old.blobs == new.blobs:
+    if old.parts == new.parts:
         return 0
     return (old.size == new.size) * new.size + (path.suffix.lower() == SUFFIX) * new.size
 
 
 def _has_same_bytes(old: Content, new: Content, progress: Progress) -> bool:
     """Whether two files hold the same bytes, even if another program cut one of them into other parts."""
-    if old.blobs == new.blobs:
+    if old.parts == new.parts:
         return True
     return old.size == new.size and hold_same_bytes(old, new, length=old.size, progress=progress)
 
@@ -207,6 +206,6 @@ def _compare_tensors(
 
 
 def _split_size(content: Content, other: Side) -> tuple[int, int]:
-    """Return how many bytes of a file are in objects that another state has, and how many are not."""
-    shared = sum(piece.end - piece.start for piece in content.pieces if piece.oid in other.blobs)
+    """Return how many bytes of a file are in parts that another state has, and how many are not."""
+    shared = sum(piece.end - piece.start for piece in content.pieces if piece.part in other.parts)
     return shared, content.size - shared

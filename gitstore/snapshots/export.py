@@ -26,7 +26,7 @@ _HIDDEN = "export"
 def list_files(snapshot: Snapshot) -> list[StoredFile]:
     """List all files of a snapshot, at the paths that they have in an export."""
     single: dict[str, Oid | None] = {SETTINGS: snapshot.settings_blob, LOCK: snapshot.lock_blob}
-    top = [StoredFile(PurePosixPath(name), Mode.FILE, oid, (oid,)) for name, oid in single.items() if oid]
+    top = [StoredFile.whole(PurePosixPath(name), Mode.FILE, blob=oid) for name, oid in single.items() if oid]
     code = [file._replace(path=CODE / file.path) for file in snapshot.list_code_files()]
     state = [file._replace(path=STATE / file.path) for file in snapshot.list_state_files()]
     return [*top, *code, *state]

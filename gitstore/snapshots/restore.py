@@ -38,7 +38,7 @@ from gitstore.workingcopy.unsaved import Holdings, WouldLose
 _SCRATCH = "gitstore-restore"
 
 
-class Part(Enum):
+class Component(Enum):
     """A part of a working copy. `SETTINGS` are settings.yaml and packages.lock."""
 
     CODE = "code"
@@ -70,7 +70,7 @@ class _Job:
 
     model: Model
     snapshot: Snapshot
-    parts: Collection[Part]
+    components: Collection[Component]
     holdings: Holdings
     progress: Progress
 
@@ -94,11 +94,11 @@ def restore(
     model: Model,
     snapshot: Snapshot,
     *,
-    parts: Collection[Part] = tuple(Part),
+    components: Collection[Component] = tuple(Component),
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> Restored:
-    """Restore parts of a working copy from a snapshot of the same model.
+    """Restore components of a working copy from a snapshot of the same model.
 
     After a kill at any instant, each file and the state's directory are as before or as after, nothing is
     lost, and the same call finishes it. `progress` is called with bytes that are read and written.
@@ -107,11 +107,11 @@ def restore(
     branch head nor a snapshot nor a saved state has. Raises `GitstoreError` for a snapshot of another
     model, or one that no longer fits the model. No file has changed then.
     """
-    _check(model, snapshot, parts)
+    _check(model, snapshot, components)
     with working_state.locked_alone(model):
         directories.sweep(model.directory, _SCRATCH)  # of a killed restore, even if no step is left
-        job = _Job(model, snapshot, parts, Holdings(model), progress)
-        code = _plan_code(job) if Part.CODE in parts else None
+        job = _Job(model, snapshot, components, Holdings(model), progress)
+        code = _plan_code(job) if Component.CODE in components else None
         steps = list(_plan_steps(job, code))
         lost = tuple(path for step in steps for path in step.losses)
         if lost and not force:
@@ -119,18 +119,18 @@ def restore(
                 f"restoring {snapshot.name}", lost, hint="gitstore snapshot NAME saves everything"
             )
         _perform(model, steps, force=force)
-        active = _activate(model, snapshot) if Part.STATE in parts else None
+        active = _activate(model, snapshot) if Component.STATE in components else None
         return Restored(
             files=tuple(path for step in steps for path in step.files),
             state=next((step.state for step in steps if step.state is not None), None),
             active=active,
-            is_detached=Part.SETTINGS in parts and _is_detached_since(model, snapshot),
+            is_detached=Component.SETTINGS in components and _is_detached_since(model, snapshot),
             lost=lost,
             ignored=tuple(code.list_ignored()) if code is not None and code.paths else (),
         )
 
 
-def _check(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> None:
+def _check(model: Model, snapshot: Snapshot, components: Collection[Component]) -> None:
     """Raise `GitstoreError` unless the snapshot is the model's, and still fits the model's base."""
     if model.repository.is_bare:
         raise GitstoreError(
@@ -145,12 +145,12 @@ def _check(model: Model, snapshot: Snapshot, parts: Collection[Part]) -> None:
             "gitstore export writes its files to a directory; gitstore derive creates a model based on it",
         )
     if (
-        Part.CODE in parts
+        Component.CODE in components
         and model.pinned_base is not None
         and model.find_base_code(model.pinned_base) != snapshot.code_tree
     ):
         raise _explain_misfit(model, snapshot, "code")
-    if Part.SETTINGS in parts and not _has_same_identity(model, snapshot):
+    if Component.SETTINGS in components and not _has_same_identity(model, snapshot):
         raise _explain_misfit(model, snapshot, "settings")
 
 
@@ -195,11 +195,11 @@ def _describe_base(base: BasedOn | None) -> str:
 
 def _plan_steps(job: _Job, code: CodeChange | None) -> Iterator[_Step]:
     """Yield the steps in their order. settings.yaml comes last, because it says where the code is."""
-    if Part.STATE in job.parts:
+    if Component.STATE in job.components:
         yield from _plan_state(job)
     if code is not None and code.paths:
         yield _make_code_step(code, job.holdings)
-    if Part.SETTINGS in job.parts:
+    if Component.SETTINGS in job.components:
         yield from _plan_file(job, LOCK, _read_lock(job.snapshot))
         yield from _plan_file(job, SETTINGS, _read_settings(job.model, job.snapshot))
 
@@ -207,7 +207,11 @@ def _plan_steps(job: _Job, code: CodeChange | None) -> Iterator[_Step]:
 def _plan_code(job: _Job) -> CodeChange:
     """Plan the change of the code, to where the restored settings say that code is."""
     snapshot = job.snapshot
-    at = PurePosixPath(snapshot.settings.code) if Part.SETTINGS in job.parts else job.model.code_directory
+    at = (
+        PurePosixPath(snapshot.settings.code)
+        if Component.SETTINGS in job.components
+        else job.model.code_directory
+    )
     return CodeChange.plan(job.model, snapshot.code_tree, at=at)
 
 

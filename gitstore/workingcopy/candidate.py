@@ -85,7 +85,7 @@ def _write_out(
 ) -> None:
     """Write files of code. Some of their objects may only be in a quarantine."""
     target.mkdir()
-    stored = [StoredFile(path, mode, oid, (oid,)) for path, (mode, oid) in files.items()]
+    stored = [StoredFile.whole(path, mode, blob=oid) for path, (mode, oid) in files.items()]
     for database, is_new in ((repository.objects, False), (quarantine, True)):
         extract.extract_files(
             database, [file for file in stored if (file.entry not in repository.objects) is is_new], target

@@ -51,7 +51,7 @@ def read(model: Model, name: str, progress: Progress = lambda _: None) -> Workin
         return None
     listing, cache = scan.scan_directory(path), model.repository.stat_cache()
     hashed = hash_directory(listing, model.repository.objects, cache, progress=progress)
-    entries = {PurePosixPath(file.relative_to(path)): oid for file, (_, oid) in hashed.entries.items()}
+    entries = {PurePosixPath(file.relative_to(path)): entry.oid for file, entry in hashed.entries.items()}
     return WorkingState(name, path, listing, entries, hashed.tree)
 
 

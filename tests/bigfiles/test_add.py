@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from gitstore.bigfiles import add as files
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.hash import hash_directory
-from gitstore.bigfiles.parts import LARGE
+from gitstore.bigfiles.parts import LARGE, StateEntry
 from gitstore.bigfiles.scan import scan_directory
 from gitstore.bigfiles.stat_cache import Stamp, StatCache
 from gitstore.errors import FileChanged
@@ -166,7 +166,7 @@ def test_an_unchanged_file_is_not_read_again(repository: Repository, tmp_path: P
     with repository.writer() as writer:
         other = writer.add(Kind.BLOB, b"another")
         writer.finish()
-    cache.put(Stamp.of((state / "w").stat()), other)
+    cache.put(Stamp.of((state / "w").stat()), StateEntry(other, b""))
     lie = store(repository, state, cache)
     assert git("show", f"{lie}:w", cwd=repository.directory) == "another"
 
@@ -187,12 +187,12 @@ def test_a_known_file_is_read_if_one_of_its_parts_is_missing(repository: Reposit
     oid = hash_directory(scan_directory(state), repository.objects, cache).tree
     listing = scan_directory(state)
     with repository.writer() as writer:  # the tree of the parts, without the parts
-        parts_oid = cache.get(next(listing.walk()).stamp)
-        assert parts_oid is not None
+        entry = cache.get(next(listing.walk()).stamp)
+        assert entry is not None
         with Repository.create(tmp_path / "full").writer() as full:
             files.add_directory(listing, full, StatCache(tmp_path / "nowhere"))
             full.finish()
-        writer.add(Kind.TREE, full.database.read_as(Kind.TREE, parts_oid))
+        writer.add(Kind.TREE, full.database.read_as(Kind.TREE, entry.oid))
         writer.finish()
     assert store(repository, state, cache) == oid
     assert len(read(fetch(repository, oid, tmp_path / "to"))) == 1
@@ -249,7 +249,8 @@ def test_what_we_write_ourselves_is_remembered(repository: Repository, tmp_path:
     target, cache = fetch(repository, oid, tmp_path / "to"), repository.stat_cache()
     files.remember(target, found, cache)
     for file in found:
-        assert cache.get(Stamp.of((target / file.path).stat())) == file.entry
+        entry = cache.get(Stamp.of((target / file.path).stat()))
+        assert entry == (file.entry, b".parts" if file.is_in_parts else b"")
     assert store(repository, target, cache) == oid
     with (target / "w").open("r+b") as file_on_disk:
         file_on_disk.write(b"W")  # at once, as a training run might

@@ -12,6 +12,7 @@ import pytest
 
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.extract import extract_files
+from gitstore.bigfiles.parts import Part
 from gitstore.bigfiles.stored import StoredFile
 from gitstore.disk.construction import construction
 from gitstore.disk.directories import remove_tree
@@ -30,7 +31,9 @@ from tests.support.packs import add_blobs
 
 def stored_file(name: str, *contents: bytes, mode: int = Mode.FILE) -> StoredFile:
     blobs = tuple(Oid.of(Kind.BLOB, content) for content in contents)
-    return StoredFile(PurePosixPath(name), mode, blobs[0], blobs)
+    if len(blobs) == 1:
+        return StoredFile.whole(PurePosixPath(name), mode, blob=blobs[0])
+    return StoredFile(PurePosixPath(name), mode, blobs[0], tuple(map(Part, blobs)))
 
 
 def corrupt_middle(repository: Repository) -> Path:
@@ -112,19 +115,20 @@ def test_descriptors_are_few_and_all_closed(repository: Repository, tmp_path: Pa
         from gitstore.bigfiles.extract import extract_files
         from gitstore.packs.oid import Kind, Oid
         from gitstore.git.repository import Repository
+        from gitstore.bigfiles.parts import Part
         from gitstore.bigfiles.stored import StoredFile
         from gitstore.objects.tree import Mode
         database = Repository(Path({str(repository.common)!r})).objects
         target = Path({str(tmp_path / "to")!r})
         x, gone = Oid.of(Kind.BLOB, b"x"), Oid.of(Kind.BLOB, b"gone")
-        found = [StoredFile(PurePosixPath(str(n)), Mode.FILE, x, (x,)) for n in range(300)]
+        found = [StoredFile.whole(PurePosixPath(str(n)), Mode.FILE, blob=x) for n in range(300)]
         database.read(x)
         before = os.listdir("/proc/self/fd")
         resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
         extract_files(database, found, target / "all")
         assert len(list((target / "all").iterdir())) == 300
         try:
-            found[50] = found[50]._replace(blobs=(x, gone))
+            found[50] = found[50]._replace(parts=(Part(x), Part(gone)))
             extract_files(database, found, target / "some")
         except Corrupt as error:
             print(error.message)
@@ -146,10 +150,11 @@ def test_memory_stays_bounded_whatever_is_read(repository: Repository, tmp_path:
         from gitstore.bigfiles.extract import extract_files
         from gitstore.packs.oid import Kind, Oid
         from gitstore.git.repository import Repository
+        from gitstore.bigfiles.parts import Part
         from gitstore.bigfiles.stored import StoredFile
         database = Repository(Path({str(repository.common)!r})).objects
         oid = Oid.of(Kind.BLOB, bytes({4 * MIB}))
-        file = StoredFile(PurePosixPath("w"), 0o100644, oid, (oid,) * 36)
+        file = StoredFile(PurePosixPath("w"), 0o100644, oid, (Part(oid),) * 36)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         extract_files(database, [file], Path({str(tmp_path)!r}))
         print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

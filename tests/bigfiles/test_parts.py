@@ -1,110 +1,82 @@
+"""The directories of parts: which names they have, and which are refused."""
+
 from __future__ import annotations
 
-import hashlib
-from io import BytesIO
+import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from pyfastcdc import FastCDC
 
 from gitstore.bigfiles import parts
-from gitstore.bigfiles.parts import PART_AVERAGE, PART_MAX, PART_MIN, cut_stream, part_name
-from tests.support.content import MIB, Trickle, noise
-
-STREAM = noise(16 * MIB, seed=1)
-
-GOLDEN = [
-    1521776,
-    1829765,
-    518824,
-    1607681,
-    487789,
-    565186,
-    1109923,
-    1225334,
-    345052,
-    2884717,
-    2247893,
-    1211105,
-    1222171,
-]
-
-
-@pytest.fixture(scope="module")
-def before() -> list[bytes]:
-    """The parts of the stream."""
-    return list(cut_stream(BytesIO(STREAM)))
-
-
-def lengths(content: bytes) -> list[int]:
-    return [len(part) for part in cut_stream(BytesIO(content))]
-
-
-def test_the_cuts_are_those_of_format_1() -> None:
-    """If this fails, a file that has not changed would be stored anew: it is a new `Gitstore-Format`."""
-    assert (
-        hashlib.sha256(STREAM).hexdigest()
-        == "9e2e0d352113124881ffe8aac9238515266908d327e3a4f8697c414c088f0d98"
-    )
-    assert lengths(STREAM) == GOLDEN
-
-
-def test_the_numbers_are_those_of_format_1() -> None:
-    assert (PART_MIN, PART_AVERAGE, PART_MAX) == (256 << 10, 1 << 20, 4 << 20)
-    assert (parts.LARGE, parts.SUFFIX) == (4 << 20, ".parts")
-    assert [part_name(number) for number in (0, 1, 12345678)] == [b"00000000", b"00000001", b"12345678"]
-
-
-@settings(max_examples=settings().max_examples // 3)
-@given(st.integers(0, len(STREAM)), st.integers(0, 10))
-def test_parts_add_up_to_the_stream_however_it_is_read(size: int, seed: int) -> None:
-    content = STREAM[:size]
-    whole = list(cut_stream(BytesIO(content)))
-    assert b"".join(whole) == content
-    assert all(PART_MIN <= len(part) <= PART_MAX for part in whole[:-1])
-    assert all(0 < len(part) <= PART_MAX for part in whole)
-    assert list(cut_stream(Trickle(content, seed))) == whole
-
-
-def test_a_stream_is_cut_like_a_buffer() -> None:
-    cutter = FastCDC(PART_AVERAGE, min_size=PART_MIN, max_size=PART_MAX, normalized_chunking=1, seed=0)
-    assert lengths(STREAM) == [len(chunk.data) for chunk in cutter.cut_buf(STREAM)]
-
-
-@pytest.mark.parametrize("size", [0, 1, PART_MIN - 1, PART_MIN])
-def test_a_stream_under_the_smallest_part_is_one_part(size: int) -> None:
-    assert lengths(STREAM[:size]) == [size] * bool(size)
-
-
-def test_what_has_no_features_is_cut_at_the_largest_size() -> None:
-    assert lengths(bytes(9 * MIB)) == [PART_MAX, PART_MAX, MIB]
-
-
-@settings(max_examples=settings().max_examples // 3)
-@given(
-    at=st.integers(0, len(STREAM)),
-    removed=st.integers(0, 300_000),
-    inserted=st.integers(0, 300_000),
+from gitstore.bigfiles.parts import (
+    PARTS,
+    PLANES,
+    Part,
+    find_suffix,
+    from_entries,
+    part_name,
+    suffix_of,
+    to_entries,
 )
-def test_an_edit_changes_only_the_parts_around_it(
-    before: list[bytes], at: int, removed: int, inserted: int
-) -> None:
-    edited = STREAM[:at] + noise(inserted, seed=2) + STREAM[at + removed :]
-    after = list(cut_stream(BytesIO(edited)))
-    end = min(at + removed, len(STREAM))
-    assert _common_bytes(before, after) >= at - PART_MAX
-    # Behind the edit the cuts meet again at the first that both take; with this stream, within three parts.
-    assert _common_bytes(before[::-1], after[::-1]) >= len(STREAM) - end - 3 * PART_MAX
-    fresh = set(after) - set(before)
-    assert sum(map(len, fresh)) <= inserted + 4 * PART_MAX
+from gitstore.objects import tree
+from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.packs.oid import Oid
+
+A, B = Oid(b"a" * 20), Oid(b"b" * 20)
 
 
-def _common_bytes(one: list[bytes], other: list[bytes]) -> int:
-    """The bytes of the parts that two sequences begin with alike."""
-    size = 0
-    for mine, theirs in zip(one, other, strict=False):
-        if mine != theirs:
-            break
-        size += len(mine)
-    return size
+def entries(*names: bytes, mode: int = Mode.FILE) -> list[TreeEntry]:
+    return [TreeEntry(mode, name, A) for name in names]
+
+
+def test_the_names_are_those_of_format_1() -> None:
+    assert (parts.LARGE, parts.SUFFIXES) == (4 << 20, (b".parts", b".planes"))
+    assert [part_name(number) for number in (0, 1, 12345678)] == [b"00000000", b"00000001", b"12345678"]
+    assert [part_name(7, width) for width in (2, 4, 8)] == [b"00000007.2", b"00000007.4", b"00000007.8"]
+
+
+def test_a_directory_with_planes_has_a_suffix_of_its_own() -> None:
+    assert suffix_of([Part(A), Part(B)]) == PARTS
+    assert suffix_of([Part(A), Part(B, 4)]) == PLANES
+    assert [find_suffix(name) for name in (b"w.parts", b"w.planes", b"w.bin", b"parts")] == [
+        PARTS,
+        PLANES,
+        b"",
+        b"",
+    ]
+
+
+@given(st.lists(st.tuples(st.sampled_from([A, B]), st.sampled_from([1, 2, 4, 8])), min_size=1, max_size=12))
+def test_parts_come_back_from_their_tree(listed: list[tuple[Oid, int]]) -> None:
+    made = tuple(Part(*part) for part in listed)
+    content = tree.encode(to_entries(made))
+    assert from_entries(tree.parse(content), suffix_of(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("bad", "suffix", "why"),
+    [
+        (entries(), PARTS, "no parts"),
+        (entries(), PLANES, "no parts"),
+        (entries(b"00000001"), PARTS, "00000000"),
+        (entries(b"00000000", b"00000002"), PARTS, "00000002"),
+        (entries(b"00000000.2", b"00000000.4"), PLANES, "00000000.4"),
+        (entries(b"00000000", b"00000000.4"), PLANES, "00000000.4"),
+        (entries(b"00000000", b"1"), PARTS, "'1'"),
+        (entries(b"00000000", b"000000001"), PARTS, "000000001"),
+        (entries(b"00000000", mode=Mode.TREE), PARTS, "00000000"),
+        (entries(b"00000000", mode=Mode.LINK), PARTS, "00000000"),
+        (entries(b"00000000.1"), PLANES, "00000000.1"),
+        (entries(b"00000000.3"), PLANES, "00000000.3"),
+        (entries(b"00000000.16"), PLANES, "00000000.16"),
+        (entries(b"00000000.04"), PLANES, "00000000.04"),
+        (entries(b"00000000."), PLANES, "00000000."),
+        (entries(b"00000000.4\n"), PLANES, "00000000.4"),
+        (entries(b"00000000.4"), PARTS, "a part with planes"),
+        (entries(b"00000000"), PLANES, "no part with planes"),
+    ],
+)
+def test_what_is_no_directory_of_parts_is_refused(bad: list[TreeEntry], suffix: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        from_entries(bad, suffix)

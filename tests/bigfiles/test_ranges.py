@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pytest
@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore.bigfiles import stored
-from gitstore.bigfiles.hash import hash_blobs
-from gitstore.bigfiles.parts import LARGE
+from gitstore.bigfiles.hash import hash_files
+from gitstore.bigfiles.parts import LARGE, Part
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, Piece, hold_same_bytes
 from gitstore.bigfiles.scan import scan_directory
+from gitstore.bigfiles.stored import StoredFile
 from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
+from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from tests.support.content import MIB, noise
@@ -51,13 +53,15 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> ObjectDatabase:
 
 
 def joined(database: ObjectDatabase, contents: list[bytes]) -> Joined:
-    return Joined(database, tuple(Oid.of(Kind.BLOB, content) for content in contents))
+    parts = tuple(Part(Oid.of(Kind.BLOB, content)) for content in contents)
+    return Joined(database, StoredFile(PurePosixPath("w"), Mode.FILE, Oid(bytes(20)), parts))
 
 
 class Large(NamedTuple):
     """A file in parts, stored and on disk."""
 
     content: bytes
+    file: StoredFile
     stored: Joined
     on_disk: OnDisk
     database: Counting
@@ -67,12 +71,12 @@ def large(repository: Repository, directory: Path, content: bytes) -> Large:
     make(directory, {b"w": content})
     (file,) = stored.list_files(repository.objects, store(repository, directory), joined=True)
     database = Counting(repository.common / "objects")
-    return Large(content, Joined(database, file.blobs), on_disk(repository, directory), database)
+    return Large(content, file, Joined(database, file), on_disk(repository, directory), database)
 
 
 def on_disk(repository: Repository, directory: Path) -> OnDisk:
     """The only file of a directory."""
-    ((path, hashed),) = hash_blobs(
+    ((path, hashed),) = hash_files(
         scan_directory(directory), repository.objects, repository.stat_cache()
     ).items()
     return OnDisk(path, hashed)
@@ -124,7 +128,7 @@ def test_a_large_file_stored_and_on_disk(weights: Large) -> None:
     pieces = tuple(weights.stored.pieces)
     assert len(pieces) > 3
     assert weights.on_disk.pieces == pieces
-    assert weights.on_disk.blobs == weights.stored.blobs
+    assert weights.on_disk.parts == weights.stored.parts
     assert weights.on_disk.size == weights.stored.size == 6 * MIB
     for offset, length in slices(weights.content, pieces):
         expected = weights.content[offset : offset + length]
@@ -135,7 +139,7 @@ def test_a_large_file_stored_and_on_disk(weights: Large) -> None:
 def test_reading_on_reads_each_part_once(weights: Large) -> None:
     for offset in range(0, weights.stored.size, 10_000):
         weights.stored.read(offset, 10_000)
-    assert weights.database.reads == list(weights.stored.blobs)
+    assert weights.database.reads == [part.oid for part in weights.stored.parts]
 
 
 def test_what_is_shared_is_not_read(repository: Repository, weights: Large, tmp_path: Path) -> None:
@@ -143,20 +147,20 @@ def test_what_is_shared_is_not_read(repository: Repository, weights: Large, tmp_
     moved = large(repository, tmp_path / "moved", b"inserted" + weights.content)
     for other in (moved.stored, moved.on_disk):
         assert hold_same_bytes(weights.stored, other, b_offset=8, length=weights.stored.size)
-    assert weights.database.reads == [weights.stored.blobs[0]]
-    assert moved.database.reads == [moved.stored.blobs[0]]
+    assert weights.database.reads == [weights.stored.parts[0].oid]
+    assert moved.database.reads == [moved.stored.parts[0].oid]
 
 
 def test_the_first_difference_ends_it(repository: Repository, weights: Large, tmp_path: Path) -> None:
     other = large(repository, tmp_path / "other", noise(6 * MIB, seed=1))
     assert not hold_same_bytes(weights.stored, other.stored, length=6 * MIB)
-    assert weights.database.reads == [weights.stored.blobs[0]]
-    assert other.database.reads == [other.stored.blobs[0]]
+    assert weights.database.reads == [weights.stored.parts[0].oid]
+    assert other.database.reads == [other.stored.parts[0].oid]
 
 
 def test_an_empty_file(repository: Repository, tmp_path: Path) -> None:
     empty = on_disk(repository, make(tmp_path / "empty", {b"w": b""}))
-    nothing: Content = Joined(repository.objects, ())
+    nothing: Content = joined(repository.objects, [])
     assert (empty.size, empty.read(0, 5)) == (nothing.size, nothing.read(0, 5)) == (0, b"")
     assert hold_same_bytes(empty, nothing, length=0)
 
@@ -165,7 +169,7 @@ def test_hashing_writes_nothing(repository: Repository, tmp_path: Path) -> None:
     directory = make(tmp_path / "weights", {b"w": noise(LARGE + 1), b"small": b"x", b"in": {b"deep": b"y"}})
     cache = repository.stat_cache()
     read: list[int] = []
-    hashed_files = hash_blobs(scan_directory(directory), repository.objects, cache, progress=read.append)
+    hashed_files = hash_files(scan_directory(directory), repository.objects, cache, progress=read.append)
     assert sum(read) == LARGE + 3
     assert {path.name: sum(hashed.sizes) for path, hashed in hashed_files.items()} == {
         "w": LARGE + 1,
@@ -175,10 +179,10 @@ def test_hashing_writes_nothing(repository: Repository, tmp_path: Path) -> None:
     assert pack_names(repository.common / "objects") == []
     tree = store(repository, directory, cache)
     listed = stored.list_files(repository.objects, tree, joined=True)
-    assert {directory / file.path: file.blobs for file in listed} == {
-        path: hashed.blobs for path, hashed in hashed_files.items()
+    assert {directory / file.path: file.parts for file in listed} == {
+        path: hashed.parts for path, hashed in hashed_files.items()
     }
-    assert hash_blobs(scan_directory(directory), repository.objects, cache) == hashed_files
+    assert hash_files(scan_directory(directory), repository.objects, cache) == hashed_files
 
 
 def test_what_the_cache_knows_and_the_repository_lost_is_read_again(
@@ -187,7 +191,7 @@ def test_what_the_cache_knows_and_the_repository_lost_is_read_again(
     for path in (repository.common / "objects" / "pack").iterdir():
         path.unlink()
     fresh = Repository(repository.git_directory)
-    assert on_disk(fresh, tmp_path / "weights").blobs == weights.stored.blobs
+    assert on_disk(fresh, tmp_path / "weights").parts == weights.stored.parts
 
 
 def test_a_file_on_disk_that_changes(weights: Large) -> None:
@@ -220,7 +224,7 @@ def test_a_file_on_disk_is_closed_when_nobody_needs_it(repository: Repository, t
 def test_a_part_that_is_missing_or_damaged(repository: Repository, weights: Large) -> None:
     gone = Oid.of(Kind.BLOB, b"nowhere")
     with refuses(gone, kind=MissingObject):
-        _ = Joined(repository.objects, (gone,)).size
+        _ = joined(repository.objects, [b"nowhere"]).size
     (path,) = (repository.common / "objects" / "pack").glob("*.pack")
     path.chmod(0o600)
     content = bytearray(path.read_bytes())
@@ -228,4 +232,4 @@ def test_a_part_that_is_missing_or_damaged(repository: Repository, weights: Larg
     path.write_bytes(content)
     database = Counting(repository.common / "objects")
     with pytest.raises(BrokenObject):
-        Joined(database, weights.stored.blobs).read(0, weights.stored.size)
+        Joined(database, weights.file).read(0, weights.stored.size)

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 
 from gitstore.bigfiles import stat_cache
+from gitstore.bigfiles.parts import StateEntry
 from gitstore.bigfiles.stat_cache import Stamp, StatCache, read_file_clock
 from gitstore.packs.oid import Oid
 from tests.support.limits import limit
 
-OID = Oid(b"o" * 20)
+ENTRY = StateEntry(Oid(b"o" * 20), b".planes")
 
 
 def stamp(number: int) -> Stamp:
@@ -25,17 +26,17 @@ def cache(tmp_path: Path) -> StatCache:
 
 
 def test_what_is_saved_is_known_later(cache: StatCache) -> None:
-    cache.put(stamp(1), OID)
+    cache.put(stamp(1), ENTRY)
     cache.save()
     later = StatCache(cache.path)
-    assert later.get(stamp(1)) == OID
-    assert isinstance(later.get(stamp(1)), Oid)
+    assert later.get(stamp(1)) == ENTRY
+    assert isinstance(later.get(stamp(1)), StateEntry)
     assert [later.get(each) for each in (stamp(2), stamp(1)._replace(size=11))] == [None, None]
 
 
 def test_every_field_counts(cache: StatCache) -> None:
     known = Stamp(1, 2, 3, 4)
-    cache.put(known, OID)
+    cache.put(known, ENTRY)
     for field in Stamp._fields:
         assert cache.get(known._replace(**{field: 9})) is None
 
@@ -51,12 +52,14 @@ def test_nothing_new_is_not_written(cache: StatCache) -> None:
         b"",
         b"garbage",
         bytes(1000),
-        msgspec.msgpack.encode((3, [(1, 2, 3)])),
-        msgspec.msgpack.encode((3, [("a", 2, 3, 4, b"o" * 20)])),
+        msgspec.msgpack.encode((4, [(1, 2, 3)])),
+        msgspec.msgpack.encode((4, [("a", 2, 3, 4, b"o" * 20, b"")])),
         msgspec.msgpack.encode({"version": 1}),
-        msgspec.msgpack.encode((3, [(1, 10, 1_000_000_001, 1_000_000_001, b"short")])),
+        msgspec.msgpack.encode((4, [(*stamp(1), b"short", b"")])),
+        msgspec.msgpack.encode((4, [(*stamp(1), b"o" * 20, b".unknown")])),
         msgspec.msgpack.encode((1, [(*stamp(1), b"o" * 20)])),  # which trusted files that were mapped
-        msgspec.msgpack.encode((4, [(*stamp(1), b"o" * 20)])),  # of a gitstore to come
+        msgspec.msgpack.encode((3, [(*stamp(1), b"o" * 20)])),  # which cut files of tensors by content
+        msgspec.msgpack.encode((5, [(*stamp(1), b"o" * 20, b"")])),  # of a gitstore to come
     ],
 )
 def test_a_damaged_or_foreign_cache_knows_nothing_and_is_replaced(cache: StatCache, content: bytes) -> None:
@@ -64,13 +67,13 @@ def test_a_damaged_or_foreign_cache_knows_nothing_and_is_replaced(cache: StatCac
     cache.path.write_bytes(content + hashlib.sha1(content).digest())
     fresh = StatCache(cache.path)
     assert fresh.get(stamp(1)) is None
-    fresh.put(stamp(1), OID)
+    fresh.put(stamp(1), ENTRY)
     fresh.save()
-    assert StatCache(cache.path).get(stamp(1)) == OID
+    assert StatCache(cache.path).get(stamp(1)) == ENTRY
 
 
 def test_a_cache_cut_anywhere_knows_nothing(cache: StatCache) -> None:
-    cache.put(stamp(1), OID)
+    cache.put(stamp(1), ENTRY)
     cache.save()
     content = cache.path.read_bytes()
     for size in range(len(content)):
@@ -81,43 +84,43 @@ def test_a_cache_cut_anywhere_knows_nothing(cache: StatCache) -> None:
 def test_the_oldest_entries_are_forgotten(cache: StatCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stat_cache, "_MOST", 3)
     for number in (1, 2, 3, 4, 2):
-        cache.put(stamp(number), OID)
+        cache.put(stamp(number), ENTRY)
     cache.save()
     later = StatCache(cache.path)
     assert [number for number in range(5) if later.get(stamp(number))] == [2, 3, 4]
-    later.put(stamp(5), OID)
+    later.put(stamp(5), ENTRY)
     later.save()
     assert [number for number in range(6) if StatCache(cache.path).get(stamp(number))] == [2, 4, 5]
 
 
 def test_what_another_process_saves_meanwhile_stays(cache: StatCache) -> None:
     other = StatCache(cache.path)
-    other.put(stamp(1), OID)
+    other.put(stamp(1), ENTRY)
     other.save()
-    cache.put(stamp(2), OID)
+    cache.put(stamp(2), ENTRY)
     cache.save()
     both = StatCache(cache.path)
-    assert both.get(stamp(1)) == both.get(stamp(2)) == OID
+    assert both.get(stamp(1)) == both.get(stamp(2)) == ENTRY
 
 
 def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = StatCache(tmp_path / "file" / "stat-cache")
-    cache.put(stamp(1), OID)
+    cache.put(stamp(1), ENTRY)
     cache.save()
-    assert cache.get(stamp(1)) == OID
+    assert cache.get(stamp(1)) == ENTRY
 
 
 def test_a_full_disk_leaves_the_cache_that_was(cache: StatCache) -> None:
-    cache.put(stamp(1), OID)
+    cache.put(stamp(1), ENTRY)
     cache.save()
     full = StatCache(cache.path)
     for number in range(1000):
-        full.put(Stamp(number, 0, 0, 0), Oid(bytes(20)))
+        full.put(Stamp(number, 0, 0, 0), StateEntry(Oid(bytes(20)), b""))
     with limit(resource.RLIMIT_FSIZE, 100):
         full.save()
     assert [path.name for path in cache.path.parent.iterdir()] == ["stat-cache"]
-    assert StatCache(cache.path).get(stamp(1)) == OID
+    assert StatCache(cache.path).get(stamp(1)) == ENTRY
 
 
 @pytest.mark.parametrize(
@@ -151,9 +154,9 @@ def test_the_clock_is_that_of_the_file_system(tmp_path: Path) -> None:
 
 def test_a_cache_with_a_flipped_bit_knows_nothing(cache: StatCache) -> None:
     """An id with a flipped bit would be in the next snapshot."""
-    cache.put(stamp(1), OID)
+    cache.put(stamp(1), ENTRY)
     cache.save()
     content = bytearray(cache.path.read_bytes())
-    content[content.index(OID)] ^= 1
+    content[content.index(ENTRY.oid)] ^= 1
     cache.path.write_bytes(content)
     assert StatCache(cache.path).get(stamp(1)) is None

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore.bigfiles import stored
+from gitstore.bigfiles.parts import Part
 from gitstore.bigfiles.stored import StoredFile, leads_out
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
@@ -56,15 +57,18 @@ def test_a_tree_as_files(repository: Repository, x: Oid) -> None:
     root = tree(repository, ("100644", b"a", x), ("40000", b"dir", inner), ("40000", b"w.bin.parts", parts))
     path = PurePosixPath
     plain = [
-        StoredFile(path("a"), Mode.FILE, x, (x,)),
-        StoredFile(path("dir/run"), Mode.EXECUTABLE, x, (x,)),
-        StoredFile(path("dir/to"), Mode.LINK, blob(repository, b"run"), (blob(repository, b"run"),)),
+        StoredFile.whole(path("a"), Mode.FILE, blob=x),
+        StoredFile.whole(path("dir/run"), Mode.EXECUTABLE, blob=x),
+        StoredFile.whole(path("dir/to"), Mode.LINK, blob=blob(repository, b"run")),
     ]
-    assert listed(repository, root) == [*plain, StoredFile(path("w.bin"), Mode.FILE, parts, (x, x))]
+    assert listed(repository, root) == [
+        *plain,
+        StoredFile(path("w.bin"), Mode.FILE, parts, (Part(x), Part(x))),
+    ]
     assert listed(repository, root, joined=False) == [
         *plain,
-        StoredFile(path("w.bin.parts/00000000"), Mode.FILE, x, (x,)),
-        StoredFile(path("w.bin.parts/00000001"), Mode.FILE, x, (x,)),
+        StoredFile.whole(path("w.bin.parts/00000000"), Mode.FILE, blob=x),
+        StoredFile.whole(path("w.bin.parts/00000001"), Mode.FILE, blob=x),
     ]
     assert [file.size(repository.objects) for file in listed(repository, root)] == [1, 1, 3, 2]
 

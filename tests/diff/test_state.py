@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gitstore.bigfiles import parts
+from gitstore.bigfiles import fastcdc, parts
 from gitstore.diff import diff
 from gitstore.diff.diff import Diff
 from gitstore.diff.settings import KeyChange
@@ -94,7 +94,7 @@ class TestState:
         packs = sorted((model.directory / ".git" / "objects").rglob("*"))
         on_disk = files(diff.compare(first, again(model)))["w"]
         assert packs == sorted((model.directory / ".git" / "objects").rglob("*"))
-        assert 0 < on_disk.changed <= 2 * parts.PART_MAX
+        assert 0 < on_disk.changed <= 2 * fastcdc.PART_MAX
         assert on_disk.shared + on_disk.changed == on_disk.before == on_disk.after == 12 * MIB
         assert files(diff.compare(first, take(model, "v2")))["w"] == on_disk
 

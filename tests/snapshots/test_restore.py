@@ -10,7 +10,7 @@ import pytest
 
 from gitstore.models import reference
 from gitstore.models.model import Model
-from gitstore.snapshots.restore import Part, Restored
+from gitstore.snapshots.restore import Component, Restored
 from gitstore.states import remove
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
@@ -77,12 +77,12 @@ class TestAWholeSnapshot:
     @pytest.mark.parametrize(
         ("part", "changed"),
         [
-            (Part.CODE, {"code/link", "code/model.py", "code/new/run", "code/old/größe 1.py"}),
-            (Part.SETTINGS, {"settings.yaml", "packages.lock"}),
-            (Part.STATE, {"states/initial/weights", "states/initial/sub/more"}),
+            (Component.CODE, {"code/link", "code/model.py", "code/new/run", "code/old/größe 1.py"}),
+            (Component.SETTINGS, {"settings.yaml", "packages.lock"}),
+            (Component.STATE, {"states/initial/weights", "states/initial/sub/more"}),
         ],
     )
-    def test_a_part_alone(self, two: Path, part: Part, changed: set[str]) -> None:
+    def test_a_part_alone(self, two: Path, part: Component, changed: set[str]) -> None:
         before = picture(two)
         bring_back(two, "v1", part)
         after = picture(two)
@@ -173,7 +173,7 @@ class TestCode:
     def test_ignored_files_stay_unless_they_are_in_the_way(self, two: Path) -> None:
         (two / ".gitignore").write_text("/states/\n*.tmp\n/code/old\n")
         (two / "code" / "note.tmp").write_text("mine")
-        bring_back(two, "v1", Part.STATE)
+        bring_back(two, "v1", Component.STATE)
         (two / "code" / "old").mkdir()
         (two / "code" / "old" / "größe 1.py").write_text("precious")
         with refuses("v1", "code/old/größe 1.py", kind=WouldLose):
@@ -221,12 +221,12 @@ class TestTheState:
         save_state(model, "tuned")
         use_state(model, "tuned")
         (two / "states" / "tuned" / "weights").write_bytes(b"not saved")
-        done = bring_back(two, "v1", Part.STATE)
+        done = bring_back(two, "v1", Component.STATE)
         assert (done.state, done.active) == ("initial", "initial")
         assert (two / "states" / "tuned" / "weights").read_bytes() == b"not saved"
         assert Model.open(two).active_state == "initial"
         assert trees(take(Model.open(two), "again"))[1] == trees(reference.resolve("v1", two))[1]
-        again = bring_back(two, "v1", Part.STATE)
+        again = bring_back(two, "v1", Component.STATE)
         assert (again.state, again.active) == (None, None)
         fsck(two)
 

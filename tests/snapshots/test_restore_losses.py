@@ -13,7 +13,7 @@ from gitstore.errors import FileChanged
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.snapshots import restore
-from gitstore.snapshots.restore import Part
+from gitstore.snapshots.restore import Component
 from gitstore.states.materialize import fill_state
 from gitstore.states.save import save_state
 from gitstore.workingcopy import state as working_state
@@ -62,12 +62,12 @@ class TestWhatWouldBeLost:
         assert names(done.lost) == ["states/initial/weights", "code/note.txt"]
         assert trees(take(Model.open(two), "again")) == trees(reference.resolve("v1", two))
 
-    @pytest.mark.parametrize("part", list(Part))
-    def test_is_only_what_the_part_would_overwrite(self, two: Path, part: Part) -> None:
+    @pytest.mark.parametrize("part", list(Component))
+    def test_is_only_what_the_part_would_overwrite(self, two: Path, part: Component) -> None:
         touched = {
-            Part.CODE: two / "code" / "model.py",
-            Part.STATE: two / "states" / "initial" / "weights",
-            Part.SETTINGS: two / "packages.lock",
+            Component.CODE: two / "code" / "model.py",
+            Component.STATE: two / "states" / "initial" / "weights",
+            Component.SETTINGS: two / "packages.lock",
         }
         for other, path in touched.items():
             if other is not part:
@@ -80,7 +80,7 @@ class TestWhatWouldBeLost:
 
     def test_is_nothing_that_the_snapshot_has_too(self, two: Path) -> None:
         """What a restore that was killed has done already does not stop its repeat."""
-        bring_back(two, "v1", Part.CODE)
+        bring_back(two, "v1", Component.CODE)
         (two / "settings.yaml").write_bytes(reference.resolve("v1", two).settings_content)
         bring_back(two, "v1")
 
@@ -138,7 +138,7 @@ class TestWhatWouldBeLost:
 
         monkeypatch.setattr(CodeChange, "apply", edited)
         with refuses(name, kind=FileChanged):
-            bring_back(two, "v3", Part.CODE)
+            bring_back(two, "v3", Component.CODE)
         assert (two / "code" / name).read_text() == "my edit\n"
         assert not list(two.rglob("*~*"))
 
@@ -169,7 +169,7 @@ class TestWhatGitWasToldNotToLookAt:
         (two / "code" / "model.py").write_text("my edit\n")
         index = (two / ".git" / "index").read_bytes()
         with pytest.raises(WouldLose) as caught:
-            bring_back(two, "v1", Part.CODE)
+            bring_back(two, "v1", Component.CODE)
         assert names(caught.value.paths) == ["code/model.py"]
         edited = take(Model.open(two), "edited")
         assert git("show", "edited:code/model.py", cwd=two) == "my edit\n"

@@ -12,7 +12,7 @@ from gitstore.errors import Locked
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.snapshots import take as capture
-from gitstore.snapshots.restore import Part
+from gitstore.snapshots.restore import Component
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support import restoring, scenes
 from tests.support.commands import Fsck, Git
@@ -119,8 +119,8 @@ class TestADerivedModel:
         with refuses("code of v1", "digits@v1", "digits@v2", hint="gitstore restore v1 --state"):
             bring_back(dogs, "v1", force=True)
         with refuses("settings of v1", "digits@v1", "digits@v2", hint="gitstore restore v1 --state"):
-            bring_back(dogs, "v1", Part.SETTINGS)
-        bring_back(dogs, "v1", Part.STATE)
+            bring_back(dogs, "v1", Component.SETTINGS)
+        bring_back(dogs, "v1", Component.STATE)
         assert (dogs / "states" / "initial" / "weights").read_bytes() == b"dogs"
 
     def test_has_its_own_lock(self, dogs: Path, two: Path) -> None:

@@ -136,7 +136,7 @@ class TestFlippedBits:
         model, pack = shared
         objects = Model.open(model.directory).repository.objects
         (v1, *_) = snapshot.read_own_snapshots(Model.open(model.directory))
-        part = next(file for file in v1.list_state_files() if str(file.path) == "shared").blobs[1]
+        part = next(file for file in v1.list_state_files() if str(file.path) == "shared").parts[1].oid
         position = pack.index.find(part)
         assert position is not None
         assert objects.size(part) > 1000

@@ -149,7 +149,7 @@ class TestWhatComes:
         assert str(base.state_tree) in listed(new)
 
     def test_a_missing_object_is_told(self, base: Snapshot, new: Repository) -> None:
-        lost = next(file for file in base.list_state_files() if file.path.name == "large").blobs[0]
+        lost = next(file for file in base.list_state_files() if file.path.name == "large").parts[0].oid
         packed = base.repository.objects.find(lost)
         assert packed is not None
         packed.pack.path.unlink()

@@ -95,7 +95,7 @@ def test_an_insertion_adds_a_few_parts(at: int, length: int) -> None:
         put(model, "initial", {"w": content[:at] + noise(length, 1) + content[at:]})
         second = take(model, "v2")
         parts = [
-            {blob for file in each.list_state_files() for blob in file.blobs} for each in (first, second)
+            {part for file in each.list_state_files() for part in file.parts} for each in (first, second)
         ]
         assert len(parts[1] - parts[0]) <= 3
         assert Model.open(model.directory).name == "digits"

@@ -42,17 +42,17 @@ def command(
     """
     from gitstore.models import reference as references
     from gitstore.models.model import Model
-    from gitstore.snapshots.restore import Part, restore
+    from gitstore.snapshots.restore import Component, restore
 
     model = Model.open(ctx.obj)
     snapshot = references.resolve(reference, ctx.obj)
-    chosen = {Part.CODE: code, Part.STATE: state, Part.SETTINGS: settings}
-    parts = [part for part, is_chosen in chosen.items() if is_chosen] or list(Part)
-    total = totals.replaced(model, snapshot) if Part.STATE in parts else None
+    chosen = {Component.CODE: code, Component.STATE: state, Component.SETTINGS: settings}
+    components = [component for component, is_chosen in chosen.items() if is_chosen] or list(Component)
+    total = totals.replaced(model, snapshot) if Component.STATE in components else None
     with byte_progress(f"restore {reference}", total, show=show_progress) as progress:
-        restored = restore(model, snapshot, parts=parts, force=force, progress=progress)
+        restored = restore(model, snapshot, components=components, force=force, progress=progress)
     if as_json:
         output.print_json(render.restored_json(restored, snapshot))
         return
-    with_settings = Part.SETTINGS in parts
+    with_settings = Component.SETTINGS in components
     render.show_restored(restored, snapshot, model=model, written_as=reference, with_settings=with_settings)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gitstore.bigfiles import stored
-from gitstore.bigfiles.stored import StoredFile
+from gitstore.bigfiles.parts import Part
+from gitstore.bigfiles.stored import StoredFile, identify_part
 from gitstore.disk import locks
 from gitstore.disk.cores import core_count
 from gitstore.errors import Corrupt
@@ -75,20 +76,21 @@ def _compare(objects: ObjectDatabase, path: Path, file: StoredFile) -> tuple[boo
     size_read = 0
     try:
         with path.open("rb") as content:
-            for blob in file.blobs:
-                size = objects.size(blob)
+            for part, size in zip(file.parts, file.part_sizes(objects), strict=True):
                 size_read += size
-                if _hash_next(content, size) != blob:
+                if _identify_next(content, size, part=part) != part:
                     return False, size_read
             return not content.read(1), size_read
     except OSError:
         return False, size_read
 
 
-def _hash_next(file: BinaryIO, size: int) -> bytes:
-    """Return the id of the next `size` bytes as a blob. They need not fit into memory."""
+def _identify_next(file: BinaryIO, size: int, *, part: Part) -> Part:
+    """Return the part that the next `size` bytes are. Only those of planes are in memory at once."""
+    if part.width > 1:
+        return identify_part(file.read(size), part.width)
     digest = Oid.hasher(Kind.BLOB, size)
     while size and (data := file.read(min(size, _BLOCK))):
         digest.update(data)
         size -= len(data)
-    return digest.digest()
+    return Part(Oid(digest.digest()))
