@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore.packs.planes import WIDTHS, join, split
+from tests.support.content import noise
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,17 @@ def test_they_are_as_the_format_says(content: bytes, width: int) -> None:
     words = len(content) // width
     planes = b"".join(content[plane : words * width : width] for plane in range(width))
     assert bytes(split(content, width)) == planes + content[words * width :]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("size", [128 * 1024 - 1, 128 * 1024, 1024 * 1024 + 13])
+@pytest.mark.parametrize("offset", [0, 3])
+def test_long_and_unaligned_contents(width: int, size: int, offset: int) -> None:
+    content = noise(size + offset)
+    planes = split(memoryview(content)[offset:], width)
+    words = size // width
+    for plane in range(width):
+        expected = content[offset + plane : offset + words * width : width]
+        assert planes[plane * words : (plane + 1) * words] == expected
+    unaligned = bytearray(offset) + planes
+    assert join(memoryview(unaligned)[offset:], width) == content[offset:]
