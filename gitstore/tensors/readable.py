@@ -1,4 +1,4 @@
-"""What the readers of formats share: a file that is read at any place, and a region of it."""
+"""What the readers of formats share: a file that is read at any offset, and a region of it."""
 
 from __future__ import annotations
 
@@ -24,3 +24,13 @@ class Region(NamedTuple):
     start: int
     end: int
     width: int | None
+
+
+def read_exactly(file: Readable, offset: int, length: int) -> bytes:
+    """Read `length` bytes at `offset`. Raises ValueError if the file does not have them all."""
+    if offset < 0 or offset + length > file.size:
+        raise ValueError("it ends too early")
+    content = file.read(offset, length)
+    if len(content) != length:
+        raise ValueError("it ends too early")
+    return content

@@ -86,6 +86,12 @@ REFUSED: list[tuple[bytes, str]] = [
     (with_header(b'{"a": ' + b"9" * 5000 + b"}"), "its header is not JSON"),
     (with_header(rb'{"\ud800": 1}'), "its header is not JSON"),
     (with_header([]), "its header is not a JSON object"),
+    (with_header({"a": entry(shape=[-2])}, b"ab"), "its header has a negative number"),
+    (with_header({"a": entry(offsets=[-1, 1])}, b"ab"), "its header has a negative number"),
+    (
+        with_header(b'{"a": {"dtype":"U8","shape":[2],"data_offsets":[-0,2]}}', b"ab"),
+        "its header has a negative number",
+    ),
     (with_header(b'{"a": 1, "a": 2}'), "its header has 'a' twice"),
     (with_header(b'{"__metadata__": {"k": "1", "k": "2"}}'), "its header has 'k' twice"),
     (with_header({"__metadata__": []}), "its __metadata__ does not map names to texts"),
@@ -134,7 +140,6 @@ def test_what_is_refused() -> None:
         {"dtype": "U8", "shape": [2]},
         entry(dtype=8),
         entry(shape=2),
-        entry(shape=[-2]),
         entry(shape=[2.0]),
         entry(shape=[True, 2]),
         entry(shape=[2**63]),
@@ -142,7 +147,6 @@ def test_what_is_refused() -> None:
         entry(shape="22"),
         entry(offsets=[0]),
         entry(offsets=[0, 1, 2]),
-        entry(offsets=[-1, 1]),
         entry(offsets=[0.0, 2.0]),
         entry(offsets=[False, 2]),
         entry(more=1),
@@ -166,7 +170,7 @@ def test_a_large_header_is_refused_without_being_built_in_memory() -> None:
 
 @pytest.mark.parametrize("item", [b'"a":{},', b'"":'])
 def test_a_header_of_too_many_keys(item: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert safetensors_format.MAX_KEYS == 1_048_576
+    assert safetensors_format.MAX_KEYS == 524_288
     monkeypatch.setattr(safetensors_format, "MAX_KEYS", 1000)
     content = with_header(b"{" + item * 1001 + b"}")
     assert refused(content) == "its header has more than 1,000 keys"
