@@ -13,7 +13,7 @@ import pytest
 from gitstore.disk import mapped_writes
 from gitstore.models import state
 from gitstore.models.model import Model
-from gitstore.snapshots.restore import Part, restore
+from gitstore.snapshots.restore import Component, restore
 from gitstore.workingcopy.unsaved import WouldLose
 from tests.support.models import make, put, take
 
@@ -55,7 +55,7 @@ def test_what_is_written_so_is_not_overwritten(here: Path) -> None:
     mapped[0] = b"BBBBBBBB"
     assert [each.is_modified for each in state.list_states(model)] == [False]  # it is not saved
     with pytest.raises(WouldLose):
-        restore(model, first, parts=[Part.STATE])
+        restore(model, first, components=[Component.STATE])
     assert bytes(mapped[0]) == b"BBBBBBBB"
 
 

@@ -7,17 +7,19 @@ from pathlib import Path
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.snapshots.restore import Part, Restored, restore
+from gitstore.snapshots.restore import Component, Restored, restore
 from tests.support import scenes
 from tests.support.models import make, put, take
 
 KEEP = "gitstore snapshot NAME saves everything; --force discards it"
 
 
-def bring_back(directory: Path, name: str, *parts: Part, force: bool = False) -> Restored:
+def bring_back(directory: Path, name: str, *components: Component, force: bool = False) -> Restored:
     """Restore as a fresh process would."""
     model = Model.open(directory)
-    return restore(model, reference.resolve(name, directory), parts=parts or tuple(Part), force=force)
+    return restore(
+        model, reference.resolve(name, directory), components=components or tuple(Component), force=force
+    )
 
 
 def trees(taken: Snapshot) -> tuple[object, ...]:

@@ -127,7 +127,7 @@ def test_restore_does_not_put_code_over_the_settings(flat: Model, git: Git) -> N
     git("checkout", "--quiet", "settings.yaml", cwd=top)
     before = picture(top)
     with refuses("settings.yaml", "top"):
-        restore.restore(Model.open(top), old, parts=[restore.Part.CODE], force=True)
+        restore.restore(Model.open(top), old, components=[restore.Component.CODE], force=True)
     assert picture(top) == before
 
 

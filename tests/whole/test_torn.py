@@ -18,7 +18,7 @@ from gitstore.errors import FileChanged, Locked, StateExists
 from gitstore.models import reference, state
 from gitstore.models.model import Model
 from gitstore.snapshots import take as capture
-from gitstore.snapshots.restore import Part, restore
+from gitstore.snapshots.restore import Component, restore
 from gitstore.states import import_files, remove
 from gitstore.states.save import save_state
 from gitstore.workingcopy.branch import Branch
@@ -302,9 +302,13 @@ def _second(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "part", "path"),
     [
-        (lambda model: put(model, "initial", {"weights": b"third"}), Part.STATE, "states/initial/weights"),
-        (lambda model: put(model, "initial", {"new": b"new"}), Part.STATE, "states/initial/new"),
-        (_settings, Part.SETTINGS, "settings.yaml"),
+        (
+            lambda model: put(model, "initial", {"weights": b"third"}),
+            Component.STATE,
+            "states/initial/weights",
+        ),
+        (lambda model: put(model, "initial", {"new": b"new"}), Component.STATE, "states/initial/new"),
+        (_settings, Component.SETTINGS, "settings.yaml"),
     ],
     ids=["weights", "new", "settings"],
 )
@@ -313,7 +317,7 @@ def test_files_that_change_after_a_restore_has_looked_stay(
     monkeypatch: pytest.MonkeyPatch,
     *,
     change: Callable[[Model], object],
-    part: Part,
+    part: Component,
     path: str,
 ) -> None:
     """In the very last instant: after everything was looked at again."""
@@ -328,7 +332,7 @@ def test_files_that_change_after_a_restore_has_looked_stay(
 
     monkeypatch.setattr(replacement, "exchange", changed_first)
     with pytest.raises(FileChanged) as caught:
-        restore(again(model), first, parts=[part])
+        restore(again(model), first, components=[part])
     assert caught.value.path == model.directory / path
     assert (model.directory / path).read_bytes() != b"second"
     assert "# second" in (model.directory / "settings.yaml").read_text()
