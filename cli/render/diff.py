@@ -125,8 +125,20 @@ def _tensor_lines(diff: TensorDiff) -> list[str]:
 def _tensor_line(change: TensorChange) -> str:
     forms = [_form(tensor) for tensor in (change.before, change.after) if tensor is not None]
     text = forms[0] if len(set(forms)) == 1 else " → ".join(forms)
-    values = "  values" if change.kind == "values" else ""
-    return f"      {_mark(change.kind)} {output.quote_unprintable(change.name)}  {text}{values}"
+    text += "  values" if change.kind == "values" else ""
+    text += _describe_share(change)
+    return f"      {_mark(change.kind)} {output.quote_unprintable(change.name)}  {text}"
+
+
+def _describe_share(change: TensorChange) -> str:
+    """Say how much of a tensor is stored anew, if some of it is not."""
+    from gitstore.units import format_size
+
+    if not change.shared:
+        return ""
+    if change.kind in ("added", "removed"):
+        return f", {format_size(change.shared)} of {format_size(change.size)} shared"
+    return f", {format_size(change.changed)} of {format_size(change.size)} changed"
 
 
 def _mark(kind: str) -> str:
@@ -207,7 +219,8 @@ def _tensors(diff: TensorDiff) -> dict[str, Any]:
 
 def _tensor_change(change: TensorChange) -> dict[str, Any]:
     forms = {"before": _tensor(change.before), "after": _tensor(change.after)}
-    return {"name": change.name, "kind": change.kind} | forms
+    sizes = {"shared": change.shared, "changed": change.changed}
+    return {"name": change.name, "kind": change.kind} | forms | sizes
 
 
 def _tensor(tensor: Tensor | None) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from gitstore.bigfiles.parts import Part
 from gitstore.bigfiles.ranges import Content, Joined, OnDisk, hold_same_bytes
 from gitstore.diff import tensors as tensor_diff
 from gitstore.diff.kinds import classify_change
-from gitstore.diff.tensors import TensorDiff
+from gitstore.diff.tensors import Compared, TensorDiff
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -157,7 +157,12 @@ def compare(before: Side, after: Side, work: Work) -> StateDiff:
         with work.report_exactly(size) as progress:
             if _has_same_bytes(old[path], new[path], progress):
                 continue
-            tensors, note = _compare_tensors(path, old[path], new[path], progress=progress)
+            tensors, note = _compare_tensors(
+                path,
+                Compared(old[path], before.parts),
+                Compared(new[path], after.parts),
+                progress=progress,
+            )
         shares = _split_size(new[path], before)
         changes.append(StateFileChange(path, old[path].size, new[path].size, *shares, tensors, note))
     changes.sort(key=lambda change: change.path)
@@ -194,7 +199,7 @@ def _has_same_bytes(old: Content, new: Content, progress: Progress) -> bool:
 
 
 def _compare_tensors(
-    path: PurePosixPath, old: Content, new: Content, *, progress: Progress
+    path: PurePosixPath, old: Compared, new: Compared, *, progress: Progress
 ) -> tuple[TensorDiff | None, str | None]:
     """Compare two safetensors files: their difference, or why they were not compared. Ignores other files."""
     if path.suffix.lower() != SUFFIX:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from gitstore.bigfiles.ranges import Content, hold_same_bytes
+from gitstore.bigfiles.parts import Part
+from gitstore.bigfiles.ranges import Content, find_piece, hold_same_bytes
 from gitstore.diff.kinds import classify_change
 from gitstore.diff.settings import KeyChange, compare_values
 from gitstore.progress import Progress
@@ -13,11 +16,27 @@ from gitstore.tensors.safetensors import Header, Tensor, read_header
 
 @dataclass(frozen=True)
 class TensorChange:
-    """A tensor that differs; `before` or `after` is `None` if that file has no tensor of this name."""
+    """A tensor that differs; `before` or `after` is `None` if that file has no tensor of this name.
+
+    `shared` counts the bytes of the newer tensor, or of a removed one, that are in parts which the other
+    state also has.
+    """
 
     name: str
     before: Tensor | None
     after: Tensor | None
+    shared: int = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes of the newer tensor, or of a removed one."""
+        tensor = self.after or self.before
+        return tensor.end - tensor.start if tensor is not None else 0
+
+    @property
+    def changed(self) -> int:
+        """The bytes of it in parts that the other state lacks."""
+        return self.size - self.shared
 
     @property
     def kind(self) -> str:
@@ -38,21 +57,31 @@ class TensorDiff:
     metadata: tuple[KeyChange, ...]
 
 
-def compare(before: Content, after: Content, progress: Progress = lambda _: None) -> TensorDiff:
+class Compared(NamedTuple):
+    """A file that is compared, and the parts of all files of its state."""
+
+    file: Content
+    parts: Collection[Part]
+
+
+def compare(before: Compared, after: Compared, progress: Progress = lambda _: None) -> TensorDiff:
     """Compare two files.
 
-    Values are read only where the files share no objects, a few MiB at a time, up to the first byte of
-    a tensor that differs. `progress` is called with the bytes compared. Raises ValueError, with one line
-    that says which file is malformed and how.
+    Values are read only where the files share no parts, a few MiB at a time, up to the first byte of a tensor
+    that differs. A tensor that begins at a cut in both files, as in every large file that gitstore cut, is
+    equal without a read if its parts are. `progress` is called with the bytes compared. Raises ValueError,
+    with one line that says which file is malformed and how.
     """
-    old, new = _read_header("old", before), _read_header("new", after)
+    old, new = _read_header("old", before.file), _read_header("new", after.file)
     changes = []
     # In the order of the bytes, so that each part is read once.
     names = old.tensors | new.tensors
     for name in names:
         change = TensorChange(name, old.tensors.get(name), new.tensors.get(name))
-        if change.kind != "values" or not _has_same_values(change, before, after, progress=progress):
-            changes.append(change)
+        if change.kind != "values" or not _has_same_values(
+            change, before.file, after.file, progress=progress
+        ):
+            changes.append(replace(change, shared=_count_shared(change, before, after)))
     changes.sort(key=lambda change: change.name)
     metadata = compare_values(old.metadata, new.metadata)
     return TensorDiff(tuple(changes), len(names) - len(changes), metadata)
@@ -76,4 +105,19 @@ def _has_same_values(change: TensorChange, before: Content, after: Content, *, p
         b_offset=new.start,
         length=old.end - old.start,
         progress=progress,
+    )
+
+
+def _count_shared(change: TensorChange, before: Compared, after: Compared) -> int:
+    """Count the bytes of a tensor in parts that the other state has."""
+    tensor, file, others = change.after, after.file, before.parts
+    if tensor is None:
+        tensor, file, others = change.before, before.file, after.parts
+    if tensor is None or tensor.start == tensor.end:
+        return 0
+    first, last = find_piece(file.pieces, tensor.start), find_piece(file.pieces, tensor.end - 1)
+    return sum(
+        min(piece.end, tensor.end) - max(piece.start, tensor.start)
+        for piece in file.pieces[first : last + 1]
+        if piece.part in others
     )

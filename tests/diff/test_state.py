@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gitstore.bigfiles import fastcdc, parts
+from gitstore.bigfiles import fastcdc, parts, ranges, stored
+from gitstore.bigfiles.parts import Part
 from gitstore.diff import diff
 from gitstore.diff.diff import Diff
 from gitstore.diff.settings import KeyChange
@@ -16,7 +17,7 @@ from gitstore.diff.state import StateFileChange
 from gitstore.diff.tensors import TensorDiff
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects.database import BrokenObject
+from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.tree import Mode, TreeEntry, encode
 from gitstore.packs.oid import Kind
 from gitstore.states.save import save_state
@@ -204,6 +205,49 @@ class TestTensors:
         a, b = ("U8", [1], b"a"), ("U8", [1], b"b")
         found = tensors_of(model, safetensors({"a": a, "b": b}), safetensors({"b": b, "a": a}))
         assert found.tensors == TensorDiff((), 2, ())
+
+    def test_how_much_of_each_is_shared(self, model: Model) -> None:
+        """All tensors move, because the header grows; their parts are the same all the same."""
+        table, tied, frozen = noise(3 * MIB), noise(MIB, seed=1), noise(2 * MIB, seed=2)
+        found = tensors_of(
+            model,
+            safetensors({"frozen": ("F32", [MIB // 2], frozen), "table": ("F16", [1536, 1024], table)}),
+            safetensors(
+                {
+                    "frozen": ("F32", [MIB // 2], frozen),
+                    "copy": ("F32", [MIB // 2], frozen),
+                    "table": ("F16", [1537, 1024], table + tied[:2048]),
+                    "tied": ("F32", [MIB // 4], tied),
+                }
+            ),
+        )
+        assert found.tensors is not None
+        assert [(change.name, change.shared, change.changed) for change in found.tensors.tensors] == [
+            ("copy", 2 * MIB, 0),
+            ("table", 3 * MIB, 2048),
+            ("tied", 0, MIB),
+        ]
+        assert found.changed < MIB + 4096
+
+    def test_equal_tensors_that_moved_are_not_read(
+        self, model: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[Part] = []
+
+        def read_part(database: ObjectDatabase, part: Part) -> bytes | memoryview:
+            read.append(part)
+            return stored.read_part(database, part)
+
+        names = {f"layer{number}": ("F32", [MIB // 2], noise(2 * MIB, seed=number)) for number in range(3)}
+        put(model, "initial", {"m.safetensors": safetensors(names)})
+        first = take(model, "v1")
+        put(model, "initial", {"m.safetensors": safetensors(dict(reversed(names.items())), {"step": "2"})})
+        second = take(model, "v2")
+        monkeypatch.setattr(ranges, "read_part", read_part)
+        (change,) = diff.compare(first, second).state.files
+        assert change.tensors is not None
+        assert (change.tensors.tensors, change.tensors.unchanged) == ((), 3)
+        assert {part.width for part in read} == {1}, "only the headers"
 
     def test_a_malformed_file_is_compared_as_a_whole(self, model: Model) -> None:
         outside = with_header({"a": {"dtype": "U8", "shape": [9], "data_offsets": [0, 9]}}, b"12")

@@ -94,10 +94,12 @@ SHAPES = {
     "changed tensor": Shape(
         "A tensor that differs.",
         keys("""
-            name    text     its name
-            kind    text     `added`, `removed`, `changed`, or `values` if only these differ
-            before  tensor?  what it is on the one side
-            after   tensor?  what it is on the other side
+            name     text     its name
+            kind     text     `added`, `removed`, `dtype`, `shape`, or `values` if only these differ
+            before   tensor?  what it is on the one side
+            after    tensor?  what it is on the other side
+            shared   bytes    of its parts that both sides have
+            changed  bytes    of its parts that the other side alone has
         """),
     ),
     "tensor": Shape(
