@@ -1,31 +1,36 @@
-"""docs/format.md, "Parts": the page's own code cuts where we do, and stock git stores the rest."""
+"""docs/format.md, from "Parts" on: the code of the page cuts, splits and joins as we do."""
 
 from __future__ import annotations
 
-import re
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+
+from hypothesis import given
 
 from gitstore.bigfiles.parts import LARGE
+from gitstore.bigfiles.word_width import find_width
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
-from tests.support.commands import Run
-from tests.support.models import put
+from tests.support import numbers, page
+from tests.support.commands import Git, Run
+from tests.support.content import MIB
+from tests.support.models import noise, put, take
 from tests.support.stock import Stock
-
-PAGE = Path(__file__).parents[2] / "docs" / "format.md"
+from tests.support.tensors import safetensors
+from tests.support.weights import weights
 
 NUMBERS = "".join(f"{number}\n" for number in range(1, 620_000)).encode() + b"."
 """A file that is just large enough to be in parts, and has an odd length."""
 
+page_width = page.function("width")
+
 
 def parts_by_the_page(content: bytes) -> list[bytes]:
-    (source,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    scope: dict[str, Any] = {}
-    exec(source, scope)
+    next_part = page.function("next_part")
     found = []
     while content:
-        end = scope["next_part"](content)
+        end = next_part(content)
         found.append(content[:end])
         content = content[end:]
     return found
@@ -48,3 +53,75 @@ def test_parts_of_any_length_are_read(model: Model, tmp_path: Path, run: Run) ->
     Stock(model.directory).state("other", {"numbers.parts": parts})
     assert run("state", "export", "other", str(tmp_path / "out"), cwd=model.directory).code == 0
     assert (tmp_path / "out" / "numbers").read_bytes() == b"".join(parts.values())
+
+
+def test_planes_of_any_width_and_length_are_read(model: Model, tmp_path: Path, run: Run) -> None:
+    parts = {"00000000.2": b"aAbB", "00000001.8": b"01234567", "00000002": b"cC", "00000003.4": b"0123x"}
+    Stock(model.directory).state("other", {"numbers.planes": parts})
+    assert run("state", "export", "other", str(tmp_path / "out"), cwd=model.directory).code == 0
+    assert (tmp_path / "out" / "numbers").read_bytes() == b"abAB01234567cC0123x"
+
+
+@given(numbers.contents())
+def test_the_page_s_code_finds_the_width_that_we_find(content: bytes) -> None:
+    assert page_width(content) == find_width(content)
+
+
+def test_the_page_s_width_is_that_of_floats() -> None:
+    found = {kind: page_width(numbers.make(kind, MIB, seed=1)) for kind in numbers.KINDS}
+    assert [found[f"float{8 * width}"] for width in (2, 4, 8)] == [2, 4, 8]
+    assert (found["bfloat16"], found["complex64"]) == (2, 4)
+    assert {found[kind] for kind in ("text", "zeros", "noise", "int8")} == {1}
+
+
+def test_the_page_s_program_has_at_most_25_lines() -> None:
+    assert len(page.source_of("join").splitlines()) <= 25
+
+
+def joined_by_the_page(state: Path, target: Path) -> dict[str, bytes]:
+    """The files that the page's program, run by a Python that knows no package, makes of a checkout."""
+    program = target.with_name("join.py")
+    program.write_text(page.source_of("join"))
+    subprocess.run([sys.executable, "-I", "-S", str(program), str(state), str(target)], check=True)
+    return files_below(target)
+
+
+def files_below(directory: Path) -> dict[str, bytes]:
+    files = (path for path in directory.rglob("*") if not path.is_dir())
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
+
+
+def test_the_page_s_program_joins_a_checkout_as_an_export_does(
+    model: Model, tmp_path: Path, git: Git, run: Run
+) -> None:
+    tensors = safetensors(
+        {
+            "half": ("BF16", [MIB + 5], weights("bfloat16", MIB + 5)),
+            "single": ("F32", [MIB], weights("float32", MIB)),
+            "double": ("F64", [MIB // 4], weights("float64", MIB // 4)),
+            "bytes": ("U8", [9], b"ninebytes"),
+        }
+    )
+    contents = {
+        "model.safetensors": tensors,
+        "unknown": b"?" + weights("float32", MIB + 9) + b"odd",
+        "numbers": NUMBERS,
+        "small.planes.txt": b"00000000.2",
+        ".gitattributes": b"",
+        "below/.gitattributes": b"* text\n",
+        "below/it/a name. with  dots .v1.2": tensors + b"no longer one",
+        "below/it/small": b"",
+        "below/00000000.4": b"no part",
+        "..x": noise(LARGE),
+    }
+    put(model, "initial", contents)
+    take(model, "v1")
+    git("clone", "--quiet", str(model.directory), str(tmp_path / "clone"), cwd=tmp_path)
+    git("-c", "advice.detachedHead=false", "checkout", "--quiet", "v1", cwd=tmp_path / "clone")
+    assert git("status", "--porcelain", cwd=tmp_path / "clone") == ""
+    names = {path.name for path in (tmp_path / "clone" / "state").rglob("*")}
+    assert {"model.safetensors.planes", "unknown.planes", "numbers.parts", ".gitattributes.parts"} <= names
+    joined = joined_by_the_page(tmp_path / "clone" / "state", tmp_path / "joined")
+    assert run("export", "v1", str(tmp_path / "out"), cwd=model.directory).code == 0
+    assert joined == files_below(tmp_path / "out" / "state")
+    assert joined.items() >= contents.items()
