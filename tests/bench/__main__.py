@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import data, own, raw, report, scenario
+from tests.bench import data, own, raw, report, scenario, targets
 from tests.bench.machine import describe
 from tests.bench.measure import CommandFailed, apart
 from tests.bench.tools import Borg, Dvc, Git, GitLfs, Gitstore, Oxen, Restic, Tool
@@ -52,7 +52,7 @@ def _measure(options: argparse.Namespace, directory: Path) -> report.Run:
         sample = apart(data.make_sample, kind, options.size, options.seed, directory / "sample")
         limits = apart(raw.raw_limits, sample.weights, directory)
         summaries = _compare(installed, sample, directory / "tool", options, order)
-        run.kinds.append(report.KindResult(kind, sample.size, limits, summaries))
+        run.kinds.append(targets.KindResult(kind, sample.size, limits, summaries))
         for tool in installed:
             if isinstance(tool, Gitstore) and OWN in options.only and kind == options.kinds[0]:
                 _ask_gitstore(run, tool, sample, directory / "own", options.snapshots)

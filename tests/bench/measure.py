@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import subprocess
 import tempfile
 import time
@@ -29,10 +30,14 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds until the command returned, and until a sync after it had returned too."""
+    """Seconds until the command returned, and until a sync after it had returned too.
+
+    `cpu` is the seconds of a core in all processes that ended meanwhile.
+    """
 
     returned: float
     durable: float
+    cpu: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,18 @@ class Cost:
 def timed(action: Callable[[], None]) -> Timing:
     """Time `action` on a disk with nothing left to write."""
     os.sync()
+    before = _children_cpu()
     start = time.perf_counter()
     action()
     returned = time.perf_counter() - start
     os.sync()
-    return Timing(returned, time.perf_counter() - start)
+    return Timing(returned, time.perf_counter() - start, _children_cpu() - before)
+
+
+def _children_cpu() -> float:
+    """The seconds of a core in all processes that were started here and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def run(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> str:

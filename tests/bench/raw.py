@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from isal import isal_zlib
 
 from tests.bench.units import MIB
 
+COPY = "copy a file + sync"
 _PIECE = MIB
 _IN_MEMORY = 256 * MIB
 
@@ -42,7 +44,11 @@ def raw_limits(weights: Path, scratch: Path) -> list[Limit]:
             lambda: deflated.extend(len(isal_zlib.compress(piece, level=1)) for piece in pieces),
         ),
     ]
-    limits = [Limit("write + fsync", size / _seconds(lambda: _write(pieces, size, scratch)))]
+    limits = [
+        Limit("write + fsync", size / _seconds(lambda: _write(pieces, size, scratch))),
+        Limit(COPY, size / _seconds(lambda: _copy_file(weights, scratch / "raw-copy.bin"))),
+    ]
+    (scratch / "raw-copy.bin").unlink()
     limits += [Limit(what, len(content) / _seconds(action)) for what, action in compute]
     ratio = sum(deflated) / len(content)
     return [*limits[:-1], Limit(limits[-1].what, limits[-1].rate, f"to {ratio:.1%} of the bytes")]
@@ -63,6 +69,12 @@ def _write(pieces: list[bytes], size: int, scratch: Path) -> None:
             out.write(pieces[(start // _PIECE) % len(pieces)][: size - start])
         os.fsync(out.fileno())
     target.unlink()
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    """Like `cp` and `sync`. The disk has nothing else to write: `_write` synced, and removed its file."""
+    shutil.copyfile(source, target)
+    os.sync()
 
 
 def _copy(content: bytes) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from tests.bench.measure import Peak
 from tests.bench.own import Own
-from tests.bench.raw import Limit
-from tests.bench.scenario import FIRST, SCENARIOS, SECOND, Statistic, Summary
-from tests.bench.targets import Verdict, judge, judge_own
+from tests.bench.scenario import FIRST, RESTORE, SCENARIOS, SECOND, Statistic, Summary
+from tests.bench.targets import KindResult, Verdict, judge, judge_limits, judge_own
 from tests.bench.units import MIB, seconds_text, size_text
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
@@ -20,17 +19,13 @@ _LEGEND = """\
 Seconds are *until the command returns / until a `sync` after it returns too*; in parentheses, the second
 of these relative to gitstore's. Every tool gets the same file from the page cache, a sync before the clock
 starts, no configuration of the user, and a random place in the order. Restored weights are compared with
-the original by SHA-256, outside of the time. `stored` and `added` are what `du -sb` says of the store."""
+the original by SHA-256, outside of the time. `stored` and `added` are what `du -sb` says of the store.
+*core-s* are the seconds of a core in all processes of the step (Oxen's process goes on, so it has none)."""
 
-
-@dataclass(frozen=True, slots=True)
-class KindResult:
-    """All that was measured on one kind of data."""
-
-    kind: str
-    size: int
-    limits: Sequence[Limit]
-    summaries: Sequence[Summary]
+_PAPERS = """\
+For comparison, from papers: ZipNN stores bfloat16 in 0.66 of its bytes and float32 in 0.83
+([arXiv 2411.05239](https://arxiv.org/abs/2411.05239)), DFloat11 bfloat16 in 0.68 to 0.70
+([arXiv 2504.11651](https://arxiv.org/abs/2504.11651)). Both have formats of their own."""
 
 
 @dataclass(slots=True)
@@ -65,7 +60,15 @@ def write_section(path: Path, text: str, begin_mark: str = BEGIN, end_mark: str 
 
 def verdicts(run: Run) -> list[Verdict]:
     """Every promise, held against the run."""
-    found = [verdict for kind in run.kinds for verdict in judge(kind.kind, kind.size, kind.summaries)]
+    in_memory = ("file system", "tmpfs") in run.machine
+    found = [
+        verdict
+        for kind in run.kinds
+        for verdict in (
+            *judge(kind.kind, kind.size, kind.summaries),
+            *judge_limits(kind, in_memory=in_memory),
+        )
+    ]
     return found + (list(judge_own(run.own)) if run.own else [])
 
 
@@ -78,6 +81,7 @@ def _lines(run: Run) -> Iterator[str]:
             yield from (f"The same, median of {run.repeats}:", "")
             yield from _comparison(kind, statistics.median)
         yield from _limits(kind)
+    yield from (_PAPERS, "")
     yield from _notes(run)
     yield from _own(run)
     yield from ("### Machine", "", *(f"* {what}: {value}" for what, value in run.machine), "")
@@ -87,14 +91,19 @@ def _lines(run: Run) -> Iterator[str]:
 
 def _comparison(kind: KindResult, statistic: Statistic) -> Iterator[str]:
     ours = next((summary for summary in kind.summaries if summary.tool == "gitstore"), None)
-    header = ("tool", "version", "first, s", "stored", "second, s", "added", "unchanged, s", "restore, s")
+    header = (
+        "tool", "version", "first, s", "core-s", "stored", "second, s", "added", "unchanged, s", "restore, s",
+        "core-s",
+    )  # fmt: skip
     rows = []
     for summary in kind.summaries:
         first, second, unchanged, restore = (
             _seconds_cell(summary, ours, step, statistic) for step in SCENARIOS
         )
         stored, added = (_bytes_cell(summary, ours, step) for step in (FIRST, SECOND))
-        rows.append((summary.tool, summary.version, first, stored, second, added, unchanged, restore))
+        first_cpu, restore_cpu = (_cpu_cell(summary, step, statistic) for step in (FIRST, RESTORE))
+        times = (first, first_cpu, stored, second, added, unchanged, restore, restore_cpu)
+        rows.append((summary.tool, summary.version, *times))
     yield from _table(header, rows)
 
 
@@ -105,6 +114,11 @@ def _seconds_cell(summary: Summary, ours: Summary | None, step: str, statistic: 
         return "failed" if summary.error else "–"
     reference = ours.seconds(step, "durable", statistic) if ours and ours is not summary else None
     return f"{seconds_text(returned)} / {seconds_text(durable)}{_ratio(durable, reference)}"
+
+
+def _cpu_cell(summary: Summary, step: str, statistic: Statistic) -> str:
+    seconds = summary.seconds(step, "cpu", statistic)
+    return seconds_text(seconds) if seconds else "–"
 
 
 def _bytes_cell(summary: Summary, ours: Summary | None, step: str) -> str:

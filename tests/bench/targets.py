@@ -6,10 +6,18 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tests.bench.data import is_float32
 from tests.bench.own import Own
+from tests.bench.raw import COPY, Limit
 from tests.bench.scenario import FIRST, RESTORE, SECOND, UNCHANGED, Summary
-from tests.bench.units import KIB, MIB, seconds_text, size_text
+from tests.bench.units import GIB, KIB, MIB, seconds_text, size_text
 
+SHARE_AT_MOST = {True: 0.85, False: 0.69}
+"""Of the bytes of float32, and of bfloat16."""
+IN_MEMORY_AT_MOST = 1.8
+"""Seconds for the first snapshot of 1 GiB on a file system in memory, with 2 cores."""
+FIRST_AT_MOST, RESTORE_AT_MOST = 2.5, 1.2
+"""Times as long as a copy of the file."""
 STORED_AT_MOST = 1.1
 ADDED_AT_MOST = 0.15
 UNCHANGED_BELOW = 0.3
@@ -54,6 +62,43 @@ def judge(kind: str, size: int, summaries: Sequence[Summary]) -> Iterator[Verdic
     for clock, until in _CLOCKS:
         promise = f"{kind}: restore at least as fast as {', '.join(RESTORED_BY)}, {until}"
         yield _fastest(promise, RESTORE, clock, ours, others, RESTORED_BY)
+
+
+@dataclass(frozen=True, slots=True)
+class KindResult:
+    """All that was measured on one kind of data."""
+
+    kind: str
+    size: int
+    limits: Sequence[Limit]
+    summaries: Sequence[Summary]
+
+
+def judge_limits(result: KindResult, *, in_memory: bool) -> Iterator[Verdict]:
+    """The promises about gitstore alone on one kind of data, beside what the machine can do."""
+    ours = next((summary for summary in result.summaries if summary.tool == "gitstore"), None)
+    if ours is None or ours.error:
+        return
+    stored, most = ours.bytes_added(FIRST), SHARE_AT_MOST[is_float32(result.kind)]
+    if stored is not None:
+        share = stored / result.size
+        yield Verdict(f"{result.kind}: stored in at most {most} of the bytes", share <= most, f"{share:.3f}")
+    copy = result.size / next(limit.rate for limit in result.limits if limit.what == COPY)
+    first = ours.seconds(FIRST, "durable", statistics.median)
+    if first is not None and in_memory:
+        promise = f"{result.kind}: first snapshot in memory, 1 GiB in at most {IN_MEMORY_AT_MOST} s"
+        seconds = first * GIB / result.size
+        yield Verdict(promise, seconds <= IN_MEMORY_AT_MOST, f"{seconds_text(seconds)} s")
+    elif first is not None:
+        yield _beside_copy(f"{result.kind}: first snapshot", first, copy, FIRST_AT_MOST)
+    restore = ours.seconds(RESTORE, "durable", statistics.median)
+    if restore is not None:
+        yield _beside_copy(f"{result.kind}: restore", restore, copy, RESTORE_AT_MOST)
+
+
+def _beside_copy(what: str, seconds: float, copy: float, most: float) -> Verdict:
+    text = f"{seconds / copy:.2f} × {seconds_text(copy)} s"
+    return Verdict(f"{what} at most {most} × a copy and sync", seconds <= most * copy, text)
 
 
 def _sizes(kind: str, size: int, ours: Summary, others: Sequence[Summary]) -> Iterator[Verdict]:
