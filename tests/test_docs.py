@@ -284,6 +284,7 @@ def leads_somewhere(page: Path, path: str, anchor: str) -> bool:
 
 
 HOSTS = {
+    "arxiv.org",
     "creativecommons.org",
     "doi.org",
     "git-lfs.github.com",  # what a Git LFS pointer begins with, in two generations
