@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -16,7 +17,7 @@ from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.paths import read_tree
 from gitstore.objects.repack import LARGE_PACK
 from gitstore.packs import limits, planes
-from gitstore.packs.compression import deflate, deflate_stream
+from gitstore.packs.compression import deflate_pieces, deflate_stream
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import PackWriter, Written
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 _IN_FLIGHT = 64 * 1024 * 1024
 """Bytes of content that may wait for a core or for their turn in the pack. They bound the memory."""
+
+_PER_CORE = 8 * 1024 * 1024
+"""No more of them wait for each core, so that content is still in the processor's cache when one takes it."""
+
+_KEPT = 16 * 1024 * 1024
+"""Up to twice as many bytes of freed memory are kept by malloc."""
 
 
 _BLOCK = 4 * 1024 * 1024
@@ -37,10 +44,10 @@ _READ_BACK = 64 * 1024
 
 
 class Encoded(NamedTuple):
-    """An object's id and, unless the repository has it, its pack entry."""
+    """An object's id and, unless the repository has it, the pieces of its pack entry."""
 
     oid: Oid
-    entry: bytes | None
+    entry: list[bytes | memoryview] | None
 
 
 class _Waiting(NamedTuple):
@@ -59,6 +66,8 @@ class ObjectHasher:
         self.database = database
         self._waiting: deque[_Waiting] = deque()
         self._in_flight = 0
+        self._most_in_flight = min(_IN_FLIGHT, core_count() * _PER_CORE)
+        _keep_freed_memory()
         from concurrent.futures import ThreadPoolExecutor  # here, because commands that only read need none
 
         self._pool = ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-objects")
@@ -94,7 +103,7 @@ class ObjectHasher:
         encoded = self._pool.submit(self._encode, Kind.BLOB, content, width=width, read_back=read_back)
         self._waiting.append(_Waiting(encoded, len(content), then))
         self._in_flight += len(content)
-        while self._in_flight > _IN_FLIGHT:
+        while self._in_flight > self._most_in_flight:
             self._append_next()
 
     def add_file(self, file: FileIO, *, size: int, path: Path) -> Oid:
@@ -154,7 +163,7 @@ class ObjectWriter(ObjectHasher):
         self._directory = directory or database.directory / "pack"
         self._is_permanent = directory is None
         self._pack = PackWriter(self._directory)
-        self._separate: dict[Oid, bytes] = {}
+        self._separate: dict[Oid, list[bytes | memoryview]] = {}
         self._added: set[Oid] = set()
 
     def has(self, oid: Oid, size: int | None = None) -> bool:
@@ -200,7 +209,7 @@ class ObjectWriter(ObjectHasher):
             self.settle()
             digest = Oid.hasher(Kind.BLOB, size)
             stream = deflate_stream(_hash_blocks(_blocks(file, size, path), digest.update))
-            self._pack.append_stream(oid, entry_header(Kind.BLOB, size), stream=stream)
+            self._pack.append_stream(oid, chain([entry_header(Kind.BLOB, size)], stream))
             if digest.digest() != oid:
                 raise FileChanged(path)
             self._added.add(oid)
@@ -229,12 +238,12 @@ class ObjectWriter(ObjectHasher):
         if self.has(oid):
             self._read_back(oid, kind=kind, size=len(stored), always=read_back)
             return Encoded(oid, None)
-        return Encoded(oid, entry_header(kind, len(stored)) + deflate(stored, width=width))
+        return Encoded(oid, [entry_header(kind, len(stored)), *deflate_pieces(stored, width=width)])
 
     def _append(self, encoded: Encoded) -> None:
         # Two threads may have encoded the same content at the same time.
         if encoded.entry is not None and encoded.oid not in self._added:
-            self._pack.append(encoded.oid, encoded.entry)
+            self._pack.append(encoded.oid, *encoded.entry)
             self._added.add(encoded.oid)
 
     def _check(self, oid: Oid, *, kind: Kind, size: int) -> None:
@@ -275,9 +284,19 @@ class ObjectWriter(ObjectHasher):
             raise
 
 
-def _finish(pack: PackWriter, last: Mapping[Oid, bytes]) -> Written | None:
+def _keep_freed_memory() -> None:
+    """Make malloc keep the memory of a part for the next one, where it is glibc's.
+
+    It returns freed memory to the kernel beyond twice the largest block that was mapped and freed so far,
+    mallopt(3), M_MMAP_THRESHOLD. To get such memory again costs as much as to split a part. The block here is
+    mapped and freed without being touched.
+    """
+    bytearray(_KEPT)
+
+
+def _finish(pack: PackWriter, last: Mapping[Oid, list[bytes | memoryview]]) -> Written | None:
     for oid, entry in last.items():
-        pack.append(oid, entry)
+        pack.append(oid, *entry)
     return pack.finish()
 
 

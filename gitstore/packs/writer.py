@@ -9,13 +9,10 @@ nothing reads.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -25,10 +22,8 @@ from gitstore.disk.atomic import TEMPORARY, durable_file, sync_directory
 from gitstore.errors import GitstoreError
 from gitstore.packs import format as pack_format
 from gitstore.packs.format import Entry
+from gitstore.packs.growing_file import Checksum, Flusher, batches, write_batch
 from gitstore.packs.oid import Oid
-
-_FLUSH_EVERY = 32 * 1024 * 1024
-_BLOCK = 4 * 1024 * 1024
 
 
 class Written(NamedTuple):
@@ -48,7 +43,7 @@ class PackWriter:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.size = pack_format.PACK_HEADER_SIZE
+        self.size = pack_format.PACK_HEADER_SIZE  # leave room for the header, whose count is known at the end
         self._entries: list[Entry] = []
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -56,30 +51,41 @@ class PackWriter:
         except OSError as error:
             raise self._cannot_write(error) from error
         self._temporary = Path(name)
-        self._flusher = _Flusher(self._fd)
-        # Leave room for the header, whose count is known at the end.
-        os.lseek(self._fd, self.size, os.SEEK_SET)
+        self._flusher = Flusher(self._fd)
+        self._checksum = Checksum(self._fd)
 
     @property
     def count(self) -> int:
         """The number of objects so far."""
         return len(self._entries)
 
-    def append(self, oid: Oid, entry: bytes) -> None:
-        """Add an entry, with its header, as it will be in the pack."""
-        self.append_stream(oid, entry, stream=())
+    def expect(self, count: int) -> None:
+        """Say how many objects the pack will have in all.
 
-    def append_stream(self, oid: Oid, header: bytes, *, stream: Iterable[bytes]) -> None:
-        """Add an entry whose stream comes in pieces. If this raises, nothing more can be added."""
+        Its checksum, which includes the count, is then computed while the pack grows. Another count in the
+        end costs time, because the pack is read again, and nothing else.
+        """
+        self._checksum.start(pack_format.pack_header(count))
+
+    def append(self, oid: Oid, *entry: bytes | memoryview) -> None:
+        """Add an entry, with its header, as it will be in the pack. It may be in pieces."""
+        self.append_stream(oid, entry)
+
+    def append_stream(self, oid: Oid, entry: Iterable[bytes | memoryview]) -> None:
+        """Add an entry whose pieces are made while it is written.
+
+        If this raises, nothing more can be added.
+        """
         start, checksum = self.size, 0
-        for piece in chain([header], stream):
+        for batch in batches(entry):
+            for piece in batch:
+                checksum = isal_zlib.crc32(piece, checksum)
             try:
-                self._write(piece)
+                self.size += write_batch(self._fd, batch, self.size)
             except OSError as error:
                 raise self._cannot_write(error) from error
-            checksum = isal_zlib.crc32(piece, checksum)
-            self.size += len(piece)
             self._flusher.note_size(self.size)
+            self._checksum.note_size(self.size)
         self._entries.append(Entry(oid, start, checksum))
 
     def finish(self) -> Written | None:
@@ -99,37 +105,28 @@ class PackWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._checksum.stop()
         self._flusher.stop()
         with suppress(OSError):  # what was written is synced already, or not needed
             os.close(self._fd)
         with suppress(OSError):  # gc will remove it
             self._temporary.unlink(missing_ok=True)
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
-
     def _seal(self) -> bytes:
         """Write the count into the header and the checksum after the last entry; return the checksum.
 
-        The count is known only now and is in the header, so the file is read again for the checksum. It is
-        in the page cache, and the disk is still busy with the writing.
+        The count is in the header. Unless it was known beforehand, the file is read again for the checksum
+        now. It is in the page cache, and the disk is still busy with the writing.
         """
         self._flusher.flush()
         header = pack_format.pack_header(len(self._entries))
-        digest = hashlib.sha1(header)
-        offset = len(header)
-        while block := os.pread(self._fd, _BLOCK, offset):
-            digest.update(block)
-            offset += len(block)
-        self._write(digest.digest())
-        os.pwrite(self._fd, header, 0)
+        digest = self._checksum.finish(header, self.size)
+        self.size += write_batch(self._fd, [digest], self.size)
+        write_batch(self._fd, [header], 0)
         self._flusher.stop()
         if self._flusher.error is not None:
             raise self._flusher.error
-        self.size += pack_format.TRAILER_SIZE
-        return digest.digest()
+        return digest
 
     def _publish(self, checksum: bytes) -> Written:
         os.fchmod(self._fd, 0o444)
@@ -153,54 +150,3 @@ class PackWriter:
             f"cannot write a pack in {self.directory}: {error.strerror}",
             "nothing was recorded; make room or fix the directory's permissions, then try again",
         )
-
-
-class _Flusher:
-    """A thread that flushes the pack while it grows, so that the last fsync takes little time.
-
-    `error` is the error of a flush. The kernel reports a failed write-back only once for each open file, so
-    the last fsync would not report it again. Whoever relies on that fsync must check `error` as well.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self.error: OSError | None = None
-        self._descriptor = descriptor
-        self._written = 0
-        self._requested = 0
-        self._flushed = 0
-        self._stopped = False
-        self._condition = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="gitstore-flush", daemon=True)
-        self._thread.start()
-
-    def note_size(self, size: int) -> None:
-        """Note the length of the file; wakes the thread when there is enough to flush."""
-        self._written = size
-        if size - self._requested >= _FLUSH_EVERY:
-            self.flush()
-
-    def flush(self) -> None:
-        """Flush what is written so far, without waiting."""
-        with self._condition:
-            self._requested = self._written
-            self._condition.notify()
-
-    def stop(self) -> None:
-        """End the thread after its current flush. A second call does nothing."""
-        with self._condition:
-            self._stopped = True
-            self._condition.notify()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._stopped or self._requested > self._flushed)
-                if self._stopped:
-                    return
-                self._flushed = self._requested
-            try:
-                os.fdatasync(self._descriptor)
-            except OSError as error:
-                self.error = error
-                return

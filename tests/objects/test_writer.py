@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -132,10 +133,10 @@ def test_nothing_is_there_before_the_end(repository: Repository) -> None:
 def test_a_failure_on_another_core_is_not_lost(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deflate(_: bytes, *, width: int) -> bytes:
+    def deflate(_: bytes, *, width: int) -> NoReturn:
         raise MemoryError
 
-    monkeypatch.setattr(object_writer, "deflate", deflate)
+    monkeypatch.setattr(object_writer, "deflate_pieces", deflate)
     with pytest.raises(MemoryError), repository.writer() as writer:
         writer.add_blob(b"too much", lambda _: None)
         writer.finish()
@@ -161,7 +162,7 @@ def test_memory_stays_bounded_whatever_is_written(repository: Repository) -> Non
         from tests.support.content import noise
         part = bytearray(noise({2 * MIB}))
         with Repository(Path({str(repository.common)!r})).writer() as writer:
-            writer._pack.append = lambda oid, entry: None  # the disk is not what is measured
+            writer._pack.append = lambda oid, *entry: None  # the disk is not what is measured
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             for number in range(100):
                 part[:4] = number.to_bytes(4, "big")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import resource
@@ -14,7 +15,7 @@ import pytest
 
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
-from gitstore.packs import writer as pack_writer
+from gitstore.packs import growing_file
 from gitstore.packs.format import KEEP_MARK
 from gitstore.packs.writer import PackWriter
 from tests.support.commands import fsck
@@ -93,9 +94,8 @@ def test_the_steps_are_in_the_order_that_survives_a_crash(tmp_path: Path) -> Non
         (os, "fsync", 4),
         (os, "fchmod", 3),
         (os, "rename", 3),
-        (os, "pwrite", 1),
-        (os, "write", 2),
-        (os, "pread", 2),
+        (os, "pwritev", 3),
+        (os, "preadv", 1),
         (tempfile, "mkstemp", 3),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_failure_takes_nothing_from_another_process_that_wrote_the_same(
 
 def test_a_failed_flush_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel tells of a failed write-back once: to the thread that flushes, not to the last fsync."""
-    monkeypatch.setattr(pack_writer, "_FLUSH_EVERY", 1000)
+    monkeypatch.setattr(growing_file, "_FLUSH_EVERY", 1000)
     flushed = threading.Event()
 
     def failing(_: int) -> None:
@@ -155,7 +155,7 @@ def test_a_failed_flush_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_pack_is_flushed_while_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack_writer, "_FLUSH_EVERY", MIB)
+    monkeypatch.setattr(growing_file, "_FLUSH_EVERY", MIB)
     flushed = threading.Event()
     monkeypatch.setattr(os, "fdatasync", lambda _: flushed.set())
     with PackWriter(tmp_path / "pack") as writer:
@@ -175,3 +175,83 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with refuses(tmp_path, os.strerror(errno.EACCES)):
         PackWriter(tmp_path)
+
+
+CONTENTS = [noise(3 * MIB, seed=1), b"small", noise(70_000, seed=2), b"weights " * 100_000]
+
+
+@pytest.mark.parametrize("expected", [1, 3, 4, 5])
+@pytest.mark.parametrize("late", [0, 2, 4])
+def test_the_checksum_is_right_whatever_count_was_expected(
+    repository: Repository, expected: int, late: int
+) -> None:
+    with PackWriter(repository.common / "objects" / "pack") as writer:
+        for number, content in enumerate(CONTENTS):
+            if number == late:
+                writer.expect(expected)
+            writer.append(*entry(content))
+        if late == len(CONTENTS):
+            writer.expect(expected)
+        written = writer.finish()
+    assert written is not None
+    assert hashlib.sha1(written.path.read_bytes()[:-20]).hexdigest() == written.path.stem[5:]
+    fsck(repository)
+
+
+def test_the_file_is_read_once_for_a_checksum_of_the_expected_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, preadv = [], os.preadv
+
+    def counted(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        read.append(preadv(descriptor, buffers, offset))
+        return read[-1]
+
+    monkeypatch.setattr(os, "preadv", counted)
+    for expected in (4, 5):
+        read.clear()
+        with PackWriter(tmp_path / "pack") as writer:
+            writer.expect(expected)
+            for content in CONTENTS:
+                writer.append(*entry(content))
+            written = writer.finish()
+        assert written is not None
+        assert sum(read) >= written.size - 32
+        assert (sum(read) == written.size - 32) is (expected == 4)
+
+
+def test_a_failure_while_hashing_is_found_again_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PackWriter(tmp_path / "pack") as writer, monkeypatch.context() as patch:
+        patch.setattr(os, "preadv", failing_at(1, os.preadv))
+        writer.expect(4)
+        for content in CONTENTS:
+            writer.append(*entry(content))
+        assert writer.finish() is not None
+        assert threading.active_count() < 10
+
+
+def test_what_the_kernel_does_not_write_at_once_is_written_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pwritev, pwrite = os.pwritev, os.pwrite
+
+    def only_some(descriptor: int, pieces: list[bytes], offset: int) -> int:
+        return pwrite(descriptor, b"".join(pieces)[:30_000], offset)
+
+    written = write_pack(tmp_path / "whole", CONTENTS)
+    monkeypatch.setattr(os, "pwritev", only_some)
+    monkeypatch.setattr(os, "pwrite", lambda to, data, offset: pwritev(to, [data[:40_000]], offset))
+    assert write_pack(tmp_path / "some", CONTENTS).path.read_bytes() == written.path.read_bytes()
+
+
+def test_an_entry_may_be_in_any_number_of_pieces(tmp_path: Path) -> None:
+    oid, whole = entry(noise(100_000))
+    expected = write_pack(tmp_path / "whole", [noise(100_000)])
+    for step in (10, 1000, 99_999):
+        with PackWriter(tmp_path / str(step)) as writer:
+            writer.append(oid, *(whole[start : start + step] for start in range(0, len(whole), step)))
+            written = writer.finish()
+        assert written is not None and written.path.read_bytes() == expected.path.read_bytes()
+        assert written.path.with_suffix(".idx").read_bytes() == expected.path.with_suffix(".idx").read_bytes()
