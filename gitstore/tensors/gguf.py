@@ -62,7 +62,7 @@ def find_regions(file: Readable) -> list[Region]:
     alignment = _read_alignment(header, keys)
     tensors = [_read_tensor(header) for _ in range(count)]
     start = -(-header.at // alignment) * alignment
-    placed = sorted(tensor for tensor in tensors if tensor.length != 0)
+    placed = sorted((tensor for tensor in tensors if tensor.length != 0), key=lambda tensor: tensor.offset)
     return _lay_out(placed, start, size=file.size, alignment=alignment)
 
 

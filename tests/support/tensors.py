@@ -8,15 +8,18 @@ from typing import Any
 
 
 class InMemory:
-    """A file that notes how much is read of it."""
+    """A file that notes what is read of it, and of which nothing outside of it may be read."""
 
     def __init__(self, content: bytes, size: int | None = None) -> None:
         self.content = content
         self.size = len(content) if size is None else size
         self.asked = 0
+        self.reads = 0
 
     def read(self, offset: int, length: int) -> bytes:
+        assert 0 <= offset <= offset + length <= self.size
         self.asked += length
+        self.reads += 1
         return self.content[offset : offset + length]
 
 
