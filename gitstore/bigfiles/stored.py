@@ -166,15 +166,20 @@ def part_size(database: ObjectDatabase, part: Part) -> int:
         raise BrokenObject(part.oid, f"it is a {kind.name.lower()}, not a part")
     if size > limits.PART:
         raise TooLarge(part.oid, f"it is a part of {size:,} bytes, where at most {limits.PART:,} are read")
+    _check_words(part, size)
+    return size
+
+
+def _check_words(part: Part, size: int) -> None:
     if size < part.width > 1:
         raise BrokenObject(part.oid, f"it is a part of {size} bytes, too short for words of {part.width}")
-    return size
 
 
 def read_part(database: ObjectDatabase, part: Part) -> bytes | memoryview:
     """Return the bytes of the file that a part holds, checked against its id. Raises `Corrupt`."""
-    part_size(database, part)
-    return planes.join(database.read_as(Kind.BLOB, part.oid, at_most=limits.PART), part.width)
+    content = database.read_as(Kind.BLOB, part.oid, at_most=limits.PART)
+    _check_words(part, len(content))
+    return planes.join(content, part.width)
 
 
 def identify_part(content: bytes | memoryview, width: int) -> Part:
