@@ -59,10 +59,10 @@ def _choose_window(content: memoryview) -> int:
     if len(content) <= _SAMPLE:
         return WIDE
     sample = _sample(content)
-    wide, narrow = len(_compress(sample, WIDE)), len(_compress(sample, NARROW))
+    wide = len(_compress(sample, WIDE))
     if wide > WORTH * len(sample):
         return STORED
-    return NARROW if narrow <= ENOUGH * wide else WIDE
+    return NARROW if len(_compress(sample, NARROW)) <= ENOUGH * wide else WIDE
 
 
 def _encode_run(run: memoryview, window: int, *, final: bool) -> list[bytes | memoryview]:

@@ -7,6 +7,7 @@ planes below it are noise.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from isal import igzip_lib
@@ -28,7 +29,7 @@ STORED, NEAREST, NARROW, WIDE = 0, 1, 9, 15
 """
 
 _PIECES = 8
-_PIECE = 512  # bytes, so that a look at a plane takes about 10 µs
+_PIECE = 512  # bytes, so that a look at four planes takes less than 0.1 ms
 _PROBE = 8 * 1024
 
 
@@ -48,24 +49,39 @@ def plan(content: memoryview, width: int) -> list[Run]:
     if not words:
         return [Run(0, len(content), STORED)]
     planes = np.frombuffer(content, np.uint8)[: words * width].reshape(width, words)
-    shares = [_entropy_share(plane) for plane in planes]
-    has_repeats = _has_repeats(planes[shares.index(max(shares))], max(shares))
+    shares = _entropy_shares(planes)
+    flattest = int(shares.argmax())
+    has_repeats = _has_repeats(planes[flattest], shares[flattest])
     windows = [WIDE if has_repeats else NEAREST if share < WORTH else STORED for share in shares]
     starts = [plane for plane in range(width) if plane == 0 or windows[plane] != windows[plane - 1]]
     ends = [*(start * words for start in starts[1:]), len(content)]
     return [Run(start * words, end, windows[start]) for start, end in zip(starts, ends, strict=True)]
 
 
-def _entropy_share(plane: np.ndarray) -> float:
-    """Return the share of its size that a plane would have in an ideal code for its bytes, by a sample."""
+def _entropy_shares(planes: np.ndarray) -> np.ndarray:
+    """Return the share of its size that each plane would have in an ideal code for its bytes, by a sample."""
     import numpy as np
 
-    if len(plane) > _PIECES * _PIECE:
-        stride = len(plane) // _PIECES
-        plane = plane[: _PIECES * stride].reshape(_PIECES, stride)[:, :_PIECE].ravel()
-    counts = np.bincount(plane)
-    counts = counts[counts > 0]
-    return float(np.log2(len(plane)) - counts @ np.log2(counts) / len(plane)) / 8
+    width, words = planes.shape
+    stride = words // _PIECES
+    if stride > _PIECE:
+        planes = (
+            planes[:, : _PIECES * stride].reshape(width, _PIECES, stride)[:, :, :_PIECE].reshape(width, -1)
+        )
+    size = planes.shape[1]
+    places = np.arange(width, dtype=np.uint16)[:, None] << 8  # one histogram for all planes is quicker
+    counts = np.bincount((planes | places).ravel(), minlength=width << 8).reshape(width, 1 << 8)
+    shares: np.ndarray = (np.log2(size) - _weighted_logs()[counts].sum(axis=1) / size) / 8
+    return shares
+
+
+@cache
+def _weighted_logs() -> np.ndarray:
+    """Return n * log2(n) for every count in a sample."""
+    import numpy as np
+
+    numbers = np.arange(_PIECES * (_PIECE + 1) + 1, dtype=np.float64)
+    return numbers * np.log2(np.maximum(numbers, 1))
 
 
 def _has_repeats(plane: np.ndarray, share: float) -> bool:
