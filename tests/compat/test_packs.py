@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -20,10 +21,24 @@ from gitstore.packs.writer import Written
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.files import Tree, fetch, make, read
+from tests.support.tensors import safetensors
+from tests.support.weights import weights
 
 WEIGHTS = noise(9 * MIB, seed=7)
+TENSORS = {
+    "float32": ("F32", [700, 1000], weights("float32", 700_000)),
+    "bfloat16": ("BF16", [700, 1000], weights("bfloat16", 700_000)),
+    "float16": ("F16", [100, 1000], weights("float16", 100_000)),
+    "float64": ("F64", [50, 1000], weights("float64", 50_000)),
+    "rows": ("F64", [40, 1000], noise(8000) * 40),
+    "zeros": ("F32", [50, 1000], bytes(200_000)),
+    "odd": ("F64", [8193], noise(8 * 8193)),
+}
+"""Each is deflated in another way: planes with and without matches, stored, in any order."""
+
 FILES: Tree = {
     b"model.safetensors": WEIGHTS,
+    b"tensors.safetensors": safetensors(TENSORS),
     b"tokenizer": {b"vocab.txt": b"a\nb\n" * 5000, b"empty": b""},
     b"caf\xc3\xa9 \xff": b"any name",
 }
@@ -68,6 +83,28 @@ def test_fsck_and_verify_pack_have_nothing_to_say(snapshots: Repository) -> None
     fsck(snapshots)
     for pack in snapshots.objects.own_packs:
         git("verify-pack", str(pack.path), cwd=snapshots.directory)
+
+
+def test_planes_are_deflated_and_stock_git_reads_them(snapshots: Repository, tmp_path: Path) -> None:
+    """Each blob by cat-file, and all by index-pack, which makes the same index anew."""
+    listed = git("ls-tree", "-r", "-l", "v1", "tensors.safetensors.planes/", cwd=snapshots.directory)
+    rows = [line.split() for line in listed.splitlines()]
+    assert {row[-1].partition(".planes/")[2][8:] for row in rows} >= {".2", ".4", ".8"}
+    packed_size = 0
+    for _, _, name, size, _ in rows:
+        kind, content = snapshots.objects.read(Oid.parse(name), at_most=2 * MIB)
+        command = ("git", "-C", str(snapshots.directory), "cat-file", "blob", name)
+        assert subprocess.run(command, capture_output=True, check=True).stdout == content
+        packed = snapshots.objects.find(Oid.parse(name))
+        assert packed is not None and (kind, len(content)) == (Kind.BLOB, int(size))
+        packed_size += packed.disk_size
+    values = sum(len(values) for _, _, values in TENSORS.values())
+    assert packed_size < 0.75 * values
+    for pack in snapshots.objects.own_packs:
+        copy = tmp_path / pack.path.name
+        copy.write_bytes(pack.path.read_bytes())
+        git("index-pack", "--strict", str(copy), cwd=snapshots.directory)
+        assert copy.with_suffix(".idx").read_bytes() == pack.index.path.read_bytes()
 
 
 def test_the_second_costs_what_changed(repository: Repository, directory: Path) -> None:
@@ -176,5 +213,5 @@ def test_stock_git_can_write_what_we_read(repository: Repository, directory: Pat
     root = repository.commit(Oid.parse(git("rev-parse", "HEAD", cwd=repository.directory).strip())).tree
     listed = stored.list_files(repository.objects, root, joined=True)
     assert {str(file.path) for file in listed} == {
-        "model.safetensors", "tokenizer/vocab.txt", "tokenizer/empty", "café \udcff"
+        "model.safetensors", "tensors.safetensors", "tokenizer/vocab.txt", "tokenizer/empty", "café \udcff"
     }  # fmt: skip

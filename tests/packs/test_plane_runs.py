@@ -82,3 +82,24 @@ def test_zeros_take_almost_nothing(width: int, size: int) -> None:
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 65_535, 65_536, MIB + 3])
 def test_noise_is_stored(width: int, size: int) -> None:
     assert deflate(noise(size), width=width) == encode_stored(noise(size))
+
+
+@given(st.data(), widths)
+def test_a_flipped_bit_is_an_error_or_changes_nothing(data: st.DataObject, width: int) -> None:
+    """It changes nothing where deflate fills the rest of a byte."""
+    content = split(weights("float32", 4000) + bytes(3000), width)
+    stream = bytearray(deflate(content, width=width))
+    stream[data.draw(st.integers(0, len(stream) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        assert inflate(stream, len(content)) == content
+    except ValueError as error:
+        assert "zlib stream" in str(error)
+
+
+@pytest.mark.parametrize("plane", range(4))
+def test_a_flipped_bit_in_any_plane_is_an_error(plane: int) -> None:
+    content = split(weights("float32", 100_000), 4)
+    stream = bytearray(deflate(content, width=4))
+    stream[min(100_000 * plane + 50_000, len(stream) - 5000)] ^= 1
+    with pytest.raises(ValueError, match="zlib stream"):
+        inflate(stream, len(content))
