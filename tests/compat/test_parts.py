@@ -1,4 +1,4 @@
-"""docs/format.md, from "Parts" on: the code of the page cuts, splits and joins as we do."""
+"""docs/format.md, "Parts": the page's own program joins what stock git checks out as an export does."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hypothesis import given
-
 from gitstore.bigfiles.parts import LARGE
-from gitstore.bigfiles.word_width import find_width
 from gitstore.models.model import Model
-from gitstore.states.save import save_state
-from tests.support import numbers, page
+from tests.support import page
 from tests.support.commands import Git, Run
 from tests.support.content import MIB
 from tests.support.models import noise, put, take
@@ -23,29 +19,6 @@ from tests.support.weights import weights
 NUMBERS = "".join(f"{number}\n" for number in range(1, 620_000)).encode() + b"."
 """A file that is just large enough to be in parts, and has an odd length."""
 
-page_width = page.function("width")
-
-
-def parts_by_the_page(content: bytes) -> list[bytes]:
-    next_part = page.function("next_part")
-    found = []
-    while content:
-        end = next_part(content)
-        found.append(content[:end])
-        content = content[end:]
-    return found
-
-
-def test_stock_git_and_the_page_s_code_write_the_tree_that_we_write(model: Model) -> None:
-    assert len(NUMBERS) >= LARGE and len(NUMBERS) % 2
-    parts = parts_by_the_page(NUMBERS)
-    assert len(parts) > 3
-    stock = Stock(model.directory)
-    by_hand = stock.tree({"numbers.parts": {f"{number:08}": part for number, part in enumerate(parts)}})
-    put(model, "numbers", {"numbers": NUMBERS})
-    save_state(model, "numbers")
-    assert stock.git("rev-parse", "refs/states/numbers^{tree}") == by_hand
-
 
 def test_parts_of_any_length_are_read(model: Model, tmp_path: Path, run: Run) -> None:
     """Another writer's cuts share nothing with ours, but are no damage."""
@@ -53,25 +26,6 @@ def test_parts_of_any_length_are_read(model: Model, tmp_path: Path, run: Run) ->
     Stock(model.directory).state("other", {"numbers.parts": parts})
     assert run("state", "export", "other", str(tmp_path / "out"), cwd=model.directory).code == 0
     assert (tmp_path / "out" / "numbers").read_bytes() == b"".join(parts.values())
-
-
-def test_planes_of_any_width_and_length_are_read(model: Model, tmp_path: Path, run: Run) -> None:
-    parts = {"00000000.2": b"aAbB", "00000001.8": b"01234567", "00000002": b"cC", "00000003.4": b"0123x"}
-    Stock(model.directory).state("other", {"numbers.planes": parts})
-    assert run("state", "export", "other", str(tmp_path / "out"), cwd=model.directory).code == 0
-    assert (tmp_path / "out" / "numbers").read_bytes() == b"abAB01234567cC0123x"
-
-
-@given(numbers.contents())
-def test_the_page_s_code_finds_the_width_that_we_find(content: bytes) -> None:
-    assert page_width(content) == find_width(content)
-
-
-def test_the_page_s_width_is_that_of_floats() -> None:
-    found = {kind: page_width(numbers.make(kind, MIB, seed=1)) for kind in numbers.KINDS}
-    assert [found[f"float{8 * width}"] for width in (2, 4, 8)] == [2, 4, 8]
-    assert (found["bfloat16"], found["complex64"]) == (2, 4)
-    assert {found[kind] for kind in ("text", "zeros", "noise", "int8")} == {1}
 
 
 def test_the_page_s_program_has_at_most_25_lines() -> None:

@@ -38,7 +38,7 @@ class NamedPart(NamedTuple):
 
 def write_parts(content: bytes, regions: Sequence[Region]) -> tuple[str, list[NamedPart]]:
     """Return the suffix of the directory that a large file is stored as, and the blobs in it."""
-    parts = []
+    parts: list[NamedPart] = []
     for cut in list_cuts(regions, len(content)):
         piece = content[cut.start : cut.end]
         for part in cut_by_content(piece) if cut.by_content else [piece]:
@@ -105,7 +105,7 @@ def _may_share(first: Cut, span: Cut) -> bool:
 def _list_spans(regions: Sequence[Region], size: int) -> list[Cut]:
     """Return regions and gaps, in order."""
     edges = [0, *(edge for start, end, _ in regions for edge in (start, end)), size]
-    gaps = [Cut(*edges[index : index + 2], None, True) for index in range(0, len(edges), 2)]
+    gaps = [Cut(edges[index], edges[index + 1], None, True) for index in range(0, len(edges), 2)]
     tensors = [Cut(start, end, width, False) for start, end, width in regions]
     return sorted(span for span in [*gaps, *tensors] if span.start < span.end)
 
