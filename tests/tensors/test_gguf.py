@@ -227,7 +227,7 @@ def test_a_header_of_the_largest_size() -> None:
 
 
 def crowded(scale: int) -> list[bytes]:
-    """Files with as many strings, keys and tensors as may be, divided by `scale`."""
+    """Files with as many strings, keys and tensors as may be, over `scale`."""
     return [
         gguf(ONE, [array(b"k", STRING, [text(b"")] * (2**20 // scale))], content=bytes(8)),
         gguf(ONE, [value(b"", 0, b"\0")] * (2**16 // scale), content=bytes(8)),
@@ -236,10 +236,10 @@ def crowded(scale: int) -> list[bytes]:
 
 
 def test_many_strings_keys_and_tensors_are_read_in_bounded_time() -> None:
-    for content in crowded(1):
+    for content in crowded(4):
         begun = time.process_time()
         assert find_regions(InMemory(content))
-        assert time.process_time() - begun < 20
+        assert time.process_time() - begun < 5
 
 
 def test_nothing_is_built_in_memory_of_strings_and_keys() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tracemalloc
 from typing import Any
 
@@ -166,6 +167,24 @@ def test_a_large_header_is_refused_without_being_built_in_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'\\"', b"\\", b'"', b'" ', b'":', b"-", b"[", b"\\u", b'"":"",', b'{"":'],
+)
+@pytest.mark.parametrize("end", [b"", b"\\", b'"}'])
+def test_hostile_texts_take_neither_time_nor_memory(body: bytes, end: bytes) -> None:
+    """Quotation marks without an end, and escapes, which a regular expression might go back over."""
+    content = with_header(b'{"__metadata__":{"a":"' + body * (2**17 // len(body)) + end)
+    begun = time.process_time()
+    tracemalloc.start()
+    try:
+        refused(content)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - begun < 10
 
 
 @pytest.mark.parametrize("item", [b'"a":{},', b'"":'])
