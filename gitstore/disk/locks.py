@@ -81,13 +81,15 @@ def exclusive(private: Path) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def upkeep(private: Path) -> Iterator[bool]:
-    """Hold the lock together with other writes, and the merge lock alone, for merging packs.
+def upkeep(private: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Hold the lock together with other writes, and the merge lock alone, for merging or dividing packs.
 
-    Yields whether both were free; does not wait. A process that cannot get them skips merging.
+    Yields whether both are held. With `wait`, waits for up to `PATIENCE` for each. A process that cannot get
+    them does without.
     """
+    take = _wait_for if wait else _try_lock
     with _open(private / "merge.lock") as merge, _open(_file(private)) as write:
-        yield _try_lock(merge, fcntl.LOCK_EX) and _try_lock(write, fcntl.LOCK_SH)
+        yield take(merge, fcntl.LOCK_EX) and take(write, fcntl.LOCK_SH)
 
 
 def working_copy(git_directory: Path) -> AbstractContextManager[None]:

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.objects.database import MissingObject, ObjectDatabase
-from gitstore.objects.repack import LARGE_PACK, LINKED_PACK, remove_packs
+from gitstore.objects.repack import LARGE_PACK, LINKED_PACK, copy_into_pack, remove_packs
 from gitstore.packs import format as pack_format
-from gitstore.packs.copy_entries import copy_entries
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Pack, Packed
-from gitstore.packs.writer import PackWriter
 
 MOST_DEAD = 5
 """A large pack is rewritten if more than one in this many of its bytes is dead."""
@@ -106,9 +104,12 @@ def check_known(database: ObjectDatabase, live: Collection[Oid]) -> None:
 
 
 def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
-    """Return what to do with our packs. Of an object in several packs, the copy in the largest stays."""
+    """Return what to do with our packs. Of an object in several packs, the copy in the largest stays.
+
+    But one in a pack that another repository links goes before: removing that would free nothing.
+    """
     changes, dead_kept, owned = [], 0, dict[Oid, Packed]()
-    for pack in sorted(packs, key=lambda pack: (-pack.size, pack.path)):
+    for pack in sorted(packs, key=lambda pack: (not pack.is_linked, -pack.size, pack.path)):
         kept_positions, dropped_positions, size = [], [], _OVERHEAD
         for position in pack.positions_in_file_order():
             oid = pack.index.oid(position)
@@ -195,11 +196,7 @@ def _check_copies(copies: Iterable[Packed]) -> None:
 
 def _rewrite(database: ObjectDatabase, change: PackChange) -> Path | None:
     """Write the kept objects into a new pack; return its path."""
-    pack = change.pack
-    with PackWriter(database.directory / "pack") as writer:
-        copy_entries((Packed(pack, position) for position in change.kept_positions), writer)
-        written = writer.finish()
-    return written.path if written is not None else None
+    return copy_into_pack(database, (Packed(change.pack, position) for position in change.kept_positions))
 
 
 def _forget_commit_graph(directory: Path) -> None:

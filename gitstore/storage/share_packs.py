@@ -1,8 +1,9 @@
 """Importing a commit or a tag, with everything that it needs, from another local repository.
 
 A pack that has only needed objects is hard-linked. The file system counts the links, so each repository
-collects its own garbage, and neither can harm the other. Other needed objects are copied into new packs.
-An object that is not needed is never imported.
+collects its own garbage, and neither can harm the other. Where packs have other objects as well,
+`linkable` divides them. The needed objects that are left are copied into new packs. An object that is not
+needed is never imported.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from gitstore.disk.atomic import durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
-from gitstore.objects.prune import MOST_DEAD
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate
 from gitstore.packs.copy_entries import copy_entries
@@ -31,6 +31,7 @@ from gitstore.packs.oid import Oid
 from gitstore.packs.pack import Pack, Packed
 from gitstore.packs.writer import PackWriter
 from gitstore.staging.stage import borrow_objects
+from gitstore.storage import linkable
 
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)
 """Another file system, fs.protected_hardlinks, too many links, or a file system that has none."""
@@ -40,7 +41,10 @@ _ATTEMPTS = 5
 
 
 class ImportedBytes(NamedTuple):
-    """Bytes of pack files that were linked, which cost nothing, and bytes that were copied."""
+    """Bytes of pack files that were linked, which cost nothing, and bytes that were copied.
+
+    Bytes that had to be copied so that they could be linked count as copied.
+    """
 
     linked: int
     copied: int
@@ -91,24 +95,17 @@ def _import(target: Repository, source: Repository, needed: frozenset[Oid]) -> I
     missing = {oid for oid in needed if not target.objects.freshen(oid)}
     directory = target.common / "objects" / "pack"
     directory.mkdir(exist_ok=True)
+    duplicate = linkable.divide_packs_for(directory, source, needed=needed, missing=missing)
     linked = copied = 0
-    for pack in sorted(source.objects.packs, key=lambda pack: (-pack.size, pack.path.name)):
-        oids = set(pack.index.oids())
-        if oids <= needed and _is_worth_linking(pack, oids - missing):
-            pack.check_index()
-            if _link_pack(pack, directory):
-                linked += pack.size
-            else:
-                copied += pack.size
-            missing -= oids
-    return ImportedBytes(linked, copied + _pack_rest(target, source, missing))
-
-
-def _is_worth_linking(pack: Pack, existing: Collection[Oid]) -> bool:
-    """Whether so few of the pack's objects are `existing` that linking it beats copying the missing ones."""
-    positions = (pack.index.find(oid) for oid in existing)
-    duplicate = sum(Packed(pack, position).disk_size for position in positions if position is not None)
-    return len(existing) < pack.index.count and duplicate * MOST_DEAD <= pack.size
+    found = linkable.find_linkable(source.objects, needed=needed, missing=missing)
+    for pack in found.packs:
+        pack.check_index()
+        if _link_pack(pack, directory):
+            linked += pack.size
+        else:
+            copied += pack.size
+    copied += _pack_rest(target, source, found.missing)
+    return ImportedBytes(linked - min(linked, duplicate), copied + min(linked, duplicate))
 
 
 def _link_pack(pack: Pack, directory: Path) -> bool:

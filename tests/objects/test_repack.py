@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import random
 import subprocess
 import textwrap
 from pathlib import Path
@@ -59,6 +60,66 @@ def test_each_pack_that_stays_is_twice_as_large_as_all_smaller_ones(repository: 
     assert len(merged(repository)) == 2
     sizes = sorted(pack.size for pack in repository.objects.own_packs)
     assert [round(size, -3) for size in sizes] == [19_000, 40_000, 130_000]
+    assert merged(repository) == []
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packs are medium from 10,000 bytes on, and large from 80,000 bytes on."""
+    monkeypatch.setattr(repack, "MEDIUM_PACK", 10_000)
+    monkeypatch.setattr(repack, "LARGE_PACK", 80_000)
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_medium_packs_stay_while_they_are_few(repository: Repository) -> None:
+    """Even if each is larger than all smaller ones together: other repositories can link them as they are."""
+    packs = [add_blobs(repository.objects, noise(10_000 + seed, seed)) for seed in range(repack.MOST_MEDIUM)]
+    add_blobs(repository.objects, b"small")
+    add_blobs(repository.objects, b"small, too")
+    assert len(merged(repository)) == 2
+    assert all(written is not None and written.path.exists() for written in packs)
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize(("size", "count"), [(10_000, 8), (30_000, 3), (79_000, 2), (2_500, 16)])
+def test_if_there_are_too_many_medium_packs_the_smallest_are_merged(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, size: int, count: int
+) -> None:
+    """So many as make a large one, but 16 at most: no write has to wait for more."""
+    monkeypatch.setattr(repack, "MEDIUM_PACK", 2_500)
+    contents = [noise(size + seed, seed) for seed in range(repack.MOST_MEDIUM + 1)]
+    for content in contents:
+        add_blobs(repository.objects, content)
+    assert len(merged(repository)) == count
+    assert merged(repository) == []
+    assert readable(repository, *contents)
+    fsck(repository)
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_packs_of_all_sizes_stay_few(repository: Repository) -> None:
+    """Bytes in so many large packs, 32 medium ones, and a logarithm of small ones."""
+    draw = random.Random(7)
+    written = most = copied = 0
+    for number in range(300):
+        size = int(10 ** draw.uniform(2, 4.7))
+        add_blobs(repository.objects, noise(size, number))
+        written += size
+        copied += sum(pack.size for pack in merge_small_packs(repository.objects, repository.private))
+        most = max(most, pack_count(repository) - written // 80_000)
+    assert most <= repack.MOST_MEDIUM + math.log2(10_000 / 100) + 1
+    assert copied <= 4 * written
+    fsck(repository)
+
+
+def test_packs_that_are_linked_stay(repository: Repository, tmp_path: Path) -> None:
+    linked = [
+        add_blobs(repository.objects, noise(repack.LINKED_PACK + seed, seed))
+        for seed in range(repack.MOST_MEDIUM + 2)
+    ]
+    for written in linked:
+        assert written is not None
+        os.link(written.path, tmp_path / written.path.name)
     assert merged(repository) == []
 
 

@@ -20,7 +20,7 @@ from gitstore.objects import repack
 from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.packs.oid import Oid
 from gitstore.states.save import save_state
-from gitstore.storage import gc, share_packs
+from gitstore.storage import gc, linkable, share_packs
 from gitstore.storage.share_packs import ImportedBytes
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
@@ -86,6 +86,15 @@ def packs(repository: Repository) -> dict[int, tuple[bytes, int]]:
     return found
 
 
+def _merge_all(base: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more snapshot, whose pack is merged with that of v1."""
+    monkeypatch.setattr(repack, "MEDIUM_PACK", 64 * 1024**2)
+    model = Model.open(base.repository.directory)
+    put(model, "initial", {"more": noise(1_500_000, 3)})
+    take(model, "v3")
+    assert max(packs(base.repository)) > 3_500_000
+
+
 class TestWhatComes:
     def test_packs_that_are_needed_whole_are_linked(
         self, base: Snapshot, new: Repository, fsck: Fsck
@@ -98,13 +107,27 @@ class TestWhatComes:
         assert done.linked + done.copied == sum(packs(new))
         fsck(new)
 
-    def test_others_give_what_is_needed_of_them(self, base: Snapshot, new: Repository, fsck: Fsck) -> None:
-        model = Model.open(base.repository.directory)
-        put(model, "initial", {"more": noise(1_500_000, 3)})
-        take(model, "v3")  # whose pack is merged with that of v1
-        assert max(packs(base.repository)) > 3_500_000
+    def test_others_are_divided_first(
+        self, base: Snapshot, new: Repository, monkeypatch: pytest.MonkeyPatch, fsck: Fsck
+    ) -> None:
+        _merge_all(base, monkeypatch)
+        before = sum(packs(base.repository))
+        done = bring(new, base)
+        assert done.linked > 2_000_000
+        assert done.copied < 100_000
+        assert sum(packs(base.repository)) < before + 100
+        fsck(new)
+        fsck(base.repository.directory)
+
+    def test_or_give_what_is_needed_of_them_if_that_is_little(
+        self, base: Snapshot, new: Repository, monkeypatch: pytest.MonkeyPatch, fsck: Fsck
+    ) -> None:
+        _merge_all(base, monkeypatch)
+        before = packs(base.repository).keys()
+        monkeypatch.setattr(linkable, "COPIED", 2_000_000)
         done = bring(new, base)
         assert 2_000_000 < done.copied < 2_100_000
+        assert packs(base.repository).keys() == before
         fsck(new)
 
     @pytest.mark.parametrize("how", ["loose", "delta", "packed by git"])
@@ -166,6 +189,15 @@ class TestWhereNothingCanBeLinked:
             raise OSError(request.param, os.strerror(request.param))
 
         monkeypatch.setattr(os, "link", link)
+
+    @pytest.mark.usefixtures("unlinkable")
+    def test_nothing_is_divided(
+        self, base: Snapshot, new: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _merge_all(base, monkeypatch)
+        before = packs(base.repository)
+        assert bring(new, base).linked == 0
+        assert packs(base.repository) == before
 
     @pytest.mark.usefixtures("unlinkable")
     def test_it_is_copied(self, base: Snapshot, new: Repository, fsck: Fsck) -> None:
