@@ -187,9 +187,10 @@ def test_any_base_is_shared(tmp_path: Path, scene: Scene, snapshot: str) -> None
     derived = check_shared(tmp_path, snapshot)
     check_sound(tmp_path / "dogs", tmp_path / "digits")
     wanted = scenes.find(tmp_path, snapshot)
+    objects_there = derived.model.repository.objects
     for file in wanted.list_state_files():
-        for blob in file.blobs:
-            assert blob in derived.model.repository.objects
+        for part in file.parts:
+            assert part.oid in objects_there
 
 
 def test_nothing_of_another_snapshot_comes_along(tmp_path: Path) -> None:

@@ -95,6 +95,15 @@ def test_of_two_copies_that_in_the_larger_pack_stays(repository: Repository) -> 
     assert held(repository) == sorted([{oid(A), oid(C)}, {oid(B)}], key=sorted)
 
 
+def test_a_copy_in_a_linked_pack_goes_before(repository: Repository, tmp_path: Path) -> None:
+    """A crash while packs are divided leaves both. What another repository links costs nothing here."""
+    large, small = packs(repository, [A, B, C], [A, B])
+    os.link(small, tmp_path / small.name)
+    gc(repository, [A, B, C])
+    assert not large.exists() and small.exists()
+    assert held(repository) == sorted([{oid(A), oid(B)}, {oid(C)}], key=sorted)
+
+
 def test_a_rewritten_pack_may_be_one_that_is_there(repository: Repository) -> None:
     """With the same objects in the same order it has the same bytes, and the same name."""
     packs(repository, [A, B, C], [A, C])

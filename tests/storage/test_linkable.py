@@ -102,7 +102,7 @@ def test_a_repository_of_somebody_else(
 def test_damage_in_what_is_not_needed(base: Snapshot, new: Repository) -> None:
     """The base is sound, so it can be derived from; `verify` reports the damage where it is."""
     old = scenes.find(base.repository.directory.parent, "v1")
-    blob = next(file for file in old.list_state_files() if str(file.path) == "0").blobs[0]
+    blob = next(file for file in old.list_state_files() if str(file.path) == "0").entry
     packed = base.repository.objects.find(blob)
     assert packed is not None
     start, _ = packed.pack.span(packed.position)
