@@ -157,11 +157,11 @@ class TestCommand:
         take(model, "v1")
         put(model, "initial", {"m.safetensors": safetensors({"b": ("U8", [1], b"a")}, {"k": "v"})})
         (file,) = json.loads(run("diff", "v1", "--json", cwd=model.directory).stdout)["state"]["files"]
-        form = {"dtype": "U8", "shape": [1]}
+        form, sizes = {"dtype": "U8", "shape": [1]}, {"shared": 0, "changed": 1}
         assert file["tensors"] == {
             "changes": [
-                {"name": "a", "kind": "removed", "before": form, "after": None},
-                {"name": "b", "kind": "added", "before": None, "after": form},
+                {"name": "a", "kind": "removed", "before": form, "after": None} | sizes,
+                {"name": "b", "kind": "added", "before": None, "after": form} | sizes,
             ],
             "unchanged": 0,
             "metadata": [{"key": "k", "kind": "added", "before": None, "after": "v"}],
