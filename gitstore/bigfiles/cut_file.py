@@ -19,15 +19,29 @@ class CutPart(NamedTuple):
     width: int
 
 
+def count_parts(file: FileIO, size: int) -> int | None:
+    """Return in how many parts an open file will be cut; `None` if that depends on its content."""
+    count = 0
+    for segment in _plan(file, size):
+        if segment.by_content and segment.end - segment.start > fastcdc.PART_MIN:
+            return None
+        count += 1
+    return count
+
+
 def cut_file(file: FileIO, size: int) -> Iterator[CutPart]:
     """Yield the parts of the first `size` bytes of an open file; fewer, if it has become shorter.
 
     The position of the file does not matter and does not move.
     """
-    regions = find_regions(_FileRange(file.fileno(), 0, end=size)) or []
-    for segment in cuts.plan(regions, size):
+    for segment in _plan(file, size):
         for content in _read_segment(file.fileno(), segment):
             yield CutPart(content, find_width(content) if segment.width is None else segment.width)
+
+
+def _plan(file: FileIO, size: int) -> Iterator[cuts.Segment]:
+    regions = find_regions(_FileRange(file.fileno(), 0, end=size)) or []
+    return cuts.plan(regions, size)
 
 
 def _read_segment(descriptor: int, segment: cuts.Segment) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from io import FileIO
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gitstore.bigfiles import parts
-from gitstore.bigfiles.cut_file import CutPart, cut_file
+from gitstore.bigfiles.cut_file import CutPart, count_parts, cut_file
 from gitstore.bigfiles.parts import Part, StateEntry
 from gitstore.bigfiles.scan import Listing, SourceFile
 from gitstore.bigfiles.stat_cache import Stamp, StatCache, settle
@@ -71,6 +71,7 @@ def read_files(
     if len(unknown) > 1:
         for file in unknown:
             _begin_flush(file.path)
+    _expect_parts(unknown, writer)
     reads = [(file.path, _read_file(file, writer, cache, progress=progress)) for file in unknown]
     writer.settle()
     for path, read in reads:
@@ -79,6 +80,27 @@ def read_files(
         if read.is_trusted and not read.is_attributes:
             cache.put(read.stamp, entry)
     return values
+
+
+def _expect_parts(files: Sequence[SourceFile], writer: ObjectHasher) -> None:
+    """Tell a writer how many parts the files will have, unless that depends on their content."""
+    total = 0
+    for file in files:
+        count = _count_parts(file)
+        if count is None:
+            return
+        total += count
+    writer.expect_blobs(total, sum(file.stamp.size for file in files))
+
+
+def _count_parts(source: SourceFile) -> int | None:
+    if source.stamp.size < parts.LARGE:
+        return 1
+    try:
+        with FileIO(source.path) as file:
+            return count_parts(file, source.stamp.size)
+    except OSError:
+        return None  # reading the file will say what is wrong
 
 
 def cached_entry(file: SourceFile, cache: StatCache) -> StateEntry | None:

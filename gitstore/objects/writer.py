@@ -106,6 +106,9 @@ class ObjectHasher:
         while self._in_flight > self._most_in_flight:
             self._append_next()
 
+    def expect_blobs(self, count: int, size: int) -> None:
+        """Say that so many blobs follow, of so many bytes together, and then only trees and the like."""
+
     def add_file(self, file: FileIO, *, size: int, path: Path) -> Oid:
         """Add an open file as one blob now, without holding it in memory.
 
@@ -164,6 +167,7 @@ class ObjectWriter(ObjectHasher):
         self._is_permanent = directory is None
         self._pack = PackWriter(self._directory)
         self._separate: dict[Oid, list[bytes | memoryview]] = {}
+        self._separates_all = False
         self._added: set[Oid] = set()
 
     def has(self, oid: Oid, size: int | None = None) -> bool:
@@ -188,12 +192,28 @@ class ObjectWriter(ObjectHasher):
             raise BrokenObject(oid, f"the headers of its blobs do not add up to {size:,} bytes")
         return exists
 
-    def add_apart(self, kind: Kind, content: bytes) -> Oid:
+    def expect_blobs(self, count: int, size: int) -> None:
+        """Say that so many blobs follow, of so many bytes together, and then only trees and the like.
+
+        If they are enough for a large pack, they complete it, and what follows is added apart. So the number
+        of its objects is known, and its checksum is computed while it grows. If there are fewer blobs in the
+        end, because some are equal or in the repository, that takes more time and has no other effect.
+        """
+        if size >= LARGE_PACK:
+            self.settle()
+            self._pack.expect(self._pack.count + count)
+            self._separates_all = True
+
+    def add(self, kind: Kind, content: bytes, *, path: object = "this") -> Oid:
+        add = self.add_apart if self._separates_all else super().add
+        return add(kind, content, path=path)
+
+    def add_apart(self, kind: Kind, content: bytes, *, path: object = "this") -> Oid:
         """Add one object that must not be in a large pack, so that other repositories can link that pack.
 
         They need no object that has the name of a state or snapshot. Raises like `add`.
         """
-        limits.check_new(kind, len(content), "this")
+        limits.check_new(kind, len(content), path)
         encoded = self._encode(kind, content, read_back=True)
         if encoded.entry is not None and encoded.oid not in self._added:
             self._separate[encoded.oid] = encoded.entry

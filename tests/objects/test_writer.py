@@ -179,3 +179,46 @@ def test_memory_stays_bounded_whatever_is_written(repository: Repository) -> Non
 
 def test_cores_are_those_of_this_process() -> None:
     assert 1 <= cores.core_count() <= min(16, len(os.sched_getaffinity(0)))
+
+
+@pytest.mark.parametrize("expected", [20, 19, 21])
+def test_the_blobs_of_a_large_write_are_a_pack(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, expected: int
+) -> None:
+    """Other repositories can link it. Too many or too few expected blobs change nothing."""
+    monkeypatch.setattr(object_writer, "LARGE_PACK", 100_000)
+    blobs = [noise(10_000, seed=number) for number in range(20)]
+    with repository.writer() as writer:
+        before = writer.add(Kind.BLOB, b"code")
+        writer.expect_blobs(expected, 200_000)
+        oids: list[Oid] = []
+        for blob in blobs:
+            writer.add_blob(blob, oids.append)
+        writer.settle()
+        entries = [TreeEntry(Mode.FILE, b"%02d" % number, oid) for number, oid in enumerate(oids)]
+        folder = writer.add(Kind.TREE, tree.encode(entries))
+        assert writer.add(Kind.TREE, tree.encode(entries)) == folder
+        assert writer.has(folder)
+        written = writer.finish()
+    assert written is not None and written.objects == 22
+    repository.objects.refresh()
+    packs = {pack.index.count: set(pack.index.oids()) for pack in repository.objects.own_packs}
+    assert packs == {21: {before, *oids}, 1: {folder}}
+    fsck(repository)
+    for pack in repository.objects.own_packs:
+        git("verify-pack", str(pack.index.path), cwd=repository.directory)
+
+
+def test_a_large_write_of_what_is_there_is_one_small_pack(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_writer, "LARGE_PACK", 100_000)
+    blob = noise(200_000)
+    add_blobs(repository.objects, blob)
+    with repository.writer() as writer:
+        writer.expect_blobs(1, len(blob))
+        writer.add_blob(blob, lambda _: None)
+        writer.add(Kind.BLOB, b"after")
+        written = writer.finish()
+    assert written is not None and written.objects == 1
+    fsck(repository)
