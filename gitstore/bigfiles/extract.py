@@ -11,6 +11,7 @@ from pathlib import Path
 from gitstore.bigfiles.parts import Part
 from gitstore.bigfiles.stored import StoredFile, read_link, read_part
 from gitstore.disk.cores import core_count
+from gitstore.disk.memory import keep_freed_memory
 from gitstore.errors import GitstoreError
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.tree import Mode
@@ -34,6 +35,7 @@ def extract_files(
     called with the bytes written. Raises `Corrupt` for a damaged blob, and `GitstoreError` if the disk is
     full. `target` is then incomplete, so callers extract into a `construction`.
     """
+    keep_freed_memory()
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-read") as pool:
         pending: deque[Future[int]] = deque()
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gitstore.disk.cores import core_count
+from gitstore.disk.memory import keep_freed_memory
 from gitstore.errors import Corrupt, FileChanged
 from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.paths import read_tree
@@ -30,9 +31,6 @@ _IN_FLIGHT = 64 * 1024 * 1024
 
 _PER_CORE = 8 * 1024 * 1024
 """No more of them wait for each core, so that content is still in the processor's cache when one takes it."""
-
-_KEPT = 16 * 1024 * 1024
-"""Up to twice as many bytes of freed memory are kept by malloc."""
 
 
 _BLOCK = 4 * 1024 * 1024
@@ -67,7 +65,7 @@ class ObjectHasher:
         self._waiting: deque[_Waiting] = deque()
         self._in_flight = 0
         self._most_in_flight = min(_IN_FLIGHT, core_count() * _PER_CORE)
-        _keep_freed_memory()
+        keep_freed_memory()
         from concurrent.futures import ThreadPoolExecutor  # here, because commands that only read need none
 
         self._pool = ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-objects")
@@ -302,16 +300,6 @@ class ObjectWriter(ObjectHasher):
             elif path is not None:
                 error.hint = f"rm {shlex.quote(str(path))}, then run the same command again to store it"
             raise
-
-
-def _keep_freed_memory() -> None:
-    """Make malloc keep the memory of a part for the next one, where it is glibc's.
-
-    It returns freed memory to the kernel beyond twice the largest block that was mapped and freed so far,
-    mallopt(3), M_MMAP_THRESHOLD. To get such memory again costs as much as to split a part. The block here is
-    mapped and freed without being touched.
-    """
-    bytearray(_KEPT)
 
 
 def _finish(pack: PackWriter, last: Mapping[Oid, list[bytes | memoryview]]) -> Written | None:

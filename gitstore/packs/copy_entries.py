@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gitstore.disk.cores import core_count
+from gitstore.disk.memory import keep_freed_memory
 from gitstore.packs.pack import Packed
 from gitstore.packs.writer import PackWriter
 
@@ -36,6 +37,7 @@ def copy_entries(entries: Iterable[Packed], writer: PackWriter) -> None:
         return
     from concurrent.futures import ThreadPoolExecutor  # here, because commands that only read need none
 
+    keep_freed_memory()
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-carry") as pool:
         waiting: deque[tuple[Packed, Future[bytes]]] = deque()
         in_flight = 0

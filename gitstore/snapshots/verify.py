@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from gitstore import settings
 from gitstore.disk.cores import core_count
+from gitstore.disk.memory import keep_freed_memory
 from gitstore.errors import BadSettings, Corrupt, GitstoreError
 from gitstore.git.refs import RefListing
 from gitstore.git.repository import Repository
@@ -189,6 +190,7 @@ def _check_objects(objects: ObjectDatabase, oids: Iterable[Oid], progress: Progr
             progress(1)
         return oid, None
 
+    keep_freed_memory()
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-verify") as pool:
         return {oid: why for oid, why in pool.map(check, oids) if why is not None}
 
