@@ -35,6 +35,9 @@ _SMALL = 1 << 18
 _KEY = re.compile(
     rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"(?:[ \t\n\r]*+(?P<colon>:))?|\\?\Z)|(?P<minus>-)', re.DOTALL
 )
+# A DecodeError is a ValueError only from msgspec 0.21 on.
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+
 _PREFIX = 8
 _METADATA = "__metadata__"
 
@@ -123,7 +126,7 @@ def _parse(content: bytes) -> tuple[dict[str, _Entry], dict[str, str]]:
         raise ValueError(f"its header has {quoted(error.key)} twice") from error
     except msgspec.ValidationError as error:
         raise ValueError("its header is not a JSON object") from error
-    except (ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise ValueError("its header is not JSON") from error
     metadata = _decode_metadata(values.pop(_METADATA, None))
     tensors = {name: _decode_entry(name, value) for name, value in values.items()}
@@ -166,14 +169,14 @@ def _check_keys(pairs: Sequence[tuple[str, Any]]) -> None:
 def _decode_metadata(value: msgspec.Raw | None) -> dict[str, str] | None:
     try:
         return _TEXTS.decode(value) if value is not None else None
-    except (ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"its {_METADATA} does not map names to texts") from error
 
 
 def _decode_entry(name: str, value: msgspec.Raw) -> _Entry:
     try:
         entry = _TENSOR.decode(value)
-    except (ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise _bad_description(name) from error
     if max(*entry.shape, *entry.data_offsets) >= 2**63:
         raise _bad_description(name)

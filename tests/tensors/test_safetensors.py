@@ -158,6 +158,13 @@ def test_a_tensor_that_is_not_described_properly(value: object) -> None:
     assert refused(with_header({"a": value}, b"ab")) == message
 
 
+@pytest.mark.parametrize("zero", [b"0.0", b"0e5", b"0E0", b"0.0e1", b'"0"', b"false", b"null"])
+def test_an_integer_is_written_with_digits_alone(zero: bytes) -> None:
+    for offsets, shape in ((zero, b"0"), (b"0", zero)):
+        header = b'{"a":{"dtype":"U8","shape":[%s],"data_offsets":[%s,0]}}' % (shape, offsets)
+        assert refused(with_header(header)) == "its tensor 'a' has an invalid description"
+
+
 def test_a_large_header_is_refused_without_being_built_in_memory() -> None:
     """Lists in lists, which take twenty times their bytes as objects."""
     content = with_header(b'{"a": [' + b"[]," * 1_000_000 + b"0]}")
