@@ -110,6 +110,13 @@ def test_a_file_that_is_cut_off_anywhere_or_has_more_bytes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VALID)
+def test_a_file_that_becomes_shorter_while_it_is_read(name: str) -> None:
+    content = VALID[name]
+    for length in range(len(content)):
+        find_regions(InMemory(content[:length], len(content)))
+
+
+@pytest.mark.parametrize("name", VALID)
 def test_a_changed_bit_never_raises(name: str) -> None:
     content = bytearray(VALID[name])
     for at in range(len(content)):
