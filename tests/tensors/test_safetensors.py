@@ -202,6 +202,18 @@ def test_a_header_of_too_many_keys(item: bytes, monkeypatch: pytest.MonkeyPatch)
     assert refused(content) == "its header has more than 1,000 keys"
 
 
+def test_a_header_of_the_largest_size_and_of_the_most_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = json.dumps({"a": entry()}).encode().ljust(MAX_HEADER)
+    assert list(read_header(InMemory(with_header(largest, b"ab"))).tensors) == ["a"]
+    assert refused(with_header(largest + b" ", b"ab")) == "its header is longer than 16 MiB"
+    monkeypatch.setattr(safetensors_format, "MAX_KEYS", 10)
+    tensors = {name: entry("U8", [0], [0, 0]) for name in "ab"}
+    most = {**tensors, "__metadata__": {"colons": ':": {"not": "a key"}'}}
+    assert len(read_header(InMemory(with_header(most))).tensors) == 2
+    more = {**tensors, "__metadata__": {"a": "", "b": ""}}
+    assert refused(with_header(more)) == "its header has more than 10 keys"
+
+
 def test_a_key_that_is_twice_in_a_large_header() -> None:
     tensors = {str(number): entry("U8", [0], [0, 0]) for number in range(5000)}
     twice = b'{"7": {"dtype":"U8","shape":[0],"data_offsets":[0,0]},' + json.dumps(tensors).encode()[1:]
