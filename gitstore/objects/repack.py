@@ -121,7 +121,9 @@ def _merge(database: ObjectDatabase, packs: list[Pack]) -> list[Pack]:
 
 def copy_into_pack(database: ObjectDatabase, entries: Iterable[Packed]) -> Path | None:
     """Write a new pack with these entries, durably; return its path. Raises `Corrupt` for a damaged one."""
+    entries = list(entries)
     with PackWriter(database.directory / "pack") as writer:
+        writer.expect(len(entries))
         copy_entries(entries, writer)
         written = writer.finish()
     return written.path if written is not None else None
