@@ -82,31 +82,44 @@ def check_paths(database: ObjectDatabase, root: Oid, *, joined: bool) -> None:
     A few trees that refer to each other many times can have more paths than could ever be listed. So paths
     are counted first, for which each tree is read once.
     """
-    extent = _measure(database, root, joined=joined, seen={}, depth_so_far=0)
+    extent = _Survey(database, joined=joined).measure(root)
     if extent.paths > limits.PATHS:
         raise Corrupt(f"tree {root} has {extent.paths:,} paths, where at most {limits.PATHS:,} are read")
     if extent.parts > limits.PARTS:
         raise Corrupt(f"tree {root} has {extent.parts:,} parts, where at most {limits.PARTS:,} are read")
 
 
-def _measure(
-    database: ObjectDatabase, oid: Oid, *, joined: bool, seen: dict[Oid, _Extent], depth_so_far: int
-) -> _Extent:
-    paths = part_count = depth = 0
-    for entry in read_tree(database, oid):
-        paths += 1
-        if entry.is_tree and joined and parts.find_suffix(entry.name):
-            part_count += len(read_tree(database, entry.oid))
-        elif entry.is_tree:
-            below = seen.get(entry.oid)
-            if depth_so_far + 1 + (below.depth if below is not None else 0) > DEEPEST:
-                raise Corrupt(f"tree {entry.oid} lies more than {DEEPEST} directories deep")
-            if below is None:
-                below = _measure(database, entry.oid, joined=joined, seen=seen, depth_so_far=depth_so_far + 1)
-            paths, part_count = paths + below.paths, part_count + below.parts
-            depth = max(depth, below.depth + 1)
-    seen[oid] = _Extent(paths, part_count, depth)
-    return seen[oid]
+class _Survey:
+    """Counts paths and parts. Each tree is read once, however often it occurs."""
+
+    def __init__(self, database: ObjectDatabase, *, joined: bool) -> None:
+        self._database = database
+        self._joined = joined
+        self._extents: dict[Oid, _Extent] = {}
+        self._part_counts: dict[Oid, int] = {}
+
+    def measure(self, oid: Oid, *, depth_so_far: int = 0) -> _Extent:
+        """Return the extent of a tree. Raises `Corrupt` for one that lies too deep."""
+        paths = part_count = depth = 0
+        for entry in read_tree(self._database, oid):
+            paths += 1
+            if entry.is_tree and self._joined and parts.find_suffix(entry.name):
+                part_count += self._count_parts(entry.oid)
+            elif entry.is_tree:
+                below = self._extents.get(entry.oid)
+                if depth_so_far + 1 + (below.depth if below is not None else 0) > DEEPEST:
+                    raise Corrupt(f"tree {entry.oid} lies more than {DEEPEST} directories deep")
+                if below is None:
+                    below = self.measure(entry.oid, depth_so_far=depth_so_far + 1)
+                paths, part_count = paths + below.paths, part_count + below.parts
+                depth = max(depth, below.depth + 1)
+        self._extents[oid] = _Extent(paths, part_count, depth)
+        return self._extents[oid]
+
+    def _count_parts(self, oid: Oid) -> int:
+        if oid not in self._part_counts:
+            self._part_counts[oid] = len(read_tree(self._database, oid))
+        return self._part_counts[oid]
 
 
 def list_entries(database: ObjectDatabase, root: Oid) -> dict[PurePosixPath, FileEntry]:

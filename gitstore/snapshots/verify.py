@@ -212,7 +212,7 @@ def _find_contradictions(repository: Repository, ref: str, oid: Oid) -> list[str
         if snapshot is None:
             return ["is a tag, but not a snapshot"]
         problems += trust.find_tag_problems(snapshot)
-        export.list_files(snapshot)
+        _check_parts(snapshot)
         content = settings.parse(snapshot.settings_content, f"{snapshot.name}:{SETTINGS}")
         problems += trust.find_settings_problems(snapshot, content)
         problems += _compare_with_base(snapshot, content)
@@ -221,6 +221,13 @@ def _find_contradictions(repository: Repository, ref: str, oid: Oid) -> list[str
     except GitstoreError as error:
         problems.append(error.message)
     return problems
+
+
+def _check_parts(snapshot: Snapshot) -> None:
+    """Raise `Corrupt` unless an export can read every file: undamaged blobs may still be no parts of one."""
+    in_parts = {file.entry: file for file in export.list_files(snapshot) if file.is_in_parts}
+    for file in in_parts.values():
+        file.part_sizes(snapshot.repository.objects)
 
 
 def _compare_with_base(snapshot: Snapshot, content: Settings) -> list[str]:

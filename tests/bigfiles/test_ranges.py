@@ -18,27 +18,15 @@ from gitstore.bigfiles.stored import StoredFile
 from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject, MissingObject, ObjectDatabase
 from gitstore.objects.tree import Mode
-from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from tests.support.content import MIB, noise
+from tests.support.counting import Counting
 from tests.support.failing import refuses
 from tests.support.files import make, store
 from tests.support.packs import pack_names
 
 CONTENTS = [b"", b"a", b"b", b"ab", b"abab", b"\0" * 7, bytes(range(50))]
 layouts = st.lists(st.sampled_from(CONTENTS), max_size=6)
-
-
-class Counting(ObjectDatabase):
-    """A database that notes what is read."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        self.reads: list[Oid] = []
-
-    def read_as(self, kind: Kind, oid: Oid, *, at_most: int = limits.PART) -> bytes:
-        self.reads.append(oid)
-        return super().read_as(kind, oid, at_most=at_most)
 
 
 @pytest.fixture(scope="module")

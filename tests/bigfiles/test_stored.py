@@ -14,7 +14,9 @@ from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject
 from gitstore.objects.tree import Mode
+from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
+from tests.support.counting import Counting
 from tests.support.failing import refuses
 from tests.support.packs import add_loose
 
@@ -222,6 +224,23 @@ def test_trees_nested_without_end(repository: Repository) -> None:
         root = tree(repository, ("40000", b"d", root))
     with refuses(deepest, stored.DEEPEST, kind=Corrupt):
         listed(repository, root)
+
+
+def test_equal_files_are_counted_by_reading_their_parts_once(
+    repository: Repository, x: Oid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a few small trees would take hours to count."""
+    large = tree(repository, *(("100644", b"%08d" % number, x) for number in range(900)))
+    files = tree(repository, *(("40000", b"w%04d.parts" % number, large) for number in range(1000)))
+    root = tree(repository, ("40000", b"a", files), ("40000", b"b", files), ("40000", b"c", large))
+    monkeypatch.setattr(limits, "PARTS", 1_799_999)
+    counting = Counting(repository.common / "objects")
+    with refuses(root, "1,800,000 parts, where at most 1,799,999 are read", kind=Corrupt):
+        stored.list_files(counting, root, joined=True)
+    assert len(counting.reads) == 4
+    monkeypatch.setattr(limits, "PATHS", 2902)
+    with refuses(root, "2,903 paths", kind=Corrupt):
+        stored.list_files(counting, root, joined=True)
 
 
 def test_a_malformed_tree(repository: Repository) -> None:
