@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,19 +18,19 @@ from tests.support.content import MIB
 from tests.support.forging import TIB, add, claim, directory, forge, little_memory
 from tests.support.models import again, picture, put, take
 
-Parts = dict[str, "bytes | Maker"]
-"""The parts of a file by name: a content to add, or what adds it."""
-
 Maker = Callable[[Repository], Oid]
 
 
-def state(**files: Parts) -> Maker:
-    """A state with these directories of parts. In a name, `__` stands for the dot."""
+def state(**files: Mapping[str, bytes | Maker]) -> Maker:
+    """A state with these directories of parts. In a name, `__` stands for the dot.
+
+    Each part has a content to add, or is what adds it.
+    """
 
     def make(repository: Repository) -> Oid:
         entries = {}
         for name, parts in files.items():
-            blobs = {part: (Mode.FILE, _find(repository, held)) for part, held in parts.items()}
+            blobs = {part: (int(Mode.FILE), _find(repository, held)) for part, held in parts.items()}
             entries[name.replace("__", ".")] = (int(Mode.TREE), directory(repository, blobs))
         return directory(repository, entries)
 
