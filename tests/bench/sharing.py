@@ -20,23 +20,28 @@ from pathlib import Path
 from gitstore.derive import standalone
 from gitstore.models import init, reference
 from gitstore.models.model import Model
+from gitstore.objects import commit, tag, tree
+from gitstore.objects.paths import read_tree
+from gitstore.objects.tree import Mode, TreeEntry
+from gitstore.packs.oid import Kind
 from gitstore.snapshots.take import take
 from gitstore.states.save import save_state
 from tests.bench import report
 from tests.bench.machine import describe
-from tests.bench.measure import cost
-from tests.bench.units import MIB, parse_size, size_text
+from tests.bench.measure import Cost, cost
+from tests.bench.units import KIB, MIB, parse_size, size_text
 
 BEGIN, END = "<!-- sharing:begin -->", "<!-- sharing:end -->"
 MARKDOWN = Path("docs/performance.md")
 SIZES = ("4MiB", "8MiB", "32MiB", "64MiB", "256MiB")
 COMMANDS = {
-    "gitstore snapshot": ("gitstore", "snapshot", "last"),
-    "gitstore list": ("gitstore", "list"),
-    "gitstore derive, own repository": ("gitstore", "derive", "v0", "dogs", "../dogs", "--reference"),
+    "snapshot": ("gitstore", "snapshot", "last"),
+    "list": ("gitstore", "list"),
+    "derive --reference": ("gitstore", "derive", "v500", "dogs", "../dogs", "--reference"),
     "git log --all": ("git", "log", "--all", "--format=%s"),
     "git rev-list --objects --all": ("git", "rev-list", "--objects", "--all"),
 }
+_IDENTITY = "Ada Lovelace <ada@example.org> 1700000000 +0000"
 _CONFIG = "[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
 
 History = Callable[["Growth"], str]
@@ -75,6 +80,35 @@ class Growth:
         for number in range(1, count + 1):
             change(number)
             self.take(f"v{number}")
+
+    def write_many(self, count: int, size: int) -> None:
+        """Write such snapshots, of which each replaces so many bytes, as `take` does but without git's help.
+
+        Each is a write of its own, after which packs are merged. Git gets all refs at the end.
+        """
+        repository = self.model.repository
+        first = reference.resolve("v0", self.model.directory)
+        top = {entry.name: entry for entry in read_tree(repository.objects, first.tree)}
+        state = {entry.name: entry for entry in read_tree(repository.objects, first.state_tree)}
+        refs = []
+        for number in range(1, count + 1):
+            name = f"v{number}"
+            with repository.writer() as writer:
+                file = b"config" if size < MIB else b"layer %04d" % (number * 7919 % self.parts)
+                blob = writer.add(Kind.BLOB, self._random.randbytes(size))
+                state[file] = TreeEntry(Mode.FILE, file, blob)
+                weights = writer.add(Kind.TREE, tree.encode(state.values()))
+                top[b"state"] = TreeEntry(Mode.TREE, b"state", weights)
+                root = writer.add(Kind.TREE, tree.encode(top.values()))
+                trailers = {**first.tag.trailers, "State-Tree": str(weights)}
+                said = commit.encode(root, (), identity=_IDENTITY, message=name)
+                tagged = writer.add(Kind.COMMIT, said)
+                content = tag.encode(tagged, name, identity=_IDENTITY, message=name, trailers=trailers)
+                refs.append(f"create refs/tags/{name} {writer.add_apart(Kind.TAG, content)}\n")
+                writer.finish()
+            repository.maintain()
+        repository.git("update-ref", "--stdin", stdin="".join(refs).encode())
+        repository.git("pack-refs", "--all")
 
 
 def saved(growth: Growth) -> str:
@@ -147,29 +181,30 @@ def _derivations(root: Path, sizes: Iterable[int]) -> Iterator[str]:
 
 
 def _many(root: Path, counts: Iterable[int]) -> Iterator[str]:
-    yield "| snapshots of a model of 4 MiB | packs | snapshot, ms each | " + " | ".join(COMMANDS) + " |"
+    yield "| snapshots of a model of 4 MiB | packs | " + " | ".join(COMMANDS) + " | copied by derive |"
     yield "|---|---|---|" + "---|" * len(COMMANDS)
-    for change in ("touch", "replace"):
+    for size in (KIB, MIB):
         for count in counts:
-            print(change, count, file=sys.stderr, flush=True)
+            print(size, count, file=sys.stderr, flush=True)
             growth = Growth(root / "digits", 4 * MIB)
             growth.take("v0")
-            start = time.perf_counter()
-            growth.take_many(count, getattr(growth, change))
-            each = (time.perf_counter() - start) / count
+            growth.write_many(count, size)
             packs = len(list((root / "digits" / ".git" / "objects" / "pack").glob("*.pack")))
             growth.touch(0)
-            cells = [f"{seconds:.2f} s" for seconds in _cost(root / "digits")]
-            what = {"touch": "1 KiB", "replace": "a part of 1 MiB"}[change]
-            yield f"| {count:,}, each replaced {what} | {packs} | {each * 1000:.0f} | {' | '.join(cells)} |"
+            cells = [f"{spent.seconds:.2f} / {spent.cpu:.2f}" for spent in _cost(root / "digits")]
+            copied = disk(root / "dogs", most_links=1)
+            yield (
+                f"| {count:,}, each replaced {size_text(size)} | {packs} | {' | '.join(cells)}"
+                f" | {size_text(copied)} |"
+            )
             for name in ("digits", "dogs"):
                 shutil.rmtree(root / name)
 
 
-def _cost(directory: Path) -> Iterator[float]:
+def _cost(directory: Path) -> Iterator[Cost]:
     for program, *arguments in COMMANDS.values():
         path = Path(sys.executable).with_name("gitstore") if program == "gitstore" else program
-        yield cost([path, *arguments], cwd=directory).seconds
+        yield cost([path, *arguments], cwd=directory)
 
 
 def disk(*repositories: Path, most_links: int | None = None) -> int:
