@@ -13,4 +13,4 @@ def keep_freed_memory() -> None:
     mallopt(3), M_MMAP_THRESHOLD. Without this, an export of bfloat16 spends almost half of its time on pages
     that it gets again from the kernel. The block here is mapped and freed without being touched.
     """
-    bytearray(_KEPT)
+    bytes(_KEPT)
