@@ -30,6 +30,10 @@ A pack that is linked by then must be copied for that.
 """
 
 
+_WRITERS = 2
+"""Packs that are written at the same time. Each has up to 64 MiB of entries in memory."""
+
+
 def divide_packs(database: ObjectDatabase, packs: Sequence[Pack], wanted: Collection[Oid]) -> int:
     """Divide our packs into new ones, which have either wanted objects or others. Durable on return.
 
@@ -91,15 +95,22 @@ def cut(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield start, len(sizes)
 
 
-def _write_all(database: ObjectDatabase, groups: Iterable[list[Packed]]) -> set[Path | None]:
-    """Write a pack of each group; return their paths. If that fails, the new packs are removed."""
+def _write_all(database: ObjectDatabase, groups: Sequence[list[Packed]]) -> set[Path | None]:
+    """Write a pack of each group; return their paths. If that fails, the new packs are removed.
+
+    Each pack is synced, so one is written while another waits for the disk.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # here, because commands that only read need none
+
     before = {pack.path for pack in database.own_packs}
-    written: set[Path | None] = set()
-    try:
-        for entries in groups:
-            written.add(copy_into_pack(database, entries))
-    except BaseException:
-        database.refresh()
-        remove_packs(database, [pack for pack in database.own_packs if pack.path in written - before])
-        raise
-    return written
+    with ThreadPoolExecutor(_WRITERS, thread_name_prefix="gitstore-divide") as pool:
+        futures = [pool.submit(copy_into_pack, database, entries) for entries in groups]
+        try:
+            return {future.result() for future in futures}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            ended = [future for future in futures if not future.cancelled()]
+            written = {future.result() for future in ended if future.exception() is None}
+            database.refresh()
+            remove_packs(database, [pack for pack in database.own_packs if pack.path in written - before])
+            raise
