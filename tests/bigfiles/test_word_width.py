@@ -39,6 +39,18 @@ def test_floats_show_wherever_their_words_begin(name: str, phase: int) -> None:
     assert find_width(words.tobytes()[phase:]) == width
 
 
+def test_floats_show_if_their_words_begin_at_another_byte_in_each_piece() -> None:
+    """So it is in ONNX files, which have many tensors without alignment in a part."""
+    tensor = FLOATS["float32"][0].tobytes()[: 64 * 1024 + 4]
+    assert find_width(b"".join(tensor[: 64 * 1024 + phase] for phase in (1, 2, 3, 4))) == 4
+
+
+def test_floats_in_half_of_a_part_show() -> None:
+    tensor = FLOATS["float32"][0].tobytes()[: 512 * 1024]
+    assert find_width(tensor + bytes(512 * 1024)) == 4
+    assert find_width(tensor[: 256 * 1024] + bytes(768 * 1024)) == 1
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_has_no_floats_has_no_planes(name: str) -> None:
     assert find_width(OTHERS[name]) == 1
