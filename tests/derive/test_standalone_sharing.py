@@ -15,6 +15,7 @@ from gitstore.derive.worktree import Derived
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.objects import repack
 from gitstore.snapshots import remove, rename, verify
 from gitstore.states.save import save_state
 from gitstore.storage import gc
@@ -134,20 +135,25 @@ def grown(root: Path) -> None:
 
 
 def many(root: Path) -> None:
-    """36 snapshots, each of which replaces one part of five."""
+    """14 snapshots, each of which replaces one part of five, in so many packs that these are merged."""
     model = make(root / "digits")
     put(model, "initial", weights(*range(5)))
-    take(model, "v0")
-    for number in range(1, 37):
-        replace(model, number * 3 % 5, 100 + number)
-        take(model, f"v{number}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repack, "MOST_MEDIUM", 8)
+        patch.setattr(repack, "MERGED_MEDIUM", 4)
+        take(model, "v0")
+        for number in range(1, 15):
+            replace(model, number * 3 % 5, 100 + number)
+            take(model, f"v{number}")
+    sizes = [pack.size // MIB for pack in Repository(model.repository.common).objects.own_packs]
+    assert 4 in sizes and len(sizes) <= 10
 
 
 def appended(root: Path) -> None:
-    """30 snapshots, each of which adds a small file."""
+    """20 snapshots, each of which adds a small file."""
     model = make(root / "digits")
-    for number in range(30):
-        put(model, "initial", {f"layer {number}": noise(200_000, number)})
+    for number in range(20):
+        put(model, "initial", {f"layer {number}": noise(300_000, number)})
         take(model, f"v{number}")
 
 
@@ -177,8 +183,8 @@ def collected(root: Path) -> None:
     ("scene", "snapshot"),
     [
         (fresh, "v1"), (saved, "v1"), (renamed, "v1"), (one_replaced, "v1"), (one_replaced, "v2"),
-        (grown, "v1"), (grown, "v2"), (grown, "v3"), (many, "v0"), (many, "v1"), (many, "v20"), (many, "v36"),
-        (appended, "v29"), (appended, "v25"), (states, "v0"), (states, "v3"), (states, "v6"),
+        (grown, "v1"), (grown, "v2"), (grown, "v3"), (many, "v0"), (many, "v1"), (many, "v7"), (many, "v14"),
+        (appended, "v19"), (appended, "v15"), (states, "v0"), (states, "v3"), (states, "v6"),
         (collected, "v1"), (collected, "v2"), (collected, "v3"),
     ],
 )  # fmt: skip
@@ -228,27 +234,27 @@ def test_several_models_of_several_snapshots(tmp_path: Path) -> None:
 def test_a_newer_base(tmp_path: Path) -> None:
     """`rebase` shares like `derive`: the model has all but a few parts already."""
     scenes.copy(many, tmp_path)
-    dogs = derive(tmp_path, "v30").model
-    base = scenes.find(tmp_path, "v33")
+    dogs = derive(tmp_path, "v9").model
+    base = scenes.find(tmp_path, "v12")
     rebased = rebase(Model.open(dogs.directory), base)
     assert rebased.imported.copied <= limit(base)
     assert rebased.imported.linked > 2 * MIB
-    assert count_copied(dogs.directory) <= limit(base) + limit(scenes.find(tmp_path, "v30"))
+    assert count_copied(dogs.directory) <= limit(base) + limit(scenes.find(tmp_path, "v9"))
     check_sound(tmp_path / "dogs", tmp_path / "digits")
 
 
 def test_the_base_s_repository_works_on(tmp_path: Path) -> None:
     """It takes snapshots and collects; its packs stay few; and when it is gone, the model has all."""
     scenes.copy(many, tmp_path)
-    derive(tmp_path, "v12")
+    derive(tmp_path, "v6")
     model = Model.open(tmp_path / "digits")
-    remove.remove(remove.plan_removal([scenes.find(tmp_path, f"v{number}") for number in range(12)]))
+    remove.remove(remove.plan_removal([scenes.find(tmp_path, f"v{number}") for number in range(6)]))
     gc.collect_garbage(model.repository)
     replace(model, 0, 500)
     take(model, "next")
     check_sound(tmp_path / "dogs", tmp_path / "digits")
-    assert count_copied(tmp_path / "dogs") <= limit(scenes.find(tmp_path, "v12"))
-    check_shared(tmp_path, "v12", "cats")
+    assert count_copied(tmp_path / "dogs") <= limit(scenes.find(tmp_path, "v6"))
+    check_shared(tmp_path, "v6", "cats")
     shutil.rmtree(tmp_path / "digits")
     check_sound(tmp_path / "dogs", tmp_path / "cats")
 
