@@ -43,7 +43,7 @@ def deflate_pieces(content: bytes | memoryview, *, width: int = 1) -> list[bytes
     runs = [Run(0, len(view), _choose_window(view))] if width == 1 else plan(view, width)
     pieces: list[bytes | memoryview] = [_ZLIB_HEADER]
     for run in runs:
-        pieces += _encode_run(view[run.start : run.end], run.window, final=run.end == len(view))
+        pieces += _encode_run(run, view[run.start : run.end], final=run.end == len(view))
     pieces.append(struct.pack(">I", isal_zlib.adler32(view)))
     return pieces
 
@@ -65,13 +65,14 @@ def _choose_window(content: memoryview) -> int:
     return NARROW if len(_compress(sample, NARROW)) <= ENOUGH * wide else WIDE
 
 
-def _encode_run(run: memoryview, window: int, *, final: bool) -> list[bytes | memoryview]:
+def _encode_run(run: Run, content: memoryview, *, final: bool) -> list[bytes | memoryview]:
     """Return deflate blocks (RFC 1951) that end with a byte. `final` marks the last of them."""
-    if window != STORED:
-        stream = _compress(run, window) if final else _compress_unfinished(run, window)
-        if len(stream) <= WORTH * len(run):
+    if run.window != STORED:
+        compress = _compress if final else _compress_unfinished
+        stream = compress(content, run.window, level=run.level)
+        if len(stream) <= WORTH * len(content):
             return [stream]
-    return _stored_blocks(run, final=final)
+    return _stored_blocks(content, final=final)
 
 
 def _stored_blocks(run: memoryview, *, final: bool) -> list[bytes | memoryview]:
@@ -84,7 +85,7 @@ def _stored_blocks(run: memoryview, *, final: bool) -> list[bytes | memoryview]:
     return pieces
 
 
-def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     """Yield a zlib stream of all blocks in pieces.
 
     The first block decides as in `deflate` whether it is stored.
@@ -101,14 +102,14 @@ def deflate_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield engine.flush()
 
 
-def _encode_stored_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def _encode_stored_stream(blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     """Yield a stream of stored blocks in pieces; it ends with an empty block."""
     checksum = isal_zlib.adler32(b"")
     yield _ZLIB_HEADER
     for block in blocks:
         checksum = isal_zlib.adler32(block, checksum)
         for start in range(0, len(block), _STORED_MAX):
-            piece = block[start : start + _STORED_MAX]
+            piece = memoryview(block)[start : start + _STORED_MAX]
             yield struct.pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF)
             yield piece
     yield struct.pack("<BHH", 1, 0, 0xFFFF)
@@ -159,16 +160,16 @@ def _decompress(engine: Any, data: bytes | memoryview) -> Iterator[bytes]:
         data, has_more = engine.unconsumed_tail, len(piece) == _PIECE
 
 
-def _compress(content: bytes | memoryview, window: int) -> bytes:
+def _compress(content: bytes | memoryview, window: int, *, level: int = LEVEL) -> bytes:
     """Return the deflate blocks of a whole stream, RFC 1951."""
     flag = igzip_lib.COMP_DEFLATE
-    stream: bytes = igzip_lib.compress(content, level=LEVEL, flag=flag, hist_bits=window)
+    stream: bytes = igzip_lib.compress(content, level=level, flag=flag, hist_bits=window)
     return stream
 
 
-def _compress_unfinished(content: memoryview, window: int) -> bytes:
+def _compress_unfinished(content: memoryview, window: int, *, level: int) -> bytes:
     """Do the same, but let more blocks follow. A stream of ISA-L takes no smaller window than `NARROW`."""
-    engine = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -max(window, NARROW))
+    engine = isal_zlib.compressobj(level, isal_zlib.DEFLATED, -max(window, NARROW))
     blocks: bytes = engine.compress(content) + engine.flush(isal_zlib.Z_FULL_FLUSH)
     return blocks
 
