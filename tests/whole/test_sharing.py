@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gitstore.bigfiles.ranges import Joined
@@ -12,6 +13,7 @@ from gitstore.bigfiles.stored import list_files
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
+from tests.support import archives, gguf
 from tests.support.content import MIB
 from tests.support.models import again, put
 from tests.support.tensors import Values, safetensors
@@ -32,6 +34,19 @@ TENSORS: dict[str, Values] = {
 }
 
 
+def in_each_format(shape: list[int], values: bytes) -> dict[str, bytes]:
+    """A file of each format that has one tensor of float32."""
+    array = np.frombuffer(values, "<f4").reshape(shape)
+    info = gguf.Info(gguf.F32, tuple(shape), 0)
+    return {
+        "safetensors": safetensors({"a": ("F32", shape, values)}),
+        "npy": archives.npy(array),
+        "npz": archives.npz(other=np.arange(9), tensor=array),
+        "gguf": gguf.gguf([info], content=values),
+        "pt": archives.pytorch({"data.pkl": b"what the storages are", "data/0": values}),
+    }
+
+
 def header_size(content: bytes) -> int:
     return 8 + int.from_bytes(content[:8], "little")
 
@@ -45,9 +60,12 @@ class States:
 
     def save(self, tensors: Mapping[str, Values], metadata: Mapping[str, str] | None = None) -> list[int]:
         """Save a state with a file of these tensors, and return the bytes of each part that is new."""
-        content = safetensors(tensors, metadata)
+        return self.save_file(safetensors(tensors, metadata))
+
+    def save_file(self, content: bytes) -> list[int]:
+        """Do the same with any file."""
         name = f"s{len(self._known)}"
-        put(self._model, name, {f"{name}.safetensors": content})
+        put(self._model, name, {f"{name}.weights": content})
         save_state(again(self._model), name)
         model = again(self._model)
         objects = model.repository.objects
@@ -107,6 +125,15 @@ def test_changed_rows_add_the_parts_that_they_touch(states: States) -> None:
     assert states.save(TENSORS | {"embedding": (dtype, shape, bytes(rows))}) == [MIB, MIB]
     rows[2500 * ROW : 2530 * ROW] = matrix(30, 8)[2]
     assert states.save(TENSORS | {"embedding": (dtype, shape, bytes(rows))}) == [3000 * ROW - 2 * MIB]
+
+
+def test_a_tensor_is_stored_once_whatever_the_format(states: States) -> None:
+    values = weights("<f4", 4 * MIB // 4 + 100_000)
+    files = in_each_format([4 * MIB // 4 + 100_000], values)
+    assert states.save_file(files.pop("npy")) == [128, *[MIB] * 4, 400_000]
+    for kind, content in files.items():
+        added = states.save_file(content)
+        assert sum(added) == len(content) - len(values), kind
 
 
 @pytest.mark.parametrize(
