@@ -152,7 +152,10 @@ def main() -> int:
         os.environ.update(HOME=name, GIT_CONFIG_GLOBAL=str(root / "gitconfig"), GIT_CONFIG_NOSYSTEM="1")
         lines = [*_derivations(root, options.sizes), "", *_many(root, options.snapshots)]
         lines += ["", "; ".join(f"{what}: {value}" for what, value in describe(root)) + "."]
-    text = "\n".join(["Made by `python -m tests.bench.sharing`.", "", *lines]) + "\n"
+    text = (
+        "\n".join(["Made by `python -m tests.bench.sharing`: *seconds / seconds of a core*.", "", *lines])
+        + "\n"
+    )
     print(text)
     if options.write:
         report.write_section(MARKDOWN, text, BEGIN, END)
