@@ -13,6 +13,7 @@ import random
 import shutil
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -151,7 +152,8 @@ def main() -> int:
         (root / "gitconfig").write_text(_CONFIG)
         os.environ.update(HOME=name, GIT_CONFIG_GLOBAL=str(root / "gitconfig"), GIT_CONFIG_NOSYSTEM="1")
         lines = [*_derivations(root, options.sizes), "", *_many(root, options.snapshots)]
-        lines += ["", "; ".join(f"{what}: {value}" for what, value in describe(root)) + "."]
+        machine = "; ".join(f"{what}: {value}" for what, value in describe(root))
+        lines += ["", textwrap.fill(f"{machine}.", 100)]
     text = (
         "\n".join(["Made by `python -m tests.bench.sharing`: *seconds / seconds of a core*.", "", *lines])
         + "\n"
