@@ -7,9 +7,6 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 # Two test processes for each core: one waits for the disk as often as not.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
-# The tests make some thousand repositories. Where there is much memory they lie in it, as those of git's own tests may
-# (git's t/README, --root). Say make test TESTS_IN= to have them below $TMPDIR; what a failure leaves is kept until the next run.
-TESTS_IN ?= $(shell $(PYTHON) -m tests.support.memory)
 LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
@@ -31,8 +28,7 @@ demo: $(READY)  ## the whole story on real data, narrated
 	$(BIN)/gitstore demo
 
 test: $(READY)  ## the tests
-	$(PYTEST) -n $(WORKERS) --dist worksteal $(if $(TESTS_IN),--basetemp=$(TESTS_IN))
-	@rm -rf $(TESTS_IN)
+	$(PYTEST) -n $(WORKERS) --dist worksteal
 
 accept: $(READY) ## write tests/cli/golden/ anew, with the messages that commands print now; then look at the difference
 	$(PYTEST) -q -n $(WORKERS) tests/cli/test_golden.py -k test_messages --accept
