@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -223,11 +223,20 @@ def test_the_file_is_read_once_for_a_checksum_of_the_expected_count(
 def test_a_failure_while_hashing_is_found_again_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    preadv, has_failed = os.preadv, threading.Event()
+
+    def fail_beside(*arguments: Any) -> int:
+        if threading.current_thread() is threading.main_thread():
+            return preadv(*arguments)
+        has_failed.set()
+        raise OSError(errno.EIO, "unreadable")
+
     with PackWriter(tmp_path / "pack") as writer, monkeypatch.context() as patch:
-        patch.setattr(os, "preadv", failing_at(1, os.preadv))
+        patch.setattr(os, "preadv", fail_beside)
         writer.expect(4)
         for content in CONTENTS:
             writer.append(*entry(content))
+        assert has_failed.wait(60)
         assert writer.finish() is not None
         assert threading.active_count() < 10
 
