@@ -18,7 +18,7 @@ from gitstore.objects.database import BrokenObject, ObjectDatabase
 from gitstore.objects.paths import read_tree
 from gitstore.objects.repack import LARGE_PACK
 from gitstore.packs import limits, planes
-from gitstore.packs.compression import deflate_pieces, deflate_stream
+from gitstore.packs.compression import deflate, deflate_stream
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import PackWriter, Written
@@ -42,10 +42,10 @@ _READ_BACK = 64 * 1024
 
 
 class Encoded(NamedTuple):
-    """An object's id and, unless the repository has it, the pieces of its pack entry."""
+    """An object's id and, unless the repository has it, the header and the stream of its pack entry."""
 
     oid: Oid
-    entry: list[bytes | memoryview] | None
+    entry: tuple[bytes, bytes] | None
 
 
 class _Waiting(NamedTuple):
@@ -164,7 +164,7 @@ class ObjectWriter(ObjectHasher):
         self._directory = directory or database.directory / "pack"
         self._is_permanent = directory is None
         self._pack = PackWriter(self._directory)
-        self._separate: dict[Oid, list[bytes | memoryview]] = {}
+        self._separate: dict[Oid, tuple[bytes, bytes]] = {}
         self._separates_all = False
         self._added: set[Oid] = set()
 
@@ -256,7 +256,7 @@ class ObjectWriter(ObjectHasher):
         if self.has(oid):
             self._read_back(oid, kind=kind, size=len(stored), always=read_back)
             return Encoded(oid, None)
-        return Encoded(oid, [entry_header(kind, len(stored)), *deflate_pieces(stored, width=width)])
+        return Encoded(oid, (entry_header(kind, len(stored)), deflate(stored, width=width)))
 
     def _append(self, encoded: Encoded) -> None:
         # Two threads may have encoded the same content at the same time.
@@ -302,7 +302,7 @@ class ObjectWriter(ObjectHasher):
             raise
 
 
-def _finish(pack: PackWriter, last: Mapping[Oid, list[bytes | memoryview]]) -> Written | None:
+def _finish(pack: PackWriter, last: Mapping[Oid, tuple[bytes, bytes]]) -> Written | None:
     for oid, entry in last.items():
         pack.append(oid, *entry)
     return pack.finish()

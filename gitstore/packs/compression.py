@@ -34,6 +34,7 @@ def deflate(content: bytes | memoryview, *, width: int = 1) -> bytes:
 
     With a `width` of 2, 4 or 8, the content is so many byte planes, and each is dealt with by itself.
     """
+    # One buffer costs a copy. Pieces cost more: each call with one may wait for the interpreter's lock.
     return b"".join(deflate_pieces(content, width=width))
 
 

@@ -9,10 +9,13 @@ import errno
 import hashlib
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 _FLUSH_EVERY = 32 * 1024 * 1024
-_HASH_EVERY = 1024 * 1024
+_MOST_WAITING = 16 * 1024 * 1024
+"""Bytes that may wait to be hashed."""
+
 _BLOCK = 256 * 1024  # stays in the core's cache between the copy and the hash
 _BATCH = 1024 * 1024
 _MOST_PIECES = 1024  # IOV_MAX of Linux, pwritev(2)
@@ -97,72 +100,77 @@ class Flusher:
 class Checksum:
     """The SHA-1 of a file whose first bytes, the header, are written last.
 
-    If the header is known early, the rest is hashed in a thread while it is written. The file is read for
-    that: it is in the page cache, and nothing has to wait in memory.
+    If the header is known early, the rest is hashed in a thread while it is written. Otherwise the file is
+    read again at the end.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._header: bytes | None = None
         self._digest = hashlib.sha1()
-        self._hashed = 0
-        self._written = 0
+        self._waiting: deque[bytes | memoryview] = deque()
+        self._bytes_waiting = 0
         self._stopped = False
-        self._error: OSError | None = None
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def start(self, header: bytes) -> None:
-        """Hash what is written, and what will be, behind this header. Only the first call counts."""
+    def start(self, header: bytes, size: int) -> None:
+        """Hash this header, the `size` bytes of the file behind it, and what will be added.
+
+        Only the first call counts. Raises `OSError` if the file cannot be read.
+        """
         if self._header is None:
-            self._restart(header)
+            self._header, self._digest = header, self._hash_file(header, size)
             self._thread = threading.Thread(target=self._run, name="gitstore-checksum", daemon=True)
             self._thread.start()
 
-    def note_size(self, size: int) -> None:
-        """Note the length of the file; wakes the thread when there is enough to hash."""
-        self._written = size
-        if self._thread is not None and size - self._hashed >= _HASH_EVERY:
-            with self._condition:
-                self._condition.notify()
+    def add(self, batch: Iterable[bytes | memoryview]) -> None:
+        """Hash what was just written. Waits while too much of it waits in memory."""
+        if self._thread is None:
+            return
+        with self._condition:
+            self._condition.wait_for(lambda: self._bytes_waiting < _MOST_WAITING)
+            for piece in batch:
+                self._waiting.append(piece)
+                self._bytes_waiting += len(piece)
+            self._condition.notify()
 
     def finish(self, header: bytes, size: int) -> bytes:
         """Return the checksum of the file, whose length is `size`. Raises `OSError`."""
-        self.stop()
-        if header != self._header or self._error is not None:
-            self._restart(header)
-        self._hash(size)
-        return self._digest.digest()
+        self.stop(abandon=header != self._header)
+        digest = self._digest if header == self._header else self._hash_file(header, size)
+        return digest.digest()
 
-    def stop(self) -> None:
-        """End the thread. A second call does nothing."""
+    def stop(self, *, abandon: bool = True) -> None:
+        """End the thread, when it has hashed everything or at once. A second call does nothing."""
         with self._condition:
+            if abandon:
+                self._waiting.clear()
             self._stopped = True
             self._condition.notify()
         if self._thread is not None:
             self._thread.join()
 
-    def _restart(self, header: bytes) -> None:
-        self._header, self._hashed = header, len(header)
-        self._digest = hashlib.sha1(header)
-
     def _run(self) -> None:
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._stopped or self._written - self._hashed >= _HASH_EVERY)
-                if self._stopped:
+                self._condition.wait_for(lambda: self._stopped or self._waiting)
+                if not self._waiting:
                     return
-            try:
-                self._hash(self._written)
-            except OSError as error:
-                self._error = error
-                return
+                piece = self._waiting.popleft()
+            self._digest.update(piece)
+            with self._condition:
+                self._bytes_waiting -= len(piece)
+                self._condition.notify()
 
-    def _hash(self, end: int) -> None:
+    def _hash_file(self, header: bytes, size: int) -> hashlib._Hash:
+        """Hash the header and what the file has behind it."""
+        digest, hashed = hashlib.sha1(header), len(header)
         buffer = memoryview(bytearray(_BLOCK))
-        while self._hashed < end:
-            length = os.preadv(self._descriptor, [buffer[: end - self._hashed]], self._hashed)
+        while hashed < size:
+            length = os.preadv(self._descriptor, [buffer[: size - hashed]], hashed)
             if not length:
                 raise OSError(errno.EIO, "the file is cut short")
-            self._digest.update(buffer[:length])
-            self._hashed += length
+            digest.update(buffer[:length])
+            hashed += length
+        return digest

@@ -65,7 +65,10 @@ class PackWriter:
         Its checksum, which includes the count, is then computed while the pack grows. Another count in the
         end costs time, because the pack is read again, and nothing else.
         """
-        self._checksum.start(pack_format.pack_header(count))
+        try:
+            self._checksum.start(pack_format.pack_header(count), self.size)
+        except OSError as error:
+            raise self._cannot_write(error) from error
 
     def append(self, oid: Oid, *entry: bytes | memoryview) -> None:
         """Add an entry, with its header, as it will be in the pack. It may be in pieces."""
@@ -85,7 +88,7 @@ class PackWriter:
             except OSError as error:
                 raise self._cannot_write(error) from error
             self._flusher.note_size(self.size)
-            self._checksum.note_size(self.size)
+            self._checksum.add(batch)
         self._entries.append(Entry(oid, start, checksum))
 
     def finish(self) -> Written | None:

@@ -136,7 +136,7 @@ def test_a_failure_on_another_core_is_not_lost(
     def deflate(_: bytes, *, width: int) -> NoReturn:
         raise MemoryError
 
-    monkeypatch.setattr(object_writer, "deflate_pieces", deflate)
+    monkeypatch.setattr(object_writer, "deflate", deflate)
     with pytest.raises(MemoryError), repository.writer() as writer:
         writer.add_blob(b"too much", lambda _: None)
         writer.finish()
