@@ -1,8 +1,8 @@
 """The weights that every tool gets: seeded, so that two runs measure the same bytes.
 
 Trained weights look like a narrow normal distribution, which is what compressors see here:
-float32 has random mantissas, bfloat16 is the upper half of the same numbers. Each comes as the bare
-numbers, and as a safetensors file with the shapes of a transformer.
+float32 has random mantissas, bfloat16 is the upper half of the same numbers, float16 rounds them.
+They come as a safetensors file with the shapes of a transformer, or as the bare numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 SAFETENSORS = ".safetensors"
-KINDS = ("float32.safetensors", "bfloat16.safetensors", "float32", "bfloat16")
+KINDS = ("float32.safetensors", "bfloat16.safetensors", "float16.safetensors", "float32", "bfloat16")
 CHANGED_SHARE = 0.1
 _CHUNK = 16 << 20
 _HIDDEN = 1024
@@ -59,19 +59,19 @@ def make_sample(kind: str, size: int, seed: int, directory: Path) -> Sample:
     return Sample(kind, weights, change, len(header) + int(size * 0.45) // 4 * 4, sha256(weights))
 
 
-def is_float32(kind: str) -> bool:
-    """Whether the numbers of a kind are float32, and not bfloat16."""
-    return kind.startswith("float32")
+def number_type(kind: str) -> str:
+    """The type of a kind's numbers: float32, bfloat16 or float16."""
+    return kind.removesuffix(SAFETENSORS)
 
 
 def _header(kind: str, size: int) -> bytes:
     """The header of a safetensors file with `size` bytes of tensors, padded to 8 bytes."""
-    width = 4 if is_float32(kind) else 2
+    dtype, width = {"float32": ("F32", 4), "bfloat16": ("BF16", 2), "float16": ("F16", 2)}[number_type(kind)]
     entries, end = {}, 0
     for name, shape in _shapes():
         rest = (size - end) // width
         count = min(int(np.prod(shape)), rest)
-        entry = {"dtype": "F32" if width == 4 else "BF16", "shape": list(shape) if count < rest else [count]}
+        entry = {"dtype": dtype, "shape": list(shape) if count < rest else [count]}
         entries[name] = entry | {"data_offsets": [end, end + count * width]}
         end += count * width
         if end == size:
@@ -104,12 +104,15 @@ def sha256(path: Path) -> str:
 
 def _pieces(kind: str, length: int, random: np.random.Generator) -> Iterator[bytes]:
     """`length` bytes of weights. Always whole chunks are drawn, so that sizes share a beginning."""
-    width = 4 if is_float32(kind) else 2
+    width = 4 if number_type(kind) == "float32" else 2
     for start in range(0, length, _CHUNK):
         numbers = random.standard_normal(_CHUNK // width, dtype=np.float32) * np.float32(0.02)
-        piece = numbers.tobytes() if width == 4 else _upper_halves(numbers)
-        yield piece[: length - start]
+        yield _encode(numbers, number_type(kind))[: length - start]
 
 
-def _upper_halves(numbers: np.typing.NDArray[np.float32]) -> bytes:
-    return (numbers.view(np.uint32) >> 16).astype("<u2").tobytes()
+def _encode(numbers: np.typing.NDArray[np.float32], dtype: str) -> bytes:
+    if dtype == "float16":
+        return numbers.astype("<f2").tobytes()
+    return (
+        (numbers.view(np.uint32) >> 16).astype("<u2").tobytes() if dtype == "bfloat16" else numbers.tobytes()
+    )

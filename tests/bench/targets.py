@@ -6,14 +6,14 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.bench.data import is_float32
+from tests.bench.data import number_type
 from tests.bench.own import Own
 from tests.bench.raw import COPY, Limit
 from tests.bench.scenario import FIRST, RESTORE, SECOND, UNCHANGED, Summary
 from tests.bench.units import GIB, KIB, MIB, seconds_text, size_text
 
-SHARE_AT_MOST = {True: 0.85, False: 0.69}
-"""Of the bytes of float32, and of bfloat16."""
+SHARE_AT_MOST = {"float32": 0.85, "bfloat16": 0.69, "float16": 0.90}
+"""Of the bytes of numbers of each type."""
 IN_MEMORY_AT_MOST = 1.8
 """Seconds for the first snapshot of 1 GiB on a file system in memory, with 2 cores."""
 FIRST_AT_MOST, RESTORE_AT_MOST = 2.5, 1.2
@@ -79,7 +79,7 @@ def judge_limits(result: KindResult, *, in_memory: bool) -> Iterator[Verdict]:
     ours = next((summary for summary in result.summaries if summary.tool == "gitstore"), None)
     if ours is None or ours.error:
         return
-    stored, most = ours.bytes_added(FIRST), SHARE_AT_MOST[is_float32(result.kind)]
+    stored, most = ours.bytes_added(FIRST), SHARE_AT_MOST[number_type(result.kind)]
     if stored is not None:
         share = stored / result.size
         yield Verdict(f"{result.kind}: stored in at most {most} of the bytes", share <= most, f"{share:.3f}")
