@@ -6,6 +6,8 @@ for both in a block, so it takes less for the planes than for the words (docs/fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 WIDTHS = (2, 4, 8)
 """The widths of words that are stored in planes, in bytes. A width of 1 means no planes."""
 
@@ -18,13 +20,8 @@ def split(content: bytes | memoryview, width: int) -> bytes | memoryview:
 
     joined = np.frombuffer(content, np.uint8)
     stored = np.empty_like(joined)
-    words = len(joined) // width
-    end = words * width
-    # One copy a plane. Shifts of whole words are twice as fast, but take so many calls that threads that
-    # wait for the interpreter's lock lose more than that.
-    for plane in range(width):
-        stored[plane * words : (plane + 1) * words] = joined[plane:end:width]
-    stored[end:] = joined[end:]
+    for in_planes, in_words in _places(len(content), width):
+        stored[in_planes] = joined[in_words]
     return stored.data
 
 
@@ -36,9 +33,19 @@ def join(content: bytes | memoryview, width: int) -> bytes | memoryview:
 
     stored = np.frombuffer(content, np.uint8)
     joined = np.empty_like(stored)
-    words = len(stored) // width
+    for in_planes, in_words in _places(len(content), width):
+        joined[in_words] = stored[in_planes]
+    return joined.data
+
+
+def _places(size: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Yield where each plane lies, and where its bytes are among the words; then the bytes after the words.
+
+    That is one copy a plane. Shifts of whole words are twice as fast, but take so many calls that threads
+    that wait for the interpreter's lock lose more than that.
+    """
+    words = size // width
     end = words * width
     for plane in range(width):
-        joined[plane:end:width] = stored[plane * words : (plane + 1) * words]
-    joined[end:] = stored[end:]
-    return joined.data
+        yield slice(plane * words, (plane + 1) * words), slice(plane, end, width)
+    yield slice(end, size), slice(end, size)
