@@ -34,19 +34,14 @@ def deflate(content: bytes | memoryview, *, width: int = 1) -> bytes:
 
     With a `width` of 2, 4 or 8, the content is so many byte planes, and each is dealt with by itself.
     """
-    # One buffer costs a copy. Pieces cost more: each call with one may wait for the interpreter's lock.
-    return b"".join(deflate_pieces(content, width=width))
-
-
-def deflate_pieces(content: bytes | memoryview, *, width: int = 1) -> list[bytes | memoryview]:
-    """Return the stream of `deflate` in pieces. Stored blocks are not copied, so they share its memory."""
     view = memoryview(content)
     runs = [Run(0, len(view), _choose_window(view))] if width == 1 else plan(view, width)
     pieces: list[bytes | memoryview] = [_ZLIB_HEADER]
     for run in runs:
         pieces += _encode_run(run, view[run.start : run.end], final=run.end == len(view))
     pieces.append(struct.pack(">I", isal_zlib.adler32(view)))
-    return pieces
+    # One buffer costs a copy. Pieces cost more: each call with one may wait for the interpreter's lock.
+    return b"".join(pieces)
 
 
 def encode_stored(content: bytes | memoryview) -> bytes:
