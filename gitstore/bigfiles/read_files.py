@@ -71,7 +71,7 @@ def read_files(
     if len(unknown) > 1:
         for file in unknown:
             _begin_flush(file.path)
-    _expect_parts(unknown, writer)
+    writer.expect_blobs(sum(file.stamp.size for file in unknown), partial(_count_all_parts, unknown))
     reads = [(file.path, _read_file(file, writer, cache, progress=progress)) for file in unknown]
     writer.settle()
     for path, read in reads:
@@ -82,15 +82,15 @@ def read_files(
     return values
 
 
-def _expect_parts(files: Sequence[SourceFile], writer: ObjectHasher) -> None:
-    """Tell a writer how many parts the files will have, unless that depends on their content."""
+def _count_all_parts(files: Sequence[SourceFile]) -> int | None:
+    """Return how many parts the files will have together; `None` if that depends on their content."""
     total = 0
     for file in files:
         count = _count_parts(file)
         if count is None:
-            return
+            return None
         total += count
-    writer.expect_blobs(total, sum(file.stamp.size for file in files))
+    return total
 
 
 def _count_parts(source: SourceFile) -> int | None:

@@ -104,8 +104,11 @@ class ObjectHasher:
         while self._in_flight > self._most_in_flight:
             self._append_next()
 
-    def expect_blobs(self, count: int, size: int) -> None:
-        """Say that so many blobs follow, of so many bytes together, and then only trees and the like."""
+    def expect_blobs(self, size: int, count: Callable[[], int | None]) -> None:
+        """Say that blobs of `size` bytes together follow, and then only trees and the like.
+
+        `count` returns how many, `None` if that is not known. It is not called if nobody needs the number.
+        """
 
     def add_file(self, file: FileIO, *, size: int, path: Path) -> Oid:
         """Add an open file as one blob now, without holding it in memory.
@@ -190,16 +193,17 @@ class ObjectWriter(ObjectHasher):
             raise BrokenObject(oid, f"the headers of its blobs do not add up to {size:,} bytes")
         return exists
 
-    def expect_blobs(self, count: int, size: int) -> None:
-        """Say that so many blobs follow, of so many bytes together, and then only trees and the like.
+    def expect_blobs(self, size: int, count: Callable[[], int | None]) -> None:
+        """Do the same. If the blobs are enough for a large pack, they complete it.
 
-        If they are enough for a large pack, they complete it, and what follows is added apart. So the number
-        of its objects is known, and its checksum is computed while it grows. If there are fewer blobs in the
-        end, because some are equal or in the repository, that takes more time and has no other effect.
+        What follows is then added apart. So the number of the pack's objects is known, and its checksum is
+        computed while it grows. If there are fewer blobs in the end, because some are equal or in the
+        repository, that takes more time and has no other effect.
         """
-        if size >= LARGE_PACK:
+        expected = count() if size >= LARGE_PACK else None
+        if expected is not None:
             self.settle()
-            self._pack.expect(self._pack.count + count)
+            self._pack.expect(self._pack.count + expected)
             self._separates_all = True
 
     def add(self, kind: Kind, content: bytes, *, path: object = "this") -> Oid:

@@ -190,7 +190,7 @@ def test_the_blobs_of_a_large_write_are_a_pack(
     blobs = [noise(10_000, seed=number) for number in range(20)]
     with repository.writer() as writer:
         before = writer.add(Kind.BLOB, b"code")
-        writer.expect_blobs(expected, 200_000)
+        writer.expect_blobs(200_000, lambda: expected)
         oids: list[Oid] = []
         for blob in blobs:
             writer.add_blob(blob, oids.append)
@@ -216,9 +216,24 @@ def test_a_large_write_of_what_is_there_is_one_small_pack(
     blob = noise(200_000)
     add_blobs(repository.objects, blob)
     with repository.writer() as writer:
-        writer.expect_blobs(1, len(blob))
+        writer.expect_blobs(len(blob), lambda: 1)
         writer.add_blob(blob, lambda _: None)
         writer.add(Kind.BLOB, b"after")
         written = writer.finish()
     assert written is not None and written.objects == 1
     fsck(repository)
+
+
+@pytest.mark.parametrize("size", [99_999, 100_000])
+def test_blobs_are_counted_only_for_a_large_pack(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(object_writer, "LARGE_PACK", 100_000)
+    counted: list[int] = []
+    with repository.writer() as writer, ObjectHasher(repository.objects) as hasher:
+        for adder in (hasher, writer):
+            adder.expect_blobs(size, lambda: counted.append(size))
+        blob = writer.add(Kind.BLOB, b"not counted")
+        written = writer.finish()
+    assert counted == ([size] if size == 100_000 else [])
+    assert written is not None and packed(repository) == {blob}
