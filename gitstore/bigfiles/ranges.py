@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -142,6 +142,18 @@ def lay_out(parts: Sequence[Part], sizes: Sequence[int]) -> tuple[Piece, ...]:
 def find_piece(pieces: Sequence[Piece], offset: int) -> int:
     """Return the index of the piece with the byte at `offset`; past the end, that of the last piece."""
     return bisect_right(pieces, offset, key=lambda piece: piece.start) - 1
+
+
+def count_shared(content: Content, parts: Collection[Part], *, start: int, end: int) -> int:
+    """Count the bytes of a range, which must lie within the file, that are in some of these parts."""
+    if start == end:
+        return 0
+    first, last = find_piece(content.pieces, start), find_piece(content.pieces, end - 1)
+    return sum(
+        min(piece.end, end) - max(piece.start, start)
+        for piece in content.pieces[first : last + 1]
+        if piece.part in parts
+    )
 
 
 def hold_same_bytes(

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from gitstore.bigfiles import scan, stored
 from gitstore.bigfiles.hash import hash_files
 from gitstore.bigfiles.parts import Part
-from gitstore.bigfiles.ranges import Content, Joined, OnDisk, hold_same_bytes
+from gitstore.bigfiles.ranges import Content, Joined, OnDisk, count_shared, hold_same_bytes
 from gitstore.diff import tensors as tensor_diff
 from gitstore.diff.kinds import classify_change
 from gitstore.diff.tensors import Compared, TensorDiff
@@ -212,5 +212,5 @@ def _compare_tensors(
 
 def _split_size(content: Content, other: Side) -> tuple[int, int]:
     """Return how many bytes of a file are in parts that another state has, and how many are not."""
-    shared = sum(piece.end - piece.start for piece in content.pieces if piece.part in other.parts)
+    shared = count_shared(content, other.parts, start=0, end=content.size)
     return shared, content.size - shared

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitstore.bigfiles.parts import Part
-from gitstore.bigfiles.ranges import Content, find_piece, hold_same_bytes
+from gitstore.bigfiles.ranges import Content, count_shared, hold_same_bytes
 from gitstore.diff.kinds import classify_change
 from gitstore.diff.settings import KeyChange, compare_values
 from gitstore.progress import Progress
@@ -113,11 +113,4 @@ def _count_shared(change: TensorChange, before: Compared, after: Compared) -> in
     tensor, file, others = change.after, after.file, before.parts
     if tensor is None:
         tensor, file, others = change.before, before.file, after.parts
-    if tensor is None or tensor.start == tensor.end:
-        return 0
-    first, last = find_piece(file.pieces, tensor.start), find_piece(file.pieces, tensor.end - 1)
-    return sum(
-        min(piece.end, tensor.end) - max(piece.start, tensor.start)
-        for piece in file.pieces[first : last + 1]
-        if piece.part in others
-    )
+    return count_shared(file, others, start=tensor.start, end=tensor.end) if tensor is not None else 0
