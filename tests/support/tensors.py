@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import pytest
 
 
 class InMemory:
@@ -21,6 +23,15 @@ class InMemory:
         self.asked += length
         self.reads += 1
         return self.content[offset : offset + length]
+
+
+def refusal(read: Callable[[InMemory], object], content: bytes) -> str:
+    """The one line with which a reader of a format refuses a file."""
+    with pytest.raises(ValueError) as caught:
+        read(InMemory(content))
+    assert type(caught.value) is ValueError
+    (line,) = str(caught.value).splitlines()
+    return line
 
 
 Values = tuple[str, list[int], bytes]

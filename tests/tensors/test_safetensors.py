@@ -13,15 +13,11 @@ from hypothesis import strategies as st
 
 from gitstore.tensors import safetensors as safetensors_format
 from gitstore.tensors.safetensors import MAX_HEADER, Header, Tensor, read_header
-from tests.support.tensors import InMemory, Values, safetensors, with_header
+from tests.support.tensors import InMemory, Values, refusal, safetensors, with_header
 
 
 def refused(content: bytes) -> str:
-    with pytest.raises(ValueError) as caught:
-        read_header(InMemory(content))
-    assert type(caught.value) is ValueError
-    (line,) = str(caught.value).splitlines()
-    return line
+    return refusal(read_header, content)
 
 
 def entry(dtype: Any = "U8", shape: Any = (2,), offsets: Any = (0, 2), **more: Any) -> dict[str, Any]:

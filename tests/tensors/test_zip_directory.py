@@ -13,7 +13,7 @@ import pytest
 from gitstore.tensors import zip_directory
 from gitstore.tensors.zip_directory import MAX_DIRECTORY, Directory, Member, find_directory, read_members
 from tests.support.archives import WIDE, End, Entry, archive, zip64_record
-from tests.support.tensors import InMemory
+from tests.support.tensors import InMemory, refusal
 
 END = "it does not end with the end record of an archive on one disk"
 PLACE = "its directory does not end where the end records begin"
@@ -30,17 +30,16 @@ B = Entry(b"b/c", b"others", comment=b"a comment", extra=b"\x0a\0\x02\0ab")
 WIDE_END = End(zip64=True)
 
 
-def read(content: bytes) -> list[Member]:
-    file = InMemory(content)
+def read_file(file: InMemory) -> list[Member]:
     return list(read_members(file, find_directory(file)))
 
 
+def read(content: bytes) -> list[Member]:
+    return read_file(InMemory(content))
+
+
 def refused(content: bytes) -> str:
-    with pytest.raises(ValueError) as caught:
-        read(content)
-    assert type(caught.value) is ValueError
-    (line,) = str(caught.value).splitlines()
-    return line
+    return refusal(read_file, content)
 
 
 @pytest.mark.parametrize("zip64", [False, True])
