@@ -1,4 +1,4 @@
-"""The parts of a large file, and the directory that holds them (docs/format.md, States and their files).
+"""The parts of a large file, and the directory that holds them (docs/format.md, Parts).
 
 `cat NAME.parts/*` prints the file. A directory in which a part is stored as byte planes, which `cat` would
 join wrongly, is called `NAME.planes`. There, the name of such a part ends with the width of its words.

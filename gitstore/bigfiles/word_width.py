@@ -1,4 +1,4 @@
-"""The width of the words in bytes of which no header says what they are (docs/format.md, Width).
+"""The width of the words in bytes of which no header says what they are (docs/format.md, Planes).
 
 The test is part of the format, so it is exact: it counts the bytes of a sample and works on integers. Floats
 show as planes of which some are noise and some are not. Each piece of the sample is measured by itself: in
