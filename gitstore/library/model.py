@@ -18,6 +18,7 @@ from gitstore.models import snapshot as snapshots
 from gitstore.models.model import Model as InternalModel
 from gitstore.progress import Progress
 from gitstore.run import creation, evaluation, training
+from gitstore.run.conditions import find_conditions
 from gitstore.run.dialogue import Metric, Observers
 from gitstore.run.values.inputs import Arrays
 from gitstore.snapshots.take import take
@@ -135,7 +136,8 @@ class Model:
         Raises `StateExists`, `InvalidName`, `InvalidInput`, and `OperationFailed` if the code fails.
         """
         model = self._open()
-        result = creation.create_state(model, Arrays(parameters or {}), name=name)
+        conditions = find_conditions(self.directory)
+        result = creation.create_state(model, Arrays(parameters or {}), conditions=conditions, name=name)
         return states.wrap_saved_state(model, result.saved.name, result.saved.size)
 
     def train(
@@ -156,7 +158,10 @@ class Model:
         """
         model = self._open()
         observers = Observers(on_progress, on_metric)
-        result = training.train(model, Arrays(data), name=save_as, use=use, observers=observers)
+        conditions = find_conditions(self.directory)
+        result = training.train(
+            model, Arrays(data), conditions=conditions, name=save_as, use=use, observers=observers
+        )
         state = states.wrap_saved_state(model, result.saved.name, result.saved.size)
         return TrainingResult(state, result.metrics, result.durations)
 
@@ -166,7 +171,8 @@ class Model:
         Like `Snapshot.evaluate` otherwise.
         """
         arrays = Arrays({**(inputs or {}), **more_inputs})
-        evaluated = evaluation.evaluate_working_copy(self._open(), arrays)
+        conditions = find_conditions(self.directory)
+        evaluated = evaluation.evaluate_working_copy(self._open(), arrays, conditions=conditions)
         return Outputs(evaluated.outputs, evaluated.durations)
 
     def usage(self) -> Usage:

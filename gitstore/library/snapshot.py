@@ -20,6 +20,7 @@ from gitstore.models.snapshot import Snapshot as InternalSnapshot
 from gitstore.progress import Progress
 from gitstore.run import evaluation
 from gitstore.run.cache.user_cache import find_user_cache
+from gitstore.run.conditions import find_conditions
 from gitstore.run.values.inputs import Arrays
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class Snapshot:
         """
         arrays = Arrays({**(inputs or {}), **more_inputs})
         snapshot = self._read()
-        cache = find_user_cache(self._repository)
-        evaluated = evaluation.evaluate_snapshot(snapshot, arrays, cache=cache)
+        conditions = find_conditions(self._repository)
+        evaluated = evaluation.evaluate_snapshot(snapshot, arrays, conditions=conditions)
         return Outputs(evaluated.outputs, evaluated.durations)
 
     def derive(

@@ -101,6 +101,13 @@ class Snapshot:
             )
         return parsed
 
+    @cached_property
+    def lock_content(self) -> bytes | None:
+        """The content of packages.lock, if the snapshot has one. Raises `Corrupt` if it cannot be read."""
+        if self.lock_blob is None:
+            return None
+        return self.repository.objects.read_as(Kind.BLOB, self.lock_blob, at_most=limits.PACKAGES_LOCK)
+
     def check_tag(self) -> None:
         """Raise `NotASnapshot` if the tag contradicts the settings, as far as these can be read."""
         with suppress(BadSettings):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from gitstore.errors import OperationFailed
 from gitstore.run import supervisor
-from gitstore.run.cache.cache import Cache
+from gitstore.run.conditions import Conditions
 from gitstore.run.values.inputs import Inputs
+from gitstore.run.workplace import RuntimeSpec
 from gitstore.workingcopy.candidate import Candidate
 
 _HINT = "no snapshot was taken; a snapshot leaves out ignored files and those outside the code directory"
@@ -25,19 +26,30 @@ class CandidateCheck:
     """
 
     inputs: Inputs | None
-    cache: Cache
+    conditions: Conditions
 
     def __call__(self, candidate: Candidate) -> None:
         definitions = candidate.settings.types.evaluate.inputs
         inputs = self.inputs.read(definitions) if self.inputs is not None else None
-        with self._open_state(candidate) as state:
+        operation = "load" if inputs is None else "evaluate"
+        spec = RuntimeSpec(candidate.settings, candidate.identity.lock)
+        with (
+            self._open_state(candidate) as state,
+            self.conditions.open_workplace(spec, operation) as workplace,
+        ):
             try:
                 if inputs is not None:
                     supervisor.evaluate(
-                        code=candidate.code, state=state, settings=candidate.settings, inputs=inputs
+                        code=candidate.code,
+                        state=state,
+                        settings=candidate.settings,
+                        inputs=inputs,
+                        workplace=workplace,
                     )
                 else:
-                    supervisor.load(code=candidate.code, state=state, settings=candidate.settings)
+                    supervisor.load(
+                        code=candidate.code, state=state, settings=candidate.settings, workplace=workplace
+                    )
             except OperationFailed as error:
                 error.hint = error.hint or _HINT
                 raise
@@ -48,7 +60,7 @@ class CandidateCheck:
         if candidate.state is not None:
             yield candidate.state
         elif candidate.identity.state is not None:
-            with self.cache.open_state(candidate.repository, candidate.identity.state) as path:
+            with self.conditions.cache.open_state(candidate.repository, candidate.identity.state) as path:
                 yield path
         else:
             with tempfile.TemporaryDirectory(prefix="gitstore-state-") as empty:

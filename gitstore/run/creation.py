@@ -13,13 +13,14 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
 from gitstore.run import new_state, supervisor, working_copy
-from gitstore.run.cache.cache import Cache
+from gitstore.run.conditions import Conditions
 from gitstore.run.new_state import Result
 from gitstore.run.values.inputs import Inputs
+from gitstore.run.workplace import RuntimeSpec
 from gitstore.states.save import notify_saved
 
 
-def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Result:
+def create_state(model: Model, inputs: Inputs, *, conditions: Conditions, name: str | None = None) -> Result:
     """Have a working copy's code create a state called `name`; by default, it gets the active state's name.
 
     The hook post-state runs after it is saved. Raises `StateExists` if there is such a state, `InvalidInput`
@@ -29,8 +30,13 @@ def create_state(model: Model, inputs: Inputs, *, name: str | None = None) -> Re
     name = name or model.active_state
     code = working_copy.find_code(model)
     new_state.check_new(model, name)
-    with new_state.hidden_state(model) as out:
-        creation = supervisor.create_state(code=code, settings=model.settings, params=params, out=out)
+    with (
+        working_copy.open_workplace(model, conditions, "create_state") as workplace,
+        new_state.hidden_state(model) as out,
+    ):
+        creation = supervisor.create_state(
+            code=code, settings=model.settings, params=params, out=out, workplace=workplace
+        )
         new_state.check_intact(model)
         saved = new_state.keep_state(model, name, out)
     new_state.check_intact(model, saved)
@@ -46,19 +52,23 @@ class CreatedState:
     """
 
     inputs: Inputs
-    cache: Cache
+    conditions: Conditions
 
     @contextmanager
     def prepare(self, base: Snapshot, expect: Progress) -> Iterator[Content]:
         params = self.inputs.read(base.settings.types.create_state)
+        spec = RuntimeSpec(base.settings, base.lock_content)
         with directories.scratch(base.repository.private, "state") as out:
-            with self.cache.open_code(base.repository, base.code_tree) as code:
+            with (
+                self.conditions.cache.open_code(base.repository, base.code_tree) as code,
+                self.conditions.open_workplace(spec, "create_state") as workplace,
+            ):
                 supervisor.create_state(
                     code=code,
                     settings=base.settings,
                     params=params,
                     out=out,
-                    read_only=self.cache.directory,
+                    workplace=workplace,
                 )
             listing = scan.scan_directory(out)
             expect(listing.size)

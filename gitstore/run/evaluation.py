@@ -8,16 +8,17 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
 from gitstore.run import supervisor, working_copy
-from gitstore.run.cache.cache import Cache
+from gitstore.run.conditions import Conditions
 from gitstore.run.supervisor import Evaluation
 from gitstore.run.values.inputs import Inputs
+from gitstore.run.workplace import RuntimeSpec
 
 
 def evaluate_snapshot(
     snapshot: Snapshot,
     inputs: Inputs,
     *,
-    cache: Cache,
+    conditions: Conditions,
     progress: Progress = lambda _: None,
 ) -> Evaluation:
     """Evaluate a snapshot from the user's cache. Nothing is written to its repository.
@@ -26,31 +27,38 @@ def evaluate_snapshot(
     `OperationFailed` if the model fails.
     """
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
+    spec = RuntimeSpec(snapshot.settings, snapshot.lock_content)
     with (
-        cache.open_code(snapshot.repository, snapshot.code_tree) as code,
-        cache.open_state(snapshot.repository, snapshot.state_tree, progress=progress) as weights,
+        conditions.cache.open_code(snapshot.repository, snapshot.code_tree) as code,
+        conditions.cache.open_state(snapshot.repository, snapshot.state_tree, progress=progress) as weights,
+        conditions.open_workplace(spec, "evaluate") as workplace,
     ):
         evaluated = supervisor.evaluate(
             code=code,
             state=weights,
             settings=snapshot.settings,
             inputs=arrays,
-            read_only=cache.directory,
+            workplace=workplace,
         )
     event = _build_post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
     dispatch.notify_post_hook(snapshot.repository, event)
     return evaluated
 
 
-def evaluate_working_copy(model: Model, inputs: Inputs) -> Evaluation:
+def evaluate_working_copy(model: Model, inputs: Inputs, *, conditions: Conditions) -> Evaluation:
     """Evaluate the code and the active state of a working copy, as they are on disk.
 
     Raises like `evaluate_snapshot`.
     """
     arrays = inputs.read(model.settings.types.evaluate.inputs)
-    with working_copy.open_active_state(model) as weights:
+    with (
+        working_copy.open_active_state(model) as weights,
+        working_copy.open_workplace(model, conditions, "evaluate") as workplace,
+    ):
         code = working_copy.find_code(model)
-        evaluated = supervisor.evaluate(code=code, state=weights, settings=model.settings, inputs=arrays)
+        evaluated = supervisor.evaluate(
+            code=code, state=weights, settings=model.settings, inputs=arrays, workplace=workplace
+        )
     event = _build_post_evaluate(evaluated, model.name, state_name=model.active_state)
     dispatch.notify_post_hook(model.repository, event)
     return evaluated

@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gitstore.run.workplace import Workplace
+
 WORKER = Path(__file__).parent / "worker"
 GUARDIAN = WORKER / "guardian.py"
 
@@ -89,26 +91,27 @@ class Process:
 
 
 @contextlib.contextmanager
-def start_worker(read_only: Path | None = None) -> Iterator[Process]:
+def start_worker(workplace: Workplace) -> Iterator[Process]:
     """Start a worker. The end of the block kills it with all its processes.
 
     It runs in a new empty directory, so that it does not depend on the user's current directory. Its standard
     input is empty, and what it prints goes to this process's standard error. If the system allows it, the
-    worker cannot write below `read_only`, and sees only its own processes.
+    worker sees only its own processes.
     """
     with tempfile.TemporaryDirectory(prefix="gitstore-", ignore_cleanup_errors=True) as scratch:
-        process = _start(Path(scratch), read_only or Path(scratch, "none"))
+        process = _start(Path(scratch), workplace)
         try:
             yield process
         finally:
             process.stop()
 
 
-def _start(directory: Path, read_only: Path) -> Process:
+def _start(directory: Path, workplace: Workplace) -> Process:
     ours, theirs = socket.socketpair()
     control, our_control = os.pipe()
     # -B: the code of a snapshot is read-only, and that of a working copy belongs to the user.
-    worker = [sys.executable, "-B", str(WORKER)]
+    worker = [str(workplace.python), "-B", str(WORKER)]
+    read_only = workplace.read_only or directory / "none"
     guardian = [sys.executable, "-I", "-S", "-B", str(GUARDIAN), str(control), str(theirs.fileno())]
     with theirs:
         try:

@@ -26,6 +26,7 @@ from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
 from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Array
+from gitstore.run.workplace import Workplace
 from gitstore.settings.schema import Settings
 
 _log = logging.getLogger(__name__)
@@ -67,15 +68,14 @@ class Training:
 
 
 def create_state(
-    *, code: Path, settings: Settings, params: Mapping[str, Array], out: Path, read_only: Path | None = None
+    *, code: Path, settings: Settings, params: Mapping[str, Array], out: Path, workplace: Workplace
 ) -> Creation:
     """Have the model write a new state into `out`, an existing, empty directory.
 
-    If the system allows it, the model cannot write below `read_only`. Raises InvalidInput before anything
-    runs, and OperationFailed, after which `out` may have part of a state.
+    Raises InvalidInput before anything runs, and OperationFailed, after which `out` may have part of a state.
     """
     inputs = parameters.check_inputs(params, settings.types.create_state)
-    dialogue = _run("create_state", settings, inputs, read_only=read_only, code=code, out=out)
+    dialogue = _run("create_state", settings, inputs, workplace=workplace, code=code, out=out)
     return Creation(dialogue.durations)
 
 
@@ -85,26 +85,25 @@ def evaluate(
     state: Path,
     settings: Settings,
     inputs: Mapping[str, Array],
-    read_only: Path | None = None,
+    workplace: Workplace,
 ) -> Evaluation:
     """Load the model from `state`, and evaluate the inputs. An empty directory is a state, too.
 
-    If the system allows it, the model cannot write below `read_only`. Raises InvalidInput before anything
-    runs, and OperationFailed. KeyboardInterrupt stops the worker.
+    Raises InvalidInput before anything runs, and OperationFailed. KeyboardInterrupt stops the worker.
     """
     types = settings.types.evaluate
     arrays = parameters.check_inputs(inputs, types.inputs)
-    dialogue = _run("evaluate", settings, arrays, read_only=read_only, code=code, state=state)
+    dialogue = _run("evaluate", settings, arrays, workplace=workplace, code=code, state=state)
     outputs = parameters.check_outputs(dialogue.outputs or {}, types.outputs)
     return Evaluation(outputs, dialogue.durations)
 
 
-def load(*, code: Path, state: Path, settings: Settings) -> dict[str, float]:
+def load(*, code: Path, state: Path, settings: Settings, workplace: Workplace) -> dict[str, float]:
     """Load the model from `state`, and do nothing else; return the seconds of each phase.
 
     Raises OperationFailed. KeyboardInterrupt stops the worker.
     """
-    return _run("load", settings, {}, code=code, state=state).durations
+    return _run("load", settings, {}, workplace=workplace, code=code, state=state).durations
 
 
 def train(
@@ -114,6 +113,7 @@ def train(
     settings: Settings,
     data: Mapping[str, Array],
     out: Path,
+    workplace: Workplace,
     observers: Observers | None = None,
 ) -> Training:
     """Train the model from `state`, and have it write its new state into `out`, an empty directory.
@@ -128,6 +128,7 @@ def train(
             "train",
             settings,
             inputs,
+            workplace=workplace,
             code=code,
             state=state,
             out=out,
@@ -142,9 +143,9 @@ def _run(
     settings: Settings,
     inputs: Mapping[str, Array],
     *,
+    workplace: Workplace,
     interrupts: Interrupts | None = None,
     observers: Observers | None = None,
-    read_only: Path | None = None,
     **paths: Path,
 ) -> Dialogue:
     """Run one operation to its end. The worker gets absolute paths, since it runs in another directory."""
@@ -152,7 +153,7 @@ def _run(
     if problem is not None:
         _log.warning(problem)
     clock = Clock(operation, settings.max_durations)
-    with process.start_worker(read_only) as worker:
+    with process.start_worker(workplace) as worker:
         dialogue = Dialogue(worker, clock, interrupts=interrupts, observers=observers)
         request = {name: str(path.absolute()) for name, path in paths.items()}
         dialogue.run(inputs, operation=operation, **request)

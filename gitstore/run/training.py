@@ -9,6 +9,7 @@ from gitstore.events import dispatch
 from gitstore.events.events import PostTrain
 from gitstore.models.model import Model
 from gitstore.run import new_state, supervisor, working_copy
+from gitstore.run.conditions import Conditions
 from gitstore.run.new_state import Result
 from gitstore.run.supervisor import Observers
 from gitstore.run.values.inputs import Inputs
@@ -20,6 +21,7 @@ def train(
     model: Model,
     inputs: Inputs,
     *,
+    conditions: Conditions,
     name: str | None = None,
     use: bool = False,
     observers: Observers | None = None,
@@ -33,15 +35,15 @@ def train(
     data = inputs.read(model.settings.types.train)
     if name is not None:
         new_state.check_new(model, name)
-    with working_copy.open_active_state(model) as weights, new_state.hidden_state(model) as out:
+    with (
+        working_copy.open_active_state(model) as weights,
+        working_copy.open_workplace(model, conditions, "train") as workplace,
+        new_state.hidden_state(model) as out,
+    ):
         training = supervisor.train(
-            code=working_copy.find_code(model),
-            state=weights,
-            settings=model.settings,
-            data=data,
-            out=out,
-            observers=observers,
-        )
+            code=working_copy.find_code(model), state=weights, out=out,
+            settings=model.settings, data=data, workplace=workplace, observers=observers,
+        )  # fmt: skip
         new_state.check_intact(model)
         saved = new_state.keep_state(model, name, out)
     if use:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from gitstore.errors import GitstoreError
 from gitstore.models import state
-from gitstore.models.model import Model
+from gitstore.models.model import LOCK, Model
+from gitstore.run.conditions import Conditions
+from gitstore.run.workplace import RuntimeSpec, Workplace
 from gitstore.states.materialize import materialize
 
 _log = logging.getLogger(__name__)
@@ -37,6 +39,14 @@ def open_active_state(model: Model) -> Iterator[Path]:
         _warn_of_missing_weights(model, name)
         with tempfile.TemporaryDirectory(prefix="gitstore-state-") as empty:
             yield Path(empty)
+
+
+@contextmanager
+def open_workplace(model: Model, conditions: Conditions, operation: str) -> Iterator[Workplace]:
+    """Provide a place for a worker, as settings.yaml and packages.lock of the working copy ask for it."""
+    spec = RuntimeSpec(model.settings, model.read_top_file(LOCK))
+    with conditions.open_workplace(spec, operation) as workplace:
+        yield workplace
 
 
 def _warn_of_missing_weights(model: Model, name: str) -> None:

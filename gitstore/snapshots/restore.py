@@ -24,8 +24,7 @@ from gitstore.errors import FileChanged, GitstoreError
 from gitstore.models import state
 from gitstore.models.model import FIRST_STATE, LOCK, SETTINGS, STATES, Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.packs import limits
-from gitstore.packs.oid import Kind, Oid
+from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.settings import BasedOn
 from gitstore.states.materialize import fill_state
@@ -200,7 +199,7 @@ def _plan_steps(job: _Job, code: CodeChange | None) -> Iterator[_Step]:
     if code is not None and code.paths:
         yield _make_code_step(code, job.holdings)
     if Component.SETTINGS in job.components:
-        yield from _plan_file(job, LOCK, _read_lock(job.snapshot))
+        yield from _plan_file(job, LOCK, job.snapshot.lock_content)
         yield from _plan_file(job, SETTINGS, _read_settings(job.model, job.snapshot))
 
 
@@ -276,13 +275,6 @@ def _activate(model: Model, snapshot: Snapshot) -> str | None:
         save_tree(model, name, snapshot.state_tree)
     use_state(model, name)
     return name
-
-
-def _read_lock(snapshot: Snapshot) -> bytes | None:
-    if snapshot.lock_blob is None:
-        return None
-    objects = snapshot.repository.objects
-    return objects.read_as(Kind.BLOB, snapshot.lock_blob, at_most=limits.PACKAGES_LOCK)
 
 
 def _plan_file(job: _Job, name: str, content: bytes | None) -> Iterator[_Step]:

@@ -24,7 +24,7 @@ from gitstore.states.materialize import materialize
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Run
 from tests.support.failing import names, refuses
-from tests.support.models import noise, picture, put, refs, take, user_cache
+from tests.support.models import noise, picture, put, refs, take, user_conditions
 
 Derive = Callable[..., Derived]
 
@@ -90,7 +90,7 @@ def test_a_single_file(made: Derive, tmp_path: Path) -> None:
 
 def test_what_the_code_creates(made: Derive, tmp_path: Path, fsck: Fsck) -> None:
     expected: list[int] = []
-    first = CreatedState(Assignments(["factor=3"], tmp_path), user_cache())
+    first = CreatedState(Assignments(["factor=3"], tmp_path), user_conditions())
     dogs = made(first, expect=expected.append).model
     assert content(dogs) == {"factor.json": b"3.0"}
     assert expected == [3]
@@ -120,7 +120,7 @@ class TestRefusals:
 
     def test_a_wrong_value(self, made: Derive, model: Model, tmp_path: Path) -> None:
         error = self.refused(
-            made, CreatedState(Assignments(["factor=x", "other=1"], tmp_path), user_cache()), model
+            made, CreatedState(Assignments(["factor=x", "other=1"], tmp_path), user_conditions()), model
         )
         assert isinstance(error, InvalidInput)
         assert len(error.problems) == 2
@@ -136,7 +136,7 @@ class TestRefusals:
                     broken,
                     "dogs",
                     tmp_path / "dogs",
-                    state=CreatedState(Assignments([], tmp_path), user_cache()),
+                    state=CreatedState(Assignments([], tmp_path), user_conditions()),
                 )
             assert (refs(model.directory), picture(tmp_path)) == before
 
@@ -146,7 +146,7 @@ class TestRefusals:
                 base,
                 "main",
                 model.directory.parent / "x",
-                state=CreatedState(Assignments(["no"], Path()), user_cache()),
+                state=CreatedState(Assignments(["no"], Path()), user_conditions()),
             )
 
 

@@ -30,7 +30,7 @@ from gitstore.storage import gc, share_packs, usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
 from tests.support.failing import refuses
-from tests.support.models import make, noise, picture, put, take, user_cache
+from tests.support.models import make, noise, picture, put, take, user_conditions
 
 
 @pytest.fixture
@@ -80,14 +80,16 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     tags = verify.list_tags(here.repository, "refs/tags/", below=True)
     assert verify.verify(here.repository, tags).problems == ()
     done = evaluation.evaluate_snapshot(
-        first, Assignments(["values=[1, 2]"], here.directory), cache=user_cache()
+        first, Assignments(["values=[1, 2]"], here.directory), conditions=user_conditions()
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
-    training.train(here, Assignments(["values=[1.0]"], here.directory), name="better")
+    training.train(
+        here, Assignments(["values=[1.0]"], here.directory), conditions=user_conditions(), name="better"
+    )
     use_state(here, "better")
     second = take(here, "second")
     done = evaluation.evaluate_snapshot(
-        second, Assignments(["values=[1]"], here.directory), cache=user_cache()
+        second, Assignments(["values=[1]"], here.directory), conditions=user_conditions()
     )
     assert done.outputs["products"].tolist() == [4.0]
     assert (materialize(here, "initial") / "large").read_bytes() == noise(2_000_000)

@@ -19,7 +19,7 @@ from gitstore.states.materialize import materialize
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support.commands import Fsck, Git
-from tests.support.models import make, noise, picture, put, refs, take, user_cache
+from tests.support.models import make, noise, picture, put, refs, take, user_conditions
 
 
 class TestWhatItMakes:
@@ -158,7 +158,7 @@ class TestWithoutItsBase:
         report = verify.verify(found.repository, [(found.ref, found.tag_oid)])
         assert (report.problems, report.objects > 5) == ((), True)
         done = evaluation.evaluate_snapshot(
-            found, Assignments(["values=[1, 2]"], dogs.directory), cache=user_cache()
+            found, Assignments(["values=[1, 2]"], dogs.directory), conditions=user_conditions()
         )
         assert done.outputs["products"].tolist() == [2.0, 4.0]
         assert worktree.derive(found, "pugs", base.directory.parent / "pugs").model.name == "pugs"
@@ -181,13 +181,21 @@ class TestIsolation:
         before = others()
         shutil.rmtree(dogs.directory / "states" / "initial")
         here = Model.open(dogs.directory)
-        creation.create_state(here, Assignments(["factor=3"], here.directory), name="made")
+        creation.create_state(
+            here, Assignments(["factor=3"], here.directory), conditions=user_conditions(), name="made"
+        )
         use_state(here, "made")
-        trained = training.train(here, Assignments(["values=[1.0]"], here.directory))
+        trained = training.train(
+            here, Assignments(["values=[1.0]"], here.directory), conditions=user_conditions()
+        )
         use_state(here, trained.saved.name)
-        evaluation.evaluate_working_copy(here, Assignments(["values=[1.0]"], here.directory))
+        evaluation.evaluate_working_copy(
+            here, Assignments(["values=[1.0]"], here.directory), conditions=user_conditions()
+        )
         found = take(here, "v1")
-        evaluation.evaluate_snapshot(found, Assignments(["values=[1.0]"], here.directory), cache=user_cache())
+        evaluation.evaluate_snapshot(
+            found, Assignments(["values=[1.0]"], here.directory), conditions=user_conditions()
+        )
         put(here, "initial", {"weights": b"new"})
         save_state(here, "initial")
         assert others() == before

@@ -18,6 +18,7 @@ from gitstore.errors import OperationFailed
 from gitstore.run import supervisor
 from gitstore.settings.loading import parse
 from tests.support import workers
+from tests.support.workers import HERE
 
 SETTINGS = parse(b"""
 name: lab
@@ -89,7 +90,9 @@ class Lab:
         self.settings = msgspec.structs.replace(self.settings, max_durations=limits)
 
     def evaluate(self, **inputs: Any) -> supervisor.Evaluation:
-        return supervisor.evaluate(code=self.code, state=self.state, settings=self.settings, inputs=inputs)
+        return supervisor.evaluate(
+            code=self.code, state=self.state, settings=self.settings, inputs=inputs, workplace=HERE
+        )
 
     def train(self, observers: supervisor.Observers | None = None, **data: Any) -> supervisor.Training:
         return supervisor.train(
@@ -99,10 +102,13 @@ class Lab:
             data=data,
             out=self.out,
             observers=observers,
+            workplace=HERE,
         )
 
     def create_state(self, **params: Any) -> supervisor.Creation:
-        return supervisor.create_state(code=self.code, settings=self.settings, params=params, out=self.out)
+        return supervisor.create_state(
+            code=self.code, settings=self.settings, params=params, out=self.out, workplace=HERE
+        )
 
     def child_dies(self) -> bool:
         """Whether there was a child, which wrote to state/child, and nothing of this lab's models lives."""

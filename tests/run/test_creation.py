@@ -14,7 +14,7 @@ from gitstore.run import creation, new_state
 from gitstore.run.values.inputs import Assignments
 from tests.support.commands import Fsck, Git
 from tests.support.failing import refuses
-from tests.support.models import picture, refs
+from tests.support.models import picture, refs, user_conditions
 
 
 @pytest.fixture
@@ -25,7 +25,9 @@ def nothing_is_left() -> None:
 class TestCreatingAState:
     def create(self, model: Model, *inputs: str, name: str | None = None) -> new_state.Result:
         here = Model.open(model.directory)
-        return creation.create_state(here, Assignments(inputs, here.directory), name=name)
+        return creation.create_state(
+            here, Assignments(inputs, here.directory), conditions=user_conditions(), name=name
+        )
 
     def test_makes_the_active_one_while_that_is_empty(self, model: Model, git: Git, fsck: Fsck) -> None:
         (model.claim_states() / "initial" / "weights").unlink()

@@ -19,7 +19,7 @@ from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Git
-from tests.support.models import make, picture, put, refs, take, user_cache
+from tests.support.models import make, picture, put, refs, take, user_conditions
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def evaluated(model: Model, name: str, *inputs: str) -> bytes:
     here = Model.open(model.directory)
     found = next(each for each in snapshot.read_own_snapshots(here) if each.name == name)
     done = evaluation.evaluate_snapshot(
-        found, Assignments(inputs or ["values=[1, 2, 3]"], here.directory), cache=user_cache()
+        found, Assignments(inputs or ["values=[1, 2, 3]"], here.directory), conditions=user_conditions()
     )
     return done.outputs["products"].tobytes()
 
@@ -68,7 +68,9 @@ class TestEvaluatingASnapshot:
 class TestEvaluatingTheWorkingCopy:
     def evaluate(self, model: Model) -> list[float]:
         here = Model.open(model.directory)
-        done = evaluation.evaluate_working_copy(here, Assignments(["values=[1]"], here.directory))
+        done = evaluation.evaluate_working_copy(
+            here, Assignments(["values=[1]"], here.directory), conditions=user_conditions()
+        )
         found: list[float] = done.outputs["products"].tolist()
         return found
 
@@ -110,9 +112,9 @@ def test_inputs_that_do_not_fit_run_nothing(model: Model) -> None:
     here = model.directory
     for given, problem in UNFIT:
         for run in (
-            partial(evaluation.evaluate_snapshot, found, cache=user_cache()),
-            partial(evaluation.evaluate_working_copy, Model.open(here)),
-            partial(training.train, Model.open(here)),
+            partial(evaluation.evaluate_snapshot, found, conditions=user_conditions()),
+            partial(evaluation.evaluate_working_copy, Model.open(here), conditions=user_conditions()),
+            partial(training.train, Model.open(here), conditions=user_conditions()),
         ):
             with pytest.raises(InvalidInput) as caught:
                 run(Assignments(given, here))
@@ -125,7 +127,9 @@ def test_input_files_are_looked_for_where_the_user_stands(tmp_path: Path) -> Non
     model = make(tmp_path / "digits")
     (tmp_path / "my data").mkdir()
     np.save(tmp_path / "my data" / "größe.npy", np.array([1.0, 2.0]))
-    done = evaluation.evaluate_working_copy(model, Assignments(["values=@my data/größe.npy"], tmp_path))
+    done = evaluation.evaluate_working_copy(
+        model, Assignments(["values=@my data/größe.npy"], tmp_path), conditions=user_conditions()
+    )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
 
 
@@ -135,12 +139,14 @@ def test_a_clone_without_weights_is_told(
     """git clones snapshots, but neither `states/` nor saved states."""
     new = make(tmp_path / "new", name="new")
     (new.claim_states() / "initial" / "weights").unlink()
-    evaluation.evaluate_working_copy(new, Assignments(["values=[1]"], new.directory))
+    evaluation.evaluate_working_copy(
+        new, Assignments(["values=[1]"], new.directory), conditions=user_conditions()
+    )
     assert caplog.messages == [], "a new model has no weights yet"
     take(model, "v1")
     git("clone", "--quiet", str(model.directory), str(tmp_path / "clone"), cwd=tmp_path)
     clone = Model.open(tmp_path / "clone")
-    training.train(clone, Assignments(["values=[1]"], clone.directory))
+    training.train(clone, Assignments(["values=[1]"], clone.directory), conditions=user_conditions())
     (message,) = caplog.messages
     assert message.startswith(
         "the state initial is neither on disk nor saved, so the model runs without weights"

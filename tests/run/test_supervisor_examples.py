@@ -15,6 +15,7 @@ from gitstore.run.values import outputs
 from gitstore.run.values.inputs import read_inputs
 from gitstore.settings import loading
 from tests.support import workers
+from tests.support.workers import HERE
 
 
 class Example:
@@ -31,11 +32,15 @@ class Example:
 
     def train(self, state, out, *assignments):
         data = read_inputs(assignments, self.settings.types.train, directory=self.root)
-        return supervisor.train(code=self.code, state=state, settings=self.settings, data=data, out=out)
+        return supervisor.train(
+            code=self.code, state=state, settings=self.settings, data=data, out=out, workplace=HERE
+        )
 
     def evaluate(self, state, *assignments):
         inputs = read_inputs(assignments, self.settings.types.evaluate.inputs, directory=self.root)
-        return supervisor.evaluate(code=self.code, state=state, settings=self.settings, inputs=inputs).outputs
+        return supervisor.evaluate(
+            code=self.code, state=state, settings=self.settings, inputs=inputs, workplace=HERE
+        ).outputs
 
 
 @pytest.fixture
@@ -84,7 +89,9 @@ def test_digits_starts_from_a_created_state_as_from_none(digits):
     unborn, seed0, seed1 = (digits.directory(name) for name in ("unborn", "seed0", "seed1"))
     for seed, out in [(0, seed0), (1, seed1)]:
         params = read_inputs([f"seed={seed}"], digits.settings.types.create_state)
-        supervisor.create_state(code=digits.code, settings=digits.settings, params=params, out=out)
+        supervisor.create_state(
+            code=digits.code, settings=digits.settings, params=params, out=out, workplace=HERE
+        )
     assert files(seed0) != files(seed1)
     one, two = digits.evaluate(unborn, TEST), digits.evaluate(seed0, TEST)
     assert one["probability"].tobytes() == two["probability"].tobytes()
@@ -131,7 +138,9 @@ def test_the_data_is_what_its_readme_says(digits):
 def test_the_skeleton(tmp_path):
     skeleton = Example("skeleton", tmp_path)
     unborn, created, out = (skeleton.directory(name) for name in ("unborn", "created", "out"))
-    supervisor.create_state(code=skeleton.code, settings=skeleton.settings, params={}, out=created)
+    supervisor.create_state(
+        code=skeleton.code, settings=skeleton.settings, params={}, out=created, workplace=HERE
+    )
     for state in (unborn, created):
         assert skeleton.evaluate(state, "values=[1, 2]")["scaled"].tolist() == [1, 2]
     skeleton.train(created, out, "values=[1, 3]")

@@ -29,7 +29,7 @@ from gitstore.states.use import use_state
 from tests.support import spawning, workers
 from tests.support.commands import Fsck, Git
 from tests.support.failing import names, refuses
-from tests.support.models import picture, put, refs
+from tests.support.models import picture, put, refs, user_conditions
 from tests.support.training import code, train
 
 
@@ -200,7 +200,12 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
         child = os.fork()
         if child == 0:
             try:
-                creation.create_state(model, Assignments(["factor=2"], model.directory), name="made")
+                creation.create_state(
+                    model,
+                    Assignments(["factor=2"], model.directory),
+                    conditions=user_conditions(),
+                    name="made",
+                )
             finally:
                 os._exit(99)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -210,10 +215,14 @@ def test_that_is_killed_has_its_name_before_it_is_saved(
     if step[1] == "save_new":
         assert os.listdir(here.claim_states() / "made") == ["factor.json"]
         with refuses("made", kind=StateExists):
-            creation.create_state(here, Assignments(["factor=2"], here.directory), name="made")
+            creation.create_state(
+                here, Assignments(["factor=2"], here.directory), conditions=user_conditions(), name="made"
+            )
         save_state(here, "made")
     else:
-        creation.create_state(here, Assignments(["factor=2"], here.directory), name="made")
+        creation.create_state(
+            here, Assignments(["factor=2"], here.directory), conditions=user_conditions(), name="made"
+        )
     assert [each.name for each in state.list_states(here)] == ["initial", "made"]
 
 
@@ -224,6 +233,6 @@ def test_needs_a_working_copy(model: Model, git: Git, tmp_path: Path) -> None:
     for operation in (training.train, creation.create_state):
         with pytest.raises(GitstoreError) as caught:
             texts = ["values=[1]"] if operation is training.train else []
-            operation(bare, Assignments(texts, tmp_path))
+            operation(bare, Assignments(texts, tmp_path), conditions=user_conditions())
         assert type(caught.value) is GitstoreError
     assert picture(tmp_path / "b.git") == before

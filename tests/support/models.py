@@ -14,6 +14,7 @@ from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.cache.cache import Cache
+from gitstore.run.conditions import Conditions
 from gitstore.snapshots import take as capture
 from tests.support import copying
 from tests.support.commands import git
@@ -240,6 +241,11 @@ def joined(directory: Path) -> dict[str, bytes]:
         for path in (Path(folder, name) for name in names):
             found[str(path.relative_to(directory))] = path.read_bytes()
     return found
+
+
+def user_conditions() -> Conditions:
+    """The conditions of the operations of this test."""
+    return Conditions(user_cache())
 
 
 def user_cache() -> Cache:

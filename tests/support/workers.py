@@ -20,6 +20,10 @@ from pathlib import Path
 
 from gitstore.run import process
 from gitstore.run.worker import guardian
+from gitstore.run.workplace import Workplace
+
+HERE = Workplace(Path(sys.executable))
+"""The interpreter and the packages of the tests themselves."""
 
 real_launch = process.launch
 

@@ -21,7 +21,7 @@ from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.failing import refuses
-from tests.support.models import MODEL, SETTINGS, git_state, picture, put, take, user_cache
+from tests.support.models import MODEL, SETTINGS, git_state, picture, put, take, user_conditions
 
 
 @pytest.fixture
@@ -149,10 +149,12 @@ def test_only_ignored_files_are_no_code_at_all(tmp_path: Path, git: Git) -> None
 
 
 def test_evaluate_runs_the_top(flat: Model) -> None:
-    done = evaluation.evaluate_working_copy(flat, Assignments(["values=[1, 2]"], flat.directory))
+    done = evaluation.evaluate_working_copy(
+        flat, Assignments(["values=[1, 2]"], flat.directory), conditions=user_conditions()
+    )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
     done = evaluation.evaluate_snapshot(
-        take(flat, "v1"), Assignments(["values=[1, 2]"], flat.directory), cache=user_cache()
+        take(flat, "v1"), Assignments(["values=[1, 2]"], flat.directory), conditions=user_conditions()
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
 

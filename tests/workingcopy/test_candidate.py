@@ -16,13 +16,13 @@ from gitstore.snapshots import take as capture
 from gitstore.states.save import save_state
 from tests.support.commands import Run, parsed
 from tests.support.failing import refuses
-from tests.support.models import again, picture, put, refs, user_cache
+from tests.support.models import again, picture, put, refs, user_conditions
 
 
 def checked(model: Model, name: str, *inputs: str) -> Snapshot:
     """Take a snapshot that was checked first."""
     assignments = Assignments(inputs, model.directory) if inputs else None
-    check = CandidateCheck(assignments, user_cache())
+    check = CandidateCheck(assignments, user_conditions())
     return capture.take(again(model), name, check=check).snapshot
 
 

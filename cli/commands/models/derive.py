@@ -87,11 +87,11 @@ def _first_state(ctx: click.Context, state: str, inputs: tuple[str, ...]) -> Fir
     if not state:
         raise click.UsageError("--state is copy, none, create, or a path")
     if state == "create":
-        from gitstore.run.cache.user_cache import find_user_cache
+        from gitstore.run.conditions import find_conditions
         from gitstore.run.creation import CreatedState
         from gitstore.run.values.inputs import Assignments
 
-        return CreatedState(Assignments(inputs, ctx.obj), find_user_cache(ctx.obj))
+        return CreatedState(Assignments(inputs, ctx.obj), find_conditions(ctx.obj))
     if inputs:
         raise click.UsageError("-p is only for --state create")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}

@@ -46,19 +46,19 @@ def command(
     from gitstore.models import reference as references
     from gitstore.models.model import Model
     from gitstore.run import evaluation
-    from gitstore.run.cache.user_cache import find_user_cache
+    from gitstore.run.conditions import find_conditions
     from gitstore.run.values import outputs
     from gitstore.run.values.inputs import Assignments
 
-    values = Assignments(inputs, ctx.obj)
+    values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj)
     if reference is None:
-        evaluated = evaluation.evaluate_working_copy(Model.open(ctx.obj), values)
+        evaluated = evaluation.evaluate_working_copy(Model.open(ctx.obj), values, conditions=conditions)
     else:
         snapshot = references.resolve(reference, ctx.obj)
         total = totals.stored(snapshot.repository, snapshot.state_tree)
         with byte_progress("fetch state", total, show=show_progress) as progress:
             evaluated = evaluation.evaluate_snapshot(
-                snapshot, values, cache=find_user_cache(ctx.obj), progress=progress
+                snapshot, values, conditions=conditions, progress=progress
             )
     if out is None:
         output.print_json(outputs.to_json(evaluated.outputs))

@@ -34,13 +34,21 @@ def command(
     from gitstore.cli.render import states as render
     from gitstore.models.model import Model
     from gitstore.run import training
+    from gitstore.run.conditions import find_conditions
     from gitstore.run.supervisor import Observers
     from gitstore.run.values.inputs import Assignments
 
     model = Model.open(ctx.obj)
     with share_progress("train", show=show_progress) as progress:
         observers = Observers(on_progress=progress)
-        result = training.train(model, Assignments(inputs, ctx.obj), name=name, use=use, observers=observers)
+        result = training.train(
+            model,
+            Assignments(inputs, ctx.obj),
+            conditions=find_conditions(ctx.obj),
+            name=name,
+            use=use,
+            observers=observers,
+        )
     render.show_result(result, "Trained", as_json=as_json)
     if use:
         output.print_message(f"The active state is {result.saved.name}")

@@ -85,9 +85,9 @@ def command(
 
 def _candidate_check(inputs: tuple[str, ...], directory: Path) -> CandidateCheck:
     """What runs a snapshot before it is taken. It alone needs numpy, which takes longer than a snapshot."""
-    from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.run.candidate_check import CandidateCheck
+    from gitstore.run.conditions import find_conditions
     from gitstore.run.values.inputs import Assignments
 
     assignments = Assignments(inputs, directory) if inputs else None
-    return CandidateCheck(assignments, find_user_cache(directory))
+    return CandidateCheck(assignments, find_conditions(directory))

@@ -137,8 +137,10 @@ def create(
     """
     from gitstore.models.model import Model
     from gitstore.run import creation
+    from gitstore.run.conditions import find_conditions
     from gitstore.run.values.inputs import Assignments
 
     with waiting("create state", show=show_progress):
-        result = creation.create_state(Model.open(ctx.obj), Assignments(inputs, ctx.obj), name=name)
+        model, conditions = Model.open(ctx.obj), find_conditions(ctx.obj)
+        result = creation.create_state(model, Assignments(inputs, ctx.obj), conditions=conditions, name=name)
     render.show_result(result, "Created", as_json=as_json)

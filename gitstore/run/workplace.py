@@ -1,0 +1,30 @@
+"""Where a worker runs: the interpreter that it has, and what is kept from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.settings.schema import Settings
+
+
+@dataclass(frozen=True)
+class RuntimeSpec:
+    """What a snapshot or a working copy says about how its code runs.
+
+    `lock` is the content of packages.lock, `None` if there is none.
+    """
+
+    settings: Settings
+    lock: bytes | None
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The place for one worker. `python` is the interpreter that runs it.
+
+    If the system allows it, the worker cannot write below `read_only`.
+    """
+
+    python: Path
+    read_only: Path | None = None
