@@ -320,6 +320,14 @@ def test_the_worker_runs_in_an_environment_without_gitstore_s_dependencies() -> 
                 assert ours or imported.split(".")[0] in allowed, f"{module} imports {imported}"
 
 
+def test_the_worker_s_syntax_is_that_of_python_3_9() -> None:
+    """The model's own Python may be that old. Ruff looks for names that are newer; see pyproject.toml."""
+    workers = [path for module, path in MODULES.items() if module.startswith("gitstore.run.worker")]
+    assert len(workers) > 5
+    for path in workers:
+        ast.parse(path.read_bytes(), str(path), feature_version=(3, 9))
+
+
 def loaded(statement: str) -> set[str]:
     """The modules that a fresh Python has after a statement."""
     script = f"{statement}\nimport sys\nsys.stdout.write(' '.join(sys.modules))"

@@ -48,7 +48,7 @@ class Caller(contextlib.ExitStack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._runner: asyncio.Runner | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def call(self, method: Callable[..., object], *args: object, **kwargs: object) -> object:
         """Return the method's result, awaited if it is awaitable. Raises whatever the method raises."""
@@ -56,11 +56,14 @@ class Caller(contextlib.ExitStack):
         return self._run(result) if inspect.isawaitable(result) else result
 
     def _run(self, awaitable: Awaitable[object]) -> object:
-        if self._runner is None:
+        # asyncio.Runner does the same, since Python 3.11.
+        if self._loop is None:
             import asyncio
 
-            self._runner = self.enter_context(asyncio.Runner())
-        return self._runner.run(_wait_for(awaitable))
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+            self.callback(_close_loop, self._loop)
+        return self._loop.run_until_complete(_wait_for(awaitable))
 
 
 def convert_outputs(returned: object) -> dict[str, Array]:
@@ -83,6 +86,23 @@ def convert_outputs(returned: object) -> dict[str, Array]:
     if problems:
         raise UnusableOutputs([problem[:MAX_PROBLEM] for problem in problems[:MAX_PROBLEMS]])
     return arrays
+
+
+def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel the tasks that the model left running, and close its generators, threads and loop."""
+    import asyncio
+
+    try:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 async def _wait_for(awaitable: Awaitable[object]) -> object:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import tensors
 from .tensors import Array
+
+if TYPE_CHECKING:
+    from typing import TypeAlias  # Python 3.10
 
 BLOCK = 1 << 20
 MAX_DIMENSIONS = 64  # as in numpy and in the schema of settings.yaml

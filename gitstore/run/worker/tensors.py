@@ -7,10 +7,13 @@ own fixed-width text and bytes would lose NULs at the end.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from typing import TypeAlias  # Python 3.10
 
 Array: TypeAlias = npt.NDArray[Any]
 

@@ -150,21 +150,22 @@ def _make_closed(error: OSError) -> Closed:
 def _parse(header: bytearray) -> tuple[Frame, list[tuple[str, str, tuple[int, ...]]]]:
     """Return the frame without its tensors, and the name, element type and shape of each tensor."""
     try:
-        match json.loads(header):
-            case {"kind": str(kind), "fields": dict(fields), "tensors": list(entries)}:
-                descriptions = [_parse_description(entry) for entry in entries]
-            case _:
-                raise Malformed("a header without kind, fields and tensors")
+        fields = json.loads(header)
     except (ValueError, RecursionError) as error:
         raise Malformed("a header that is not JSON") from error
+    kinds = {"kind": str, "fields": dict, "tensors": list}
+    if not isinstance(fields, dict) or any(type(fields.get(key)) is not kinds[key] for key in kinds):
+        raise Malformed("a header without kind, fields and tensors")
+    descriptions = [_parse_description(entry) for entry in fields["tensors"]]
     if len({name for name, _, _ in descriptions}) < len(descriptions):
         raise Malformed("two tensors of one name")
-    return Frame(kind, fields), descriptions
+    return Frame(fields["kind"], fields["fields"]), descriptions
 
 
 def _parse_description(entry: object) -> tuple[str, str, tuple[int, ...]]:
-    match entry:
-        case [str(name), str(type_name), list(shape)] if type_name in _TYPES:
-            if all(type(length) is int and length >= 0 for length in shape):
-                return name, type_name, tuple(shape)
+    # No match statement: the worker runs in Python 3.9, too.
+    if isinstance(entry, list) and list(map(type, entry)) == [str, str, list]:
+        name, type_name, shape = entry
+        if type_name in _TYPES and all(type(length) is int and length >= 0 for length in shape):
+            return name, type_name, tuple(shape)
     raise Malformed("a tensor without name, element type and shape")
