@@ -22,7 +22,7 @@ class Conditions:
     @contextmanager
     def open_workplace(self, spec: RuntimeSpec, operation: str) -> Iterator[Workplace]:  # noqa: ARG002
         """Provide a place for one worker. `operation` is one of `phases.PHASES`."""
-        yield Workplace(Path(sys.executable), self.cache.directory)
+        yield Workplace(Path(sys.executable), read_only=self.cache.directory)
 
 
 def find_conditions(directory: Path) -> Conditions:

@@ -15,10 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gitstore.run.workplace import Workplace
+from gitstore.run.workplace import Files, Workplace
 
 WORKER = Path(__file__).parent / "worker"
 GUARDIAN = WORKER / "guardian.py"
@@ -32,12 +32,22 @@ class Process:
 
     The guardian ends after the worker and all processes that it started, or kills them when the pipe
     `control` is closed. Only `stop` reaps it, so until then no other process can get its id.
+
+    `paths` are the directories of the operation by name, as the worker sees them.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket, *, control: int) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        connection: socket.socket,
+        *,
+        control: int,
+        paths: Mapping[str, str],
+    ) -> None:
         self._process = process
         self._control: int | None = control
         self.socket = connection
+        self.paths = paths
 
     def has_ended(self) -> bool:
         """Whether the worker and all processes that it started have ended."""
@@ -91,22 +101,22 @@ class Process:
 
 
 @contextlib.contextmanager
-def start_worker(workplace: Workplace) -> Iterator[Process]:
-    """Start a worker. The end of the block kills it with all its processes.
+def start_worker(workplace: Workplace, files: Files) -> Iterator[Process]:
+    """Start a worker for an operation on `files`. The end of the block kills it with all its processes.
 
     It runs in a new empty directory, so that it does not depend on the user's current directory. Its standard
     input is empty, and what it prints goes to this process's standard error. If the system allows it, the
     worker sees only its own processes.
     """
     with tempfile.TemporaryDirectory(prefix="gitstore-", ignore_cleanup_errors=True) as scratch:
-        process = _start(Path(scratch), workplace)
+        process = _start(Path(scratch), workplace, files)
         try:
             yield process
         finally:
             process.stop()
 
 
-def _start(directory: Path, workplace: Workplace) -> Process:
+def _start(directory: Path, workplace: Workplace, files: Files) -> Process:
     ours, theirs = socket.socketpair()
     control, our_control = os.pipe()
     # -B: the code of a snapshot is read-only, and that of a working copy belongs to the user.
@@ -122,7 +132,10 @@ def _start(directory: Path, workplace: Workplace) -> Process:
             raise
         finally:
             os.close(control)
-    return Process(process, ours, control=our_control)
+    # Absolute, since the worker runs in another directory.
+    named = {"code": files.code, "state": files.state, "out": files.out}
+    paths = {name: str(path.absolute()) for name, path in named.items() if path is not None}
+    return Process(process, ours, control=our_control, paths=paths)
 
 
 def launch(command: list[str], directory: Path, descriptors: Sequence[int]) -> subprocess.Popen[bytes]:

@@ -26,7 +26,7 @@ from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
 from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Array
-from gitstore.run.workplace import Workplace
+from gitstore.run.workplace import Files, Workplace
 from gitstore.settings.schema import Settings
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def create_state(
     Raises InvalidInput before anything runs, and OperationFailed, after which `out` may have part of a state.
     """
     inputs = parameters.check_inputs(params, settings.types.create_state)
-    dialogue = _run("create_state", settings, inputs, workplace=workplace, code=code, out=out)
+    dialogue = _run("create_state", settings, inputs, workplace=workplace, files=Files(code, out=out))
     return Creation(dialogue.durations)
 
 
@@ -93,7 +93,7 @@ def evaluate(
     """
     types = settings.types.evaluate
     arrays = parameters.check_inputs(inputs, types.inputs)
-    dialogue = _run("evaluate", settings, arrays, workplace=workplace, code=code, state=state)
+    dialogue = _run("evaluate", settings, arrays, workplace=workplace, files=Files(code, state))
     outputs = parameters.check_outputs(dialogue.outputs or {}, types.outputs)
     return Evaluation(outputs, dialogue.durations)
 
@@ -103,7 +103,7 @@ def load(*, code: Path, state: Path, settings: Settings, workplace: Workplace) -
 
     Raises OperationFailed. KeyboardInterrupt stops the worker.
     """
-    return _run("load", settings, {}, workplace=workplace, code=code, state=state).durations
+    return _run("load", settings, {}, workplace=workplace, files=Files(code, state)).durations
 
 
 def train(
@@ -129,9 +129,7 @@ def train(
             settings,
             inputs,
             workplace=workplace,
-            code=code,
-            state=state,
-            out=out,
+            files=Files(code, state, out),
             interrupts=interrupts,
             observers=observers,
         )
@@ -144,17 +142,16 @@ def _run(
     inputs: Mapping[str, Array],
     *,
     workplace: Workplace,
+    files: Files,
     interrupts: Interrupts | None = None,
     observers: Observers | None = None,
-    **paths: Path,
 ) -> Dialogue:
-    """Run one operation to its end. The worker gets absolute paths, since it runs in another directory."""
+    """Run one operation to its end."""
     problem = unapplied.describe_unapplied(settings, operation)
     if problem is not None:
         _log.warning(problem)
     clock = Clock(operation, settings.max_durations)
-    with process.start_worker(workplace) as worker:
+    with process.start_worker(workplace, files) as worker:
         dialogue = Dialogue(worker, clock, interrupts=interrupts, observers=observers)
-        request = {name: str(path.absolute()) for name, path in paths.items()}
-        dialogue.run(inputs, operation=operation, **request)
+        dialogue.run(inputs, operation=operation, **worker.paths)
     return dialogue

@@ -20,11 +20,22 @@ class RuntimeSpec:
 
 
 @dataclass(frozen=True)
+class Files:
+    """The directories of one operation: the worker reads `code` and `state`, and writes to `out`."""
+
+    code: Path
+    state: Path | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
 class Workplace:
     """The place for one worker. `python` is the interpreter that runs it.
 
-    If the system allows it, the worker cannot write below `read_only`.
+    `directories` are those that it must see, beside the interpreter's own: its environment. They are
+    read-only for it. If the system allows it, the worker cannot write below `read_only` either.
     """
 
     python: Path
+    directories: tuple[Path, ...] = ()
     read_only: Path | None = None

@@ -11,6 +11,7 @@ import pytest
 from gitstore.errors import CodeTerminated, MaxDurationExceeded, ModelException
 from gitstore.run import process
 from gitstore.run.worker import wire
+from gitstore.run.workplace import Files
 from tests.support.failing import names
 from tests.support.workers import HERE
 
@@ -107,7 +108,7 @@ def test_a_child_ends_with_it(lab):
 def test_it_dies_with_its_supervisor(lab):
     """Not by a signal, and not by the supervisor's doing: it notices that the socket has closed."""
     lab.write_statement("train", "tracker.progress(0.5); time.sleep(600)")
-    with process.start_worker(HERE) as worker:
+    with process.start_worker(HERE, Files(lab.code)) as worker:
         channel = wire.Channel(worker.socket)
         channel.send("request", operation="train", code=str(lab.code), state=str(lab.state), out=str(lab.out))
         while channel.receive().kind != "progress":
@@ -120,7 +121,7 @@ def test_it_dies_with_its_supervisor(lab):
 def test_its_end_is_awaited(lab, monkeypatch, notices):
     if not notices:
         monkeypatch.delattr(os, "pidfd_open")
-    with process.start_worker(HERE) as worker:
+    with process.start_worker(HERE, Files(lab.code)) as worker:
         assert not worker.has_ended()
         assert not worker.wait(0.02)
         worker.socket.close()
