@@ -180,6 +180,12 @@ class CodeTerminated(OperationFailed):
         return super().details() | {"exit_code": self.returncode, "signal": self.signal}
 
 
+class LauncherTerminated(OperationFailed):
+    """What the model ran on ended, through no fault of the model's code."""
+
+    kind = "launcher_terminated"
+
+
 class InvalidOutput(OperationFailed):
     """The model's code gave back something other than settings.yaml promises."""
 

@@ -1,11 +1,12 @@
-"""The dialogue of an operation with its worker, from the request to the last phase.
+"""The dialogue with a worker: a frame asks for something, and the worker's frames are followed to the end.
 
-The worker is not trusted: frames may be late, malformed, out of order or missing. A dialogue ends with a
-result or with one typed error.
+The worker is not trusted: frames may be late, malformed, out of order or missing. What was asked for ends
+with a result or with one typed error.
 """
 
 from __future__ import annotations
 
+import contextlib
 import select
 import signal
 import time
@@ -59,40 +60,54 @@ class Observers:
 
 
 class Dialogue:
-    """The dialogue with one worker. After `run`, its results are in `outputs` and `metrics`."""
+    """The dialogue with one worker. After `follow`, the results are in `outputs` and `metrics`.
+
+    `is_idle` says whether the worker has answered, if only with a failure of its model, and could be
+    asked again.
+    """
 
     def __init__(
         self,
         process: Process,
-        clock: Clock,
         *,
         interrupts: Interrupts | None = None,
         observers: Observers | None = None,
     ) -> None:
         self.outputs: dict[str, Array] | None = None
         self.metrics: list[Metric] = []
+        self.is_idle = True
         self._process = process
-        self._clock = clock
         self._interrupts = interrupts or Interrupts()
         self._observers = observers or Observers()
         self._channel = wire.Channel(process.socket, limit=MAX_OUTPUTS, wait=self._wait)
         self._cancel_deadline: float | None = None
 
-    def run(self, inputs: Mapping[str, Array], **request: str) -> None:
-        """Send the request to the worker, and follow it to the end of its last phase.
+    def follow(self, clock: Clock, kind: str, *, inputs: Mapping[str, Array], **fields: str) -> None:
+        """Send a frame to the worker, and follow what it asks for to the end of the clock's last phase.
 
         Raises an OperationFailed that says how the model's code failed, or Cancelled.
         """
+        self._clock, self.outputs, self.is_idle = clock, None, False
         try:
-            self._exchange_frames(inputs, request)
+            self._exchange_frames(kind, inputs, fields=fields)
         except OperationFailed as error:
             if self._cancel_deadline is not None:
                 raise _make_cancelled() from error
             raise
 
-    def _exchange_frames(self, inputs: Mapping[str, Array], request: dict[str, str]) -> None:
+    def wait_for_end(self) -> None:
+        """Give the worker `EXIT_GRACE` seconds to end, after its last frame."""
+        self._process.wait(EXIT_GRACE)
+
+    def close(self) -> None:
+        """Ask an idle worker that serves evaluations to end, and wait for that."""
+        with contextlib.suppress(wire.Closed, OperationFailed):
+            self._channel.send("close")
+        self.wait_for_end()
+
+    def _exchange_frames(self, kind: str, inputs: Mapping[str, Array], *, fields: dict[str, str]) -> None:
         try:
-            self._channel.send("request", inputs, **request)
+            self._channel.send(kind, inputs, **fields)
             while not self._clock.finished:
                 frame = self._channel.receive()
                 self._watch()
@@ -107,7 +122,7 @@ class Dialogue:
             ) from error
         if self._cancel_deadline is not None:
             raise _make_cancelled()
-        self._process.wait(EXIT_GRACE)
+        self.is_idle = True
 
     def _handle(self, frame: wire.Frame) -> None:
         """Act on a frame from the worker. Raises Malformed if it is not allowed at this time."""
@@ -122,9 +137,10 @@ class Dialogue:
             case "outputs", _ if self._lacks_outputs:
                 self.outputs = frame.tensors
             case "unusable", {"problems": [_, *_] as problems}:
+                self.is_idle = True
                 raise InvalidOutput("\n".join(map(_clean_line, problems)), phase=self._clock.phase)
             case "failed", {"message": message, "traceback": text}:
-                phase = self._clock.phase
+                phase, self.is_idle = self._clock.phase, True
                 raise ModelException(
                     f"{phase}: {_clean_line(message)}", phase=phase, traceback=_clean_text(text)
                 )

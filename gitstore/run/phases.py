@@ -10,6 +10,8 @@ PHASES = {
     "create_state": ("code_startup", "create_state"),
     "evaluate": ("code_startup", "instantiate_model", "evaluate"),
     "load": ("code_startup", "instantiate_model"),
+    "serve": ("code_startup", "instantiate_model"),
+    "answer": ("evaluate",),
     "train": ("code_startup", "instantiate_model", "train", "get_state"),
 }
 # train() and save_state() have one limit together.

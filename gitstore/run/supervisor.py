@@ -152,6 +152,7 @@ def _run(
         _log.warning(problem)
     clock = Clock(operation, settings.max_durations)
     with process.start_worker(workplace, files) as worker:
-        dialogue = Dialogue(worker, clock, interrupts=interrupts, observers=observers)
-        dialogue.run(inputs, operation=operation, **worker.paths)
+        dialogue = Dialogue(worker, interrupts=interrupts, observers=observers)
+        dialogue.follow(clock, "request", inputs=inputs, operation=operation, **worker.paths)
+        dialogue.wait_for_end()
     return dialogue

@@ -3,12 +3,16 @@
 The supervisor sends `request` (operation, code, state, out; the inputs as tensors) and perhaps
 `cancel`. The worker sends `done` at the end of each phase, `progress` and `metric` while training,
 `outputs` before the end of evaluate; or, as its last frame, `failed` or `unusable`.
+
+The operation `serve` goes on after its phases: each frame `evaluate` has inputs, and is answered like an
+evaluation, until the supervisor sends `close`. A failure of the model is one answer, and not the last frame.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import signal
 import socket
 import sys
@@ -18,6 +22,7 @@ from typing import Any
 
 from . import contract, failure, wire
 from .contract import Caller
+from .tensors import Array
 from .tracker import Tracker
 
 SUPERVISOR_GONE = 1
@@ -26,6 +31,7 @@ METHODS = {
     "create_state": ("create_state",),
     "evaluate": ("evaluate",),
     "load": ("evaluate",),  # a model is loaded to check that it can be evaluated
+    "serve": ("evaluate",),
     "train": ("train", "save_state"),
 }
 
@@ -60,6 +66,7 @@ class Session:
         self._paths = {name: Path(request.fields.get(name, "")) for name in ("code", "state", "out")}
         self._inputs = request.tensors
         self._tracker = Tracker(channel)
+        self._evaluations: queue.SimpleQueue[dict[str, Array] | None] = queue.SimpleQueue()
 
     def run(self) -> None:
         """Run the operation to its end, or report how the model's code failed."""
@@ -70,16 +77,14 @@ class Session:
                 # sys.exit() in a model ends the process, as everywhere; the supervisor reports the exit code.
                 self._channel.finish()
                 raise
-            except failure.UnusableOutputs as error:
-                self._report("unusable", problems=error.problems)
             except BaseException as error:
-                self._report("failed", **failure.describe(error, self._paths["code"]))
+                self._report_failure(error)
 
     def listen(self) -> None:
         """Obey the supervisor while the operation runs. If the supervisor ends, so does the worker."""
         try:
-            while self._channel.receive().kind == "cancel":
-                self._tracker.cancel()
+            while self._obey(self._channel.receive()):
+                pass
         except wire.Lost:
             return  # the model closed our socket: the next report ends the worker with an exit code
         except (wire.Closed, wire.Malformed):
@@ -87,6 +92,18 @@ class Session:
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(SUPERVISOR_GONE)
+
+    def _obey(self, frame: wire.Frame) -> bool:
+        """Act on a frame that follows the request; return whether it is one that we know."""
+        if frame.kind == "cancel":
+            self._tracker.cancel()
+        elif frame.kind == "evaluate":
+            self._evaluations.put(frame.tensors)
+        elif frame.kind == "close":
+            self._evaluations.put(None)
+        else:
+            return False
+        return True
 
     def _operate(self, caller: Caller) -> None:
         model_class = contract.load_class(self._paths["code"], METHODS[self._operation])
@@ -99,15 +116,29 @@ class Session:
         if self._operation == "load":
             self._close(caller, model)
         self._report_done("instantiate_model")
-        if self._operation == "load":
-            return
         if self._operation == "evaluate":
-            returned = caller.call(model.evaluate, **self._inputs)
-            self._report("outputs", arrays=contract.convert_outputs(returned))
+            self._report_outputs(caller.call(model.evaluate, **self._inputs))
             self._close(caller, model)
             self._report_done("evaluate")
-        else:
+        elif self._operation == "serve":
+            self._serve(caller, model)
+        elif self._operation == "train":
             self._train(caller, model)
+
+    def _report_outputs(self, returned: object) -> None:
+        self._report("outputs", arrays=contract.convert_outputs(returned))
+
+    def _serve(self, caller: Caller, model: Any) -> None:
+        """Answer evaluations until the supervisor says that there are no more."""
+        for inputs in iter(self._evaluations.get, None):
+            try:
+                self._report_outputs(caller.call(model.evaluate, **inputs))
+                self._report_done("evaluate")
+            except Exception as error:
+                if isinstance(error, wire.Closed):
+                    raise
+                self._report_failure(error)
+        self._close(caller, model)
 
     def _train(self, caller: Caller, model: Any) -> None:
         caller.call(model.train, self._tracker, **self._inputs)
@@ -123,6 +154,12 @@ class Session:
         close = getattr(model, "close", None)
         if close is not None:
             caller.call(close)
+
+    def _report_failure(self, error: BaseException) -> None:
+        if isinstance(error, failure.UnusableOutputs):
+            self._report("unusable", problems=error.problems)
+        else:
+            self._report("failed", **failure.describe(error, self._paths["code"]))
 
     def _report_done(self, phase: str) -> None:
         self._report("done", phase=phase)
