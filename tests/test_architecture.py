@@ -45,8 +45,11 @@ ROOMS = {
         "what a model is stands in settings, refs and objects",
     ),
     "environments": Room("words settings disk models", "settings ask for packages, packages.lock answers"),
+    "records": Room(
+        "words disk packs objects bigfiles git models", "notes on snapshots and states, and files of their own"
+    ),
     "storage": Room(
-        "words disk packs objects bigfiles git staging models", "bytes of packs, charged to models"
+        "words disk packs objects bigfiles git staging models records", "bytes of packs, charged to models"
     ),
     "workingcopy": Room(
         "words settings disk packs objects bigfiles git staging models",
@@ -62,7 +65,7 @@ ROOMS = {
     ),
     "snapshots": Room(
         "words settings disk packs objects bigfiles git events"
-        " models environments storage workingcopy states",
+        " models environments records storage workingcopy states",
         "a snapshot is code, a state, settings and packages.lock",
     ),
     "derive": Room(

@@ -165,6 +165,12 @@ def hooks(private: Path) -> AbstractContextManager[None]:
     return _hold_alone(private / "hooks.lock", "another gitstore command is installing hooks")
 
 
+def notes(private: Path) -> AbstractContextManager[None]:
+    """Hold the git notes of a repository alone, to change them. Raises `Locked` after `PATIENCE`."""
+    refusal = "another gitstore command is writing records"
+    return _hold_patiently(private / "notes.lock", fcntl.LOCK_EX, refusal=refusal)
+
+
 def state_names(private: Path) -> AbstractContextManager[None]:
     """Hold the names of a repository's states alone.
 

@@ -18,6 +18,7 @@ PART = 4 * MIB
 LINK = 4096
 SETTINGS = MIB
 PACKAGES_LOCK = 16 * MIB
+NOTE = 4 * MIB
 IN_MEMORY = 256 * MIB
 """An object that cannot be streamed: a delta, each of its bases, and a loose object that is packed."""
 

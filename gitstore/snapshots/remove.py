@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from gitstore.disk import locks
@@ -17,6 +17,7 @@ from gitstore.models.reference import SeveralRepositories
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects import prune
 from gitstore.packs.oid import Oid
+from gitstore.records import forget
 from gitstore.storage import usage
 from gitstore.storage.reachability import find_held, find_kept
 
@@ -60,7 +61,7 @@ def plan_removal(snapshots: Sequence[Snapshot]) -> Removal:
     repository = snapshots[0].repository
     if any(snapshot.repository.common != repository.common for snapshot in snapshots):
         raise SeveralRepositories("remove the snapshots of one repository at a time")
-    refs = {snapshot.ref for snapshot in snapshots}
+    refs = {snapshot.ref for snapshot in snapshots} | _list_record_refs(repository, snapshots)
     held = find_held(repository, without=refs)
     sizes = usage.measure_exclusive(repository, refs, held)
     needed = find_kept(repository, held, also=[ref.oid for ref in repository.find_vanished()])
@@ -73,6 +74,12 @@ def plan_removal(snapshots: Sequence[Snapshot]) -> Removal:
         lasting=sum(sizes[oid] for oid in _find_lasting(repository, dead, held | needed)),
         dependents=dependents.find_dependents(repository, {snapshot.commit for snapshot in snapshots}),
     )
+
+
+def _list_record_refs(repository: Repository, snapshots: Iterable[Snapshot]) -> set[str]:
+    """Return the refs of the files of all evaluation records of snapshots."""
+    changes = forget.plan_removal(repository, {snapshot.tag_oid for snapshot in snapshots})
+    return {change.ref for change in changes}
 
 
 def _find_lasting(repository: Repository, dead: Set[Oid], live: Set[Oid]) -> Iterator[Oid]:
@@ -98,7 +105,7 @@ def check_dependents(removal: Removal) -> None:
 
 
 def remove(removal: Removal, *, force: bool = False, call_hook: bool = True) -> None:
-    """Delete the tags, all or none. The next gc frees the disk.
+    """Delete the tags and the files of their records, all or none. The next gc frees the disk.
 
     The hook pre-rm is called for each snapshot first, unless `call_hook` is false. Raises `HookRefused` if it
     refuses, `RefChanged` if a tag has changed or vanished meanwhile, and, unless `force`, `HasDependents`
@@ -114,7 +121,10 @@ def remove(removal: Removal, *, force: bool = False, call_hook: bool = True) -> 
             )
             check_dependents(replace(removal, dependents=current))
         changes = [RefChange(snapshot.ref, snapshot.tag_oid, None) for snapshot in removal.snapshots]
+        tags = {snapshot.tag_oid for snapshot in removal.snapshots}
+        changes += forget.plan_removal(repository, tags)
         repository.refs.change(changes, f"remove {removal.names}")
+    forget.drop_notes(repository, tags)
 
 
 def build_pre_rm(snapshot: Snapshot, together: Sequence[Snapshot]) -> PreRm:

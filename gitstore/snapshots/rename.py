@@ -12,7 +12,8 @@ from gitstore.models import snapshot as snapshots
 from gitstore.models.model import Model
 from gitstore.models.snapshot import RENAMED_FROM, Snapshot
 from gitstore.objects import tag
-from gitstore.packs.oid import Kind
+from gitstore.packs.oid import Kind, Oid
+from gitstore.records import forget
 from gitstore.snapshots.create_ref import check_vacant, create_ref
 
 
@@ -37,13 +38,12 @@ def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer
     repository = snapshot.repository
     model = Model(repository, snapshot.model, snapshot.prefix)
     models = dependents.find_dependents(repository, {snapshot.commit}).models
-    removal, reason = (
-        RefChange(snapshot.ref, snapshot.tag_oid, None),
-        f"rename {snapshot.short_name} to {name}",
-    )
+    removal = RefChange(snapshot.ref, snapshot.tag_oid, None)
+    reason = f"rename {snapshot.short_name} to {name}"
     begun = _find_begun(snapshot, model.tag_ref(name))
     if begun is not None:
-        repository.refs.change([removal], reason)
+        repository.refs.change([removal, *_move_records(snapshot, begun.tag_oid)], reason)
+        forget.drop_notes(repository, {snapshot.tag_oid})
         return Renamed(begun, models)
     check_vacant(model, name)
     with repository.writer() as writer:
@@ -60,9 +60,17 @@ def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer
             content = signer.sign(repository, content, commit=commit)
         oid = writer.add(Kind.TAG, content)
         writer.finish()
-        renamed = create_ref(repository, model.tag_ref(name), oid, reason=reason, together=[removal])
+        together = [*_move_records(snapshot, oid), removal]
+        renamed = create_ref(repository, model.tag_ref(name), oid, reason=reason, together=together)
+    forget.drop_notes(repository, {snapshot.tag_oid})
     repository.maintain()
     return Renamed(renamed, models)
+
+
+def _move_records(snapshot: Snapshot, tag_oid: Oid) -> list[RefChange]:
+    """Copy the records of evaluations to a new tag; return the changes that move their files."""
+    forget.copy_notes(snapshot.repository, snapshot.tag_oid, tag_oid)
+    return forget.plan_move(snapshot.repository, snapshot.tag_oid, tag_oid)
 
 
 def _find_begun(old: Snapshot, ref: str) -> Snapshot | None:

@@ -6,13 +6,15 @@ objects that git wrote are left to git gc; their dead bytes are only counted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git import worktrees
 from gitstore.git.ref_record import Vanished
+from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.names import spell_tag
 from gitstore.objects import prune, tag
@@ -23,6 +25,7 @@ from gitstore.objects.tag import Tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Packed
 from gitstore.progress import Progress
+from gitstore.records import files
 from gitstore.storage import leftovers
 from gitstore.storage.reachability import find_held, find_kept
 
@@ -87,9 +90,7 @@ def collect_garbage(
     with repository.collecting():
         objects = repository.objects
         survey = prune.survey(objects)
-        held = find_held(repository)
-        vanished = [] if prune_vanished else _find_unheld(repository, held)
-        live = held | find_kept(repository, held, also=[ref.oid for ref in vanished])
+        live, vanished, orphans = _find_live(repository, prune_vanished=prune_vanished)
         prune.check_known(objects, live)
         plan = prune.plan(survey, live)
         paths = leftovers.find_leftovers(repository)
@@ -103,11 +104,42 @@ def collect_garbage(
         if not dry_run:
             for path in paths:
                 leftovers.remove_leftover(path)
+            _delete_refs(repository, orphans)
             expect(sum(change.pack.size for change in plan.changes))
             report = _with_changes(report, prune.carry_out(objects, plan, survey, progress=progress))
             repository.ref_record.update(dict(repository.refs.all()), vanished)
     damaged = [copy.path for copy in worktrees.list_damaged(repository.common)]
     return replace(report, locks=leftovers.find_git_locks(repository), damaged=damaged)
+
+
+class _Live(NamedTuple):
+    """The objects that are needed, the vanished refs among what needs them, and refs that need nothing.
+
+    `orphans` are the files of records whose snapshot or state is gone.
+    """
+
+    objects: set[Oid]
+    vanished: list[Vanished]
+    orphans: list[str]
+
+
+def _find_live(repository: Repository, *, prune_vanished: bool) -> _Live:
+    """Find out what is needed, as if the files of records of snapshots and states that are gone were gone."""
+    held = find_held(repository)
+    vanished = [] if prune_vanished else _find_unheld(repository, held)
+    live = held | find_kept(repository, held, also=[ref.oid for ref in vanished])
+    orphans = files.find_orphans((ref for ref, _ in repository.refs.all()), live)
+    if orphans:
+        held = find_held(repository, without=orphans)
+        live = held | find_kept(repository, held, also=[ref.oid for ref in vanished])
+    return _Live(live, vanished, orphans)
+
+
+def _delete_refs(repository: Repository, refs: Sequence[str]) -> None:
+    oids = {ref: repository.refs.get(ref) for ref in refs}
+    changes = [RefChange(ref, oid, None) for ref, oid in oids.items() if oid is not None]
+    if changes:
+        repository.refs.change(changes, "gc of records")
 
 
 def _find_unheld(repository: Repository, held: Collection[Oid]) -> list[Vanished]:

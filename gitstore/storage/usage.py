@@ -24,12 +24,18 @@ from gitstore.packs import format as pack_format
 from gitstore.packs import loose
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Pack
+from gitstore.records import files
 from gitstore.storage import allocation
 from gitstore.storage.retry import retry_while_refs_change
 
-_KINDS = {"refs/tags/": "snapshot", "refs/states/": "state", "refs/heads/": "branch"}
+_KINDS = {
+    "refs/tags/": "snapshot",
+    "refs/states/": "state",
+    "refs/heads/": "branch",
+    "refs/records/": "record",
+}
 
-_STATES, _HEADS, _HEAD = "refs/states/", "refs/heads/", "/HEAD"
+_TAGS, _STATES, _HEADS, _HEAD = "refs/tags/", "refs/states/", "refs/heads/", "/HEAD"
 
 ROOT = ""
 """The name of the root model among the models of a repository's usage."""
@@ -132,11 +138,12 @@ def _measure(repository: Repository) -> Usage:
     absent = {oid for oid in ends if oid not in objects}
     nodes = graph.sort_topologically(objects, [oid for _, oid in refs], absent=absent)
     copies = _Copies(objects, nodes.keys())
-    owners = _find_owners([ref for ref, _ in refs])
+    subjects = _find_subjects(refs, nodes)
+    owners = _find_owners([subjects.get(ref, ref) for ref, _ in refs])
     sizes = _measure_logical(objects, nodes)
     allocations = allocation.allocate(nodes, [oid for _, oid in refs], sizes=copies.size, groups=owners)
     holders = [
-        Holder(kind, _name(kind, ref), ref, owner, sizes[oid], *allocated)
+        Holder(kind, _name(kind, ref, subjects), ref, owner, sizes[oid], *allocated)
         for (ref, oid), owner, allocated in zip(refs, owners, allocations.by_root, strict=True)
         for kind in (_find_kind(objects, ref, oid),)
     ]
@@ -237,6 +244,22 @@ def _drop_state_heads(refs: Iterable[tuple[str, Oid]]) -> Iterator[tuple[str, Oi
             yield ref, oid
 
 
+def _find_subjects(refs: Sequence[tuple[str, Oid]], nodes: Mapping[Oid, Node]) -> dict[str, str]:
+    """Return the snapshot or the state that each ref of a record's files is about, as a ref."""
+    targets = {ref: target for ref, _ in refs if (target := files.find_target(ref)) is not None}
+    holders: dict[Oid, str] = {}
+    for ref, oid in refs if targets else ():
+        holders.setdefault(oid, ref)
+        if ref.startswith(_STATES):
+            holders.update(dict.fromkeys(nodes[oid].children, ref))
+    for ref, oid in refs if targets else ():
+        if ref.startswith(_TAGS) and nodes[oid].kind is Kind.TAG:  # its state, if that has no other name
+            top = nodes[nodes[oid].children[0]].children[:1]
+            for entry in nodes[top[0]].children if top else ():
+                holders.setdefault(entry, ref)
+    return {ref: holders[target] for ref, target in targets.items() if target in holders}
+
+
 def _find_kind(objects: ObjectDatabase, ref: str, oid: Oid) -> str:
     """Return the kind of a ref. A tag is a snapshot only if its trailers say so."""
     if ref.startswith(_STATES) and ref.endswith(_HEAD):
@@ -248,8 +271,12 @@ def _find_kind(objects: ObjectDatabase, ref: str, oid: Oid) -> str:
     return kind
 
 
-def _name(kind: str, ref: str) -> str:
-    """Return the name of a ref that people use."""
+def _name(kind: str, ref: str, subjects: Mapping[str, str]) -> str:
+    """Return the name of a ref that people use. A record has that of its snapshot or state in front."""
+    if ref in subjects:
+        subject, record = subjects[ref], ref.rpartition("/")[2]
+        name = spell_tag(subject) if subject.startswith(_TAGS) else _inner_name(subject)
+        return name if name == record else f"{name} {record}"
     return spell_tag(ref) if kind == "snapshot" else _inner_name(ref)
 
 
