@@ -46,7 +46,8 @@ ROOMS = {
     ),
     "environments": Room("words settings disk models", "settings ask for packages, packages.lock answers"),
     "records": Room(
-        "words disk packs objects bigfiles git models", "notes on snapshots and states, and files of their own"
+        "words disk packs objects bigfiles git models",
+        "notes on snapshots and states, and files of their own",
     ),
     "storage": Room(
         "words disk packs objects bigfiles git staging models records", "bytes of packs, charged to models"
@@ -74,7 +75,8 @@ ROOMS = {
         "a derived model starts from a snapshot, and has states of its own",
     ),
     "run": Room(
-        "words settings disk packs objects bigfiles git events models storage workingcopy states derive",
+        "words settings disk packs objects bigfiles git events models"
+        " records storage workingcopy states derive",
         "an operation reads a snapshot, and may leave a state",
     ),
     "hooks": Room(

@@ -34,9 +34,7 @@ def find_record(repository: Repository, tree: Oid, name: str | None = None) -> T
     return next(reversed(named or records), None)
 
 
-def add_record(
-    repository: Repository, tree: Oid, record: TrainingRecord, *, directory: Path | None
-) -> None:
+def add_record(repository: Repository, tree: Oid, record: TrainingRecord, *, directory: Path | None) -> None:
     """Keep the record of a state with this tree, and its files if there are any. Atomic and durable."""
     added = record
 

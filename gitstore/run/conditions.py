@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+from gitstore.records.record import Environment
 from gitstore.run.cache.cache import Cache
 from gitstore.run.cache.user_cache import find_user_cache
 from gitstore.run.workplace import RuntimeSpec, Workplace
@@ -22,7 +25,8 @@ class Conditions:
     @contextmanager
     def open_workplace(self, spec: RuntimeSpec, operation: str) -> Iterator[Workplace]:  # noqa: ARG002
         """Provide a place for one worker. `operation` is one of `phases.PHASES`."""
-        yield Workplace(Path(sys.executable), read_only=self.cache.directory)
+        environment = Environment(python=platform.python_version(), packages=[f"numpy=={version('numpy')}"])
+        yield Workplace(Path(sys.executable), read_only=self.cache.directory, environment=environment)
 
 
 def find_conditions(directory: Path) -> Conditions:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from gitstore.records.record import Environment
 from gitstore.settings.schema import Settings
 
 
@@ -33,9 +35,12 @@ class Workplace:
     """The place for one worker. `python` is the interpreter that runs it.
 
     `directories` are those that it must see, beside the interpreter's own: its environment. They are
-    read-only for it. If the system allows it, the worker cannot write below `read_only` either.
+    read-only for it. If the system allows it, the worker cannot write below `read_only` either. Records keep
+    `environment` and `sandbox`: what is known of the packages, and how the worker is confined.
     """
 
     python: Path
     directories: tuple[Path, ...] = ()
     read_only: Path | None = None
+    environment: Environment | None = None
+    sandbox: dict[str, Any] | None = None
