@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         StateExists,
     )
     from gitstore.library.model import Model, open  # noqa: A004 - as tarfile has it
+    from gitstore.library.new_state import NewState
     from gitstore.library.results import Outputs, TrainingResult
     from gitstore.library.snapshot import Snapshot
     from gitstore.library.state import State
@@ -57,6 +58,7 @@ __all__ = [
     "Model",
     "ModelException",
     "ModelUse",
+    "NewState",
     "NoSuchSnapshot",
     "NoSuchState",
     "NotAModel",
@@ -75,6 +77,7 @@ __all__ = [
 
 _HOMES = {
     "library.model": ("Model", "open"),
+    "library.new_state": ("NewState",),
     "library.results": ("Outputs", "TrainingResult"),
     "library.snapshot": ("Snapshot",),
     "library.state": ("State",),

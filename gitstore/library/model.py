@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitstore import settings
 from gitstore.library import state as states
+from gitstore.library.new_state import NewState
 from gitstore.library.results import Outputs, TrainingResult
 from gitstore.library.snapshot import Snapshot, StrPath, wrap_snapshot
 from gitstore.library.state import State
@@ -20,6 +22,7 @@ from gitstore.progress import Progress
 from gitstore.run import creation, evaluation, training
 from gitstore.run.conditions import find_conditions
 from gitstore.run.dialogue import Metric, Observers
+from gitstore.run.recording.own_training import record_own_training
 from gitstore.run.values.inputs import Arrays
 from gitstore.snapshots.take import take
 from gitstore.states.import_files import import_files
@@ -164,6 +167,27 @@ class Model:
         )
         state = states.wrap_saved_state(model, result.saved.name, result.saved.size)
         return TrainingResult(state, result.metrics, result.durations)
+
+    @contextmanager
+    def new_state(
+        self,
+        name: str | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        data: Mapping[str, ArrayLike | StrPath] | None = None,
+        use: bool = False,
+    ) -> Iterator[NewState]:
+        """Make a state in a training loop of one's own, and record how it was made.
+
+        The block writes files into `path` of the `NewState` that it gets, and may report metrics. At its end
+        they are a state called `name`, or the first free one of trained-1, trained-2, …, saved and on disk;
+        with `use`, it becomes the active one. The record keeps `params`, which are what JSON can hold, and
+        size and SHA-256 of `data`: arrays, or paths of files, which are read while the block runs. If the
+        block raises, nothing is kept. Raises `StateExists`, `InvalidName` and `InvalidInput` before it runs.
+        """
+        model = self._open()
+        with record_own_training(model, name, parameters=params or {}, data=data or {}, use=use) as training:
+            yield NewState(model, training)
 
     def evaluate(self, inputs: Mapping[str, ArrayLike] | None = None, /, **more_inputs: ArrayLike) -> Outputs:
         """Evaluate the working copy: its code, its active state and its settings, as they are on disk.

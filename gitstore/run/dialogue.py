@@ -62,6 +62,7 @@ class Observers:
 class Dialogue:
     """The dialogue with one worker. After `follow`, the results are in `outputs` and `metrics`.
 
+    `peak_memory` is the most bytes of memory that the worker says it had, until the last phase that ended.
     `is_idle` says whether the worker has answered, if only with a failure of its model, and could be
     asked again.
     """
@@ -75,6 +76,7 @@ class Dialogue:
     ) -> None:
         self.outputs: dict[str, Array] | None = None
         self.metrics: list[Metric] = []
+        self.peak_memory: int | None = None
         self.is_idle = True
         self._process = process
         self._interrupts = interrupts or Interrupts()
@@ -127,7 +129,8 @@ class Dialogue:
     def _handle(self, frame: wire.Frame) -> None:
         """Act on a frame from the worker. Raises Malformed if it is not allowed at this time."""
         match frame.kind, frame.fields:
-            case "done", {"phase": self._clock.phase} if not self._lacks_outputs:
+            case "done", {"phase": self._clock.phase, **facts} if not self._lacks_outputs:
+                self.peak_memory = _check_memory(facts.get("peak_memory"))
                 self._clock.end_phase()
             case "progress", {"fraction": float(fraction)} if self._is_training and 0 <= fraction <= 1:
                 self._observers.on_progress(fraction)
@@ -209,6 +212,11 @@ class Dialogue:
             returncode=returncode if returncode >= 0 else None,
             signal=-returncode if returncode < 0 else None,
         )
+
+
+def _check_memory(size: object) -> int | None:
+    """Return what a worker says of its memory, in bytes, if that can be true."""
+    return size if type(size) is int and 0 < size < 1 << 60 else None
 
 
 def _make_cancelled() -> Cancelled:

@@ -53,18 +53,28 @@ class Creation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outputs by name, checked against settings.yaml, and the seconds of each phase."""
+    """The outputs by name, checked against settings.yaml, and the seconds of each phase.
+
+    `workplace` is where it ran, and `peak_memory` the most bytes of memory that the worker says it had.
+    """
 
     outputs: dict[str, Array]
     durations: dict[str, float]
+    workplace: Workplace | None = None
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True)
 class Training:
-    """The metrics in the order of their reports, and the seconds of each phase."""
+    """The metrics in the order of their reports, and the seconds of each phase.
+
+    `workplace` is where it ran, and `peak_memory` the most bytes of memory that the worker says it had.
+    """
 
     metrics: tuple[Metric, ...]
     durations: dict[str, float]
+    workplace: Workplace | None = None
+    peak_memory: int | None = None
 
 
 def create_state(
@@ -95,7 +105,7 @@ def evaluate(
     arrays = parameters.check_inputs(inputs, types.inputs)
     dialogue = _run("evaluate", settings, arrays, workplace=workplace, files=Files(code, state))
     outputs = parameters.check_outputs(dialogue.outputs or {}, types.outputs)
-    return Evaluation(outputs, dialogue.durations)
+    return Evaluation(outputs, dialogue.durations, workplace, dialogue.peak_memory)
 
 
 def load(*, code: Path, state: Path, settings: Settings, workplace: Workplace) -> dict[str, float]:
@@ -133,7 +143,7 @@ def train(
             interrupts=interrupts,
             observers=observers,
         )
-    return Training(tuple(dialogue.metrics), dialogue.durations)
+    return Training(tuple(dialogue.metrics), dialogue.durations, workplace, dialogue.peak_memory)
 
 
 def _run(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostTrain
 from gitstore.models.model import Model
+from gitstore.records.record import Value
 from gitstore.run import new_state, supervisor, working_copy
 from gitstore.run.conditions import Conditions
 from gitstore.run.new_state import Result
-from gitstore.run.supervisor import Observers
+from gitstore.run.recording.circumstances import describe_run
+from gitstore.run.recording.trainings import Origin, TrainingInputs, describe_origin, record_training
+from gitstore.run.recording.values import describing
+from gitstore.run.supervisor import Observers, Training
 from gitstore.run.values.inputs import Inputs
-from gitstore.states.save import notify_saved
+from gitstore.states.save import Saved, notify_saved
 from gitstore.states.use import use_state
 
 
@@ -40,12 +45,15 @@ def train(
         working_copy.open_workplace(model, conditions, "train") as workplace,
         new_state.hidden_state(model) as out,
     ):
-        training = supervisor.train(
-            code=working_copy.find_code(model), state=weights, out=out,
-            settings=model.settings, data=data, workplace=workplace, observers=observers,
-        )  # fmt: skip
-        new_state.check_intact(model)
-        saved = new_state.keep_state(model, name, out)
+        origin = describe_origin(model, base=base)
+        with describing(data) as description:
+            training = supervisor.train(
+                code=working_copy.find_code(model), state=weights, out=out,
+                settings=model.settings, data=data, workplace=workplace, observers=observers,
+            )  # fmt: skip
+            new_state.check_intact(model)
+            saved = new_state.keep_state(model, name, out)
+    _record(model, saved, training, origin=origin, values=description.result())
     if use:
         _use(model, saved.name)
     new_state.check_intact(model, saved)
@@ -53,6 +61,25 @@ def train(
     notify_saved(model, "trained", saved)
     dispatch.notify_post_hook(model.repository, _build_post_train(model, base, result))
     return result
+
+
+def _record(
+    model: Model, saved: Saved, training: Training, *, origin: Origin, values: Sequence[Value]
+) -> None:
+    circumstances = describe_run(
+        model.repository,
+        training.durations,
+        workplace=training.workplace,
+        peak_memory=training.peak_memory,
+    )
+    record_training(
+        model,
+        saved,
+        origin=origin,
+        circumstances=circumstances,
+        training=TrainingInputs.of(values),
+        metrics=training.metrics,
+    )
 
 
 def _use(model: Model, name: str) -> None:

@@ -276,7 +276,7 @@ def _name(kind: str, ref: str, subjects: Mapping[str, str]) -> str:
     if ref in subjects:
         subject, record = subjects[ref], ref.rpartition("/")[2]
         name = spell_tag(subject) if subject.startswith(_TAGS) else _inner_name(subject)
-        return name if name == record else f"{name} {record}"
+        return name if name.rpartition("/")[2] == record else f"{name} {record}"
     return spell_tag(ref) if kind == "snapshot" else _inner_name(ref)
 
 

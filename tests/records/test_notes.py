@@ -65,9 +65,8 @@ def test_with_and_without_directories(model: Model, fsck: Fsck, ours: int, their
     edits = {oid: lambda old: old + b"ours\n" for oid in targets[max(theirs - 5, 0) :]}
     notes.change_notes(model.repository, REF, edits, reason="many")
     fsck(model.repository)
-    listed = dict(
-        reversed(line.split()) for line in stock.git("notes", "--ref=evaluations", "list").splitlines()
-    )
+    lines = map(str.split, stock.git("notes", "--ref=evaluations", "list").splitlines())
+    listed: dict[str, str] = {target: blob for blob, target in lines}
     assert listed.keys() == set(map(str, targets))
     for oid in targets:
         expected = (b"note\n" if oid in by_hand else b"") + (b"ours\n" if oid in edits else b"")

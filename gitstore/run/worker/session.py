@@ -162,7 +162,7 @@ class Session:
             self._report("failed", **failure.describe(error, self._paths["code"]))
 
     def _report_done(self, phase: str) -> None:
-        self._report("done", phase=phase)
+        self._report("done", phase=phase, peak_memory=_read_peak_memory())
 
     def _report(self, kind: str, **facts: Any) -> None:
         # The supervisor may kill us as soon as it has read this, so print everything first.
@@ -172,3 +172,16 @@ class Session:
             self._channel.send(kind, **facts)
         except wire.Malformed as error:
             raise failure.UnusableOutputs([str(error)]) from error
+
+
+def _read_peak_memory() -> int | None:
+    """Return the most bytes of memory that this process had; `None` if the system does not say.
+
+    getrusage(2) would count the process that started this one, too.
+    """
+    try:
+        with Path("/proc/self/status").open("rb") as status:
+            line = next(line for line in status if line.startswith(b"VmHWM:"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
