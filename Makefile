@@ -22,7 +22,8 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-setup: $(READY) ## make .venv with gitstore and all its tools
+setup: $(READY) ## make .venv with gitstore, all its tools, and the wheels that tests install
+	$(BIN)/python -m tests.support.wheels
 
 demo: $(READY)  ## the whole story on real data, narrated
 	$(BIN)/gitstore demo

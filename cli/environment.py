@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,15 +25,6 @@ GIT_LOCAL_VARIABLES = (
     "GIT_WORK_TREE",
 )
 
-# These say which index uv uses, and how. No other UV_* reaches uv: some name files and projects of the
-# current directory, others change the result, which must be the same for everybody.
-_UV_INDEX = (
-    r"UV_(DEFAULT_INDEX|INDEX(_.+)?|EXTRA_INDEX_URL|NO_INDEX|FIND_LINKS|CONFIG_FILE|NO_CONFIG|CACHE_DIR|NO_CACHE"
-    r"|OFFLINE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|KEYRING_PROVIDER|CREDENTIALS_DIR|HTTP_.+|REQUEST_TIMEOUT"
-    r"|CONCURRENT_.+|EXCLUDE_NEWER|PRERELEASE|LOCK_TIMEOUT)"
-)
-_UV_PATHS = ("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR")
-
 
 class OtherRepository(GitstoreError):
     """git was given another repository or working copy than the one that gitstore would act on."""
@@ -49,22 +39,10 @@ def remove_git_variables() -> dict[str, str]:
 
 
 def select_uv_variables() -> dict[str, str]:
-    """Return the variables that uv gets. Of its own, these are only those about the package index.
+    """Return the variables that uv gets."""
+    from gitstore.environments import uv
 
-    uv runs in another directory than we do, so paths become absolute.
-    """
-    own = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
-    own |= {name: value for name, value in os.environ.items() if re.fullmatch(_UV_INDEX, name)}
-    for name in _UV_PATHS:
-        if own.get(name):
-            own[name] = str(Path(own[name]).absolute())
-    if "UV_FIND_LINKS" in own:
-        own["UV_FIND_LINKS"] = ",".join(map(_absolute_link, own["UV_FIND_LINKS"].split(",")))
-    return own
-
-
-def _absolute_link(link: str) -> str:
-    return link if not link or "://" in link else str(Path(link).absolute())
+    return uv.select_variables(os.environ)
 
 
 def refuse_other_repository(git_variables: Mapping[str, str], directory: Path) -> None:

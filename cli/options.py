@@ -55,6 +55,16 @@ def input_option(function: F) -> F:
     )(function)
 
 
+def no_lock_option(function: F) -> F:
+    """Add --no-lock, to run with the packages that uv chooses."""
+    return click.option(
+        "--no-lock",
+        "unlocked",
+        is_flag=True,
+        help="Ignore packages.lock: let uv choose what packages.requirements in settings.yaml do not say.",
+    )(function)
+
+
 def signing_options(function: F) -> F:
     """Add --sign, --no-sign and --local-user, the key to sign with, as git tag has them."""
     with_key = click.option(

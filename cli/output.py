@@ -61,11 +61,13 @@ def add_directory(text: str) -> str:
 
 
 def show_log() -> None:
-    """Print what the library logs while it works: warnings, and the output of hooks."""
+    """Print what the library logs while it works: warnings, output of hooks, and progress on a terminal."""
     import logging
 
     class Messages(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            if getattr(record, "is_progress", False) and not sys.stderr.isatty():
+                return
             prefix = "warning: " if record.levelno >= logging.WARNING else ""
             print_message(prefix + add_directory(record.getMessage()))
 

@@ -14,11 +14,13 @@ The tree:
     ├── StateExists                1   a state has this name already
     ├── FileChanged                1   a file changed while it was being read
     ├── InvalidInput               1   a value is not what settings.yaml asks for
-    ├── OperationFailed           14   the model's own code failed
+    ├── OperationFailed           14   the model's own code failed, or could not run
     │   ├── MaxDurationExceeded        it took too long
     │   ├── ModelException             it raised
     │   ├── CodeTerminated             its process ended
-    │   └── InvalidOutput              it returned something other than settings.yaml promises
+    │   ├── InvalidOutput              it returned something other than settings.yaml promises
+    │   ├── LauncherTerminated         what it ran on has ended
+    │   └── EnvironmentFailed          its interpreter or its packages could not be had
     └── Cancelled                130   the user stopped an operation
 
 A message is one line that says what is wrong and where; a hint is one line that says what to do.
@@ -134,7 +136,7 @@ class InvalidInput(GitstoreError):
 
 
 class OperationFailed(GitstoreError):
-    """The model's own code failed. `phase` says at which step of the operation."""
+    """The model's own code failed, or could not run. `phase` says at which step of the operation."""
 
     exit_code = 14
     kind = "operation_failed"
@@ -190,6 +192,23 @@ class InvalidOutput(OperationFailed):
     """The model's code gave back something other than settings.yaml promises."""
 
     kind = "invalid_output"
+
+
+class EnvironmentFailed(OperationFailed):
+    """There is no environment for the model's code, so nothing was run, and nothing is left behind.
+
+    `reason` is one word for programs: `python_missing`, `hash_mismatch`, `index_unreachable`, `no_wheel`,
+    `disk_full`, `broken_lock`, `unusable`, or `other`.
+    """
+
+    kind = "environment_failed"
+
+    def __init__(self, message: str, hint: str | None = None, *, reason: str = "other") -> None:
+        super().__init__(message, hint, phase="environment")
+        self.reason = reason
+
+    def details(self) -> dict[str, Any]:
+        return super().details() | {"reason": self.reason}
 
 
 class Cancelled(GitstoreError):

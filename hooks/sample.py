@@ -87,6 +87,7 @@ def _post_train(snapshot: Snapshot) -> Event:
         added_bytes=_PACK.size,
         metrics=[{"seconds": 0.5, "name": "loss", "value": 0.25}],
         durations={"total": 1.0},
+        unlocked=False,
     )
 
 
@@ -102,6 +103,7 @@ def _post_evaluate(snapshot: Snapshot) -> Event:
             output.name: {"dtype": str(output.types[0]), "shape": list(output.shape)} for output in outputs
         },
         durations={"total": 1.0},
+        unlocked=False,
     )
 
 

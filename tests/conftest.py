@@ -15,8 +15,8 @@ from hypothesis import settings
 from gitstore.cli.main import main
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
-from gitstore.run import process
-from tests.support import commands, models, real_home, scenes, spawning, workers
+from gitstore.run import conditions, process
+from tests.support import commands, environments, models, real_home, scenes, spawning, wheels, workers
 
 GIT_CONFIG = """\
 [user]
@@ -128,19 +128,21 @@ def no_litter() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def home_of_scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A home for what fixtures of a module or of the session build, before any test has one of its own."""
+    wheels.fetch()
     with pytest.MonkeyPatch.context() as patch:
-        _settle(tmp_path_factory.mktemp("home"), patch)
+        _settle(tmp_path_factory, patch)
         yield
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home directory of this test alone, with a git configuration that names an author."""
-    return _settle(tmp_path_factory.mktemp("home"), monkeypatch)
+    return _settle(tmp_path_factory, monkeypatch)
 
 
-def _settle(home: Path, patch: pytest.MonkeyPatch) -> Path:
-    """Make `home` the home directory, and set or delete all variables that tests depend on."""
+def _settle(temporary: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Path:
+    """Make a new home directory, and set or delete all variables that tests depend on."""
+    home, run = temporary.mktemp("home"), temporary.getbasetemp()
     (home / ".gitconfig").write_text(GIT_CONFIG)
     for name in os.environ:
         if name.startswith(LEAKS):
@@ -151,6 +153,7 @@ def _settle(home: Path, patch: pytest.MonkeyPatch) -> Path:
     for name, value in variables.items():
         patch.setenv(name, value)
     _tell_libgit2(home)
+    environments.share(run.parent if "PYTEST_XDIST_WORKER" in os.environ else run, home, patch)
     return home
 
 
@@ -165,10 +168,14 @@ def _tell_libgit2(home: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def quick_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers are forked from one that has loaded numpy already, where a test does not want real ones."""
+    """Workers are forked from one that has loaded numpy already, where a test does not want real ones.
+
+    They have the packages of the tests; real ones run in real environments.
+    """
     is_real = request.config.getoption("--real-workers") or request.node.get_closest_marker("real_workers")
     if sys.platform == "linux" and not is_real:
         monkeypatch.setattr(process, "launch", workers.launch)
+        monkeypatch.setattr(conditions, "find_environments", environments.find_own)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ ROOMS = {
     ),
     "run": Room(
         "words settings disk packs objects bigfiles git events models"
-        " records storage workingcopy states derive",
+        " records environments workingcopy states derive",
         "an operation reads a snapshot, and may leave a state",
     ),
     "hooks": Room(

@@ -10,6 +10,7 @@ COMMANDS = {
     "init": "models.init",
     "settings": "settings",
     "lock": "lock",
+    "env": "run.env",
     "state": "states.state",
     "train": "run.train",
     "status": "models.status",

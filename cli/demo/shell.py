@@ -42,7 +42,7 @@ class Shell:
     """A directory to be in, and an environment where `gitstore` and `python` are those that run this.
 
     Home, temporary files and git's identity and configuration are the shell's own, and gone when the
-    context ends. `cd` changes the directory; every other line is a process of sh.
+    context ends. The cache is the user's. `cd` changes the directory; every other line is a process of sh.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -56,7 +56,9 @@ class Shell:
         self._variables = {
             name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "XDG_"))
         }
-        places = {"HOME": str(own / "home"), "TMPDIR": str(own / "tmp")}
+        # The cache is the user's: the packages that it has need not be fetched and installed again.
+        cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        places = {"HOME": str(own / "home"), "TMPDIR": str(own / "tmp"), "XDG_CACHE_HOME": cache}
         path = f"{own / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         self._variables |= {**places, "PATH": path, **_VARIABLES}
 

@@ -12,22 +12,23 @@ from gitstore.text import and_more
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from gitstore.disk.entries import Cleared
     from gitstore.git.ref_record import Vanished
     from gitstore.objects.prune import Dead
-    from gitstore.run.cache.cache import Cleared
     from gitstore.storage.gc import GcReport
 
 _NAMED = 5
 """Refs and packs that are named one by one."""
 
 
-def to_json(report: GcReport, cleared: Cleared, *, dry_run: bool) -> dict[str, Any]:
+def to_json(report: GcReport, cleared: Cleared, environments: Cleared, *, dry_run: bool) -> dict[str, Any]:
     """Everything that was or would be freed, and everything that stays; sizes are in bytes."""
     return asdict(report) | {
         "leftovers": [vars(item) for item in report.leftovers]
-        + [item._asdict() for item in cleared.leftovers],
-        "freed": report.freed + cleared.freed,
+        + [item._asdict() for item in [*cleared.leftovers, *environments.leftovers]],
+        "freed": report.freed + cleared.freed + environments.freed,
         "cache": [entry._asdict() for entry in cleared.removed],
+        "environments": [entry._asdict() for entry in environments.removed],
         "locks": [str(path) for path in report.locks],
         "vanished": [
             {"ref": ref.ref, "oid": str(ref.oid), "since": _local_time(ref.since).isoformat()}
@@ -46,18 +47,20 @@ def to_json(report: GcReport, cleared: Cleared, *, dry_run: bool) -> dict[str, A
     }
 
 
-def show(report: GcReport, cleared: Cleared, *, dry_run: bool) -> None:
+def show(report: GcReport, cleared: Cleared, environments: Cleared, *, dry_run: bool) -> None:
     """The same for a person."""
     from gitstore.units import format_size
 
     verb = "Would free" if dry_run else "Freed"
-    output.print_message(f"{verb} {format_size(report.freed + cleared.freed)}")
+    output.print_message(f"{verb} {format_size(report.freed + cleared.freed + environments.freed)}")
     counts = {
         "packs removed": len(report.removed),
         "packs rewritten without their dead objects": len(report.rewritten),
-        "leftovers of crashes removed": len(report.leftovers) + len(cleared.leftovers),
+        "leftovers of crashes removed": len([*report.leftovers, *cleared.leftovers, *environments.leftovers]),
         "entries of the cache removed": len(cleared.removed),
         "entries of the cache in use, which stay": cleared.in_use,
+        "environments removed": len(environments.removed),
+        "environments in use, which stay": environments.in_use,
     }
     for label, count in counts.items():
         if count:

@@ -10,13 +10,14 @@ import json
 import sys
 from typing import Any
 
-from gitstore.cli.render.shapes import changes, files, models, snapshots, states, storage
+from gitstore.cli.render.shapes import changes, environments, files, models, snapshots, states, storage
 from gitstore.cli.render.shapes.shape import TYPES, Key, Shape
 
 GROUPS: dict[str, dict[str, Shape]] = {
     "Snapshots": snapshots.SHAPES,
     "Models": models.SHAPES,
     "States and operations": states.SHAPES,
+    "Environments": environments.SHAPES,
     "Differences": changes.SHAPES,
     "Storage": storage.SHAPES,
     "Settings, hooks and errors": files.SHAPES,
@@ -31,6 +32,9 @@ COMMANDS: dict[str, str] = {
     "settings schema": "object",
     "lock": "locked packages",
     "lock --check": "lock check",
+    "env list": "environment[]",
+    "env build": "built environment",
+    "env rm": "removed environments",
     "state list": "state[]",
     "state save": "saved state",
     "state use": "active state",

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from gitstore.storage.usage import Usage
 
 
-def to_json(usage: Usage, cached: CacheUse) -> dict[str, Any]:
-    """All sizes of a repository, and those of the cache, in bytes."""
+def to_json(usage: Usage, cached: CacheUse, environments: int) -> dict[str, Any]:
+    """All sizes of a repository, and those of the cache and the environments, in bytes."""
     totals = {"live": usage.live, "dead": usage.dead, "disk": usage.disk, "linked": usage.linked}
-    return asdict(usage) | {"totals": totals, "cache": cached._asdict()}
+    return asdict(usage) | {"totals": totals, "cache": cached._asdict() | {"environments": environments}}
 
 
-def show(usage: Usage, cached: CacheUse, *, with_packs: bool) -> None:
+def show(usage: Usage, cached: CacheUse, environments: int, *, with_packs: bool) -> None:
     """The same for a person; a table of packs only `with_packs`."""
     _show_holders(usage)
     output.print_data("")
@@ -27,7 +27,7 @@ def show(usage: Usage, cached: CacheUse, *, with_packs: bool) -> None:
         output.print_data("")
     _show_models(usage)
     output.print_data("")
-    _show_totals(usage, cached)
+    _show_totals(usage, cached, environments)
 
 
 def _show_holders(usage: Usage) -> None:
@@ -76,7 +76,7 @@ def _show_packs(usage: Usage) -> None:
     )
 
 
-def _show_totals(usage: Usage, cached: CacheUse) -> None:
+def _show_totals(usage: Usage, cached: CacheUse, environments: int) -> None:
     lines = {
         "live objects": usage.live,
         "dead and duplicate objects": usage.dead,
@@ -88,6 +88,7 @@ def _show_totals(usage: Usage, cached: CacheUse) -> None:
         lines["of that, in packs shared with another repository"] = usage.linked
     lines["in the cache, of this repository"] = cached.repository
     lines["in the cache, of all repositories"] = cached.total
+    lines["environments, of all repositories"] = environments
     width = max(map(len, lines))
     for label, size in lines.items():
         output.print_data(f"{label:<{width}}  {_bytes(size):>16}")

@@ -71,6 +71,25 @@ def sync_tree(directory: Path) -> None:
         sync_directory(Path(folder))
 
 
+def sync_file_system(directory: Path) -> None:
+    """Make a directory durable, with everything in it and in the rest of its file system, syncfs(2).
+
+    For thousands of files, this is far faster than to sync each of them.
+    """
+    import ctypes
+
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.syncfs(descriptor) != 0:
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error), str(directory))
+    except AttributeError:  # not on Linux
+        sync_tree(directory)
+    finally:
+        os.close(descriptor)
+
+
 def _sync(path: Path, flags: int) -> None:
     descriptor = os.open(path, flags | os.O_CLOEXEC)
     try:

@@ -96,6 +96,13 @@ def _is_writable(directory: Path) -> bool:
     return os.access(directory, os.W_OK)
 
 
+def measure_size(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a directory."""
+    if path.is_dir() and not path.is_symlink():
+        return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir() or file.is_symlink())
+    return path.lstat().st_size
+
+
 def remove_tree(directory: Path) -> None:
     """Delete a directory of ours, read-only files and directories included. Of a link, only the link."""
     if directory.is_symlink():

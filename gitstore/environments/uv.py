@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 
 # These override the user's configuration: the result must be the same for everybody, and must not name
@@ -31,6 +32,16 @@ _OPTIONS = (
 # uv reads the configuration of its current directory and of all above it, such as a repository or /tmp.
 # In the root directory only root can leave one. The user's own and the machine's still count.
 _DIRECTORY = Path("/")
+
+# These say which index uv uses, and how. No other UV_* reaches uv: some name files and projects of the
+# current directory, others change the result, which must be the same for everybody.
+_INDEX = re.compile(
+    r"UV_(DEFAULT_INDEX|INDEX(_.+)?|EXTRA_INDEX_URL|NO_INDEX|FIND_LINKS|CONFIG_FILE|NO_CONFIG|CACHE_DIR|NO_CACHE"
+    r"|OFFLINE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|KEYRING_PROVIDER|CREDENTIALS_DIR|HTTP_.+|REQUEST_TIMEOUT"
+    r"|CONCURRENT_.+|EXCLUDE_NEWER|PRERELEASE|LOCK_TIMEOUT)"
+)
+_PATHS = ("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR")
+_CHANGING = re.compile(r"UV_|PYTHON|VIRTUAL_ENV|CONDA_")
 
 _UNSATISFIABLE = 1
 _NOT_BUILT = "no usable wheels"
@@ -77,27 +88,60 @@ def resolve(
     with tempfile.TemporaryDirectory(prefix="gitstore-") as scratch:
         output = Path(scratch, "requirements.txt").absolute()
         output.write_bytes(preferred)
-        command = [
-            _find_uv(), "pip", "compile", "-", *_OPTIONS,
+        process = run(
+            "pip", "compile", "-", *_OPTIONS,
             f"--output-file={output}",
             f"--python-version={python}",
             f"--python={sys.executable}",
             *(f"--upgrade-package={name}" for name in upgraded),
             *([] if permissions.builds else ["--no-build"]),
             *([f"--config-file={permissions.config.absolute()}"] if permissions.config else []),
-        ]  # fmt: skip
-        process = subprocess.run(
-            command,
-            cwd=_DIRECTORY,
-            env=permissions.environment,
-            input="".join(f"{requirement}\n" for requirement in requirements).encode(),
-            capture_output=True,
-            check=False,
-        )
+            variables=permissions.environment,
+            stdin="".join(f"{requirement}\n" for requirement in requirements).encode(),
+        )  # fmt: skip
         if process.returncode:
             message = process.stderr.decode(errors="replace")
             raise _explain_failure(process.returncode, message, permissions.config)
         return output.read_text(encoding="utf-8")
+
+
+def run(
+    *arguments: str, variables: Mapping[str, str] | None = None, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run uv to its end with these environment variables; `None` stands for those of this process.
+
+    uv inherits our locks: what it builds is not taken for abandoned while it outlives us. Raises
+    `GitstoreError` if it is not installed.
+    """
+    return subprocess.run(
+        [_find_uv(), *arguments],
+        cwd=_DIRECTORY,
+        env=variables,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        pass_fds=locks.held(),
+    )
+
+
+def select_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables that uv gets. Of its own, these are only those about the index.
+
+    uv runs in another directory than we do, so paths become absolute. Variables of Python and of virtual
+    environments are left out: they would change the interpreters that uv starts.
+    """
+    own = {name: value for name, value in variables.items() if not _CHANGING.match(name)}
+    own |= {name: value for name, value in variables.items() if _INDEX.fullmatch(name)}
+    for name in _PATHS:
+        if own.get(name):
+            own[name] = str(Path(own[name]).absolute())
+    if "UV_FIND_LINKS" in own:
+        own["UV_FIND_LINKS"] = ",".join(map(_absolute_link, own["UV_FIND_LINKS"].split(",")))
+    return own
+
+
+def _absolute_link(link: str) -> str:
+    return link if not link or "://" in link else str(Path(link).absolute())
 
 
 def _find_uv() -> str:

@@ -78,6 +78,7 @@ class PostTrain(Event, frozen=True, kw_only=True):
     added_bytes: int
     metrics: list[dict[str, Any]]
     durations: dict[str, float]
+    unlocked: bool
 
 
 class PostEvaluate(Event, frozen=True, kw_only=True):
@@ -90,6 +91,7 @@ class PostEvaluate(Event, frozen=True, kw_only=True):
     state: str
     outputs: dict[str, dict[str, Any]]
     durations: dict[str, float]
+    unlocked: bool
 
 
 class PostDerive(Event, frozen=True, kw_only=True):

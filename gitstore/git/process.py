@@ -199,6 +199,11 @@ def environment_variable(name: str) -> str | None:
     return os.environ.get(name)
 
 
+def copy_variables() -> dict[str, str]:
+    """Return the environment variables of this process, for programs that other rooms start."""
+    return dict(os.environ)
+
+
 def read_line(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> str:
     """Return the one line that a git command prints, without its end. Raises like `run`."""
     return run(*arguments, cwd=cwd, variables=variables).decode(errors="surrogateescape").rstrip("\n")

@@ -35,12 +35,16 @@ class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Environment(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the code ran with. `packages` are requirements such as `numpy==2.4.6`."""
+    """What the code ran with. `packages` are requirements such as `numpy==2.4.6`.
+
+    `packages_lock` is the SHA-256 of packages.lock. If they were `unlocked`, uv chose the packages instead.
+    """
 
     python: str | UnsetType = UNSET
     packages: list[str] | UnsetType = UNSET
     packages_lock: str | UnsetType = UNSET
     platform: str | UnsetType = UNSET
+    unlocked: bool = False
 
 
 class Circumstances(Struct, frozen=True, kw_only=True, omit_defaults=True):

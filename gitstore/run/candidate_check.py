@@ -34,8 +34,8 @@ class CandidateCheck:
         operation = "load" if inputs is None else "evaluate"
         spec = RuntimeSpec(candidate.settings, candidate.identity.lock)
         with (
-            self._open_state(candidate) as state,
             self.conditions.open_workplace(spec, operation) as workplace,
+            self._open_state(candidate) as state,
         ):
             try:
                 if inputs is not None:

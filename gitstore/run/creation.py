@@ -41,7 +41,7 @@ def create_state(model: Model, inputs: Inputs, *, conditions: Conditions, name: 
         saved = new_state.keep_state(model, name, out)
     new_state.check_intact(model, saved)
     notify_saved(model, "created", saved)
-    return Result(saved, (), creation.durations)
+    return Result(saved, (), creation.durations, unlocked=workplace.is_unlocked)
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class CreatedState:
         spec = RuntimeSpec(base.settings, base.lock_content)
         with directories.scratch(base.repository.private, "state") as out:
             with (
-                self.conditions.cache.open_code(base.repository, base.code_tree) as code,
                 self.conditions.open_workplace(spec, "create_state") as workplace,
+                self.conditions.cache.open_code(base.repository, base.code_tree) as code,
             ):
                 supervisor.create_state(
                     code=code,

@@ -23,15 +23,15 @@ def evaluate_snapshot(
 ) -> Evaluation:
     """Evaluate a snapshot from the user's cache. Nothing is written to its repository.
 
-    `progress` is called with bytes of the state. Raises `InvalidInput` before anything runs, and
-    `OperationFailed` if the model fails.
+    `progress` is called with bytes of the state. Raises `InvalidInput` and `NotCurrent` before anything runs,
+    and `OperationFailed` if the model fails.
     """
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
     spec = RuntimeSpec(snapshot.settings, snapshot.lock_content)
     with (
+        conditions.open_workplace(spec, "evaluate") as workplace,
         conditions.cache.open_code(snapshot.repository, snapshot.code_tree) as code,
         conditions.cache.open_state(snapshot.repository, snapshot.state_tree, progress=progress) as weights,
-        conditions.open_workplace(spec, "evaluate") as workplace,
     ):
         evaluated = supervisor.evaluate(
             code=code,
@@ -40,7 +40,13 @@ def evaluate_snapshot(
             inputs=arrays,
             workplace=workplace,
         )
-    event = _build_post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
+    event = _build_post_evaluate(
+        evaluated,
+        snapshot.model,
+        state_name=snapshot.state_name,
+        snapshot=snapshot,
+        unlocked=workplace.is_unlocked,
+    )
     dispatch.notify_post_hook(snapshot.repository, event)
     return evaluated
 
@@ -52,20 +58,22 @@ def evaluate_working_copy(model: Model, inputs: Inputs, *, conditions: Condition
     """
     arrays = inputs.read(model.settings.types.evaluate.inputs)
     with (
-        working_copy.open_active_state(model) as weights,
         working_copy.open_workplace(model, conditions, "evaluate") as workplace,
+        working_copy.open_active_state(model) as weights,
     ):
         code = working_copy.find_code(model)
         evaluated = supervisor.evaluate(
             code=code, state=weights, settings=model.settings, inputs=arrays, workplace=workplace
         )
-    event = _build_post_evaluate(evaluated, model.name, state_name=model.active_state)
+    event = _build_post_evaluate(
+        evaluated, model.name, state_name=model.active_state, unlocked=workplace.is_unlocked
+    )
     dispatch.notify_post_hook(model.repository, event)
     return evaluated
 
 
 def _build_post_evaluate(
-    evaluation: Evaluation, model: str, *, state_name: str, snapshot: Snapshot | None = None
+    evaluation: Evaluation, model: str, *, state_name: str, unlocked: bool, snapshot: Snapshot | None = None
 ) -> PostEvaluate:
     return PostEvaluate(
         model=model,
@@ -78,4 +86,5 @@ def _build_post_evaluate(
             for name, array in evaluation.outputs.items()
         },
         durations=evaluation.durations,
+        unlocked=unlocked,
     )

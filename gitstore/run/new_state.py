@@ -35,11 +35,15 @@ class Unsaved(GitstoreError):
 
 @dataclass(frozen=True)
 class Result:
-    """A state that an operation made, the metrics it reported, and the seconds of each phase."""
+    """A state that an operation made, the metrics it reported, and the seconds of each phase.
+
+    If it ran `unlocked`, uv chose its packages, and not packages.lock.
+    """
 
     saved: Saved
     metrics: tuple[Metric, ...]
     durations: Mapping[str, float]
+    unlocked: bool = False
 
 
 @contextmanager

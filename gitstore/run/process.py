@@ -1,7 +1,7 @@
 """The worker's process: starting it, noticing its end, and killing everything that it started.
 
-A sandbox, the interpreter of an environment, or a remote launcher would replace this module. The frames on
-the socket are the same for all of them.
+A sandbox or a remote launcher would replace this module. The frames on the socket are the same for all of
+them.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def _start(directory: Path, workplace: Workplace, files: Files) -> Process:
     ours, theirs = socket.socketpair()
     control, our_control = os.pipe()
     # -B: the code of a snapshot is read-only, and that of a working copy belongs to the user.
-    worker = [str(workplace.python), "-B", str(WORKER)]
+    # -I: neither variables of the user nor packages in the home directory reach the model's environment.
+    worker = [str(workplace.python), "-I", "-B", str(WORKER)]
     read_only = workplace.read_only or directory / "none"
     guardian = [sys.executable, "-I", "-S", "-B", str(GUARDIAN), str(control), str(theirs.fileno())]
     with theirs:

@@ -41,8 +41,8 @@ def train(
     if name is not None:
         new_state.check_new(model, name)
     with (
-        working_copy.open_active_state(model) as weights,
         working_copy.open_workplace(model, conditions, "train") as workplace,
+        working_copy.open_active_state(model) as weights,
         new_state.hidden_state(model) as out,
     ):
         origin = describe_origin(model, base=base)
@@ -57,7 +57,7 @@ def train(
     if use:
         _use(model, saved.name)
     new_state.check_intact(model, saved)
-    result = Result(saved, training.metrics, training.durations)
+    result = Result(saved, training.metrics, training.durations, unlocked=workplace.is_unlocked)
     notify_saved(model, "trained", saved)
     dispatch.notify_post_hook(model.repository, _build_post_train(model, base, result))
     return result
@@ -112,4 +112,5 @@ def _build_post_train(model: Model, base: str, result: Result) -> PostTrain:
             for metric in result.metrics
         ],
         durations=dict(result.durations),
+        unlocked=result.unlocked,
     )

@@ -44,3 +44,8 @@ class Workplace:
     read_only: Path | None = None
     environment: Environment | None = None
     sandbox: dict[str, Any] | None = None
+
+    @property
+    def is_unlocked(self) -> bool:
+        """Whether uv chose the packages, and not packages.lock."""
+        return self.environment is not None and self.environment.unlocked

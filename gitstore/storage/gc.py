@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.disk import directories
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git import worktrees
 from gitstore.git.ref_record import Vanished
@@ -97,7 +98,7 @@ def collect_garbage(
         report = _report(
             plan,
             snapshots=list(_find_removed_snapshots(objects, plan, live)),
-            leftovers=[FreedItem(path.name, leftovers.measure_size(path)) for path in paths],
+            leftovers=[FreedItem(path.name, directories.measure_size(path)) for path in paths],
             elsewhere=prune.find_dead_elsewhere(objects, live),
             vanished=vanished,
         )

@@ -50,13 +50,6 @@ def find_git_locks(repository: Repository) -> list[Path]:
     return sorted(path for paths in patterns for path in paths if not path.name.startswith("gitstore-"))
 
 
-def measure_size(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a directory."""
-    if path.is_dir() and not path.is_symlink():
-        return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir() or file.is_symlink())
-    return path.lstat().st_size
-
-
 def remove_leftover(path: Path) -> None:
     """Remove a file, or a directory with all that is in it."""
     if NEW in path.name and path.is_dir():

@@ -18,6 +18,8 @@ import click
 import pytest
 
 from gitstore.cli.main import cli
+from gitstore.environments.store import EnvironmentStore
+from gitstore.run import conditions
 from tests.support import models, scenes, transcript
 from tests.support.commands import Outcome, Run
 from tests.support.index import Index, serving, uv_cache
@@ -39,6 +41,25 @@ def _packages(root: Path) -> Iterator[None]:
     with serving(index), pytest.MonkeyPatch.context() as patch:
         for name, value in index.environment(uv_cache(root / "uv")).items():
             patch.setenv(name, value)
+        for name in ("UV_NO_INDEX", "UV_FIND_LINKS"):
+            patch.delenv(name)
+        yield
+
+
+@contextmanager
+def _environments(root: Path) -> Iterator[None]:
+    """digits, which requires a numpy that is as small as can be, and a real place for environments."""
+    index = Index()
+    index.add("numpy", "1.0")
+    model = models.make(root / "digits")
+    path = model.directory / "settings.yaml"
+    path.write_text(path.read_text() + "packages: {requirements: [numpy==1.0]}\n")
+    with serving(index), pytest.MonkeyPatch.context() as patch:
+        for name, value in index.environment(uv_cache(root / "uv")).items():
+            patch.setenv(name, value)
+        for name in ("UV_NO_INDEX", "UV_FIND_LINKS"):
+            patch.delenv(name)
+        patch.setattr(conditions, "find_environments", lambda _: EnvironmentStore(root / "environments"))
         yield
 
 
@@ -56,6 +77,7 @@ SCENES: dict[str, tuple[Callable[..., object], str]] = {
     "referencing": (scenes.referencing, "dogs"),
     "behind": (scenes.behind, "dogs"),
     "packages": (_packages, "digits"),
+    "environments": (_environments, "digits"),
     "writing": (_writing, "digits"),
 }
 """What makes each scene, and the directory that its commands start in."""

@@ -29,6 +29,8 @@ def index(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     with serving(index):
         for name, value in index.environment(uv_cache(home / "uv")).items():
             monkeypatch.setenv(name, value)
+        for name in ("UV_NO_INDEX", "UV_FIND_LINKS"):
+            monkeypatch.delenv(name)
         yield index
 
 
@@ -97,9 +99,9 @@ def test_uv_installs_from_it(locked: Path, tmp_path: Path) -> None:
     options = ["--quiet", "--require-hashes", f"--python={sys.executable}", f"--target={target}"]
     command = [uv.find_uv_bin(), "pip", "install", *options, "-r", "packages.lock"]
     subprocess.run(command, cwd=locked, check=True)
-    assert (target / "alpha.py").read_text() == "VERSION = '1.0'\n"
-    assert (target / "beta.py").exists()
-    assert not (target / "gamma.py").exists()
+    assert (target / "alpha" / "__init__.py").read_text() == "VERSION = '1.0'\n"
+    assert (target / "beta").exists()
+    assert not (target / "gamma").exists()
 
 
 def test_versions_stay_until_they_are_upgraded(

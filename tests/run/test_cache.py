@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from gitstore.bigfiles.stat_cache import read_file_clock
-from gitstore.disk import mapped_writes
+from gitstore.disk import directories, mapped_writes
+from gitstore.disk.entries import Cleared, RemovedEntry
 from gitstore.models import snapshot
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.run.cache.cache import Cache, CacheUse, Cleared, RemovedEntry
+from gitstore.run.cache.cache import Cache, CacheUse
 from gitstore.run.cache.check import check_cache
 from gitstore.run.cache.entry import CacheEntry
-from gitstore.storage import leftovers
 from tests.support import scenes
 from tests.support.commands import Git, Run
 from tests.support.models import make, noise, picture, put, take, user_cache
@@ -252,7 +252,7 @@ class TestTheLimit:
         assert second.exists()
         third = code(small, one)
         assert [entry.files for entry in small.list_entries()] == [third]
-        assert [path.name for path in small.directory.iterdir()] == [third.parent.parent.name]
+        assert listed(small) == [third.parent.parent.name]
 
     @staticmethod
     def used(files: Path, when: int) -> None:
@@ -260,15 +260,20 @@ class TestTheLimit:
 
 
 def test_use_and_clear(cache: Cache, found: Snapshot, tmp_path: Path) -> None:
-    sizes = [leftovers.measure_size(state(cache, found)), leftovers.measure_size(code(cache, found))]
+    sizes = [directories.measure_size(state(cache, found)), directories.measure_size(code(cache, found))]
     strange = scenes.snapshot(tmp_path / "strange")
-    more = leftovers.measure_size(state(cache, strange))
+    more = directories.measure_size(state(cache, strange))
     assert cache.measure_use(found.repository) == CacheUse(sum(sizes), sum(sizes) + more)
     promised = cache.clear(dry_run=True)
     assert promised.freed == sum(sizes) + more
     assert len(cache.list_entries()) == 3
     assert cache.clear() == promised
-    assert list(cache.directory.iterdir()) == []
+    assert listed(cache) == []
+
+
+def listed(cache: Cache) -> list[str]:
+    """What is in the cache's directory, beside the environments."""
+    return [path.name for path in cache.directory.iterdir() if path.name != "environments"]
 
 
 class TestChecking:

@@ -21,7 +21,7 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.snapshots import export, remove, verify
 from gitstore.states.save import save_state
-from gitstore.storage import gc, leftovers, usage
+from gitstore.storage import gc, usage
 from gitstore.storage.gc import FreedItem, GcReport
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, fsck
@@ -87,7 +87,7 @@ def collected(directory: Path) -> GcReport:
 def _size(here: Repository) -> int:
     """Bytes of the repository, but for what gc notes of its refs."""
     record = here.private / "refs-seen"
-    return leftovers.measure_size(here.common) - (record.stat().st_size if record.exists() else 0)
+    return directories.measure_size(here.common) - (record.stat().st_size if record.exists() else 0)
 
 
 def sound(directory: Path) -> None:

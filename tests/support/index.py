@@ -22,11 +22,11 @@ _EPOCH = (2020, 1, 1, 0, 0, 0)
 
 
 def wheel(name: str, version: str, needs: Sequence[str] = ()) -> bytes:
-    """A wheel with one module, which says its version; the same bytes each time."""
+    """A wheel with one package, which says its version; the same bytes each time."""
     info = f"{name}-{version}.dist-info"
     metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     contents = {
-        f"{name}.py": f"VERSION = {version!r}\n",
+        f"{name}/__init__.py": f"VERSION = {version!r}\n",
         f"{info}/METADATA": "\n".join([*metadata, *(f"Requires-Dist: {need}" for need in needs), ""]),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.run import conditions
 from gitstore.run.cache.cache import Cache
 from gitstore.run.conditions import Conditions
 from gitstore.snapshots import take as capture
@@ -245,7 +246,7 @@ def joined(directory: Path) -> dict[str, bytes]:
 
 def user_conditions() -> Conditions:
     """The conditions of the operations of this test."""
-    return Conditions(user_cache())
+    return Conditions(user_cache(), conditions.find_environments(user_cache()))
 
 
 def user_cache() -> Cache:

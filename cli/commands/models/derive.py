@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     shell_complete=candidates.first_states,
 )
 @options.input_option
+@options.no_lock_option
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, source: str, name: str, directory: Path | None, state: str,
-    inputs: tuple[str, ...], *, as_reference: bool, show_progress: bool | None, as_json: bool,
+    inputs: tuple[str, ...], *, as_reference: bool, unlocked: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Create a model based on a snapshot. It is called NAME, and has SNAPSHOT's code, which is read-only.
 
@@ -67,8 +68,8 @@ def command(
     from gitstore.derive import standalone, worktree
     from gitstore.models import reference
 
-    first, base = _first_state(ctx, state, inputs), reference.resolve_anywhere(source, ctx.obj)
-    target = _target(ctx, name, directory)
+    first = _first_state(ctx, state, inputs, unlocked=unlocked)
+    base, target = reference.resolve_anywhere(source, ctx.obj), _target(ctx, name, directory)
     if isinstance(base, reference.RemoteSnapshot):
         with share_progress(f"fetch {source}", show=show_progress, at_once=False) as fetched:
             derived = standalone.derive(base, name, target, state=first, fetched=fetched)
@@ -80,7 +81,7 @@ def command(
     render.show_derived(derived, as_json=as_json)
 
 
-def _first_state(ctx: click.Context, state: str, inputs: tuple[str, ...]) -> FirstState:
+def _first_state(ctx: click.Context, state: str, inputs: tuple[str, ...], *, unlocked: bool) -> FirstState:
     """What --state and -p stand for."""
     from gitstore.derive import first_state
 
@@ -91,9 +92,9 @@ def _first_state(ctx: click.Context, state: str, inputs: tuple[str, ...]) -> Fir
         from gitstore.run.creation import CreatedState
         from gitstore.run.values.inputs import Assignments
 
-        return CreatedState(Assignments(inputs, ctx.obj), find_conditions(ctx.obj))
-    if inputs:
-        raise click.UsageError("-p is only for --state create")
+        return CreatedState(Assignments(inputs, ctx.obj), find_conditions(ctx.obj, unlocked=unlocked))
+    if inputs or unlocked:
+        raise click.UsageError(f"{'-p' if inputs else '--no-lock'} is only for --state create")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}
     return words.get(state) or first_state.Imported([Path(ctx.obj, state)])
 

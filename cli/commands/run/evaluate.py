@@ -21,20 +21,21 @@ from gitstore.cli.render import outputs as render
     metavar="DIR",
     help="Write each output to a file in DIR: NAME.npy, or NAME.png and the like.",
 )
+@options.no_lock_option
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
-    show_progress: bool | None, as_json: bool,
+    unlocked: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
     Without REF, it evaluates the working copy. With --out, it prints the path of each file that it wrote;
     add --json to print the paths as JSON.
 
-    A snapshot always runs the code, state and settings that it was taken with. Their files are in the
-    user's cache, and are compared with the snapshot before each use.
+    A snapshot always runs the code, state and settings that it was taken with, and with the packages of its
+    packages.lock. The files are in the user's cache, and are compared with the snapshot before each use.
 
     \b
     Examples:
@@ -50,7 +51,7 @@ def command(
     from gitstore.run.values import outputs
     from gitstore.run.values.inputs import Assignments
 
-    values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj)
+    values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj, unlocked=unlocked)
     if reference is None:
         evaluated = evaluation.evaluate_working_copy(Model.open(ctx.obj), values, conditions=conditions)
     else:

@@ -14,12 +14,13 @@ from gitstore.cli.progress import share_progress
     "--save-as", "name", metavar="STATE", help="The name of the new state; trained-1, … by default."
 )
 @click.option("--use", is_flag=True, help="Make the new state the active one.")
+@options.no_lock_option
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, inputs: tuple[str, ...], name: str | None, *,
-    use: bool, show_progress: bool | None, as_json: bool,
+    use: bool, unlocked: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train the model from its active state. The result is a new state, which is saved and on disk.
 
@@ -44,7 +45,7 @@ def command(
         result = training.train(
             model,
             Assignments(inputs, ctx.obj),
-            conditions=find_conditions(ctx.obj),
+            conditions=find_conditions(ctx.obj, unlocked=unlocked),
             name=name,
             use=use,
             observers=observers,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     help="First load the model from the snapshot's content; take no snapshot if that fails.",
 )
 @options.input_option
+@options.no_lock_option
 @click.option(
     "--state",
     "state_name",
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context, name: str, message: str | None, state_name: str | None, *, check: bool,
-    inputs: tuple[str, ...], sign: bool | None, key: str | None, call_hook: bool, force: bool,
+    inputs: tuple[str, ...], unlocked: bool, sign: bool | None, key: str | None, call_hook: bool, force: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Take a snapshot of code, state and settings. They are taken as they are on disk.
@@ -70,7 +70,7 @@ def command(
     from gitstore.snapshots.take import take
 
     model = Model.open(ctx.obj)
-    candidate_check = _candidate_check(inputs, ctx.obj) if check or inputs else None
+    candidate_check = _candidate_check(ctx, inputs, check=check, unlocked=unlocked)
     with ExitStack() as bar:
         total = totals.on_disk(model, state_name) if state_name is not None else totals.on_disk(model)
         progress = bar.enter_context(byte_progress(f"snapshot {name}", total, show=show_progress))
@@ -83,11 +83,17 @@ def command(
     render.show_taken(new, model, checked=candidate_check is not None, as_json=as_json)
 
 
-def _candidate_check(inputs: tuple[str, ...], directory: Path) -> CandidateCheck:
+def _candidate_check(
+    ctx: click.Context, inputs: tuple[str, ...], *, check: bool, unlocked: bool
+) -> CandidateCheck | None:
     """What runs a snapshot before it is taken. It alone needs numpy, which takes longer than a snapshot."""
+    if not check and not inputs:
+        if unlocked:
+            raise click.UsageError("--no-lock is only for --check", ctx)
+        return None
     from gitstore.run.candidate_check import CandidateCheck
     from gitstore.run.conditions import find_conditions
     from gitstore.run.values.inputs import Assignments
 
-    assignments = Assignments(inputs, directory) if inputs else None
-    return CandidateCheck(assignments, find_conditions(directory))
+    assignments = Assignments(inputs, ctx.obj) if inputs else None
+    return CandidateCheck(assignments, find_conditions(ctx.obj, unlocked=unlocked))

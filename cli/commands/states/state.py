@@ -117,6 +117,7 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
 @command.command()
 @click.argument("name", required=False)
 @options.input_option
+@options.no_lock_option
 @options.progress_option
 @output.json_option
 @click.pass_context
@@ -125,6 +126,7 @@ def create(
     name: str | None,
     inputs: tuple[str, ...],
     *,
+    unlocked: bool,
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
@@ -141,6 +143,6 @@ def create(
     from gitstore.run.values.inputs import Assignments
 
     with waiting("create state", show=show_progress):
-        model, conditions = Model.open(ctx.obj), find_conditions(ctx.obj)
+        model, conditions = Model.open(ctx.obj), find_conditions(ctx.obj, unlocked=unlocked)
         result = creation.create_state(model, Assignments(inputs, ctx.obj), conditions=conditions, name=name)
     render.show_result(result, "Created", as_json=as_json)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from gitstore.cli import options, output
 from gitstore.cli.progress import count_progress
 from gitstore.cli.render import gc as render
 
+if TYPE_CHECKING:
+    from gitstore.disk.entries import Cleared
+
 
 @click.command()
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be freed.")
 @click.option(
-    "--cache", "empty_cache", is_flag=True, help="Also empty the cache of files that snapshots run from."
+    "--cache",
+    "empty_cache",
+    is_flag=True,
+    help="Also empty the cache of files that snapshots run from, and remove all environments.",
 )
 @click.option(
     "--prune-vanished",
@@ -36,8 +45,9 @@ def command(
     another way (git tag -d, or a crash that damaged packed-refs), its objects are kept for two weeks after
     the first gc that notices it, or for the time of gc.pruneExpire. Until then, the ref can be restored.
 
-    With --cache, also delete the code and states that gitstore wrote to run snapshots from. This cache is
-    for all repositories of the user. Files that a running operation uses are kept.
+    With --cache, also delete the code and states that gitstore wrote to run snapshots from, and the
+    environments that it built. They are for all repositories of the user. What a running operation uses is
+    kept.
 
     \b
     Examples:
@@ -46,7 +56,6 @@ def command(
       gitstore gc --cache
     """
     from gitstore.git.repository import Repository
-    from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.storage import gc
 
     repository = Repository.discover(ctx.obj)
@@ -54,8 +63,18 @@ def command(
         report = gc.collect_garbage(
             repository, dry_run=dry_run, prune_vanished=prune_vanished, expect=expect, progress=progress
         )
-    cleared = find_user_cache(ctx.obj).clear(only_leftovers=not empty_cache, dry_run=dry_run)
+    cleared = _clear_caches(ctx.obj, only_leftovers=not empty_cache, dry_run=dry_run)
     if as_json:
-        output.print_json(render.to_json(report, cleared, dry_run=dry_run))
+        output.print_json(render.to_json(report, *cleared, dry_run=dry_run))
     else:
-        render.show(report, cleared, dry_run=dry_run)
+        render.show(report, *cleared, dry_run=dry_run)
+
+
+def _clear_caches(directory: Path, *, only_leftovers: bool, dry_run: bool) -> list[Cleared]:
+    """Clear the user's cache, and then the environments."""
+    from gitstore.run.cache.user_cache import find_user_cache
+    from gitstore.run.conditions import find_environments
+
+    cache = find_user_cache(directory)
+    stores = (cache, find_environments(cache))
+    return [store.clear(only_leftovers=only_leftovers, dry_run=dry_run) for store in stores]

@@ -23,8 +23,8 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
 
     The sums per model show what removing the whole model would free, and what it is charged.
 
-    The cache is for all repositories of the user, and is not charged to a model. gitstore gc --cache
-    empties it.
+    The cache and the environments are for all repositories of the user, and are not charged to a model.
+    gitstore gc --cache empties both.
 
     \b
     Examples:
@@ -34,11 +34,13 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
     """
     from gitstore.models.model import Model
     from gitstore.run.cache.user_cache import find_user_cache
+    from gitstore.run.conditions import find_environments
     from gitstore.storage import usage
 
     repository = Model.identify(ctx.obj).repository
-    measured, cached = usage.measure(repository), find_user_cache(ctx.obj).measure_use(repository)
+    measured, cache = usage.measure(repository), find_user_cache(ctx.obj)
+    cached, environments = cache.measure_use(repository), find_environments(cache).measure_size()
     if as_json:
-        output.print_json(render.to_json(measured, cached))
+        output.print_json(render.to_json(measured, cached, environments))
     else:
-        render.show(measured, cached, with_packs=packs)
+        render.show(measured, cached, environments, with_packs=packs)

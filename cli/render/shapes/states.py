@@ -38,6 +38,7 @@ SHAPES = {
         keys("""
             durations  object    seconds by phase, and `total`
             metrics    metric[]  what the code reported, in its order
+            unlocked   flag      whether it ran without packages.lock
         """),
         extends="saved state",
     ),

@@ -65,6 +65,7 @@ SHAPES = {
         keys("""
             repository  bytes  files of this repository's snapshots
             total       bytes  all of it
+            environments  bytes  environments, which all repositories share
         """),
     ),
     "gc report": Shape(
@@ -76,6 +77,7 @@ SHAPES = {
             rewritten  rewritten-pack[]  packs that lost their dead objects
             leftovers  freed-item[]      what crashes left
             cache      freed-item[]      entries of the cache, with `--cache`
+            environments freed-item[]    environments, with `--cache`
             left       bytes             dead objects that stay in large or linked packs
             foreign    bytes             dead objects that git stored
             elsewhere  dead-objects[]    where these are

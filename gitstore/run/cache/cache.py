@@ -1,7 +1,7 @@
 """Entries of the cache: handing them to operations, making them, and removing the least recently used.
 
-A tree's id says what the files hold, and the kind says how they are laid out. Both together are the key. A
-key is a directory of entries. Usually it has one; more if that was changed while an operation ran from it.
+A tree's id says what the files hold, and the kind says how they are laid out. Both together are the key, see
+`disk.entries`.
 
 An entry is complete and on disk when it gets its name, and is compared with its manifest before each use. A
 changed entry is never repaired: another one is made. An operation that runs from an entry holds a shared lock
@@ -10,53 +10,22 @@ on its directory, and nothing removes the entry meanwhile. Deleting the cache on
 
 from __future__ import annotations
 
-import errno
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from gitstore.disk import directories, locks
-from gitstore.disk.directories import remove_tree
+from gitstore.disk import entries
+from gitstore.disk.entries import Cleared, RemovedEntry
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.run.cache.entry import CacheEntry, make_entry
-from gitstore.storage import leftovers
 
 DEFAULT_LIMIT = 20 * 2**30
 """The most bytes of the cache, unless git's configuration sets another number."""
-
-_TRIES = 100
-"""How often the directory of a key is made again when another process removes it at the same time."""
-
-
-class RemovedEntry(NamedTuple):
-    """An entry of the cache that was removed, or would be: its key and its bytes."""
-
-    name: str
-    size: int
-
-
-class Cleared(NamedTuple):
-    """What emptying the cache removed, or would remove.
-
-    `leftovers` are what killed processes left incomplete, `removed` whole entries. `in_use` counts entries
-    that operations run from.
-    """
-
-    leftovers: list[RemovedEntry]
-    removed: list[RemovedEntry]
-    in_use: int
-
-    @property
-    def freed(self) -> int:
-        """The bytes of everything that was removed."""
-        return sum(item.size for item in [*self.leftovers, *self.removed])
 
 
 class CacheUse(NamedTuple):
@@ -95,8 +64,8 @@ class Cache:
 
     def list_entries(self) -> list[CacheEntry]:
         """Return all entries, least recently used first."""
-        entries = [entry for key in self._keys() for entry in _list_entries_of(key)]
-        return sorted(entries, key=CacheEntry.find_last_use)
+        unsorted = (entry for key in self._keys() for entry in _list_entries_of(key))
+        return sorted(unsorted, key=lambda entry: entries.find_last_use(entry.path))
 
     def measure_use(self, repository: Repository) -> CacheUse:
         """Return the bytes of the entries whose trees a repository has, and of all entries."""
@@ -108,75 +77,39 @@ class Cache:
 
         With `only_leftovers`, whole entries stay. With `dry_run`, only return what would be removed.
         """
-        swept = self._sweep(dry_run=dry_run)
+        swept = entries.sweep(self._keys(), dry_run=dry_run)
         removed, in_use = [], 0
         for entry in [] if only_leftovers else self.list_entries():
             item = RemovedEntry(entry.path.parent.name, entry.size)
-            with locks.directory(entry.path) as free:
-                if free and not dry_run:
-                    remove_tree(entry.path)
-            removed += [item] if free else []
-            in_use += not free
+            is_free = entries.remove_entry(entry.path, dry_run=dry_run)
+            removed += [item] if is_free else []
+            in_use += not is_free
         if not dry_run:
-            self._remove_empty_keys()
+            entries.remove_empty_keys(self._keys())
         return Cleared(swept, removed, in_use)
-
-    def _sweep(self, *, dry_run: bool) -> list[RemovedEntry]:
-        """Remove what killed processes left incomplete; with `dry_run`, only return what that is."""
-        paths = [path for key in self._keys() for path in directories.find_abandoned(key)]
-        items = [RemovedEntry(path.name, leftovers.measure_size(path)) for path in paths]
-        if not dry_run:
-            for path in paths:
-                directories.remove_abandoned(path)
-        return items
 
     @contextmanager
     def _open_files(
         self, repository: Repository, tree: Oid, *, kind: str, progress: Progress
     ) -> Iterator[Path]:
-        key = self.directory / f"{kind}-{tree}"
+        made: list[Path] = []
+
+        def make(path: Path) -> None:
+            make_entry(repository, CacheEntry(path, kind, tree), progress)
+            made.append(path)
+
         with ExitStack() as stack:
-            entry = self._hold_entry(stack, key)
-            while entry is None:
-                with _explaining_errors(self.directory), self._holding_key(key):
-                    entry = self._hold_entry(stack, key)  # another process may have made it meanwhile
-                    if entry is None:
-                        new = CacheEntry(key / secrets.token_hex(6), kind, tree)
-                        make_entry(repository, new, progress)
-                        entry = self._hold_entry(stack, key, new=new)
+            with _explaining_errors(self.directory):
+                entry = stack.enter_context(
+                    entries.open_entry(
+                        self.directory / f"{kind}-{tree}",
+                        is_sound=lambda path: CacheEntry(path, kind, tree).is_sound(),
+                        make=make,
+                    )
+                )
+            if made:
                 self._shrink()
-            with suppress(OSError):
-                os.utime(entry.path)
-            yield entry.files
-
-    def _hold_entry(self, stack: ExitStack, key: Path, *, new: CacheEntry | None = None) -> CacheEntry | None:
-        """Return a sound entry of a key, and hold it until the stack ends. Remove others that nobody uses.
-
-        `new` was just made, so it is sound even if no manifest could be written.
-        """
-        for entry in sorted(_list_entries_of(key), key=CacheEntry.find_last_use):
-            with ExitStack() as attempt:
-                if not attempt.enter_context(locks.directory(entry.path, share=True)):
-                    continue  # it is being removed
-                if entry == new or entry.is_sound():
-                    stack.push(attempt.pop_all())
-                    return entry
-            with locks.directory(entry.path) as free:
-                if free:
-                    remove_tree(entry.path)
-        return None
-
-    @contextmanager
-    def _holding_key(self, key: Path) -> Iterator[None]:
-        """Hold the lock of a key, so that no two processes make the same entry at once."""
-        for _ in range(_TRIES):
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            key.mkdir(mode=0o700, exist_ok=True)
-            with locks.directory(key, wait=True) as ours:
-                if ours:
-                    yield
-                    return
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(key))
+            yield CacheEntry(entry, kind, tree).files
 
     def _shrink(self) -> None:
         """Remove the least recently used entries until the limit is kept."""
@@ -185,17 +118,8 @@ class Cache:
         for entry, size in sized[:-1]:
             if total <= self.limit:
                 break
-            with locks.directory(entry.path) as free:
-                if free:
-                    remove_tree(entry.path)
-                    total -= size
-        self._remove_empty_keys()
-
-    def _remove_empty_keys(self) -> None:
-        for key in self._keys():
-            with suppress(OSError), locks.directory(key) as free:
-                if free:
-                    key.rmdir()
+            total -= size if entries.remove_entry(entry.path) else 0
+        entries.remove_empty_keys(self._keys())
 
     def _keys(self) -> list[Path]:
         """The directories of keys."""
@@ -203,11 +127,11 @@ class Cache:
 
 
 def _list_entries_of(key: Path) -> list[CacheEntry]:
-    """Return the entries in the directory of a key; none if there is no such directory."""
+    """Return the entries in the directory of a key; none if its name is not that of a key."""
     kind, _, tree = key.name.partition("-")
-    with suppress(ValueError, OSError):
+    with suppress(ValueError):
         oid = Oid.parse(tree)
-        return [CacheEntry(path, kind, oid) for path in key.iterdir() if not path.name.startswith(".")]
+        return [CacheEntry(path, kind, oid) for path in entries.list_entries(key)]
     return []
 
 

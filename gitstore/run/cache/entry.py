@@ -12,12 +12,12 @@ from typing import NamedTuple
 from gitstore.bigfiles import extract, stored
 from gitstore.disk.atomic import sync_tree
 from gitstore.disk.construction import construction
+from gitstore.disk.directories import measure_size
 from gitstore.disk.permissions import seal
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.run.cache import manifest
-from gitstore.storage import leftovers
 
 _FILES = "files"
 _MANIFEST = "manifest"
@@ -39,19 +39,12 @@ class CacheEntry(NamedTuple):
     def size(self) -> int:
         """The bytes of its files."""
         stamps = manifest.read(self.path / _MANIFEST)
-        return stamps.size if stamps is not None else leftovers.measure_size(self.path)
+        return stamps.size if stamps is not None else measure_size(self.path)
 
     def is_sound(self) -> bool:
         """Whether its files have the same stamps as when they were made."""
         stamps = manifest.read(self.path / _MANIFEST)
         return stamps is not None and stamps.fits(self.files)
-
-    def find_last_use(self) -> float:
-        """Return when an operation last ran from it, in seconds since the epoch; 0 if it is gone."""
-        try:
-            return self.path.stat().st_mtime
-        except FileNotFoundError:
-            return 0.0
 
 
 def make_entry(repository: Repository, entry: CacheEntry, progress: Progress) -> None:

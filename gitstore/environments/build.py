@@ -1,0 +1,221 @@
+"""Building an environment with uv, out of sight: it gets its name when it is complete.
+
+Nothing here runs code of the packages, which may be anybody's: no package is built unless the user allows
+it, and the interpreter starts without `site`, which would obey the .pth files among them.
+
+Packages are copied from uv's cache, not linked: through a link, whoever writes to one environment would
+change the others, and uv's cache. They are compiled, since nothing can be written beside them later.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from gitstore.disk import locks
+from gitstore.disk.atomic import sync_directory, sync_file_system
+from gitstore.disk.construction import construction
+from gitstore.disk.directories import measure_size, remove_tree
+from gitstore.disk.permissions import seal
+from gitstore.environments import environment, uv
+from gitstore.environments.environment import PYTHON, VENV, EnvironmentRecord
+from gitstore.environments.interpreters import FileStamp, Interpreter
+from gitstore.environments.spec import EnvironmentSpec
+from gitstore.errors import EnvironmentFailed
+from gitstore.layout import LOCK, SETTINGS
+
+_log = logging.getLogger(__name__)
+
+# What the interpreter of a new environment prints: the directories that it cannot do without.
+_PLACES = """
+import json, os, sys, sysconfig
+places, path = [sys.base_prefix, sys.base_exec_prefix, sysconfig.get_config_var("LIBDIR")], sys.executable
+while os.path.islink(path):
+    path = os.path.join(os.path.dirname(path), os.readlink(path))
+    places.append(os.path.dirname(path))
+os.write(1, json.dumps([place for place in places if place and os.path.isdir(place)]).encode())
+"""
+
+_REASONS = {
+    "hash_mismatch": re.compile("hash mismatch|hashes? (?:do|does) not match", re.IGNORECASE),
+    "disk_full": re.compile(r"os error (28|122|27)\b|No space left"),
+    "index_unreachable": re.compile(
+        "Failed to fetch|error sending request|network was disabled|tcp connect|dns"
+    ),
+    "no_wheel": re.compile(
+        "no usable wheels|no wheels with a matching|was not found|no version of|unsatisfiable"
+    ),
+    "broken_lock": re.compile("Couldn't parse|must have a hash|must be pinned|[Ii]nvalid|--require-hashes"),
+}
+
+_HINTS = {
+    "hash_mismatch": "the package index offers other files than when the lock was made: do not trust them, or"
+    " run gitstore lock if you know why",
+    "disk_full": "gitstore env rm --unused frees environments; git config --global gitstore.cacheDir DIR puts"
+    " them elsewhere",
+    "index_unreachable": "uv needs a package index: check the network, UV_DEFAULT_INDEX or uv.toml",
+    "no_wheel": f"choose other versions or another packages.python in {SETTINGS}, and run gitstore lock;"
+    " gitstore env build --allow-builds builds packages from source, which runs their code",
+    "broken_lock": "run gitstore lock to make it anew",
+}
+
+
+def build_environment(
+    place: Path,
+    spec: EnvironmentSpec,
+    interpreter: Interpreter,
+    *,
+    variables: Mapping[str, str] | None = None,
+    allow_builds: bool = False,
+) -> None:
+    """Build an environment in the new directory `place`, atomically and durably.
+
+    `variables` are the environment variables of uv, `None` for those of this process. Packages without
+    wheels are built only with `allow_builds`, which runs their code. Raises `EnvironmentFailed`, after which
+    nothing is left, and `GitstoreError` if uv is not installed.
+    """
+    _log.info(
+        "building an environment: Python %s, packages: %s", interpreter.version, spec.count_packages(),
+        extra={"is_progress": True},
+    )  # fmt: skip
+    with explain_errors(place), construction(place, durable=False) as hidden:
+        venv = hidden / VENV
+        for offline in (False,) if spec.unlocked else (True, False):
+            # What uv's cache has needs no network.
+            _make_venv(venv, interpreter, variables)
+            completed = _install(venv, spec, variables=variables, builds=allow_builds, offline=offline)
+            if completed.returncode == 0:
+                break
+        _check(completed)
+        packages = _find_packages(venv)
+        # Packages' own tests are half of the files, and no model runs them. Some other files are no Python.
+        _run_python(venv, "-m", "compileall", "-q", "-j", "0", "-x", r"[/\\]tests[/\\]", str(packages))
+        places = _run_python(venv, "-c", _PLACES)
+        seal(venv)
+        record = _describe(venv, interpreter, unlocked=spec.unlocked, packages=packages, places=places)
+        environment.write_record(hidden, record)
+        sync_file_system(hidden)
+    sync_directory(place.parent)
+
+
+def _make_venv(venv: Path, interpreter: Interpreter, variables: Mapping[str, str] | None) -> None:
+    """Make an empty virtual environment, instead of one that may be there."""
+    remove_tree(venv)
+    completed = uv.run(
+        # Relocatable: its directory will be renamed.
+        "venv", "--no-project", "--no-config", "--relocatable", "--no-python-downloads", "--quiet",
+        "--color=never", f"--python={interpreter.path}", str(venv.absolute()),
+        variables=variables,
+    )  # fmt: skip
+    _check(completed)
+
+
+def _install(
+    venv: Path, spec: EnvironmentSpec, *, variables: Mapping[str, str] | None, builds: bool, offline: bool
+) -> subprocess.CompletedProcess[bytes]:
+    requirements = venv.parent / "requirements.txt"
+    requirements.write_text(spec.requirements, encoding="utf-8")
+    completed = uv.run(
+        "pip", "install", "--quiet", "--color=never", "--link-mode=copy", "--no-python-downloads",
+        f"--python={(venv / PYTHON).absolute()}",
+        f"--requirements={requirements.absolute()}",
+        *([] if builds else ["--no-build"]),
+        # A lock names all packages, and their hashes say which files they are, wherever these come from.
+        *([] if spec.unlocked else ["--require-hashes", "--no-deps"]),
+        *(["--offline"] if offline else []),
+        variables=variables,
+    )  # fmt: skip
+    requirements.unlink()
+    return completed
+
+
+def _check(completed: subprocess.CompletedProcess[bytes]) -> None:
+    """Raise `EnvironmentFailed` if uv failed."""
+    if completed.returncode:
+        message = completed.stderr.decode(errors="replace")
+        cause = uv.extract_cause(message) or f"uv exited with {completed.returncode}"
+        reason = next((name for name, pattern in _REASONS.items() if pattern.search(message)), "other")
+        raise EnvironmentFailed(
+            f"the packages cannot be installed: {cause}", _HINTS.get(reason), reason=reason
+        )
+
+
+def _find_packages(venv: Path) -> Path:
+    """Return the directory of the packages. Raises `EnvironmentFailed` if numpy is not among them."""
+    packages = next(venv.glob("lib/*/site-packages"))
+    if not (packages / "numpy" / "__init__.py").is_file():
+        raise EnvironmentFailed(
+            f"{LOCK} gives no numpy for this machine, and gitstore needs it to run a model",
+            f"add numpy to packages.requirements in {SETTINGS}, and run gitstore lock",
+            reason="unusable",
+        )
+    return packages
+
+
+def _run_python(venv: Path, *arguments: str) -> bytes:
+    """Run the interpreter of a new environment, without any code of its packages; return what it printed."""
+    completed = subprocess.run(
+        [venv / PYTHON, "-I", "-S", *arguments],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        pass_fds=locks.held(),
+    )
+    return completed.stdout
+
+
+def _describe(
+    venv: Path, interpreter: Interpreter, *, unlocked: bool, packages: Path, places: bytes
+) -> EnvironmentRecord:
+    marks = environment.read_marks(venv, ("pyvenv.cfg", "bin", PYTHON, str(packages.relative_to(venv))))
+    stamp = FileStamp.read(str(venv / PYTHON))
+    try:
+        directories = _drop_inner(msgspec.json.decode(places, type=list[str]))
+    except msgspec.DecodeError:
+        marks = None
+    if marks is None or stamp is None:
+        raise EnvironmentFailed(f"{interpreter.path} does not start", reason="unusable")
+    return EnvironmentRecord(
+        version=environment.VERSION,
+        interpreter=interpreter,
+        stamp=stamp,
+        unlocked=unlocked,
+        packages=tuple(sorted(_describe_package(path.stem) for path in packages.glob("*.dist-info"))),
+        directories=directories,
+        marks=marks,
+        size=measure_size(venv),
+    )
+
+
+def _describe_package(name: str) -> str:
+    """Return NAME==VERSION for the name of a package's directory of metadata, without its ending."""
+    project, _, version = name.partition("-")
+    return f"{project.replace('_', '-')}=={version}"
+
+
+def _drop_inner(directories: Sequence[str]) -> tuple[str, ...]:
+    """Return directories without those that lie within others."""
+    unique = sorted(set(directories))
+    return tuple(path for path in unique if not any(path.startswith(f"{other}/") for other in unique))
+
+
+@contextmanager
+def explain_errors(place: Path) -> Iterator[None]:
+    """Raise `EnvironmentFailed` for an error of the system, such as a full disk."""
+    try:
+        yield
+    except OSError as error:
+        reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "other"
+        raise EnvironmentFailed(
+            f"the environment cannot be written to {place.parent}: {error.strerror}",
+            _HINTS["disk_full"],
+            reason=reason,
+        ) from error

@@ -1,0 +1,77 @@
+"""Environments of tests: that of the tests themselves for most, and real ones that a run shares."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from gitstore.environments.environment import VENV, VERSION, BuiltEnvironment, EnvironmentRecord
+from gitstore.environments.interpreters import FileStamp, describe_own
+from gitstore.environments.spec import EnvironmentSpec
+from gitstore.environments.store import EnvironmentStore
+from gitstore.run.cache.cache import Cache
+from tests.support import wheels
+
+_SHARED = "environments"
+
+
+class OwnEnvironment(EnvironmentStore):
+    """Gives each operation the interpreter and the packages of the tests, so that nothing is built."""
+
+    @contextmanager
+    def open(self, spec: EnvironmentSpec, *, allow_builds: bool = False) -> Iterator[BuiltEnvironment]:
+        yield BuiltEnvironment(Path(_own_directory().name), _describe_own(spec.unlocked))
+
+
+def find_own(cache: Cache) -> EnvironmentStore:
+    """What `conditions.find_environments` is in tests that do not want real environments."""
+    return OwnEnvironment(cache.directory / "own")
+
+
+@cache
+def _own_directory() -> tempfile.TemporaryDirectory[str]:
+    directory = tempfile.TemporaryDirectory(prefix="gitstore-own-environment-")
+    Path(directory.name, VENV).symlink_to(sys.prefix)
+    return directory
+
+
+def _describe_own(unlocked: bool) -> EnvironmentRecord:
+    return EnvironmentRecord(
+        version=VERSION,
+        interpreter=describe_own(),
+        stamp=FileStamp(0, 0),
+        unlocked=unlocked,
+        packages=(f"numpy=={version('numpy')}",),
+        directories=(sys.prefix, sys.base_prefix),
+        marks={},
+        size=0,
+    )
+
+
+def share(root: Path, home: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let uv know the wheels of the tests alone, and have all homes of a run share their environments.
+
+    `root` is a directory of this run, which all its processes have.
+    """
+    for name in [name for name in os.environ if name.startswith("UV_")]:
+        patch.delenv(name)
+    variables = {
+        "UV_NO_CONFIG": "1",
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": str(wheels.DIRECTORY),
+        "UV_CACHE_DIR": str(root / "uv"),
+    }
+    for name, value in variables.items():
+        patch.setenv(name, value)
+    (root / _SHARED).mkdir(exist_ok=True)
+    cache = home / "cache" / "gitstore"
+    cache.mkdir(parents=True, mode=0o700)
+    (cache / _SHARED).symlink_to(root / _SHARED)
