@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gitstore.library.state import State
 from gitstore.run.dialogue import Metric
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker import tensors
+from gitstore.run.worker.tensors import Value
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Outputs(Mapping[str, Array]):
+class Outputs(Mapping[str, Any]):
     """The outputs of an evaluation by name, as numpy arrays.
 
-    Text is an array of `str` objects; images, sounds and other binary data are arrays of `bytes` objects.
+    Text is an array of `str` objects; images, sounds and other binary data are arrays of `bytes` objects. A
+    ragged output is a list of arrays.
     `durations` are the seconds of each phase, and their `total`.
     """
 
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Value]
     durations: Mapping[str, float]
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> Any:
         return self.arrays[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -31,7 +34,10 @@ class Outputs(Mapping[str, Array]):
         return len(self.arrays)
 
     def __repr__(self) -> str:
-        shown = (f"{name}={array.dtype}{list(array.shape)}" for name, array in self.arrays.items())
+        shown = (
+            f"{name}={tensors.find_value_type(value)}{list(tensors.find_shape(value))}"
+            for name, value in self.arrays.items()
+        )
         return f"Outputs({', '.join(shown)})"
 
 

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gitstore.errors import (
     Cancelled,
@@ -26,7 +26,7 @@ from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
 from gitstore.run.process import Process
 from gitstore.run.worker import wire
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker.tensors import Value
 from gitstore.units import duration_literal
 
 MAX_OUTPUTS = 4 << 30
@@ -74,7 +74,7 @@ class Dialogue:
         interrupts: Interrupts | None = None,
         observers: Observers | None = None,
     ) -> None:
-        self.outputs: dict[str, Array] | None = None
+        self.outputs: dict[str, Value] | None = None
         self.metrics: list[Metric] = []
         self.peak_memory: int | None = None
         self.is_idle = True
@@ -84,7 +84,7 @@ class Dialogue:
         self._channel = wire.Channel(process.socket, limit=MAX_OUTPUTS, wait=self._wait)
         self._cancel_deadline: float | None = None
 
-    def follow(self, clock: Clock, kind: str, *, inputs: Mapping[str, Array], **fields: str) -> None:
+    def follow(self, clock: Clock, kind: str, *, inputs: Mapping[str, Value], **fields: Any) -> None:
         """Send a frame to the worker, and follow what it asks for to the end of the clock's last phase.
 
         Raises an OperationFailed that says how the model's code failed, or Cancelled.
@@ -98,7 +98,8 @@ class Dialogue:
             raise
 
     def wait_for_end(self) -> None:
-        """Give the worker `EXIT_GRACE` seconds to end, after its last frame."""
+        """Give the worker `EXIT_GRACE` seconds to end, after its last frame. Nothing can be asked any more."""
+        del self._channel  # it refers to this object, and would keep large outputs in memory
         self._process.wait(EXIT_GRACE)
 
     def close(self) -> None:
@@ -107,7 +108,7 @@ class Dialogue:
             self._channel.send("close")
         self.wait_for_end()
 
-    def _exchange_frames(self, kind: str, inputs: Mapping[str, Array], *, fields: dict[str, str]) -> None:
+    def _exchange_frames(self, kind: str, inputs: Mapping[str, Value], *, fields: dict[str, Any]) -> None:
         try:
             self._channel.send(kind, inputs, **fields)
             while not self._clock.finished:

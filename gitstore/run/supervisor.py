@@ -19,15 +19,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gitstore.run import process, unapplied
 from gitstore.run.dialogue import Dialogue, Metric, Observers
 from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
 from gitstore.run.values import parameters
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import Files, Workplace
-from gitstore.settings.schema import Settings
+from gitstore.settings.schema import Parameter, Settings
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Evaluation:
     `workplace` is where it ran, and `peak_memory` the most bytes of memory that the worker says it had.
     """
 
-    outputs: dict[str, Array]
+    outputs: dict[str, Value]
     durations: dict[str, float]
     workplace: Workplace | None = None
     peak_memory: int | None = None
@@ -78,7 +79,7 @@ class Training:
 
 
 def create_state(
-    *, code: Path, settings: Settings, params: Mapping[str, Array], out: Path, workplace: Workplace
+    *, code: Path, settings: Settings, params: Mapping[str, Value], out: Path, workplace: Workplace
 ) -> Creation:
     """Have the model write a new state into `out`, an existing, empty directory.
 
@@ -94,7 +95,7 @@ def evaluate(
     code: Path,
     state: Path,
     settings: Settings,
-    inputs: Mapping[str, Array],
+    inputs: Mapping[str, Value],
     workplace: Workplace,
 ) -> Evaluation:
     """Load the model from `state`, and evaluate the inputs. An empty directory is a state, too.
@@ -121,7 +122,7 @@ def train(
     code: Path,
     state: Path,
     settings: Settings,
-    data: Mapping[str, Array],
+    data: Mapping[str, Value],
     out: Path,
     workplace: Workplace,
     observers: Observers | None = None,
@@ -149,7 +150,7 @@ def train(
 def _run(
     operation: str,
     settings: Settings,
-    inputs: Mapping[str, Array],
+    inputs: Mapping[str, Value],
     *,
     workplace: Workplace,
     files: Files,
@@ -163,6 +164,28 @@ def _run(
     clock = Clock(operation, settings.max_durations)
     with process.start_worker(workplace, files) as worker:
         dialogue = Dialogue(worker, interrupts=interrupts, observers=observers)
-        dialogue.follow(clock, "request", inputs=inputs, operation=operation, **worker.paths)
+        dialogue.follow(clock, "request", inputs=inputs, **describe_request(operation, settings), **worker.paths)
         dialogue.wait_for_end()
     return dialogue
+
+
+def describe_request(operation: str, settings: Settings) -> dict[str, Any]:
+    """Return the fields of a request that say what is asked for, and what the parameters are."""
+    types = settings.types
+    inputs = {"create_state": types.create_state, "train": types.train}
+    outputs = types.evaluate.outputs
+    return {
+        "operation": operation,
+        "definitions": {
+            "inputs": {item.name: _describe(item) for item in inputs.get(operation, types.evaluate.inputs)},
+            "outputs": {item.name: _describe(item) for item in outputs},
+        },
+    }
+
+
+def _describe(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "types": list(parameter.types),
+        "shape": parameter.shape,
+        "ragged": bool(parameter.ragged),
+    }

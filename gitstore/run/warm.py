@@ -10,9 +10,9 @@ from gitstore.errors import LauncherTerminated
 from gitstore.run import process
 from gitstore.run.dialogue import Dialogue
 from gitstore.run.phases import Clock
-from gitstore.run.supervisor import Evaluation
+from gitstore.run.supervisor import Evaluation, describe_request
 from gitstore.run.values import parameters
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import Files, Workplace
 from gitstore.settings.schema import Settings
 
@@ -34,7 +34,7 @@ class WarmModel:
         """Whether it can be evaluated, or is being evaluated: its worker has not ended."""
         return self._busy.locked() or self._dialogue.is_idle
 
-    def evaluate(self, inputs: Mapping[str, Array]) -> Evaluation:
+    def evaluate(self, inputs: Mapping[str, Value]) -> Evaluation:
         """Evaluate inputs. Their types and limits of time are those of the model's settings.
 
         After an exception of the model, it can be evaluated again; after other failures, it is not alive.
@@ -68,7 +68,7 @@ def open_warm_model(files: Files, *, settings: Settings, workplace: Workplace) -
     clock = Clock("serve", settings.max_durations)
     with process.start_worker(workplace, files) as worker:
         dialogue = Dialogue(worker)
-        dialogue.follow(clock, "request", inputs={}, operation="serve", **worker.paths)
+        dialogue.follow(clock, "request", inputs={}, **describe_request("serve", settings), **worker.paths)
         model = WarmModel(dialogue, settings)
         try:
             yield model

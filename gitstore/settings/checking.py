@@ -93,7 +93,14 @@ class Checker:
         for name, field in fields.items():
             if field.required and name not in values:
                 self._problem(at.key(name, at.line), "is missing; it has no default")
-        return None if len(self.problems) > before else kind.cls(**values)
+        if len(self.problems) > before:
+            return None
+        struct: Struct = kind.cls(**values)
+        problem = struct.find_problem()  # type: ignore[attr-defined]
+        if problem is not None:
+            line = node.entries[problem.key][0].line if problem.key in node.entries else at.line
+            self._problem(at.key(problem.key, line), problem.message)
+        return struct
 
     def _list(
         self, node: Sequence, kind: inspect.VarTupleType, *, rules: Rules, at: Location

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -71,8 +71,19 @@ Requirement = Annotated[
 Dimension = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 
 
+class KeyProblem(NamedTuple):
+    """What is wrong with a key because of other keys of its mapping."""
+
+    key: str
+    message: str
+
+
 class _Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mapping in settings.yaml."""
+
+    def find_problem(self) -> KeyProblem | None:
+        """Return what is wrong with the keys together, each of which is valid by itself."""
+        return None
 
 
 class TensorType(StrEnum):
@@ -116,6 +127,21 @@ class Parameter(_Keys, frozen=True, kw_only=True):
         Meta(description="The length of each dimension; -1 is any length, [] a scalar.", max_length=64),
     ]
     required: Annotated[bool, Meta(description="Whether it must be passed.")] = True
+    ragged: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether it is a list of arrays, one for each element of the first dimension,"
+                " which may differ in the other dimensions that are -1."
+            ),
+        ]
+        | None
+    ) = None
+
+    def find_problem(self) -> KeyProblem | None:
+        if self.ragged and (self.shape[:1] != (-1,) or -1 not in self.shape[1:]):
+            return KeyProblem("ragged", "needs a shape that begins with -1 and has another -1, like [-1, -1, 3]")
+        return None
 
 
 class EvaluateTypes(_Keys, frozen=True, kw_only=True):

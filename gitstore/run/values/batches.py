@@ -17,14 +17,15 @@ import msgspec
 import numpy as np
 
 from gitstore.run.values import bounded
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker.tensors import Array, Value
 from gitstore.settings.schema import Parameter
 from gitstore.text import shown
 
 MAX_ITEMS = 1 << 20
 """The most values of one input."""
 
-ReadValue = Callable[[str, Parameter], Array]
+ReadValue = Callable[[str, Parameter], Value]
+"""Reads a value; for a parameter that is not ragged, an array."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,24 +88,44 @@ def _read_list(name: str, directory: Path) -> list[str]:
     return files
 
 
-def read_batch(values: Values, definition: Parameter, read_value: ReadValue) -> Array:
-    """Return the array of a batch. `read_value` reads each value. Raises ValueError."""
+def read_batch(values: Values, definition: Parameter, read_value: ReadValue) -> Value:
+    """Return the array of a batch, or a list of arrays if it is ragged. `read_value` reads each value.
+
+    Raises ValueError.
+    """
     if -1 not in definition.shape:
         count = "twice" if len(values.texts) == 2 else f"{len(values.texts)} times"
         raise ValueError(f"is given {count}, but its shape {definition.shape} has no open dimension (-1)")
     axis = definition.shape.index(-1)
-    single = msgspec.structs.replace(definition, shape=definition.shape[:axis] + definition.shape[axis + 1 :])
+    shape = definition.shape[:axis] + definition.shape[axis + 1 :]
+    single = msgspec.structs.replace(definition, shape=shape, ragged=None)
     size = 0
-    arrays = []
+    arrays: list[Array] = []
     for text in values.texts:
-        arrays.append(read_value(text, single))
-        size += _measure_size(arrays[-1])
+        array = read_value(text, single)
+        if isinstance(array, list):
+            raise TypeError("a value that is not ragged has been read as a list")
+        arrays.append(array)
+        size += _measure_size(array)
         bounded.check_size(size, bounded.MAX_BYTES)
-    return _combine(arrays, definition, axis)
+    return _list_elements(arrays, definition) if definition.ragged else _combine(arrays, definition, axis)
+
+
+def _list_elements(arrays: Sequence[Array], definition: Parameter) -> list[Array]:
+    """Return the elements of a ragged value: each value is one, or with one more dimension several."""
+    dimensions = len(definition.shape)
+    elements: list[Array] = []
+    for number, array in enumerate(arrays, start=1):
+        if array.ndim not in (dimensions - 1, dimensions):
+            raise ValueError(f"value {number} has the shape {array.shape}: {_describe_shape(definition)}")
+        elements += list(array) if array.ndim == dimensions else [array]
+    return elements
 
 
 def _combine(arrays: Sequence[Array], definition: Parameter, axis: int) -> Array:
     dimensions = len(definition.shape)
+    if len(arrays) == 1 and arrays[0].ndim == dimensions:
+        return arrays[0]  # which may be mapped
     blocks = [np.expand_dims(array, axis) if array.ndim == dimensions - 1 else array for array in arrays]
     first = blocks[0].shape
     for number, block in enumerate(blocks, start=1):

@@ -16,7 +16,7 @@ import numpy as np
 
 from gitstore.run.values import arrayfiles, bounded, literals
 from gitstore.run.worker import tensors
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker.tensors import Array, Value
 from gitstore.settings.schema import Parameter
 from gitstore.text import quoted
 
@@ -25,7 +25,7 @@ KINDS = (".npy", ".npz", ".csv", ".json")
 _WITH_KEY = re.compile(r"(?P<path>.+\.npz):(?P<key>.*)", re.DOTALL | re.IGNORECASE)
 
 
-def read(reference: str, definition: Parameter, directory: Path) -> Array:
+def read(reference: str, definition: Parameter, directory: Path) -> Value:
     """Read the value of a parameter from a file.
 
     `reference` is a path, relative to `directory`. After that of an .npz file, `:KEY` selects an array. A
@@ -61,13 +61,13 @@ def _wants_bytes(definition: Parameter, suffix: str) -> bool:
     return bool(binary) and (suffix not in KINDS or len(binary) == len(definition.types))
 
 
-def _read_json(path: Path, definition: Parameter) -> Array:
+def _read_json(path: Path, definition: Parameter) -> Value:
     content = bounded.read(path, bounded.MAX_TEXT)
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"it is not JSON: {error}") from error
-    return literals.make_array(value, definition.types)
+    return literals.make_value(value, definition)
 
 
 def _read_csv(path: Path, definition: Parameter) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from gitstore.errors import InvalidInput
 from gitstore.run.values import batches, datafiles, literals, parameters
 from gitstore.run.worker import tensors
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker.tensors import Value
 from gitstore.settings.schema import Parameter
 from gitstore.text import quoted
 
@@ -23,7 +23,7 @@ FORMS = "write NAME=VALUE, with VALUE in JSON, or NAME=@FILE"
 class Inputs(Protocol):
     """The inputs of an operation. They are read when their definitions in settings.yaml are known."""
 
-    def read(self, definitions: Sequence[Parameter]) -> dict[str, Array]:
+    def read(self, definitions: Sequence[Parameter]) -> dict[str, Value]:
         """Return the values as arrays. Raises InvalidInput with a line for each problem."""
 
 
@@ -34,7 +34,7 @@ class Assignments:
     texts: Sequence[str]
     directory: Path
 
-    def read(self, definitions: Sequence[Parameter]) -> dict[str, Array]:
+    def read(self, definitions: Sequence[Parameter]) -> dict[str, Value]:
         return read_inputs(self.texts, definitions, directory=self.directory)
 
 
@@ -48,15 +48,16 @@ class Arrays:
 
     values: Mapping[str, object]
 
-    def read(self, definitions: Sequence[Parameter]) -> dict[str, Array]:
-        types = {definition.name: definition.types for definition in definitions}
-        arrays, problems = dict[str, Array](), list[str]()
+    def read(self, definitions: Sequence[Parameter]) -> dict[str, Value]:
+        by_name = {definition.name: definition for definition in definitions}
+        arrays: dict[str, Value] = {}
+        problems: list[str] = []
         for name, value in self.values.items():
-            is_literal = name in types and _is_literal(value)
+            definition = by_name.get(name)
             try:
-                arrays[name] = tensors.normalise(
-                    literals.make_array(value, types[name]) if is_literal else value
-                )
+                if definition is not None and _is_literal(value):
+                    value = literals.make_value(value, definition)  # noqa: PLW2901
+                arrays[name] = parameters.convert(value, definition)
             except ValueError as error:
                 problems.append(f"{name}: {error}")
         problems += parameters.list_problems(arrays, definitions, names=self.values)
@@ -72,7 +73,7 @@ def _is_literal(value: object) -> bool:
 
 def read_inputs(
     assignments: Sequence[str], definitions: Sequence[Parameter], *, directory: Path = Path()
-) -> dict[str, Array]:
+) -> dict[str, Value]:
     """Return the arrays of assignments, checked against their definitions.
 
     `NAME=VALUE` is JSON, `NAME=@FILE` a file (see `datafiles`), relative to `directory`. A single text needs
@@ -80,7 +81,7 @@ def read_inputs(
     Raises InvalidInput with a line for each problem.
     """
     by_name = {definition.name: definition for definition in definitions}
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, Value] = {}
     texts_by_name: dict[str, list[str]] = {}
     problems: list[str] = []
     for assignment in assignments:
@@ -103,30 +104,31 @@ def read_inputs(
 
 
 def _suggest_batch(
-    arrays: Mapping[str, Array], texts_by_name: Mapping[str, Sequence[str]], by_name: Mapping[str, Parameter]
+    arrays: Mapping[str, Value], texts_by_name: Mapping[str, Sequence[str]], by_name: Mapping[str, Parameter]
 ) -> str | None:
     """Return a hint how to give a single value if settings.yaml requires a batch; else `None`."""
     for name, array in arrays.items():
         texts, shape = texts_by_name[name], by_name[name].shape
         is_one_file = len(texts) == 1 and texts[0].startswith("@")
-        if is_one_file and -1 in shape and array.ndim == len(shape) - 1:
+        if is_one_file and -1 in shape and len(tensors.find_shape(array)) == len(shape) - 1:
             return f"for a batch, even of one, give a pattern or a list: {name}=@DIR/*.png, {name}=@@LIST"
     return None
 
 
-def _read_value(texts: Sequence[str], definition: Parameter, directory: Path) -> Array:
+def _read_value(texts: Sequence[str], definition: Parameter, directory: Path) -> Value:
     """Return the array of all values of a parameter."""
     values = batches.expand_texts(texts, directory)
-    if values.is_batch:
-        return batches.read_batch(
-            values, definition, lambda text, single: _read_array(text, single, directory)
-        )
-    return _read_array(values.texts[0], definition, directory)
+    if not values.is_batch:
+        return _read_text(values.texts[0], definition, directory)
+    value = batches.read_batch(
+        values, definition, lambda text, single: _read_text(text, single, directory)
+    )
+    return parameters.convert(value, definition)
 
 
-def _read_array(text: str, definition: Parameter, directory: Path) -> Array:
+def _read_text(text: str, definition: Parameter, directory: Path) -> Value:
     if text.startswith("@"):
-        return datafiles.read(text[1:], definition, directory)
+        return parameters.convert(datafiles.read(text[1:], definition, directory), definition)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -134,4 +136,4 @@ def _read_array(text: str, definition: Parameter, directory: Path) -> Array:
             return tensors.normalise(np.array(text, dtype=object))
         hint = f"did you mean @{text}?" if Path(text).suffix.lower() in datafiles.KINDS else FORMS
         raise ValueError(f"{quoted(text)} is not JSON; {hint}") from error
-    return tensors.normalise(literals.make_array(value, definition.types))
+    return parameters.convert(literals.make_value(value, definition), definition)

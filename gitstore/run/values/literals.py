@@ -15,6 +15,7 @@ The spelling of NaN and the infinities, and base64 for bytes, are those of Proto
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -25,11 +26,27 @@ import numpy as np
 from gitstore.run.worker import tensors
 from gitstore.run.worker.payload import MAX_DIMENSIONS
 from gitstore.run.worker.tensors import Array
+from gitstore.settings.schema import Parameter
 
 SPECIAL_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 SHOWN = 40
 """The most characters of a value in a message, enough to recognise it."""
+
+
+def make_value(value: object, definition: Parameter) -> Array | list[Array]:
+    """Return the array of a JSON value, or the arrays of a ragged one. Raises like `make_array`."""
+    if not definition.ragged:
+        return make_array(value, definition.types)
+    if not isinstance(value, list):
+        raise ValueError("is ragged: it must be a list of lists")
+    elements = [_flatten(item) for item in value]
+    flat = _choose_type([leaf for _, leaves in elements for leaf in leaves], definition.types)
+    ends = itertools.accumulate(len(leaves) for _, leaves in elements)
+    return [
+        flat[end - len(leaves) : end].reshape(shape)
+        for end, (shape, leaves) in zip(ends, elements, strict=True)
+    ]
 
 
 def make_array(value: object, types: Sequence[str]) -> Array:
@@ -38,10 +55,15 @@ def make_array(value: object, types: Sequence[str]) -> Array:
     Raises ValueError with a reason that can follow the value's name and a colon.
     """
     shape, leaves = _flatten(value)
+    return _choose_type(leaves, types).reshape(shape)
+
+
+def _choose_type(leaves: list[object], types: Sequence[str]) -> Array:
+    """Return the leaves as a flat array of the first type that can hold them all."""
     misfits = []
     for type_name in types:
         try:
-            return _convert(leaves, type_name).reshape(shape)
+            return _convert(leaves, type_name)
         except _Misfit as misfit:
             misfits.append(f"{_abbreviate(misfit.args[0])} does not fit {type_name}")
     raise ValueError("; ".join(misfits))

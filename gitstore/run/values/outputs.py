@@ -16,31 +16,50 @@ import numpy as np
 from gitstore.disk.hidden_names import new_prefix
 from gitstore.run.values import media
 from gitstore.run.worker import tensors
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker.tensors import Array, Value
 
 _PADDED = 64 << 20
 """Up to this many bytes, text is written to an .npy file, whatever its padding."""
 
 
-def to_json(outputs: Mapping[str, Array]) -> dict[str, Any]:
+def to_json(outputs: Mapping[str, Value]) -> dict[str, Any]:
     """Return the outputs as nested lists for strict JSON, which `literals` can read again.
 
     Bytes are base64; NaN and the infinities are "NaN", "Infinity" and "-Infinity". A float has the fewest
     digits that distinguish it from the next values of its type.
     """
-    return {name: _encode(array) for name, array in outputs.items()}
+    return {
+        name: list(map(_encode, value)) if isinstance(value, list) else _encode(value)
+        for name, value in outputs.items()
+    }
 
 
-def write(outputs: Mapping[str, Array], directory: Path) -> list[Path]:
+def write(outputs: Mapping[str, Value], directory: Path) -> list[Path]:
     """Write each output to a file in `directory`, which is created if needed, and return the paths.
 
     Numbers and text go to NAME.npy (numpy's text has a fixed width: NULs at the end of an item are lost), or
     to NAME.json for text that would be much larger in that format. Bytes are written as they are: a single
     item to NAME.png or the like (see `media`), several to numbered files: NAME-00.png, or NAME-0-12.png with
-    two dimensions. Each file is replaced atomically.
+    two dimensions. The elements of a ragged output are numbered in the same way. Each file is replaced
+    atomically.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    return [path for name, array in outputs.items() for path in _write(name, array, directory)]
+    return [
+        path
+        for name, value in outputs.items()
+        for label, array in _name_arrays(name, value)
+        for path in _write(label, array, directory)
+    ]
+
+
+def _name_arrays(name: str, value: Value) -> Iterator[tuple[str, Array]]:
+    """Yield each array of a value with a name, which ends with its number if the value is ragged."""
+    if not isinstance(value, list):
+        yield name, value
+        return
+    digits = len(str(max(len(value) - 1, 0)))
+    for number, element in enumerate(value):
+        yield f"{name}-{number:0{digits}}", element
 
 
 def _encode(array: Array) -> Any:

@@ -1,32 +1,74 @@
-"""The model contract, from the caller's side: loading `Model`, calling it, and converting its outputs."""
+"""The model contract, from the caller's side: finding the model, calling it, and converting its outputs.
+
+There are two kinds of models: those with a class `Model` in code/model.py, and without this file those with
+code/main.py, which are written for Decthings (see `decthings`). A driver calls a model of one kind.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import inspect
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from . import tensors
+from .calls import Caller
 from .failure import BrokenContract, UnusableOutputs
-from .tensors import Array
-
-if TYPE_CHECKING:
-    import asyncio
+from .tensors import Value
+from .tracker import Tracker
 
 # Enough for a person, and small enough for the header of a frame.
 MAX_PROBLEMS = 20
 MAX_PROBLEM = 1_000
 
+METHODS = {
+    "create_state": ("create_state",),
+    "evaluate": ("evaluate",),
+    "load": ("evaluate",),  # a model is loaded to check that it can be evaluated
+    "serve": ("evaluate",),
+    "train": ("train", "save_state"),
+}
+
+Definitions = Mapping[str, Mapping[str, Any]]
+"""The parameters in settings.yaml by name: `types`, `shape`, and whether it is `ragged`."""
+
+
+class Driver(Protocol):
+    """Calls a model. Each method raises what the model raises, and `BrokenContract`."""
+
+    def create_state(self, out: Path, params: Mapping[str, Value]) -> None: ...
+
+    def instantiate(self, state: Path) -> None:
+        """Make the model that the methods below call."""
+
+    def evaluate(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the outputs. Raises UnusableOutputs with a line for each problem."""
+
+    def train(self, tracker: Tracker, data: Mapping[str, Value]) -> None: ...
+
+    def save_state(self, out: Path) -> None: ...
+
+    def close(self) -> None:
+        """Call the optional function that is the last one."""
+
+
+def load_driver(
+    code: Path, operation: str, *, caller: Caller, inputs: Definitions, outputs: Definitions
+) -> Driver:
+    """Import the code of a model. The code directory goes first on sys.path.
+
+    Raises BrokenContract, and whatever the import raises.
+    """
+    if not (code / "model.py").is_file() and (code / "main.py").is_file():
+        from . import decthings
+
+        return decthings.load_driver(code, operation, caller=caller, inputs=inputs, outputs=outputs)
+    return ModelDriver(load_class(code, METHODS[operation]), caller, outputs=outputs)
+
 
 def load_class(code: Path, methods: Sequence[str]) -> type[Any]:
-    """Import code/model.py and return its class Model, which has all of `methods`.
-
-    The code directory goes first on sys.path. Raises BrokenContract, and whatever the import raises.
-    """
+    """Import code/model.py and return its class Model, which has all of `methods`."""
     if not (code / "model.py").is_file():
         raise BrokenContract("code/model.py does not exist")
     sys.path.insert(0, str(code))
@@ -39,39 +81,42 @@ def load_class(code: Path, methods: Sequence[str]) -> type[Any]:
     return model_class
 
 
-class Caller(contextlib.ExitStack):
-    """Calls the model's methods, async or not.
+class ModelDriver:
+    """Calls a class `Model`."""
 
-    All async methods run on one event loop, so that an object that a model binds to the loop in one of them
-    still works in the next. The first async method imports asyncio and starts the loop.
-    """
+    def __init__(self, model_class: type[Any], caller: Caller, *, outputs: Definitions) -> None:
+        self._model_class = model_class
+        self._caller = caller
+        self._outputs = outputs
+        self._model: Any = None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._loop: asyncio.AbstractEventLoop | None = None
+    def create_state(self, out: Path, params: Mapping[str, Value]) -> None:
+        self._caller.call(self._model_class.create_state, out, **params)
 
-    def call(self, method: Callable[..., object], *args: object, **kwargs: object) -> object:
-        """Return the method's result, awaited if it is awaitable. Raises whatever the method raises."""
-        result = method(*args, **kwargs)
-        return self._run(result) if inspect.isawaitable(result) else result
+    def instantiate(self, state: Path) -> None:
+        self._model = self._model_class(state)
 
-    def _run(self, awaitable: Awaitable[object]) -> object:
-        # asyncio.Runner does the same, since Python 3.11.
-        if self._loop is None:
-            import asyncio
+    def evaluate(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
+        return convert_outputs(self._caller.call(self._model.evaluate, **inputs), self._outputs)
 
-            self._loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self._loop)
-            self.callback(_close_loop, self._loop)
-        return self._loop.run_until_complete(_wait_for(awaitable))
+    def train(self, tracker: Tracker, data: Mapping[str, Value]) -> None:
+        self._caller.call(self._model.train, tracker, **data)
+
+    def save_state(self, out: Path) -> None:
+        self._caller.call(self._model.save_state, out)
+
+    def close(self) -> None:
+        close = getattr(self._model, "close", None)
+        if close is not None:
+            self._caller.call(close)
 
 
-def convert_outputs(returned: object) -> dict[str, Array]:
+def convert_outputs(returned: object, definitions: Definitions) -> dict[str, Value]:
     """Convert the result of evaluate() to arrays. Raises UnusableOutputs with a line for each problem."""
     if not isinstance(returned, dict):
         description = "None" if returned is None else f"a value of type {type(returned).__name__}"
         raise UnusableOutputs([f"evaluate() returned {description}, not a dict of arrays"])
-    arrays: dict[str, Array] = {}
+    values: dict[str, Value] = {}
     problems = []
     for name, value in returned.items():
         if not isinstance(name, str):
@@ -79,31 +124,16 @@ def convert_outputs(returned: object) -> dict[str, Array]:
                 f"evaluate() returned a dict with the key {name!r}; its keys are the names of outputs"
             )
             continue
+        is_ragged = definitions.get(name, {}).get("ragged", False)
         try:
-            arrays[name] = tensors.normalise(value)
+            values[name] = tensors.normalise_ragged(value) if is_ragged else tensors.normalise(value)
         except ValueError as error:
             problems.append(f"{name}: {' '.join(str(error).split())}")
+    check_problems(problems)
+    return values
+
+
+def check_problems(problems: Sequence[str]) -> None:
+    """Raise UnusableOutputs if there are any problems with outputs."""
     if problems:
         raise UnusableOutputs([problem[:MAX_PROBLEM] for problem in problems[:MAX_PROBLEMS]])
-    return arrays
-
-
-def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel the tasks that the model left running, and close its generators, threads and loop."""
-    import asyncio
-
-    try:
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
-
-
-async def _wait_for(awaitable: Awaitable[object]) -> object:
-    return await awaitable

@@ -1,7 +1,7 @@
 """The worker's session: it receives one request, runs its operation phase by phase, reports, and ends.
 
-The supervisor sends `request` (operation, code, state, out; the inputs as tensors) and perhaps
-`cancel`. The worker sends `done` at the end of each phase, `progress` and `metric` while training,
+The supervisor sends `request` (operation, code, state, out, definitions of parameters; the inputs as tensors)
+and perhaps `cancel`. The worker sends `done` at the end of each phase, `progress` and `metric` while training,
 `outputs` before the end of evaluate; or, as its last frame, `failed` or `unusable`.
 
 The operation `serve` goes on after its phases: each frame `evaluate` has inputs, and is answered like an
@@ -21,20 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from . import contract, failure, wire
-from .contract import Caller
-from .tensors import Array
+from .calls import Caller
+from .contract import Driver
+from .tensors import Value
 from .tracker import Tracker
 
 SUPERVISOR_GONE = 1
-
-METHODS = {
-    "create_state": ("create_state",),
-    "evaluate": ("evaluate",),
-    "load": ("evaluate",),  # a model is loaded to check that it can be evaluated
-    "serve": ("evaluate",),
-    "train": ("train", "save_state"),
-}
-
 
 def serve(descriptor: int) -> None:
     """Serve one request, which is received from the inherited socket."""
@@ -45,7 +37,7 @@ def serve(descriptor: int) -> None:
     # The model's child processes must not inherit it, so that the stream ends with the worker.
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
-    channel = wire.Channel(connection)
+    channel = wire.Channel(connection, trusts_files=True)
     os.register_at_fork(after_in_child=channel.close)
     try:
         session = Session(channel, channel.receive())
@@ -65,8 +57,9 @@ class Session:
         self._operation: str = request.fields["operation"]
         self._paths = {name: Path(request.fields.get(name, "")) for name in ("code", "state", "out")}
         self._inputs = request.tensors
+        self._definitions = request.fields["definitions"]
         self._tracker = Tracker(channel)
-        self._evaluations: queue.SimpleQueue[dict[str, Array] | None] = queue.SimpleQueue()
+        self._evaluations: queue.SimpleQueue[dict[str, Value] | None] = queue.SimpleQueue()
 
     def run(self) -> None:
         """Run the operation to its end, or report how the model's code failed."""
@@ -106,54 +99,48 @@ class Session:
         return True
 
     def _operate(self, caller: Caller) -> None:
-        model_class = contract.load_class(self._paths["code"], METHODS[self._operation])
+        driver = contract.load_driver(
+            self._paths["code"], self._operation, caller=caller, **self._definitions
+        )
         self._report_done("code_startup")
         if self._operation == "create_state":
-            caller.call(model_class.create_state, self._paths["out"], **self._inputs)
+            driver.create_state(self._paths["out"], self._inputs)
             self._report_done("create_state")
             return
-        model = model_class(self._paths["state"])
+        driver.instantiate(self._paths["state"])
         if self._operation == "load":
-            self._close(caller, model)
+            # After a failure, the process ends at once without calling close().
+            driver.close()
         self._report_done("instantiate_model")
         if self._operation == "evaluate":
-            self._report_outputs(caller.call(model.evaluate, **self._inputs))
-            self._close(caller, model)
+            self._report("outputs", values=driver.evaluate(self._inputs))
+            driver.close()
             self._report_done("evaluate")
         elif self._operation == "serve":
-            self._serve(caller, model)
+            self._serve(driver)
         elif self._operation == "train":
-            self._train(caller, model)
+            self._train(driver)
 
-    def _report_outputs(self, returned: object) -> None:
-        self._report("outputs", arrays=contract.convert_outputs(returned))
-
-    def _serve(self, caller: Caller, model: Any) -> None:
+    def _serve(self, driver: Driver) -> None:
         """Answer evaluations until the supervisor says that there are no more."""
         for inputs in iter(self._evaluations.get, None):
             try:
-                self._report_outputs(caller.call(model.evaluate, **inputs))
+                self._report("outputs", values=driver.evaluate(inputs))
                 self._report_done("evaluate")
             except Exception as error:
                 if isinstance(error, wire.Closed):
                     raise
                 self._report_failure(error)
-        self._close(caller, model)
+        driver.close()
 
-    def _train(self, caller: Caller, model: Any) -> None:
-        caller.call(model.train, self._tracker, **self._inputs)
+    def _train(self, driver: Driver) -> None:
+        driver.train(self._tracker, self._inputs)
         self._report_done("train")
         if self._tracker.cancelled:
             return
-        caller.call(model.save_state, self._paths["out"])
-        self._close(caller, model)
+        driver.save_state(self._paths["out"])
+        driver.close()
         self._report_done("get_state")
-
-    def _close(self, caller: Caller, model: Any) -> None:
-        """Call the optional close(). After a failure, the process ends at once without calling it."""
-        close = getattr(model, "close", None)
-        if close is not None:
-            caller.call(close)
 
     def _report_failure(self, error: BaseException) -> None:
         if isinstance(error, failure.UnusableOutputs):

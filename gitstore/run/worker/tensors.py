@@ -3,19 +3,25 @@
 Numbers are arrays of their dtype, little-endian. Text is an object array of `str`. Binary data is an object
 array of `bytes` (`binary`, `image`, `audio`, `video`: only the name says how to read the bytes). numpy's
 own fixed-width text and bytes would lose NULs at the end.
+
+A ragged value is a list of such arrays, of one type and one number of dimensions, but of different shapes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from typing import TypeAlias  # Python 3.10
+    import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[Any]
+    Array = npt.NDArray[Any]
+else:
+    Array = np.ndarray
+
+Value = Union[Array, list[Array]]
+"""A value of a parameter: an array, or a *ragged* one, the arrays of its elements."""
 
 NUMERIC: dict[str, np.dtype[Any]] = {
     "f16": np.dtype("<f2"),
@@ -52,13 +58,56 @@ def find_element_type(array: Array) -> str | None:
     return "binary" if classes == {bytes} else None
 
 
+def find_value_type(value: Value) -> str | None:
+    """Return the name of a value's element type, like `find_element_type`. A ragged value has one type."""
+    if not isinstance(value, list):
+        return find_element_type(value)
+    names = {find_element_type(element) for element in value if element.size or element.dtype.kind != "O"}
+    return names.pop() if len(names) == 1 else (None if names else STRING)
+
+
+def find_shape(value: Value) -> tuple[int, ...]:
+    """Return the shape of a value. Of a ragged one, dimensions that differ between elements are -1."""
+    if not isinstance(value, list):
+        return value.shape
+    shapes = {element.shape for element in value}
+    lengths = map(set, zip(*shapes))
+    return (len(value), *(length.pop() if len(length) == 1 else -1 for length in lengths))
+
+
+def normalise_ragged(value: object) -> list[Array]:
+    """Convert a list of arrays, or an array, to the arrays of a ragged value, each like `normalise`.
+
+    Raises ValueError with a reason that can follow the value's name and a colon.
+    """
+    if not isinstance(value, (list, tuple, np.ndarray)) or (isinstance(value, np.ndarray) and not value.ndim):
+        raise ValueError(f"is ragged: it must be a list of arrays, not one {type(value).__name__}")
+    elements = [normalise(element) for element in value]
+    if len({element.ndim for element in elements}) > 1:
+        raise ValueError("is ragged, and its elements have different numbers of dimensions")
+    types = {find_element_type(element) for element in elements if not is_typeless(element)}
+    if len(types) > 1:
+        names = ", ".join(sorted(map(str, types)))
+        raise ValueError(f"is ragged, and its elements have different types: {names}")
+    if types and None not in types:
+        dtype = NUMERIC.get(types.pop(), np.dtype(object))
+        elements = [element.astype(dtype) if is_typeless(element) else element for element in elements]
+    return elements
+
+
+def is_typeless(array: Array) -> bool:
+    """Whether an array may be of any type: an empty list has none."""
+    return array.dtype.kind == "O" and array.size == 0
+
+
 def normalise(value: object) -> Array:
     """Convert a value to an array in C order, little-endian, with text and bytes as objects.
 
     Raises ValueError with a reason that can follow the value's name and a colon.
     """
     try:
-        array = np.asarray(value)
+        # A subclass of numpy's arrays stays what it is: it may know the file that it is mapped from.
+        array = value if isinstance(value, np.ndarray) else np.asarray(value)
         if array.dtype.kind in _TEXT_KINDS:
             array = _as_objects(value, array)
         elif array.size == 0 and not isinstance(value, np.ndarray):

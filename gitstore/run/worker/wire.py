@@ -1,9 +1,12 @@
 """The frames that supervisor and worker send to each other over their socket.
 
-    frame   = length header payload
+    frame   = length header data…
     length  = u32, little-endian: the bytes of the header, at most HEADER_LIMIT
-    header  = JSON {"kind": str, "fields": {…}, "tensors": [[name, element type, shape], …]}
-    payload = the data of the tensors, one after the other (see payload.py)
+    header  = JSON {"kind": str, "fields": {…}, "tensors": [[name, element type, shape, is ragged, size, place], …]}
+    data    = of one tensor after the other, `size` bytes in this place (payload.py says what they are):
+              "stream": they follow here
+              "memory": here follows one NUL, and with it the descriptor of a sealed memfd, see shared.py
+              offset, a number: the same, with the descriptor of a file that has them at this offset
 
 Both sides import this module, so it may use only the standard library, numpy and the modules beside it. A
 receiver checks everything, because the model's code can write to the worker's end.
@@ -14,24 +17,30 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import select
 import socket
 import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional, Union
 
-from . import payload, tensors
-from .payload import Malformed
-from .tensors import Array
+from . import payload, shared, tensors
+from .payload import Description, Malformed
+from .tensors import Array, Value
 
 __all__ = ["Channel", "Closed", "Frame", "Lost", "Malformed"]
 
 HEADER_LIMIT = 1 << 20
 NO_LIMIT = 1 << 62
 
+STREAM, MEMORY = "stream", "memory"
+Place = Union[str, int]
+
 _LENGTH = struct.Struct("<I")
+_INT = struct.Struct("i")
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _TYPES = {*tensors.NUMERIC, tensors.STRING, "binary"}
 
 
@@ -45,59 +54,86 @@ class Lost(Closed):
 
 @dataclass(frozen=True)
 class Frame:
-    """A message: its kind, its small fields, and its arrays by name."""
+    """A message: its kind, its small fields, and its values by name."""
 
     kind: str
     fields: dict[str, Any] = field(default_factory=dict)
-    tensors: dict[str, Array] = field(default_factory=dict)
+    tensors: dict[str, Value] = field(default_factory=dict)
 
 
 class Channel:
     """One end of the socket. Any thread may send; one thread at a time may receive.
 
-    `limit` is the largest payload in bytes that is received. With `wait`, the channel never blocks by itself:
+    `limit` is the most bytes of all tensors of a frame that is received. Files are mapped only if `trusts_files`:
+    the other side could make one shorter, which would end this process. With `wait`, the channel never blocks by itself:
     instead, it calls `wait(select.POLLIN)` or `wait(select.POLLOUT)`, which returns when the socket is ready,
     or raises an exception to give up.
     """
 
     def __init__(
-        self, connection: socket.socket, *, limit: int = NO_LIMIT, wait: Callable[[int], None] | None = None
+        self,
+        connection: socket.socket,
+        *,
+        limit: int = NO_LIMIT,
+        trusts_files: bool = False,
+        wait: Callable[[int], None] | None = None,
     ) -> None:
         self._socket = connection
         self._limit = limit
+        self._trusts_files = trusts_files
         self._wait = wait or self._poll
         self._sending = threading.Lock()
         connection.setblocking(wait is None)
 
-    def send(self, kind: str, arrays: Mapping[str, Array] | None = None, **fields: Any) -> None:
-        """Send one frame, with arrays from `tensors.normalise`.
+    def send(self, kind: str, values: Mapping[str, Value] | None = None, **fields: Any) -> None:
+        """Send one frame, with values from `tensors.normalise` and `tensors.normalise_ragged`.
 
         Raises Closed. Raises Malformed, and sends nothing, if the header would be too long.
         """
-        arrays = arrays or {}
-        descriptions = [
-            [name, tensors.find_element_type(array), array.shape] for name, array in arrays.items()
-        ]
-        header = json.dumps({"kind": kind, "fields": fields, "tensors": descriptions}).encode()
-        if len(header) > HEADER_LIMIT:
-            raise Malformed(f"a header of {len(header)} bytes, over the limit of {HEADER_LIMIT}")
-        with self._sending:
-            self._write(memoryview(_LENGTH.pack(len(header)) + header))
-            for array in arrays.values():
-                for block in payload.encode_blocks(array):
-                    self._write(block)
+        values = values or {}
+        with contextlib.ExitStack() as stack:
+            parcels = [_Parcel(name, value, stack) for name, value in values.items()]
+            entries = [[*parcel.description, parcel.place] for parcel in parcels]
+            header = json.dumps({"kind": kind, "fields": fields, "tensors": entries}).encode()
+            if len(header) > HEADER_LIMIT:
+                raise Malformed(f"a header of {len(header)} bytes, over the limit of {HEADER_LIMIT}")
+            with self._sending:
+                self._write(memoryview(_LENGTH.pack(len(header)) + header))
+                for parcel in parcels:
+                    if parcel.descriptor is not None:
+                        self._send_descriptor(parcel.descriptor)
+                        continue
+                    for block in payload.encode_blocks(parcel.value):
+                        self._write(block)
 
     def receive(self) -> Frame:
         """Receive a frame. Raises Closed at the end of the stream, and Malformed for an invalid frame."""
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
         if length > HEADER_LIMIT:
             raise Malformed(f"a header of {length} bytes, over the limit of {HEADER_LIMIT}")
-        frame, descriptions = _parse(self._read(length))
+        frame, entries = _parse(self._read(length))
         remaining = self._limit
-        for name, type_name, shape in descriptions:
-            frame.tensors[name], size = payload.read(self._read_into, type_name, shape, limit=remaining)
-            remaining -= size
+        for description, place in entries:
+            payload.check(description, remaining)
+            frame.tensors[description.name] = payload.decode(self._take_data(description, place), description)
+            remaining -= description.size
         return frame
+
+    def _take_data(self, description: Description, place: Place) -> Array:
+        """Return the data of a tensor, received or mapped. Raises Closed and Malformed."""
+        if place == STREAM:
+            data = payload.allocate(description.size)
+            self._read_into(data.data)
+            return data
+        if place != MEMORY and not self._trusts_files:
+            raise Malformed("a tensor in a file")
+        descriptor = self._receive_descriptor()
+        try:
+            if isinstance(place, int):
+                return shared.map_file(shared.Source(descriptor, place), description.size)
+            return shared.map_sealed(descriptor, description.size)
+        finally:
+            os.close(descriptor)
 
     def finish(self) -> None:
         """Send nothing more. Frames of the other side can still be received."""
@@ -126,6 +162,41 @@ class Channel:
                 raise Closed("the other side has closed the connection")
             view = view[received:]
 
+    def _send_descriptor(self, descriptor: int) -> None:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _INT.pack(descriptor))]
+        while True:
+            try:
+                self._socket.sendmsg([b"\0"], ancillary)
+            except BlockingIOError:
+                self._wait(select.POLLOUT)
+            except OSError as error:
+                raise _make_closed(error) from error
+            else:
+                return
+
+    def _receive_descriptor(self) -> int:
+        """Return the descriptor that comes with the next byte. Others are closed. Raises Malformed."""
+        while True:
+            try:
+                received, ancillary, _, _ = self._socket.recvmsg(1, socket.CMSG_LEN(_INT.size), _CLOSE_ON_EXEC)
+                break
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+            except OSError as error:
+                raise _make_closed(error) from error
+        descriptors = [
+            _INT.unpack_from(content)[0]
+            for level, kind, content in ancillary
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        ]
+        if not received:
+            raise Closed("the other side has closed the connection")
+        if received == b"\0" and descriptors:
+            return descriptors[0]  # the buffer has no room for a second one
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise Malformed("a tensor in a file without its descriptor")
+
     def _write(self, view: memoryview) -> None:
         while len(view):
             try:
@@ -147,25 +218,52 @@ def _make_closed(error: OSError) -> Closed:
     return kind(str(error))
 
 
-def _parse(header: bytearray) -> tuple[Frame, list[tuple[str, str, tuple[int, ...]]]]:
-    """Return the frame without its tensors, and the name, element type and shape of each tensor."""
+class _Parcel:
+    """A tensor that is to be sent: its description, and the place of its data."""
+
+    def __init__(self, name: str, value: Value, stack: contextlib.ExitStack) -> None:
+        self.description = payload.describe(name, value)
+        self.value = value
+        self.place: Place = STREAM
+        self.descriptor: Optional[int] = None
+        size = self.description.size
+        if size < shared.THRESHOLD:
+            return
+        source = shared.find_source(value)
+        if source is not None:
+            self.descriptor, self.place = source
+            return
+        self.descriptor = shared.write_sealed(payload.encode_blocks(value), size)
+        if self.descriptor is not None:
+            self.place = MEMORY
+            stack.callback(os.close, self.descriptor)
+
+
+def _parse(header: bytearray) -> tuple[Frame, list[tuple[Description, Place]]]:
+    """Return the frame without its tensors, and the description and the place of each tensor."""
     try:
-        fields = json.loads(header)
+        content = json.loads(header)
     except (ValueError, RecursionError) as error:
         raise Malformed("a header that is not JSON") from error
-    kinds = {"kind": str, "fields": dict, "tensors": list}
-    if not isinstance(fields, dict) or any(type(fields.get(key)) is not kinds[key] for key in kinds):
+    parts = [content.get(key) for key in ("kind", "fields", "tensors")] if isinstance(content, dict) else []
+    if [type(part) for part in parts] != [str, dict, list]:
         raise Malformed("a header without kind, fields and tensors")
-    descriptions = [_parse_description(entry) for entry in fields["tensors"]]
-    if len({name for name, _, _ in descriptions}) < len(descriptions):
+    kind, fields, tensor_list = parts
+    entries = [_parse_entry(entry) for entry in tensor_list]
+    if len({description.name for description, _ in entries}) < len(entries):
         raise Malformed("two tensors of one name")
-    return Frame(fields["kind"], fields["fields"]), descriptions
+    return Frame(kind, fields), entries
 
 
-def _parse_description(entry: object) -> tuple[str, str, tuple[int, ...]]:
-    # No match statement: the worker runs in Python 3.9, too.
-    if isinstance(entry, list) and list(map(type, entry)) == [str, str, list]:
-        name, type_name, shape = entry
-        if type_name in _TYPES and all(type(length) is int and length >= 0 for length in shape):
-            return name, type_name, tuple(shape)
-    raise Malformed("a tensor without name, element type and shape")
+def _parse_entry(entry: object) -> tuple[Description, Place]:
+    if isinstance(entry, list) and [type(part) for part in entry[:5]] == [str, str, list, bool, int]:
+        name, type_name, shape, is_ragged, size = entry[:5]
+        places = entry[5:]
+        numbers = [size, *shape, *(place for place in places if place not in (STREAM, MEMORY))]
+        if (
+            len(places) == 1
+            and type_name in _TYPES
+            and all(type(number) is int and number >= 0 for number in numbers)
+        ):
+            return Description(name, type_name, tuple(shape), is_ragged, size), places[0]
+    raise Malformed("a tensor without name, element type, shape, size and place")

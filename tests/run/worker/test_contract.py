@@ -45,20 +45,20 @@ def test_a_model_that_is_none(tmp_path, monkeypatch, source, method, message):
 )
 def test_outputs_that_are_none(returned, problem):
     with pytest.raises(UnusableOutputs) as caught:
-        contract.convert_outputs(returned)
+        contract.convert_outputs(returned, {})
     assert caught.value.problems == [problem]
 
 
 def test_outputs_that_are_ragged():
     with pytest.raises(UnusableOutputs) as caught:
-        contract.convert_outputs({"y": [[1.0], [2.0, 3.0]], "z": [1.0]})
+        contract.convert_outputs({"y": [[1.0], [2.0, 3.0]], "z": [1.0]}, {})
     (problem,) = caught.value.problems
     assert problem.startswith("y: is not an array: ValueError: setting an array")
 
 
 def test_all_that_is_wrong_is_told_and_no_more_than_a_frame_holds():
     with pytest.raises(UnusableOutputs) as caught:
-        contract.convert_outputs({3: 4, "y": [1j], "x" * 2000: None} | dict.fromkeys(range(10, 100)))
+        contract.convert_outputs({3: 4, "y": [1j], "x" * 2000: None} | dict.fromkeys(range(10, 100)), {})
     problems = caught.value.problems
     assert [problem[:6] for problem in problems[:3]] == ["evalua", "y: typ", "xxxxxx"]
     assert (len(problems), len(problems[2])) == (contract.MAX_PROBLEMS, contract.MAX_PROBLEM)
