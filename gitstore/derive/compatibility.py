@@ -89,7 +89,7 @@ def _compare_parameter(
     if not _fits(supplied.shape, accepted.shape):
         problem = words.shape.format(accepted=list(accepted.shape), supplied=list(supplied.shape))
         yield Misfit(f"{path}.shape", problem)
-    if bool(supplied.ragged) != bool(accepted.ragged):
+    if supplied.ragged != accepted.ragged:
         base = accepted if words is _INPUT else supplied
         yield Misfit(f"{path}.ragged", "has it ragged" if base.ragged else "does not have it ragged")
     if accepted.required and not supplied.required:

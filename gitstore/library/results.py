@@ -35,7 +35,7 @@ class Outputs(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         shown = (
-            f"{name}={tensors.find_value_type(value)}{list(tensors.find_shape(value))}"
+            f"{name}={tensors.find_dtype(value)}{list(tensors.find_shape(value))}"
             for name, value in self.arrays.items()
         )
         return f"Outputs({', '.join(shown)})"

@@ -98,7 +98,7 @@ class Dialogue:
             raise
 
     def wait_for_end(self) -> None:
-        """Give the worker `EXIT_GRACE` seconds to end, after its last frame. Nothing can be asked any more."""
+        """Give the worker `EXIT_GRACE` seconds to end, after its last frame. Nothing more can be asked."""
         del self._channel  # it refers to this object, and would keep large outputs in memory
         self._process.wait(EXIT_GRACE)
 

@@ -12,7 +12,6 @@ from gitstore.run.conditions import Conditions
 from gitstore.run.supervisor import Evaluation
 from gitstore.run.values.inputs import Inputs
 from gitstore.run.worker import tensors
-from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import RuntimeSpec
 
 
@@ -84,15 +83,9 @@ def _build_post_evaluate(
         tag=str(snapshot.tag_oid) if snapshot is not None else None,
         state=state_name,
         outputs={
-            name: {"dtype": _find_dtype(value), "shape": list(tensors.find_shape(value))}
+            name: {"dtype": tensors.find_dtype(value).name, "shape": list(tensors.find_shape(value))}
             for name, value in evaluation.outputs.items()
         },
         durations=evaluation.durations,
         unlocked=unlocked,
     )
-
-
-def _find_dtype(value: Value) -> str:
-    """Return numpy's name of a value's element type. The arrays of a ragged value have the same one."""
-    arrays = value if isinstance(value, list) else [value]
-    return str(arrays[0].dtype.name) if arrays else "object"

@@ -56,10 +56,11 @@ class Creation:
 class Evaluation:
     """The outputs by name, checked against settings.yaml, and the seconds of each phase.
 
-    `workplace` is where it ran, and `peak_memory` the most bytes of memory that the worker says it had.
+    An output is an array, or a list of arrays if it is ragged. `workplace` is where it ran, and `peak_memory`
+    the most bytes of memory that the worker says it had.
     """
 
-    outputs: dict[str, Value]
+    outputs: dict[str, Any]
     durations: dict[str, float]
     workplace: Workplace | None = None
     peak_memory: int | None = None
@@ -164,7 +165,9 @@ def _run(
     clock = Clock(operation, settings.max_durations)
     with process.start_worker(workplace, files) as worker:
         dialogue = Dialogue(worker, interrupts=interrupts, observers=observers)
-        dialogue.follow(clock, "request", inputs=inputs, **describe_request(operation, settings), **worker.paths)
+        dialogue.follow(
+            clock, "request", inputs=inputs, **describe_request(operation, settings), **worker.paths
+        )
         dialogue.wait_for_end()
     return dialogue
 
@@ -187,5 +190,5 @@ def _describe(parameter: Parameter) -> dict[str, Any]:
     return {
         "types": list(parameter.types),
         "shape": parameter.shape,
-        "ragged": bool(parameter.ragged),
+        "ragged": parameter.ragged,
     }

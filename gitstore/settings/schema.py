@@ -127,20 +127,19 @@ class Parameter(_Keys, frozen=True, kw_only=True):
         Meta(description="The length of each dimension; -1 is any length, [] a scalar.", max_length=64),
     ]
     required: Annotated[bool, Meta(description="Whether it must be passed.")] = True
-    ragged: (
-        Annotated[
-            bool,
-            Meta(
-                description="Whether it is a list of arrays, one for each element of the first dimension,"
-                " which may differ in the other dimensions that are -1."
-            ),
-        ]
-        | None
-    ) = None
+    ragged: Annotated[
+        bool,
+        Meta(
+            description="Whether it is a list of arrays, one for each element of the first dimension,"
+            " which may differ in the other dimensions that are -1."
+        ),
+    ] = False
 
     def find_problem(self) -> KeyProblem | None:
         if self.ragged and (self.shape[:1] != (-1,) or -1 not in self.shape[1:]):
-            return KeyProblem("ragged", "needs a shape that begins with -1 and has another -1, like [-1, -1, 3]")
+            return KeyProblem(
+                "ragged", "needs a shape that begins with -1 and has another -1, like [-1, -1, 3]"
+            )
         return None
 
 

@@ -42,6 +42,7 @@ MISFITS: list[tuple[str, str, str]] = [
     ("{name: values, types: [i8], shape: [-1, 8]}", ".types", "does not accept f32, f64"),
     ("{name: values, types: [f32, f64], shape: [4, 8]}", ".shape", "accepts [4, 8], not [-1, 8]"),
     ("{name: values, types: [f32, f64], shape: [-1]}", ".shape", "accepts [-1], not [-1, 8]"),
+    ("{name: values, types: [f32, f64], shape: [-1, -1], ragged: true}", ".ragged", "has it ragged"),
 ]
 
 

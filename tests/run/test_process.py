@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from gitstore.errors import CodeTerminated, MaxDurationExceeded, ModelException
-from gitstore.run import process
+from gitstore.run import process, supervisor
 from gitstore.run.worker import wire
 from gitstore.run.workplace import Files
 from tests.support.failing import names
@@ -110,7 +110,13 @@ def test_it_dies_with_its_supervisor(lab):
     lab.write_statement("train", "tracker.progress(0.5); time.sleep(600)")
     with process.start_worker(HERE, Files(lab.code)) as worker:
         channel = wire.Channel(worker.socket)
-        channel.send("request", operation="train", code=str(lab.code), state=str(lab.state), out=str(lab.out))
+        channel.send(
+            "request",
+            **supervisor.describe_request("train", lab.settings),
+            code=str(lab.code),
+            state=str(lab.state),
+            out=str(lab.out),
+        )
         while channel.receive().kind != "progress":
             pass
         worker.socket.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gitstore.errors import InvalidInput
+from gitstore.errors import InvalidInput, InvalidOutput
 from gitstore.run.supervisor import Metric, Observers
+from gitstore.run.worker import shared
+from gitstore.settings.loading import parse
 
 
 def test_evaluate(lab, floats):
@@ -164,3 +166,73 @@ def test_wrong_inputs_start_nothing(lab):
         "x: type is f64, but settings.yaml allows f32",
         "x: shape is (2, 2), but settings.yaml asks for (-1,)",
     )
+
+
+RAGGED = parse(b"""
+name: lab
+types:
+  evaluate:
+    inputs: [{name: words, types: [string], shape: [-1, -1], ragged: true, required: false},
+             {name: x, types: [f32], shape: [-1, -1], ragged: true, required: false}]
+    outputs: [{name: lengths, types: [i64], shape: [-1, -1], ragged: true}]
+""")
+
+
+def test_ragged_values_are_lists_of_arrays(lab):
+    lab.settings = RAGGED
+    lab.write("""
+        class Model:
+            def __init__(self, state): pass
+            def evaluate(self, x=None, words=None):
+                assert type(x) is list
+                values = words if words is not None else x
+                return {"lengths": [[len(str(item)) for item in element] for element in values]}
+        """)
+    x = [np.zeros(2, np.float32), np.zeros(0, np.float32), np.zeros(3, np.float32)]
+    for elements in (x, x[:1], []):
+        lengths = lab.evaluate(x=elements).outputs["lengths"]
+        assert [array.tolist() for array in lengths] == [[3] * len(element) for element in elements]
+        assert all(array.dtype == np.int64 for array in lengths)
+    words = [np.array(["a", "bc"], object), np.array([], object)]
+    assert [array.tolist() for array in lab.evaluate(words=words, x=x).outputs["lengths"]] == [[1, 2], []]
+
+
+def test_large_arrays_cross_in_memory_that_the_model_may_change(lab):
+    """They are larger than what is sent through the socket; the model changes its own copy alone."""
+    lab.write("""
+        class Model:
+            def __init__(self, state): pass
+            def evaluate(self, x):
+                x += 1
+                return {"y": x}
+        """)
+    x = np.zeros(shared.THRESHOLD // 4 + 1, np.float32)
+    y = lab.evaluate(x=x).outputs["y"]
+    assert y.shape == x.shape
+    assert y.min() == y.max() == 1
+    assert x.max() == 0
+    y += 1  # which is the caller's own
+
+
+def test_outputs_that_the_model_could_still_change_are_refused(lab):
+    """The model finds the worker's socket and sends a memfd of its own."""
+    lab.write("""
+        import json, os, socket, struct
+        class Model:
+            def __init__(self, state): pass
+            def evaluate(self, x):
+                descriptor = os.memfd_create("mine")
+                os.write(descriptor, bytes(8))
+                tensor = ["y", "f32", [2], False, 8, "memory"]
+                header = json.dumps({"kind": "outputs", "fields": {}, "tensors": [tensor]}).encode()
+                for number in range(3, 20):
+                    try:
+                        connection = socket.socket(fileno=os.dup(number))
+                        connection.sendall(struct.pack("<I", len(header)) + header)
+                        socket.send_fds(connection, [b"\\0"], [descriptor])
+                    except OSError:
+                        pass
+                return {}
+        """)
+    with pytest.raises(InvalidOutput, match="sent an invalid answer: a memfd that is not sealed"):
+        lab.evaluate(x=np.zeros(1, np.float32))

@@ -175,6 +175,18 @@ def test_parameters_are_keyword_arguments(operation: str, name: str, problem: st
     assert problem_of(text) == f"types.{operation}[0].name: {problem}"
 
 
+@pytest.mark.parametrize("shape", ["[]", "[-1]", "[2, -1]", "[-1, 2]", "[3, -1, -1]"])
+def test_a_ragged_parameter_needs_open_dimensions(shape: str) -> None:
+    text = f"types: {{train: [{{name: x, ragged: true, types: [u8], shape: {shape}}}]}}"
+    needed = "needs a shape that begins with -1 and has another -1, like [-1, -1, 3]"
+    assert problem_of(text) == f"types.train[0].ragged: {needed}"
+
+
+def test_a_ragged_parameter() -> None:
+    text = "types: {train: [{name: x, ragged: true, types: [u8], shape: [-1, 3, -1]}]}"
+    assert parse(f"name: x\n{text}\n".encode()).types.train[0].ragged
+
+
 CODE = "write the path of a directory in the repository, like src, or . for its top"
 
 

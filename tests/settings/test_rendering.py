@@ -122,13 +122,13 @@ def test_render_the_example(example: bytes) -> None:
     assert (
         """\
 types:
-  create_state: [{name: seed, types: [i64], shape: [], required: false}]
+  create_state: [{name: seed, types: [i64], shape: [], required: false, ragged: false}]
   train:
-    - {name: images, types: [f32, f64], shape: [-1, 64], required: true}
-    - {name: labels, types: [u8, i64], shape: [-1], required: true}
+    - {name: images, types: [f32, f64], shape: [-1, 64], required: true, ragged: false}
+    - {name: labels, types: [u8, i64], shape: [-1], required: true, ragged: false}
   evaluate:
-    inputs: [{name: images, types: [f32, f64], shape: [-1, 64], required: true}]
-    outputs: [{name: digit, types: [u8], shape: [-1], required: true}]
+    inputs: [{name: images, types: [f32, f64], shape: [-1, 64], required: true, ragged: false}]
+    outputs: [{name: digit, types: [u8], shape: [-1], required: true, ragged: false}]
 """
         in text
     )

@@ -98,7 +98,7 @@ def read_batch(values: Values, definition: Parameter, read_value: ReadValue) -> 
         raise ValueError(f"is given {count}, but its shape {definition.shape} has no open dimension (-1)")
     axis = definition.shape.index(-1)
     shape = definition.shape[:axis] + definition.shape[axis + 1 :]
-    single = msgspec.structs.replace(definition, shape=shape, ragged=None)
+    single = msgspec.structs.replace(definition, shape=shape, ragged=False)
     size = 0
     arrays: list[Array] = []
     for text in values.texts:

@@ -56,7 +56,7 @@ class Arrays:
             definition = by_name.get(name)
             try:
                 if definition is not None and _is_literal(value):
-                    value = literals.make_value(value, definition)  # noqa: PLW2901
+                    value = literals.make_value(value, definition)
                 arrays[name] = parameters.convert(value, definition)
             except ValueError as error:
                 problems.append(f"{name}: {error}")
@@ -120,9 +120,7 @@ def _read_value(texts: Sequence[str], definition: Parameter, directory: Path) ->
     values = batches.expand_texts(texts, directory)
     if not values.is_batch:
         return _read_text(values.texts[0], definition, directory)
-    value = batches.read_batch(
-        values, definition, lambda text, single: _read_text(text, single, directory)
-    )
+    value = batches.read_batch(values, definition, lambda text, single: _read_text(text, single, directory))
     return parameters.convert(value, definition)
 
 

@@ -39,7 +39,7 @@ def make_value(value: object, definition: Parameter) -> Array | list[Array]:
     if not definition.ragged:
         return make_array(value, definition.types)
     if not isinstance(value, list):
-        raise ValueError("is ragged: it must be a list of lists")
+        raise ValueError("is ragged: it must be a list of lists")  # noqa: TRY004 - a wrong value
     elements = [_flatten(item) for item in value]
     flat = _choose_type([leaf for _, leaves in elements for leaf in leaves], definition.types)
     ends = itertools.accumulate(len(leaves) for _, leaves in elements)

@@ -53,7 +53,7 @@ def list_problems(
 ) -> list[str]:
     """Return a line for each value that does not match its definition, and for each missing one.
 
-    `names` are the names of all values, if some are not in `values` because their problem is reported already.
+    `names` are the names of all values, if some are missing here because their problem is reported already.
     """
     names = values.keys() if names is None else names
     by_name = {definition.name: definition for definition in definitions}
@@ -78,9 +78,9 @@ def explain_unknown(name: str, names: Collection[str]) -> str:
 
 def _list_value_problems(value: Value, definition: Parameter) -> Iterator[str]:
     name = definition.name
-    if isinstance(value, list) != bool(definition.ragged):
+    if isinstance(value, list) != definition.ragged:
         is_or_not = "is ragged" if isinstance(value, list) else "is one array"
-        yield f"{name}: {is_or_not}, but settings.yaml says ragged: {str(bool(definition.ragged)).lower()}"
+        yield f"{name}: {is_or_not}, but settings.yaml says ragged: {str(definition.ragged).lower()}"
         return
     type_name = tensors.find_value_type(value)
     if not _is_type_allowed(type_name, definition) and not _is_typeless(value):

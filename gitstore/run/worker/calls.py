@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,7 +20,7 @@ class Caller(contextlib.ExitStack):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop: Optional[asyncio.AbstractEventLoop] = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def call(self, function: Callable[..., object], *args: object, **kwargs: object) -> object:
         """Return the function's result, awaited if it is awaitable. Raises whatever the function raises."""

@@ -13,7 +13,7 @@ MAX_TRACEBACK = 50_000
 
 
 class BrokenContract(Exception):
-    """code/model.py breaks the contract of models. The message is enough; a traceback would not help."""
+    """The model's code breaks the contract of models. The message is enough; a traceback would not help."""
 
 
 class UnusableOutputs(Exception):

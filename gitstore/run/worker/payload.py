@@ -70,7 +70,9 @@ def encode_blocks(value: Value) -> Iterator[memoryview]:
         for array in arrays:
             yield array.reshape(-1).view("u1").data
     else:
-        yield memoryview(np.concatenate([_measure_items(array) for array in arrays] or [np.empty(0, _U64)]).tobytes())
+        yield memoryview(
+            np.concatenate([_measure_items(array) for array in arrays] or [np.empty(0, _U64)]).tobytes()
+        )
         yield from _encode_items(item for array in arrays for item in array.flat)
 
 
@@ -107,7 +109,9 @@ def decode(data: Array, description: Description) -> Value:
     Numbers are not copied: the arrays use the buffer. Raises Malformed for any other data.
     """
     if not description.is_ragged:
-        return _decode_array(data, description.type_name, math.prod(description.shape)).reshape(description.shape)
+        return _decode_array(data, description.type_name, math.prod(description.shape)).reshape(
+            description.shape
+        )
     count, dimensions = description.shape
     end = count * dimensions * _U64.itemsize
     shapes = data[:end].view(_U64).reshape(count, dimensions).tolist()

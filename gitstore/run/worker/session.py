@@ -1,8 +1,8 @@
 """The worker's session: it receives one request, runs its operation phase by phase, reports, and ends.
 
-The supervisor sends `request` (operation, code, state, out, definitions of parameters; the inputs as tensors)
-and perhaps `cancel`. The worker sends `done` at the end of each phase, `progress` and `metric` while training,
-`outputs` before the end of evaluate; or, as its last frame, `failed` or `unusable`.
+The supervisor sends `request` (operation, code, state, out, definitions of parameters; the inputs as
+tensors) and perhaps `cancel`. The worker sends `done` at the end of each phase, `progress` and `metric` while
+training, `outputs` before the end of evaluate; or, as its last frame, `failed` or `unusable`.
 
 The operation `serve` goes on after its phases: each frame `evaluate` has inputs, and is answered like an
 evaluation, until the supervisor sends `close`. A failure of the model is one answer, and not the last frame.
@@ -27,6 +27,7 @@ from .tensors import Value
 from .tracker import Tracker
 
 SUPERVISOR_GONE = 1
+
 
 def serve(descriptor: int) -> None:
     """Serve one request, which is received from the inherited socket."""

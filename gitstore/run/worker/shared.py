@@ -10,12 +10,13 @@ Where the system has no memfd, or does not allow it, nothing here is used.
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import stat
 import sys
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -34,7 +35,7 @@ _IS_POSSIBLE = sys.platform == "linux" and hasattr(os, "memfd_create") and hasat
 _NO_RESERVE = 0x4000  # MAP_NORESERVE of Linux, which Python knows from 3.12 on
 
 
-class Source(NamedTuple):
+class FilePlace(NamedTuple):
     """The place of an array's bytes: the descriptor of a file, and an offset."""
 
     descriptor: int
@@ -47,32 +48,32 @@ class FileArray(np.ndarray):
     `source` is None for every array that is made of it: a part, a copy, a result.
     """
 
-    source: Source | None = None
+    source: FilePlace | None = None
 
     def __del__(self) -> None:
         if self.source is not None:
             os.close(self.source.descriptor)
 
 
-def map_array(source: Source, dtype: np.dtype[Any], *, shape: tuple[int, ...], order: str = "C") -> FileArray:
+def map_array(
+    source: FilePlace, dtype: np.dtype[Any], *, shape: tuple[int, ...], order: Literal["C", "F"] = "C"
+) -> FileArray:
     """Map an array from a file, and own the descriptor. The file must have all its bytes."""
-    count = 1
-    for length in shape:
-        count *= length
-    data = map_file(source, count * dtype.itemsize)
-    array = data.view(dtype).reshape(shape, order=order).view(FileArray)
+    data = map_file(source, math.prod(shape) * dtype.itemsize)
+    array = cast(FileArray, data.view(dtype).reshape(shape, order=order).view(FileArray))
     array.source = source
     return array
 
 
-def find_source(value: object) -> Source | None:
+def find_source(value: object) -> FilePlace | None:
     """Return where a value's data is in a file, byte by byte as it would be sent; None if it is in none."""
-    is_plain = isinstance(value, FileArray) and value.flags.c_contiguous
-    return value.source if is_plain else None
+    if isinstance(value, FileArray) and value.flags.c_contiguous:
+        return value.source
+    return None
 
 
-def write_sealed(blocks: Iterable[memoryview], size: int) -> int | None:
-    """Write data of `size` bytes into a memfd, and return its descriptor; None where that is not possible."""
+def write_sealed(blocks: Iterable[memoryview]) -> int | None:
+    """Write data into a memfd, and return its descriptor; None where that is not possible."""
     if not _IS_POSSIBLE:
         return None
     try:
@@ -111,10 +112,10 @@ def map_sealed(descriptor: int, size: int) -> Array:
         raise Malformed("a memfd that is not sealed")
     if not is_ordinary or status.st_size != size or status.st_blocks * 512 < size:
         raise Malformed(f"a memfd that does not have {size} bytes")
-    return map_file(Source(descriptor, 0), size)
+    return map_file(FilePlace(descriptor, 0), size)
 
 
-def map_file(source: Source, size: int) -> Array:
+def map_file(source: FilePlace, size: int) -> Array:
     """Map `size` bytes of a regular file. Raises Malformed if it does not have them, or cannot be mapped."""
     descriptor, offset = source
     status = os.fstat(descriptor)

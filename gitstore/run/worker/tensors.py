@@ -66,6 +66,13 @@ def find_value_type(value: Value) -> str | None:
     return names.pop() if len(names) == 1 else (None if names else STRING)
 
 
+def find_dtype(value: Value) -> np.dtype[Any]:
+    """Return numpy's type of a value's elements. Without any, a ragged value has the type of objects."""
+    if isinstance(value, list):
+        return value[0].dtype if value else np.dtype(object)
+    return value.dtype
+
+
 def find_shape(value: Value) -> tuple[int, ...]:
     """Return the shape of a value. Of a ragged one, dimensions that differ between elements are -1."""
     if not isinstance(value, list):
@@ -90,7 +97,7 @@ def normalise_ragged(value: object) -> list[Array]:
         names = ", ".join(sorted(map(str, types)))
         raise ValueError(f"is ragged, and its elements have different types: {names}")
     if types and None not in types:
-        dtype = NUMERIC.get(types.pop(), np.dtype(object))
+        dtype = NUMERIC.get(str(types.pop()), np.dtype(object))
         elements = [element.astype(dtype) if is_typeless(element) else element for element in elements]
     return elements
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from . import wire
 
@@ -15,6 +16,8 @@ class Tracker:
     def __init__(self, channel: wire.Channel) -> None:
         self._channel = channel
         self._cancelled = threading.Event()
+        self._callbacks: list[Callable[[], object]] = []
+        self._lock = threading.Lock()
 
     @property
     def cancelled(self) -> bool:
@@ -31,6 +34,18 @@ class Tracker:
             raise ValueError(f"a metric's name is text of 1 to {MAX_NAME} characters")
         self._channel.send("metric", name=name, value=float(value))
 
+    def on_cancel(self, callback: Callable[[], object]) -> None:
+        """Call a function when `cancelled` becomes true, in another thread; now if it is true already."""
+        with self._lock:
+            self._callbacks.append(callback)
+            is_late = self.cancelled
+        if is_late:
+            callback()
+
     def cancel(self) -> None:
         """Make `cancelled` true. Only the worker calls this, not the model."""
-        self._cancelled.set()
+        with self._lock:
+            self._cancelled.set()
+            callbacks = list(self._callbacks)
+        for callback in callbacks:
+            callback()

@@ -2,7 +2,8 @@
 
     frame   = length header data…
     length  = u32, little-endian: the bytes of the header, at most HEADER_LIMIT
-    header  = JSON {"kind": str, "fields": {…}, "tensors": [[name, element type, shape, is ragged, size, place], …]}
+    header  = JSON {"kind": str, "fields": {…}, "tensors": [tensor, …]}
+    tensor  = [name, element type, shape, is ragged, size, place]
     data    = of one tensor after the other, `size` bytes in this place (payload.py says what they are):
               "stream": they follow here
               "memory": here follows one NUL, and with it the descriptor of a sealed memfd, see shared.py
@@ -24,7 +25,7 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 from . import payload, shared, tensors
 from .payload import Description, Malformed
@@ -64,10 +65,10 @@ class Frame:
 class Channel:
     """One end of the socket. Any thread may send; one thread at a time may receive.
 
-    `limit` is the most bytes of all tensors of a frame that is received. Files are mapped only if `trusts_files`:
-    the other side could make one shorter, which would end this process. With `wait`, the channel never blocks by itself:
-    instead, it calls `wait(select.POLLIN)` or `wait(select.POLLOUT)`, which returns when the socket is ready,
-    or raises an exception to give up.
+    `limit` is the most bytes of all tensors of a frame that is received. Files are mapped only if
+    `trusts_files`: the other side could make one shorter, which would end this process. With `wait`, the
+    channel never blocks by itself: instead, it calls `wait(select.POLLIN)` or `wait(select.POLLOUT)`, which
+    returns when the socket is ready, or raises an exception to give up.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Channel:
         """
         values = values or {}
         with contextlib.ExitStack() as stack:
-            parcels = [_Parcel(name, value, stack) for name, value in values.items()]
+            parcels = [_Parcel(name, value, stack=stack) for name, value in values.items()]
             entries = [[*parcel.description, parcel.place] for parcel in parcels]
             header = json.dumps({"kind": kind, "fields": fields, "tensors": entries}).encode()
             if len(header) > HEADER_LIMIT:
@@ -130,7 +131,7 @@ class Channel:
         descriptor = self._receive_descriptor()
         try:
             if isinstance(place, int):
-                return shared.map_file(shared.Source(descriptor, place), description.size)
+                return shared.map_file(shared.FilePlace(descriptor, place), description.size)
             return shared.map_sealed(descriptor, description.size)
         finally:
             os.close(descriptor)
@@ -178,7 +179,9 @@ class Channel:
         """Return the descriptor that comes with the next byte. Others are closed. Raises Malformed."""
         while True:
             try:
-                received, ancillary, _, _ = self._socket.recvmsg(1, socket.CMSG_LEN(_INT.size), _CLOSE_ON_EXEC)
+                received, ancillary, _, _ = self._socket.recvmsg(
+                    1, socket.CMSG_LEN(_INT.size), _CLOSE_ON_EXEC
+                )
                 break
             except BlockingIOError:
                 self._wait(select.POLLIN)
@@ -192,7 +195,7 @@ class Channel:
         if not received:
             raise Closed("the other side has closed the connection")
         if received == b"\0" and descriptors:
-            return descriptors[0]  # the buffer has no room for a second one
+            return int(descriptors[0])  # the buffer has no room for a second one
         for descriptor in descriptors:
             os.close(descriptor)
         raise Malformed("a tensor in a file without its descriptor")
@@ -221,11 +224,11 @@ def _make_closed(error: OSError) -> Closed:
 class _Parcel:
     """A tensor that is to be sent: its description, and the place of its data."""
 
-    def __init__(self, name: str, value: Value, stack: contextlib.ExitStack) -> None:
+    def __init__(self, name: str, value: Value, *, stack: contextlib.ExitStack) -> None:
         self.description = payload.describe(name, value)
         self.value = value
         self.place: Place = STREAM
-        self.descriptor: Optional[int] = None
+        self.descriptor: int | None = None
         size = self.description.size
         if size < shared.THRESHOLD:
             return
@@ -233,7 +236,7 @@ class _Parcel:
         if source is not None:
             self.descriptor, self.place = source
             return
-        self.descriptor = shared.write_sealed(payload.encode_blocks(value), size)
+        self.descriptor = shared.write_sealed(payload.encode_blocks(value))
         if self.descriptor is not None:
             self.place = MEMORY
             stack.callback(os.close, self.descriptor)
@@ -245,14 +248,13 @@ def _parse(header: bytearray) -> tuple[Frame, list[tuple[Description, Place]]]:
         content = json.loads(header)
     except (ValueError, RecursionError) as error:
         raise Malformed("a header that is not JSON") from error
-    parts = [content.get(key) for key in ("kind", "fields", "tensors")] if isinstance(content, dict) else []
-    if [type(part) for part in parts] != [str, dict, list]:
+    kinds = {"kind": str, "fields": dict, "tensors": list}
+    if not isinstance(content, dict) or any(type(content.get(key)) is not kinds[key] for key in kinds):
         raise Malformed("a header without kind, fields and tensors")
-    kind, fields, tensor_list = parts
-    entries = [_parse_entry(entry) for entry in tensor_list]
+    entries = [_parse_entry(entry) for entry in content["tensors"]]
     if len({description.name for description, _ in entries}) < len(entries):
         raise Malformed("two tensors of one name")
-    return Frame(kind, fields), entries
+    return Frame(content["kind"], content["fields"]), entries
 
 
 def _parse_entry(entry: object) -> tuple[Description, Place]:

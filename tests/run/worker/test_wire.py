@@ -165,7 +165,10 @@ NO_TENSOR = "a tensor without name, element type, shape, size and place"
             description(shape=[1] * 65, size=4),
             f"a tensor of shape {(1,) * 65} and 4 bytes, over the limit of 1000 bytes",
         ),
-        (description(shape=[251], size=4), "a tensor of shape (251,) and 4 bytes, over the limit of 1000 bytes"),
+        (
+            description(shape=[251], size=4),
+            "a tensor of shape (251,) and 4 bytes, over the limit of 1000 bytes",
+        ),
         (description(size=1001), "a tensor of shape (2,) and 1001 bytes, over the limit of 1000 bytes"),
         (description(size=7), "a tensor of shape (2,) in 7 bytes"),
         (description(size=9), "a tensor of shape (2,) in 9 bytes"),
@@ -217,7 +220,13 @@ def test_more_items_than_objects_are_made_for(pair, header, limit):
         ("string", [2], False, struct.pack("<QQ", 2**63, 2**63), f"items of {2**64} bytes in 0"),
         ("string", [2], False, struct.pack("<QQ", 1, 1) + b"a", "items of 2 bytes in 1"),
         ("u8", [1, 1], True, struct.pack("<Q", 2) + b"a", "a tensor of 2 elements in 1 bytes"),
-        ("u8", [1, 1], True, struct.pack("<Q", 2**64 - 1) + b"a", f"a tensor of {2**64 - 1} elements in 1 bytes"),
+        (
+            "u8",
+            [1, 1],
+            True,
+            struct.pack("<Q", 2**64 - 1) + b"a",
+            f"a tensor of {2**64 - 1} elements in 1 bytes",
+        ),
         (
             "u8",
             [1, 3],
