@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from gitstore.run.values.ragged import separate
 from gitstore.run.worker import tensors
-from gitstore.run.worker.tensors import Array
+from gitstore.run.worker.tensors import Array, Value
 
 _BLOCK = 1 << 18
 """Elements that are compared at a time, which bounds the memory."""
@@ -62,9 +63,13 @@ class OutputDifference:
 
 
 def compare_outputs(
-    expected: Mapping[str, Array], actual: Mapping[str, Array], tolerance: Tolerance = EXACT
+    expected: Mapping[str, Value], actual: Mapping[str, Value], tolerance: Tolerance = EXACT
 ) -> list[OutputDifference]:
-    """Compare outputs by name. The result has one entry for each name of either side, in their order."""
+    """Compare outputs by name. The result has one entry for each name of either side, in their order.
+
+    An element of a ragged output is called NAME[0], NAME[1], ….
+    """
+    expected, actual = separate(expected), separate(actual)
     return [
         _compare(name, expected.get(name), actual.get(name), tolerance=tolerance)
         for name in dict.fromkeys([*expected, *actual])
@@ -84,7 +89,7 @@ def _compare(
             return OutputDifference(name, is_equal=False, problem=f"has the {what} {second}, not {first}")
     if expected.dtype.kind == "O" or expected.dtype.kind == "b":
         return _compare_items(name, expected, actual)
-    relative, absolute = tolerance.of(name)
+    relative, absolute = tolerance.of(name.partition("[")[0])
     return _compare_numbers(name, expected, actual, relative=relative, absolute=absolute)
 
 

@@ -21,6 +21,8 @@ from gitstore.run.recording.differences import OutputDifference, Tolerance, comp
 from gitstore.run.recording.values import describing, read_values, write_values
 from gitstore.run.supervisor import Evaluation
 from gitstore.run.values.inputs import Arrays, Inputs
+from gitstore.run.values.ragged import join
+from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 
 
@@ -109,7 +111,8 @@ def repeat_evaluation(
 ) -> Comparison:
     """Evaluate a snapshot with the inputs of one of its records again, and compare with its outputs."""
     with open_values(snapshot, record, conditions) as recorded:
-        evaluated = evaluation.evaluate_snapshot(snapshot, Arrays(recorded.inputs), conditions=conditions)
+        inputs = join(recorded.inputs, snapshot.settings.types.evaluate.inputs)
+        evaluated = evaluation.evaluate_snapshot(snapshot, Arrays(inputs), conditions=conditions)
         return Comparison(evaluated, compare_outputs(recorded.outputs, evaluated.outputs, tolerance))
 
 
@@ -158,7 +161,7 @@ def evaluate_and_compare(
     they are not.
     """
     with open_values(expectation.snapshot, expectation.record, conditions) as recorded:
-        arrays = recorded.inputs
+        arrays: Mapping[str, tensors.Value] = recorded.inputs
         if inputs is not None:
             arrays = inputs.read(target.settings.types.evaluate.inputs)
             _check_inputs(arrays, expectation.record)
@@ -177,14 +180,16 @@ def compare_snapshots(
     return Comparison(actual, compare_outputs(expected.outputs, actual.outputs, tolerance))
 
 
-def _evaluate(target: Snapshot | Model, arrays: Mapping[str, Array], conditions: Conditions) -> Evaluation:
-    inputs = Arrays(arrays)
+def _evaluate(
+    target: Snapshot | Model, arrays: Mapping[str, tensors.Value], conditions: Conditions
+) -> Evaluation:
+    inputs = Arrays(join(arrays, target.settings.types.evaluate.inputs))
     if isinstance(target, Model):
         return evaluation.evaluate_working_copy(target, inputs, conditions=conditions)
     return evaluation.evaluate_snapshot(target, inputs, conditions=conditions)
 
 
-def _check_inputs(arrays: Mapping[str, Array], record: EvaluationRecord) -> None:
+def _check_inputs(arrays: Mapping[str, tensors.Value], record: EvaluationRecord) -> None:
     """Raise `InvalidInput` unless arrays are those of a record."""
     with describing(arrays) as description:
         given = _digests(description.result())

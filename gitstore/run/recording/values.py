@@ -24,6 +24,7 @@ import numpy as np
 from gitstore.errors import Corrupt, GitstoreError
 from gitstore.records.record import Value
 from gitstore.run.values import arrayfiles, bounded, outputs
+from gitstore.run.values.ragged import separate
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 
@@ -40,11 +41,11 @@ class _Stopped(Exception):
     """Nobody needs the description any more."""
 
 
-def write_values(arrays: Mapping[str, Array], directory: Path, inner: str) -> list[Value]:
+def write_values(arrays: Mapping[str, Array | list[Array]], directory: Path, inner: str) -> list[Value]:
     """Write arrays into `directory`/`inner`, a file each, and describe them. Raises `OSError`."""
     (directory / inner).mkdir()
     values = []
-    for name, array in arrays.items():
+    for name, array in separate(arrays).items():
         file = f"{inner}/{name}{_choose_suffix(array)}"
         with (directory / file).open("xb") as opened:
             values.append(_describe(name, array, opened.write, file=file))
@@ -66,7 +67,7 @@ def read_values(directory: Path, values: Sequence[Value]) -> dict[str, Array]:
 
 
 @contextmanager
-def describing(values: Mapping[str, Array | Path]) -> Iterator[Future[list[Value]]]:
+def describing(values: Mapping[str, Array | list[Array] | Path]) -> Iterator[Future[list[Value]]]:
     """Describe arrays and files in another thread while the block runs.
 
     It stops when the block ends with an error. The result raises `GitstoreError` for a file that cannot be
@@ -81,7 +82,7 @@ def describing(values: Mapping[str, Array | Path]) -> Iterator[Future[list[Value
     def describe() -> list[Value]:
         return [
             _describe_file(name, value, check) if isinstance(value, Path) else _describe(name, value, check)
-            for name, value in values.items()
+            for name, value in separate(values).items()
         ]
 
     with ThreadPoolExecutor(1, thread_name_prefix="gitstore-record") as pool:

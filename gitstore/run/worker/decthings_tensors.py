@@ -95,8 +95,8 @@ def repair_package() -> None:
     except (TypeError, ValueError):
         tensor_class.deserialize = staticmethod(lambda data: _deserialize(package, data))
     try:
-        sound = np.array([package.DecthingsElementAudio("wav", b"")], dtype=object)  # type: ignore[union-attr]
-        tensor_class(sound, "audio", [1]).serialize()
+        audio_class: Any = getattr(package, "DecthingsElementAudio")  # noqa: B009 - it may be another package
+        tensor_class([audio_class("wav", b"")], "audio", [1]).serialize()
     except (TypeError, ValueError):
         tensor_class.serialize = _serialize
 

@@ -10,6 +10,7 @@ import pytest
 from gitstore.errors import InvalidInput, InvalidOutput
 from gitstore.run.values import outputs, parameters
 from gitstore.run.values.inputs import Arrays, read_inputs
+from gitstore.run.values.ragged import join, separate
 from gitstore.settings.schema import Parameter, TensorType
 
 
@@ -113,6 +114,18 @@ def test_arrays_of_the_library():
         with pytest.raises(InvalidInput) as caught:
             Arrays({"x": value}).read([definition])
         assert list(caught.value.problems) == [message]
+
+
+def test_names_of_elements_and_back():
+    value, other = [np.zeros(1), np.zeros(2)], np.zeros(3)
+    separated = separate({"x": value, "y": other})
+    assert list(separated) == ["x[0]", "x[1]", "y"]
+    definitions = [define("f64", [-1, -1]), Parameter(name="y", types=(TensorType.f64,), shape=(-1,))]
+    for arrays in (separated, {"x": value, "y": other}):
+        joined = join(arrays, definitions)
+        assert as_lists(joined["x"]) == as_lists(value)
+        assert joined["y"] is other
+    assert join({}, definitions) == {"x": []}
 
 
 def test_outputs_of_the_other_kind():
