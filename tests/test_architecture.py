@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 import gitstore
 
 ROOT = Path(gitstore.__file__).parents[1]
@@ -159,6 +161,13 @@ def _imports(module: str) -> Iterator[str]:
             for alias in node.names:
                 whole = f"{source}.{alias.name}"
                 yield whole if whole in MODULES else source
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten() -> Iterator[None]:
+    """All syntax trees go at the end: each later collection of garbage would look at their 300,000 nodes."""
+    yield
+    nodes.cache_clear()
 
 
 def test_there_is_something_to_look_at() -> None:
