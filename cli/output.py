@@ -95,6 +95,11 @@ def print_error_json(value: Any) -> None:
     click.echo(_json(value), err=True)
 
 
+def as_json_text(value: Any) -> str:
+    """Return a value as JSON on one line, for a table or a message."""
+    return _json(value)
+
+
 def _json(value: Any, indent: int | None = None) -> str:
     import json
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 
+_MOST_METRICS, _LONGEST_NAME = 6, 30
+"""How many metrics are shown while a model trains, and how much of their names."""
+
+
 @contextmanager
 def byte_progress(
     label: str, total: int | Callable[[], int] | None, *, show: bool | None
@@ -79,6 +83,32 @@ def share_progress(
         yield show_share
     finally:
         bar.stop()
+
+
+@contextmanager
+def training_progress(
+    label: str, *, show: bool | None
+) -> Iterator[tuple[Callable[[float], None], Callable[[str, float], None]]]:
+    """Show a bar from 0 to 1, and the last value of each metric, while the block runs.
+
+    The block gets a function for what is done, and one for metrics.
+    """
+    if not _is_shown(show):
+        yield lambda _: None, lambda _name, _value: None
+        return
+    from rich.progress import TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    metrics: dict[str, str] = {}
+    column = TextColumn("{task.fields[metrics]}", markup=False)
+    with _bar(label, TaskProgressColumn(), TimeElapsedColumn(), column) as bar:
+        task = bar.add_task("", total=1.0, metrics="")
+
+        def show_metric(name: str, value: float) -> None:
+            if name in metrics or len(metrics) < _MOST_METRICS:
+                metrics[name] = harmless(f"{name[:_LONGEST_NAME]} {value:.4g}")
+                bar.update(task, metrics="  ".join(metrics.values()))
+
+        yield lambda share: bar.update(task, completed=share), show_metric
 
 
 @contextmanager

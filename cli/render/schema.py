@@ -10,7 +10,16 @@ import json
 import sys
 from typing import Any
 
-from gitstore.cli.render.shapes import changes, environments, files, models, snapshots, states, storage
+from gitstore.cli.render.shapes import (
+    changes,
+    environments,
+    files,
+    models,
+    records,
+    snapshots,
+    states,
+    storage,
+)
 from gitstore.cli.render.shapes.shape import TYPES, Key, Shape
 
 GROUPS: dict[str, dict[str, Shape]] = {
@@ -18,6 +27,7 @@ GROUPS: dict[str, dict[str, Shape]] = {
     "Models": models.SHAPES,
     "States and operations": states.SHAPES,
     "Environments": environments.SHAPES,
+    "Records": records.SHAPES,
     "Differences": changes.SHAPES,
     "Storage": storage.SHAPES,
     "Settings, hooks and errors": files.SHAPES,
@@ -40,6 +50,8 @@ COMMANDS: dict[str, str] = {
     "state use": "active state",
     "state path": "state path",
     "state create": "operation result",
+    "state show": "state in full",
+    "state compare": "state comparison",
     "state import": "imported state",
     "state export": "exported state",
     "state rename": "renamed state",

@@ -37,13 +37,14 @@ def show_list(states: Sequence[State], *, as_json: bool) -> None:
         output.print_json([to_json(state) for state in states])
         return
     rows = [
-        ["*" if state.is_active else "", state.name, format_size(state.size), _locate(state)]
+        ["*" if state.is_active else "", state.name, format_size(state.size), locate(state)]
         for state in states
     ]
     output.print_table(["", "STATE", "SIZE", "WHERE"], rows, right=[2])
 
 
-def _locate(state: State) -> str:
+def locate(state: State) -> str:
+    """Where a state is, in words."""
     if state.tree is None:
         return "on disk, not saved"
     if not state.on_disk:

@@ -65,12 +65,24 @@ def has_files(model: Model, name: str) -> bool:
     return path is not None and scan.has_file(path)
 
 
-def list_states(model: Model, progress: Progress = lambda _: None) -> Iterator[State]:
-    """List all states by name. Reads files on disk that may have changed."""
+def find_state(model: Model, name: str) -> State:
+    """Return a state. Reads its files on disk if they may have changed. Raises `NoSuchState`."""
+    check_name(name, "state")
+    for state in list_states(model, only=name):
+        return state
+    raise missing_error(name)
+
+
+def list_states(
+    model: Model, progress: Progress = lambda _: None, *, only: str | None = None
+) -> Iterator[State]:
+    """List all states by name, or one of them. Reads files on disk that may have changed."""
     current, prefix, repository = model.active_state, model.state_ref(""), model.repository
     saved = {ref.removeprefix(prefix): oid for ref, oid in repository.refs.below(prefix)}
     states, cache = None if repository.is_bare else model.claim_states(), repository.stat_cache()
     for name in list_names(model):
+        if only not in (None, name):
+            continue
         tree = repository.commit(saved[name]).tree if name in saved else None
         path = _find_on_disk(states / name, is_saved=name in saved) if states is not None else None
         if path is not None:

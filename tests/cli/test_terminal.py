@@ -17,6 +17,7 @@ from tests.support import scenes
 from tests.support.commands import Git, Gitstore, Run
 from tests.support.models import make, put, take
 from tests.support.screens import screen
+from tests.support.training import code
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202ecod.exe\r"
 COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
@@ -180,6 +181,17 @@ def test_verify_counts_objects(tmp_path: Path) -> None:
     printed = screen("verify", cwd=tmp_path / "digits").decode()
     assert re.search(r"verify objects .*?(\d+) / \1\D", printed, re.DOTALL)
     assert "/s" not in printed
+
+
+def test_metrics_are_shown_while_a_model_trains(model: Model) -> None:
+    code(model, "train", "tracker.metric('loss\\x1b[31m', 0.123456); tracker.progress(0.5); return")
+    printed = screen("train", "-p", "values=[1]", cwd=model.directory).decode()
+    assert re.search(r"train .*?50%.*?loss.*? 0\.1235", printed, re.DOTALL), printed
+    assert "loss\x1b[31m" not in printed
+    assert (
+        "0.1235"
+        not in screen("train", "-p", "values=[1]", "--no-progress", cwd=model.directory).decode()[:-60]
+    )
 
 
 def test_bars_have_totals(model: Model, git: Git) -> None:

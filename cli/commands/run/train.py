@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gitstore.cli import options, output
-from gitstore.cli.progress import share_progress
+from gitstore.cli.progress import training_progress
 
 
 @click.command()
@@ -40,8 +40,8 @@ def command(
     from gitstore.run.values.inputs import Assignments
 
     model = Model.open(ctx.obj)
-    with share_progress("train", show=show_progress) as progress:
-        observers = Observers(on_progress=progress)
+    with training_progress("train", show=show_progress) as (show_share, show_metric):
+        observers = Observers(show_share, lambda metric: show_metric(metric.name, metric.value))
         result = training.train(
             model,
             Assignments(inputs, ctx.obj),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gitstore.cli import options, output, totals
-from gitstore.cli.commands.states import state_files
+from gitstore.cli.commands.states import state_files, state_records
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress, waiting
 from gitstore.cli.render import states as render
@@ -25,7 +25,7 @@ def command() -> None:
     """
 
 
-for _subcommand in state_files.COMMANDS:
+for _subcommand in (*state_records.COMMANDS, *state_files.COMMANDS):
     command.add_command(_subcommand)
 
 

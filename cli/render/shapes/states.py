@@ -50,6 +50,70 @@ SHAPES = {
             value    any  the number; `NaN`, `Infinity` and `-Infinity` are texts
         """),
     ),
+    "state in full": Shape(
+        "A state, and how it was trained.",
+        keys("""
+            training  training?  the record of its training, if there is one
+            metrics   metric[]   all that the training reported, in its order
+        """),
+        extends="state",
+    ),
+    "training": Shape(
+        "The record of a training. What is not known is null.",
+        keys("""
+            name           text        the state that it made, as it was called then
+            model          text        the model
+            parameters     object      scalars that it was given, by name
+            data           value[]     everything else that it was given
+            metrics        series[]    each metric in short
+            base           base-state? the state that it began with
+            code           training-code?  the code that ran
+            circumstances  circumstances  when and how it ran
+        """),
+    ),
+    "series": Shape(
+        "A metric of a training in short. A number that is not finite is null.",
+        keys("""
+            name     text  its name
+            count    int   how many values it has
+            first    num?  the first value
+            last     num?  the last value
+            lowest   num?  the least finite value
+            highest  num?  the greatest finite value
+        """),
+    ),
+    "base state": Shape(
+        "The state that a training began with.",
+        keys("""
+            name  text  its name
+            tree  id?   its tree, as it was on disk
+        """),
+    ),
+    "training code": Shape(
+        "The code of a training.",
+        keys("""
+            differs  flag  whether files on disk differed from the commit
+            commit   id?   the commit that was checked out
+            tree     id?   its code
+        """),
+    ),
+    "state comparison": Shape(
+        "What differs between how two states were trained.",
+        keys("""
+            first        text                 the one state
+            second       text                 the other state
+            differences  record-difference[]  what differs
+        """),
+    ),
+    "record difference": Shape(
+        "A key that two records have different values for. A record without it has null.",
+        keys("""
+            group   text  `parameters`, `data`, `metrics`, `environment`, `code` or `base`
+            key     text  the key
+            first   any   the value of the one state
+            second  any   the value of the other state
+        """),
+    ),
     "active state": Shape("The state that is active now.", keys("active  text  its name")),
     "state path": Shape(
         "Where a state is on disk.",
