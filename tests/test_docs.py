@@ -292,6 +292,7 @@ HOSTS = {
     "json-schema.org",
     "keepachangelog.com",
     "semver.org",
+    "www.w3.org",  # the namespace of SVG
 }
 RESERVED = re.compile(r"(.*\.)?(example(\.(org|com|net))?|localhost|invalid|test)|127\.0\.0\.1")
 HOME_OF_SOMEBODY = re.compile(r"(?<![\w.~-])/(?:home|Users|root|work|workspace|mnt|builds?)/[\w.]")

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
-from gitstore.cli.render import charts
+from gitstore.cli.render.records import charts
 from gitstore.models.model import Model
 from tests.support.commands import Run
 from tests.support.failing import refuses

@@ -9,8 +9,8 @@ import click
 
 from gitstore.cli import output
 from gitstore.cli.completion import candidates
-from gitstore.cli.render import charts
-from gitstore.cli.render import records as render
+from gitstore.cli.render.records import charts
+from gitstore.cli.render.records import trainings as render
 
 if TYPE_CHECKING:
     from gitstore.models.model import Model

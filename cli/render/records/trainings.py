@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
-from gitstore.cli.render import charts, states
+from gitstore.cli.render import states
+from gitstore.cli.render.records import charts
 
 if TYPE_CHECKING:
     from gitstore.models.state import State
