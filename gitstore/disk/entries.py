@@ -79,6 +79,7 @@ def open_entry(
             with _holding_key(key):
                 entry = _hold_entry(stack, key, is_sound=is_sound)  # another process may have made it
                 if entry is None:
+                    sweep([key], dry_run=False)
                     new = key / secrets.token_hex(6)
                     make(new)
                     entry = _hold_entry(stack, key, is_sound=partial(eq, new))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,14 +46,16 @@ os.write(1, json.dumps([place for place in places if place and os.path.isdir(pla
 
 _REASONS = {
     "hash_mismatch": re.compile("hash mismatch|hashes? (?:do|does) not match", re.IGNORECASE),
-    "disk_full": re.compile(r"os error (28|122|27)\b|No space left"),
+    "disk_full": re.compile(r"os error (28|122|27)\b|No space left|signal SIGXFSZ"),
     "index_unreachable": re.compile(
         "Failed to fetch|error sending request|network was disabled|tcp connect|dns"
     ),
     "no_wheel": re.compile(
         "no usable wheels|no wheels with a matching|was not found|no version of|unsatisfiable"
     ),
-    "broken_lock": re.compile("Couldn't parse|must have a hash|must be pinned|[Ii]nvalid|--require-hashes"),
+    "broken_lock": re.compile(
+        "Couldn't parse|Unexpected '|must have a hash|must be pinned|[Ii]nvalid|--require-hashes"
+    ),
 }
 
 _HINTS = {
@@ -85,7 +88,7 @@ def build_environment(
         "building an environment: Python %s, packages: %s", interpreter.version, spec.count_packages(),
         extra={"is_progress": True},
     )  # fmt: skip
-    with explain_errors(place), construction(place, durable=False) as hidden:
+    with explain_errors(place.parent), construction(place, durable=False) as hidden:
         venv = hidden / VENV
         for offline in (False,) if spec.unlocked else (True, False):
             # What uv's cache has needs no network.
@@ -140,11 +143,20 @@ def _check(completed: subprocess.CompletedProcess[bytes]) -> None:
     """Raise `EnvironmentFailed` if uv failed."""
     if completed.returncode:
         message = completed.stderr.decode(errors="replace")
-        cause = uv.extract_cause(message) or f"uv exited with {completed.returncode}"
-        reason = next((name for name, pattern in _REASONS.items() if pattern.search(message)), "other")
+        cause = uv.extract_cause(message) or _describe_end(completed.returncode)
+        reason = next(
+            (name for name, pattern in _REASONS.items() if pattern.search(f"{message}{cause}")), "other"
+        )
+        cause = re.sub(r"`?\S*/requirements\.txt`?", LOCK, cause)
         raise EnvironmentFailed(
             f"the packages cannot be installed: {cause}", _HINTS.get(reason), reason=reason
         )
+
+
+def _describe_end(returncode: int) -> str:
+    if returncode < 0:
+        return f"uv was ended by the signal {signal.Signals(-returncode).name}"
+    return f"uv exited with {returncode}"
 
 
 def _find_packages(venv: Path) -> Path:
@@ -208,14 +220,14 @@ def _drop_inner(directories: Sequence[str]) -> tuple[str, ...]:
 
 
 @contextmanager
-def explain_errors(place: Path) -> Iterator[None]:
+def explain_errors(directory: Path) -> Iterator[None]:
     """Raise `EnvironmentFailed` for an error of the system, such as a full disk."""
     try:
         yield
     except OSError as error:
         reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "other"
         raise EnvironmentFailed(
-            f"the environment cannot be written to {place.parent}: {error.strerror}",
+            f"the environment cannot be written to {directory}: {error.strerror}",
             _HINTS["disk_full"],
             reason=reason,
         ) from error

@@ -113,15 +113,24 @@ def run(
     uv inherits our locks: what it builds is not taken for abandoned while it outlives us. Raises
     `GitstoreError` if it is not installed.
     """
-    return subprocess.run(
+    process = subprocess.Popen(
         [_find_uv(), *arguments],
         cwd=_DIRECTORY,
         env=variables,
-        input=stdin,
-        capture_output=True,
-        check=False,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         pass_fds=locks.held(),
     )
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin)
+        except BaseException:
+            # Until it has ended, it holds our locks; subprocess.run would wait for a moment only.
+            process.kill()
+            process.wait()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def select_variables(variables: Mapping[str, str]) -> dict[str, str]:

@@ -11,13 +11,15 @@ from gitstore.errors import GitstoreError
 
 
 @contextmanager
-def refuses(*things: object, hint: object = "", kind: type[GitstoreError] = GitstoreError) -> Iterator[None]:
+def refuses(
+    *things: object, hint: object = "", kind: type[GitstoreError] = GitstoreError
+) -> Iterator[pytest.ExceptionInfo[GitstoreError]]:
     """The block raises this very kind of error, which names these things, as does its hint.
 
     Its words are in tests/cli/golden/.
     """
     with pytest.raises(GitstoreError) as caught:
-        yield
+        yield caught
     assert type(caught.value) is kind
     assert names(caught.value, *things)
     assert str(hint) in (caught.value.hint or "")

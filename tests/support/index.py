@@ -11,24 +11,31 @@ import sys
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
 
-def wheel(name: str, version: str, needs: Sequence[str] = ()) -> bytes:
-    """A wheel with one package, which says its version; the same bytes each time."""
+def wheel(
+    name: str, version: str, needs: Sequence[str] = (), *, more: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
+    """A wheel with one package, which says its version, and more files; the same bytes each time.
+
+    In the names of these files, INFO stands for the directory of metadata.
+    """
     info = f"{name}-{version}.dist-info"
     metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     contents = {
         f"{name}/__init__.py": f"VERSION = {version!r}\n",
         f"{info}/METADATA": "\n".join([*metadata, *(f"Requires-Dist: {need}" for need in needs), ""]),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **{path.replace("INFO", info): text for path, text in more.items()},
     }
     record = "".join(f"{path},,\n" for path in [*contents, f"{info}/RECORD"])
     file = io.BytesIO()
