@@ -180,10 +180,14 @@ def watch(
         raise _failure(arguments, process.returncode, stderr="".join(messages), directory=cwd)
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+def _environment(variables: Mapping[str, str]) -> dict[bytes, bytes]:
     """Return git's environment: the inherited one, without what leads git elsewhere, and `variables`."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _UNSET}
-    return inherited | _VARIABLES | dict(variables)
+    environment = dict(os.environb)  # as bytes, which need not be decoded and encoded again for each git
+    for name in _UNSET:
+        environment.pop(os.fsencode(name), None)
+    for key, value in (_VARIABLES | dict(variables)).items():
+        environment[os.fsencode(key)] = os.fsencode(value)
+    return environment
 
 
 def disable_hooks(keys: Iterable[str]) -> list[str]:

@@ -90,7 +90,7 @@ class ObjectDatabase:
         packs: dict[Path, Pack] = {}
         self.damaged = []
         for directory in self.directories:
-            for path in sorted((directory / "pack").glob("pack-*.idx")):
+            for path in _list_indexes(directory / "pack"):
                 pack = self._known.get(path) or self._open(path)
                 if pack is not None:
                     packs[path] = pack
@@ -293,14 +293,25 @@ class ObjectDatabase:
         return deltas.read(packed.oid)
 
 
+def _list_indexes(directory: Path) -> list[Path]:
+    """List the indexes of a directory of packs, which need not exist."""
+    try:
+        with os.scandir(directory) as entries:  # each command does this several times: a glob is slower
+            names = sorted(entry.name for entry in entries)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+    return [directory / name for name in names if name.startswith("pack-") and name.endswith(".idx")]
+
+
 def _with_alternates(directory: Path) -> Iterator[Path]:
     """Yield the object directory and its alternates, each once, gitrepository-layout(5)."""
     seen = set()
     waiting = [directory]
     while waiting:
         directory = waiting.pop(0)
-        if directory.resolve() not in seen:
-            seen.add(directory.resolve())
+        resolved = os.path.realpath(directory)
+        if resolved not in seen:
+            seen.add(resolved)
             yield directory
             waiting += [directory / line for line in _read_alternates(directory / "info" / "alternates")]
 

@@ -95,7 +95,9 @@ def make(directory: Path, name: str = "digits") -> Model:
 def _template(name: str, variables: object, configuration: str) -> TemporaryDirectory[str]:
     """What `make` copies, if all that git goes by is the same."""
     template = TemporaryDirectory(prefix="gitstore-template-")
-    _make(Path(template.name, name), name)
+    model = _make(Path(template.name, name), name)
+    with model.repository.writer():  # the first write sets what else each test would wait for
+        pass
     return template
 
 
