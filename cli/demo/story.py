@@ -80,6 +80,11 @@ def _no_code(output: str) -> str | None:
     return "names a file of the code" if re.search(r" code/", output) else None
 
 
+def _two_environments(output: str) -> str | None:
+    users = [line.split()[-1] for line in output.splitlines() if "digits@" in line]
+    return None if len(users) == 2 else "does not show an environment for each snapshot"
+
+
 def _over(percent: float) -> Check:
     """Whether the total of data/score.py is over so many percent."""
 
@@ -140,16 +145,19 @@ CHAPTERS = [
         ],
     ),
     Chapter(
-        "Change the code and the settings: another activation function, another name for an output.",
+        "Change the code, the settings and a package: another activation function, another name for an"
+        " output, another numpy. gitstore lock pins it with its hashes.",
         [
             Command(
                 "sed -i.bak -e 's/np.maximum(\\(.*\\), 0)/np.tanh(\\1)/' "
                 "-e 's/(hidden > 0)/(1 - hidden**2)/' \\\n"
-                "    -e 's/probability/confidence/' code/model.py settings.yaml"
+                "    -e 's/probability/confidence/' -e 's/numpy==2.4.6/numpy==2.3.5/' \\\n"
+                "    code/model.py settings.yaml"
             ),
             Command("rm code/model.py.bak settings.yaml.bak"),
-            Command("git diff --unified=0"),
-            Command("git commit --quiet --all --message 'Use tanh; call it confidence'"),
+            Command("gitstore lock"),
+            Command("git diff --unified=0 code settings.yaml"),
+            Command("git commit --quiet --all --message 'Use tanh and numpy 2.3; call it confidence'"),
         ],
     ),
     Chapter(
@@ -165,11 +173,13 @@ CHAPTERS = [
         ],
     ),
     Chapter(
-        "Evaluate v1 again. Its outputs are the same, byte for byte: cmp finds no difference.",
+        "Evaluate v1 again, with the numpy that it was taken with. Its outputs are the same, byte for byte:"
+        " cmp finds no difference.",
         [
             Command("gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out/v1-again"),
             Command("cmp out/v1/digit.npy out/v1-again/digit.npy", _silent),
             Command("cmp out/v1/probability.npy out/v1-again/probability.npy", _silent),
+            Command("gitstore env list", _two_environments),
         ],
     ),
     Chapter(

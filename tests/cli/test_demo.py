@@ -69,7 +69,7 @@ def test_the_whole_story(
     wanted = [command.line.splitlines()[0] for each in story.CHAPTERS for command in each.commands]
     assert shown == wanted
     assert "\x1b" not in told.stdout
-    assert "Verified even@v1, odd@v1, v1, v2: 33 objects are intact" in lines
+    assert "Verified even@v1, odd@v1, v1, v2: 34 objects are intact" in lines
     totals = [
         float(line.split()[1].rstrip("%")) for line in lines if line.startswith("total ") and "%" in line
     ]
