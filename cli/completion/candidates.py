@@ -61,6 +61,15 @@ def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     return _matching([model.name for model in models if model.prefix], incomplete)
 
 
+def environments(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The keys of the user's environments."""
+    from gitstore.run.cache.user_cache import find_user_cache
+    from gitstore.run.conditions import find_environments
+
+    store = find_environments(find_user_cache(_directory(ctx)))
+    return _matching([environment.key for environment in store.list_environments()], incomplete)
+
+
 def first_states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For the first state of a derived model."""
     words = ["copy", "none", "create"]

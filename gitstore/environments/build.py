@@ -9,13 +9,11 @@ change the others, and uv's cache. They are compiled, since nothing can be writt
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,7 +24,7 @@ from gitstore.disk.construction import construction
 from gitstore.disk.directories import measure_size, remove_tree
 from gitstore.disk.permissions import seal
 from gitstore.environments import environment, uv
-from gitstore.environments.environment import PYTHON, VENV, EnvironmentRecord
+from gitstore.environments.environment import NO_ROOM, PYTHON, VENV, EnvironmentRecord, explain_errors
 from gitstore.environments.interpreters import FileStamp, Interpreter
 from gitstore.environments.spec import EnvironmentSpec
 from gitstore.errors import EnvironmentFailed
@@ -50,9 +48,7 @@ _REASONS = {
     "index_unreachable": re.compile(
         "Failed to fetch|error sending request|network was disabled|tcp connect|dns"
     ),
-    "no_wheel": re.compile(
-        "no usable wheels|no wheels with a matching|was not found|no version of|unsatisfiable"
-    ),
+    "no_wheel": re.compile("no usable wheels|no wheels with a matching|was not found|unsatisfiable"),
     "broken_lock": re.compile(
         "Couldn't parse|Unexpected '|must have a hash|must be pinned|[Ii]nvalid|--require-hashes"
     ),
@@ -61,8 +57,7 @@ _REASONS = {
 _HINTS = {
     "hash_mismatch": "the package index offers other files than when the lock was made: do not trust them, or"
     " run gitstore lock if you know why",
-    "disk_full": "gitstore env rm --unused frees environments; git config --global gitstore.cacheDir DIR puts"
-    " them elsewhere",
+    "disk_full": NO_ROOM,
     "index_unreachable": "uv needs a package index: check the network, UV_DEFAULT_INDEX or uv.toml",
     "no_wheel": f"choose other versions or another packages.python in {SETTINGS}, and run gitstore lock;"
     " gitstore env build --allow-builds builds packages from source, which runs their code",
@@ -217,17 +212,3 @@ def _drop_inner(directories: Sequence[str]) -> tuple[str, ...]:
     """Return directories without those that lie within others."""
     unique = sorted(set(directories))
     return tuple(path for path in unique if not any(path.startswith(f"{other}/") for other in unique))
-
-
-@contextmanager
-def explain_errors(directory: Path) -> Iterator[None]:
-    """Raise `EnvironmentFailed` for an error of the system, such as a full disk."""
-    try:
-        yield
-    except OSError as error:
-        reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "other"
-        raise EnvironmentFailed(
-            f"the environment cannot be written to {directory}: {error.strerror}",
-            _HINTS["disk_full"],
-            reason=reason,
-        ) from error

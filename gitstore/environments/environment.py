@@ -10,7 +10,10 @@ packages were added or removed.
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +22,20 @@ import msgspec
 from gitstore.disk import entries
 from gitstore.disk.atomic import replace_file
 from gitstore.environments.interpreters import FileStamp, Interpreter
+from gitstore.errors import EnvironmentFailed
 
 VENV = "venv"
 PYTHON = "bin/python"
 """The interpreter's place in a virtual environment."""
 
 VERSION = 1
+
+NO_ROOM = (
+    "gitstore env rm --unused frees environments;"
+    " git config --global gitstore.cacheDir DIR puts them elsewhere"
+)
+"""The hint for a disk that cannot take an environment."""
+
 _RECORD = "environment.json"
 
 
@@ -104,3 +115,17 @@ def read_environment(path: Path) -> BuiltEnvironment | None:
     except (OSError, msgspec.DecodeError):
         return None
     return BuiltEnvironment(path, record) if record.version == VERSION else None
+
+
+@contextmanager
+def explain_errors(directory: Path) -> Iterator[None]:
+    """Raise `EnvironmentFailed` for an error of the system, such as a full disk."""
+    try:
+        yield
+    except OSError as error:
+        reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "other"
+        raise EnvironmentFailed(
+            f"the environment cannot be written to {directory}: {error.strerror}",
+            NO_ROOM,
+            reason=reason,
+        ) from error

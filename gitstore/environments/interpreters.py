@@ -21,6 +21,7 @@ from gitstore.errors import EnvironmentFailed
 from gitstore.layout import SETTINGS
 
 _PROBE = Path(probe.__file__)
+_OLDEST = [3, 9]
 _REMEMBERED = "interpreters.json"
 _PATIENCE = 60
 """Seconds that an interpreter may take to describe itself."""
@@ -63,6 +64,7 @@ class _Candidate(msgspec.Struct, frozen=True):
     version: str
     path: str
     variant: str = "default"
+    implementation: str = "cpython"
 
 
 @cache
@@ -80,6 +82,13 @@ def choose_interpreter(
     if uv is not installed.
     """
     own = describe_own()
+    if wanted is not None and _sort_key(wanted) < _OLDEST:
+        raise EnvironmentFailed(
+            f"Python {wanted}, which packages.python in {SETTINGS} names, is too old: gitstore runs models"
+            " with Python 3.9 and newer",
+            "name a newer version, and run gitstore lock",
+            reason="unusable",
+        )
     if wanted is None or _has_version(own.version, wanted):
         return own
     choices = _read_choices(directory)
@@ -101,7 +110,8 @@ def _search(wanted: str, variables: Mapping[str, str] | None) -> Interpreter:
     """Return the first interpreter of the version that uv lists and that works."""
     candidates = list(_list_candidates(variables))
     for candidate in candidates:
-        if _has_version(candidate.version, wanted) and candidate.variant == "default":
+        is_usual = (candidate.implementation, candidate.variant) == ("cpython", "default")
+        if is_usual and _has_version(candidate.version, wanted):
             interpreter = _probe(Path(candidate.path), variables)
             if interpreter is not None and _has_version(interpreter.version, wanted):
                 return interpreter

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from gitstore.environments import lockfile
 from gitstore.environments.interpreters import Interpreter
 from gitstore.settings import Packages
 
-_PLAIN = "plain.lock"
+_PLAIN = Path(__file__).with_name("plain.lock")
 _HINT = "; --no-lock runs without it"
 _KEY_LENGTH = 32
 
@@ -77,4 +77,4 @@ def choose_spec(packages: Packages, lock: bytes | None, *, unlocked: bool = Fals
 @cache
 def read_plain_lock() -> str:
     """Return the lock of the plain environment."""
-    return (resources.files(__package__) / _PLAIN).read_text(encoding="utf-8")
+    return _PLAIN.read_text(encoding="utf-8")

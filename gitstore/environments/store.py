@@ -13,8 +13,7 @@ from pathlib import Path
 
 from gitstore.disk import entries
 from gitstore.disk.entries import Cleared, RemovedEntry
-from gitstore.environments.build import build_environment, explain_errors
-from gitstore.environments.environment import BuiltEnvironment, read_environment
+from gitstore.environments.environment import BuiltEnvironment, explain_errors, read_environment
 from gitstore.environments.interpreters import choose_interpreter
 from gitstore.environments.spec import EnvironmentSpec
 from gitstore.errors import EnvironmentFailed, GitstoreError
@@ -44,6 +43,8 @@ class EnvironmentStore:
         key = self.directory / spec.compute_key(interpreter)
 
         def build(place: Path) -> None:
+            from gitstore.environments.build import build_environment
+
             build_environment(place, spec, interpreter, variables=self.variables, allow_builds=allow_builds)
 
         with ExitStack() as stack:

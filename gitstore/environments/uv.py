@@ -35,13 +35,14 @@ _DIRECTORY = Path("/")
 
 # These say which index uv uses, and how. No other UV_* reaches uv: some name files and projects of the
 # current directory, others change the result, which must be the same for everybody.
-_INDEX = re.compile(
+_INDEX = (
     r"UV_(DEFAULT_INDEX|INDEX(_.+)?|EXTRA_INDEX_URL|NO_INDEX|FIND_LINKS|CONFIG_FILE|NO_CONFIG|CACHE_DIR|NO_CACHE"
     r"|OFFLINE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|KEYRING_PROVIDER|CREDENTIALS_DIR|HTTP_.+|REQUEST_TIMEOUT"
     r"|CONCURRENT_.+|EXCLUDE_NEWER|PRERELEASE|LOCK_TIMEOUT)"
 )
 _PATHS = ("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR")
-_CHANGING = re.compile(r"UV_|PYTHON|VIRTUAL_ENV|CONDA_")
+_OWN = "UV_"
+_CHANGING = (_OWN, "PYTHON", "VIRTUAL_ENV", "CONDA_")
 
 _UNSATISFIABLE = 1
 _NOT_BUILT = "no usable wheels"
@@ -139,8 +140,12 @@ def select_variables(variables: Mapping[str, str]) -> dict[str, str]:
     uv runs in another directory than we do, so paths become absolute. Variables of Python and of virtual
     environments are left out: they would change the interpreters that uv starts.
     """
-    own = {name: value for name, value in variables.items() if not _CHANGING.match(name)}
-    own |= {name: value for name, value in variables.items() if _INDEX.fullmatch(name)}
+    own = {name: value for name, value in variables.items() if not name.startswith(_CHANGING)}
+    own |= {
+        name: value
+        for name, value in variables.items()
+        if name.startswith(_OWN) and re.fullmatch(_INDEX, name)
+    }
     for name in _PATHS:
         if own.get(name):
             own[name] = str(Path(own[name]).absolute())

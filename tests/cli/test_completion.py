@@ -196,6 +196,7 @@ def parameters(group: click.Group) -> Iterator[tuple[str, click.Parameter]]:
 
 
 FREE = {
+    "env rm older_than",
     "snapshot name", "derive name", "rename new", "state rename new", "state create name", "init name",
     "init code", "train name", "snapshot message", "snapshot key", "rename key", "lock upgraded",
     "hooks run name",

@@ -184,7 +184,7 @@ class TestUnlocked:
 
 def test_no_environment_is_one_object_of_json(here: Path, run: Run) -> None:
     path = here / "settings.yaml"
-    path.write_bytes(set_keys(path.read_bytes(), {"packages": {"python": "3.2"}}))
+    path.write_bytes(set_keys(path.read_bytes(), {"packages": {"python": "3.99"}}))
     outcome = run("evaluate", "-p", names(), "--json", cwd=here)
     error = json.loads(outcome.stderr)["error"]
     assert (outcome.code, outcome.stdout, error["kind"]) == (14, "", "environment_failed")

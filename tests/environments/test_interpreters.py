@@ -26,9 +26,16 @@ def test_its_own_costs_no_process(wanted: str | None, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_version_is_no_prefix_of_digits(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFailed):
-        choose_interpreter("3.1", tmp_path, variables=NOWHERE)
+@pytest.mark.parametrize("wanted", ["3.8", "3.0", "3.8.19"])
+def test_one_that_is_too_old_for_the_worker_is_refused(wanted: str, tmp_path: Path) -> None:
+    with refuses(f"Python {wanted}", "3.9", kind=EnvironmentFailed):
+        choose_interpreter(wanted, tmp_path, variables=NOWHERE)
+
+
+def test_a_version_is_no_prefix_of_digits() -> None:
+    assert interpreters._has_version("3.11.7", "3.11")
+    assert not interpreters._has_version("3.11.7", "3.1")
+    assert not interpreters._has_version("3.11.17", "3.11.1")
 
 
 def test_its_own_is_what_a_probe_of_it_says() -> None:
@@ -42,9 +49,9 @@ def test_its_own_is_what_a_probe_of_it_says() -> None:
 
 
 def test_a_missing_one_is_one_error_that_says_which_there_are(tmp_path: Path) -> None:
-    named = ("Python 3.2", "packages.python", describe_own().version)
-    with refuses(*named, hint="uv python install 3.2", kind=EnvironmentFailed) as caught:
-        choose_interpreter("3.2", tmp_path, variables=NOWHERE)
+    named = ("Python 3.99", "packages.python", describe_own().version)
+    with refuses(*named, hint="uv python install 3.99", kind=EnvironmentFailed) as caught:
+        choose_interpreter("3.99", tmp_path, variables=NOWHERE)
     error = caught.value
     assert error.details() == {"at": "environment", "reason": "python_missing"}
     assert error.exit_code == 14

@@ -90,7 +90,7 @@ def build(
 
 
 @command.command()
-@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@click.argument("keys", metavar="[KEY]...", nargs=-1, shell_complete=candidates.environments)
 @click.option("--unused", is_flag=True, help="Remove all environments that no operation uses now.")
 @click.option("--older-than", metavar="AGE", help="Only those last used longer ago than this: 30d, 12h.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be removed.")

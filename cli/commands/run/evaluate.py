@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from gitstore.cli import options, output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import outputs as render
+
+if TYPE_CHECKING:
+    from gitstore.run.supervisor import Evaluation
 
 
 @click.command()
@@ -64,4 +68,13 @@ def command(
     if out is None:
         output.print_json(outputs.to_json(evaluated.outputs))
     else:
-        render.show_files(outputs.write(evaluated.outputs, Path(ctx.obj, out)), as_json=as_json)
+        _write_files(evaluated, Path(ctx.obj, out), as_json=as_json)
+
+
+def _write_files(evaluated: Evaluation, directory: Path, *, as_json: bool) -> None:
+    """Write the outputs to files, and show their paths."""
+    from gitstore.run.values import outputs
+
+    unlocked = evaluated.workplace is not None and evaluated.workplace.is_unlocked
+    files = outputs.write(evaluated.outputs, directory)
+    render.show_files(files, unlocked=unlocked, as_json=as_json)

@@ -158,6 +158,10 @@ SHAPES = {
         """),
     ),
     "written outputs": Shape(
-        "Outputs that evaluate wrote to files.", keys("files  text[]  the files, one for each output")
+        "Outputs that evaluate wrote to files.",
+        keys("""
+            files     text[]  the files, one for each output
+            unlocked  flag    whether it ran without packages.lock
+        """),
     ),
 }
