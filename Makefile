@@ -59,8 +59,8 @@ format: $(READY) ## let ruff rewrite what it can
 docs: $(READY)  ## write docs/cli.md and docs/json.md from the commands
 	$(BIN)/python -m gitstore.cli.manual > docs/cli.md.new
 	@mv docs/cli.md.new docs/cli.md
-	$(BIN)/python -m gitstore.cli.render.schema > docs/json.md
-	$(BIN)/python -m gitstore.cli.render.schema --schema > docs/json.schema.json
+	$(BIN)/python -m gitstore.cli.render.shapes.schema > docs/json.md
+	$(BIN)/python -m gitstore.cli.render.shapes.schema --schema > docs/json.schema.json
 
 bench: $(READY) ## against git, git-lfs, DVC, restic, borg, Oxen, where installed
 	$(BIN)/python -m tests.bench

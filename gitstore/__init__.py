@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gitstore.library.model import Model, open  # noqa: A004 - as tarfile has it
     from gitstore.library.new_state import NewState
     from gitstore.library.results import Outputs, TrainingResult
-    from gitstore.library.snapshot import Snapshot
+    from gitstore.library.snapshot import Snapshot, WarmSnapshot
     from gitstore.library.state import State
     from gitstore.run.dialogue import Metric
     from gitstore.storage.usage import Holder, ModelUse, PackUse, Usage
@@ -75,6 +75,7 @@ __all__ = [
     "StateExists",
     "TrainingResult",
     "Usage",
+    "WarmSnapshot",
     "__version__",
     "open",
 ]
@@ -83,7 +84,7 @@ _HOMES = {
     "library.model": ("Model", "open"),
     "library.new_state": ("NewState",),
     "library.results": ("Outputs", "TrainingResult"),
-    "library.snapshot": ("Snapshot",),
+    "library.snapshot": ("Snapshot", "WarmSnapshot"),
     "library.state": ("State",),
     "run.dialogue": ("Metric",),
     "storage.usage": ("Holder", "ModelUse", "PackUse", "Usage"),

@@ -81,6 +81,10 @@ ROOMS = {
         " records environments workingcopy states derive",
         "an operation reads a snapshot, and may leave a state",
     ),
+    "launchers": Room(
+        "words disk packs models records run",
+        "a warm launcher keeps what run/ instantiated, and clients find it on disk",
+    ),
     "hooks": Room(
         "words settings disk packs git events models states snapshots derive",
         "a hook is tried with what would happen",

@@ -19,6 +19,8 @@ COMMANDS = {
     "show": "snapshots.show",
     "diff": "snapshots.diff",
     "evaluate": "run.evaluate",
+    "serve-model": "run.serve_model",
+    "launcher": "run.launcher",
     "verify": "snapshots.verify",
     "export": "snapshots.export",
     "restore": "snapshots.restore",

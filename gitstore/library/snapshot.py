@@ -21,7 +21,9 @@ from gitstore.progress import Progress
 from gitstore.run import evaluation
 from gitstore.run.cache.user_cache import find_user_cache
 from gitstore.run.conditions import find_conditions
+from gitstore.run.evaluation import LocalLauncher
 from gitstore.run.values.inputs import Arrays
+from gitstore.run.warm import WarmModel
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -84,9 +86,20 @@ class Snapshot:
         """
         arrays = Arrays({**(inputs or {}), **more_inputs})
         snapshot = self._read()
-        conditions = find_conditions(self._repository)
-        evaluated = evaluation.evaluate_snapshot(snapshot, arrays, conditions=conditions)
+        launcher = LocalLauncher(find_conditions(self._repository))
+        evaluated = evaluation.evaluate_snapshot(snapshot, arrays, launcher=launcher)
         return Outputs(evaluated.outputs, evaluated.durations)
+
+    @contextmanager
+    def warm(self, *, progress: Progress = lambda _: None) -> Iterator[WarmSnapshot]:
+        """Keep the snapshot's model instantiated for as long as the block runs.
+
+        Evaluations then need not wait for a process to start and weights to load. `progress` is called with
+        bytes of the state that are written out. Raises `OperationFailed` if the model cannot be instantiated.
+        """
+        launcher = LocalLauncher(find_conditions(self._repository))
+        with launcher.open_warm(self._read(), progress=progress) as model:
+            yield WarmSnapshot(model)
 
     def derive(
         self,
@@ -124,6 +137,26 @@ class Snapshot:
                 "look it up again: model.snapshots() lists the snapshots there are",
             )
         return snapshot
+
+
+@dataclass(frozen=True, repr=False)
+class WarmSnapshot:
+    """A snapshot whose model is instantiated. `Snapshot.warm` gives one.
+
+    Threads may share it: their evaluations run one after the other.
+    """
+
+    _model: WarmModel
+
+    def evaluate(self, inputs: Mapping[str, ArrayLike] | None = None, /, **more_inputs: ArrayLike) -> Outputs:
+        """Evaluate inputs as `Snapshot.evaluate` does; hooks are not called.
+
+        After an exception of the model, it can be evaluated again. After `CodeTerminated` and
+        `MaxDurationExceeded` its process has ended, and `LauncherTerminated` is raised.
+        """
+        definitions = self._model.settings.types.evaluate.inputs
+        evaluated = self._model.evaluate(Arrays({**(inputs or {}), **more_inputs}).read(definitions))
+        return Outputs(evaluated.outputs, evaluated.durations)
 
 
 def wrap_snapshot(snapshot: InternalSnapshot) -> Snapshot:

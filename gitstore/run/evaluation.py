@@ -1,53 +1,96 @@
-"""Evaluating a snapshot from the cache, or a working copy as it is on disk."""
+"""Evaluating a snapshot on a launcher, or a working copy as it is on disk."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from gitstore.events import dispatch
 from gitstore.events.events import PostEvaluate
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
-from gitstore.run import supervisor, working_copy
+from gitstore.run import supervisor, warm, working_copy
 from gitstore.run.conditions import Conditions
 from gitstore.run.supervisor import Evaluation
 from gitstore.run.values.inputs import Inputs
+from gitstore.run.warm import WarmModel
 from gitstore.run.worker import tensors
-from gitstore.run.workplace import RuntimeSpec
+from gitstore.run.workplace import Files, RuntimeSpec, Workplace
+
+
+class SnapshotLauncher(Protocol):
+    """Evaluates snapshots somewhere. All launchers give the same outputs and the same failures."""
+
+    def evaluate(
+        self, snapshot: Snapshot, inputs: Mapping[str, tensors.Value], *, progress: Progress = ...
+    ) -> Evaluation:
+        """Evaluate inputs. `progress` is called with bytes of the state that are brought to the place.
+
+        Raises InvalidInput before anything runs, and OperationFailed if the model fails.
+        """
+
+
+@dataclass(frozen=True)
+class LocalLauncher:
+    """Evaluates each time in a process of its own on this machine, from the user's cache."""
+
+    conditions: Conditions
+
+    def evaluate(
+        self, snapshot: Snapshot, inputs: Mapping[str, tensors.Value], *, progress: Progress = lambda _: None
+    ) -> Evaluation:
+        """Evaluate inputs; see `SnapshotLauncher.evaluate`."""
+        with self._open(snapshot, progress) as (code, state, workplace):
+            return supervisor.evaluate(
+                code=code,
+                state=state,
+                settings=snapshot.settings,
+                inputs=inputs,
+                workplace=workplace,
+            )
+
+    @contextmanager
+    def open_warm(self, snapshot: Snapshot, *, progress: Progress = lambda _: None) -> Iterator[WarmModel]:
+        """Instantiate the model of a snapshot, and keep it until the block ends.
+
+        Raises OperationFailed if it cannot be instantiated.
+        """
+        with (
+            self._open(snapshot, progress) as (code, state, workplace),
+            warm.open_warm_model(
+                Files(code, state), settings=snapshot.settings, workplace=workplace
+            ) as model,
+        ):
+            yield model
+
+    @contextmanager
+    def _open(self, snapshot: Snapshot, progress: Progress) -> Iterator[tuple[Path, Path, Workplace]]:
+        """Provide the code and the state of a snapshot, and a place for a worker."""
+        cache, repository = self.conditions.cache, snapshot.repository
+        spec = RuntimeSpec(snapshot.settings, snapshot.lock_content)
+        with (
+            self.conditions.open_workplace(spec, "evaluate") as workplace,
+            cache.open_code(repository, snapshot.code_tree) as code,
+            cache.open_state(repository, snapshot.state_tree, progress=progress) as state,
+        ):
+            yield code, state, workplace
 
 
 def evaluate_snapshot(
-    snapshot: Snapshot,
-    inputs: Inputs,
-    *,
-    conditions: Conditions,
-    progress: Progress = lambda _: None,
+    snapshot: Snapshot, inputs: Inputs, *, launcher: SnapshotLauncher, progress: Progress = lambda _: None
 ) -> Evaluation:
-    """Evaluate a snapshot from the user's cache. Nothing is written to its repository.
+    """Evaluate a snapshot on a launcher. Nothing is written to its repository.
 
     `progress` is called with bytes of the state. Raises `InvalidInput` and `NotCurrent` before anything runs,
     and `OperationFailed` if the model fails.
     """
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
-    spec = RuntimeSpec(snapshot.settings, snapshot.lock_content)
-    with (
-        conditions.open_workplace(spec, "evaluate") as workplace,
-        conditions.cache.open_code(snapshot.repository, snapshot.code_tree) as code,
-        conditions.cache.open_state(snapshot.repository, snapshot.state_tree, progress=progress) as weights,
-    ):
-        evaluated = supervisor.evaluate(
-            code=code,
-            state=weights,
-            settings=snapshot.settings,
-            inputs=arrays,
-            workplace=workplace,
-        )
-    event = _build_post_evaluate(
-        evaluated,
-        snapshot.model,
-        state_name=snapshot.state_name,
-        snapshot=snapshot,
-        unlocked=workplace.is_unlocked,
-    )
+    evaluated = launcher.evaluate(snapshot, arrays, progress=progress)
+    event = _build_post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
     dispatch.notify_post_hook(snapshot.repository, event)
     return evaluated
 
@@ -66,15 +109,13 @@ def evaluate_working_copy(model: Model, inputs: Inputs, *, conditions: Condition
         evaluated = supervisor.evaluate(
             code=code, state=weights, settings=model.settings, inputs=arrays, workplace=workplace
         )
-    event = _build_post_evaluate(
-        evaluated, model.name, state_name=model.active_state, unlocked=workplace.is_unlocked
-    )
+    event = _build_post_evaluate(evaluated, model.name, state_name=model.active_state)
     dispatch.notify_post_hook(model.repository, event)
     return evaluated
 
 
 def _build_post_evaluate(
-    evaluation: Evaluation, model: str, *, state_name: str, unlocked: bool, snapshot: Snapshot | None = None
+    evaluation: Evaluation, model: str, *, state_name: str, snapshot: Snapshot | None = None
 ) -> PostEvaluate:
     return PostEvaluate(
         model=model,
@@ -87,5 +128,5 @@ def _build_post_evaluate(
             for name, value in evaluation.outputs.items()
         },
         durations=evaluation.durations,
-        unlocked=unlocked,
+        unlocked=evaluation.workplace.is_unlocked,
     )

@@ -62,7 +62,7 @@ class Evaluation:
 
     outputs: dict[str, Any]
     durations: dict[str, float]
-    workplace: Workplace | None = None
+    workplace: Workplace
     peak_memory: int | None = None
 
 

@@ -19,14 +19,16 @@ from gitstore.settings.schema import Settings
 
 class WarmModel:
     """An instantiated model. `durations` has the seconds of each phase until it was, and their `total`.
+    `settings` are those that its inputs and outputs have to match.
 
     Threads may share it: their evaluations wait for each other, since a model need not be safe for threads.
     """
 
-    def __init__(self, dialogue: Dialogue, settings: Settings) -> None:
+    def __init__(self, dialogue: Dialogue, *, settings: Settings, workplace: Workplace) -> None:
+        self.workplace = workplace
         self.durations = dialogue.durations
         self._dialogue = dialogue
-        self._settings = settings
+        self.settings = settings
         self._busy = threading.Lock()
 
     @property
@@ -40,16 +42,18 @@ class WarmModel:
         After an exception of the model, it can be evaluated again; after other failures, it is not alive.
         Raises InvalidInput before anything runs, and OperationFailed.
         """
-        types = self._settings.types.evaluate
+        types = self.settings.types.evaluate
         arrays = parameters.check_inputs(inputs, types.inputs)
         with self._busy:
             if not self._dialogue.is_idle:
                 raise LauncherTerminated(
                     "evaluate: the model's process ended after an earlier failure", phase="evaluate"
                 )
-            self._dialogue.follow(Clock("answer", self._settings.max_durations), "evaluate", inputs=arrays)
+            self._dialogue.follow(Clock("answer", self.settings.max_durations), "evaluate", inputs=arrays)
             outputs, durations = self._dialogue.outputs or {}, self._dialogue.durations
-        return Evaluation(parameters.check_outputs(outputs, types.outputs), durations)
+            peak_memory = self._dialogue.peak_memory
+        checked = parameters.check_outputs(outputs, types.outputs)
+        return Evaluation(checked, durations, self.workplace, peak_memory)
 
     def close(self) -> None:
         """Let the model end, after the evaluation that runs."""
@@ -69,7 +73,7 @@ def open_warm_model(files: Files, *, settings: Settings, workplace: Workplace) -
     with process.start_worker(workplace, files) as worker:
         dialogue = Dialogue(worker)
         dialogue.follow(clock, "request", inputs={}, **describe_request("serve", settings), **worker.paths)
-        model = WarmModel(dialogue, settings)
+        model = WarmModel(dialogue, settings=settings, workplace=workplace)
         try:
             yield model
         finally:

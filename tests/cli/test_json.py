@@ -12,7 +12,7 @@ import click
 import jsonschema  # type: ignore[import-untyped]
 
 from gitstore.cli.main import cli
-from gitstore.cli.render import schema
+from gitstore.cli.render.shapes import schema
 from gitstore.cli.render.shapes.shape import TYPES
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -18,7 +18,7 @@ from gitstore.workingcopy.branch import Branch
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import names, refuses
-from tests.support.models import again, git_state, picture, put, refs, take, user_conditions
+from tests.support.models import again, git_state, picture, put, refs, take, user_launcher
 from tests.support.shapes import base_shape
 
 
@@ -54,7 +54,7 @@ class TestWhatItDoes:
         found = take(here, "v1")
         assert found.tag.trailers["Based-On"] == f"digits@v1 {here.base.tag if here.base else ''}"
         done = evaluation.evaluate_snapshot(
-            found, Assignments(["values=[1]"], here.directory), conditions=user_conditions()
+            found, Assignments(["values=[1]"], here.directory), launcher=user_launcher()
         )
         assert done.outputs["products"].tolist() == [5.0]
         report = verify.verify(found.repository, [(found.ref, found.tag_oid)])

@@ -16,7 +16,7 @@ from gitstore.snapshots import verify
 from gitstore.storage import usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
-from tests.support.models import again, git_state, picture, put, refs, retype, take, user_conditions
+from tests.support.models import again, git_state, picture, put, refs, retype, take, user_launcher
 from tests.support.shapes import base_shape
 
 
@@ -74,7 +74,7 @@ class TestWhatItDoes:
         assert found.code_tree == v2.code_tree
         assert found.tag.trailers["Based-On"] == f"digits@v2 {v2.tag_oid}"
         done = evaluation.evaluate_snapshot(
-            found, Assignments(["values=[1, 2]"], dogs.directory), conditions=user_conditions()
+            found, Assignments(["values=[1, 2]"], dogs.directory), launcher=user_launcher()
         )
         assert done.outputs["products"].tolist() == [3.0, 6.0]
 

@@ -30,7 +30,7 @@ from gitstore.storage import gc, share_packs, usage
 from tests.support import processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
 from tests.support.failing import refuses
-from tests.support.models import make, noise, picture, put, take, user_conditions
+from tests.support.models import make, noise, picture, put, take, user_conditions, user_launcher
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     tags = verify.list_tags(here.repository, "refs/tags/", below=True)
     assert verify.verify(here.repository, tags).problems == ()
     done = evaluation.evaluate_snapshot(
-        first, Assignments(["values=[1, 2]"], here.directory), conditions=user_conditions()
+        first, Assignments(["values=[1, 2]"], here.directory), launcher=user_launcher()
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
     training.train(
@@ -89,7 +89,7 @@ def lives(dogs: Model, fsck: Fsck) -> None:
     use_state(here, "better")
     second = take(here, "second")
     done = evaluation.evaluate_snapshot(
-        second, Assignments(["values=[1]"], here.directory), conditions=user_conditions()
+        second, Assignments(["values=[1]"], here.directory), launcher=user_launcher()
     )
     assert done.outputs["products"].tolist() == [4.0]
     assert (materialize(here, "initial") / "large").read_bytes() == noise(2_000_000)

@@ -19,7 +19,7 @@ from gitstore.states.materialize import materialize
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support.commands import Fsck, Git
-from tests.support.models import make, noise, picture, put, refs, take, user_conditions
+from tests.support.models import make, noise, picture, put, refs, take, user_conditions, user_launcher
 
 
 class TestWhatItMakes:
@@ -158,7 +158,7 @@ class TestWithoutItsBase:
         report = verify.verify(found.repository, [(found.ref, found.tag_oid)])
         assert (report.problems, report.objects > 5) == ((), True)
         done = evaluation.evaluate_snapshot(
-            found, Assignments(["values=[1, 2]"], dogs.directory), conditions=user_conditions()
+            found, Assignments(["values=[1, 2]"], dogs.directory), launcher=user_launcher()
         )
         assert done.outputs["products"].tolist() == [2.0, 4.0]
         assert worktree.derive(found, "pugs", base.directory.parent / "pugs").model.name == "pugs"
@@ -194,7 +194,7 @@ class TestIsolation:
         )
         found = take(here, "v1")
         evaluation.evaluate_snapshot(
-            found, Assignments(["values=[1.0]"], here.directory), conditions=user_conditions()
+            found, Assignments(["values=[1.0]"], here.directory), launcher=user_launcher()
         )
         put(here, "initial", {"weights": b"new"})
         save_state(here, "initial")

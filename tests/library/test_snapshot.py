@@ -40,6 +40,18 @@ def test_evaluates_what_it_holds_whatever_changes(v1: gitstore.Snapshot, tmp_pat
     assert (refs(tmp_path / "digits"), picture(tmp_path / "digits")) == pictured
 
 
+def test_a_warm_snapshot_evaluates_again_and_again(v1: gitstore.Snapshot) -> None:
+    with v1.warm() as warm:
+        assert isinstance(warm, gitstore.WarmSnapshot)
+        for values in ([1.0, 2.0], [3.0]):
+            assert warm.evaluate(values=values)["products"].tolist() == [2 * value for value in values]
+        with pytest.raises(gitstore.InvalidInput):
+            warm.evaluate(other=[1.0])
+        assert warm.evaluate({"values": [4.0]}).durations.keys() == {"evaluate", "total"}
+    with pytest.raises(gitstore.LauncherTerminated):
+        warm.evaluate(values=[1.0])
+
+
 def test_state_path_is_read_only_and_that_of_the_cache(v1: gitstore.Snapshot) -> None:
     numbers: list[int] = []
     with v1.state_path(progress=numbers.append) as path:

@@ -19,7 +19,7 @@ from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import scenes
 from tests.support.commands import Git
-from tests.support.models import make, picture, put, refs, take, user_conditions
+from tests.support.models import make, picture, put, refs, take, user_conditions, user_launcher
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def evaluated(model: Model, name: str, *inputs: str) -> bytes:
     here = Model.open(model.directory)
     found = next(each for each in snapshot.read_own_snapshots(here) if each.name == name)
     done = evaluation.evaluate_snapshot(
-        found, Assignments(inputs or ["values=[1, 2, 3]"], here.directory), conditions=user_conditions()
+        found, Assignments(inputs or ["values=[1, 2, 3]"], here.directory), launcher=user_launcher()
     )
     return done.outputs["products"].tobytes()
 
@@ -112,7 +112,7 @@ def test_inputs_that_do_not_fit_run_nothing(model: Model) -> None:
     here = model.directory
     for given, problem in UNFIT:
         for run in (
-            partial(evaluation.evaluate_snapshot, found, conditions=user_conditions()),
+            partial(evaluation.evaluate_snapshot, found, launcher=user_launcher()),
             partial(evaluation.evaluate_working_copy, Model.open(here), conditions=user_conditions()),
             partial(training.train, Model.open(here), conditions=user_conditions()),
         ):

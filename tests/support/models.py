@@ -16,6 +16,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.run import conditions
 from gitstore.run.cache.cache import Cache
 from gitstore.run.conditions import Conditions
+from gitstore.run.evaluation import LocalLauncher
 from gitstore.snapshots import take as capture
 from tests.support import copying
 from tests.support.commands import git
@@ -249,6 +250,11 @@ def joined(directory: Path) -> dict[str, bytes]:
 def user_conditions() -> Conditions:
     """The conditions of the operations of this test."""
     return Conditions(user_cache(), conditions.find_environments(user_cache()))
+
+
+def user_launcher() -> LocalLauncher:
+    """The launcher of the commands of this test."""
+    return LocalLauncher(user_conditions())
 
 
 def user_cache() -> Cache:

@@ -21,7 +21,16 @@ from gitstore.states.save import save_state
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.failing import refuses
-from tests.support.models import MODEL, SETTINGS, git_state, picture, put, take, user_conditions
+from tests.support.models import (
+    MODEL,
+    SETTINGS,
+    git_state,
+    picture,
+    put,
+    take,
+    user_conditions,
+    user_launcher,
+)
 
 
 @pytest.fixture
@@ -154,7 +163,7 @@ def test_evaluate_runs_the_top(flat: Model) -> None:
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
     done = evaluation.evaluate_snapshot(
-        take(flat, "v1"), Assignments(["values=[1, 2]"], flat.directory), conditions=user_conditions()
+        take(flat, "v1"), Assignments(["values=[1, 2]"], flat.directory), launcher=user_launcher()
     )
     assert done.outputs["products"].tolist() == [2.0, 4.0]
 

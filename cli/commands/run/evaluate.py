@@ -13,7 +13,11 @@ from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import outputs as render
 
 if TYPE_CHECKING:
+    from gitstore.models.snapshot import Snapshot
+    from gitstore.run.conditions import Conditions
+    from gitstore.run.evaluation import SnapshotLauncher
     from gitstore.run.supervisor import Evaluation
+    from gitstore.run.values.inputs import Inputs
 
 
 @click.command()
@@ -26,12 +30,13 @@ if TYPE_CHECKING:
     help="Write each output to a file in DIR: NAME.npy, or NAME.png and the like.",
 )
 @options.no_lock_option
+@click.option("--warm", is_flag=True, help="Evaluate on the warm launcher that serves REF.")
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
-    unlocked: bool, show_progress: bool | None, as_json: bool,
+    unlocked: bool, warm: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
@@ -46,6 +51,7 @@ def command(
       gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out
       gitstore evaluate dogs@v1 -p images=@image.npy
       gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out
+      gitstore evaluate v1 -p images=@image.npy --warm
       gitstore evaluate -p images=@image.npy
     """
     from gitstore.models import reference as references
@@ -56,15 +62,13 @@ def command(
     from gitstore.run.values.inputs import Assignments
 
     values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj, unlocked=unlocked)
+    if warm and (reference is None or unlocked):
+        raise click.UsageError("--warm needs REF, a snapshot that is served, and is not for --no-lock", ctx)
     if reference is None:
         evaluated = evaluation.evaluate_working_copy(Model.open(ctx.obj), values, conditions=conditions)
     else:
-        snapshot = references.resolve(reference, ctx.obj)
-        total = totals.stored(snapshot.repository, snapshot.state_tree)
-        with byte_progress("fetch state", total, show=show_progress) as progress:
-            evaluated = evaluation.evaluate_snapshot(
-                snapshot, values, conditions=conditions, progress=progress
-            )
+        snapshot, launcher = references.resolve(reference, ctx.obj), _choose_launcher(conditions, warm=warm)
+        evaluated = _evaluate_snapshot(snapshot, values, launcher=launcher, show=show_progress)
     if out is None:
         output.print_json(outputs.to_json(evaluated.outputs))
     else:
@@ -75,6 +79,23 @@ def _write_files(evaluated: Evaluation, directory: Path, *, as_json: bool) -> No
     """Write the outputs to files, and show their paths."""
     from gitstore.run.values import outputs
 
-    unlocked = evaluated.workplace is not None and evaluated.workplace.is_unlocked
     files = outputs.write(evaluated.outputs, directory)
-    render.show_files(files, unlocked=unlocked, as_json=as_json)
+    render.show_files(files, unlocked=evaluated.workplace.is_unlocked, as_json=as_json)
+
+
+def _evaluate_snapshot(
+    snapshot: Snapshot, values: Inputs, *, launcher: SnapshotLauncher, show: bool | None
+) -> Evaluation:
+    from gitstore.run import evaluation
+
+    total = totals.stored(snapshot.repository, snapshot.state_tree)
+    with byte_progress("fetch state", total, show=show) as progress:
+        return evaluation.evaluate_snapshot(snapshot, values, launcher=launcher, progress=progress)
+
+
+def _choose_launcher(conditions: Conditions, *, warm: bool) -> SnapshotLauncher:
+    from gitstore.launchers.client import WarmLauncher
+    from gitstore.launchers.directory import find_launchers
+    from gitstore.run.evaluation import LocalLauncher
+
+    return WarmLauncher(find_launchers(conditions.cache)) if warm else LocalLauncher(conditions)

@@ -16,6 +16,7 @@ from gitstore.records.evaluations import NoSuchRecord
 from gitstore.records.record import EvaluationRecord, Value
 from gitstore.run import evaluation
 from gitstore.run.conditions import Conditions
+from gitstore.run.evaluation import LocalLauncher
 from gitstore.run.recording.circumstances import describe_run
 from gitstore.run.recording.differences import OutputDifference, Tolerance, compare_outputs
 from gitstore.run.recording.values import describing, read_values, write_values
@@ -72,7 +73,7 @@ def evaluate_and_record(
         evaluations.check_new(snapshot, name)
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
     evaluated = evaluation.evaluate_snapshot(
-        snapshot, Arrays(arrays), conditions=conditions, progress=progress
+        snapshot, Arrays(arrays), launcher=LocalLauncher(conditions), progress=progress
     )
     circumstances = describe_run(
         snapshot.repository,
@@ -112,7 +113,7 @@ def repeat_evaluation(
     """Evaluate a snapshot with the inputs of one of its records again, and compare with its outputs."""
     with open_values(snapshot, record, conditions) as recorded:
         inputs = join(recorded.inputs, snapshot.settings.types.evaluate.inputs)
-        evaluated = evaluation.evaluate_snapshot(snapshot, Arrays(inputs), conditions=conditions)
+        evaluated = evaluation.evaluate_snapshot(snapshot, Arrays(inputs), launcher=LocalLauncher(conditions))
         return Comparison(evaluated, compare_outputs(recorded.outputs, evaluated.outputs, tolerance))
 
 
@@ -186,7 +187,7 @@ def _evaluate(
     inputs = Arrays(join(arrays, target.settings.types.evaluate.inputs))
     if isinstance(target, Model):
         return evaluation.evaluate_working_copy(target, inputs, conditions=conditions)
-    return evaluation.evaluate_snapshot(target, inputs, conditions=conditions)
+    return evaluation.evaluate_snapshot(target, inputs, launcher=LocalLauncher(conditions))
 
 
 def _check_inputs(arrays: Mapping[str, tensors.Value], record: EvaluationRecord) -> None:

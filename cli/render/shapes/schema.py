@@ -1,6 +1,6 @@
 """docs/json.md and docs/json.schema.json, from the shapes of the JSON that commands print.
 
-`python -m gitstore.cli.render.schema` writes the page, `… --schema` the JSON Schema. `COMMANDS` says
+`python -m gitstore.cli.render.shapes.schema` writes the page, `… --schema` the JSON Schema. `COMMANDS` says
 which shape each command prints, `shapes/` has the shapes.
 """
 
@@ -14,6 +14,7 @@ from gitstore.cli.render.shapes import (
     changes,
     environments,
     files,
+    launchers,
     models,
     records,
     snapshots,
@@ -28,6 +29,7 @@ GROUPS: dict[str, dict[str, Shape]] = {
     "States and operations": states.SHAPES,
     "Environments": environments.SHAPES,
     "Records": records.SHAPES,
+    "Warm launchers": launchers.SHAPES,
     "Differences": changes.SHAPES,
     "Storage": storage.SHAPES,
     "Settings, hooks and errors": files.SHAPES,
@@ -65,6 +67,9 @@ COMMANDS: dict[str, str] = {
     "diff": "diff",
     "evaluate": "object",
     "evaluate --out": "written outputs",
+    "serve-model": "started launcher",
+    "launcher list": "warm launcher[]",
+    "launcher stop": "stopped launchers",
     "verify": "verified snapshots",
     "export": "exported snapshot",
     "restore": "restored snapshot",

@@ -1,0 +1,143 @@
+"""`gitstore serve-model`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstore.cli import output, totals
+from gitstore.cli.completion import candidates
+from gitstore.cli.progress import byte_progress
+from gitstore.cli.render import launchers as render
+
+if TYPE_CHECKING:
+    from gitstore.launchers.directory import About
+    from gitstore.models.snapshot import Snapshot
+
+_READY = "GITSTORE_READY_DESCRIPTOR"
+
+
+@click.command()
+@click.argument("reference", metavar="REF", shell_complete=candidates.snapshots)
+@click.option(
+    "--idle",
+    default="15m",
+    show_default=True,
+    metavar="DURATION",
+    help="End when nobody has asked for this long.",
+)
+@click.option("--detach", is_flag=True, help="Return when the model answers; it goes on in the background.")
+@output.json_option
+@click.pass_context
+def command(ctx: click.Context, reference: str, *, idle: str, detach: bool, as_json: bool) -> None:
+    """Keep the model of a snapshot instantiated, so that evaluations need not wait for that.
+
+    gitstore evaluate REF --warm evaluates on it. Evaluations run one after the other. The launcher ends
+    after Ctrl-C, after gitstore launcher stop, or without work for the time of --idle. Only your own
+    processes can reach it.
+
+    \b
+    Examples:
+      gitstore serve-model v1
+      gitstore serve-model v1 --detach --idle 1h
+      gitstore serve-model dogs@v1 --detach && gitstore evaluate dogs@v1 -p images=@image.npy --warm
+    """
+    from gitstore.models import reference as references
+    from gitstore.units import parse_duration
+
+    try:
+        idle_limit = parse_duration(idle)
+    except ValueError as error:
+        raise click.UsageError(f"--idle: {error}", ctx) from error
+    snapshot = references.resolve(reference, ctx.obj)
+    if detach:
+        ctx.exit(_start_detached(ctx, reference, idle=idle, as_json=as_json))
+    about = _describe(snapshot, idle_limit)
+    for _ in _serve(ctx, snapshot, about=about):
+        render.show_started(about, as_json=as_json)
+        _report_ready()
+
+
+def _report_ready() -> None:
+    """Tell the process that started this one with --detach, if there is one, that clients are answered."""
+    if _READY in os.environ:
+        sys.stdout.flush()
+        descriptor = int(os.environ.pop(_READY))
+        os.write(descriptor, b".")
+        os.close(descriptor)
+
+
+def _describe(snapshot: Snapshot, idle_limit: float) -> About:
+    from gitstore.launchers.directory import About
+
+    return About(
+        snapshot=snapshot.full_name,
+        tag=str(snapshot.tag_oid),
+        repository=str(snapshot.repository.directory),
+        process=os.getpid(),
+        started=time.time(),
+        idle_limit=idle_limit,
+    )
+
+
+def _serve(ctx: click.Context, snapshot: Snapshot, *, about: About) -> Iterator[None]:
+    """Yield when clients are answered, and return at the end, which a signal, a client or idleness brings."""
+    from gitstore.launchers.directory import find_launchers
+    from gitstore.launchers.server import Keeper, Server
+    from gitstore.run.conditions import find_conditions
+    from gitstore.run.evaluation import LocalLauncher
+
+    conditions = find_conditions(ctx.obj)
+    launcher = LocalLauncher(conditions)
+    total = totals.stored(snapshot.repository, snapshot.state_tree)
+    with ExitStack() as stack:
+        claim = stack.enter_context(find_launchers(conditions.cache).claim(about))
+        with byte_progress("fetch state", total, show=None) as progress:
+            open_model = partial(launcher.open_warm, snapshot, progress=progress)
+            keeper = stack.enter_context(Keeper(open_model))
+        server = Server(keeper, idle_limit=about.idle_limit)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: server.stop())
+        with claim.listen() as listener:
+            yield
+            server.run(listener)
+
+
+def _start_detached(ctx: click.Context, reference: str, *, idle: str, as_json: bool) -> int:
+    """Serve in another process, and return an exit code when it answers clients, or when it has failed.
+
+    What it says until then is shown here. It keeps nothing of the terminal, nor a pipe for which somebody
+    could wait.
+    """
+    reading_end, writing_end = os.pipe()
+    command = [sys.executable, "-m", "gitstore", "serve-model", reference]
+    command += ["--idle", idle, *(["--json"] if as_json else [])]
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(
+            command,
+            cwd=ctx.obj,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=[writing_end],
+            env=os.environ | {_READY: str(writing_end)},
+            start_new_session=True,
+        )
+        os.close(writing_end)
+        with os.fdopen(reading_end, "rb") as ready:
+            code = 0 if ready.read(1) else process.wait()
+        process.returncode = code  # it goes on by itself, so nobody waits for it
+        for stream, shown in ((stdout, sys.stdout), (stderr, sys.stderr)):
+            stream.seek(0)
+            shown.write(stream.read().decode(errors="replace"))
+    return code
