@@ -77,7 +77,7 @@ ROOMS = {
         "a derived model starts from a snapshot, and has states of its own",
     ),
     "run": Room(
-        "words settings disk packs objects bigfiles git events models"
+        "words settings disk packs objects tensors bigfiles git events models"
         " records environments workingcopy states derive",
         "an operation reads a snapshot, and may leave a state",
     ),

@@ -12,14 +12,14 @@ import math
 import os
 import stat
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-from gitstore.run.values import bounded
-from gitstore.run.worker import tensors
+from gitstore.run.values import bounded, read_only
+from gitstore.run.worker import shared, tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.units import format_size
 
@@ -37,15 +37,15 @@ MAX_RATIO = 100
 """An array in an .npz file has at most `MAX_INFLATED` bytes, or `MAX_RATIO` times its bytes in the file."""
 
 MAP_FROM = 64 << 20
-"""From this many bytes, arrays are mapped instead of read, so that only the model has them in memory."""
+"""From this many bytes, arrays are mapped instead of read. The model's process maps the same file."""
 
 _BLOCK = 1 << 20
 _SHOWN = 10
 _MAGIC = b"\x93NUMPY"
 
 
-class _Header(NamedTuple):
-    """The header of an array. The bytes of the array begin at `start` of the file."""
+class ArrayHeader(NamedTuple):
+    """What a file says of an array. The bytes of the array begin at `start` of the file."""
 
     shape: tuple[int, ...]
     order: Literal["C", "F"]
@@ -61,34 +61,65 @@ class _Header(NamedTuple):
 def read_npy(path: Path) -> Array:
     """Read the array of an .npy file. Large ones are mapped: the file must not change meanwhile."""
     with path.open("rb") as file:
-        header = _read_header(file, _check_regular(file))
+        header = _read_header(file, check_regular(file))
         if header.size < MAP_FROM:
             return _make_array(header, _read_items(file, header))
-    return _check_values(
-        np.memmap(path, header.dtype, "r", offset=header.start, shape=header.shape, order=header.order)
-    )
+        return _check_values(_map(file, path, header))
 
 
 def read_npz(path: Path, key: str | None) -> Array:
     """Read an array of an .npz file. `key` may be `None` if there is only one."""
     with path.open("rb") as file:
-        size = _check_regular(file)
+        size = check_regular(file)
         with _open_archive(file) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            if key is None and len(members) != 1:
-                raise ValueError(
-                    f"it holds {len(members)} arrays; name one after a colon: {_list_names(members)}"
-                )
-            if key is not None and key not in members:
-                raise ValueError(f"it has no array {key}; it has {_list_names(members)}")
-            member = archive.getinfo(next(iter(members.values())) if key is None else members[key])
+            member = archive.getinfo(members[choose_key(members, key, kind="array")])
             _check_member(member, size)
             with archive.open(member) as inflated:
                 header = _read_header(inflated, member.file_size)
+                if header.size >= MAP_FROM and member.compress_type == zipfile.ZIP_STORED:
+                    start = _find_content(file, member) + header.start
+                    return _check_values(_map(file, path, header._replace(start=start)))
                 return _make_array(header, _read_items(inflated, header))
 
 
-def _check_regular(file: BinaryIO) -> int:
+def choose_key(names: Collection[str], key: str | None, *, kind: str) -> str:
+    """Return the key, or if there is none the only name. Raises ValueError if that is none of the names."""
+    if key is None and len(names) != 1:
+        raise ValueError(f"it holds {len(names)} {kind}s; name one after a colon: {_list_names(names)}")
+    if key is not None and key not in names:
+        raise ValueError(f"it has no {kind} {key}; it has {_list_names(names)}")
+    return next(iter(names)) if key is None else key
+
+
+def read_array(file: BinaryIO, path: Path, header: ArrayHeader) -> Array:
+    """Read an array from an open file, or map it if it is large. The file must have all of its bytes."""
+    if header.size >= MAP_FROM:
+        return _check_values(_map(file, path, header))
+    file.seek(header.start)
+    return _make_array(header, _read_items(file, header))
+
+
+def _map(file: BinaryIO, path: Path, header: ArrayHeader) -> Array:
+    descriptor = read_only.open_protected(path, file.fileno())
+    place = shared.FilePlace(descriptor, header.start)
+    try:
+        return shared.map_array(place, header.dtype, shape=header.shape, order=header.order)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _find_content(file: BinaryIO, member: zipfile.ZipInfo) -> int:
+    """Return where the bytes of a member begin, which zipfile has opened before: behind its own header."""
+    position = file.tell()
+    file.seek(member.header_offset + 26)
+    lengths = file.read(4)
+    file.seek(position)
+    return member.header_offset + 30 + sum(int.from_bytes(lengths[at : at + 2], "little") for at in (0, 2))
+
+
+def check_regular(file: BinaryIO) -> int:
     """Return the size of a regular file. Raises ValueError for any other, which may never end."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
@@ -122,7 +153,7 @@ def _check_member(member: zipfile.ZipInfo, size: int) -> None:
         )
 
 
-def _read_header(file: IO[bytes], size: int) -> _Header:
+def _read_header(file: IO[bytes], size: int) -> ArrayHeader:
     """Read the header of a file of `size` bytes, and check that the file has all bytes of the array."""
     magic = file.read(len(_MAGIC) + 2)
     if not magic.startswith(_MAGIC) or len(magic) < len(_MAGIC) + 2:
@@ -131,7 +162,7 @@ def _read_header(file: IO[bytes], size: int) -> _Header:
     length = int.from_bytes(file.read(length_size), "little")
     bounded.check_size(length, MAX_HEADER, "its header")
     shape, fortran_order, dtype = _parse_header(file.read(length), length)
-    header = _Header(shape, "F" if fortran_order else "C", dtype, len(magic) + length_size + length)
+    header = ArrayHeader(shape, "F" if fortran_order else "C", dtype, len(magic) + length_size + length)
     if dtype.hasobject:
         raise ValueError("it contains Python objects, which gitstore does not read")
     count = math.prod(iter(shape))
@@ -150,7 +181,7 @@ def _parse_header(content: bytes, length: int) -> tuple[tuple[int, ...], bool, n
     return np.lib.format.read_array_header_2_0(header, max_header_size=MAX_HEADER)
 
 
-def _read_items(file: IO[bytes], header: _Header) -> Array:
+def _read_items(file: IO[bytes], header: ArrayHeader) -> Array:
     """Read the bytes after a header, block by block, so that memory is used only for bytes that exist."""
     raw = np.empty(header.size, np.uint8)
     view = raw.data
@@ -163,7 +194,7 @@ def _read_items(file: IO[bytes], header: _Header) -> Array:
     return raw
 
 
-def _make_array(header: _Header, raw: Array) -> Array:
+def _make_array(header: ArrayHeader, raw: Array) -> Array:
     return _check_values(np.ndarray(header.shape, header.dtype, raw, order=header.order))
 
 

@@ -1,7 +1,8 @@
-"""Reading values from files: .npy, .npz, .csv, .json, and any file as bytes.
+"""Reading values from files: arrays, tables, literals, images and sounds, and any file as bytes.
 
-Arrays in npy and npz keep their element type; csv and json hold literals. Nothing is unpickled. Errors are
-ValueErrors, whose text begins with the file's name as the user wrote it.
+Arrays in npy, npz, safetensors and parquet keep their element type; csv and json hold literals. Images and
+sounds are decoded for parameters of numbers. Nothing is unpickled. Errors are ValueErrors, whose text begins
+with the file's name as the user wrote it.
 """
 
 from __future__ import annotations
@@ -14,46 +15,59 @@ from pathlib import Path
 
 import numpy as np
 
-from gitstore.run.values import arrayfiles, bounded, literals
+from gitstore.run.values import arrayfiles, bounded, columns, decoding, literals, tensorfiles
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array, Value
 from gitstore.settings.schema import Parameter
 from gitstore.text import quoted
 
-KINDS = (".npy", ".npz", ".csv", ".json")
+KINDS = (".npy", ".npz", ".safetensors", ".parquet", ".csv", ".json")
+MEDIA = (*decoding.IMAGES, *decoding.SOUNDS)
 
-_WITH_KEY = re.compile(r"(?P<path>.+\.npz):(?P<key>.*)", re.DOTALL | re.IGNORECASE)
+_WITH_KEY = re.compile(r"(?P<path>.+\.(?:npz|safetensors|parquet)):(?P<key>.*)", re.DOTALL | re.IGNORECASE)
 
 
 def read(reference: str, definition: Parameter, directory: Path) -> Value:
     """Read the value of a parameter from a file.
 
-    `reference` is a path, relative to `directory`. After that of an .npz file, `:KEY` selects an array. A
-    parameter of bytes (binary, image, …) takes any file as it is.
+    `reference` is a path, relative to `directory`. After that of a file with several arrays, `:KEY` selects
+    one. A parameter of bytes (binary, image, …) takes any file as it is.
     """
     path, key = directory / reference, None
     if (match := _WITH_KEY.fullmatch(reference)) and not path.exists():
         path, key = directory / match["path"], match["key"]
     suffix = path.suffix.lower()
     try:
-        if _wants_bytes(definition, suffix):
+        if key is None and _wants_bytes(definition, suffix):
             return np.array(bounded.read(path, bounded.MAX_BYTES), dtype=object)
-        match suffix:
-            case ".npy":
-                return arrayfiles.read_npy(path)
-            case ".npz":
-                return arrayfiles.read_npz(path, key)
-            case ".csv":
-                return _read_csv(path, definition)
-            case ".json":
-                return _read_json(path, definition)
-        raise ValueError(f"its file type is not supported; supported are {', '.join(KINDS)}")
+        return _read_array(path, key, definition)
     except OSError as error:
         raise ValueError(f"{reference}: {error.strerror or error}") from error
     except Exception as error:
         # For damaged files, numpy, zipfile and zlib raise exceptions of many classes.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{reference}: {reason}") from error
+
+
+def _read_array(path: Path, key: str | None, definition: Parameter) -> Value:
+    match path.suffix.lower():
+        case ".npy":
+            return arrayfiles.read_npy(path)
+        case ".npz":
+            return arrayfiles.read_npz(path, key)
+        case ".safetensors":
+            return tensorfiles.read_safetensors(path, key)
+        case ".parquet":
+            return columns.read_parquet(path, key, definition)
+        case ".csv":
+            return _read_csv(path, definition)
+        case ".json":
+            return _read_json(path, definition)
+        case suffix if suffix in decoding.IMAGES:
+            return decoding.read_image(path, definition)
+        case suffix if suffix in decoding.SOUNDS:
+            return decoding.read_sound(path, definition)
+    raise ValueError(f"its file type is not supported; supported are {', '.join((*KINDS, *MEDIA))}")
 
 
 def _wants_bytes(definition: Parameter, suffix: str) -> bool:

@@ -267,6 +267,9 @@ def test_files_that_cannot_be_read_are_one_line_with_their_name(tmp_path):
         assert len(line) < 300
 
 
+SUPPORTED = ".npy, .npz, .safetensors, .parquet, .csv, .json, .png, .jpg, .jpeg, .webp, .wav, .flac"
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -275,7 +278,7 @@ def test_files_that_cannot_be_read_are_one_line_with_their_name(tmp_path):
         ("complex.npy", "type is complex128, which gitstore does not have"),
         ("array.npz", "it is not an .npz file"),
         ("raw.npz", "its content is not a numpy array"),
-        ("unknown.txt", "its file type is not supported; supported are .npy, .npz, .csv, .json"),
+        ("unknown.txt", f"its file type is not supported; supported are {SUPPORTED}"),
         ("directory.npy", "Is a directory"),
     ],
 )
