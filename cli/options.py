@@ -50,8 +50,8 @@ def input_option(function: F) -> F:
         multiple=True,
         metavar="NAME=VALUE",
         shell_complete=candidates.inputs,
-        help="A value in JSON, or NAME=@FILE (.npy, .npz:key, .csv, .json). To give a batch,"
-        " repeat the option, or use @DIR/*.png or @@LIST.",
+        help="A value in JSON, or NAME=@FILE (.npy, .npz:key, .safetensors:key, .parquet:column, .csv,"
+        " .json, an image or a sound). To give a batch, repeat the option, or use @DIR/*.png or @@LIST.",
     )(function)
 
 
