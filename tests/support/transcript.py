@@ -116,7 +116,7 @@ _VARYING = {
     # What a machine, its git and its Python decide.
     r"\b[0-9a-f]{32}\b(/[0-9a-f]{12})?": "<key>",
     r"\b[0-9a-f]{16}\b": "<launcher>",
-    r"(<launcher>  \S+ +)\d+( +\d+  )\d+ min \d+ s": r"\1<process>\2<time>",
+    r"(<launcher>  \S+) +\d+( +\d+  )\d+ min \d+ s": r"\1  <process>\2<time>",
     r'"process": \d+': '"process": <process>',
     r'"started": "[^"]+"': '"started": "<date>"',
     r'"remaining": [\d.]+': '"remaining": <seconds>',
