@@ -372,7 +372,11 @@ NO_ROOMS = {
 }
 """The directories of tests that mirror no room, and why."""
 
-NO_MODULES = {"docs": "the room's page", "exports": "what the room's `__init__` exports"}
+NO_MODULES = {
+    "conformance": "all launchers",
+    "docs": "the room's page",
+    "exports": "what the room's `__init__` exports",
+}
 """Tests in a room that are of no module, and what they are of."""
 
 

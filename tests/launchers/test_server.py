@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +14,12 @@ import pytest
 from gitstore.errors import CodeTerminated, GitstoreError, InvalidInput, LauncherTerminated, ModelException
 from gitstore.launchers import answers
 from gitstore.launchers.client import Client, WarmLauncher
-from gitstore.launchers.directory import About, AlreadyServed, LauncherDirectory, NotServed
-from gitstore.launchers.server import Keeper, Server
+from gitstore.launchers.directory import AlreadyServed, LauncherDirectory, NotServed
+from gitstore.launchers.server import Keeper
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.worker import wire
+from tests.support.launchers import describe, serving
 from tests.support.models import make, put, take, user_launcher
 
 ONE = {"values": np.array([1.0])}
@@ -56,46 +54,6 @@ def v1(tmp_path: Path) -> Snapshot:
 @pytest.fixture
 def directory(tmp_path: Path) -> LauncherDirectory:
     return LauncherDirectory(tmp_path / "launchers")
-
-
-def describe(snapshot: Snapshot, idle_limit: float = 60) -> About:
-    return About(
-        snapshot=snapshot.full_name,
-        tag=str(snapshot.tag_oid),
-        repository=str(snapshot.repository.directory),
-        process=os.getpid(),
-        started=time.time(),
-        idle_limit=idle_limit,
-    )
-
-
-@contextmanager
-def serving(
-    directory: LauncherDirectory, snapshot: Snapshot, *, idle_limit: float = 60
-) -> Iterator[threading.Thread]:
-    """A server in a thread of ours, which has ended when the block has."""
-    ready = threading.Event()
-    servers: list[Server] = []
-
-    def serve() -> None:
-        with (
-            directory.claim(describe(snapshot, idle_limit)) as claim,
-            Keeper(partial(user_launcher().open_warm, snapshot)) as keeper,
-            claim.listen() as listener,
-        ):
-            servers.append(Server(keeper, idle_limit=idle_limit))
-            ready.set()
-            servers[0].run(listener)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert ready.wait(30)
-    try:
-        yield thread
-    finally:
-        servers[0].stop()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 def test_a_snapshot_that_nobody_serves(directory: LauncherDirectory, v1: Snapshot) -> None:

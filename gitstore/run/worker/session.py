@@ -128,9 +128,9 @@ class Session:
             try:
                 self._report("outputs", values=driver.evaluate(inputs))
                 self._report_done("evaluate")
-            except Exception as error:
-                if isinstance(error, wire.Closed):
-                    raise
+            except (SystemExit, wire.Closed):
+                raise
+            except BaseException as error:
                 self._report_failure(error)
         driver.close()
 
