@@ -57,7 +57,8 @@ EXIT_CODES = {
     12: "something stored is damaged: an object is missing or corrupt, a tag is not a valid snapshot,"
     " a signature is bad",
     13: "settings.yaml is invalid",
-    14: "the model's own code failed: it raised, ended, took too long, or returned wrong outputs",
+    14: "the model's own code failed: it raised, ended, took too long, or returned wrong outputs;"
+    " or it could not run: its interpreter or its packages could not be had",
     130: "interrupted (Ctrl-C), or a training was cancelled; nothing was recorded",
     141: "the reader of the output has closed it (`gitstore list | head -1`)",
     255: "a bug in gitstore; please report it with the traceback",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import msgspec
 import pytest
 
+import gitstore
 from gitstore.environments import lockfile
 from gitstore.environments.interpreters import describe_own
 from gitstore.environments.lockfile import LockStatus, NotCurrent
@@ -65,6 +68,12 @@ def test_the_plain_lock_is_one_that_gitstore_made() -> None:
     hashes = re.findall(r"^    --hash=sha256:([0-9a-f]{64})(?: \\)?$", lock, re.MULTILINE)
     assert len(hashes) == len(set(hashes)) == len(lock.splitlines()) - 4
     assert len(hashes) > 20  # for each platform
+
+
+def test_the_plain_lock_is_installed() -> None:
+    """An editable install finds a file that pyproject.toml does not list; a wheel lacks it."""
+    tools = tomllib.loads((Path(gitstore.__file__).parents[1] / "pyproject.toml").read_text())["tool"]
+    assert tools["setuptools"]["package-data"]["gitstore.environments"] == ["plain.lock"]
 
 
 def key(spec: EnvironmentSpec, **facts: str) -> str:
