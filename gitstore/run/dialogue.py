@@ -64,13 +64,14 @@ class Dialogue:
 
     `peak_memory` is the most bytes of memory that the worker says it had, until the last phase that ended.
     `is_idle` says whether the worker has answered, if only with a failure of its model, and could be
-    asked again.
+    asked again. A `confined` worker gets no file that it could write to.
     """
 
     def __init__(
         self,
         process: Process,
         *,
+        confined: bool = True,
         interrupts: Interrupts | None = None,
         observers: Observers | None = None,
     ) -> None:
@@ -81,7 +82,12 @@ class Dialogue:
         self._process = process
         self._interrupts = interrupts or Interrupts()
         self._observers = observers or Observers()
-        self._channel = wire.Channel(process.socket, limit=MAX_OUTPUTS, wait=self._wait)
+        self._channel = wire.Channel(
+            process.socket,
+            limit=MAX_OUTPUTS,
+            may_send=lambda place: place.is_protected or not confined,
+            wait=self._wait,
+        )
         self._cancel_deadline: float | None = None
 
     def follow(self, clock: Clock, kind: str, *, inputs: Mapping[str, Value], **fields: Any) -> None:

@@ -164,7 +164,9 @@ def _run(
         _log.warning(problem)
     clock = Clock(operation, settings.max_durations)
     with process.start_worker(workplace, files) as worker:
-        dialogue = Dialogue(worker, interrupts=interrupts, observers=observers)
+        dialogue = Dialogue(
+            worker, confined=workplace.sandbox is not None, interrupts=interrupts, observers=observers
+        )
         dialogue.follow(
             clock, "request", inputs=inputs, **describe_request(operation, settings), **worker.paths
         )

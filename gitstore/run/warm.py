@@ -71,7 +71,7 @@ def open_warm_model(files: Files, *, settings: Settings, workplace: Workplace) -
     """
     clock = Clock("serve", settings.max_durations)
     with process.start_worker(workplace, files) as worker:
-        dialogue = Dialogue(worker)
+        dialogue = Dialogue(worker, confined=workplace.sandbox is not None)
         dialogue.follow(clock, "request", inputs={}, **describe_request("serve", settings), **worker.paths)
         model = WarmModel(dialogue, settings=settings, workplace=workplace)
         try:

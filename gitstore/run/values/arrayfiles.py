@@ -101,8 +101,9 @@ def read_array(file: BinaryIO, path: Path, header: ArrayHeader) -> Array:
 
 
 def _map(file: BinaryIO, path: Path, header: ArrayHeader) -> Array:
-    descriptor = read_only.open_protected(path, file.fileno())
-    place = shared.FilePlace(descriptor, header.start)
+    protected = read_only.open_protected(path, file.fileno())
+    descriptor = os.dup(file.fileno()) if protected is None else protected
+    place = shared.FilePlace(descriptor, header.start, protected is not None)
     try:
         return shared.map_array(place, header.dtype, shape=header.shape, order=header.order)
     except BaseException:

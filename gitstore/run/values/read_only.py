@@ -28,24 +28,20 @@ TIMEOUT = 10.0
 """The most seconds that the other process may take."""
 
 
-def open_protected(path: Path, descriptor: int) -> int:
-    """Return a new descriptor of an open file, which does not inherit, and `path` of which is a path.
+def open_protected(path: Path, descriptor: int) -> int | None:
+    """Return a new descriptor of the open file `descriptor`, which is not inherited. Its path is `path`.
 
-    Nobody can write to the file through it, unless the system allows no mount namespaces: then it is a
-    descriptor for reading like any other.
+    Nobody can write to the file through it. Returns `None` if the system allows no mount namespaces. Raises
+    ValueError if there is another file at the path.
     """
     protected = _request(os.path.realpath(path))
     if protected is None:
-        return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY) if _has_proc() else os.dup(descriptor)
+        return None
     before, after = os.fstat(descriptor), os.fstat(protected)
     if (before.st_dev, before.st_ino) != (after.st_dev, after.st_ino):
         os.close(protected)
         raise ValueError("it was replaced while it was opened")
     return protected
-
-
-def _has_proc() -> bool:
-    return os.path.isdir("/proc/self/fd")  # noqa: PTH112
 
 
 def _request(path: str) -> int | None:

@@ -36,10 +36,14 @@ _NO_RESERVE = 0x4000  # MAP_NORESERVE of Linux, which Python knows from 3.12 on
 
 
 class FilePlace(NamedTuple):
-    """The place of an array's bytes: the descriptor of a file, and an offset."""
+    """The place of an array's bytes: the descriptor of a file, and an offset.
+
+    `is_protected` says that nobody can write to the file through the descriptor.
+    """
 
     descriptor: int
     offset: int
+    is_protected: bool = False
 
 
 class FileArray(np.ndarray):
@@ -117,7 +121,7 @@ def map_sealed(descriptor: int, size: int) -> Array:
 
 def map_file(source: FilePlace, size: int) -> Array:
     """Map `size` bytes of a regular file. Raises Malformed if it does not have them, or cannot be mapped."""
-    descriptor, offset = source
+    descriptor, offset = source.descriptor, source.offset
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_size < offset + size:
         raise Malformed(f"a file that does not have {size} bytes from {offset} on")

@@ -25,10 +25,11 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from . import payload, shared, tensors
 from .payload import Description, Malformed
+from .shared import FilePlace
 from .tensors import Array, Value
 
 __all__ = ["Channel", "Closed", "Frame", "Lost", "Malformed"]
@@ -62,11 +63,21 @@ class Frame:
     tensors: dict[str, Value] = field(default_factory=dict)
 
 
+class _Parcel(NamedTuple):
+    """A tensor that is to be sent, and the place of its data."""
+
+    description: Description
+    value: Value
+    place: Place = STREAM
+    descriptor: int | None = None
+
+
 class Channel:
     """One end of the socket. Any thread may send; one thread at a time may receive.
 
     `limit` is the most bytes of all tensors of a frame that is received. Files are mapped only if
-    `trusts_files`: the other side could make one shorter, which would end this process. With `wait`, the
+    `trusts_files`: the other side could make one shorter, which would end this process. An array that is
+    mapped from a file is sent as the file if `may_send` says so of its place, else copied. With `wait`, the
     channel never blocks by itself: instead, it calls `wait(select.POLLIN)` or `wait(select.POLLOUT)`, which
     returns when the socket is ready, or raises an exception to give up.
     """
@@ -77,11 +88,13 @@ class Channel:
         *,
         limit: int = NO_LIMIT,
         trusts_files: bool = False,
+        may_send: Callable[[FilePlace], bool] = lambda _: False,
         wait: Callable[[int], None] | None = None,
     ) -> None:
         self._socket = connection
         self._limit = limit
         self._trusts_files = trusts_files
+        self._may_send = may_send
         self._wait = wait or self._poll
         self._sending = threading.Lock()
         connection.setblocking(wait is None)
@@ -93,7 +106,7 @@ class Channel:
         """
         values = values or {}
         with contextlib.ExitStack() as stack:
-            parcels = [_Parcel(name, value, stack=stack) for name, value in values.items()]
+            parcels = [self._pack(name, value, stack=stack) for name, value in values.items()]
             entries = [[*parcel.description, parcel.place] for parcel in parcels]
             header = json.dumps({"kind": kind, "fields": fields, "tensors": entries}).encode()
             if len(header) > HEADER_LIMIT:
@@ -119,6 +132,20 @@ class Channel:
             frame.tensors[description.name] = payload.decode(self._take_data(description, place), description)
             remaining -= description.size
         return frame
+
+    def _pack(self, name: str, value: Value, *, stack: contextlib.ExitStack) -> _Parcel:
+        """Describe a tensor, and choose the place of its data. Memory that it takes goes with the stack."""
+        parcel = _Parcel(payload.describe(name, value), value)
+        if parcel.description.size < shared.THRESHOLD:
+            return parcel
+        source = shared.find_source(value)
+        if source is not None and self._may_send(source):
+            return parcel._replace(place=source.offset, descriptor=source.descriptor)
+        descriptor = shared.write_sealed(payload.encode_blocks(value))
+        if descriptor is None:
+            return parcel
+        stack.callback(os.close, descriptor)
+        return parcel._replace(place=MEMORY, descriptor=descriptor)
 
     def _take_data(self, description: Description, place: Place) -> Array:
         """Return the data of a tensor, received or mapped. Raises Closed and Malformed."""
@@ -219,27 +246,6 @@ class Channel:
 def _make_closed(error: OSError) -> Closed:
     kind = Lost if error.errno in (errno.EBADF, errno.ENOTSOCK) else Closed
     return kind(str(error))
-
-
-class _Parcel:
-    """A tensor that is to be sent: its description, and the place of its data."""
-
-    def __init__(self, name: str, value: Value, *, stack: contextlib.ExitStack) -> None:
-        self.description = payload.describe(name, value)
-        self.value = value
-        self.place: Place = STREAM
-        self.descriptor: int | None = None
-        size = self.description.size
-        if size < shared.THRESHOLD:
-            return
-        source = shared.find_source(value)
-        if source is not None:
-            self.descriptor, self.place = source
-            return
-        self.descriptor = shared.write_sealed(payload.encode_blocks(value))
-        if self.descriptor is not None:
-            self.place = MEMORY
-            stack.callback(os.close, self.descriptor)
 
 
 def _parse(header: bytearray) -> tuple[Frame, list[tuple[Description, Place]]]:

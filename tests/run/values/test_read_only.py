@@ -62,20 +62,17 @@ def test_a_file_that_is_replaced_meanwhile(path):
 def test_a_file_without_a_name(path):
     with path.open("rb") as file:
         path.unlink()
-        descriptor = read_only.open_protected(path, file.fileno())
-    assert os.read(descriptor, 100) == b"content"
-    os.close(descriptor)
+        assert read_only.open_protected(path, file.fileno()) is None
 
 
 def test_a_system_without_namespaces(path):
-    """A limit of none for the user and for root: it is the descriptor of any file."""
+    """Here, a process that may have no capabilities."""
     if shutil.which("setpriv") is None or os.geteuid() != 0:
         pytest.skip("only root can take rights away")
     script = (
         "import os, sys; from pathlib import Path; from gitstore.run.values import read_only\n"
         "path = Path(sys.argv[1]); file = path.open('rb')\n"
-        "descriptor = read_only.open_protected(path, file.fileno())\n"
-        "assert os.read(descriptor, 100) == b'content'"
+        "assert read_only.open_protected(path, file.fileno()) is None"
     )
     nothing = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
     subprocess.run([*nothing, sys.executable, "-c", script, str(path)], check=True)

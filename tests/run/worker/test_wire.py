@@ -10,6 +10,7 @@ import socket
 import struct
 import tempfile
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -120,6 +121,74 @@ def test_a_system_without_memfds(pair, monkeypatch):
 
 def failing(*_):
     raise OSError(errno.ENOSYS, "not here")
+
+
+def test_a_file_is_sent_as_it_is_if_it_may_be(pair, tmp_path, monkeypatch):
+    monkeypatch.setattr(shared, "THRESHOLD", 1)
+    numbers = np.arange(1000, dtype="<f8")
+    (tmp_path / "x").write_bytes(b"head" + numbers.tobytes())
+
+    def send(left, right, **options):
+        descriptor = os.open(tmp_path / "x", os.O_RDONLY)
+        array = shared.map_array(shared.FilePlace(descriptor, 4, True), numbers.dtype, shape=(10, 100))
+        wire.Channel(left, **options).send("request", {"x": array})
+        received = wire.Channel(right, trusts_files=True).receive().tensors["x"]
+        assert_same(received, numbers.reshape(10, 100))
+        return received
+
+    received = send(*pair, may_send=lambda place: place.is_protected)
+    with (tmp_path / "x").open("r+b") as file:
+        file.seek(4)
+        file.write(np.float64(7).tobytes())
+    assert received[0, 0] == 7  # it is the file
+    with (tmp_path / "x").open("r+b") as file:
+        file.seek(4)
+        file.write(np.float64(0).tobytes())
+    received = send(*pair)
+    (tmp_path / "x").write_bytes(b"head" + bytes(8000))
+    assert received[0, 1] == 1  # it is a copy
+
+
+def test_a_file_that_is_too_short(pair, tmp_path):
+    left, right = pair
+    header = json.dumps(description("u8", [8], place=1)).encode()
+    left.sendall(struct.pack("<I", len(header)) + header)
+    with (tmp_path / "x").open("wb+") as file:
+        file.write(b"12345678")
+        file.flush()
+        socket.send_fds(left, [b"\0"], [file.fileno()])
+    with pytest.raises(wire.Malformed, match="a file that does not have 8 bytes from 1 on"):
+        wire.Channel(right, trusts_files=True).receive()
+
+
+FRAME = struct.pack("<I", 111) + json.dumps(
+    {"kind": "outputs", "fields": {}, "tensors": [["x", "string", [2, 1], True, 42, "stream"]]}
+).encode().ljust(111)
+
+
+@settings(deadline=None)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 160), st.integers(0, 255)), max_size=6),
+    cut=st.integers(0, 170) | st.none(),
+)
+def test_damaged_frames_are_refused_in_bounded_memory(changes, cut):
+    content = bytearray(FRAME + struct.pack("<QQQQQ", 1, 1, 1, 1, 0)[:34] + b"abcdefgh")
+    for place, value in changes:
+        if place < len(content):
+            content[place] = value
+    left, right = socket.socketpair()
+    with left, right:
+        left.sendall(content[:cut])
+        left.shutdown(socket.SHUT_WR)
+        tracemalloc.start()
+        try:
+            wire.Channel(right, limit=1 << 16).receive()
+        except (wire.Malformed, wire.Closed):
+            pass
+        finally:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    assert peak < (2 << 20) + (1 << 20)
 
 
 def test_a_receiver_may_write_to_what_it_got(pair):
