@@ -40,8 +40,10 @@ def find_target(ref: str) -> Oid | None:
 
 def list_refs(repository: Repository, targets: Collection[Oid]) -> dict[str, Oid]:
     """Return the refs of the files of all records of some objects. Raises `Corrupt` for a damaged one."""
-    refs = (dict(repository.refs.below(f"{PREFIX}{target}/")) for target in targets)
-    return {ref: oid for found in refs for ref, oid in found.items()}
+    if not repository.refs.has_any_below(PREFIX):
+        return {}
+    prefixes = tuple(f"{PREFIX}{target}/" for target in targets)
+    return {ref: oid for ref, oid in repository.refs.below(PREFIX) if ref.startswith(prefixes)}
 
 
 def add_files(repository: Repository, directory: Path, writer: ObjectWriter) -> Oid:
