@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 
 from .payload import Malformed
-from .tensors import Array
+from .tensors import Array, KeptArray
 
 try:
     import fcntl
@@ -46,7 +46,7 @@ class FilePlace(NamedTuple):
     is_protected: bool = False
 
 
-class FileArray(np.ndarray):
+class FileArray(KeptArray):
     """An array that is mapped from a file, whose descriptor it owns.
 
     `source` is None for every array that is made of it: a part, a copy, a result.

@@ -40,6 +40,11 @@ NUMERIC: dict[str, np.dtype[Any]] = {
 STRING = "string"
 BINARY = ("binary", "image", "audio", "video")
 
+
+class KeptArray(np.ndarray):
+    """An array that `normalise` does not make a plain one of, since it knows more than its elements."""
+
+
 _NAMES = {(dtype.kind, dtype.itemsize): name for name, dtype in NUMERIC.items()}
 _TEXT_KINDS = "SUT"  # numpy's bytes, str and variable-width str
 
@@ -113,8 +118,7 @@ def normalise(value: object) -> Array:
     Raises ValueError with a reason that can follow the value's name and a colon.
     """
     try:
-        # A subclass of numpy's arrays stays what it is: it may know the file that it is mapped from.
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+        array = value if isinstance(value, KeptArray) else np.asarray(value)
         if array.dtype.kind in _TEXT_KINDS:
             array = _as_objects(value, array)
         elif array.size == 0 and not isinstance(value, np.ndarray):

@@ -123,6 +123,16 @@ def failing(*_):
     raise OSError(errno.ENOSYS, "not here")
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_other_kinds_of_arrays_become_plain(pair):
+    matrix = np.array([[1, 2], [3, 4]]).view(np.matrix)
+    masked = np.ma.masked_array([1.0, 2.0], [True, False])
+    values = {"matrix": tensors.normalise(matrix), "masked": tensors.normalise(masked)}
+    received = exchange(pair, "request", values).tensors
+    assert received["matrix"].tolist() == [[1, 2], [3, 4]]
+    assert received["masked"].tolist() == [1, 2]
+
+
 def test_a_file_is_sent_as_it_is_if_it_may_be(pair, tmp_path, monkeypatch):
     monkeypatch.setattr(shared, "THRESHOLD", 1)
     numbers = np.arange(1000, dtype="<f8")
