@@ -13,10 +13,8 @@ import logging
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-
-import msgspec
 
 from gitstore.disk import locks
 from gitstore.disk.atomic import sync_directory, sync_file_system
@@ -31,16 +29,6 @@ from gitstore.errors import EnvironmentFailed
 from gitstore.layout import LOCK, SETTINGS
 
 _log = logging.getLogger(__name__)
-
-# What the interpreter of a new environment prints: the directories that it cannot do without.
-_PLACES = """
-import json, os, sys, sysconfig
-places, path = [sys.base_prefix, sys.base_exec_prefix, sysconfig.get_config_var("LIBDIR")], sys.executable
-while os.path.islink(path):
-    path = os.path.join(os.path.dirname(path), os.readlink(path))
-    places.append(os.path.dirname(path))
-os.write(1, json.dumps([place for place in places if place and os.path.isdir(place)]).encode())
-"""
 
 _REASONS = {
     "hash_mismatch": re.compile("hash mismatch|hashes? (?:do|does) not match", re.IGNORECASE),
@@ -93,11 +81,9 @@ def build_environment(
                 break
         _check(completed)
         packages = _find_packages(venv)
-        # Packages' own tests are half of the files, and no model runs them. Some other files are no Python.
-        _run_python(venv, "-m", "compileall", "-q", "-j", "0", "-x", r"[/\\]tests[/\\]", str(packages))
-        places = _run_python(venv, "-c", _PLACES)
+        _compile(venv, packages)
         seal(venv)
-        record = _describe(venv, interpreter, unlocked=spec.unlocked, packages=packages, places=places)
+        record = _describe(venv, interpreter, unlocked=spec.unlocked, packages=packages)
         environment.write_record(hidden, record)
         sync_file_system(hidden)
     sync_directory(place.parent)
@@ -166,37 +152,30 @@ def _find_packages(venv: Path) -> Path:
     return packages
 
 
-def _run_python(venv: Path, *arguments: str) -> bytes:
-    """Run the interpreter of a new environment, without any code of its packages; return what it printed."""
-    completed = subprocess.run(
-        [venv / PYTHON, "-I", "-S", *arguments],
+def _compile(venv: Path, packages: Path) -> None:
+    """Compile the packages, without running any code of theirs. Some of their files are no Python."""
+    subprocess.run(
+        # Packages' own tests are half of the files, and no model runs them.
+        [venv / PYTHON, "-I", "-S", "-m", "compileall", "-q", "-j", "0", "-x", r"[/\\]tests[/\\]", packages],
         cwd="/",
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
         pass_fds=locks.held(),
     )
-    return completed.stdout
 
 
-def _describe(
-    venv: Path, interpreter: Interpreter, *, unlocked: bool, packages: Path, places: bytes
-) -> EnvironmentRecord:
+def _describe(venv: Path, interpreter: Interpreter, *, unlocked: bool, packages: Path) -> EnvironmentRecord:
     marks = environment.read_marks(venv, ("pyvenv.cfg", "bin", PYTHON, str(packages.relative_to(venv))))
     stamp = FileStamp.read(str(venv / PYTHON))
-    try:
-        directories = _drop_inner(msgspec.json.decode(places, type=list[str]))
-    except msgspec.DecodeError:
-        marks = None
     if marks is None or stamp is None:
-        raise EnvironmentFailed(f"{interpreter.path} does not start", reason="unusable")
+        raise EnvironmentFailed(f"{interpreter.path} was removed meanwhile", reason="unusable")
     return EnvironmentRecord(
         version=environment.VERSION,
         interpreter=interpreter,
         stamp=stamp,
         unlocked=unlocked,
         packages=tuple(sorted(_describe_package(path.stem) for path in packages.glob("*.dist-info"))),
-        directories=directories,
         marks=marks,
         size=measure_size(venv),
     )
@@ -206,9 +185,3 @@ def _describe_package(name: str) -> str:
     """Return NAME==VERSION for the name of a package's directory of metadata, without its ending."""
     project, _, version = name.partition("-")
     return f"{project.replace('_', '-')}=={version}"
-
-
-def _drop_inner(directories: Sequence[str]) -> tuple[str, ...]:
-    """Return directories without those that lie within others."""
-    unique = sorted(set(directories))
-    return tuple(path for path in unique if not any(path.startswith(f"{other}/") for other in unique))

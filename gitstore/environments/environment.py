@@ -42,9 +42,8 @@ _RECORD = "environment.json"
 class EnvironmentRecord(msgspec.Struct, frozen=True):
     """What an environment is.
 
-    `packages` has its packages, like numpy==2.4.6. `directories` are all those that its interpreter needs,
-    beside the system's. `marks` has the times, in nanoseconds, of directories and files of the virtual
-    environment. `size` is in bytes.
+    `packages` has its packages, like numpy==2.4.6. `marks` has the times, in nanoseconds, of directories and
+    files of the virtual environment. `size` is in bytes.
     """
 
     version: int
@@ -52,7 +51,6 @@ class EnvironmentRecord(msgspec.Struct, frozen=True):
     stamp: FileStamp
     unlocked: bool
     packages: tuple[str, ...]
-    directories: tuple[str, ...]
     marks: dict[str, int]
     size: int
 
@@ -74,9 +72,9 @@ class BuiltEnvironment(NamedTuple):
         return self.path / VENV / PYTHON
 
     @property
-    def directories(self) -> tuple[Path, ...]:
-        """The directories that a process needs to see to run it, beside the system's libraries."""
-        return (self.path / VENV, *map(Path, self.record.directories))
+    def directory(self) -> Path:
+        """The directory that a process needs to see to run it, beside the interpreter's own."""
+        return self.path / VENV
 
     def is_sound(self) -> bool:
         """Whether its interpreter is unchanged, and nothing was added to its packages or removed."""

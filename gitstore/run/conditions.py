@@ -53,7 +53,7 @@ class Conditions:
         with self.environments.open(wanted) as environment:
             yield Workplace(
                 environment.python,
-                directories=environment.directories,
+                directories=(environment.directory,),
                 read_only=self.cache.directory,
                 environment=_describe(environment, wanted),
             )

@@ -50,7 +50,6 @@ def _describe_own(unlocked: bool) -> EnvironmentRecord:
         stamp=FileStamp(0, 0),
         unlocked=unlocked,
         packages=(f"numpy=={version('numpy')}",),
-        directories=(sys.prefix, sys.base_prefix),
         marks={},
         size=0,
     )
