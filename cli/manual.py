@@ -50,15 +50,17 @@ REF names a snapshot:
 
 EXIT_CODES = {
     0: "done",
-    1: "an expected failure, which the message explains; an input that settings.yaml does not allow",
+    1: "an expected failure, which the message explains; an input that settings.yaml does not allow;"
+    " outputs that are not as `evaluate --expect` expects them",
     2: "the command line is wrong",
     10: "the directory is not a model",
     11: "another process holds a lock",
     12: "something stored is damaged: an object is missing or corrupt, a tag is not a valid snapshot,"
-    " a signature is bad",
+    " a signature is bad; a recorded evaluation gives something else now",
     13: "settings.yaml is invalid",
     14: "the model's own code failed: it raised, ended, took too long, or returned wrong outputs;"
     " or it could not run: its interpreter or its packages could not be had",
+    125: "`evaluate --expect` could not compare: for `git bisect run`, the commit cannot be tested",
     130: "interrupted (Ctrl-C), or a training was cancelled; nothing was recorded",
     141: "the reader of the output has closed it (`gitstore list | head -1`)",
     255: "a bug in gitstore; please report it with the traceback",

@@ -16,6 +16,7 @@ import pytest
 
 from gitstore import __version__, errors
 from gitstore.cli import failures, manual
+from gitstore.cli.commands.run import expectations
 from gitstore.cli.demo.shell import Shell
 from gitstore.cli.main import cli
 from tests.support import spawning
@@ -229,6 +230,7 @@ def test_every_exit_code_is_documented() -> None:
     for each in classes:
         classes += each.__subclasses__()
     codes = {each.exit_code for each in classes if each.__module__ == errors.__name__}
+    codes |= {expectations.CannotCompare.exit_code}
     codes |= {0, click.UsageError.exit_code, failures.INTERRUPTED, failures.BROKEN_PIPE, failures.BUG}
     assert set(manual.EXIT_CODES) == codes
     listed = re.search(r"^Exit codes: (.*?)\n\n", read("README.md"), re.DOTALL | re.MULTILINE)

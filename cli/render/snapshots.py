@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitstore.bigfiles.stored import StoredFile
     from gitstore.models.model import Model
     from gitstore.models.snapshot import Snapshot
+    from gitstore.records.of_snapshot import SnapshotRecords
     from gitstore.settings import BasedOn
     from gitstore.snapshots.remove import Removal
     from gitstore.snapshots.rename import Renamed
@@ -75,9 +76,12 @@ def show_list(snapshots: Sequence[Snapshot], sizes: Sizes, *, all_models: bool) 
     )
 
 
-def in_full_json(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) -> dict[str, Any]:
-    """A snapshot with its files and their sizes, and its settings."""
+def in_full_json(
+    snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]], records: SnapshotRecords
+) -> dict[str, Any]:
+    """A snapshot with its files and their sizes, its settings, and its records."""
     from gitstore import settings
+    from gitstore.cli.render.records import evaluations, trainings
 
     return to_json(snapshot, sum(size for _, size in files)) | {
         "files": [
@@ -85,11 +89,16 @@ def in_full_json(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) ->
             for file, size in files
         ],
         "settings": settings.to_builtins(snapshot.settings),
+        "training": trainings.training_json(records.training),
+        "evaluations": list(map(evaluations.record_json, records.evaluations)),
     }
 
 
-def show_in_full(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) -> None:
-    """A snapshot for a person: what its tag says, its message, files and settings."""
+def show_in_full(
+    snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]], records: SnapshotRecords
+) -> None:
+    """A snapshot for a person: what its tag says, its message, files, records and settings."""
+    from gitstore.cli.render.records import evaluations
     from gitstore.units import format_size
 
     base = snapshot.settings.based_on
@@ -110,6 +119,7 @@ def show_in_full(snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]]) ->
         ],
         right=[1, 2],
     )
+    evaluations.show_records(records.evaluations)
     output.print_data("")
     output.print_data(snapshot.settings_content.decode().rstrip("\n"))
 

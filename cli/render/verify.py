@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
+from gitstore.cli.render.records import evaluations
 
 if TYPE_CHECKING:
     from gitstore.git.verify_tag import Signature
+    from gitstore.run.recording.verification import VerifiedEvaluation
     from gitstore.snapshots.verification import Verification
 
 
-def to_json(verified: Verification) -> dict[str, Any]:
+def to_json(verified: Verification, evaluated: Sequence[VerifiedEvaluation] = ()) -> dict[str, Any]:
     """The whole result, for programs."""
     report = verified.report
     problems: list[dict[str, Any]] = [
@@ -29,12 +31,13 @@ def to_json(verified: Verification) -> dict[str, Any]:
         for message in verified.other_problems
     ]
     return {
-        "ok": verified.error is None,
+        "ok": verified.error is None and all(entry.is_equal for entry in evaluated),
         "snapshots": report.snapshots,
         "objects": report.objects,
         "problems": problems,
         "notices": verified.notices,
         "signatures": [_signature(name, signature) for name, signature in report.signatures.items()],
+        "evaluations": list(map(evaluations.verified_json, evaluated)),
     }
 
 
@@ -48,6 +51,14 @@ def _signature(name: str, signature: Signature | None) -> dict[str, Any]:
         "key": signature.key if signature else None,
         "trust": signature.trust if signature else None,
     }
+
+
+def show(verified: Verification, evaluated: Sequence[VerifiedEvaluation]) -> None:
+    """The result for a person, without the error."""
+    show_details(verified)
+    if verified.error is None and evaluations.make_error(evaluated) is None:
+        show_intact(verified)
+        evaluations.show_verified(evaluated)
 
 
 def show_details(verified: Verification) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from gitstore.cli import options, output, totals
+from gitstore.cli.commands.run import expectations
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import outputs as render
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Write each output to a file in DIR: NAME.npy, or NAME.png and the like.",
 )
+@expectations.record_options
 @options.no_lock_option
 @click.option("--warm", is_flag=True, help="Evaluate on the warm launcher that serves REF.")
 @options.progress_option
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
-    unlocked: bool, warm: bool, show_progress: bool | None, as_json: bool,
+    records: expectations.RecordOptions, unlocked: bool, warm: bool, show_progress: bool | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
@@ -46,6 +49,10 @@ def command(
     A snapshot always runs the code, state and settings that it was taken with, and with the packages of its
     packages.lock. The files are in the user's cache, and are compared with the snapshot before each use.
 
+    --record keeps inputs, outputs and what it ran with as a git note on the snapshot. --expect compares with
+    such a record: of SNAPSHOT, of REF, or of any snapshot of the model. It exits with 0 if the outputs are
+    equal, 1 if they differ, and 125 if that cannot be told, as git bisect run wants it.
+
     \b
     Examples:
       gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out
@@ -53,44 +60,67 @@ def command(
       gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out
       gitstore evaluate v1 -p images=@image.npy --warm
       gitstore evaluate -p images=@image.npy
+      gitstore evaluate v1 -p images=@image.npy --record first
+      git bisect run gitstore evaluate --expect v1:first --rtol 1e-5
+      gitstore evaluate --compare v1 v2 -p images=@image.npy
     """
-    from gitstore.models import reference as references
-    from gitstore.models.model import Model
-    from gitstore.run import evaluation
     from gitstore.run.conditions import find_conditions
-    from gitstore.run.values import outputs
     from gitstore.run.values.inputs import Assignments
 
-    values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj, unlocked=unlocked)
     if warm and (reference is None or unlocked):
         raise click.UsageError("--warm needs REF, a snapshot that is served, and is not for --no-lock", ctx)
-    if reference is None:
-        evaluated = evaluation.evaluate_working_copy(Model.open(ctx.obj), values, conditions=conditions)
-    else:
-        snapshot, launcher = references.resolve(reference, ctx.obj), _choose_launcher(conditions, warm=warm)
-        evaluated = _evaluate_snapshot(snapshot, values, launcher=launcher, show=show_progress)
-    if out is None:
-        output.print_json(outputs.to_json(evaluated.outputs))
-    else:
-        _write_files(evaluated, Path(ctx.obj, out), as_json=as_json)
+    records.check(ctx, reference=reference, with_files=out is not None, warm=warm)
+    values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj, unlocked=unlocked)
+    if records.compares:
+        expectations.compare(ctx, reference, values, records=records, conditions=conditions, as_json=as_json)
+        return
+    place = _Place(ctx.obj, conditions, warm, show_progress)
+    evaluated = place.evaluate(reference, values, records)
+    render.show_outputs(evaluated, Path(ctx.obj, out) if out is not None else None, as_json=as_json)
 
 
-def _write_files(evaluated: Evaluation, directory: Path, *, as_json: bool) -> None:
-    """Write the outputs to files, and show their paths."""
-    from gitstore.run.values import outputs
+class _Place(NamedTuple):
+    """Where, and how, a command evaluates."""
 
-    files = outputs.write(evaluated.outputs, directory)
-    render.show_files(files, unlocked=evaluated.workplace.is_unlocked, as_json=as_json)
+    directory: Path
+    conditions: Conditions
+    warm: bool
+    show_progress: bool | None
 
+    def evaluate(
+        self, reference: str | None, values: Inputs, records: expectations.RecordOptions
+    ) -> Evaluation:
+        """Evaluate a snapshot or the working copy, and record it if that is asked for."""
+        from gitstore.models import reference as references
+        from gitstore.models.model import Model
+        from gitstore.run import evaluation
 
-def _evaluate_snapshot(
-    snapshot: Snapshot, values: Inputs, *, launcher: SnapshotLauncher, show: bool | None
-) -> Evaluation:
-    from gitstore.run import evaluation
+        if reference is None:
+            model = Model.open(self.directory)
+            return evaluation.evaluate_working_copy(model, values, conditions=self.conditions)
+        return self._evaluate_snapshot(references.resolve(reference, self.directory), values, records)
 
-    total = totals.stored(snapshot.repository, snapshot.state_tree)
-    with byte_progress("fetch state", total, show=show) as progress:
-        return evaluation.evaluate_snapshot(snapshot, values, launcher=launcher, progress=progress)
+    def _evaluate_snapshot(
+        self, snapshot: Snapshot, values: Inputs, records: expectations.RecordOptions
+    ) -> Evaluation:
+        from gitstore.run import evaluation
+        from gitstore.run.recording.evaluations import evaluate_and_record
+
+        launcher = _choose_launcher(self.conditions, warm=self.warm)
+        total, name = totals.stored(snapshot.repository, snapshot.state_tree), records.record
+        with byte_progress("fetch state", total, show=self.show_progress) as progress:
+            if name is None:
+                return evaluation.evaluate_snapshot(snapshot, values, launcher=launcher, progress=progress)
+            recorded = evaluate_and_record(
+                snapshot,
+                values,
+                name=name,
+                launcher=launcher,
+                replacing=records.replacing,
+                progress=progress,
+            )
+        output.print_message(f"Recorded evaluation {name} of {snapshot.short_name}")
+        return recorded.evaluation
 
 
 def _choose_launcher(conditions: Conditions, *, warm: bool) -> SnapshotLauncher:

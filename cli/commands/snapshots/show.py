@@ -14,7 +14,7 @@ from gitstore.cli.render import snapshots as render
 @output.json_option
 @click.pass_context
 def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
-    """Show a snapshot, its files and its settings.
+    """Show a snapshot, its files, its settings, and the records of its evaluations.
 
     \b
     Examples:
@@ -22,13 +22,15 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
       gitstore show dogs@v1 --json
     """
     from gitstore.models import reference as references
+    from gitstore.records.of_snapshot import read_records
     from gitstore.snapshots import export
 
     snapshot = references.resolve(reference, ctx.obj)
     files = [(file, file.size(snapshot.repository.objects)) for file in export.list_files(snapshot)]
+    records = read_records(snapshot)
     if as_json:
-        output.print_json(render.in_full_json(snapshot, files))
+        output.print_json(render.in_full_json(snapshot, files, records))
         return
     pager.choose_colour(ctx.obj)
     with pager.paged(ctx.obj):
-        render.show_in_full(snapshot, files)
+        render.show_in_full(snapshot, files, records)

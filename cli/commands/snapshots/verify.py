@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from gitstore.cli import options, output
+from gitstore.cli.commands.run import expectations
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress
 from gitstore.cli.render import verify as render
+from gitstore.cli.render.records import evaluations as evaluation_render
 
 if TYPE_CHECKING:
     from gitstore.git.repository import Repository
-    from gitstore.snapshots.verification import Scope
+    from gitstore.run.recording.differences import Tolerance
+    from gitstore.run.recording.verification import VerifiedEvaluation
+    from gitstore.snapshots.verification import Scope, Verification
 
 
 @click.command()
@@ -33,11 +37,15 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Fail if a snapshot has no good signature of a known signer, as checked by git verify-tag.",
 )
+@click.option("--evaluations", "again", is_flag=True, help="Also run the recorded evaluations again.")
+@click.option("--evaluation", "names", multiple=True, metavar="NAME", help="Only those called NAME.")
+@expectations.tolerance_options
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, references: tuple[str, ...], *, everything: bool, required: bool,
+    ctx: click.Context, references: tuple[str, ...], *, everything: bool, required: bool, again: bool,
+    names: tuple[str, ...], rtol: tuple[str, ...], atol: tuple[str, ...],
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Check that snapshots are intact. Hashes every object again, and compares each tag with its
@@ -50,28 +58,55 @@ def command(
     --require-signature, it is also an error (exit code 1) if a snapshot has no signature, or one by an
     unknown signer or an expired or revoked key.
 
+    With --evaluations, evaluates the inputs of the snapshots' evaluation records again. It is an error if an
+    output is not exactly what it was, or differs by more than --rtol and --atol allow.
+
     \b
     Examples:
       gitstore verify
       gitstore verify v1 dogs@v2
       gitstore verify --all --json
       gitstore verify v1 --require-signature
+      gitstore verify v1 --evaluations --rtol 1e-5 --atol probability=1e-3
     """
+    scope = _find_scope(ctx, references, everything=everything)
+    verified = _verify(ctx.obj, scope, required=required, show_progress=show_progress)
+    evaluations = []
+    if (again or names) and verified.error is None:
+        tolerance = expectations.parse_tolerance(ctx, rtol=rtol, atol=atol)
+        evaluations = _evaluate_again(ctx.obj, scope, names, tolerance=tolerance)
+    error = verified.error or evaluation_render.make_error(evaluations)
+    if as_json:
+        output.print_json(render.to_json(verified, evaluations))
+        ctx.exit(error.exit_code if error is not None else 0)
+    render.show(verified, evaluations)
+    if error is not None:
+        raise error
+
+
+def _verify(directory: Path, scope: Scope, *, required: bool, show_progress: bool | None) -> Verification:
+    """Check the tags in a scope, and all that they hold."""
     from gitstore.snapshots import verification
 
-    scope = _find_scope(ctx, references, everything=everything)
-    cache_check = partial(_check_cache, ctx.obj, scope.repository)
+    check_cache = partial(_check_cache, directory, scope.repository)
     with count_progress("verify objects", show=show_progress) as (expect, progress):
-        verified = verification.run(
-            scope, require_signatures=required, check_cache=cache_check, expect=expect, progress=progress
+        return verification.run(
+            scope, require_signatures=required, check_cache=check_cache, expect=expect, progress=progress
         )
-    if as_json:
-        output.print_json(render.to_json(verified))
-        ctx.exit(verified.exit_code)
-    render.show_details(verified)
-    if verified.error is not None:
-        raise verified.error
-    render.show_intact(verified)
+
+
+def _evaluate_again(
+    directory: Path, scope: Scope, names: tuple[str, ...], *, tolerance: Tolerance
+) -> list[VerifiedEvaluation]:
+    """Run recorded evaluations of the snapshots in a scope again."""
+    from gitstore.models import snapshot
+    from gitstore.run.conditions import find_conditions
+    from gitstore.run.recording.verification import verify_evaluations
+
+    read = (snapshot.read(scope.repository, ref, oid) for ref, oid in scope.tags)
+    snapshots = [found for found in read if found is not None]
+    conditions = find_conditions(directory)
+    return list(verify_evaluations(snapshots, names, conditions=conditions, tolerance=tolerance))
 
 
 def _find_scope(ctx: click.Context, references: tuple[str, ...], *, everything: bool) -> Scope:

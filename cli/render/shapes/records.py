@@ -39,4 +39,47 @@ SHAPES = {
             unlocked       flag     whether uv chose the packages, without packages.lock
         """),
     ),
+    "evaluation": Shape(
+        "The record of an evaluation of a snapshot.",
+        keys("""
+            name           text           its name
+            inputs         value[]        what the snapshot was given
+            outputs        value[]        what it gave
+            tree           id             the files of the values
+            circumstances  circumstances  when and how it ran
+        """),
+    ),
+    "evaluation comparison": Shape(
+        "How outputs differ from others.",
+        keys("""
+            equal    flag                 whether none differs by more than is tolerated
+            outputs  output-difference[]  each output
+        """),
+    ),
+    "output difference": Shape(
+        "How an output differs from another. Differences are null if they cannot be measured.",
+        keys("""
+            name            text    its name
+            equal           flag    whether it differs by no more than is tolerated
+            problem         text?   why the two cannot be compared
+            size            int     how many elements it has
+            count           int     how many of them differ
+            first_index     int[]?  where the first of these is
+            absolute        any     the largest difference; `Infinity` is a text
+            absolute_index  int[]?  where that is
+            relative        any     the largest difference relative to what is expected
+            relative_index  int[]?  where that is
+        """),
+    ),
+    "verified evaluation": Shape(
+        "A recorded evaluation that was run again.",
+        keys("""
+            snapshot  text                 the snapshot
+            record    text                 the record
+            equal     flag                 whether it gave the same, within the tolerance
+            problem   text?                why it gave nothing
+            outputs   output-difference[]  each output
+            changes   text[]               packages with other versions than then
+        """),
+    ),
 }

@@ -67,6 +67,8 @@ COMMANDS: dict[str, str] = {
     "diff": "diff",
     "evaluate": "object",
     "evaluate --out": "written outputs",
+    "evaluate --expect": "evaluation comparison",
+    "evaluate --compare": "evaluation comparison",
     "serve-model": "started launcher",
     "launcher list": "warm launcher[]",
     "launcher stop": "stopped launchers",

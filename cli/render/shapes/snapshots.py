@@ -37,6 +37,8 @@ SHAPES = {
         keys("""
             files     stored-file[]  its files
             settings  object         its settings, as `settings show --json` prints them
+            training  training?      how its state was trained, if that is recorded
+            evaluations  evaluation[]  the records of its evaluations
         """),
         extends="snapshot",
     ),
@@ -111,6 +113,7 @@ SHAPES = {
             problems    damage[]           what is wrong
             notices     text[]             warnings
             signatures  signature-check[]  a signature for each snapshot
+            evaluations  verified-evaluation[]  with `--evaluations`, those that were run again
         """),
     ),
     "damage": Shape(

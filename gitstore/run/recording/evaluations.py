@@ -16,7 +16,7 @@ from gitstore.records.evaluations import NoSuchRecord
 from gitstore.records.record import EvaluationRecord, Value
 from gitstore.run import evaluation
 from gitstore.run.conditions import Conditions
-from gitstore.run.evaluation import LocalLauncher
+from gitstore.run.evaluation import LocalLauncher, SnapshotLauncher
 from gitstore.run.recording.circumstances import describe_run
 from gitstore.run.recording.differences import OutputDifference, Tolerance, compare_outputs
 from gitstore.run.recording.values import describing, read_values, write_values
@@ -61,7 +61,7 @@ def evaluate_and_record(
     inputs: Inputs,
     *,
     name: str,
-    conditions: Conditions,
+    launcher: SnapshotLauncher,
     replacing: bool = False,
     progress: Progress = lambda _: None,
 ) -> Recorded:
@@ -72,9 +72,7 @@ def evaluate_and_record(
     if not replacing:
         evaluations.check_new(snapshot, name)
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
-    evaluated = evaluation.evaluate_snapshot(
-        snapshot, Arrays(arrays), launcher=LocalLauncher(conditions), progress=progress
-    )
+    evaluated = evaluation.evaluate_snapshot(snapshot, Arrays(arrays), launcher=launcher, progress=progress)
     circumstances = describe_run(
         snapshot.repository,
         evaluated.durations,
