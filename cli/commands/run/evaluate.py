@@ -67,16 +67,20 @@ def command(
     from gitstore.run.conditions import find_conditions
     from gitstore.run.values.inputs import Assignments
 
-    if warm and (reference is None or unlocked):
-        raise click.UsageError("--warm needs REF, a snapshot that is served, and is not for --no-lock", ctx)
+    _check_warm(ctx, warm=warm, possible=reference is not None and not unlocked)
     records.check(ctx, reference=reference, with_files=out is not None, warm=warm)
     values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj, unlocked=unlocked)
     if records.compares:
         expectations.compare(ctx, reference, values, records=records, conditions=conditions, as_json=as_json)
         return
-    place = _Place(ctx.obj, conditions, warm, show_progress)
-    evaluated = place.evaluate(reference, values, records)
+    place = _Place(ctx.obj, conditions, records, warm, show_progress)
+    evaluated = place.evaluate(reference, values)
     render.show_outputs(evaluated, Path(ctx.obj, out) if out is not None else None, as_json=as_json)
+
+
+def _check_warm(ctx: click.Context, *, warm: bool, possible: bool) -> None:
+    if warm and not possible:
+        raise click.UsageError("--warm needs REF, a snapshot that is served, and is not for --no-lock", ctx)
 
 
 class _Place(NamedTuple):
@@ -84,12 +88,11 @@ class _Place(NamedTuple):
 
     directory: Path
     conditions: Conditions
+    records: expectations.RecordOptions
     warm: bool
     show_progress: bool | None
 
-    def evaluate(
-        self, reference: str | None, values: Inputs, records: expectations.RecordOptions
-    ) -> Evaluation:
+    def evaluate(self, reference: str | None, values: Inputs) -> Evaluation:
         """Evaluate a snapshot or the working copy, and record it if that is asked for."""
         from gitstore.models import reference as references
         from gitstore.models.model import Model
@@ -98,16 +101,14 @@ class _Place(NamedTuple):
         if reference is None:
             model = Model.open(self.directory)
             return evaluation.evaluate_working_copy(model, values, conditions=self.conditions)
-        return self._evaluate_snapshot(references.resolve(reference, self.directory), values, records)
+        return self._evaluate_snapshot(references.resolve(reference, self.directory), values)
 
-    def _evaluate_snapshot(
-        self, snapshot: Snapshot, values: Inputs, records: expectations.RecordOptions
-    ) -> Evaluation:
+    def _evaluate_snapshot(self, snapshot: Snapshot, values: Inputs) -> Evaluation:
         from gitstore.run import evaluation
         from gitstore.run.recording.evaluations import evaluate_and_record
 
         launcher = _choose_launcher(self.conditions, warm=self.warm)
-        total, name = totals.stored(snapshot.repository, snapshot.state_tree), records.record
+        total, name = totals.stored(snapshot.repository, snapshot.state_tree), self.records.record
         with byte_progress("fetch state", total, show=self.show_progress) as progress:
             if name is None:
                 return evaluation.evaluate_snapshot(snapshot, values, launcher=launcher, progress=progress)
@@ -116,7 +117,7 @@ class _Place(NamedTuple):
                 values,
                 name=name,
                 launcher=launcher,
-                replacing=records.replacing,
+                replacing=self.records.replacing,
                 progress=progress,
             )
         output.print_message(f"Recorded evaluation {name} of {snapshot.short_name}")
