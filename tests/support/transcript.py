@@ -115,7 +115,7 @@ _VARYING = {
     r'("name": "[0-9a-f]{32}",\s+"size"): \d+': r"\1: <size>",
     # What a machine, its git and its Python decide.
     r"\b[0-9a-f]{32}\b(/[0-9a-f]{12})?": "<key>",
-    r"\b[0-9a-f]{16}\b": "<launcher>",
+    r"(?<![.\d])\b[0-9a-f]{16}\b": "<launcher>",
     r"(<launcher>  \S+) +\d+( +\d+  )\d+ min \d+ s": r"\1  <process>\2<time>",
     r'"process": \d+': '"process": <process>',
     r'"started": "[^"]+"': '"started": "<date>"',

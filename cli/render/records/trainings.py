@@ -97,7 +97,7 @@ def show_values(values: Sequence[Value], title: str) -> None:
 
     if values:
         rows = [
-            [value.name, value.type, str(value.shape), format_size(value.size), value.sha256[:16]]
+            [value.name, value.type, str(value.shape), format_size(value.size), value.sha256[:10]]
             for value in values
         ]
         output.print_data("")
