@@ -165,13 +165,18 @@ def _run(
     clock = Clock(operation, settings.max_durations)
     with process.start_worker(workplace, files) as worker:
         dialogue = Dialogue(
-            worker, confined=workplace.sandbox is not None, interrupts=interrupts, observers=observers
+            worker, confined=is_confined(workplace), interrupts=interrupts, observers=observers
         )
         dialogue.follow(
             clock, "request", inputs=inputs, **describe_request(operation, settings), **worker.paths
         )
         dialogue.wait_for_end()
     return dialogue
+
+
+def is_confined(workplace: Workplace) -> bool:
+    """Whether a worker has fewer rights than the user."""
+    return workplace.sandbox is not None and workplace.sandbox.get("kind") != "none"
 
 
 def describe_request(operation: str, settings: Settings) -> dict[str, Any]:

@@ -214,6 +214,20 @@ def test_large_arrays_cross_in_memory_that_the_model_may_change(lab):
     y += 1  # which is the caller's own
 
 
+def test_outputs_that_are_larger_than_files_may_be(lab):
+    """No memfd can hold them then, and the socket carries them."""
+    lab.write("""
+        import resource
+        class Model:
+            def __init__(self, state): pass
+            def evaluate(self, x):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+                return {"y": np.ones(int(x[0]), np.float32)}
+        """)
+    size = shared.THRESHOLD // 4
+    assert lab.evaluate(x=np.array([size], np.float32)).outputs["y"].sum() == size
+
+
 def test_outputs_that_the_model_could_still_change_are_refused(lab):
     """The model finds the worker's socket and sends a memfd of its own."""
     lab.write("""
