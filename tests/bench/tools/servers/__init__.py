@@ -1,0 +1,1 @@
+"""Programs that serve a model with other tools."""
