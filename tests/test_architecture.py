@@ -73,7 +73,7 @@ ROOMS = {
     ),
     "derive": Room(
         "words settings disk packs objects bigfiles git events models"
-        " storage workingcopy states diff snapshots",
+        " records storage workingcopy states diff snapshots",
         "a derived model starts from a snapshot, and has states of its own",
     ),
     "run": Room(

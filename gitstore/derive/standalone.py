@@ -14,6 +14,7 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.derive import base_repository, first_commit, first_state
 from gitstore.derive.first_state import COPIED, Content, FirstState
 from gitstore.derive.worktree import OTHER_DIRECTORY, Derived, notify_derived
+from gitstore.disk.afterwards import only_warn
 from gitstore.disk.construction import check_free, construction
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import Corrupt
@@ -25,8 +26,10 @@ from gitstore.models import snapshot
 from gitstore.models.model import CODE, FIRST_STATE, STATES, Model, check_name
 from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
+from gitstore.packs.oid import Oid
 from gitstore.packs.writer import Written
 from gitstore.progress import Progress
+from gitstore.records import trainings
 
 
 def derive(
@@ -57,6 +60,9 @@ def derive(
         base = _read_base(repository, opened.base)
         with state.prepare(base, expect) as content:
             pack = _write(repository, base, name, url=opened.url, content=content, progress=progress)
+            if isinstance(content, Oid):
+                with only_warn("the record of the state's training was not copied"):
+                    trainings.copy_records(opened.base.repository, repository, content)
         base_repository.set_remote(repository, opened.url)
         _check_out(repository)
     model = Model.open(target)

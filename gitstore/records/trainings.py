@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from gitstore.bigfiles import stored
+from gitstore.bigfiles.extract import extract_files
+from gitstore.disk import directories
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.objects.writer import ObjectWriter
@@ -58,3 +61,19 @@ def add_record(repository: Repository, tree: Oid, record: TrainingRecord, *, dir
 def find_tree(record: TrainingRecord) -> Oid | None:
     """Return the tree with the files of a record, if it has any."""
     return None if isinstance(record.tree, UnsetType) else Oid.parse(record.tree)
+
+
+def copy_records(source: Repository, target: Repository, tree: Oid) -> None:
+    """Copy the records of a state with this tree, and their files, to another repository. Durable.
+
+    Raises `Corrupt` if they cannot be read. Then those before are copied.
+    """
+    for record in parse_lines(notes.read_note(source, NOTES, tree), TrainingRecord):
+        file_tree = find_tree(record)
+        if file_tree is None or file_tree not in source.objects:
+            add_record(target, tree, replace(record, tree=UNSET), directory=None)
+            continue
+        with directories.scratch(target.private, "record") as directory:
+            listed = stored.list_files(source.objects, file_tree, joined=True)
+            extract_files(source.objects, listed, directory)
+            add_record(target, tree, record, directory=directory)

@@ -148,6 +148,18 @@ def test_it_follows_the_state(model: Model, git: Git, tmp_path: Path) -> None:
         assert len(metrics) == 1
 
 
+def test_it_goes_to_a_model_in_a_repository_of_its_own(model: Model, tmp_path: Path, fsck: Fsck) -> None:
+    train(model, "values=[1]", name="first")
+    use_state(model, "first")
+    take(model, "v1")
+    snapshot = gitstore.open(model.directory).snapshot("v1")
+    derived = Model.open(snapshot.derive("dogs", tmp_path / "dogs", reference=True).directory)
+    assert find(derived, "initial") == find(model, "first")
+    with open_metrics(derived, find(derived, "initial"), user_conditions()) as metrics:
+        assert len(metrics) == 1
+    fsck(derived.repository)
+
+
 def test_it_goes_with_the_last_that_holds_the_state(model: Model, git: Git, fsck: Fsck) -> None:
     train(model, "values=[1]", name="first")
     use_state(model, "first")
