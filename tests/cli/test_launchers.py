@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,34 @@ def test_a_signal_ends_it(here: Path, gitstore: Gitstore, number: int) -> None:
         os.kill(server.pid, number)
         assert server.wait(30) == 0
     assert gitstore("launcher", "list", "--json", cwd=here).stdout.strip() == "[]"
+
+
+def test_a_killed_one_leaves_nothing_that_lives(here: Path, gitstore: Gitstore) -> None:
+    process = json.loads(_serve(here, "v1", "--detach", "--json").stdout)["process"]
+    group = [process, *_descendants(process)]
+    assert len(group) > 1
+    os.kill(process, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while any(map(_is_alive, group)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert gitstore("launcher", "list", "--json", cwd=here).stdout.strip() == "[]"
+    failed = gitstore("evaluate", "v1", "--warm", "-p", "values=[1]", cwd=here)
+    assert (failed.code, "no warm launcher serves" in failed.stderr) == (1, True)
+
+
+def _descendants(process: int) -> Iterator[int]:
+    for task in Path(f"/proc/{process}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            yield child
+            yield from _descendants(child)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_model_that_cannot_be_instantiated(here: Path, gitstore: Gitstore) -> None:
