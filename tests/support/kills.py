@@ -93,8 +93,19 @@ def fresh(template: Path, top: Path) -> Path:
     return top
 
 
+def _is_record(ref: str) -> bool:
+    """Whether a ref is of records, which have durations and differ from run to run.
+
+    A training that was killed when its state was complete, but not saved, has none.
+    """
+    return ref.startswith(("refs/notes/", "refs/records/"))
+
+
 def look(top: Path) -> Look:
-    """All refs of the repositories below, symbolic ones too, and all files but git's and temporary ones."""
+    """All refs of the repositories below, symbolic ones too, and all files but git's and temporary ones.
+
+    Without records.
+    """
     found: Look = {}
     for folder, folders, names in os.walk(top):
         here, is_top = Path(folder), ".git" in folders
@@ -102,7 +113,9 @@ def look(top: Path) -> Look:
         if is_top:
             listing = git("for-each-ref", "--format=%(refname) %(objectname) %(symref)", cwd=here)
             refs = (line.split(" ", 1) for line in listing.splitlines())
-            found |= {f"{here.relative_to(top)} {name}": value for name, value in refs}
+            found |= {
+                f"{here.relative_to(top)} {name}": value for name, value in refs if not _is_record(name)
+            }
         for path in (here / name for name in names if name != ".git"):
             found[str(path.relative_to(top))] = path.read_bytes()
     return found
