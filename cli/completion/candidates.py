@@ -70,6 +70,30 @@ def environments(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
     return _matching([environment.key for environment in store.list_environments()], incomplete)
 
 
+def evaluation_records(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The names of the evaluation records of the model's snapshots."""
+    from gitstore.models import snapshot
+    from gitstore.models.model import Model
+    from gitstore.records import evaluations
+
+    own = snapshot.read_own_snapshots(Model.identify(_directory(ctx)))
+    names = {record.name for one in own for record in evaluations.list_records(one)}
+    return _matching(sorted(names), incomplete)
+
+
+def metrics(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The metrics that the training of the state reported that is named already, or of the active one."""
+    from gitstore.models import state
+    from gitstore.models.model import Model
+    from gitstore.records import trainings
+
+    model = Model.identify(_directory(ctx))
+    name = ctx.params.get("name") or model.active_state
+    tree = state.find_saved_tree(model, name)
+    record = trainings.find_record(model.repository, tree, name) if tree is not None else None
+    return _matching([series.name for series in record.metrics] if record is not None else [], incomplete)
+
+
 def first_states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """For the first state of a derived model."""
     words = ["copy", "none", "create"]

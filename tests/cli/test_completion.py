@@ -199,7 +199,8 @@ FREE = {
     "env rm older_than",
     "snapshot name", "derive name", "rename new", "state rename new", "state create name", "init name",
     "init code", "train name", "snapshot message", "snapshot key", "rename key", "lock upgraded",
-    "hooks run name",
+    "hooks run name", "evaluate record", "evaluate rtol", "evaluate atol", "verify rtol", "verify atol",
+    "serve-model idle",
 }  # fmt: skip
 """What a person thinks of, or git says; all else has something to suggest, or is a path or a choice."""
 

@@ -96,6 +96,7 @@ def record_options(function: F) -> F:
         click.option(
             "--expect",
             metavar="[SNAPSHOT:]NAME",
+            shell_complete=candidates.evaluation_records,
             help="Compare the outputs with this record. Without -p, evaluate the record's inputs.",
         ),
         click.option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gitstore.cli import output
+from gitstore.cli.completion import candidates
 from gitstore.cli.render import launchers as render
 
 
@@ -38,7 +39,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("launcher", metavar="[REF|ID]", required=False)
+@click.argument("launcher", metavar="[REF|ID]", required=False, shell_complete=candidates.snapshots)
 @click.option("--all", "stop_all", is_flag=True, help="Stop all of your warm launchers.")
 @output.json_option
 @click.pass_context

@@ -38,7 +38,14 @@ if TYPE_CHECKING:
     help="Fail if a snapshot has no good signature of a known signer, as checked by git verify-tag.",
 )
 @click.option("--evaluations", "again", is_flag=True, help="Also run the recorded evaluations again.")
-@click.option("--evaluation", "names", multiple=True, metavar="NAME", help="Only those called NAME.")
+@click.option(
+    "--evaluation",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=candidates.evaluation_records,
+    help="Only those called NAME.",
+)
 @expectations.tolerance_options
 @options.progress_option
 @output.json_option

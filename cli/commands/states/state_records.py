@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Also draw the metrics into FILE, an .svg, or a .png with gitstore[media].",
 )
-@click.option("--metric", "chosen", multiple=True, metavar="NAME", help="Show this metric; all by default.")
+@click.option(
+    "--metric",
+    "chosen",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=candidates.metrics,
+    help="Show this metric; all by default.",
+)
 @output.json_option
 @click.pass_context
 def show(
