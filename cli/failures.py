@@ -17,7 +17,7 @@ import click
 
 from gitstore import __version__
 from gitstore.cli import output, streams
-from gitstore.errors import GitstoreError, ModelException
+from gitstore.errors import CodeTerminated, GitstoreError, ModelException
 
 INTERRUPTED = 130
 BUG = 255
@@ -74,7 +74,7 @@ def of_command_line(error: click.ClickException) -> Failure:
 
 
 def of_library(error: GitstoreError) -> Failure:
-    before = error.traceback.rstrip() if isinstance(error, ModelException) else ""
+    before = error.traceback.rstrip() if isinstance(error, ModelException | CodeTerminated) else ""
     return Failure(error.kind, error.message, error.exit_code, error.hint, error.details(), before)
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gitstore.library.snapshot import Snapshot, WarmSnapshot
     from gitstore.library.state import State
     from gitstore.run.dialogue import Metric
+    from gitstore.sandbox.choice import Sandbox
     from gitstore.storage.usage import Holder, ModelUse, PackUse, Usage
 
 __version__ = "0.1.0"
@@ -69,6 +70,7 @@ __all__ = [
     "OperationFailed",
     "Outputs",
     "PackUse",
+    "Sandbox",
     "Snapshot",
     "SnapshotExists",
     "State",
@@ -87,6 +89,7 @@ _HOMES = {
     "library.snapshot": ("Snapshot", "WarmSnapshot"),
     "library.state": ("State",),
     "run.dialogue": ("Metric",),
+    "sandbox.choice": ("Sandbox",),
     "storage.usage": ("Holder", "ModelUse", "PackUse", "Usage"),
 }
 """The modules that names come from; all others come from `errors`."""

@@ -17,7 +17,7 @@ The tree:
     ├── OperationFailed           14   the model's own code failed, or could not run
     │   ├── MaxDurationExceeded        it took too long
     │   ├── ModelException             it raised
-    │   ├── CodeTerminated             its process ended
+    │   ├── CodeTerminated             its process ended, out of memory or disk perhaps
     │   ├── InvalidOutput              it returned something other than settings.yaml promises
     │   ├── LauncherTerminated         what it ran on has ended
     │   └── EnvironmentFailed          its interpreter or its packages could not be had
@@ -169,17 +169,37 @@ class ModelException(OperationFailed):
 
 
 class CodeTerminated(OperationFailed):
-    """The worker ended before it answered. One of `returncode` and `signal` is set."""
+    """The worker ended before it answered, or could not continue.
+
+    `returncode` and `signal` say how it ended; at most one of them is set. `oom` says that it was killed
+    because it used too much memory, `disk_full` that its disk was full. If the code raised an exception
+    then, `traceback` is the worker's text.
+    """
 
     kind = "code_terminated"
 
-    def __init__(self, message: str, *, phase: str, returncode: int | None, signal: int | None) -> None:
-        super().__init__(message, phase=phase)
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        phase: str,
+        returncode: int | None = None,
+        signal: int | None = None,
+        oom: bool = False,
+        disk_full: bool = False,
+        traceback: str = "",
+    ) -> None:
+        super().__init__(message, hint, phase=phase)
         self.returncode = returncode
         self.signal = signal
+        self.oom = oom
+        self.disk_full = disk_full
+        self.traceback = traceback
 
     def details(self) -> dict[str, Any]:
-        return super().details() | {"exit_code": self.returncode, "signal": self.signal}
+        facts = {"exit_code": self.returncode, "signal": self.signal}
+        return super().details() | facts | {"oom": self.oom, "disk_full": self.disk_full}
 
 
 class LauncherTerminated(OperationFailed):

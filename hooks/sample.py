@@ -67,6 +67,16 @@ def _post_snapshot(snapshot: Snapshot) -> Event:
     return capture.build_post_snapshot(NewSnapshot(snapshot, snapshot.state_name, _PACK))
 
 
+_SANDBOX = {
+    "kind": "bubblewrap",
+    "cpus": 1.0,
+    "memory": 1 << 30,
+    "disk": 32 << 20,
+    "binds": [],
+    "network": False,
+}
+
+
 def _pre_rm(snapshot: Snapshot) -> Event:
     return remove.build_pre_rm(snapshot, [snapshot])
 
@@ -88,6 +98,7 @@ def _post_train(snapshot: Snapshot) -> Event:
         metrics=[{"seconds": 0.5, "name": "loss", "value": 0.25}],
         durations={"total": 1.0},
         unlocked=False,
+        sandbox=_SANDBOX,
     )
 
 
@@ -104,6 +115,7 @@ def _post_evaluate(snapshot: Snapshot) -> Event:
         },
         durations={"total": 1.0},
         unlocked=False,
+        sandbox=_SANDBOX,
     )
 
 

@@ -24,6 +24,8 @@ GIT_CONFIG = """\
 	email = ada@example.org
 [init]
 	defaultBranch = main
+[gitstore]
+	sandbox = off
 """
 
 DATE = "1700000000 +0000"

@@ -47,6 +47,7 @@ ROOMS = {
         "what a model is stands in settings, refs and objects",
     ),
     "environments": Room("words settings disk models", "settings ask for packages, packages.lock answers"),
+    "sandbox": Room("words", "it confines a process, whatever that process does"),
     "records": Room(
         "words disk packs objects bigfiles git models",
         "notes on snapshots and states, and files of their own",
@@ -78,11 +79,11 @@ ROOMS = {
     ),
     "run": Room(
         "words settings disk packs objects tensors bigfiles git events models"
-        " records environments workingcopy states derive",
+        " records environments workingcopy states derive sandbox",
         "an operation reads a snapshot, and may leave a state",
     ),
     "launchers": Room(
-        "words disk packs models records run",
+        "words disk packs models records run sandbox",
         "a warm launcher keeps what run/ instantiated, and clients find it on disk",
     ),
     "hooks": Room(
@@ -90,7 +91,7 @@ ROOMS = {
         "a hook is tried with what would happen",
     ),
     "library": Room(
-        "words settings models storage states snapshots derive run",
+        "words settings models storage states snapshots derive run sandbox",
         "what outsiders import: each method is one call into a room",
     ),
     "cli": Room("*", "the face of all of it"),
@@ -267,7 +268,8 @@ LIBRARY = [module for module in MODULES if room(module) not in ("cli", "hooks")]
 
 def test_only_the_command_line_prints_and_reads_the_environment() -> None:
     streams, variables = {"stdout", "stderr", "stdin", "argv"}, {"environ", "environb", "getenv", "putenv"}
-    workers = {module for module in LIBRARY if module.startswith("gitstore.run.worker")}
+    programs = ("gitstore.run.worker", "gitstore.sandbox.programs")
+    workers = {module for module in LIBRARY if module.startswith(programs)}
     assert workers
     assert [module for module in LIBRARY if "print" in calls(module)] == []
     assert [

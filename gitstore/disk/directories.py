@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitstore.disk import locks
@@ -108,6 +108,30 @@ def remove_tree(directory: Path) -> None:
     if directory.is_symlink():
         directory.unlink()
         return
-    for folder, _, _ in os.walk(directory):
-        Path(folder).chmod(0o700)
-    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        for folder, _, _ in os.walk(directory):
+            Path(folder).chmod(0o700)
+        shutil.rmtree(directory, ignore_errors=True)
+    except RecursionError:
+        with suppress(OSError):
+            _remove_deep(directory)
+
+
+def _remove_deep(top: Path) -> None:
+    """Delete a directory whose directories are nested deeper than Python recurses, and longer than a path.
+
+    So each directory is moved to the top before what is in it is looked at.
+    """
+    pending, number = [top], 0
+    while pending:
+        folder = pending.pop()
+        folder.chmod(0o700)
+        for path in list(folder.iterdir()):
+            if path.is_dir() and not path.is_symlink():
+                while os.path.lexists(moved := top.with_name(f"{top.name}{number}")):
+                    number += 1
+                path.chmod(0o700)
+                pending.append(path.rename(moved))
+            else:
+                path.unlink()
+        folder.rmdir()

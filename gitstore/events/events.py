@@ -79,6 +79,7 @@ class PostTrain(Event, frozen=True, kw_only=True):
     metrics: list[dict[str, Any]]
     durations: dict[str, float]
     unlocked: bool
+    sandbox: dict[str, Any]
 
 
 class PostEvaluate(Event, frozen=True, kw_only=True):
@@ -92,6 +93,7 @@ class PostEvaluate(Event, frozen=True, kw_only=True):
     outputs: dict[str, dict[str, Any]]
     durations: dict[str, float]
     unlocked: bool
+    sandbox: dict[str, Any]
 
 
 class PostDerive(Event, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from gitstore.records.record import Environment
 from gitstore.run.supervisor import Evaluation
 from gitstore.run.worker import wire
 from gitstore.run.workplace import Workplace
+from gitstore.sandbox.choice import Confinement
 
 FAILURES = {
     failure.kind: failure
@@ -35,7 +36,7 @@ class _Circumstances(msgspec.Struct, frozen=True):
     peak_memory: int | None
     python: str
     environment: Environment | None
-    sandbox: dict[str, Any] | None
+    sandbox: dict[str, Any]
 
 
 def send_failure(channel: wire.Channel, error: GitstoreError) -> None:
@@ -51,7 +52,8 @@ def receive_answer(channel: wire.Channel) -> Evaluation:
     if frame.kind == "failed":
         raise _rebuild(frame.fields)
     ran = msgspec.convert(frame.fields, _Circumstances)
-    workplace = Workplace(Path(ran.python), environment=ran.environment, sandbox=ran.sandbox)
+    confinement = Confinement.parse(ran.sandbox)
+    workplace = Workplace(Path(ran.python), environment=ran.environment, confinement=confinement)
     return Evaluation(frame.tensors, ran.durations, workplace, ran.peak_memory)
 
 

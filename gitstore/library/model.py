@@ -24,6 +24,7 @@ from gitstore.run.conditions import find_conditions
 from gitstore.run.dialogue import Metric, Observers
 from gitstore.run.recording.own_training import record_own_training
 from gitstore.run.values.inputs import Arrays
+from gitstore.sandbox.choice import Sandbox
 from gitstore.snapshots.take import take
 from gitstore.states.import_files import import_files
 from gitstore.storage import usage
@@ -132,14 +133,18 @@ class Model:
         return states.wrap_saved_state(model, imported.name, imported.size)
 
     def create_state(
-        self, parameters: Mapping[str, ArrayLike] | None = None, *, name: str | None = None
+        self,
+        parameters: Mapping[str, ArrayLike] | None = None,
+        *,
+        name: str | None = None,
+        sandbox: Sandbox | None = None,
     ) -> State:
         """Have the model's code create a state: the active one, if it is not there yet, or `name`.
 
         Raises `StateExists`, `InvalidName`, `InvalidInput`, and `OperationFailed` if the code fails.
         """
         model = self._open()
-        conditions = find_conditions(self.directory)
+        conditions = find_conditions(self.directory, sandbox)
         result = creation.create_state(model, Arrays(parameters or {}), conditions=conditions, name=name)
         return states.wrap_saved_state(model, result.saved.name, result.saved.size)
 
@@ -151,22 +156,24 @@ class Model:
         use: bool = False,
         on_progress: Callable[[float], None] = lambda _: None,
         on_metric: Callable[[Metric], None] = lambda _: None,
+        sandbox: Sandbox | None = None,
     ) -> TrainingResult:
         """Train the working copy's code from its active state; the result is a new state, saved and on disk.
 
         It is called `save_as`, or the first free one of trained-1, trained-2, …; with `use`, it becomes the
         active one. `on_progress` is called with what is done, from 0 to 1, `on_metric` with each metric as
-        the code reports it. Raises `InvalidInput` before anything runs, `StateExists`, `InvalidName`,
+        the code reports it. The code runs in a `sandbox`, by default that of git's configuration and
+        settings.yaml. Raises `InvalidInput` before anything runs, `StateExists`, `InvalidName`,
         `OperationFailed` if the code fails or takes too long, and `Cancelled` after Ctrl-C.
         """
         model = self._open()
         observers = Observers(on_progress, on_metric)
-        conditions = find_conditions(self.directory)
+        conditions = find_conditions(self.directory, sandbox)
         result = training.train(
             model, Arrays(data), conditions=conditions, name=save_as, use=use, observers=observers
         )
         state = states.wrap_saved_state(model, result.saved.name, result.saved.size)
-        return TrainingResult(state, result.metrics, result.durations)
+        return TrainingResult(state, result.metrics, result.durations, result.sandbox)
 
     @contextmanager
     def new_state(
@@ -189,15 +196,22 @@ class Model:
         with record_own_training(model, name, parameters=params or {}, data=data or {}, use=use) as training:
             yield NewState(model, training)
 
-    def evaluate(self, inputs: Mapping[str, ArrayLike] | None = None, /, **more_inputs: ArrayLike) -> Outputs:
+    def evaluate(
+        self,
+        inputs: Mapping[str, ArrayLike] | None = None,
+        /,
+        *,
+        sandbox: Sandbox | None = None,
+        **more_inputs: ArrayLike,
+    ) -> Outputs:
         """Evaluate the working copy: its code, its active state and its settings, as they are on disk.
 
         Like `Snapshot.evaluate` otherwise.
         """
         arrays = Arrays({**(inputs or {}), **more_inputs})
-        conditions = find_conditions(self.directory)
+        conditions = find_conditions(self.directory, sandbox)
         evaluated = evaluation.evaluate_working_copy(self._open(), arrays, conditions=conditions)
-        return Outputs(evaluated.outputs, evaluated.durations)
+        return Outputs(evaluated.outputs, evaluated.durations, evaluated.sandbox)
 
     def usage(self) -> Usage:
         """What the repository's storage costs, in bytes, and who holds it: all its models together.

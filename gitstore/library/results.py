@@ -18,11 +18,12 @@ class Outputs(Mapping[str, Any]):
 
     Text is an array of `str` objects; images, sounds and other binary data are arrays of `bytes` objects. A
     ragged output is a list of arrays.
-    `durations` are the seconds of each phase, and their `total`.
+    `durations` are the seconds of each phase, and their `total`. `sandbox` says how the code was confined.
     """
 
     arrays: Mapping[str, Value]
     durations: Mapping[str, float]
+    sandbox: Mapping[str, Any]
 
     def __getitem__(self, name: str) -> Any:
         return self.arrays[name]
@@ -45,12 +46,13 @@ class Outputs(Mapping[str, Any]):
 class TrainingResult:
     """The state that a training made, the metrics in the order they were reported, and durations.
 
-    `durations` are the seconds of each phase, and their `total`.
+    `durations` are the seconds of each phase, and their `total`. `sandbox` says how the code was confined.
     """
 
     state: State
     metrics: tuple[Metric, ...]
     durations: Mapping[str, float]
+    sandbox: Mapping[str, Any]
 
     def __repr__(self) -> str:
         last = {metric.name: metric.value for metric in self.metrics}

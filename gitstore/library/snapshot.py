@@ -24,6 +24,7 @@ from gitstore.run.conditions import find_conditions
 from gitstore.run.evaluation import LocalLauncher
 from gitstore.run.values.inputs import Arrays
 from gitstore.run.warm import WarmModel
+from gitstore.sandbox.choice import Sandbox
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -76,19 +77,27 @@ class Snapshot:
         with cache.open_state(snapshot.repository, snapshot.state_tree, progress=progress) as path:
             yield path
 
-    def evaluate(self, inputs: Mapping[str, ArrayLike] | None = None, /, **more_inputs: ArrayLike) -> Outputs:
+    def evaluate(
+        self,
+        inputs: Mapping[str, ArrayLike] | None = None,
+        /,
+        *,
+        sandbox: Sandbox | None = None,
+        **more_inputs: ArrayLike,
+    ) -> Outputs:
         """Evaluate the snapshot with its own code, state and settings, in a process of its own.
 
         Inputs are given by name, in a mapping, as keywords, or both. They are whatever numpy makes an array
-        of, and must have the types and shapes of the settings. Nothing is written to the repository. Raises
+        of, and must have the types and shapes of the settings. Nothing is written to the repository. The code
+        runs in a `sandbox`, by default that of git's configuration and the settings. Raises
         `InvalidInput` before anything runs, `OperationFailed` if the model's code fails or takes too long,
         and `NoSuchSnapshot`.
         """
         arrays = Arrays({**(inputs or {}), **more_inputs})
         snapshot = self._read()
-        launcher = LocalLauncher(find_conditions(self._repository))
+        launcher = LocalLauncher(find_conditions(self._repository, sandbox))
         evaluated = evaluation.evaluate_snapshot(snapshot, arrays, launcher=launcher)
-        return Outputs(evaluated.outputs, evaluated.durations)
+        return Outputs(evaluated.outputs, evaluated.durations, evaluated.sandbox)
 
     @contextmanager
     def warm(self, *, progress: Progress = lambda _: None) -> Iterator[WarmSnapshot]:
@@ -156,7 +165,7 @@ class WarmSnapshot:
         """
         definitions = self._model.settings.types.evaluate.inputs
         evaluated = self._model.evaluate(Arrays({**(inputs or {}), **more_inputs}).read(definitions))
-        return Outputs(evaluated.outputs, evaluated.durations)
+        return Outputs(evaluated.outputs, evaluated.durations, evaluated.sandbox)
 
 
 def wrap_snapshot(snapshot: InternalSnapshot) -> Snapshot:

@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from msgspec import UNSET
@@ -15,11 +15,30 @@ from gitstore.environments import uv
 from gitstore.environments.environment import BuiltEnvironment
 from gitstore.environments.spec import EnvironmentSpec, choose_spec
 from gitstore.environments.store import EnvironmentStore
+from gitstore.errors import GitstoreError
 from gitstore.git import process
+from gitstore.git.config import read_user_config
 from gitstore.records.record import Environment
+from gitstore.run.cache import user_cache
 from gitstore.run.cache.cache import Cache
-from gitstore.run.cache.user_cache import find_user_cache
 from gitstore.run.workplace import RuntimeSpec, Workplace
+from gitstore.sandbox.choice import Confinement, Sandbox
+from gitstore.sandbox.limits import Limits
+from gitstore.settings.schema import Settings
+
+_SWITCH = {
+    "on": True,
+    "true": True,
+    "yes": True,
+    "1": True,
+    "off": False,
+    "false": False,
+    "no": False,
+    "0": False,
+}
+
+LAUNCHERS = {"load": "evaluate", "serve": "evaluate"}
+"""The operations whose resources are those of another one in `default_launchers`."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,10 +54,20 @@ class Conditions:
 
     cache: Cache
     environments: EnvironmentStore
+    sandbox: Sandbox
     unlocked: bool = False
 
+    def confine(self, settings: Settings, operation: str) -> Confinement | None:
+        """Return the sandbox for an operation with these settings; `None` if the user wants none."""
+        if self.sandbox.off:
+            return None
+        launcher = getattr(settings.default_launchers, LAUNCHERS.get(operation, operation))
+        disk = self.sandbox.disk or launcher.disk or settings.filesystem_size
+        memory, cpus = self.sandbox.memory or launcher.memory, self.sandbox.cpus or launcher.cpus
+        return Confinement(Limits(memory, disk, cpus), self.sandbox.binds, self.sandbox.network)
+
     @contextmanager
-    def open_workplace(self, spec: RuntimeSpec, operation: str) -> Iterator[Workplace]:  # noqa: ARG002
+    def open_workplace(self, spec: RuntimeSpec, operation: str) -> Iterator[Workplace]:
         """Provide a place for one worker. `operation` is one of `phases.PHASES`.
 
         Its environment is built if it does not exist yet. Raises `NotCurrent` if packages.lock does not match
@@ -56,6 +85,7 @@ class Conditions:
                 directories=(environment.directory,),
                 read_only=self.cache.directory,
                 environment=_describe(environment, wanted),
+                confinement=self.confine(spec.settings, operation),
             )
 
 
@@ -71,16 +101,30 @@ def _describe(environment: BuiltEnvironment, spec: EnvironmentSpec) -> Environme
     )
 
 
-def find_conditions(directory: Path, *, unlocked: bool = False) -> Conditions:
+def find_conditions(directory: Path, sandbox: Sandbox | None = None, *, unlocked: bool = False) -> Conditions:
     """Return the conditions that git's configuration sets for the user. git reads it in `directory`.
 
-    Raises `GitstoreError` for a value that is invalid.
+    `sandbox` is what the user chooses for this operation. Raises `GitstoreError` for a value that is invalid.
     """
-    cache = find_user_cache(directory)
-    return Conditions(cache, find_environments(cache), unlocked=unlocked)
+    values = read_user_config("gitstore", directory, keys=(*user_cache.KEYS, "sandbox"))
+    sandbox = sandbox or Sandbox()
+    if sandbox.off is None:
+        sandbox = replace(sandbox, off=not _parse_switch(values.get("sandbox", "on")))
+    cache = user_cache.make_user_cache(values)
+    return Conditions(cache, find_environments(cache), sandbox, unlocked=unlocked)
 
 
 def find_environments(cache: Cache) -> EnvironmentStore:
     """Return the user's environments, which lie beside the cache."""
     variables = uv.select_variables(process.copy_variables())
     return EnvironmentStore(cache.directory / _DIRECTORY, variables)
+
+
+def _parse_switch(text: str) -> bool:
+    """Return whether a value switches the sandbox on."""
+    if text.lower() not in _SWITCH:
+        raise GitstoreError(
+            f"gitstore.sandbox is {text!r}, which is neither on nor off",
+            "git config --global gitstore.sandbox on sets it",
+        )
+    return _SWITCH[text.lower()]

@@ -41,7 +41,7 @@ def create_state(model: Model, inputs: Inputs, *, conditions: Conditions, name: 
         saved = new_state.keep_state(model, name, out)
     new_state.check_intact(model, saved)
     notify_saved(model, "created", saved)
-    return Result(saved, (), creation.durations, unlocked=workplace.is_unlocked)
+    return Result(saved, (), creation.durations, workplace=workplace)
 
 
 @dataclass(frozen=True)

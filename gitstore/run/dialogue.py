@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import select
-import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from gitstore.run.phases import Clock
 from gitstore.run.process import Process
 from gitstore.run.worker import wire
 from gitstore.run.worker.tensors import Value
+from gitstore.sandbox.ending import MORE_DISK, make_termination
 from gitstore.units import duration_literal
 
 MAX_OUTPUTS = 4 << 30
@@ -151,9 +151,10 @@ class Dialogue:
                 raise InvalidOutput("\n".join(map(_clean_line, problems)), phase=self._clock.phase)
             case "failed", {"message": message, "traceback": text}:
                 phase, self.is_idle = self._clock.phase, True
-                raise ModelException(
-                    f"{phase}: {_clean_line(message)}", phase=phase, traceback=_clean_text(text)
-                )
+                line, text = f"{phase}: {_clean_line(message)}", _clean_text(text)
+                if frame.fields.get("disk_full") is True:
+                    raise CodeTerminated(line, MORE_DISK, phase=phase, disk_full=True, traceback=text)
+                raise ModelException(line, phase=phase, traceback=text)
             case kind, _:
                 raise wire.Malformed(f"a frame {kind!r:.40} out of place")
 
@@ -207,17 +208,8 @@ class Dialogue:
         """Raise an error that says how the worker ended, after it has closed its connection."""
         has_ended = self._process.wait(EXIT_GRACE)
         returncode = self._process.stop()
-        if not has_ended:
-            ending = "closed its connection, and was killed"
-        elif returncode < 0:
-            ending = f"was killed by signal {-returncode} ({_name_signal(-returncode)})"
-        else:
-            ending = f"exited with code {returncode}"
-        raise CodeTerminated(
-            f"{self._clock.phase}: the model's process {ending} before it answered",
-            phase=self._clock.phase,
-            returncode=returncode if returncode >= 0 else None,
-            signal=-returncode if returncode < 0 else None,
+        raise make_termination(
+            self._process.ending, self._clock.phase, returncode=returncode if has_ended else None
         )
 
 
@@ -228,13 +220,6 @@ def _check_memory(size: object) -> int | None:
 
 def _make_cancelled() -> Cancelled:
     return Cancelled("training was cancelled; nothing was kept")
-
-
-def _name_signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "a real-time signal"
 
 
 def _clean_line(value: object) -> str:

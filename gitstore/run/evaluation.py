@@ -129,4 +129,5 @@ def _build_post_evaluate(
         },
         durations=evaluation.durations,
         unlocked=evaluation.workplace.is_unlocked,
+        sandbox=dict(evaluation.sandbox),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gitstore.bigfiles import scan
 from gitstore.disk import directories
@@ -17,6 +18,7 @@ from gitstore.git.repository import Repository
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.run.supervisor import Metric
+from gitstore.run.workplace import Workplace
 from gitstore.states.save import Saved, save_new
 
 _HIDDEN = "new"
@@ -35,15 +37,22 @@ class Unsaved(GitstoreError):
 
 @dataclass(frozen=True)
 class Result:
-    """A state that an operation made, the metrics it reported, and the seconds of each phase.
-
-    If it ran `unlocked`, uv chose its packages, and not packages.lock.
-    """
+    """A state that an operation made, its metrics, the seconds of each phase, and where it ran."""
 
     saved: Saved
     metrics: tuple[Metric, ...]
     durations: Mapping[str, float]
-    unlocked: bool = False
+    workplace: Workplace
+
+    @property
+    def sandbox(self) -> dict[str, Any]:
+        """How the worker was confined."""
+        return self.workplace.sandbox
+
+    @property
+    def unlocked(self) -> bool:
+        """Whether uv chose the packages, and not packages.lock."""
+        return self.workplace.is_unlocked
 
 
 @contextmanager

@@ -1,8 +1,4 @@
-"""The worker's process: starting it, noticing its end, and killing everything that it started.
-
-A sandbox or a remote launcher would replace this module. The frames on the socket are the same for all of
-them.
-"""
+"""The worker's process, in a sandbox or not: starting it, noticing its end, killing all that it started."""
 
 from __future__ import annotations
 
@@ -15,10 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gitstore.run.workplace import Files, Workplace
+from gitstore.sandbox import plan, view
+from gitstore.sandbox.ending import Ending
+from gitstore.sandbox.output import Output
+from gitstore.sandbox.results import reclaim_results
 
 WORKER = Path(__file__).parent / "worker"
 GUARDIAN = WORKER / "guardian.py"
@@ -27,13 +27,17 @@ PATIENCE = 10.0
 """The most seconds that a working guardian needs to kill all processes."""
 
 
+_REPORT = 16384
+
+
 class Process:
     """A running worker at the other end of `socket`, and its guardian, which is the process that we start.
 
-    The guardian ends after the worker and all processes that it started, or kills them when the pipe
+    The guardian ends after the worker and all processes that it started, or kills them when the socket
     `control` is closed. Only `stop` reaps it, so until then no other process can get its id.
 
-    `paths` are the directories of the operation by name, as the worker sees them.
+    `paths` are the directories of the operation by name, as the worker sees them. After `stop`, `ending` says
+    why it ended, and `output.tail` has the end of what it printed.
     """
 
     def __init__(
@@ -41,12 +45,15 @@ class Process:
         process: subprocess.Popen[bytes],
         connection: socket.socket,
         *,
-        control: int,
+        control: socket.socket,
+        output: Output,
         paths: Mapping[str, str],
     ) -> None:
         self._process = process
-        self._control: int | None = control
+        self._control = control
+        self.ending = Ending()
         self.socket = connection
+        self.output = output
         self.paths = paths
 
     def has_ended(self) -> bool:
@@ -91,13 +98,24 @@ class Process:
         Returns the exit code, or the negative number of the signal that ended it, like subprocess.
         """
         self.socket.close()
-        if self._control is not None:
-            os.close(self._control)
-            self._control = None
+        if self._control.fileno() >= 0 and self.has_ended():
+            self.ending = _read_ending(self._control)
+        self._control.close()
         if not self.wait(PATIENCE):  # the model has stopped its guardian
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        return self._process.wait()
+        returncode = self._process.wait()
+        self.output.close()
+        return returncode
+
+
+def _read_ending(control: socket.socket) -> Ending:
+    """Return what a guardian has written before it ended."""
+    try:
+        reason, peak, text = control.recv(_REPORT).decode(errors="replace").split(" ", 2)
+        return Ending(reason, int(peak), text)
+    except ValueError:
+        return Ending("lost")
 
 
 @contextlib.contextmanager
@@ -106,7 +124,8 @@ def start_worker(workplace: Workplace, files: Files) -> Iterator[Process]:
 
     It runs in a new empty directory, so that it does not depend on the user's current directory. Its standard
     input is empty, and what it prints goes to this process's standard error. If the system allows it, the
-    worker sees only its own processes.
+    worker sees only its own processes. With a confinement, it runs in a sandbox. Raises NoSandbox if that
+    cannot be started; it may also show only when the dialogue ends.
     """
     with tempfile.TemporaryDirectory(prefix="gitstore-", ignore_cleanup_errors=True) as scratch:
         process = _start(Path(scratch), workplace, files)
@@ -114,33 +133,72 @@ def start_worker(workplace: Workplace, files: Files) -> Iterator[Process]:
             yield process
         finally:
             process.stop()
+            if workplace.confinement is not None and files.out is not None:
+                reclaim_results(files.out)
 
 
 def _start(directory: Path, workplace: Workplace, files: Files) -> Process:
+    paths, place = _prepare(directory, workplace, files)
+    output = Output()
     ours, theirs = socket.socketpair()
-    control, our_control = os.pipe()
-    # -B: the code of a snapshot is read-only, and that of a working copy belongs to the user.
-    # -I: neither variables of the user nor packages in the home directory reach the model's environment.
-    worker = [str(workplace.python), "-I", "-B", str(WORKER)]
-    read_only = workplace.read_only or directory / "none"
-    guardian = [sys.executable, "-I", "-S", "-B", str(GUARDIAN), str(control), str(theirs.fileno())]
-    with theirs:
+    our_control, control = socket.socketpair()
+    numbers = [str(control.fileno()), str(theirs.fileno())]
+    command = [sys.executable, "-I", "-S", "-B", str(GUARDIAN), *numbers, *place(output.descriptor)]
+    with theirs, control:
         try:
-            process = launch([*guardian, str(read_only), *worker], directory, [control, theirs.fileno()])
+            process = launch(
+                command, directory, [control.fileno(), theirs.fileno()], output=output.descriptor
+            )
         except BaseException:
-            os.close(our_control)
+            output.abandon()
+            our_control.close()
             ours.close()
             raise
-        finally:
-            os.close(control)
-    # Absolute, since the worker runs in another directory.
+    output.start()
+    return Process(process, ours, control=our_control, output=output, paths=paths)
+
+
+def _prepare(
+    directory: Path, workplace: Workplace, files: Files
+) -> tuple[dict[str, str], Callable[[int], list[str]]]:
+    """Return the paths that the worker sees, and the rest of the guardian's command line.
+
+    The latter gets the number of the worker's output. -B: the code of a snapshot is read-only, and that of a
+    working copy belongs to the user. -I: neither variables of the user nor packages in the home directory
+    reach the model's environment.
+    """
+    worker = [str(workplace.python), "-I", "-B"]
     named = {"code": files.code, "state": files.state, "out": files.out}
-    paths = {name: str(path.absolute()) for name, path in named.items() if path is not None}
-    return Process(process, ours, control=our_control, paths=paths)
+    confinement = workplace.confinement
+    if confinement is None:
+        # Absolute, since the worker runs in another directory.
+        paths = {name: str(path.absolute()) for name, path in named.items() if path is not None}
+        read_only = str(workplace.read_only or directory / "none")
+        return paths, lambda _: [read_only, *worker, str(WORKER)]
+    sandbox = view.build_view(
+        workplace.python,
+        workplace.directories,
+        worker=WORKER,
+        binds=confinement.binds,
+        network=confinement.network,
+    )
+    view.add_model(sandbox, files.code, state=files.state, out=files.out)
+    steps = plan.build_plan(sandbox, confinement.limits, python=workplace.python, network=confinement.network)
+    inside = {"code": view.CODE, "state": view.STATE, "out": view.OUT}
+    paths = {name: inside[name] for name, path in named.items() if path is not None}
+    return paths, lambda output: ["--sandbox", str(plan.ROOM), steps, str(output), *worker, view.WORKER]
 
 
-def launch(command: list[str], directory: Path, descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
-    """Start a guardian, in a session of its own, that inherits `descriptors`."""
+def launch(
+    command: list[str], directory: Path, descriptors: Sequence[int], *, output: int
+) -> subprocess.Popen[bytes]:
+    """Start a guardian, in a session of its own, that inherits `descriptors`, and prints to `output`."""
     return subprocess.Popen(
-        command, cwd=directory, pass_fds=descriptors, start_new_session=True, stdin=subprocess.DEVNULL
+        command,
+        cwd=directory,
+        pass_fds=[*descriptors, output],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
     )

@@ -28,6 +28,7 @@ from gitstore.run.phases import Clock
 from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import Files, Workplace
+from gitstore.sandbox.choice import NONE
 from gitstore.settings.schema import Parameter, Settings
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Creation:
     """A created state. `durations` has the seconds of each phase, and their `total`."""
 
     durations: dict[str, float]
+    sandbox: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class Evaluation:
     workplace: Workplace
     peak_memory: int | None = None
 
+    @property
+    def sandbox(self) -> dict[str, Any]:
+        """How the worker was confined."""
+        return self.workplace.sandbox if self.workplace is not None else dict(NONE)
+
 
 @dataclass(frozen=True)
 class Training:
@@ -78,6 +85,11 @@ class Training:
     workplace: Workplace | None = None
     peak_memory: int | None = None
 
+    @property
+    def sandbox(self) -> dict[str, Any]:
+        """How the worker was confined."""
+        return self.workplace.sandbox if self.workplace is not None else dict(NONE)
+
 
 def create_state(
     *, code: Path, settings: Settings, params: Mapping[str, Value], out: Path, workplace: Workplace
@@ -88,7 +100,7 @@ def create_state(
     """
     inputs = parameters.check_inputs(params, settings.types.create_state)
     dialogue = _run("create_state", settings, inputs, workplace=workplace, files=Files(code, out=out))
-    return Creation(dialogue.durations)
+    return Creation(dialogue.durations, workplace.sandbox)
 
 
 def evaluate(
@@ -176,7 +188,7 @@ def _run(
 
 def is_confined(workplace: Workplace) -> bool:
     """Whether a worker has fewer rights than the user."""
-    return workplace.sandbox is not None and workplace.sandbox.get("kind") != "none"
+    return workplace.confinement is not None
 
 
 def describe_request(operation: str, settings: Settings) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def train(
     if use:
         _use(model, saved.name)
     new_state.check_intact(model, saved)
-    result = Result(saved, training.metrics, training.durations, unlocked=workplace.is_unlocked)
+    result = Result(saved, training.metrics, training.durations, workplace=workplace)
     notify_saved(model, "trained", saved)
     dispatch.notify_post_hook(model.repository, _build_post_train(model, base, result))
     return result
@@ -113,4 +113,5 @@ def _build_post_train(model: Model, base: str, result: Result) -> PostTrain:
         ],
         durations=dict(result.durations),
         unlocked=result.unlocked,
+        sandbox=dict(result.sandbox),
     )

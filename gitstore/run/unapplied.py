@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from gitstore.settings.schema import Launcher, Settings
 
 
 def describe_unapplied(settings: Settings, operation: str) -> str | None:
     """Return one line about settings that `operation` does not apply; `None` if there are none."""
-    if operation == "load":
+    if operation in ("load", "serve"):
         operation = "evaluate"  # which loads the model first
     keys = _list_changed_keys(getattr(settings.default_launchers, operation))
     return (
@@ -18,6 +16,6 @@ def describe_unapplied(settings: Settings, operation: str) -> str | None:
 
 
 def _list_changed_keys(launcher: Launcher) -> list[str]:
-    """Return the keys whose values differ from the defaults."""
-    default, chosen = msgspec.structs.asdict(Launcher()), msgspec.structs.asdict(launcher)
-    return [key for key, value in chosen.items() if value != default[key]]
+    """Return the keys that are not applied, and whose values differ from the defaults."""
+    default = Launcher()
+    return [key for key in ("engine", "gpus") if getattr(launcher, key) != getattr(default, key)]

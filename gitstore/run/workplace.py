@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gitstore.records.record import Environment
+from gitstore.sandbox.choice import NONE, Confinement
 from gitstore.settings.schema import Settings
 
 
@@ -35,17 +36,23 @@ class Workplace:
     """The place for one worker. `python` is the interpreter that runs it.
 
     `directories` are those that it must see, beside the interpreter's own: its environment. They are
-    read-only for it. If the system allows it, the worker cannot write below `read_only` either. Records keep
-    `environment` and `sandbox`: what is known of the packages, and how the worker is confined.
+    read-only for it. With a `confinement`, it sees nothing else but the files of its operation. Without one,
+    it has the user's rights, but cannot write below `read_only` if the system allows that. Records keep
+    `environment`, what is known of the packages, and `sandbox`.
     """
 
     python: Path
     directories: tuple[Path, ...] = ()
     read_only: Path | None = None
     environment: Environment | None = None
-    sandbox: dict[str, Any] | None = None
+    confinement: Confinement | None = None
 
     @property
     def is_unlocked(self) -> bool:
         """Whether uv chose the packages, and not packages.lock."""
         return self.environment is not None and self.environment.unlocked
+
+    @property
+    def sandbox(self) -> dict[str, Any]:
+        """How the worker is confined, for records, hooks and --json."""
+        return self.confinement.describe() if self.confinement is not None else dict(NONE)

@@ -18,7 +18,7 @@ from tests.support.commands import Run
         ("default_launchers: {evaluate: {memory: 1GiB}, train: {cpus: 2}}", None),
         (
             "default_launchers: {evaluate: {engine: ray, memory: 2GiB, gpus: {count: 1}}}",
-            "default_launchers.evaluate (engine, memory, gpus)",
+            "default_launchers.evaluate (engine, gpus)",
         ),
     ],
 )
@@ -30,9 +30,11 @@ def test_what_differs_from_what_runs(lines: str, warning: str | None) -> None:
 
 def test_one_warning_an_operation(run: Run, model: Model) -> None:
     settings = model.directory / "settings.yaml"
-    settings.write_text(settings.read_text() + "default_launchers: {evaluate: {cpus: 8}, train: {cpus: 4}}\n")
+    settings.write_text(
+        settings.read_text() + "default_launchers: {evaluate: {engine: ray}, train: {engine: ray}}\n"
+    )
     done = run("evaluate", "-p", "values=[1]", cwd=model.directory)
     assert (done.code, done.stderr) == (
         0,
-        "warning: settings.yaml: not applied yet: default_launchers.evaluate (cpus)\n",
+        "warning: settings.yaml: not applied yet: default_launchers.evaluate (engine)\n",
     )

@@ -17,6 +17,7 @@ from gitstore.run import conditions
 from gitstore.run.cache.cache import Cache
 from gitstore.run.conditions import Conditions
 from gitstore.run.evaluation import LocalLauncher
+from gitstore.sandbox.choice import Sandbox
 from gitstore.snapshots import take as capture
 from tests.support import copying
 from tests.support.commands import git
@@ -249,7 +250,8 @@ def joined(directory: Path) -> dict[str, bytes]:
 
 def user_conditions() -> Conditions:
     """The conditions of the operations of this test."""
-    return Conditions(user_cache(), conditions.find_environments(user_cache()))
+    environments = conditions.find_environments(user_cache())
+    return Conditions(user_cache(), environments, Sandbox(off=True))
 
 
 def user_launcher() -> LocalLauncher:

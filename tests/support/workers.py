@@ -46,8 +46,12 @@ class Guardian:
         return self.returncode
 
 
-def launch(command: list[str], directory: Path, descriptors: Sequence[int]) -> Guardian:
-    """What `process.launch` does, by a fork."""
+def launch(
+    command: list[str], directory: Path, descriptors: Sequence[int], *, output: int
+) -> Guardian | subprocess.Popen[bytes]:
+    """What `process.launch` does, by a fork; a sandbox is a real one."""
+    if "--sandbox" in command:
+        return real_launch(command, directory, descriptors, output=output)
     request = {
         "arguments": command[command.index(str(process.GUARDIAN)) + 1 :],
         "directory": str(directory),
@@ -57,7 +61,7 @@ def launch(command: list[str], directory: Path, descriptors: Sequence[int]) -> G
         server = serving()
         guardian._prctl(guardian.SUBREAPER, 1)  # the server makes it an orphan, and so ours
         try:
-            socket.send_fds(server, [json.dumps(request).encode()], [1, 2, *descriptors])
+            socket.send_fds(server, [json.dumps(request).encode()], [output, output, *descriptors])
             return Guardian(int(server.recv(32)))
         finally:
             guardian._prctl(guardian.SUBREAPER, 0)

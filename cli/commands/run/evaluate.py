@@ -12,6 +12,7 @@ from gitstore.cli.commands.run import expectations
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import outputs as render
+from gitstore.cli.sandbox_options import sandbox_options
 
 if TYPE_CHECKING:
     from gitstore.models.snapshot import Snapshot
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gitstore.run.evaluation import SnapshotLauncher
     from gitstore.run.supervisor import Evaluation
     from gitstore.run.values.inputs import Inputs
+    from gitstore.sandbox.choice import Sandbox
 
 
 @click.command()
@@ -33,13 +35,14 @@ if TYPE_CHECKING:
 @expectations.record_options
 @options.no_lock_option
 @click.option("--warm", is_flag=True, help="Evaluate on the warm launcher that serves REF.")
+@sandbox_options(network=False)
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
-    records: expectations.RecordOptions, unlocked: bool, warm: bool, show_progress: bool | None,
-    as_json: bool,
+    records: expectations.RecordOptions, sandbox: Sandbox, unlocked: bool, warm: bool,
+    show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
@@ -47,7 +50,8 @@ def command(
     add --json to print the paths as JSON.
 
     A snapshot always runs the code, state and settings that it was taken with, and with the packages of its
-    packages.lock. The files are in the user's cache, and are compared with the snapshot before each use.
+    packages.lock. It runs in a sandbox: it sees neither the network nor your files, and has the memory, disk
+    and cores of default_launchers in settings.yaml, unless options say otherwise.
 
     --record keeps inputs, outputs and what it ran with as a git note on the snapshot. --expect compares with
     such a record: of SNAPSHOT, of REF, or of any snapshot of the model. It exits with 0 if the outputs are
@@ -59,7 +63,7 @@ def command(
       gitstore evaluate dogs@v1 -p images=@image.npy
       gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out
       gitstore evaluate v1 -p images=@image.npy --warm
-      gitstore evaluate -p images=@image.npy
+      gitstore evaluate -p images=@image.npy --memory 4GiB --bind /data/vocabulary
       gitstore evaluate v1 -p images=@image.npy --record first
       git bisect run gitstore evaluate --expect v1:first --rtol 1e-5
       gitstore evaluate --compare v1 v2 -p images=@image.npy
@@ -67,20 +71,24 @@ def command(
     from gitstore.run.conditions import find_conditions
     from gitstore.run.values.inputs import Assignments
 
-    _check_warm(ctx, warm=warm, possible=reference is not None and not unlocked)
+    _check_warm(ctx)
     records.check(ctx, reference=reference, with_files=out is not None, warm=warm)
-    values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj, unlocked=unlocked)
+    values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj, sandbox, unlocked=unlocked)
     if records.compares:
         expectations.compare(ctx, reference, values, records=records, conditions=conditions, as_json=as_json)
         return
-    place = _Place(ctx.obj, conditions, records, warm, show_progress)
-    evaluated = place.evaluate(reference, values)
+    evaluated = _Place(ctx.obj, conditions, records, warm, show_progress).evaluate(reference, values)
     render.show_outputs(evaluated, Path(ctx.obj, out) if out is not None else None, as_json=as_json)
 
 
-def _check_warm(ctx: click.Context, *, warm: bool, possible: bool) -> None:
-    if warm and not possible:
+def _check_warm(ctx: click.Context) -> None:
+    """Refuse --warm without a snapshot, or with options that a launcher has decided when it was started."""
+    if not ctx.params["warm"]:
+        return
+    if ctx.params["reference"] is None or ctx.params["unlocked"]:
         raise click.UsageError("--warm needs REF, a snapshot that is served, and is not for --no-lock", ctx)
+    if any(ctx.params[name] for name in ("cpus", "memory", "disk", "binds", "off")):
+        raise click.UsageError("--warm uses the launcher's own sandbox; leave its options out", ctx)
 
 
 class _Place(NamedTuple):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gitstore.cli import options, output
 from gitstore.cli.progress import training_progress
+from gitstore.cli.sandbox_options import sandbox_options
+
+if TYPE_CHECKING:
+    from gitstore.sandbox.choice import Sandbox
 
 
 @click.command()
@@ -15,22 +21,27 @@ from gitstore.cli.progress import training_progress
 )
 @click.option("--use", is_flag=True, help="Make the new state the active one.")
 @options.no_lock_option
+@sandbox_options(network=True)
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, inputs: tuple[str, ...], name: str | None, *,
-    use: bool, unlocked: bool, show_progress: bool | None, as_json: bool,
+    use: bool, sandbox: Sandbox, unlocked: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train the model from its active state. The result is a new state, which is saved and on disk.
 
     Training uses the code, state and settings of the working copy. Ctrl-C asks the model to stop, and then
     nothing is kept.
 
+    The model runs in a sandbox, as for evaluate. --bind shows it a directory of data, and --network lets it
+    use the network.
+
     \b
     Examples:
       gitstore train -p images=@data/digits.npz:train_images -p labels=@data/digits.npz:train_labels --use
       gitstore train -p images=@images.npy -p labels=@labels.csv --save-as night-shift
+      gitstore train --bind /data/photos -p folder=/data/photos --cpus 4 --memory 16GiB
     """
     from gitstore.cli.render import states as render
     from gitstore.models.model import Model
@@ -45,7 +56,7 @@ def command(
         result = training.train(
             model,
             Assignments(inputs, ctx.obj),
-            conditions=find_conditions(ctx.obj, unlocked=unlocked),
+            conditions=find_conditions(ctx.obj, sandbox, unlocked=unlocked),
             name=name,
             use=use,
             observers=observers,

@@ -39,6 +39,7 @@ SHAPES = {
             durations  object    seconds by phase, and `total`
             metrics    metric[]  what the code reported, in its order
             unlocked   flag      whether it ran without packages.lock
+            sandbox    object    `kind`, and `cpus`, `memory`, `disk`, `binds`, `network`
         """),
         extends="saved state",
     ),
@@ -162,6 +163,7 @@ SHAPES = {
         keys("""
             files     text[]  the files, one for each output
             unlocked  flag    whether it ran without packages.lock
+            sandbox   object  `kind`, and `cpus`, `memory`, `disk`, `binds`, `network`
         """),
     ),
 }

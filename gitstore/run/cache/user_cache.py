@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
@@ -9,6 +10,9 @@ from gitstore.git import process
 from gitstore.git.config import read_user_config
 from gitstore.run.cache.cache import DEFAULT_LIMIT, Cache
 from gitstore.units import parse_size
+
+KEYS = ("cachedir", "cachesize")
+"""The keys of git's configuration that count, in the section `gitstore`."""
 
 _NO_PLACE = "git config --global gitstore.cacheDir DIR sets it"
 
@@ -20,7 +24,11 @@ def find_user_cache(directory: Path) -> Cache:
     write. git reads it in `directory`. Raises `GitstoreError` for a value that is not a path or a size, and
     if there is no home directory.
     """
-    values = read_user_config("gitstore", directory, keys=("cachedir", "cachesize"))
+    return make_user_cache(read_user_config("gitstore", directory, keys=KEYS))
+
+
+def make_user_cache(values: Mapping[str, str]) -> Cache:
+    """Return the cache that values of `KEYS` set. Raises like `find_user_cache`."""
     path, limit = values.get("cachedir"), values.get("cachesize")
     if path is not None and not Path(path).is_absolute():
         raise GitstoreError(f"gitstore.cacheDir is {path!r}, which is not an absolute path", _NO_PLACE)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 # Together far below the limit of a frame's header, whatever the model raises.
 MAX_MESSAGE = 1_000
 MAX_TRACEBACK = 50_000
+MAX_CAUSES = 20
 
 
 class BrokenContract(Exception):
@@ -24,17 +27,35 @@ class UnusableOutputs(Exception):
         self.problems = problems
 
 
-def describe(error: BaseException, code: Path) -> dict[str, str]:
-    """Return the error's `message`, one line, and its `traceback`, which starts at the model's own frames."""
+def describe(error: BaseException, code: Path) -> dict[str, Any]:
+    """Return the error's `message`, one line, and its `traceback`, which starts at the model's own frames.
+
+    `disk_full` says whether a full disk is the reason.
+    """
     if isinstance(error, BrokenContract):
-        return {"message": str(error), "traceback": ""}
+        return {"message": str(error), "traceback": "", "disk_full": False}
     frames = _skip_worker_frames(error.__traceback__, code)
     report = traceback.TracebackException(type(error), error, frames)
     text = "".join(report.format()).replace(f'File "{code}{os.sep}', f'File "code{os.sep}')
     reason = next(iter(str(report).splitlines()), "")
     message = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
     # The end of a traceback matters most.
-    return {"message": message[:MAX_MESSAGE], "traceback": text[-MAX_TRACEBACK:]}
+    return {
+        "message": message[:MAX_MESSAGE],
+        "traceback": text[-MAX_TRACEBACK:],
+        "disk_full": _is_disk_full(error),
+    }
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, says that a file cannot grow."""
+    for _ in range(MAX_CAUSES):
+        if error is None:
+            return False
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _skip_worker_frames(frames: TracebackType | None, code: Path) -> TracebackType | None:

@@ -1,8 +1,12 @@
 """The process between gitstore and a worker. It ends after all processes that the worker started.
 
 `python -I -S guardian.py CONTROL SOCKET READ_ONLY COMMAND…` runs COMMAND with SOCKET as its last argument,
-and ends with the same exit code or signal. It kills everything when the pipe CONTROL is closed, which means
-that gitstore has finished or was killed.
+and ends with the same exit code or signal. It kills everything when gitstore's end of the socket CONTROL is
+closed, which means that gitstore has finished or was killed.
+
+With `--sandbox ROOM PLAN OUTPUT` in the place of READ_ONLY, COMMAND runs in a sandbox, which the module
+`programs.sandboxed` in ROOM starts and watches; it prints to the descriptor OUTPUT. At its end,
+the guardian writes to CONTROL why the worker ended. Without a sandbox:
 
     guardian     subreaper, prctl(2): orphans become its children
       init       if allowed, process 1 of a pid namespace, pid_namespaces(7), whose processes end with it
@@ -45,8 +49,11 @@ _libc: Any = ctypes.CDLL(None, use_errno=True)
 def main(arguments: list[str]) -> NoReturn:
     """Run a worker until it ends or gitstore is gone, and end with its exit code or signal."""
     control, socket = int(arguments[0]), int(arguments[1])
-    read_only, command = arguments[2], [*arguments[3:], arguments[1]]
+    os.set_inheritable(control, False)
     _prctl(SUBREAPER, 1)
+    if arguments[2] == "--sandbox":
+        _guard_sandbox(control, socket, arguments[3:])
+    read_only, command = arguments[2], [*arguments[3:], arguments[1]]
     isolated = _succeeds(lambda: _isolate() and _succeeds(lambda: _mount_all(read_only))) and _isolate()
     reading_end, writing_end = os.pipe()
     init = os.fork()
@@ -56,13 +63,46 @@ def main(arguments: list[str]) -> NoReturn:
         _run_init(command, socket, writing_end, read_only=read_only if isolated else None)
     os.close(writing_end)
     os.close(socket)
-    poll = select.poll()
-    poll.register(control, 0)  # only POLLHUP, which poll always reports
-    poll.register(reading_end, select.POLLIN)
+    poll = _open_poll(control, reading_end)
     stopped = any(descriptor == control for descriptor, _ in poll.poll())
     status = b"" if stopped else os.read(reading_end, 8)
     _kill_children(init)
+    _report(control, b"- 0 ")
     _end_like(int.from_bytes(status, "little") if len(status) == 8 else SIGKILL)
+
+
+def _guard_sandbox(control: int, socket: int, arguments: list[str]) -> NoReturn:
+    """Do the same with a sandbox, and report to `control` why it ended."""
+    sys.path.append(arguments[0])
+    programs = __import__("programs.sandboxed", fromlist=["sandboxed"])
+    sandbox = programs.RunningSandbox(arguments[1])
+    child = sandbox.start(arguments[3:], socket=socket, output=int(arguments[2]))
+    os.close(socket)
+    poll = _open_poll(control, sandbox.result)
+    status = None
+    while status is None:
+        ready = [descriptor for descriptor, _ in poll.poll(sandbox.interval)]
+        if control in ready or (sandbox.result not in ready and sandbox.find_excess()):
+            status = SIGKILL
+        elif sandbox.result in ready:
+            status = sandbox.receive()
+    _kill_children(child)
+    _report(control, sandbox.finish(status).encode())
+    _end_like(status)
+
+
+def _report(control: int, text: bytes) -> None:
+    try:
+        os.write(control, text)
+    except OSError:
+        pass  # gitstore is gone
+
+
+def _open_poll(control: int, result: int) -> select.poll:
+    poll = select.poll()
+    poll.register(control, 0)  # only POLLHUP, which poll always reports
+    poll.register(result, select.POLLIN)
+    return poll
 
 
 def _run_init(command: list[str], socket: int, result: int, *, read_only: str | None) -> NoReturn:

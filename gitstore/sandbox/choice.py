@@ -1,0 +1,59 @@
+"""What the user chooses about the sandbox of an operation, and what follows for one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gitstore.sandbox.limits import Limits
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The user's choice for operations. What is `None` is left to git's configuration, or to settings.yaml.
+
+    With `off`, the model's code runs with the user's own rights, and without limits but those of time.
+    Otherwise it sees the directories `binds`, read-only, and has a network only with `network`. `memory` and
+    `disk` are bytes, `cpus` cores.
+    """
+
+    off: bool | None = None
+    binds: tuple[Path, ...] = ()
+    network: bool = False
+    cpus: float | None = None
+    memory: int | None = None
+    disk: int | None = None
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """The sandbox of one operation."""
+
+    limits: Limits
+    binds: tuple[Path, ...] = ()
+    network: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as records, hooks and --json have it: sizes in bytes."""
+        return {
+            "kind": "bubblewrap",
+            "cpus": self.limits.cpus,
+            "memory": self.limits.memory,
+            "disk": self.limits.disk,
+            "binds": [str(path) for path in self.binds],
+            "network": self.network,
+        }
+
+    @classmethod
+    def parse(cls, description: Mapping[str, Any]) -> Confinement | None:
+        """Return the sandbox that `describe` has described; `None` for none."""
+        if description.get("kind") != "bubblewrap":
+            return None
+        limits = Limits(description["memory"], description["disk"], description["cpus"])
+        return cls(limits, tuple(map(Path, description["binds"])), description["network"])
+
+
+NONE = {"kind": "none"}
+"""The description of no sandbox."""
