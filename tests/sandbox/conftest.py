@@ -127,8 +127,11 @@ def list_processes(root: Path) -> set[str]:
 
 
 def list_groups() -> set[str]:
-    """The control groups that sandboxes have made."""
+    """The control groups that sandboxes have left: their guardians are gone."""
     groups: set[str] = set()
     for folder, names, _ in os.walk("/sys/fs/cgroup"):
-        groups |= {f"{folder}/{name}" for name in names if name.startswith("gitstore-")}
+        for name in names:
+            process = name.removeprefix("gitstore-")
+            if process != name and not Path("/proc", process).exists():
+                groups.add(f"{folder}/{name}")
     return groups

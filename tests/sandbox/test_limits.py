@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gitstore.errors import CodeTerminated, ModelException
+from gitstore.errors import CodeTerminated, LauncherTerminated, ModelException
 from gitstore.sandbox.limits import Limits
 from tests.sandbox.conftest import MIB, Box, list_groups, list_processes
 
@@ -255,3 +256,27 @@ box.evaluate()
     deadline = time.monotonic() + 10
     while (list_processes(box.root) or list_groups()) and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def test_a_guardian_that_is_killed(box: Box) -> None:
+    """Then nothing is known of the model, which has ended too."""
+    box.write(evaluate="time.sleep(600)")
+
+    def kill_guardian() -> None:
+        while not list_processes(box.root):
+            time.sleep(0.01)
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        for child in children:
+            if b"guardian.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill_guardian)
+    thread.start()
+    error = box.fails("evaluate", LauncherTerminated)
+    thread.join()
+    assert error.phase in ("code_startup", "instantiate_model", "evaluate")
+    deadline = time.monotonic() + 10
+    while list_processes(box.root) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    box.write()
+    box.evaluate()  # it sweeps the group that was left

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 
 ROOT = "/sys/fs/cgroup"
+PREFIX = "gitstore-"
+"""What names of groups begin with. The id of the guardian's process follows."""
 
 
 class Cgroup:
@@ -71,7 +73,8 @@ class Cgroup:
 def create(memory: int, root: str = ROOT) -> Cgroup | None:
     """Create a group that is limited to `memory` bytes; `None` if that is not possible here."""
     for parent, version in _find_parents(root):
-        directory = f"{parent}/gitstore-{os.getpid()}"
+        _remove_leftovers(parent)
+        directory = f"{parent}/{PREFIX}{os.getpid()}"
         try:
             os.mkdir(directory)
         except OSError:
@@ -81,6 +84,17 @@ def create(memory: int, root: str = ROOT) -> Cgroup | None:
             return cgroup
         cgroup.remove()
     return None
+
+
+def _remove_leftovers(parent: str) -> None:
+    """Remove groups of guardians that were killed. The kernel keeps those that have processes."""
+    try:
+        for name in os.listdir(parent):
+            process = name[len(PREFIX) :]
+            if name.startswith(PREFIX) and process.isdecimal() and not os.path.exists(f"/proc/{process}"):
+                os.rmdir(f"{parent}/{name}")
+    except OSError:
+        pass
 
 
 def _find_parents(root: str) -> list[tuple[str, int]]:
