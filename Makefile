@@ -11,7 +11,7 @@ LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
 
-.PHONY: help setup demo test accept users check lint types format docs bench kill settings compat faults flips properties workers life clean
+.PHONY: help setup demo test test-real accept users check lint types format docs bench kill settings compat faults flips properties workers life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -30,6 +30,10 @@ demo: $(READY)  ## the whole story on real data, narrated
 
 test: $(READY)  ## the tests
 	$(PYTEST) -n $(WORKERS) --dist worksteal
+
+test-real: $(READY) ## models of ONNX and scikit-learn: derived, cloned, evaluated; fetches 90 MB of packages once
+	$(BIN)/python -m tests.support.wheels --real
+	$(PYTEST) --real tests/real
 
 accept: $(READY) ## write tests/cli/golden/ anew, with the messages that commands print now; then look at the difference
 	$(PYTEST) -q -n $(WORKERS) tests/cli/test_golden.py -k test_messages --accept

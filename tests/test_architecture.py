@@ -369,6 +369,7 @@ NO_ROOMS = {
     "cli": "runs commands; what holds for all of them has files of its own",
     "compat": "the format, page by page, against stock git",
     "life": "random lives of a model, through all rooms",
+    "real": "models of packages that people use, each from its making to a clone",
     "support": "what tests share",
     "whole": "what no room promises alone: crashes, bounds, two commands at once",
 }
