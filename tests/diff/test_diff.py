@@ -75,9 +75,17 @@ class TestSettings:
                 "types: {train: [{name: a, types: [f32], shape: []}, {name: b, types: [f32], shape: []}]}",
                 "types: {train: [{name: c, types: [u8], shape: []}, {name: b, types: [f32, u8], shape: []}]}",
                 [
-                    ("types.train.a", {"types": ["f32"], "shape": [], "required": True}, None),
+                    (
+                        "types.train.a",
+                        {"types": ["f32"], "shape": [], "required": True, "ragged": False},
+                        None,
+                    ),
                     ("types.train.b.types", ["f32"], ["f32", "u8"]),
-                    ("types.train.c", None, {"types": ["u8"], "shape": [], "required": True}),
+                    (
+                        "types.train.c",
+                        None,
+                        {"types": ["u8"], "shape": [], "required": True, "ragged": False},
+                    ),
                 ],
             ),
             (
