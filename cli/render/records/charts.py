@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from xml.sax.saxutils import escape
 
 from gitstore.errors import GitstoreError
 from gitstore.text import harmless
@@ -138,7 +138,9 @@ def _make_svg(series: Mapping[str, Points]) -> str:
             parts.append(f'<polyline points="{points}" fill="none" {style}/>')
         else:
             anchor = ' text-anchor="end"' if item.ends else ""
-            parts.append(f'<text x="{item.x:.1f}" y="{item.y:.1f}"{anchor}>{escape(item.text)}</text>')
+            parts.append(
+                f'<text x="{item.x:.1f}" y="{item.y:.1f}"{anchor}>{html.escape(item.text, quote=False)}</text>'
+            )
     return "\n".join([*parts, "</svg>", ""])
 
 
