@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from gitstore.run.cache.cache import Cache
 _SOCKET, _ABOUT = "socket", "about.json"
 _ID_LENGTH = 16
 _BACKLOG = 128
+_PATIENCE, _PAUSE = 1.0, 0.01
+"""The seconds that another process may have a lock without serving, and those between two looks."""
 
 
 class NotServed(GitstoreError):
@@ -102,19 +105,20 @@ class LauncherDirectory:
         Raises `AlreadyServed` if another process does.
         """
         place = self._find_place(about.tag)
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locks.directory(place) as ours:
-            if not ours:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with locks.directory(place) as ours:
+                if ours:
+                    yield from _hold(place, about)
+                    return
+            # Who lists the launchers has the lock for an instant, and removes what nobody holds.
+            if time.monotonic() > deadline or self._is_answered(place):
                 raise AlreadyServed(
                     f"a warm launcher serves {about.snapshot} already",
                     f"gitstore launcher stop {place.name} stops it",
                 )
-            for name in (_SOCKET, _ABOUT):
-                (place / name).unlink(missing_ok=True)
-            try:
-                yield Claim(place, about)
-            finally:
-                remove_tree(place)
+            time.sleep(_PAUSE)
 
     def connect(self, snapshot: Snapshot) -> socket.socket:
         """Connect to the launcher that serves a snapshot. Raises `NotServed`."""
@@ -147,6 +151,14 @@ class LauncherDirectory:
         with suppress(FileNotFoundError), locks.directory(self.path / identity, wait=True):
             pass
 
+    def _is_answered(self, place: Path) -> bool:
+        """Whether a server listens in a place."""
+        try:
+            self._connect(place).close()
+        except OSError:
+            return False
+        return True
+
     def _find_place(self, tag: str) -> Path:
         return self.path / identify(tag)
 
@@ -160,6 +172,16 @@ class LauncherDirectory:
             connection.close()
             raise
         return connection
+
+
+def _hold(place: Path, about: About) -> Iterator[Claim]:
+    """Yield a claim to a place whose lock this process has, and leave nothing there in the end."""
+    for name in (_SOCKET, _ABOUT):
+        (place / name).unlink(missing_ok=True)
+    try:
+        yield Claim(place, about)
+    finally:
+        remove_tree(place)
 
 
 def _read_about(place: Path) -> About | None:

@@ -21,6 +21,9 @@ from gitstore.packs.oid import Kind, Oid
 
 PREFIX = "refs/records/"
 
+OUTPUT = "output.txt"
+"""The end of what the model printed, if it printed anything. It may hold any bytes."""
+
 
 def make_ref(target: Oid, name: str) -> str:
     """Return the ref of the files of a record."""

@@ -103,6 +103,11 @@ class Dialogue:
                 raise _make_cancelled() from error
             raise
 
+    @property
+    def printed(self) -> bytes:
+        """The end of what the worker has printed. All of it was read only when the process was stopped."""
+        return self._process.output.tail
+
     def wait_for_end(self) -> None:
         """Give the worker `EXIT_GRACE` seconds to end, after its last frame. Nothing more can be asked."""
         del self._channel  # it refers to this object, and would keep large outputs in memory

@@ -58,14 +58,16 @@ class Creation:
 class Evaluation:
     """The outputs by name, checked against settings.yaml, and the seconds of each phase.
 
-    An output is an array, or a list of arrays if it is ragged. `workplace` is where it ran, and `peak_memory`
-    the most bytes of memory that the worker says it had.
+    An output is an array, or a list of arrays if it is ragged. `workplace` is where it ran, `peak_memory` the
+    most bytes of memory that the worker says it had, and `printed` the end of what it printed, at most
+    `output.KEPT` bytes.
     """
 
     outputs: dict[str, Any]
     durations: dict[str, float]
     workplace: Workplace
     peak_memory: int | None = None
+    printed: bytes = b""
 
     @property
     def sandbox(self) -> dict[str, Any]:
@@ -77,13 +79,15 @@ class Evaluation:
 class Training:
     """The metrics in the order of their reports, and the seconds of each phase.
 
-    `workplace` is where it ran, and `peak_memory` the most bytes of memory that the worker says it had.
+    `workplace` is where it ran, `peak_memory` the most bytes of memory that the worker says it had, and
+    `printed` the end of what it printed, at most `output.KEPT` bytes.
     """
 
     metrics: tuple[Metric, ...]
     durations: dict[str, float]
     workplace: Workplace | None = None
     peak_memory: int | None = None
+    printed: bytes = b""
 
     @property
     def sandbox(self) -> dict[str, Any]:
@@ -119,7 +123,7 @@ def evaluate(
     arrays = parameters.check_inputs(inputs, types.inputs)
     dialogue = _run("evaluate", settings, arrays, workplace=workplace, files=Files(code, state))
     outputs = parameters.check_outputs(dialogue.outputs or {}, types.outputs)
-    return Evaluation(outputs, dialogue.durations, workplace, dialogue.peak_memory)
+    return Evaluation(outputs, dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
 
 
 def load(*, code: Path, state: Path, settings: Settings, workplace: Workplace) -> dict[str, float]:
@@ -157,7 +161,8 @@ def train(
             interrupts=interrupts,
             observers=observers,
         )
-    return Training(tuple(dialogue.metrics), dialogue.durations, workplace, dialogue.peak_memory)
+    metrics = tuple(dialogue.metrics)
+    return Training(metrics, dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
 
 
 def _run(

@@ -14,7 +14,7 @@ from gitstore.run import new_state, supervisor, working_copy
 from gitstore.run.conditions import Conditions
 from gitstore.run.new_state import Result
 from gitstore.run.recording.circumstances import describe_run
-from gitstore.run.recording.trainings import Origin, TrainingInputs, describe_origin, record_training
+from gitstore.run.recording.trainings import Origin, Reports, TrainingInputs, describe_origin, record_training
 from gitstore.run.recording.values import describing
 from gitstore.run.supervisor import Observers, Training
 from gitstore.run.values.inputs import Inputs
@@ -78,7 +78,7 @@ def _record(
         origin=origin,
         circumstances=circumstances,
         training=TrainingInputs.of(values),
-        metrics=training.metrics,
+        reports=Reports(training.metrics, training.printed),
     )
 
 

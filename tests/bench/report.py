@@ -24,8 +24,8 @@ the original by SHA-256, outside of the time. `stored` and `added` are what `du 
 
 _PAPERS = """\
 For comparison, from papers: ZipNN stores bfloat16 in 0.66 of its bytes and float32 in 0.83
-([arXiv 2411.05239](https://arxiv.org/abs/2411.05239)), DFloat11 bfloat16 in 0.68 to 0.70
-([arXiv 2504.11651](https://arxiv.org/abs/2504.11651)). Both have formats of their own."""
+(arXiv:2411.05239), DFloat11 bfloat16 in 0.68 to 0.70
+(arXiv:2504.11651). Both have formats of their own."""
 
 
 @dataclass(slots=True)

@@ -96,6 +96,19 @@ def test_our_files_as_git_has_them(stock: Stock, run: Run) -> None:
         assert stock.git("cat-file", "-s", f"{ref}:{entry['file']}") == str(entry["size"])
 
 
+def test_what_the_model_printed(stock: Stock, run: Run) -> None:
+    path = stock.directory / "code" / "model.py"
+    path.write_text(f"print('x' * (1 << 20))\nprint('\\033[31m the end')\n{path.read_text()}")
+    assert run("snapshot", "chatty", cwd=stock.directory).code == 0
+    assert run("evaluate", "chatty", "-p", "values=[1]", "--record", "ours", cwd=stock.directory).code == 0
+    assert run("train", "-p", "values=[1]", "--save-as", "first", cwd=stock.directory).code == 0
+    tree = stock.git("rev-parse", "refs/states/first^{tree}")
+    for ref in (f"refs/records/{stock.git('rev-parse', 'chatty')}/ours", f"refs/records/{tree}/first"):
+        assert stock.git("cat-file", "-s", f"{ref}:output.txt") == str(1 << 20)
+        assert stock.git("show", f"{ref}:output.txt").endswith("x\n\033[31m the end")
+    assert run("verify", "chatty", "--evaluation", "ours", cwd=stock.directory).code == 0
+
+
 def test_a_training_s_record(stock: Stock, run: Run) -> None:
     assert run("train", "-p", "values=[1]", "--save-as", "first", cwd=stock.directory).code == 0
     tree = stock.git("rev-parse", "refs/states/first^{tree}")

@@ -138,9 +138,8 @@ def _make_svg(series: Mapping[str, Points]) -> str:
             parts.append(f'<polyline points="{points}" fill="none" {style}/>')
         else:
             anchor = ' text-anchor="end"' if item.ends else ""
-            parts.append(
-                f'<text x="{item.x:.1f}" y="{item.y:.1f}"{anchor}>{html.escape(item.text, quote=False)}</text>'
-            )
+            text = html.escape(item.text, quote=False)
+            parts.append(f'<text x="{item.x:.1f}" y="{item.y:.1f}"{anchor}>{text}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -87,6 +87,8 @@ def evaluate_and_record(
             tree="",
             circumstances=circumstances,
         )
+        if evaluated.printed:
+            (directory / files.OUTPUT).write_bytes(evaluated.printed)
         record = evaluations.add_record(snapshot, record, directory, replacing=replacing)
     return Recorded(evaluated, record)
 

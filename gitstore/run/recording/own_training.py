@@ -22,7 +22,7 @@ from gitstore.records.record import Environment
 from gitstore.run import new_state
 from gitstore.run.dialogue import Metric
 from gitstore.run.recording.circumstances import describe_run
-from gitstore.run.recording.trainings import Origin, TrainingInputs, describe_origin, record_training
+from gitstore.run.recording.trainings import Origin, Reports, TrainingInputs, describe_origin, record_training
 from gitstore.run.recording.values import describing
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
@@ -106,7 +106,7 @@ def _record(
             origin=origin,
             circumstances=circumstances,
             training=inputs,
-            metrics=training.metrics,
+            reports=Reports(training.metrics),
         )
 
 

@@ -59,6 +59,14 @@ class TrainingInputs:
         )
 
 
+@dataclass(frozen=True)
+class Reports:
+    """What a training reported: its metrics in their order, and the end of what it printed."""
+
+    metrics: Sequence[Metric] = ()
+    printed: bytes = b""
+
+
 def describe_origin(model: Model, *, base: str | None = None) -> Origin:
     """Describe a working copy before a training. `base` is the state that the training begins with."""
     return Origin(_describe_code(model), _describe_base(model, base) if base is not None else None)
@@ -71,7 +79,7 @@ def record_training(
     origin: Origin,
     circumstances: Circumstances,
     training: TrainingInputs,
-    metrics: Sequence[Metric],
+    reports: Reports,
 ) -> None:
     """Keep the record of a state that was saved just now. A failure is a warning, since the state is safe."""
     record = TrainingRecord(
@@ -81,19 +89,22 @@ def record_training(
         code=origin.code,
         parameters=dict(training.parameters),
         data=list(training.data),
-        metrics=_sum_up(metrics),
+        metrics=_sum_up(reports.metrics),
         circumstances=circumstances,
     )
     with only_warn(f"the state {saved.name} is saved, but how it was trained was not recorded"):
-        _keep(model.repository, saved.tree, record, metrics=metrics)
+        _keep(model.repository, saved.tree, record, reports=reports)
 
 
-def _keep(repository: Repository, tree: Oid, record: TrainingRecord, *, metrics: Sequence[Metric]) -> None:
-    if not metrics:
+def _keep(repository: Repository, tree: Oid, record: TrainingRecord, *, reports: Reports) -> None:
+    if reports == Reports():
         trainings.add_record(repository, tree, record, directory=None)
         return
     with directories.scratch(repository.private, "record") as directory:
-        _write_metrics(directory / trainings.METRICS, metrics)
+        if reports.metrics:
+            _write_metrics(directory / trainings.METRICS, reports.metrics)
+        if reports.printed:
+            (directory / files.OUTPUT).write_bytes(reports.printed)
         trainings.add_record(repository, tree, record, directory=directory)
 
 
@@ -109,7 +120,8 @@ def open_metrics(model: Model, record: TrainingRecord, conditions: Conditions) -
         return
     files.check_tree(model.repository, tree, record=record.name)
     with conditions.cache.open_state(model.repository, tree) as directory:
-        yield _read_metrics(directory / trainings.METRICS)
+        path = directory / trainings.METRICS
+        yield _read_metrics(path) if path.exists() or record.metrics else []
 
 
 def group_metrics(metrics: Iterable[Metric]) -> dict[str, list[Metric]]:
