@@ -16,7 +16,7 @@ def describe(directory: Path) -> list[tuple[str, str]]:
         ("CPU", _cpu_model()),
         ("cores", str(len(os.sched_getaffinity(0)))),
         ("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / GIB:.1f} GiB"),
-        ("kernel", f"{platform.system()} {platform.release()}"),
+        ("kernel", f"{platform.system()} {platform.release().partition('-')[0]}"),
         ("file system", filesystem_type(directory)),
         ("Python", platform.python_version()),
     ]

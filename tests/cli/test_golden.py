@@ -41,8 +41,7 @@ def _packages(root: Path) -> Iterator[None]:
     with serving(index), pytest.MonkeyPatch.context() as patch:
         for name, value in index.environment(uv_cache(root / "uv")).items():
             patch.setenv(name, value)
-        for name in ("UV_NO_INDEX", "UV_FIND_LINKS"):
-            patch.delenv(name)
+        patch.delenv("UV_FIND_LINKS")
         yield
 
 
@@ -57,8 +56,7 @@ def _environments(root: Path) -> Iterator[None]:
     with serving(index), pytest.MonkeyPatch.context() as patch:
         for name, value in index.environment(uv_cache(root / "uv")).items():
             patch.setenv(name, value)
-        for name in ("UV_NO_INDEX", "UV_FIND_LINKS"):
-            patch.delenv(name)
+        patch.delenv("UV_FIND_LINKS")
         patch.setattr(conditions, "find_environments", lambda _: EnvironmentStore(root / "environments"))
         yield
 

@@ -29,8 +29,7 @@ def index(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     with serving(index):
         for name, value in index.environment(uv_cache(home / "uv")).items():
             monkeypatch.setenv(name, value)
-        for name in ("UV_NO_INDEX", "UV_FIND_LINKS"):
-            monkeypatch.delenv(name)
+        monkeypatch.delenv("UV_FIND_LINKS")
         yield index
 
 

@@ -47,7 +47,6 @@ def test_other_bytes_than_the_lock_s(packages: Packages) -> None:
 def test_an_index_that_nobody_reaches(packages: Packages) -> None:
     spec = packages.lock()
     variables = {"UV_DEFAULT_INDEX": "http://127.0.0.1:1/simple", "UV_HTTP_RETRIES": "0", "UV_FIND_LINKS": ""}
-    del packages.variables["UV_NO_INDEX"]
     with fails("index_unreachable", "127.0.0.1:1", hint="UV_DEFAULT_INDEX"):
         build(packages, spec, **variables)
 

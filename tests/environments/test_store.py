@@ -211,8 +211,7 @@ class TestWhatIsInterrupted:
 
     def start(self, index: Index, directory: Path, cache: Path) -> subprocess.Popen[bytes]:
         variables = {**os.environ, **index.environment(cache), "PYTHONPATH": str(Path(__file__).parents[2])}
-        for name in ("UV_NO_INDEX", "UV_FIND_LINKS"):
-            del variables[name]
+        del variables["UV_FIND_LINKS"]
         process = subprocess.Popen([sys.executable, "-c", BUILD, str(directory)], env=variables)
         assert index.asked.wait(30)
         return process

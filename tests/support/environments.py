@@ -20,7 +20,7 @@ from gitstore.environments.store import EnvironmentStore
 from gitstore.run.cache.cache import Cache
 from tests.support import wheels
 
-_SHARED = "environments"
+_SHARED, _EMPTY = "environments", "empty-index"
 
 
 class OwnEnvironment(EnvironmentStore):
@@ -55,6 +55,12 @@ def _describe_own(unlocked: bool) -> EnvironmentRecord:
     )
 
 
+def make_empty_index(directory: Path) -> str:
+    """Return an index on the disk that has no package. uv has no variable for no index at all."""
+    (directory / _EMPTY).mkdir(parents=True, exist_ok=True)
+    return (directory / _EMPTY).absolute().as_uri()
+
+
 def share(root: Path, home: Path, patch: pytest.MonkeyPatch) -> None:
     """Let uv know the wheels of the tests alone, and have all homes of a run share their environments.
 
@@ -64,7 +70,7 @@ def share(root: Path, home: Path, patch: pytest.MonkeyPatch) -> None:
         patch.delenv(name)
     variables = {
         "UV_NO_CONFIG": "1",
-        "UV_NO_INDEX": "1",
+        "UV_DEFAULT_INDEX": make_empty_index(root),
         "UV_FIND_LINKS": str(wheels.DIRECTORY),
         "UV_CACHE_DIR": str(root / "uv"),
     }

@@ -19,6 +19,7 @@ from gitstore.models import examples
 from gitstore.settings import set_keys
 from tests.support import wheels
 from tests.support.commands import GITSTORE
+from tests.support.environments import make_empty_index
 
 _TEXT = "Snapshots never change 2026"
 _SOURCES = Path(__file__).parents[1] / "real"
@@ -71,7 +72,7 @@ def offline(cache: Path) -> Mapping[str, str]:
     """Variables with which uv and gitstore have empty caches below `cache`, and the wheels alone."""
     return {
         "UV_NO_CONFIG": "1",
-        "UV_NO_INDEX": "1",
+        "UV_DEFAULT_INDEX": make_empty_index(cache),
         "UV_FIND_LINKS": f"{wheels.DIRECTORY},{wheels.REAL_DIRECTORY}",
         "UV_CACHE_DIR": str(cache / "uv"),
         "XDG_CACHE_HOME": str(cache),
