@@ -42,6 +42,8 @@ _INDEX = (
 )
 _PATHS = ("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR")
 _OWN = "UV_"
+_CERTIFICATES = ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS")
+"""Variables that let uv trust the system's certificates: one of newer versions, one of older ones."""
 _CHANGING = (_OWN, "PYTHON", "VIRTUAL_ENV", "CONDA_")
 
 _UNSATISFIABLE = 1
@@ -117,7 +119,7 @@ def run(
     process = subprocess.Popen(
         [_find_uv(), *arguments],
         cwd=_DIRECTORY,
-        env=variables,
+        env=trust_system(variables) if variables is not None else None,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -132,6 +134,20 @@ def run(
             process.wait()
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def trust_system(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """Return variables with which uv trusts the certificates that git and pip trust: those of the system.
+
+    By itself, uv trusts a list of its own, which lacks those of a company's proxy. What the user has chosen
+    stays, and a system without certificates changes nothing.
+    """
+    import ssl
+
+    paths = ssl.get_default_verify_paths()
+    if variables.keys() & {*_CERTIFICATES} or not (paths.cafile or paths.capath):
+        return variables
+    return {**variables, **dict.fromkeys(_CERTIFICATES, "true")}
 
 
 def select_variables(variables: Mapping[str, str]) -> dict[str, str]:
