@@ -36,7 +36,7 @@ _DIRECTORY = Path("/")
 # These say which index uv uses, and how. No other UV_* reaches uv: some name files and projects of the
 # current directory, others change the result, which must be the same for everybody.
 _INDEX = (
-    r"UV_(DEFAULT_INDEX|INDEX(_.+)?|EXTRA_INDEX_URL|NO_INDEX|FIND_LINKS|CONFIG_FILE|NO_CONFIG|CACHE_DIR|NO_CACHE"
+    r"UV_(DEFAULT_INDEX|INDEX(_.+)?|EXTRA_INDEX_URL|FIND_LINKS|CONFIG_FILE|NO_CONFIG|CACHE_DIR|NO_CACHE"
     r"|OFFLINE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST|KEYRING_PROVIDER|CREDENTIALS_DIR|HTTP_.+|REQUEST_TIMEOUT"
     r"|CONCURRENT_.+|EXCLUDE_NEWER|PRERELEASE|LOCK_TIMEOUT)"
 )

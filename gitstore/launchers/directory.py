@@ -65,6 +65,18 @@ class WarmEntry:
     about: About | None
 
 
+def describe(snapshot: Snapshot, *, idle_limit: float) -> About:
+    """Describe a launcher of this process, which starts now."""
+    return About(
+        snapshot=snapshot.full_name,
+        tag=str(snapshot.tag_oid),
+        repository=str(snapshot.repository.directory),
+        process=os.getpid(),
+        started=time.time(),
+        idle_limit=idle_limit,
+    )
+
+
 def identify(tag: str) -> str:
     """Return the id of the launcher of a snapshot, whose tag has this object id."""
     return str(Oid.parse(tag))[:_ID_LENGTH]

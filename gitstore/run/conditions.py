@@ -21,6 +21,7 @@ from gitstore.git.config import read_user_config
 from gitstore.records.record import Environment
 from gitstore.run.cache import user_cache
 from gitstore.run.cache.cache import Cache
+from gitstore.run.phases import LAUNCHERS
 from gitstore.run.workplace import RuntimeSpec, Workplace
 from gitstore.sandbox.choice import Confinement, Sandbox
 from gitstore.sandbox.limits import Limits
@@ -36,9 +37,6 @@ _SWITCH = {
     "no": False,
     "0": False,
 }
-
-LAUNCHERS = {"load": "evaluate", "serve": "evaluate"}
-"""The operations whose resources are those of another one in `default_launchers`."""
 
 _log = logging.getLogger(__name__)
 

@@ -14,6 +14,9 @@ PHASES = {
     "answer": ("evaluate",),
     "train": ("code_startup", "instantiate_model", "train", "get_state"),
 }
+LAUNCHERS = {"load": "evaluate", "serve": "evaluate"}
+"""The operations whose resources are those of another one in `default_launchers`."""
+
 # train() and save_state() have one limit together.
 LIMITS = {"get_state": "train"}
 

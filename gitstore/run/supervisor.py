@@ -28,7 +28,6 @@ from gitstore.run.phases import Clock
 from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import Files, Workplace
-from gitstore.sandbox.choice import NONE
 from gitstore.settings.schema import Parameter, Settings
 
 _log = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class Evaluation:
     @property
     def sandbox(self) -> dict[str, Any]:
         """How the worker was confined."""
-        return self.workplace.sandbox if self.workplace is not None else dict(NONE)
+        return self.workplace.sandbox
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,14 @@ class Training:
 
     metrics: tuple[Metric, ...]
     durations: dict[str, float]
-    workplace: Workplace | None = None
+    workplace: Workplace
     peak_memory: int | None = None
     printed: bytes = b""
 
     @property
     def sandbox(self) -> dict[str, Any]:
         """How the worker was confined."""
-        return self.workplace.sandbox if self.workplace is not None else dict(NONE)
+        return self.workplace.sandbox
 
 
 def create_state(
@@ -182,18 +181,13 @@ def _run(
     clock = Clock(operation, settings.max_durations)
     with process.start_worker(workplace, files) as worker:
         dialogue = Dialogue(
-            worker, confined=is_confined(workplace), interrupts=interrupts, observers=observers
+            worker, confined=workplace.is_confined, interrupts=interrupts, observers=observers
         )
         dialogue.follow(
             clock, "request", inputs=inputs, **describe_request(operation, settings), **worker.paths
         )
         dialogue.wait_for_end()
     return dialogue
-
-
-def is_confined(workplace: Workplace) -> bool:
-    """Whether a worker has fewer rights than the user."""
-    return workplace.confinement is not None
 
 
 def describe_request(operation: str, settings: Settings) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from gitstore.run.phases import LAUNCHERS
 from gitstore.settings.schema import Launcher, Settings
 
 
 def describe_unapplied(settings: Settings, operation: str) -> str | None:
     """Return one line about settings that `operation` does not apply; `None` if there are none."""
-    if operation in ("load", "serve"):
-        operation = "evaluate"  # which loads the model first
+    operation = LAUNCHERS.get(operation, operation)
     keys = _list_changed_keys(getattr(settings.default_launchers, operation))
     return (
         f"settings.yaml: not applied yet: default_launchers.{operation} ({', '.join(keys)})" if keys else None

@@ -10,7 +10,7 @@ from gitstore.errors import LauncherTerminated
 from gitstore.run import process
 from gitstore.run.dialogue import Dialogue
 from gitstore.run.phases import Clock
-from gitstore.run.supervisor import Evaluation, describe_request, is_confined
+from gitstore.run.supervisor import Evaluation, describe_request
 from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import Files, Workplace
@@ -71,7 +71,7 @@ def open_warm_model(files: Files, *, settings: Settings, workplace: Workplace) -
     """
     clock = Clock("serve", settings.max_durations)
     with process.start_worker(workplace, files) as worker:
-        dialogue = Dialogue(worker, confined=is_confined(workplace))
+        dialogue = Dialogue(worker, confined=workplace.is_confined)
         dialogue.follow(clock, "request", inputs={}, **describe_request("serve", settings), **worker.paths)
         model = WarmModel(dialogue, settings=settings, workplace=workplace)
         try:

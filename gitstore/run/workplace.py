@@ -53,6 +53,11 @@ class Workplace:
         return self.environment is not None and self.environment.unlocked
 
     @property
+    def is_confined(self) -> bool:
+        """Whether a worker has fewer rights than the user."""
+        return self.confinement is not None
+
+    @property
     def sandbox(self) -> dict[str, Any]:
         """How the worker is confined, for records, hooks and --json."""
         return self.confinement.describe() if self.confinement is not None else dict(NONE)

@@ -22,7 +22,7 @@ from gitstore.environments.store import EnvironmentStore
 from gitstore.run import conditions
 from tests.support import models, scenes, transcript
 from tests.support.commands import Outcome, Run
-from tests.support.index import Index, serving, uv_cache
+from tests.support.index import Index, asked_alone
 from tests.support.transcript import Example, Steady
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -38,10 +38,7 @@ def _packages(root: Path) -> Iterator[None]:
     model = models.make(root / "digits")
     path = model.directory / "settings.yaml"
     path.write_text(path.read_text() + 'packages: {python: "3.11", requirements: [alpha==1.0]}\n')
-    with serving(index), pytest.MonkeyPatch.context() as patch:
-        for name, value in index.environment(uv_cache(root / "uv")).items():
-            patch.setenv(name, value)
-        patch.delenv("UV_FIND_LINKS")
+    with asked_alone(index, root / "uv"):
         yield
 
 
@@ -53,10 +50,7 @@ def _environments(root: Path) -> Iterator[None]:
     model = models.make(root / "digits")
     path = model.directory / "settings.yaml"
     path.write_text(path.read_text() + "packages: {requirements: [numpy==1.0]}\n")
-    with serving(index), pytest.MonkeyPatch.context() as patch:
-        for name, value in index.environment(uv_cache(root / "uv")).items():
-            patch.setenv(name, value)
-        patch.delenv("UV_FIND_LINKS")
+    with asked_alone(index, root / "uv"), pytest.MonkeyPatch.context() as patch:
         patch.setattr(conditions, "find_environments", lambda _: EnvironmentStore(root / "environments"))
         yield
 

@@ -16,20 +16,17 @@ from gitstore.models.model import Model
 from gitstore.settings import set_keys
 from tests.support import models, spawning
 from tests.support.commands import Fsck, Git, Run
-from tests.support.index import Index, sdist, serving, uv_cache
+from tests.support.index import Index, asked_alone, sdist, uv_cache
 
 
 @pytest.fixture
-def index(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+def index(home: Path) -> Iterator[Index]:
     """An index with three packages, the only one that uv knows of; `alpha` needs the other two."""
     index = Index()
     index.add("alpha", "1.0", ["beta>=1", "gamma; sys_platform == 'win32'"])
     index.add("beta", "1.0")
     index.add("gamma", "1.0")
-    with serving(index):
-        for name, value in index.environment(uv_cache(home / "uv")).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("UV_FIND_LINKS")
+    with asked_alone(index, home / "uv"):
         yield index
 
 

@@ -10,7 +10,7 @@ from gitstore.environments import uv
 def test_it_trusts_what_the_system_trusts_unless_the_user_says_otherwise() -> None:
     paths = ssl.get_default_verify_paths()
     added = uv.trust_system({"HOME": "/"})
-    assert ("UV_SYSTEM_CERTS" in added) is (paths.cafile is not None or paths.capath is not None)
+    assert ("UV_SYSTEM_CERTS" in added) is bool(paths.cafile or paths.capath)
     for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"):
         assert uv.trust_system({name: "false"}) == {name: "false"}
 

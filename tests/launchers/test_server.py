@@ -14,12 +14,12 @@ import pytest
 from gitstore.errors import CodeTerminated, GitstoreError, InvalidInput, LauncherTerminated, ModelException
 from gitstore.launchers import answers
 from gitstore.launchers.client import Client, WarmLauncher
-from gitstore.launchers.directory import AlreadyServed, LauncherDirectory, NotServed
+from gitstore.launchers.directory import AlreadyServed, LauncherDirectory, NotServed, describe
 from gitstore.launchers.server import Keeper
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.worker import wire
-from tests.support.launchers import describe, serving
+from tests.support.launchers import serving
 from tests.support.models import make, put, take, user_launcher
 
 ONE = {"values": np.array([1.0])}
@@ -104,7 +104,7 @@ def test_one_server_for_a_snapshot(directory: LauncherDirectory, v1: Snapshot) -
     with (
         serving(directory, v1),
         pytest.raises(AlreadyServed),
-        directory.claim(describe(v1)),
+        directory.claim(describe(v1, idle_limit=60)),
     ):
         pass
 
@@ -164,7 +164,7 @@ def test_strange_clients_do_no_harm(directory: LauncherDirectory, v1: Snapshot) 
 
 
 def test_a_launcher_that_ends_before_it_answers(directory: LauncherDirectory, v1: Snapshot) -> None:
-    with directory.claim(describe(v1)) as claim, claim.listen() as listener:
+    with directory.claim(describe(v1, idle_limit=60)) as claim, claim.listen() as listener:
         closing = threading.Thread(target=lambda: listener.accept()[0].close())
         closing.start()
         with pytest.raises(LauncherTerminated):

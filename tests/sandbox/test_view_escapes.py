@@ -69,7 +69,7 @@ ATTEMPTS = {
     "connect to an abstract socket": "socket.socket(socket.AF_UNIX).connect('\\0' + ABSTRACT)",
     "connect to a socket in the file system": "socket.socket(socket.AF_UNIX).connect(ROOT + '/socket')",
     "connect to the internet": "socket.create_connection(('1.1.1.1', 80), 2)",
-    "look up a name": "socket.getaddrinfo('pypi.org', 443)",
+    "look up a name": "socket.getaddrinfo('example.com', 443)",
     "connect to the hypervisor": "socket.socket(40, socket.SOCK_STREAM)",
     "use the crypto sockets of the kernel": "socket.socket(38, socket.SOCK_SEQPACKET)",
     "mount a file system": "check(libc.mount(b'tmpfs', b'/tmp', b'tmpfs', 0, None))",

@@ -19,6 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
+import pytest
+
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
 
@@ -163,3 +165,13 @@ def serving(index: Index) -> Iterator[Index]:
             index.free.set()
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def asked_alone(index: Index, directory: Path) -> Iterator[None]:
+    """Serve an index, the only place where uv looks meanwhile. Its cache is `directory`."""
+    with serving(index), pytest.MonkeyPatch.context() as patch:
+        for name, value in index.environment(uv_cache(directory)).items():
+            patch.setenv(name, value)
+        patch.delenv("UV_FIND_LINKS")
+        yield

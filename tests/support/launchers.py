@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from gitstore.launchers.directory import About, LauncherDirectory
+from gitstore.launchers.directory import LauncherDirectory, describe
 from gitstore.launchers.server import Keeper, Server
 from gitstore.models.snapshot import Snapshot
 from tests.support.models import user_launcher
-
-
-def describe(snapshot: Snapshot, idle_limit: float = 60) -> About:
-    return About(
-        snapshot=snapshot.full_name,
-        tag=str(snapshot.tag_oid),
-        repository=str(snapshot.repository.directory),
-        process=os.getpid(),
-        started=time.time(),
-        idle_limit=idle_limit,
-    )
 
 
 @contextmanager
@@ -44,7 +31,7 @@ def serving(
 
     def answer() -> None:
         with (
-            directory.claim(describe(snapshot, idle_limit)) as claim,
+            directory.claim(describe(snapshot, idle_limit=idle_limit)) as claim,
             Keeper(partial(user_launcher().open_warm, snapshot)) as keeper,
             claim.listen() as listener,
         ):

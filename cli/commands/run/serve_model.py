@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -52,6 +51,7 @@ def command(ctx: click.Context, reference: str, *, idle: str, detach: bool, as_j
       gitstore serve-model v1 --detach --idle 1h
       gitstore serve-model dogs@v1 --detach && gitstore evaluate dogs@v1 -p images=@image.npy --warm
     """
+    from gitstore.launchers.directory import describe
     from gitstore.models import reference as references
     from gitstore.units import parse_duration
 
@@ -62,7 +62,7 @@ def command(ctx: click.Context, reference: str, *, idle: str, detach: bool, as_j
     snapshot = references.resolve(reference, ctx.obj)
     if detach:
         ctx.exit(_start_detached(ctx, reference, idle=idle, as_json=as_json))
-    about = _describe(snapshot, idle_limit)
+    about = describe(snapshot, idle_limit=idle_limit)
     for _ in _serve(ctx, snapshot, about=about):
         render.show_started(about, as_json=as_json)
         _report_ready()
@@ -75,19 +75,6 @@ def _report_ready() -> None:
         descriptor = int(os.environ.pop(_READY))
         os.write(descriptor, b".")
         os.close(descriptor)
-
-
-def _describe(snapshot: Snapshot, idle_limit: float) -> About:
-    from gitstore.launchers.directory import About
-
-    return About(
-        snapshot=snapshot.full_name,
-        tag=str(snapshot.tag_oid),
-        repository=str(snapshot.repository.directory),
-        process=os.getpid(),
-        started=time.time(),
-        idle_limit=idle_limit,
-    )
 
 
 def _serve(ctx: click.Context, snapshot: Snapshot, *, about: About) -> Iterator[None]:
