@@ -15,6 +15,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
 from gitstore.run import supervisor, warm, working_copy
 from gitstore.run.conditions import Conditions
+from gitstore.run.interrupts import Interrupts
 from gitstore.run.supervisor import Evaluation
 from gitstore.run.values.inputs import Inputs
 from gitstore.run.warm import WarmModel
@@ -54,15 +55,22 @@ class LocalLauncher:
             )
 
     @contextmanager
-    def open_warm(self, snapshot: Snapshot, *, progress: Progress = lambda _: None) -> Iterator[WarmModel]:
+    def open_warm(
+        self,
+        snapshot: Snapshot,
+        *,
+        progress: Progress = lambda _: None,
+        interrupts: Interrupts | None = None,
+    ) -> Iterator[WarmModel]:
         """Instantiate the model of a snapshot, and keep it until the block ends.
 
-        Raises OperationFailed if it cannot be instantiated.
+        Raises OperationFailed if it cannot be instantiated. After an interrupt, which another thread may add,
+        opening and evaluations raise Cancelled.
         """
         with (
             self._open(snapshot, progress) as (code, state, workplace),
             warm.open_warm_model(
-                Files(code, state), settings=snapshot.settings, workplace=workplace
+                Files(code, state), settings=snapshot.settings, workplace=workplace, interrupts=interrupts
             ) as model,
         ):
             yield model

@@ -18,6 +18,10 @@ class Interrupts:
         self.count = 0
         self._replaced = False
 
+    def add(self) -> None:
+        """Count an interrupt that the program itself asks for, from any thread."""
+        self.count += 1
+
     def __enter__(self) -> Interrupts:
         if (
             threading.current_thread() is threading.main_thread()
@@ -34,4 +38,4 @@ class Interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _count_interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.count += 1
+        self.add()

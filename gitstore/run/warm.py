@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from gitstore.errors import LauncherTerminated
 from gitstore.run import process
 from gitstore.run.dialogue import Dialogue
+from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
 from gitstore.run.supervisor import Evaluation, describe_request
 from gitstore.run.values import parameters
@@ -64,14 +65,17 @@ class WarmModel:
 
 
 @contextmanager
-def open_warm_model(files: Files, *, settings: Settings, workplace: Workplace) -> Iterator[WarmModel]:
+def open_warm_model(
+    files: Files, *, settings: Settings, workplace: Workplace, interrupts: Interrupts | None = None
+) -> Iterator[WarmModel]:
     """Load the model of `files`, and keep it until the block ends.
 
-    Raises OperationFailed if the model cannot be loaded.
+    Raises OperationFailed if the model cannot be loaded. After an interrupt, loading and evaluations raise
+    Cancelled.
     """
     clock = Clock("serve", settings.max_durations)
     with process.start_worker(workplace, files) as worker:
-        dialogue = Dialogue(worker, confined=workplace.is_confined)
+        dialogue = Dialogue(worker, confined=workplace.is_confined, interrupts=interrupts)
         dialogue.follow(clock, "request", inputs={}, **describe_request("serve", settings), **worker.paths)
         model = WarmModel(dialogue, settings=settings, workplace=workplace)
         try:

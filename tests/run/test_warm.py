@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gitstore.errors import (
+    Cancelled,
     CodeTerminated,
     InvalidInput,
     InvalidOutput,
@@ -14,6 +15,7 @@ from gitstore.errors import (
     ModelException,
 )
 from gitstore.run import warm
+from gitstore.run.interrupts import Interrupts
 from gitstore.run.workplace import Files
 from tests.support.workers import HERE
 
@@ -137,3 +139,27 @@ def test_threads_take_turns(lab):
         for thread in threads:
             thread.join()
     assert sorted(values) == list(range(1, 9))
+
+
+def test_another_thread_interrupts_an_evaluation(lab):
+    lab.write(COUNTING.format(statement="(self.state / 'started').touch(); import time; time.sleep(60)"))
+    interrupts = Interrupts()
+
+    def interrupt():
+        while not (lab.state / "started").exists():
+            threading.Event().wait(0.01)
+        interrupts.add()
+
+    thread = threading.Thread(target=interrupt)
+    files = Files(lab.code, lab.state)
+    with warm.open_warm_model(files, settings=lab.settings, workplace=HERE, interrupts=interrupts) as model:
+        thread.start()
+        with pytest.raises(Cancelled):
+            model.evaluate(ONE)
+        thread.join()
+    assert lab.living() == []
+    with (
+        pytest.raises(Cancelled),
+        warm.open_warm_model(files, settings=lab.settings, workplace=HERE, interrupts=interrupts),
+    ):
+        pass

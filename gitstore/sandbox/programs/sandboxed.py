@@ -13,6 +13,7 @@ import marshal
 import os
 
 from . import cgroup, staging
+from .cores import Cores
 from .watchdog import INTERVAL, Watchdog
 
 TYPE_CHECKING = False
@@ -35,6 +36,7 @@ class RunningSandbox:
         self._cgroup = cgroup.create(self._limits["memory"] + self._limits["disk"])
         self._result: _socket.socket
         self._errors = -1
+        self._cores: Cores
         self._is_ready = self._is_full = False
         self._reason = ""
         self._peak = 0
@@ -43,6 +45,7 @@ class RunningSandbox:
         """Start the sandbox in a child process, and return its id. `command` is the worker's."""
         self._result, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         self._errors, errors = os.pipe()
+        self._cores = Cores(self._limits["cores"], f"gitstore-{os.getuid()}")
         child = os.fork()
         if child == 0:
             os.dup2(errors, 2)  # bwrap's own messages
@@ -113,7 +116,7 @@ class RunningSandbox:
                     self._cgroup.enter()
                 except OSError:
                     pass
-            self._take_cores()
+            os.sched_setaffinity(0, self._cores.numbers)
             _leave_keyring()
             program, binds = self._plan["program"], self._plan["binds"]
             if self._plan["user"] is not None:
@@ -136,13 +139,6 @@ class RunningSandbox:
         staging.drop_privileges(user)
         program = next(places) + program[len(folder) :]
         return program, [(next(places) if bind[3] else bind[0], *bind[1:]) for bind in binds]
-
-    def _take_cores(self) -> None:
-        """Keep to as many cores as the limit says: neighbours, since these share a cache."""
-        cores = sorted(os.sched_getaffinity(0))
-        count = min(self._limits["cores"], len(cores))
-        first = int.from_bytes(os.urandom(4), "little") % len(cores)
-        os.sched_setaffinity(0, [(cores * 2)[first + number] for number in range(count)])
 
     def _pass_filter(self) -> int:
         """Return a descriptor of the filter of system calls, which bwrap reads."""
