@@ -360,6 +360,13 @@ def test_the_command_line_starts_without_its_heavy_imports() -> None:
     assert loaded("import gitstore.cli.main") & heavy == set()
 
 
+def test_an_evaluation_starts_its_worker_without_numpy() -> None:
+    """The worker loads numpy, and so does gitstore, at the same time."""
+    modules = "cli.commands.run.evaluate", "run.conditions", "run.evaluation", "run.values.inputs"
+    statement = "\n".join(f"import gitstore.{module}" for module in (*modules, "models.reference"))
+    assert loaded(statement) & {"numpy", "rich"} == set()
+
+
 def test_the_git_room_starts_without_numpy() -> None:
     assert loaded("import gitstore.git.repository") & {"numpy", "rich", "yaml", "pyfastcdc"} == set()
 

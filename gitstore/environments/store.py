@@ -59,6 +59,10 @@ class EnvironmentStore:
                 raise EnvironmentFailed(f"the environment {path} was removed meanwhile")
             yield environment
 
+    def has(self, spec: EnvironmentSpec) -> bool:
+        """Whether `open` finds an environment, if nobody has changed it. Raises like `open`."""
+        return bool(entries.list_entries(self.directory / self.identify(spec)))
+
     def identify(self, spec: EnvironmentSpec) -> str:
         """Return the key of an environment, built or not. Raises like `open`."""
         return spec.compute_key(choose_interpreter(spec.python, self.directory, variables=self.variables))

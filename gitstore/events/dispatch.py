@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import to_builtins
@@ -28,6 +29,12 @@ class HookRefused(GitstoreError):
     """A hook of the user's refused. Nothing was done."""
 
     kind = "refused"
+
+
+def prepare(repository: Repository) -> None:
+    """Read where hooks are, which takes a process of git, so that a later call need not wait for it."""
+    with suppress(GitstoreError):
+        hooks_path.list_directories(repository)
 
 
 def call_pre_hook(repository: Repository, event: Event) -> None:

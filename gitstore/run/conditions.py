@@ -86,6 +86,10 @@ class Conditions:
                 confinement=self.confine(spec.settings, operation),
             )
 
+    def has_environment(self, spec: RuntimeSpec) -> bool:
+        """Whether `open_workplace` finds an environment, and need not build it. Raises like that."""
+        return self.environments.has(choose_spec(spec.settings.packages, spec.lock, unlocked=self.unlocked))
+
 
 def _describe(environment: BuiltEnvironment, spec: EnvironmentSpec) -> Environment:
     """Return what records say of an environment."""

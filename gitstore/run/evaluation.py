@@ -1,4 +1,7 @@
-"""Evaluating a snapshot on a launcher, or a working copy as it is on disk."""
+"""Evaluating a snapshot on a launcher, or a working copy as it is on disk.
+
+numpy and what needs it are loaded after a local worker was started. Both take as long, on two cores.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,30 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gitstore.events import dispatch
 from gitstore.events.events import PostEvaluate
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
-from gitstore.run import supervisor, warm, working_copy
+from gitstore.run import process
 from gitstore.run.conditions import Conditions
-from gitstore.run.interrupts import Interrupts
-from gitstore.run.supervisor import Evaluation
-from gitstore.run.values.inputs import Inputs
-from gitstore.run.warm import WarmModel
-from gitstore.run.worker import tensors
 from gitstore.run.workplace import Files, RuntimeSpec, Workplace
+
+if TYPE_CHECKING:
+    from gitstore.run.interrupts import Interrupts
+    from gitstore.run.supervisor import Evaluation
+    from gitstore.run.values.inputs import Inputs
+    from gitstore.run.warm import WarmModel
+    from gitstore.run.worker.tensors import Value
 
 
 class SnapshotLauncher(Protocol):
     """Evaluates snapshots somewhere. All launchers give the same outputs and the same failures."""
 
     def evaluate(
-        self, snapshot: Snapshot, inputs: Mapping[str, tensors.Value], *, progress: Progress = ...
+        self, snapshot: Snapshot, inputs: Mapping[str, Value], *, progress: Progress = ...
     ) -> Evaluation:
         """Evaluate inputs. `progress` is called with bytes of the state that are brought to the place.
 
@@ -42,9 +47,11 @@ class LocalLauncher:
     conditions: Conditions
 
     def evaluate(
-        self, snapshot: Snapshot, inputs: Mapping[str, tensors.Value], *, progress: Progress = lambda _: None
+        self, snapshot: Snapshot, inputs: Mapping[str, Value], *, progress: Progress = lambda _: None
     ) -> Evaluation:
         """Evaluate inputs; see `SnapshotLauncher.evaluate`."""
+        from gitstore.run import supervisor
+
         with self._open(snapshot, progress) as (code, state, workplace):
             return supervisor.evaluate(
                 code=code,
@@ -53,6 +60,37 @@ class LocalLauncher:
                 inputs=inputs,
                 workplace=workplace,
             )
+
+    def read_and_evaluate(
+        self, snapshot: Snapshot, inputs: Inputs, *, progress: Progress = lambda _: None
+    ) -> Evaluation:
+        """Read inputs, and evaluate them. The worker starts meanwhile, if nothing has to be built for it.
+
+        Raises like `evaluate`: InvalidInput before the model's code runs.
+        """
+        definitions = snapshot.settings.types.evaluate.inputs
+        if not self.has_all(snapshot):
+            return self.evaluate(snapshot, inputs.read(definitions), progress=progress)
+        with (
+            self._open(snapshot, progress) as (code, state, workplace),
+            process.start_worker(workplace, Files(code, state)) as worker,
+        ):
+            from gitstore.run import supervisor
+
+            arrays = inputs.read(definitions)
+            dispatch.prepare(snapshot.repository)
+            return supervisor.evaluate_on(
+                worker, settings=snapshot.settings, inputs=arrays, workplace=workplace
+            )
+
+    def has_all(self, snapshot: Snapshot) -> bool:
+        """Whether all that a worker needs is on disk already: the environment, the code and the state."""
+        cache = self.conditions.cache
+        return (
+            cache.has_code(snapshot.code_tree)
+            and cache.has_state(snapshot.state_tree)
+            and self.conditions.has_environment(_read_spec(snapshot))
+        )
 
     @contextmanager
     def open_warm(
@@ -67,6 +105,8 @@ class LocalLauncher:
         Raises OperationFailed if it cannot be instantiated. After an interrupt, which another thread may add,
         opening and evaluations raise Cancelled.
         """
+        from gitstore.run import warm
+
         with (
             self._open(snapshot, progress) as (code, state, workplace),
             warm.open_warm_model(
@@ -79,13 +119,16 @@ class LocalLauncher:
     def _open(self, snapshot: Snapshot, progress: Progress) -> Iterator[tuple[Path, Path, Workplace]]:
         """Provide the code and the state of a snapshot, and a place for a worker."""
         cache, repository = self.conditions.cache, snapshot.repository
-        spec = RuntimeSpec(snapshot.settings, snapshot.lock_content)
         with (
-            self.conditions.open_workplace(spec, "evaluate") as workplace,
+            self.conditions.open_workplace(_read_spec(snapshot), "evaluate") as workplace,
             cache.open_code(repository, snapshot.code_tree) as code,
             cache.open_state(repository, snapshot.state_tree, progress=progress) as state,
         ):
             yield code, state, workplace
+
+
+def _read_spec(snapshot: Snapshot) -> RuntimeSpec:
+    return RuntimeSpec(snapshot.settings, snapshot.lock_content)
 
 
 def evaluate_snapshot(
@@ -93,11 +136,14 @@ def evaluate_snapshot(
 ) -> Evaluation:
     """Evaluate a snapshot on a launcher. Nothing is written to its repository.
 
-    `progress` is called with bytes of the state. Raises `InvalidInput` and `NotCurrent` before anything runs,
-    and `OperationFailed` if the model fails.
+    `progress` is called with bytes of the state. Raises `InvalidInput` and `NotCurrent` before the model's
+    code runs, and `OperationFailed` if it fails.
     """
-    arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
-    evaluated = launcher.evaluate(snapshot, arrays, progress=progress)
+    if isinstance(launcher, LocalLauncher):
+        evaluated = launcher.read_and_evaluate(snapshot, inputs, progress=progress)
+    else:
+        arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
+        evaluated = launcher.evaluate(snapshot, arrays, progress=progress)
     event = _build_post_evaluate(evaluated, snapshot.model, state_name=snapshot.state_name, snapshot=snapshot)
     dispatch.notify_post_hook(snapshot.repository, event)
     return evaluated
@@ -108,6 +154,8 @@ def evaluate_working_copy(model: Model, inputs: Inputs, *, conditions: Condition
 
     Raises like `evaluate_snapshot`.
     """
+    from gitstore.run import supervisor, working_copy
+
     arrays = inputs.read(model.settings.types.evaluate.inputs)
     with (
         working_copy.open_workplace(model, conditions, "evaluate") as workplace,
@@ -125,6 +173,8 @@ def evaluate_working_copy(model: Model, inputs: Inputs, *, conditions: Condition
 def _build_post_evaluate(
     evaluation: Evaluation, model: str, *, state_name: str, snapshot: Snapshot | None = None
 ) -> PostEvaluate:
+    from gitstore.run.worker import tensors
+
     return PostEvaluate(
         model=model,
         snapshot=snapshot.name if snapshot is not None else None,

@@ -30,6 +30,7 @@ class Clock:
     """
 
     def __init__(self, operation: str, limits: MaxDurations) -> None:
+        self.operation = operation
         self._upcoming = list(PHASES[operation])
         self._limits = limits
         self._durations: dict[str, float] = {}

@@ -143,7 +143,7 @@ def _start(directory: Path, workplace: Workplace, files: Files) -> Process:
     ours, theirs = socket.socketpair()
     our_control, control = socket.socketpair()
     numbers = [str(control.fileno()), str(theirs.fileno())]
-    command = [sys.executable, "-I", "-S", "-B", str(GUARDIAN), *numbers, *place(output.descriptor)]
+    command = [sys.executable, "-I", "-S", str(GUARDIAN), *numbers, *place(output.descriptor)]
     with theirs, control:
         try:
             process = launch(

@@ -25,6 +25,7 @@ from gitstore.run import process, unapplied
 from gitstore.run.dialogue import Dialogue, Metric, Observers
 from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
+from gitstore.run.process import Process
 from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import Files, Workplace
@@ -118,10 +119,27 @@ def evaluate(
 
     Raises InvalidInput before anything runs, and OperationFailed. KeyboardInterrupt stops the worker.
     """
-    types = settings.types.evaluate
-    arrays = parameters.check_inputs(inputs, types.inputs)
+    arrays = parameters.check_inputs(inputs, settings.types.evaluate.inputs)
     dialogue = _run("evaluate", settings, arrays, workplace=workplace, files=Files(code, state))
-    outputs = parameters.check_outputs(dialogue.outputs or {}, types.outputs)
+    return _make_evaluation(dialogue, settings, workplace)
+
+
+def evaluate_on(
+    worker: Process, *, settings: Settings, inputs: Mapping[str, Value], workplace: Workplace
+) -> Evaluation:
+    """Do what `evaluate` does, on a worker that was started for the files of a model, and for nothing else.
+
+    `workplace` is where it runs. The worker ends. Raises like `evaluate`.
+    """
+    arrays = parameters.check_inputs(inputs, settings.types.evaluate.inputs)
+    clock = Clock("evaluate", settings.max_durations)
+    dialogue = _follow(worker, clock, settings=settings, inputs=arrays, workplace=workplace)
+    worker.stop()  # so that all that it has printed is read
+    return _make_evaluation(dialogue, settings, workplace)
+
+
+def _make_evaluation(dialogue: Dialogue, settings: Settings, workplace: Workplace) -> Evaluation:
+    outputs = parameters.check_outputs(dialogue.outputs or {}, settings.types.evaluate.outputs)
     return Evaluation(outputs, dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
 
 
@@ -175,18 +193,37 @@ def _run(
     observers: Observers | None = None,
 ) -> Dialogue:
     """Run one operation to its end."""
-    problem = unapplied.describe_unapplied(settings, operation)
-    if problem is not None:
-        _log.warning(problem)
     clock = Clock(operation, settings.max_durations)
     with process.start_worker(workplace, files) as worker:
-        dialogue = Dialogue(
-            worker, confined=workplace.is_confined, interrupts=interrupts, observers=observers
+        return _follow(
+            worker,
+            clock,
+            settings=settings,
+            inputs=inputs,
+            workplace=workplace,
+            interrupts=interrupts,
+            observers=observers,
         )
-        dialogue.follow(
-            clock, "request", inputs=inputs, **describe_request(operation, settings), **worker.paths
-        )
-        dialogue.wait_for_end()
+
+
+def _follow(
+    worker: Process,
+    clock: Clock,
+    *,
+    settings: Settings,
+    inputs: Mapping[str, Value],
+    workplace: Workplace,
+    interrupts: Interrupts | None = None,
+    observers: Observers | None = None,
+) -> Dialogue:
+    """Run the operation of a clock to its end, on a new worker."""
+    problem = unapplied.describe_unapplied(settings, clock.operation)
+    if problem is not None:
+        _log.warning(problem)
+    dialogue = Dialogue(worker, confined=workplace.is_confined, interrupts=interrupts, observers=observers)
+    request = describe_request(clock.operation, settings)
+    dialogue.follow(clock, "request", inputs=inputs, **request, **worker.paths)
+    dialogue.wait_for_end()
     return dialogue
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.run import evaluation, training
 from gitstore.run.values.inputs import Assignments
+from gitstore.run.worker.tensors import Value
+from gitstore.settings.schema import Parameter
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
 from tests.support import scenes
@@ -121,6 +125,40 @@ def test_inputs_that_do_not_fit_run_nothing(model: Model) -> None:
             assert any(line.startswith(problem) for line in caught.value.problems), caught.value.problems
     assert not (here / "ran").exists()
     assert state.list_names(Model.open(here)) == ["initial"]
+
+
+class Unfit:
+    """Inputs that are found invalid when they are read, and the processes that this one had then."""
+
+    def __init__(self) -> None:
+        self.children: set[str] = set()
+
+    def read(self, definitions: Sequence[Parameter]) -> dict[str, Value]:
+        self.children = children()
+        raise InvalidInput([f"{definition.name}: is unfit" for definition in definitions])
+
+
+def children() -> set[str]:
+    return set(Path("/proc/self/task", str(os.getpid()), "children").read_text().split())
+
+
+def test_a_worker_starts_while_inputs_are_read_if_nothing_must_be_built_for_it(model: Model) -> None:
+    path = model.directory / "code" / "model.py"
+    path.write_text(f"open({str(model.directory / 'ran')!r}, 'w')\n" + path.read_text())
+    found = take(model, "v1")
+    before = children()
+    for is_built in (False, True):
+        inputs = Unfit()
+        with pytest.raises(InvalidInput, match="values: is unfit"):
+            evaluation.evaluate_snapshot(found, inputs, launcher=user_launcher())
+        assert bool(inputs.children - before) is is_built
+        assert children() <= before, "it has ended"
+        assert not (model.directory / "ran").exists(), "the model's code never runs"
+        assert user_launcher().has_all(found) is is_built
+        if not is_built:
+            evaluated(model, "v1")
+            (model.directory / "ran").unlink()
+            before = children()
 
 
 def test_input_files_are_looked_for_where_the_user_stands(tmp_path: Path) -> None:

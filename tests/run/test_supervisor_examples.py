@@ -12,7 +12,7 @@ import pytest
 from gitstore.models import examples
 from gitstore.run import process, supervisor
 from gitstore.run.values import outputs
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.reading import read_inputs
 from gitstore.settings import loading
 from tests.support import workers
 from tests.support.workers import HERE

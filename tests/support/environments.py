@@ -30,6 +30,9 @@ class OwnEnvironment(EnvironmentStore):
     def open(self, spec: EnvironmentSpec, *, allow_builds: bool = False) -> Iterator[BuiltEnvironment]:
         yield BuiltEnvironment(Path(_own_directory().name), _describe_own(spec.unlocked))
 
+    def has(self, spec: EnvironmentSpec) -> bool:
+        return True
+
 
 def find_own(cache: Cache) -> EnvironmentStore:
     """What `conditions.find_environments` is in tests that do not want real environments."""

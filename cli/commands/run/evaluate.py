@@ -113,13 +113,14 @@ class _Place(NamedTuple):
 
     def _evaluate_snapshot(self, snapshot: Snapshot, values: Inputs) -> Evaluation:
         from gitstore.run import evaluation
-        from gitstore.run.recording.evaluations import evaluate_and_record
 
         launcher = _choose_launcher(self.conditions, warm=self.warm)
         total, name = totals.stored(snapshot.repository, snapshot.state_tree), self.records.record
         with byte_progress("fetch state", total, show=self.show_progress) as progress:
             if name is None:
                 return evaluation.evaluate_snapshot(snapshot, values, launcher=launcher, progress=progress)
+            from gitstore.run.recording.evaluations import evaluate_and_record
+
             recorded = evaluate_and_record(
                 snapshot,
                 values,
@@ -133,8 +134,11 @@ class _Place(NamedTuple):
 
 
 def _choose_launcher(conditions: Conditions, *, warm: bool) -> SnapshotLauncher:
+    if not warm:
+        from gitstore.run.evaluation import LocalLauncher
+
+        return LocalLauncher(conditions)
     from gitstore.launchers.client import WarmLauncher
     from gitstore.launchers.directory import find_launchers
-    from gitstore.run.evaluation import LocalLauncher
 
-    return WarmLauncher(find_launchers(conditions.cache)) if warm else LocalLauncher(conditions)
+    return WarmLauncher(find_launchers(conditions.cache))

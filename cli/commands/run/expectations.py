@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gitstore.cli.completion import candidates
-from gitstore.cli.render.records import evaluations as render
 from gitstore.errors import Cancelled, GitstoreError
 
 if TYPE_CHECKING:
@@ -163,6 +162,8 @@ def compare(
                 conditions=conditions,
                 tolerance=tolerance,
             )
+    from gitstore.cli.render.records import evaluations as render
+
     render.show_differences(comparison.outputs, as_json=as_json)
     if records.expect is not None and not comparison.is_equal:
         ctx.exit(1)

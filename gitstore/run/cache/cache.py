@@ -62,6 +62,14 @@ class Cache:
         with self._open_files(repository, tree, kind="state", progress=progress) as files:
             yield files
 
+    def has_code(self, tree: Oid) -> bool:
+        """Whether `open_code` need not write the files of a tree, unless somebody has changed them."""
+        return bool(entries.list_entries(self._find_key("code", tree)))
+
+    def has_state(self, tree: Oid) -> bool:
+        """Whether `open_state` need not write the files of a tree, unless somebody has changed them."""
+        return bool(entries.list_entries(self._find_key("state", tree)))
+
     def list_entries(self) -> list[CacheEntry]:
         """Return all entries, least recently used first."""
         unsorted = (entry for key in self._keys() for entry in _list_entries_of(key))
@@ -102,7 +110,7 @@ class Cache:
             with _explaining_errors(self.directory):
                 entry = stack.enter_context(
                     entries.open_entry(
-                        self.directory / f"{kind}-{tree}",
+                        self._find_key(kind, tree),
                         is_sound=lambda path: CacheEntry(path, kind, tree).is_sound(),
                         make=make,
                     )
@@ -120,6 +128,9 @@ class Cache:
                 break
             total -= size if entries.remove_entry(entry.path) else 0
         entries.remove_empty_keys(self._keys())
+
+    def _find_key(self, kind: str, tree: Oid) -> Path:
+        return self.directory / f"{kind}-{tree}"
 
     def _keys(self) -> list[Path]:
         """The directories of keys."""

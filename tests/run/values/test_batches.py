@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gitstore.errors import InvalidInput
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.reading import read_inputs
 from gitstore.run.worker.tensors import Array
 from gitstore.settings.schema import Parameter, TensorType
 

@@ -11,7 +11,7 @@ import pytest
 
 from gitstore.errors import InvalidInput
 from gitstore.run.values import arrayfiles
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.reading import read_inputs
 from gitstore.run.worker import shared
 from gitstore.settings.schema import Parameter, TensorType
 

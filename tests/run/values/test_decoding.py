@@ -13,7 +13,7 @@ import soundfile
 from PIL import Image
 
 from gitstore.errors import InvalidInput
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.reading import read_inputs
 from gitstore.settings.schema import Parameter, TensorType
 
 COLOURS = np.array(

@@ -9,8 +9,9 @@ import pytest
 
 from gitstore.errors import InvalidInput, InvalidOutput
 from gitstore.run.values import outputs, parameters
-from gitstore.run.values.inputs import Arrays, read_inputs
+from gitstore.run.values.inputs import Arrays
 from gitstore.run.values.ragged import join, separate
+from gitstore.run.values.reading import read_inputs
 from gitstore.settings.schema import Parameter, TensorType
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from gitstore.errors import InvalidInput
 from gitstore.run.values import arrayfiles
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.reading import read_inputs
 from gitstore.run.worker import shared
 from gitstore.settings.schema import Parameter, TensorType
 from tests.support import workers
@@ -190,7 +190,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from gitstore.run import supervisor
-from gitstore.run.values.inputs import read_inputs
+from gitstore.run.values.reading import read_inputs
 from gitstore.run.workplace import Workplace
 from gitstore.settings.loading import parse
 
