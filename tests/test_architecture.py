@@ -83,8 +83,8 @@ ROOMS = {
         "an operation reads a snapshot, and may leave a state",
     ),
     "launchers": Room(
-        "words disk packs models records run sandbox",
-        "a warm launcher keeps what run/ instantiated, and clients find it on disk",
+        "words settings disk packs objects git models records run sandbox",
+        "a warm launcher keeps what run/ instantiated; to a Ray cluster, a snapshot travels as a pack of git",
     ),
     "hooks": Room(
         "words settings disk packs git events models states snapshots derive",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
@@ -62,6 +63,9 @@ _LOCKED = re.compile("(?:Unable to create '(.+)[.]lock'|could not lock config fi
 
 _PROGRESS = re.compile(r"(remote: )?[A-Z][\w ]+: +\d+% |remote: |From ")
 
+
+_MESSAGE = 64 * 1024
+"""The most bytes of a message that are read from a file."""
 
 FORMAT = ("--object-format=sha1",)
 """Options of git init. With the user's defaults, gitstore might not be able to read the repository."""
@@ -178,6 +182,62 @@ def watch(
                 messages.append(line)
     if process.returncode:
         raise _failure(arguments, process.returncode, stderr="".join(messages), directory=cwd)
+
+
+def read_blocks(
+    *arguments: str, size: int, cwd: Path, stdin: IO[bytes], variables: Mapping[str, str]
+) -> Generator[bytes]:
+    """Run git like `run`, and yield its output in blocks of `size` bytes, for what is too large for memory.
+
+    git reads the file `stdin`. Closing the iterator ends git.
+    """
+    pipes: dict[str, Any] = {"stdin": stdin, "stdout": subprocess.PIPE}
+    with _piping(arguments, cwd=cwd, variables=variables, pipes=pipes) as process:
+        while process.stdout is not None and (block := process.stdout.read(size)):
+            yield block
+
+
+def write_blocks(blocks: Iterable[bytes], *arguments: str, cwd: Path, variables: Mapping[str, str]) -> None:
+    """Run git like `run`, with blocks as its input, for what is too large for memory."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    with (
+        _piping(arguments, cwd=cwd, variables=variables, pipes=pipes) as process,
+        suppress(BrokenPipeError),  # git has ended early, and says why
+        process.stdin or nullcontext() as pipe,
+    ):
+        for block in blocks:
+            if pipe is not None:
+                pipe.write(block)
+
+
+@contextmanager
+def _piping(
+    arguments: Sequence[str], *, cwd: Path, variables: Mapping[str, str], pipes: Mapping[str, Any]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run git while the block runs. Its end waits for git, and raises like `run`.
+
+    If the block raises, git is killed.
+    """
+    with tempfile.TemporaryFile() as stderr:
+        with _explain_failed_start(cwd):
+            process = subprocess.Popen(
+                ["git", *_OPTIONS, *arguments],
+                cwd=cwd,
+                env=_environment(variables),
+                **pipes,
+                stderr=stderr,
+                pass_fds=locks.held(),
+            )
+        with process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            stderr.seek(0)
+            text = stderr.read(_MESSAGE).decode(errors="replace")
+            raise _failure(arguments, process.returncode, stderr=text, directory=cwd)
 
 
 def _environment(variables: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -25,6 +25,7 @@ from gitstore.run.phases import LAUNCHERS
 from gitstore.run.workplace import RuntimeSpec, Workplace
 from gitstore.sandbox.choice import Confinement, Sandbox
 from gitstore.sandbox.limits import Limits
+from gitstore.sandbox.output import STANDARD_ERROR
 from gitstore.settings.schema import Settings
 
 _SWITCH = {
@@ -47,13 +48,15 @@ _DIRECTORY = "environments"
 class Conditions:
     """What operations run with, beside what their settings say.
 
-    If `unlocked`, packages are those of the settings' requirements, whatever packages.lock says.
+    If `unlocked`, packages are those of the settings' requirements, whatever packages.lock says. What workers
+    print is copied to the descriptor `output`.
     """
 
     cache: Cache
     environments: EnvironmentStore
     sandbox: Sandbox
     unlocked: bool = False
+    output: int = STANDARD_ERROR
 
     def confine(self, settings: Settings, operation: str) -> Confinement | None:
         """Return the sandbox for an operation with these settings; `None` if the user wants none."""
@@ -84,6 +87,7 @@ class Conditions:
                 read_only=self.cache.directory,
                 environment=_describe(environment, wanted),
                 confinement=self.confine(spec.settings, operation),
+                output=self.output,
             )
 
     def has_environment(self, spec: RuntimeSpec) -> bool:

@@ -100,7 +100,7 @@ class Dialogue:
             self._exchange_frames(kind, inputs, fields=fields)
         except OperationFailed as error:
             if self._cancel_deadline is not None:
-                raise _make_cancelled() from error
+                raise self._make_cancelled() from error
             raise
 
     @property
@@ -135,7 +135,7 @@ class Dialogue:
                 phase=self._clock.phase,
             ) from error
         if self._cancel_deadline is not None:
-            raise _make_cancelled()
+            raise self._make_cancelled()
         self.is_idle = True
 
     def _handle(self, frame: wire.Frame) -> None:
@@ -202,12 +202,17 @@ class Dialogue:
     def _cancel(self) -> None:
         """Ask a running train() to stop, once. In other phases, raise Cancelled at once."""
         if self._clock.phase != "train" or self._interrupts.count > 1:
-            raise _make_cancelled()
+            raise self._make_cancelled()
         if self._cancel_deadline is None:
             self._cancel_deadline = time.monotonic() + CANCEL_GRACE
             self._channel.send("cancel")
         elif time.monotonic() > self._cancel_deadline:
-            raise _make_cancelled()
+            raise self._make_cancelled()
+
+    def _make_cancelled(self) -> Cancelled:
+        if self._clock.operation == "train":
+            return Cancelled("training was cancelled; nothing was kept")
+        return Cancelled(f"{self._clock.phase}: cancelled")
 
     def _raise_terminated(self) -> NoReturn:
         """Raise an error that says how the worker ended, after it has closed its connection."""
@@ -221,10 +226,6 @@ class Dialogue:
 def _check_memory(size: object) -> int | None:
     """Return what a worker says of its memory, in bytes, if that can be true."""
     return size if type(size) is int and 0 < size < 1 << 60 else None
-
-
-def _make_cancelled() -> Cancelled:
-    return Cancelled("training was cancelled; nothing was kept")
 
 
 def _clean_line(value: object) -> str:

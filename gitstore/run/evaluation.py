@@ -42,9 +42,13 @@ class SnapshotLauncher(Protocol):
 
 @dataclass(frozen=True)
 class LocalLauncher:
-    """Evaluates each time in a process of its own on this machine, from the user's cache."""
+    """Evaluates each time in a process of its own on this machine, from the user's cache.
+
+    After one of the `interrupts`, which any thread may add, what runs raises Cancelled.
+    """
 
     conditions: Conditions
+    interrupts: Interrupts | None = None
 
     def evaluate(
         self, snapshot: Snapshot, inputs: Mapping[str, Value], *, progress: Progress = lambda _: None
@@ -59,6 +63,7 @@ class LocalLauncher:
                 settings=snapshot.settings,
                 inputs=inputs,
                 workplace=workplace,
+                interrupts=self.interrupts,
             )
 
     def read_and_evaluate(
@@ -102,15 +107,17 @@ class LocalLauncher:
     ) -> Iterator[WarmModel]:
         """Instantiate the model of a snapshot, and keep it until the block ends.
 
-        Raises OperationFailed if it cannot be instantiated. After an interrupt, which another thread may add,
-        opening and evaluations raise Cancelled.
+        Raises OperationFailed if it cannot be instantiated. `interrupts` are those of this model alone.
         """
         from gitstore.run import warm
 
         with (
             self._open(snapshot, progress) as (code, state, workplace),
             warm.open_warm_model(
-                Files(code, state), settings=snapshot.settings, workplace=workplace, interrupts=interrupts
+                Files(code, state),
+                settings=snapshot.settings,
+                workplace=workplace,
+                interrupts=interrupts or self.interrupts,
             ) as model,
         ):
             yield model

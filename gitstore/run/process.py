@@ -139,7 +139,7 @@ def start_worker(workplace: Workplace, files: Files) -> Iterator[Process]:
 
 def _start(directory: Path, workplace: Workplace, files: Files) -> Process:
     paths, place = _prepare(directory, workplace, files)
-    output = Output()
+    output = Output(workplace.output)
     ours, theirs = socket.socketpair()
     our_control, control = socket.socketpair()
     numbers = [str(control.fileno()), str(theirs.fileno())]

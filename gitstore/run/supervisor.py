@@ -114,13 +114,22 @@ def evaluate(
     settings: Settings,
     inputs: Mapping[str, Value],
     workplace: Workplace,
+    interrupts: Interrupts | None = None,
 ) -> Evaluation:
     """Load the model from `state`, and evaluate the inputs. An empty directory is a state, too.
 
-    Raises InvalidInput before anything runs, and OperationFailed. KeyboardInterrupt stops the worker.
+    Raises InvalidInput before anything runs, and OperationFailed. KeyboardInterrupt stops the worker, and so
+    does an interrupt, which raises Cancelled.
     """
     arrays = parameters.check_inputs(inputs, settings.types.evaluate.inputs)
-    dialogue = _run("evaluate", settings, arrays, workplace=workplace, files=Files(code, state))
+    dialogue = _run(
+        "evaluate",
+        settings,
+        arrays,
+        workplace=workplace,
+        files=Files(code, state),
+        interrupts=interrupts,
+    )
     return _make_evaluation(dialogue, settings, workplace)
 
 

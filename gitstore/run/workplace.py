@@ -8,6 +8,7 @@ from typing import Any
 
 from gitstore.records.record import Environment
 from gitstore.sandbox.choice import NONE, Confinement
+from gitstore.sandbox.output import STANDARD_ERROR
 from gitstore.settings.schema import Settings
 
 
@@ -37,8 +38,9 @@ class Workplace:
 
     `directories` are those that it must see, beside the interpreter's own: its environment. They are
     read-only for it. With a `confinement`, it sees nothing else but the files of its operation. Without one,
-    it has the user's rights, but cannot write below `read_only` if the system allows that. Records keep
-    `environment`, what is known of the packages, and `sandbox`.
+    it has the user's rights, but cannot write below `read_only` if the system allows that. What it prints is
+    copied to the descriptor `output`. Records keep `environment`, what is known of the packages, and
+    `sandbox`.
     """
 
     python: Path
@@ -46,6 +48,7 @@ class Workplace:
     read_only: Path | None = None
     environment: Environment | None = None
     confinement: Confinement | None = None
+    output: int = STANDARD_ERROR
 
     @property
     def is_unlocked(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a worker prints: copied to standard error as it comes, and the end of it kept.
+"""What a worker prints: copied to standard error, or another descriptor, as it comes, and the end of it kept.
 
 The worker gets a pipe, so it has no descriptor of the user's terminal or file. The pipe is always read: a
 worker that prints gigabytes neither waits for a slow terminal, nor fills memory. What a slow reader misses is
@@ -21,7 +21,7 @@ from gitstore.text import harmless
 KEPT = 1 << 20
 """The bytes that are kept of the end of the output."""
 
-_STANDARD_ERROR = 2
+STANDARD_ERROR = 2
 _BLOCK = 1 << 18
 _MOST_PENDING = 4 << 20
 _PATIENCE = 1.0
@@ -31,9 +31,13 @@ _ATOMIC = 4096  # pipe(7): a pipe that is ready takes so many bytes at once
 
 
 class Output:
-    """The output of one worker. `descriptor` is its end of the pipe, which the caller closes by `start`."""
+    """The output of one worker, which is copied to the descriptor `target`.
 
-    def __init__(self) -> None:
+    `descriptor` is the worker's end of the pipe, which the caller closes by `start`.
+    """
+
+    def __init__(self, target: int = STANDARD_ERROR) -> None:
+        self._target = target
         self._reader, self.descriptor = os.pipe()
         with suppress(AttributeError, OSError):
             fcntl.fcntl(self.descriptor, fcntl.F_SETPIPE_SZ, _BLOCK)  # not on macOS, not in old versions
@@ -62,15 +66,15 @@ class Output:
         return bytes(self._tail[-KEPT:])
 
     def _pump(self) -> None:
-        is_terminal = os.isatty(_STANDARD_ERROR)
+        is_terminal = os.isatty(self._target)
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         deadline = None
         poll = select.poll()
         poll.register(self._reader, select.POLLIN)
         while deadline is None or (self._pending and time.monotonic() < deadline):
-            self._watch_standard_error(poll)
+            self._watch_target(poll)
             for descriptor, event in poll.poll(_PATIENCE * 1000):
-                if descriptor == _STANDARD_ERROR:
+                if descriptor == self._target:
                     self._show(event)
                     continue
                 block = os.read(self._reader, _BLOCK)
@@ -100,15 +104,15 @@ class Output:
             del self._pending[:excess]
             self._unshown += excess
 
-    def _watch_standard_error(self, poll: select.poll) -> None:
+    def _watch_target(self, poll: select.poll) -> None:
         if self._pending:
-            poll.register(_STANDARD_ERROR, select.POLLOUT)
+            poll.register(self._target, select.POLLOUT)
         else:
             with suppress(KeyError):
-                poll.unregister(_STANDARD_ERROR)
+                poll.unregister(self._target)
 
     def _show(self, event: int) -> None:
-        """Write to standard error what it takes without a wait."""
+        """Write to the target what it takes without a wait."""
         if event & ~select.POLLOUT:  # closed, or its reader is gone
             self._pending.clear()
             return
@@ -117,8 +121,8 @@ class Output:
             self._pending[:0] = note.encode()
             self._unshown = 0
         try:
-            takes_all = stat.S_ISREG(os.fstat(_STANDARD_ERROR).st_mode)
-            written = os.write(_STANDARD_ERROR, self._pending if takes_all else self._pending[:_ATOMIC])
+            takes_all = stat.S_ISREG(os.fstat(self._target).st_mode)
+            written = os.write(self._target, self._pending if takes_all else self._pending[:_ATOMIC])
         except OSError:
             self._pending.clear()
             return

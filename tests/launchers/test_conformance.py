@@ -19,11 +19,13 @@ from gitstore.errors import (
 )
 from gitstore.launchers.client import WarmLauncher
 from gitstore.launchers.directory import LauncherDirectory
+from gitstore.launchers.ray.launcher import RayLauncher
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.evaluation import SnapshotLauncher
 from tests.support.launchers import serving
-from tests.support.models import make, take, user_launcher
+from tests.support.models import make, take, user_conditions, user_launcher
+from tests.support.ray_cluster import RayCluster
 
 OpenLauncher = Callable[[Snapshot], AbstractContextManager[SnapshotLauncher]]
 
@@ -41,12 +43,12 @@ def warm(snapshot: Snapshot) -> Iterator[SnapshotLauncher]:
         yield WarmLauncher(directory)
 
 
-LAUNCHERS: dict[str, OpenLauncher] = {"local": local, "warm": warm}
-
-
-@pytest.fixture(params=LAUNCHERS)
+@pytest.fixture(params=["local", "warm", pytest.param("ray", marks=pytest.mark.only_with("ray"))])
 def open_launcher(request: pytest.FixtureRequest) -> OpenLauncher:
-    return LAUNCHERS[request.param]
+    if request.param == "ray":
+        cluster: RayCluster = request.getfixturevalue("two_nodes")
+        return lambda _: nullcontext(RayLauncher(cluster.address, user_conditions()))
+    return {"local": local, "warm": warm}[request.param]
 
 
 @pytest.fixture

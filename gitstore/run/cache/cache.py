@@ -1,7 +1,7 @@
 """Entries of the cache: handing them to operations, making them, and removing the least recently used.
 
-A tree's id says what the files hold, and the kind says how they are laid out. Both together are the key, see
-`disk.entries`.
+An object's id says what the files hold, and the kind says how they are laid out. Both together are the key,
+see `disk.entries`.
 
 An entry is complete and on disk when it gets its name, and is compared with its manifest before each use. A
 changed entry is never repaired: another one is made. An operation that runs from an entry holds a shared lock
@@ -10,9 +10,10 @@ on its directory, and nothing removes the entry meanwhile. Deleting the cache on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,14 +23,14 @@ from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
-from gitstore.run.cache.entry import CacheEntry, make_entry
+from gitstore.run.cache.entry import CacheEntry, make_entry, write_tree
 
 DEFAULT_LIMIT = 20 * 2**30
 """The most bytes of the cache, unless git's configuration sets another number."""
 
 
 class CacheUse(NamedTuple):
-    """The bytes of the cache: of one repository's trees, and of all."""
+    """The bytes of the cache: of one repository's objects, and of all."""
 
     repository: int
     total: int
@@ -51,7 +52,7 @@ class Cache:
 
         The repository is only read. Raises `Corrupt`, and `GitstoreError` if the cache cannot be written.
         """
-        with self._open_files(repository, tree, kind="code", progress=lambda _: None) as files:
+        with self._open_files("code", tree, fill=partial(write_tree, repository, tree)) as files:
             yield files
 
     @contextmanager
@@ -59,7 +60,8 @@ class Cache:
         self, repository: Repository, tree: Oid, *, progress: Progress = lambda _: None
     ) -> Iterator[Path]:
         """Provide the files of a state like those of code. Files in parts are joined."""
-        with self._open_files(repository, tree, kind="state", progress=progress) as files:
+        fill = partial(write_tree, repository, tree, joined=True, progress=progress)
+        with self._open_files("state", tree, fill=fill) as files:
             yield files
 
     def has_code(self, tree: Oid) -> bool:
@@ -70,14 +72,24 @@ class Cache:
         """Whether `open_state` need not write the files of a tree, unless somebody has changed them."""
         return bool(entries.list_entries(self._find_key("state", tree)))
 
+    @contextmanager
+    def open_snapshot(self, tag: Oid, fill: Callable[[Path], None]) -> Iterator[Path]:
+        """Provide a repository that has the objects of the snapshot of this tag, and no other.
+
+        It is for snapshots of other machines. If there is none, `fill(directory)` makes it in an empty
+        directory. Raises whatever that raises, and `GitstoreError` if the cache cannot be written.
+        """
+        with self._open_files("snapshot", tag, fill=fill) as repository:
+            yield repository
+
     def list_entries(self) -> list[CacheEntry]:
         """Return all entries, least recently used first."""
         unsorted = (entry for key in self._keys() for entry in _list_entries_of(key))
         return sorted(unsorted, key=lambda entry: entries.find_last_use(entry.path))
 
     def measure_use(self, repository: Repository) -> CacheUse:
-        """Return the bytes of the entries whose trees a repository has, and of all entries."""
-        sizes = [(entry.tree in repository.objects, entry.size) for entry in self.list_entries()]
+        """Return the bytes of the entries whose objects a repository has, and of all entries."""
+        sizes = [(entry.oid in repository.objects, entry.size) for entry in self.list_entries()]
         return CacheUse(sum(size for ours, size in sizes if ours), sum(size for _, size in sizes))
 
     def clear(self, *, only_leftovers: bool = False, dry_run: bool = False) -> Cleared:
@@ -97,27 +109,25 @@ class Cache:
         return Cleared(swept, removed, in_use)
 
     @contextmanager
-    def _open_files(
-        self, repository: Repository, tree: Oid, *, kind: str, progress: Progress
-    ) -> Iterator[Path]:
+    def _open_files(self, kind: str, oid: Oid, *, fill: Callable[[Path], None]) -> Iterator[Path]:
         made: list[Path] = []
 
         def make(path: Path) -> None:
-            make_entry(repository, CacheEntry(path, kind, tree), progress)
+            make_entry(path, fill)
             made.append(path)
 
         with ExitStack() as stack:
             with _explaining_errors(self.directory):
                 entry = stack.enter_context(
                     entries.open_entry(
-                        self._find_key(kind, tree),
-                        is_sound=lambda path: CacheEntry(path, kind, tree).is_sound(),
+                        self._find_key(kind, oid),
+                        is_sound=lambda path: CacheEntry(path, kind, oid).is_sound(),
                         make=make,
                     )
                 )
             if made:
                 self._shrink()
-            yield CacheEntry(entry, kind, tree).files
+            yield CacheEntry(entry, kind, oid).files
 
     def _shrink(self) -> None:
         """Remove the least recently used entries until the limit is kept."""
@@ -139,9 +149,9 @@ class Cache:
 
 def _list_entries_of(key: Path) -> list[CacheEntry]:
     """Return the entries in the directory of a key; none if its name is not that of a key."""
-    kind, _, tree = key.name.partition("-")
+    kind, _, text = key.name.partition("-")
     with suppress(ValueError):
-        oid = Oid.parse(tree)
+        oid = Oid.parse(text)
         return [CacheEntry(path, kind, oid) for path in entries.list_entries(key)]
     return []
 

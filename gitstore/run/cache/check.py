@@ -35,7 +35,7 @@ def check_cache(cache: Cache, repository: Repository, progress: Progress = lambd
     problems = []
     for entry in cache.list_entries():
         with locks.directory(entry.path, share=True) as held:
-            if held and entry.tree in repository.objects and entry.is_sound():
+            if held and entry.is_tree and entry.oid in repository.objects and entry.is_sound():
                 problems += [
                     f"{path}: {message}; gitstore gc --cache removes it, and gitstore writes it again when"
                     " needed"
@@ -51,7 +51,7 @@ def _find_problems(
     try:
         expected = {
             entry.files / file.path: file
-            for file in stored.list_files(objects, entry.tree, joined=entry.kind == "state")
+            for file in stored.list_files(objects, entry.oid, joined=entry.kind == "state")
         }
     except Corrupt:
         return  # verify reports the tree itself; there is nothing to compare with
