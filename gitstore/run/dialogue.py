@@ -144,11 +144,9 @@ class Dialogue:
             case "done", {"phase": self._clock.phase, **facts} if not self._lacks_outputs:
                 self.peak_memory = _check_memory(facts.get("peak_memory"))
                 self._clock.end_phase()
-            case "progress", {"fraction": float(fraction)} if self._is_training and 0 <= fraction <= 1:
-                self._observers.on_progress(fraction)
-            case "metric", {"name": str(name), "value": float(value)} if self._is_training:
-                self.metrics.append(Metric(self._clock.counted, _clean_line(name), value))
-                self._observers.on_metric(self.metrics[-1])
+            case "reports", {"reports": [*reports]} if self._is_training:
+                for report in reports:
+                    self._take_report(report)
             case "outputs", _ if self._lacks_outputs:
                 self.outputs = frame.tensors
             case "unusable", {"problems": [_, *_] as problems}:
@@ -162,6 +160,19 @@ class Dialogue:
                 raise ModelException(line, phase=phase, traceback=text)
             case kind, _:
                 raise wire.Malformed(f"a frame {kind!r:.40} out of place")
+
+    def _take_report(self, report: object) -> None:
+        """Act on a report: how many seconds ago it was, a name, and a value; progress has no name."""
+        match report:
+            case [float(age), None, float(fraction)] if age >= 0 and 0 <= fraction <= 1:
+                self._observers.on_progress(fraction)
+            case [float(age), str(name), float(value)] if age >= 0:
+                earliest = self.metrics[-1].seconds if self.metrics else 0.0
+                seconds = max(earliest, self._clock.counted - age)
+                self.metrics.append(Metric(seconds, _clean_line(name), value))
+                self._observers.on_metric(self.metrics[-1])
+            case _:
+                raise wire.Malformed("a report that is none")
 
     @property
     def durations(self) -> dict[str, float]:

@@ -23,7 +23,7 @@ GARBAGE = [
     ("b'\\x02\\0\\0\\0{}'", "a header without kind, fields and tensors"),
     ("frame('done', phase='train')", "a frame 'done' out of place"),
     ("frame('done', phase='evaluate')", "a frame 'done' out of place"),
-    ("frame('progress', fraction=0.5)", "a frame 'progress' out of place"),
+    ("frame('reports', reports=[[0.0, None, 0.5]])", "a frame 'reports' out of place"),
     ("frame('failed', message=3, traceback='')", "a message that is no text"),
     ("frame('unusable', problems=[])", "a frame 'unusable' out of place"),
     ("frame('x' * 1000)", f"a frame '{'x' * 39} out of place"),

@@ -1,8 +1,8 @@
 """The worker's session: it receives one request, runs its operation phase by phase, reports, and ends.
 
 The supervisor sends `request` (operation, code, state, out, definitions of parameters; the inputs as
-tensors) and perhaps `cancel`. The worker sends `done` at the end of each phase, `progress` and `metric` while
-training, `outputs` before the end of evaluate; or, as its last frame, `failed` or `unusable`.
+tensors) and perhaps `cancel`. The worker sends `done` at the end of each phase, `reports` (metrics and
+progress) while training, `outputs` before the end of evaluate; or, as its last frame, `failed` or `unusable`.
 
 The operation `serve` goes on after its phases: each frame `evaluate` has inputs, and is answered like an
 evaluation, until the supervisor sends `close`. A failure of the model is one answer, and not the last frame.
@@ -69,6 +69,8 @@ class Session:
                 self._operate(caller)
             except (SystemExit, wire.Closed):
                 # sys.exit() in a model ends the process, as everywhere; the supervisor reports the exit code.
+                with contextlib.suppress(wire.Closed):
+                    self._tracker.flush()
                 self._channel.finish()
                 raise
             except BaseException as error:
@@ -156,6 +158,7 @@ class Session:
         # The supervisor may kill us as soon as it has read this, so print everything first.
         with contextlib.suppress(Exception):
             sys.stdout.flush()
+        self._tracker.flush()
         try:
             self._channel.send(kind, **facts)
         except wire.Malformed as error:
