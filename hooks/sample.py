@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gitstore import settings
 from gitstore.derive import first_commit
@@ -67,13 +68,17 @@ def _post_snapshot(snapshot: Snapshot) -> Event:
     return capture.build_post_snapshot(NewSnapshot(snapshot, snapshot.state_name, _PACK))
 
 
-_SANDBOX = {
-    "kind": "bubblewrap",
-    "cpus": 1.0,
-    "memory": 1 << 30,
-    "disk": 32 << 20,
-    "binds": [],
-    "network": False,
+_PLACE: dict[str, Any] = {
+    "environment": "8af5fa31" * 4,
+    "unlocked": False,
+    "sandbox": {
+        "kind": "bubblewrap",
+        "cpus": 1.0,
+        "memory": 1 << 30,
+        "disk": 32 << 20,
+        "binds": [],
+        "network": False,
+    },
 }
 
 
@@ -97,8 +102,7 @@ def _post_train(snapshot: Snapshot) -> Event:
         added_bytes=_PACK.size,
         metrics=[{"seconds": 0.5, "name": "loss", "value": 0.25}],
         durations={"total": 1.0},
-        unlocked=False,
-        sandbox=_SANDBOX,
+        **_PLACE,
     )
 
 
@@ -114,8 +118,7 @@ def _post_evaluate(snapshot: Snapshot) -> Event:
             output.name: {"dtype": str(output.types[0]), "shape": list(output.shape)} for output in outputs
         },
         durations={"total": 1.0},
-        unlocked=False,
-        sandbox=_SANDBOX,
+        **_PLACE,
     )
 
 

@@ -24,6 +24,9 @@ def to_json(status: WarmStatus) -> dict[str, Any]:
         "repository": about.repository if about else None,
         "process": about.process if about else None,
         "started": _format_date(about.started) if about else None,
+        "environment": about.environment if about else None,
+        "unlocked": about.unlocked if about else None,
+        "sandbox": about.sandbox if about else None,
         "answered": status.answered,
         "remaining": status.remaining,
     }
@@ -56,7 +59,9 @@ def show_started(about: About, *, as_json: bool) -> None:
     from gitstore.launchers.directory import identify
 
     if as_json:
-        output.print_json({"id": identify(about.tag), "snapshot": about.snapshot, "process": about.process})
+        names = {"id": identify(about.tag), "snapshot": about.snapshot, "process": about.process}
+        place = {"environment": about.environment, "unlocked": about.unlocked, "sandbox": about.sandbox}
+        output.print_json(names | place)
     else:
         output.print_message(f"Serving {about.snapshot}; gitstore evaluate REF --warm evaluates on it")
 

@@ -11,18 +11,21 @@ if TYPE_CHECKING:
     from gitstore.run.supervisor import Evaluation
 
 
-def show_outputs(evaluated: Evaluation, directory: Path | None, *, as_json: bool) -> None:
-    """Print outputs as JSON, or write them to files in a directory and print their paths."""
+def show_outputs(evaluated: Evaluation, directory: Path | None, *, record: str | None, as_json: bool) -> None:
+    """Print outputs as JSON, or write them to files in a directory and print their paths.
+
+    With `as_json`, the outputs or the paths are in an object that also says how the evaluation ran. `record`
+    is the name of its record.
+    """
     from gitstore.run.values import outputs
 
-    if directory is None:
-        output.print_json(outputs.to_json(evaluated.outputs))
-        return
-    paths = outputs.write(evaluated.outputs, directory)
+    paths = outputs.write(evaluated.outputs, directory) if directory is not None else []
+    values = outputs.to_json(evaluated.outputs) if directory is None else None
     if as_json:
-        files = [str(path.resolve()) for path in paths]
-        facts = {"unlocked": evaluated.workplace.is_unlocked, "sandbox": evaluated.sandbox}
-        output.print_json({"files": files, **facts})
+        facts = {"record": record, "durations": dict(evaluated.durations), **evaluated.workplace.describe()}
+        output.print_json({"outputs": values, "files": [str(path.resolve()) for path in paths], **facts})
         return
+    if values is not None:
+        output.print_json(values)
     for path in paths:
         output.print_data(str(path))

@@ -77,9 +77,8 @@ def show_result(result: Result, verb: str, *, as_json: bool) -> None:
     saved = result.saved
     if as_json:
         metrics = [{"seconds": m.seconds, "name": m.name, "value": m.value} for m in result.metrics]
-        facts = {"unlocked": result.unlocked, "sandbox": dict(result.sandbox)}
-        times = {"durations": dict(result.durations), "metrics": metrics, **facts}
-        output.print_json(saved_json(saved) | times)
+        times = {"durations": dict(result.durations), "metrics": metrics}
+        output.print_json(saved_json(saved) | times | result.workplace.describe())
         return
     duration = format_duration(result.durations["total"])
     last = {metric.name: metric.value for metric in result.metrics}

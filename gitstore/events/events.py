@@ -55,7 +55,10 @@ class PreRm(Event, frozen=True, kw_only=True):
 
 
 class PostState(Event, frozen=True, kw_only=True):
-    """A state was saved, imported, created, trained, renamed or removed, as `change` says."""
+    """A state was saved, imported, created, trained, renamed or removed, as `change` says.
+
+    `environment`, `unlocked` and `sandbox` are null unless the model's code made it.
+    """
 
     hook = "post-state"
     change: str
@@ -64,6 +67,9 @@ class PostState(Event, frozen=True, kw_only=True):
     tree: str | None = None
     size: int | None = None
     added_bytes: int = 0
+    environment: str | None = None
+    unlocked: bool | None = None
+    sandbox: dict[str, Any] | None = None
 
 
 class PostTrain(Event, frozen=True, kw_only=True):
@@ -78,6 +84,7 @@ class PostTrain(Event, frozen=True, kw_only=True):
     added_bytes: int
     metrics: list[dict[str, Any]]
     durations: dict[str, float]
+    environment: str | None
     unlocked: bool
     sandbox: dict[str, Any]
 
@@ -92,6 +99,7 @@ class PostEvaluate(Event, frozen=True, kw_only=True):
     state: str
     outputs: dict[str, dict[str, Any]]
     durations: dict[str, float]
+    environment: str | None
     unlocked: bool
     sandbox: dict[str, Any]
 

@@ -36,6 +36,7 @@ class _Circumstances(msgspec.Struct, frozen=True):
     peak_memory: int | None
     python: str
     environment: Environment | None
+    environment_key: str | None
     sandbox: dict[str, Any]
 
 
@@ -53,7 +54,12 @@ def receive_answer(channel: wire.Channel) -> Evaluation:
         raise _rebuild(frame.fields)
     ran = msgspec.convert(frame.fields, _Circumstances)
     confinement = Confinement.parse(ran.sandbox)
-    workplace = Workplace(Path(ran.python), environment=ran.environment, confinement=confinement)
+    workplace = Workplace(
+        Path(ran.python),
+        environment=ran.environment,
+        environment_key=ran.environment_key,
+        confinement=confinement,
+    )
     return Evaluation(frame.tensors, ran.durations, workplace, ran.peak_memory)
 
 
@@ -65,6 +71,7 @@ def send_outputs(channel: wire.Channel, evaluated: Evaluation) -> None:
         peak_memory=evaluated.peak_memory,
         python=str(workplace.python),
         environment=workplace.environment,
+        environment_key=workplace.environment_key,
         sandbox=workplace.sandbox,
     )
     channel.send("outputs", evaluated.outputs, **msgspec.to_builtins(ran))

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -47,7 +48,10 @@ class AlreadyServed(GitstoreError):
 
 
 class About(msgspec.Struct, frozen=True):
-    """What a warm launcher serves. `started` is in seconds since the epoch, `idle_limit` in seconds."""
+    """What a warm launcher serves. `started` is in seconds since the epoch, `idle_limit` in seconds.
+
+    `environment`, `unlocked` and `sandbox` are those of `Workplace.describe`.
+    """
 
     snapshot: str
     tag: str
@@ -55,6 +59,9 @@ class About(msgspec.Struct, frozen=True):
     process: int
     started: float
     idle_limit: float
+    environment: str | None = None
+    unlocked: bool = False
+    sandbox: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -95,12 +102,12 @@ class Claim:
     about: About
 
     @contextmanager
-    def listen(self) -> Iterator[socket.socket]:
-        """Listen for clients until the block ends."""
+    def listen(self, about: About | None = None) -> Iterator[socket.socket]:
+        """Listen for clients until the block ends. `about` has what was not known at first."""
         with socket.socket(socket.AF_UNIX) as listener, _short_path(self.place) as short:
             listener.bind(short)
             listener.listen(_BACKLOG)
-            replace_file(self.place / _ABOUT, msgspec.json.encode(self.about))
+            replace_file(self.place / _ABOUT, msgspec.json.encode(about or self.about))
             yield listener
 
 

@@ -16,6 +16,7 @@ from gitstore.run.supervisor import Evaluation
 from gitstore.run.warm import WarmModel
 from gitstore.run.worker import wire
 from gitstore.run.worker.tensors import Value
+from gitstore.run.workplace import Workplace
 
 OpenModel = Callable[[], AbstractContextManager[WarmModel]]
 
@@ -43,6 +44,11 @@ class Keeper:
     def __exit__(self, *_: object) -> None:
         self._thread.submit(self._stack.close).result()
         self._thread.shutdown()
+
+    @property
+    def workplace(self) -> Workplace:
+        """Where the model runs."""
+        return self._thread.submit(self._find_model).result().workplace
 
     def evaluate(self, inputs: Mapping[str, Value]) -> Evaluation:
         """Evaluate inputs. Raises like `WarmModel.evaluate`.

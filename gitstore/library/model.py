@@ -138,13 +138,15 @@ class Model:
         *,
         name: str | None = None,
         sandbox: Sandbox | None = None,
+        unlocked: bool = False,
     ) -> State:
         """Have the model's code create a state: the active one, if it is not there yet, or `name`.
 
-        Raises `StateExists`, `InvalidName`, `InvalidInput`, and `OperationFailed` if the code fails.
+        `sandbox` and `unlocked` are as for `train`. Raises `StateExists`, `InvalidName`, `InvalidInput`, and
+        `OperationFailed` if the code fails.
         """
         model = self._open()
-        conditions = find_conditions(self.directory, sandbox)
+        conditions = find_conditions(self.directory, sandbox, unlocked=unlocked)
         result = creation.create_state(model, Arrays(parameters or {}), conditions=conditions, name=name)
         return states.wrap_saved_state(model, result.saved.name, result.saved.size)
 
@@ -157,23 +159,25 @@ class Model:
         on_progress: Callable[[float], None] = lambda _: None,
         on_metric: Callable[[Metric], None] = lambda _: None,
         sandbox: Sandbox | None = None,
+        unlocked: bool = False,
     ) -> TrainingResult:
         """Train the working copy's code from its active state; the result is a new state, saved and on disk.
 
         It is called `save_as`, or the first free one of trained-1, trained-2, …; with `use`, it becomes the
         active one. `on_progress` is called with what is done, from 0 to 1, `on_metric` with each metric as
         the code reports it. The code runs in a `sandbox`, by default that of git's configuration and
-        settings.yaml. Raises `InvalidInput` before anything runs, `StateExists`, `InvalidName`,
-        `OperationFailed` if the code fails or takes too long, and `Cancelled` after Ctrl-C.
+        settings.yaml, and if `unlocked`, with packages that uv chooses. Raises `InvalidInput` before anything
+        runs, `StateExists`, `InvalidName`, `OperationFailed` if the code fails or takes too long,
+        and `Cancelled` after Ctrl-C.
         """
         model = self._open()
         observers = Observers(on_progress, on_metric)
-        conditions = find_conditions(self.directory, sandbox)
+        conditions = find_conditions(self.directory, sandbox, unlocked=unlocked)
         result = training.train(
             model, Arrays(data), conditions=conditions, name=save_as, use=use, observers=observers
         )
         state = states.wrap_saved_state(model, result.saved.name, result.saved.size)
-        return TrainingResult(state, result.metrics, result.durations, result.sandbox)
+        return TrainingResult(state, result.metrics, result.durations, **result.workplace.describe())
 
     @contextmanager
     def new_state(
@@ -202,6 +206,7 @@ class Model:
         /,
         *,
         sandbox: Sandbox | None = None,
+        unlocked: bool = False,
         **more_inputs: ArrayLike,
     ) -> Outputs:
         """Evaluate the working copy: its code, its active state and its settings, as they are on disk.
@@ -209,9 +214,9 @@ class Model:
         Like `Snapshot.evaluate` otherwise.
         """
         arrays = Arrays({**(inputs or {}), **more_inputs})
-        conditions = find_conditions(self.directory, sandbox)
+        conditions = find_conditions(self.directory, sandbox, unlocked=unlocked)
         evaluated = evaluation.evaluate_working_copy(self._open(), arrays, conditions=conditions)
-        return Outputs(evaluated.outputs, evaluated.durations, evaluated.sandbox)
+        return Outputs(evaluated.outputs, evaluated.durations, **evaluated.workplace.describe())
 
     def usage(self) -> Usage:
         """What the repository's storage costs, in bytes, and who holds it: all its models together.

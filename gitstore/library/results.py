@@ -18,11 +18,14 @@ class Outputs(Mapping[str, Any]):
 
     Text is an array of `str` objects; images, sounds and other binary data are arrays of `bytes` objects. A
     ragged output is a list of arrays.
-    `durations` are the seconds of each phase, and their `total`. `sandbox` says how the code was confined.
+    `durations` are the seconds of each phase, and their `total`. `environment` is the key of the environment
+    that the code ran in, `unlocked` whether uv chose its packages. `sandbox` says how the code was confined.
     """
 
     arrays: Mapping[str, Value]
     durations: Mapping[str, float]
+    environment: str | None
+    unlocked: bool
     sandbox: Mapping[str, Any]
 
     def __getitem__(self, name: str) -> Any:
@@ -46,12 +49,15 @@ class Outputs(Mapping[str, Any]):
 class TrainingResult:
     """The state that a training made, the metrics in the order they were reported, and durations.
 
-    `durations` are the seconds of each phase, and their `total`. `sandbox` says how the code was confined.
+    `durations` are the seconds of each phase, and their `total`. `environment`, `unlocked` and `sandbox` are
+    as in `Outputs`.
     """
 
     state: State
     metrics: tuple[Metric, ...]
     durations: Mapping[str, float]
+    environment: str | None
+    unlocked: bool
     sandbox: Mapping[str, Any]
 
     def __repr__(self) -> str:

@@ -83,30 +83,38 @@ class Snapshot:
         /,
         *,
         sandbox: Sandbox | None = None,
+        unlocked: bool = False,
         **more_inputs: ArrayLike,
     ) -> Outputs:
         """Evaluate the snapshot with its own code, state and settings, in a process of its own.
 
         Inputs are given by name, in a mapping, as keywords, or both. They are whatever numpy makes an array
         of, and must have the types and shapes of the settings. Nothing is written to the repository. The code
-        runs in a `sandbox`, by default that of git's configuration and the settings. Raises
-        `InvalidInput` before anything runs, `OperationFailed` if the model's code fails or takes too long,
-        and `NoSuchSnapshot`.
+        runs in a `sandbox`, by default that of git's configuration and the settings, and if `unlocked`, with
+        packages that uv chooses. Raises `InvalidInput` before anything runs, `OperationFailed` if the model's
+        code fails or takes too long, and `NoSuchSnapshot`.
         """
         arrays = Arrays({**(inputs or {}), **more_inputs})
         snapshot = self._read()
-        launcher = LocalLauncher(find_conditions(self._repository, sandbox))
+        launcher = LocalLauncher(find_conditions(self._repository, sandbox, unlocked=unlocked))
         evaluated = evaluation.evaluate_snapshot(snapshot, arrays, launcher=launcher)
-        return Outputs(evaluated.outputs, evaluated.durations, evaluated.sandbox)
+        return Outputs(evaluated.outputs, evaluated.durations, **evaluated.workplace.describe())
 
     @contextmanager
-    def warm(self, *, progress: Progress = lambda _: None) -> Iterator[WarmSnapshot]:
+    def warm(
+        self,
+        *,
+        sandbox: Sandbox | None = None,
+        unlocked: bool = False,
+        progress: Progress = lambda _: None,
+    ) -> Iterator[WarmSnapshot]:
         """Keep the snapshot's model instantiated for as long as the block runs.
 
         Evaluations then need not wait for a process to start and weights to load. `progress` is called with
-        bytes of the state that are written out. Raises `OperationFailed` if the model cannot be instantiated.
+        bytes of the state that are written out. `sandbox` and `unlocked` are as for `evaluate`. Raises
+        `OperationFailed` if the model cannot be instantiated.
         """
-        launcher = LocalLauncher(find_conditions(self._repository))
+        launcher = LocalLauncher(find_conditions(self._repository, sandbox, unlocked=unlocked))
         with launcher.open_warm(self._read(), progress=progress) as model:
             yield WarmSnapshot(model)
 
@@ -165,7 +173,7 @@ class WarmSnapshot:
         """
         definitions = self._model.settings.types.evaluate.inputs
         evaluated = self._model.evaluate(Arrays({**(inputs or {}), **more_inputs}).read(definitions))
-        return Outputs(evaluated.outputs, evaluated.durations, evaluated.sandbox)
+        return Outputs(evaluated.outputs, evaluated.durations, **evaluated.workplace.describe())
 
 
 def wrap_snapshot(snapshot: InternalSnapshot) -> Snapshot:

@@ -86,6 +86,7 @@ class Conditions:
                 directories=(environment.directory,),
                 read_only=self.cache.directory,
                 environment=_describe(environment, wanted),
+                environment_key=environment.key,
                 confinement=self.confine(spec.settings, operation),
                 output=self.output,
             )
@@ -110,10 +111,11 @@ def _describe(environment: BuiltEnvironment, spec: EnvironmentSpec) -> Environme
 def find_conditions(directory: Path, sandbox: Sandbox | None = None, *, unlocked: bool = False) -> Conditions:
     """Return the conditions that git's configuration sets for the user. git reads it in `directory`.
 
-    `sandbox` is what the user chooses for this operation. Raises `GitstoreError` for a value that is invalid.
+    `sandbox` is what the user chooses for this operation; paths in it are relative to the current directory.
+    Raises `GitstoreError` for a value that is invalid.
     """
     values = read_user_config("gitstore", directory, keys=(*user_cache.KEYS, "sandbox"))
-    sandbox = sandbox or Sandbox()
+    sandbox = (sandbox or Sandbox()).check()
     if sandbox.off is None:
         sandbox = replace(sandbox, off=not _parse_switch(values.get("sandbox", "on")))
     cache = user_cache.make_user_cache(values)

@@ -40,7 +40,7 @@ def create_state(model: Model, inputs: Inputs, *, conditions: Conditions, name: 
         new_state.check_intact(model)
         saved = new_state.keep_state(model, name, out)
     new_state.check_intact(model, saved)
-    notify_saved(model, "created", saved)
+    notify_saved(model, "created", saved, place=workplace.describe())
     return Result(saved, (), creation.durations, workplace=workplace)
 
 

@@ -193,6 +193,5 @@ def _build_post_evaluate(
             for name, value in evaluation.outputs.items()
         },
         durations=evaluation.durations,
-        unlocked=evaluation.workplace.is_unlocked,
-        sandbox=dict(evaluation.sandbox),
+        **evaluation.workplace.describe(),
     )

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gitstore.bigfiles import scan
 from gitstore.disk import directories
@@ -43,16 +42,6 @@ class Result:
     metrics: tuple[Metric, ...]
     durations: Mapping[str, float]
     workplace: Workplace
-
-    @property
-    def sandbox(self) -> dict[str, Any]:
-        """How the worker was confined."""
-        return self.workplace.sandbox
-
-    @property
-    def unlocked(self) -> bool:
-        """Whether uv chose the packages, and not packages.lock."""
-        return self.workplace.is_unlocked
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def train(
         _use(model, saved.name)
     new_state.check_intact(model, saved)
     result = Result(saved, training.metrics, training.durations, workplace=workplace)
-    notify_saved(model, "trained", saved)
+    notify_saved(model, "trained", saved, place=training.workplace.describe())
     dispatch.notify_post_hook(model.repository, _build_post_train(model, base, result))
     return result
 
@@ -112,6 +112,5 @@ def _build_post_train(model: Model, base: str, result: Result) -> PostTrain:
             for metric in result.metrics
         ],
         durations=dict(result.durations),
-        unlocked=result.unlocked,
-        sandbox=dict(result.sandbox),
+        **result.workplace.describe(),
     )

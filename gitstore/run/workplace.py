@@ -40,13 +40,14 @@ class Workplace:
     read-only for it. With a `confinement`, it sees nothing else but the files of its operation. Without one,
     it has the user's rights, but cannot write below `read_only` if the system allows that. What it prints is
     copied to the descriptor `output`. Records keep `environment`, what is known of the packages, and
-    `sandbox`.
+    `sandbox`. `environment_key` is the environment's name.
     """
 
     python: Path
     directories: tuple[Path, ...] = ()
     read_only: Path | None = None
     environment: Environment | None = None
+    environment_key: str | None = None
     confinement: Confinement | None = None
     output: int = STANDARD_ERROR
 
@@ -64,3 +65,11 @@ class Workplace:
     def sandbox(self) -> dict[str, Any]:
         """How the worker is confined, for records, hooks and --json."""
         return self.confinement.describe() if self.confinement is not None else dict(NONE)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe it for results with --json and for hooks."""
+        return {
+            "environment": self.environment_key,
+            "unlocked": self.is_unlocked,
+            "sandbox": self.sandbox,
+        }

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gitstore.errors import GitstoreError
 from gitstore.sandbox.limits import Limits
+from gitstore.sandbox.view import check_bind
+
+SMALLEST_MEMORY = 128 << 20
+"""The fewest bytes of memory that an operation may be given, as in settings.yaml."""
+
+SMALLEST_SHARE, MOST_CORES = 0.125, 65536
+"""The bounds of the cores of an operation, as in settings.yaml."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,15 @@ class Sandbox:
     cpus: float | None = None
     memory: int | None = None
     disk: int | None = None
+
+    def check(self) -> Sandbox:
+        """Return it with absolute paths. Raises `GitstoreError` for a value that cannot be had."""
+        if self.cpus is not None and not SMALLEST_SHARE <= self.cpus <= MOST_CORES:
+            raise GitstoreError(f"cpus: {self.cpus} is not from {SMALLEST_SHARE} to {MOST_CORES}")
+        for name, size, least in (("memory", self.memory, SMALLEST_MEMORY), ("disk", self.disk, 1)):
+            if size is not None and size < least:
+                raise GitstoreError(f"{name}: {size} bytes are less than {least}")
+        return replace(self, binds=tuple(map(check_bind, self.binds)))
 
 
 @dataclass(frozen=True)

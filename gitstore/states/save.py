@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gitstore.bigfiles import add, lfs, scan
 from gitstore.bigfiles.scan import Listing
@@ -155,12 +157,18 @@ def _save(model: Model, name: str, listing: Listing, *, old: Oid | None, progres
     return saved
 
 
-def notify_saved(model: Model, change: str, saved: Saved) -> None:
-    """Run the hook post-state for a saved state. `change` is what saved it: "saved", "imported", …"""
-    dispatch.notify_post_hook(model.repository, build_post_state(model.name, change, saved))
+def notify_saved(model: Model, change: str, saved: Saved, *, place: Mapping[str, Any] | None = None) -> None:
+    """Run the hook post-state for a saved state. `change` is what saved it: "saved", "imported", …
+
+    `place` says where the model's code ran that made it: `environment`, `unlocked` and `sandbox`.
+    """
+    event = build_post_state(model.name, change, saved, place=place)
+    dispatch.notify_post_hook(model.repository, event)
 
 
-def build_post_state(model: str, change: str, saved: Saved) -> PostState:
+def build_post_state(
+    model: str, change: str, saved: Saved, *, place: Mapping[str, Any] | None = None
+) -> PostState:
     """Build the event that the hook post-state gets for a saved state."""
     return PostState(
         model=model,
@@ -169,6 +177,7 @@ def build_post_state(model: str, change: str, saved: Saved) -> PostState:
         tree=str(saved.tree),
         size=saved.size,
         added_bytes=saved.added,
+        **(place or {}),
     )
 
 

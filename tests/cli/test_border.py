@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -214,11 +215,22 @@ class TestJson:
         assert found == [f"{top}/one", f"{v1}/two"]
 
     def test_where_it_is_printed_in_any_case(self, v1: Path, gitstore: Gitstore) -> None:
-        for command in ("settings schema", "evaluate v1 -p values=[1]"):
-            words = command.split()
-            assert parsed(gitstore(*words, cwd=v1)) == parsed(gitstore(*words, "--json", cwd=v1))
-        done = gitstore("evaluate", "v1", "-p", "values=[1]", "--out", "out", "--json", cwd=v1)
-        assert parsed(done)["files"] == [f"{v1}/out/products.npy"]
+        schema = parsed(gitstore("settings", "schema", "--json", cwd=v1))
+        assert parsed(gitstore("settings", "schema", cwd=v1)) == schema
+
+    def test_an_evaluation_says_how_it_ran(self, v1: Path, gitstore: Gitstore) -> None:
+        evaluate = ("evaluate", "v1", "-p", "values=[1]")
+        outputs = parsed(gitstore(*evaluate, cwd=v1))
+        printed = parsed(gitstore(*evaluate, "--json", cwd=v1))
+        assert (printed["outputs"], printed["files"], printed["record"]) == (outputs, [], None)
+        assert (printed["unlocked"], printed["sandbox"]) == (False, {"kind": "none"})
+        keys = [built["key"] for built in parsed(gitstore("env", "list", "--json", cwd=v1))]
+        assert printed["environment"] in (*keys, "0" * 32)
+        outcome = gitstore(*evaluate, "--out", "out", "--record", "first", "--json", cwd=v1)
+        written = json.loads(outcome.stdout)
+        assert (written["outputs"], written["record"]) == (None, "first")
+        assert written["files"] == [f"{v1}/out/products.npy"]
+        assert written.keys() == printed.keys()
 
 
 def test_bars_say_sizes_and_no_unknown_total(v1: Path, gitstore: Gitstore) -> None:

@@ -20,6 +20,7 @@ from gitstore.environments.store import EnvironmentStore
 from gitstore.run.cache.cache import Cache
 from tests.support import wheels
 
+_OWN_KEY = "0" * 32
 _SHARED, _EMPTY = "environments", "empty-index"
 
 
@@ -28,7 +29,7 @@ class OwnEnvironment(EnvironmentStore):
 
     @contextmanager
     def open(self, spec: EnvironmentSpec, *, allow_builds: bool = False) -> Iterator[BuiltEnvironment]:
-        yield BuiltEnvironment(Path(_own_directory().name), _describe_own(spec.unlocked))
+        yield BuiltEnvironment(Path(_own_directory().name, _OWN_KEY, "own"), _describe_own(spec.unlocked))
 
     def has(self, spec: EnvironmentSpec) -> bool:
         return True
@@ -42,7 +43,9 @@ def find_own(cache: Cache) -> EnvironmentStore:
 @cache
 def _own_directory() -> tempfile.TemporaryDirectory[str]:
     directory = tempfile.TemporaryDirectory(prefix="gitstore-own-environment-")
-    Path(directory.name, VENV).symlink_to(sys.prefix)
+    place = Path(directory.name, _OWN_KEY, "own")
+    place.mkdir(parents=True)
+    (place / VENV).symlink_to(sys.prefix)
     return directory
 
 

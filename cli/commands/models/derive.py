@@ -11,6 +11,7 @@ from gitstore.cli import options, output
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress, share_progress
 from gitstore.cli.render import derived as render
+from gitstore.cli.run_options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from gitstore.derive.first_state import FirstState
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
     shell_complete=candidates.first_states,
 )
 @options.input_option
-@options.no_lock_option
+@run_options()
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, source: str, name: str, directory: Path | None, state: str,
-    inputs: tuple[str, ...], *, as_reference: bool, unlocked: bool, show_progress: bool | None, as_json: bool,
+    inputs: tuple[str, ...], *, as_reference: bool, run_with: RunOptions, show_progress: bool | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Create a model based on a snapshot. It is called NAME, and has SNAPSHOT's code, which is read-only.
 
@@ -56,7 +58,7 @@ def command(
     the new repository links its packs, and needs almost no disk space; a URL is fetched. The other
     repository can be deleted afterwards. A password in a URL is used, but never recorded.
 
-    With --state create, -p gives values as for state create. To use a path called copy, write ./copy.
+    With --state create, -p and the options of the sandbox are those of state create; ./copy is a path.
 
     \b
     Examples:
@@ -68,7 +70,7 @@ def command(
     from gitstore.derive import standalone, worktree
     from gitstore.models import reference
 
-    first = _first_state(ctx, state, inputs, unlocked=unlocked)
+    first = _first_state(ctx, state, inputs, run_with=run_with)
     base, target = reference.resolve_anywhere(source, ctx.obj), _target(ctx, name, directory)
     if isinstance(base, reference.RemoteSnapshot):
         with share_progress(f"fetch {source}", show=show_progress, at_once=False) as fetched:
@@ -81,20 +83,22 @@ def command(
     render.show_derived(derived, as_json=as_json)
 
 
-def _first_state(ctx: click.Context, state: str, inputs: tuple[str, ...], *, unlocked: bool) -> FirstState:
+def _first_state(
+    ctx: click.Context, state: str, inputs: tuple[str, ...], *, run_with: RunOptions
+) -> FirstState:
     """What --state and -p stand for."""
     from gitstore.derive import first_state
 
     if not state:
         raise click.UsageError("--state is copy, none, create, or a path")
     if state == "create":
-        from gitstore.run.conditions import find_conditions
         from gitstore.run.creation import CreatedState
         from gitstore.run.values.inputs import Assignments
 
-        return CreatedState(Assignments(inputs, ctx.obj), find_conditions(ctx.obj, unlocked=unlocked))
-    if inputs or unlocked:
-        raise click.UsageError(f"{'-p' if inputs else '--no-lock'} is only for --state create")
+        return CreatedState(Assignments(inputs, ctx.obj), run_with.find_conditions(ctx.obj))
+    if inputs:
+        raise click.UsageError("-p is only for --state create")
+    run_with.refuse(ctx, "is only for --state create")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}
     return words.get(state) or first_state.Imported([Path(ctx.obj, state)])
 

@@ -12,7 +12,7 @@ from gitstore.cli.commands.run import expectations
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import outputs as render
-from gitstore.cli.sandbox_options import sandbox_options
+from gitstore.cli.run_options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from gitstore.models.snapshot import Snapshot
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from gitstore.run.evaluation import SnapshotLauncher
     from gitstore.run.supervisor import Evaluation
     from gitstore.run.values.inputs import Inputs
-    from gitstore.sandbox.choice import Sandbox
 
 
 @click.command()
@@ -33,21 +32,20 @@ if TYPE_CHECKING:
     help="Write each output to a file in DIR: NAME.npy, or NAME.png and the like.",
 )
 @expectations.record_options
-@options.no_lock_option
 @click.option("--warm", is_flag=True, help="Evaluate on the warm launcher that serves REF.")
-@sandbox_options(network=False)
+@run_options()
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
-    records: expectations.RecordOptions, sandbox: Sandbox, unlocked: bool, warm: bool,
+    records: expectations.RecordOptions, run_with: RunOptions, warm: bool,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
-    Without REF, it evaluates the working copy. With --out, it prints the path of each file that it wrote;
-    add --json to print the paths as JSON.
+    Without REF, it evaluates the working copy. With --out, it prints the path of each file that it wrote.
+    With --json, outputs or paths are in an object that also says how it ran.
 
     A snapshot always runs the code, state and settings that it was taken with, and with the packages of its
     packages.lock. It runs in a sandbox: it sees neither the network nor your files, and has the memory, disk
@@ -68,26 +66,26 @@ def command(
       git bisect run gitstore evaluate --expect v1:first --rtol 1e-5
       gitstore evaluate --compare v1 v2 -p images=@image.npy
     """
-    from gitstore.run.conditions import find_conditions
     from gitstore.run.values.inputs import Assignments
 
-    _check_warm(ctx)
+    _check_warm(ctx, run_with)
     records.check(ctx, reference=reference, with_files=out is not None, warm=warm)
-    values, conditions = Assignments(inputs, ctx.obj), find_conditions(ctx.obj, sandbox, unlocked=unlocked)
+    values, conditions = Assignments(inputs, ctx.obj), run_with.find_conditions(ctx.obj)
     if records.compares:
         expectations.compare(ctx, reference, values, records=records, conditions=conditions, as_json=as_json)
         return
     evaluated = _Place(ctx.obj, conditions, records, warm, show_progress).evaluate(reference, values)
-    render.show_outputs(evaluated, Path(ctx.obj, out) if out is not None else None, as_json=as_json)
+    directory = Path(ctx.obj, out) if out is not None else None
+    render.show_outputs(evaluated, directory, record=records.record, as_json=as_json)
 
 
-def _check_warm(ctx: click.Context) -> None:
+def _check_warm(ctx: click.Context, run_with: RunOptions) -> None:
     """Refuse --warm without a snapshot, or with options that a launcher has decided when it was started."""
     if not ctx.params["warm"]:
         return
-    if ctx.params["reference"] is None or ctx.params["unlocked"]:
+    if ctx.params["reference"] is None or run_with.unlocked:
         raise click.UsageError("--warm needs REF, a snapshot that is served, and is not for --no-lock", ctx)
-    if any(ctx.params[name] for name in ("cpus", "memory", "disk", "binds", "off")):
+    if run_with != RunOptions():
         raise click.UsageError("--warm uses the launcher's own sandbox; leave its options out", ctx)
 
 

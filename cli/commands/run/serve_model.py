@@ -18,10 +18,12 @@ from gitstore.cli import output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import launchers as render
+from gitstore.cli.run_options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from gitstore.launchers.directory import About
     from gitstore.models.snapshot import Snapshot
+    from gitstore.run.conditions import Conditions
 
 _READY = "GITSTORE_READY_DESCRIPTOR"
 
@@ -35,20 +37,25 @@ _READY = "GITSTORE_READY_DESCRIPTOR"
     metavar="DURATION",
     help="End when nobody has asked for this long.",
 )
+@run_options()
 @click.option("--detach", is_flag=True, help="Return when the model answers; it goes on in the background.")
 @output.json_option
 @click.pass_context
-def command(ctx: click.Context, reference: str, *, idle: str, detach: bool, as_json: bool) -> None:
+def command(
+    ctx: click.Context, reference: str, *, idle: str, run_with: RunOptions, detach: bool, as_json: bool
+) -> None:
     """Keep the model of a snapshot instantiated, so that evaluations need not wait for that.
 
     gitstore evaluate REF --warm evaluates on it. Evaluations run one after the other. The launcher ends
     after Ctrl-C, after gitstore launcher stop, or without work for the time of --idle. Only your own
     processes can reach it.
 
+    The model runs in a sandbox, as for evaluate. What it may use is decided here, for all evaluations.
+
     \b
     Examples:
       gitstore serve-model v1
-      gitstore serve-model v1 --detach --idle 1h
+      gitstore serve-model v1 --detach --idle 1h --memory 4GiB
       gitstore serve-model dogs@v1 --detach && gitstore evaluate dogs@v1 -p images=@image.npy --warm
     """
     from gitstore.launchers.directory import describe
@@ -61,10 +68,10 @@ def command(ctx: click.Context, reference: str, *, idle: str, detach: bool, as_j
         raise click.UsageError(f"--idle: {error}", ctx) from error
     snapshot = references.resolve(reference, ctx.obj)
     if detach:
-        ctx.exit(_start_detached(ctx, reference, idle=idle, as_json=as_json))
+        ctx.exit(_start_detached(ctx, reference, idle=idle, run_with=run_with, as_json=as_json))
     about = describe(snapshot, idle_limit=idle_limit)
-    for _ in _serve(ctx, snapshot, about=about):
-        render.show_started(about, as_json=as_json)
+    for served in _serve(snapshot, about, conditions=run_with.find_conditions(ctx.obj)):
+        render.show_started(served, as_json=as_json)
         _report_ready()
 
 
@@ -77,14 +84,17 @@ def _report_ready() -> None:
         os.close(descriptor)
 
 
-def _serve(ctx: click.Context, snapshot: Snapshot, *, about: About) -> Iterator[None]:
-    """Yield when clients are answered, and return at the end, which a signal, a client or idleness brings."""
+def _serve(snapshot: Snapshot, about: About, *, conditions: Conditions) -> Iterator[About]:
+    """Yield what is served when clients are answered, and return at the end.
+
+    A signal, a client or idleness brings it.
+    """
+    from msgspec import structs
+
     from gitstore.launchers.directory import find_launchers
     from gitstore.launchers.server import Keeper, Server
-    from gitstore.run.conditions import find_conditions
     from gitstore.run.evaluation import LocalLauncher
 
-    conditions = find_conditions(ctx.obj)
     launcher = LocalLauncher(conditions)
     total = totals.stored(snapshot.repository, snapshot.state_tree)
     with ExitStack() as stack:
@@ -95,12 +105,15 @@ def _serve(ctx: click.Context, snapshot: Snapshot, *, about: About) -> Iterator[
         server = Server(keeper, idle_limit=about.idle_limit)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.stop())
-        with claim.listen() as listener:
-            yield
+        about = structs.replace(about, **keeper.workplace.describe())
+        with claim.listen(about) as listener:
+            yield about
             server.run(listener)
 
 
-def _start_detached(ctx: click.Context, reference: str, *, idle: str, as_json: bool) -> int:
+def _start_detached(
+    ctx: click.Context, reference: str, *, idle: str, run_with: RunOptions, as_json: bool
+) -> int:
     """Serve in another process, and return an exit code when it answers clients, or when it has failed.
 
     What it says until then is shown here. It keeps nothing of the terminal, nor a pipe for which somebody
@@ -108,7 +121,7 @@ def _start_detached(ctx: click.Context, reference: str, *, idle: str, as_json: b
     """
     reading_end, writing_end = os.pipe()
     command = [sys.executable, "-m", "gitstore", "serve-model", reference]
-    command += ["--idle", idle, *(["--json"] if as_json else [])]
+    command += ["--idle", idle, *run_with.list_arguments(ctx.obj), *(["--json"] if as_json else [])]
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
             command,

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from gitstore.cli import options, output
 from gitstore.cli.progress import training_progress
-from gitstore.cli.sandbox_options import sandbox_options
-
-if TYPE_CHECKING:
-    from gitstore.sandbox.choice import Sandbox
+from gitstore.cli.run_options import RunOptions, run_options
 
 
 @click.command()
@@ -20,14 +15,13 @@ if TYPE_CHECKING:
     "--save-as", "name", metavar="STATE", help="The name of the new state; trained-1, … by default."
 )
 @click.option("--use", is_flag=True, help="Make the new state the active one.")
-@options.no_lock_option
-@sandbox_options(network=True)
+@run_options(network=True)
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, inputs: tuple[str, ...], name: str | None, *,
-    use: bool, sandbox: Sandbox, unlocked: bool, show_progress: bool | None, as_json: bool,
+    use: bool, run_with: RunOptions, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train the model from its active state. The result is a new state, which is saved and on disk.
 
@@ -46,7 +40,6 @@ def command(
     from gitstore.cli.render import states as render
     from gitstore.models.model import Model
     from gitstore.run import training
-    from gitstore.run.conditions import find_conditions
     from gitstore.run.supervisor import Observers
     from gitstore.run.values.inputs import Assignments
 
@@ -56,7 +49,7 @@ def command(
         result = training.train(
             model,
             Assignments(inputs, ctx.obj),
-            conditions=find_conditions(ctx.obj, sandbox, unlocked=unlocked),
+            conditions=run_with.find_conditions(ctx.obj),
             name=name,
             use=use,
             observers=observers,

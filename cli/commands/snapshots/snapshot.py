@@ -11,6 +11,7 @@ from gitstore.cli import options, output, totals
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import snapshots as render
+from gitstore.cli.run_options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from gitstore.run.candidate_check import CandidateCheck
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     help="First load the model from the snapshot's content; take no snapshot if that fails.",
 )
 @options.input_option
-@options.no_lock_option
+@run_options()
 @click.option(
     "--state",
     "state_name",
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context, name: str, message: str | None, state_name: str | None, *, check: bool,
-    inputs: tuple[str, ...], unlocked: bool, sign: bool | None, key: str | None, call_hook: bool, force: bool,
-    show_progress: bool | None, as_json: bool,
+    inputs: tuple[str, ...], run_with: RunOptions, sign: bool | None, key: str | None,
+    call_hook: bool, force: bool, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Take a snapshot of code, state and settings. They are taken as they are on disk.
 
@@ -70,7 +71,7 @@ def command(
     from gitstore.snapshots.take import take
 
     model = Model.open(ctx.obj)
-    candidate_check = _candidate_check(ctx, inputs, check=check, unlocked=unlocked)
+    candidate_check = _candidate_check(ctx, inputs, check=check, run_with=run_with)
     with ExitStack() as bar:
         total = totals.on_disk(model, state_name) if state_name is not None else totals.on_disk(model)
         progress = bar.enter_context(byte_progress(f"snapshot {name}", total, show=show_progress))
@@ -84,16 +85,14 @@ def command(
 
 
 def _candidate_check(
-    ctx: click.Context, inputs: tuple[str, ...], *, check: bool, unlocked: bool
+    ctx: click.Context, inputs: tuple[str, ...], *, check: bool, run_with: RunOptions
 ) -> CandidateCheck | None:
     """What runs a snapshot before it is taken. It alone needs numpy, which takes longer than a snapshot."""
     if not check and not inputs:
-        if unlocked:
-            raise click.UsageError("--no-lock is only for --check", ctx)
+        run_with.refuse(ctx, "is only for --check")
         return None
     from gitstore.run.candidate_check import CandidateCheck
-    from gitstore.run.conditions import find_conditions
     from gitstore.run.values.inputs import Assignments
 
     assignments = Assignments(inputs, ctx.obj) if inputs else None
-    return CandidateCheck(assignments, find_conditions(ctx.obj, unlocked=unlocked))
+    return CandidateCheck(assignments, run_with.find_conditions(ctx.obj))

@@ -14,9 +14,11 @@ from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress
 from gitstore.cli.render import verify as render
 from gitstore.cli.render.records import evaluations as evaluation_render
+from gitstore.cli.run_options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from gitstore.git.repository import Repository
+    from gitstore.run.conditions import Conditions
     from gitstore.run.recording.differences import Tolerance
     from gitstore.run.recording.verification import VerifiedEvaluation
     from gitstore.snapshots.verification import Scope, Verification
@@ -47,16 +49,16 @@ if TYPE_CHECKING:
     help="Only those called NAME.",
 )
 @expectations.tolerance_options
+@run_options()
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
     ctx: click.Context, references: tuple[str, ...], *, everything: bool, required: bool, again: bool,
-    names: tuple[str, ...], rtol: tuple[str, ...], atol: tuple[str, ...],
+    names: tuple[str, ...], rtol: tuple[str, ...], atol: tuple[str, ...], run_with: RunOptions,
     show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Check that snapshots are intact. Hashes every object again, and compares each tag with its
-    content.
+    """Check that snapshots are intact: hash every object again, and compare each tag with its content.
 
     Without REF, checks all snapshots of the model. Exits with 12 if anything is wrong.
 
@@ -66,7 +68,7 @@ def command(
     unknown signer or an expired or revoked key.
 
     With --evaluations, evaluates the inputs of the snapshots' evaluation records again. It is an error if an
-    output is not exactly what it was, or differs by more than --rtol and --atol allow.
+    output differs, by more than --rtol and --atol allow.
 
     \b
     Examples:
@@ -76,12 +78,14 @@ def command(
       gitstore verify v1 --require-signature
       gitstore verify v1 --evaluations --rtol 1e-5 --atol probability=1e-3
     """
+    if not (again or names):
+        run_with.refuse(ctx, "is only for --evaluations")
     scope = _find_scope(ctx, references, everything=everything)
     verified = _verify(ctx.obj, scope, required=required, show_progress=show_progress)
     evaluations = []
     if (again or names) and verified.error is None:
         tolerance = expectations.parse_tolerance(ctx, rtol=rtol, atol=atol)
-        evaluations = _evaluate_again(ctx.obj, scope, names, tolerance=tolerance)
+        evaluations = _evaluate_again(scope, names, run_with.find_conditions(ctx.obj), tolerance=tolerance)
     error = verified.error or evaluation_render.make_error(evaluations)
     if as_json:
         output.print_json(render.to_json(verified, evaluations))
@@ -103,16 +107,14 @@ def _verify(directory: Path, scope: Scope, *, required: bool, show_progress: boo
 
 
 def _evaluate_again(
-    directory: Path, scope: Scope, names: tuple[str, ...], *, tolerance: Tolerance
+    scope: Scope, names: tuple[str, ...], conditions: Conditions, *, tolerance: Tolerance
 ) -> list[VerifiedEvaluation]:
     """Run recorded evaluations of the snapshots in a scope again."""
     from gitstore.models import snapshot
-    from gitstore.run.conditions import find_conditions
     from gitstore.run.recording.verification import verify_evaluations
 
     read = (snapshot.read(scope.repository, ref, oid) for ref, oid in scope.tags)
     snapshots = [found for found in read if found is not None]
-    conditions = find_conditions(directory)
     return list(verify_evaluations(snapshots, names, conditions=conditions, tolerance=tolerance))
 
 

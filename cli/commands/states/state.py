@@ -9,6 +9,7 @@ from gitstore.cli.commands.states import state_files, state_records
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress, waiting
 from gitstore.cli.render import states as render
+from gitstore.cli.run_options import RunOptions, run_options
 
 
 @click.group()
@@ -117,7 +118,7 @@ def path(ctx: click.Context, name: str | None, *, show_progress: bool | None, as
 @command.command()
 @click.argument("name", required=False)
 @options.input_option
-@options.no_lock_option
+@run_options()
 @options.progress_option
 @output.json_option
 @click.pass_context
@@ -126,23 +127,25 @@ def create(
     name: str | None,
     inputs: tuple[str, ...],
     *,
-    unlocked: bool,
+    run_with: RunOptions,
     show_progress: bool | None,
     as_json: bool,
 ) -> None:
     """Let the model's code create the state NAME; by default the active state, if it does not exist yet.
 
+    The model runs in a sandbox, as for evaluate.
+
     \b
     Examples:
       gitstore state create -p seed=7
+      gitstore state create large -p layers=96 --memory 8GiB
       gitstore state create wide -p layers=@layers.json
     """
     from gitstore.models.model import Model
     from gitstore.run import creation
-    from gitstore.run.conditions import find_conditions
     from gitstore.run.values.inputs import Assignments
 
     with waiting("create state", show=show_progress):
-        model, conditions = Model.open(ctx.obj), find_conditions(ctx.obj, unlocked=unlocked)
+        model, conditions = Model.open(ctx.obj), run_with.find_conditions(ctx.obj)
         result = creation.create_state(model, Assignments(inputs, ctx.obj), conditions=conditions, name=name)
     render.show_result(result, "Created", as_json=as_json)

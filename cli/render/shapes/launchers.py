@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gitstore.cli.render.shapes.shape import Shape, keys
+from gitstore.cli.render.shapes.states import WORKPLACE
 
 SHAPES = {
     "warm launcher": Shape(
@@ -16,7 +17,8 @@ SHAPES = {
             started     date?  when it was started
             answered    int    how many evaluations it has answered
             remaining   num    in how many seconds it ends if nobody asks
-        """),
+        """)
+        + tuple(key._replace(nullable=True) for key in WORKPLACE),
     ),
     "started launcher": Shape(
         "A warm launcher that answers from now on.",
@@ -24,7 +26,8 @@ SHAPES = {
             id        text  its id, which begins that of the tag
             snapshot  text  the snapshot: MODEL@SNAPSHOT
             process   int   the id of the process
-        """),
+        """)
+        + WORKPLACE,
     ),
     "stopped launchers": Shape(
         "The warm launchers that were stopped.",

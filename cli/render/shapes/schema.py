@@ -65,8 +65,7 @@ COMMANDS: dict[str, str] = {
     "list": "snapshot[]",
     "show": "snapshot in full",
     "diff": "diff",
-    "evaluate": "object",
-    "evaluate --out": "written outputs",
+    "evaluate": "evaluated",
     "evaluate --expect": "evaluation comparison",
     "evaluate --compare": "evaluation comparison",
     "serve-model": "started launcher",
@@ -99,7 +98,7 @@ later versions may add keys. If a command fails, the last line of standard error
 that hooks get.
 
 `settings show` prints the settings, and `settings schema` their JSON Schema; see
-[settings.md](settings.md). `evaluate` prints an object with a key for each output.
+[settings.md](settings.md).
 
 `make docs` writes this page, and [json.schema.json](json.schema.json) beside it."""
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from gitstore.cli.render.shapes.shape import Shape, keys
 
+WORKPLACE = keys("""
+    environment  text?   the key of its environment, as in env list
+    unlocked     flag    whether uv chose the packages, without packages.lock
+    sandbox      object  `kind`, and `cpus`, `memory`, `disk`, `binds`, `network`
+""")
+"""Where an operation ran: these are keys of all that operations print."""
+
 SHAPES = {
     "state": Shape(
         "A state in a list.",
@@ -38,9 +45,8 @@ SHAPES = {
         keys("""
             durations  object    seconds by phase, and `total`
             metrics    metric[]  what the code reported, in its order
-            unlocked   flag      whether it ran without packages.lock
-            sandbox    object    `kind`, and `cpus`, `memory`, `disk`, `binds`, `network`
-        """),
+        """)
+        + WORKPLACE,
         extends="saved state",
     ),
     "metric": Shape(
@@ -158,12 +164,14 @@ SHAPES = {
             active           text    the state that is active now
         """),
     ),
-    "written outputs": Shape(
-        "Outputs that evaluate wrote to files.",
+    "evaluated": Shape(
+        "What an evaluation gave, and how it ran.",
         keys("""
-            files     text[]  the files, one for each output
-            unlocked  flag    whether it ran without packages.lock
-            sandbox   object  `kind`, and `cpus`, `memory`, `disk`, `binds`, `network`
-        """),
+            outputs    object?  the value of each output, by name; null with `--out`
+            files      text[]   with `--out`, the files that were written
+            record     text?    the record, with `--record`
+            durations  object   seconds by phase, and `total`
+        """)
+        + WORKPLACE,
     ),
 }
