@@ -11,7 +11,7 @@ LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
 
-.PHONY: help setup demo test test-real accept users check lint types format docs bench kill settings compat faults flips properties workers life clean
+.PHONY: help setup demo test test-ray test-real accept users check lint types format docs bench kill settings compat faults flips properties workers life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -35,6 +35,9 @@ test-real: $(READY) ## models of ONNX and scikit-learn: derived, cloned, evaluat
 	$(BIN)/python -m tests.support.wheels --real
 	$(PYTEST) --real tests/real
 
+test-ray: $(READY) ## evaluations on a Ray cluster of two nodes, which it starts and stops
+	$(PYTEST) --ray tests/launchers -m "only_with"
+
 accept: $(READY) ## write tests/cli/golden/ anew, with the messages that commands print now; then look at the difference
 	$(PYTEST) -q -n $(WORKERS) tests/cli/test_golden.py -k test_messages --accept
 	@git --no-pager diff --stat -- tests/cli/golden
@@ -42,7 +45,7 @@ accept: $(READY) ## write tests/cli/golden/ anew, with the messages that command
 users: $(READY) ## the tests that meet permissions, as an ordinary user where root can become one, and with umask 077
 	$(BIN)/python -m tests.users
 
-check: lint types users test ## what must be clean before a commit
+check: lint types users test-ray test ## what must be clean before a commit
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from gitstore.cli.completion import candidates
+
+if TYPE_CHECKING:
+    from gitstore.run.conditions import Conditions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,6 +65,38 @@ def no_lock_option(function: F) -> F:
         "unlocked",
         is_flag=True,
         help="Ignore packages.lock: let uv choose what packages.requirements in settings.yaml do not say.",
+    )(function)
+
+
+def _parse_launcher(ctx: click.Context, parameter: click.Parameter, text: str | None) -> LauncherChoice:
+    """Return the engine, and the address of a cluster."""
+    engine, _, address = (text or "").partition(":")
+    if text is not None and (engine not in ("local", "ray") or (engine == "local" and address)):
+        raise click.BadParameter(f"{text} is not local, ray or ray:HOST:PORT", ctx, parameter)
+    return LauncherChoice(engine or None, address or None)
+
+
+class LauncherChoice(NamedTuple):
+    """What the user chose in the place of `engine` in settings.yaml, and of `gitstore.rayAddress`."""
+
+    engine: str | None
+    address: str | None
+
+    def apply(self, conditions: Conditions) -> Conditions:
+        """Return the conditions with this choice."""
+        from dataclasses import replace
+
+        return replace(conditions, engine=self.engine, ray_address=self.address or conditions.ray_address)
+
+
+def launcher_option(function: F) -> F:
+    """Add --launcher, in the place of the engine in settings.yaml."""
+    return click.option(
+        "--launcher",
+        metavar="LAUNCHER",
+        callback=_parse_launcher,
+        help="Where to evaluate: local, ray, or ray:HOST:PORT. The default is that of settings.yaml; the"
+        " cluster's address that of gitstore.rayAddress in git's configuration.",
     )(function)
 
 

@@ -22,8 +22,8 @@ _VARIABLES = {
     "GIT_AUTHOR_EMAIL": "demo@example.org",
     "GIT_COMMITTER_NAME": "Demo",
     "GIT_COMMITTER_EMAIL": "demo@example.org",
-    # The user's signing, hooks, templates and aliases are not what a command line shows.
-    "GIT_CONFIG_GLOBAL": os.devnull,
+    # The user's signing, hooks, templates and aliases are not what a command line shows. The home, which is
+    # new, has no configuration; root's git config --global would replace /dev/null as GIT_CONFIG_GLOBAL.
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_PAGER": "cat",
     "LC_ALL": "C.UTF-8",

@@ -19,10 +19,12 @@ from gitstore.errors import GitstoreError
 from gitstore.git import process
 from gitstore.git.config import read_user_config
 from gitstore.records.record import Environment
+from gitstore.run import engines
 from gitstore.run.cache import user_cache
 from gitstore.run.cache.cache import Cache
 from gitstore.run.phases import LAUNCHERS
 from gitstore.run.workplace import RuntimeSpec, Workplace
+from gitstore.sandbox import gpus
 from gitstore.sandbox.choice import Confinement, Sandbox
 from gitstore.sandbox.limits import Limits
 from gitstore.sandbox.output import STANDARD_ERROR
@@ -48,14 +50,17 @@ _DIRECTORY = "environments"
 class Conditions:
     """What operations run with, beside what their settings say.
 
-    If `unlocked`, packages are those of the settings' requirements, whatever packages.lock says. What workers
-    print is copied to the descriptor `output`.
+    If `unlocked`, packages are those of the settings' requirements, whatever packages.lock says. `engine` is
+    what the user chose in the place of that in the settings, and `ray_address` the cluster to use, HOST:PORT.
+    What workers print is copied to the descriptor `output`.
     """
 
     cache: Cache
     environments: EnvironmentStore
     sandbox: Sandbox
     unlocked: bool = False
+    engine: str | None = None
+    ray_address: str | None = None
     output: int = STANDARD_ERROR
 
     def confine(self, settings: Settings, operation: str) -> Confinement | None:
@@ -65,7 +70,13 @@ class Conditions:
         launcher = getattr(settings.default_launchers, LAUNCHERS.get(operation, operation))
         disk = self.sandbox.disk or launcher.disk or settings.filesystem_size
         memory, cpus = self.sandbox.memory or launcher.memory, self.sandbox.cpus or launcher.cpus
-        return Confinement(Limits(memory, disk, cpus), self.sandbox.binds, self.sandbox.network)
+        limits = Limits(memory, disk, cpus)
+        confinement = Confinement(limits, self.sandbox.binds, self.sandbox.network)
+        if launcher.gpus.count and self.engine == engines.RAY:
+            values = {name: process.environment_variable(name) for name in gpus.VARIABLES}
+            variables = {name: value for name, value in values.items() if value is not None}
+            return replace(confinement, devices=gpus.list_devices(), variables=variables)
+        return confinement
 
     @contextmanager
     def open_workplace(self, spec: RuntimeSpec, operation: str) -> Iterator[Workplace]:
@@ -75,6 +86,9 @@ class Conditions:
         the settings, and `EnvironmentFailed`.
         """
         wanted = choose_spec(spec.settings.packages, spec.lock, unlocked=self.unlocked)
+        confinement = self.confine(spec.settings, operation)
+        if self.engine is None:
+            self._warn_of_mismatch(spec.settings, operation, confinement)
         if wanted.unlocked:
             _log.warning(
                 "running unlocked: uv chose the packages, and another time or machine may get others;"
@@ -87,9 +101,15 @@ class Conditions:
                 read_only=self.cache.directory,
                 environment=_describe(environment, wanted),
                 environment_key=environment.key,
-                confinement=self.confine(spec.settings, operation),
+                confinement=confinement,
                 output=self.output,
             )
+
+    @staticmethod
+    def _warn_of_mismatch(settings: Settings, operation: str, confinement: Confinement | None) -> None:
+        problem = engines.describe_mismatch(settings, operation, is_confined=confinement is not None)
+        if problem is not None:
+            _log.warning(problem)
 
     def has_environment(self, spec: RuntimeSpec) -> bool:
         """Whether `open_workplace` finds an environment, and need not build it. Raises like that."""
@@ -114,12 +134,13 @@ def find_conditions(directory: Path, sandbox: Sandbox | None = None, *, unlocked
     `sandbox` is what the user chooses for this operation; paths in it are relative to the current directory.
     Raises `GitstoreError` for a value that is invalid.
     """
-    values = read_user_config("gitstore", directory, keys=(*user_cache.KEYS, "sandbox"))
+    values = read_user_config("gitstore", directory, keys=(*user_cache.KEYS, "sandbox", "rayaddress"))
     sandbox = (sandbox or Sandbox()).check()
     if sandbox.off is None:
         sandbox = replace(sandbox, off=not _parse_switch(values.get("sandbox", "on")))
     cache = user_cache.make_user_cache(values)
-    return Conditions(cache, find_environments(cache), sandbox, unlocked=unlocked)
+    environments, address = find_environments(cache), values.get("rayaddress")
+    return Conditions(cache, environments, sandbox, unlocked=unlocked, ray_address=address)
 
 
 def find_environments(cache: Cache) -> EnvironmentStore:

@@ -183,7 +183,7 @@ def _prepare(
         network=confinement.network,
     )
     view.add_model(sandbox, files.code, state=files.state, out=files.out)
-    steps = plan.build_plan(sandbox, confinement.limits, python=workplace.python, network=confinement.network)
+    steps = plan.build_plan(sandbox, confinement, python=workplace.python)
     inside = {"code": view.CODE, "state": view.STATE, "out": view.OUT}
     paths = {name: inside[name] for name, path in named.items() if path is not None}
     return paths, lambda output: ["--sandbox", str(plan.ROOM), steps, str(output), *worker, view.WORKER]

@@ -15,13 +15,12 @@ The caller passes directories and records the result. Nothing in this module kno
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitstore.run import process, unapplied
+from gitstore.run import process
 from gitstore.run.dialogue import Dialogue, Metric, Observers
 from gitstore.run.interrupts import Interrupts
 from gitstore.run.phases import Clock
@@ -30,8 +29,6 @@ from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import Files, Workplace
 from gitstore.settings.schema import Parameter, Settings
-
-_log = logging.getLogger(__name__)
 
 __all__ = [
     "Creation",
@@ -226,9 +223,6 @@ def _follow(
     observers: Observers | None = None,
 ) -> Dialogue:
     """Run the operation of a clock to its end, on a new worker."""
-    problem = unapplied.describe_unapplied(settings, clock.operation)
-    if problem is not None:
-        _log.warning(problem)
     dialogue = Dialogue(worker, confined=workplace.is_confined, interrupts=interrupts, observers=observers)
     request = describe_request(clock.operation, settings)
     dialogue.follow(clock, "request", inputs=inputs, **request, **worker.paths)

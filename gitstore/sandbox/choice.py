@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,16 @@ class Sandbox:
 
 @dataclass(frozen=True)
 class Confinement:
-    """The sandbox of one operation."""
+    """The sandbox of one operation.
+
+    `devices` are those of GPUs that it may use, and `variables` say which of them are meant.
+    """
 
     limits: Limits
     binds: tuple[Path, ...] = ()
     network: bool = False
+    devices: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         """Return it as records, hooks and --json have it: sizes in bytes."""

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
-from gitstore.sandbox.limits import Limits
+from gitstore.sandbox.choice import Confinement
 from gitstore.sandbox.syscalls import build_filter
 from gitstore.sandbox.view import HOME, INIT, View
 
@@ -40,15 +40,17 @@ class NoSandbox(GitstoreError):
         super().__init__(f"the model's code needs a sandbox, which cannot be started: {reason}", HINT)
 
 
-def build_plan(view: View, limits: Limits, *, python: Path, network: bool) -> str:
+def build_plan(view: View, confinement: Confinement, *, python: Path) -> str:
     """Return the plan, as the guardian takes it. Raises NoSandbox without the program or its filter."""
     program = find_bubblewrap()
     system_calls = build_filter()
     if system_calls is None:
         raise NoSandbox(f"gitstore does not know the system calls of {os.uname().machine}")
-    before = [*_ISOLATION, *(() if network else ("--unshare-net",)), *_list_variables(limits, python)]
+    limits, variables = confinement.limits, _list_variables(confinement, python)
+    before = [*_ISOLATION, *(() if confinement.network else ("--unshare-net",)), *variables]
     # Before what is mounted below them.
     before += ["--proc", "/proc", "--dev", "/dev", "--size", str(limits.memory // 2), "--tmpfs", "/dev/shm"]  # noqa: S108
+    before += [word for device in confinement.devices for word in ("--dev-bind-try", device, device)]
     before += ["--size", str(limits.disk), "--tmpfs", "/tmp", "--dir", HOME]  # noqa: S108
     plan = {
         "program": str(program),
@@ -95,7 +97,7 @@ def _finish_view(view: View) -> list[str]:
     return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
 
 
-def _list_variables(limits: Limits, python: Path) -> list[str]:
+def _list_variables(confinement: Confinement, python: Path) -> list[str]:
     variables = {
         "HOME": HOME,
         "LANG": "C.UTF-8",
@@ -104,6 +106,7 @@ def _list_variables(limits: Limits, python: Path) -> list[str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": "/tmp",  # noqa: S108
         "USER": "model",
-        **limits.variables,
+        **confinement.limits.variables,
+        **confinement.variables,
     }
     return [part for name, value in variables.items() for part in ("--setenv", name, value)]

@@ -209,7 +209,7 @@ class Launcher(_Keys, frozen=True, kw_only=True):
 
     engine: Annotated[
         Literal["local", "ray"],
-        Meta(description="local is a process on this machine, ray a Ray cluster. Not applied yet."),
+        Meta(description="local is a process on this machine, ray a Ray cluster, for evaluate only."),
     ] = "local"
     cpus: Annotated[float, Meta(ge=0.125, le=65536, description="CPU cores, at least 1/8.")] = 1.0
     memory: Annotated[int, _size("Main memory, at least 128MiB.", at_least=128 * units.MIB)] = units.GIB

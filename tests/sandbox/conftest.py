@@ -63,6 +63,8 @@ class Box:
     limits: Limits = field(default_factory=lambda: Limits(512 * MIB, 32 * MIB, 1.0))
     binds: tuple[Path, ...] = ()
     network: bool = False
+    devices: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.code, self.state, self.out = (self.root / name for name in ("code", "state", "out"))
@@ -80,7 +82,7 @@ class Box:
 
     @property
     def workplace(self) -> Workplace:
-        confinement = Confinement(self.limits, self.binds, self.network)
+        confinement = Confinement(self.limits, self.binds, self.network, self.devices, self.variables)
         return Workplace(Path(sys.executable), confinement=confinement)
 
     def evaluate(self) -> list[str]:

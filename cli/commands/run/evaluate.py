@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="Write each output to a file in DIR: NAME.npy, or NAME.png and the like.",
 )
 @expectations.record_options
+@options.launcher_option
 @click.option("--warm", is_flag=True, help="Evaluate on the warm launcher that serves REF.")
 @run_options()
 @options.progress_option
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
     records: expectations.RecordOptions, run_with: RunOptions, warm: bool,
-    show_progress: bool | None, as_json: bool,
+    launcher: options.LauncherChoice, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
@@ -48,8 +49,8 @@ def command(
     With --json, outputs or paths are in an object that also says how it ran.
 
     A snapshot always runs the code, state and settings that it was taken with, and with the packages of its
-    packages.lock. It runs in a sandbox: it sees neither the network nor your files, and has the memory, disk
-    and cores of default_launchers in settings.yaml, unless options say otherwise.
+    packages.lock, here or on a Ray cluster. It runs in a sandbox: it sees neither the network nor your files,
+    and has the resources of default_launchers in settings.yaml, unless options say otherwise.
 
     --record keeps inputs, outputs and what it ran with as a git note on the snapshot. --expect compares with
     such a record: of SNAPSHOT, of REF, or of any snapshot of the model. It exits with 0 if the outputs are
@@ -59,8 +60,8 @@ def command(
     Examples:
       gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out
       gitstore evaluate dogs@v1 -p images=@image.npy
-      gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out
-      gitstore evaluate v1 -p images=@image.npy --warm
+      gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out --warm
+      gitstore evaluate v1 -p images=@image.npy --launcher ray:10.0.0.5:6379
       gitstore evaluate -p images=@image.npy --memory 4GiB --bind /data/vocabulary
       gitstore evaluate v1 -p images=@image.npy --record first
       git bisect run gitstore evaluate --expect v1:first --rtol 1e-5
@@ -68,9 +69,8 @@ def command(
     """
     from gitstore.run.values.inputs import Assignments
 
-    _check_warm(ctx, run_with)
-    records.check(ctx, reference=reference, with_files=out is not None, warm=warm)
-    values, conditions = Assignments(inputs, ctx.obj), run_with.find_conditions(ctx.obj)
+    _check_place(ctx, records, run_with)
+    values, conditions = Assignments(inputs, ctx.obj), launcher.apply(run_with.find_conditions(ctx.obj))
     if records.compares:
         expectations.compare(ctx, reference, values, records=records, conditions=conditions, as_json=as_json)
         return
@@ -79,11 +79,16 @@ def command(
     render.show_outputs(evaluated, directory, record=records.record, as_json=as_json)
 
 
-def _check_warm(ctx: click.Context, run_with: RunOptions) -> None:
-    """Refuse --warm without a snapshot, or with options that a launcher has decided when it was started."""
-    if not ctx.params["warm"]:
+def _check_place(ctx: click.Context, records: expectations.RecordOptions, run_with: RunOptions) -> None:
+    """Refuse options that exclude each other, and --launcher and --warm with some that they do not heed."""
+    reference, with_files, warm = ctx.params["reference"], ctx.params["out"] is not None, ctx.params["warm"]
+    records.check(ctx, reference=reference, with_files=with_files, warm=warm)
+    has_snapshot = reference is not None
+    if ctx.params["launcher"].engine == "ray" and (warm or records.compares or not has_snapshot):
+        raise click.UsageError("--launcher ray needs REF, and is not for --warm, --expect and --compare", ctx)
+    if not warm:
         return
-    if ctx.params["reference"] is None or run_with.unlocked:
+    if not has_snapshot or run_with.unlocked:
         raise click.UsageError("--warm needs REF, a snapshot that is served, and is not for --no-lock", ctx)
     if run_with != RunOptions():
         raise click.UsageError("--warm uses the launcher's own sandbox; leave its options out", ctx)
@@ -112,7 +117,7 @@ class _Place(NamedTuple):
     def _evaluate_snapshot(self, snapshot: Snapshot, values: Inputs) -> Evaluation:
         from gitstore.run import evaluation
 
-        launcher = _choose_launcher(self.conditions, warm=self.warm)
+        launcher = _choose_launcher(snapshot, self.conditions, warm=self.warm)
         total, name = totals.stored(snapshot.repository, snapshot.state_tree), self.records.record
         with byte_progress("fetch state", total, show=self.show_progress) as progress:
             if name is None:
@@ -131,11 +136,11 @@ class _Place(NamedTuple):
         return recorded.evaluation
 
 
-def _choose_launcher(conditions: Conditions, *, warm: bool) -> SnapshotLauncher:
+def _choose_launcher(snapshot: Snapshot, conditions: Conditions, *, warm: bool) -> SnapshotLauncher:
     if not warm:
-        from gitstore.run.evaluation import LocalLauncher
+        from gitstore.launchers.choice import choose_launcher
 
-        return LocalLauncher(conditions)
+        return choose_launcher(snapshot, conditions)
     from gitstore.launchers.client import WarmLauncher
     from gitstore.launchers.directory import find_launchers
 

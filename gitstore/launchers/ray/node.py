@@ -23,6 +23,7 @@ from gitstore.objects.walk import walk
 from gitstore.packs.oid import Oid
 from gitstore.run.cache.cache import Cache
 from gitstore.run.conditions import Conditions, find_conditions
+from gitstore.run.engines import RAY
 from gitstore.run.evaluation import LocalLauncher
 from gitstore.run.interrupts import Interrupts
 from gitstore.run.supervisor import Evaluation
@@ -76,7 +77,7 @@ def evaluate(encoded: bytes, inputs: Mapping[str, Value], *, pack: bytes | None)
 def find_node_conditions(task: NodeTask, *, output: int) -> Conditions:
     """Return the conditions of this node's user, with the sandbox that the caller chose."""
     conditions = find_conditions(Path("/"), task.sandbox, unlocked=task.unlocked)
-    return replace(conditions, output=output)
+    return replace(conditions, engine=RAY, output=output)
 
 
 def strip(evaluation: Evaluation) -> Evaluation:
