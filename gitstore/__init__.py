@@ -35,10 +35,14 @@ if TYPE_CHECKING:
     )
     from gitstore.library.model import Model, open  # noqa: A004 - as tarfile has it
     from gitstore.library.new_state import NewState
+    from gitstore.library.records import RecordedEvaluation, RecordedTraining, RepeatedEvaluation, RunFacts
     from gitstore.library.results import Outputs, TrainingResult
     from gitstore.library.snapshot import Snapshot, WarmSnapshot
     from gitstore.library.state import State
+    from gitstore.records.comparison import RecordDifference
+    from gitstore.records.evaluations import NoSuchRecord, RecordExists
     from gitstore.run.dialogue import Metric
+    from gitstore.run.recording.differences import OutputDifference
     from gitstore.sandbox.choice import Sandbox
     from gitstore.storage.usage import Holder, ModelUse, PackUse, Usage
 
@@ -64,12 +68,20 @@ __all__ = [
     "ModelException",
     "ModelUse",
     "NewState",
+    "NoSuchRecord",
     "NoSuchSnapshot",
     "NoSuchState",
     "NotAModel",
     "OperationFailed",
+    "OutputDifference",
     "Outputs",
     "PackUse",
+    "RecordDifference",
+    "RecordExists",
+    "RecordedEvaluation",
+    "RecordedTraining",
+    "RepeatedEvaluation",
+    "RunFacts",
     "Sandbox",
     "Snapshot",
     "SnapshotExists",
@@ -85,10 +97,14 @@ __all__ = [
 _HOMES = {
     "library.model": ("Model", "open"),
     "library.new_state": ("NewState",),
+    "library.records": ("RecordedEvaluation", "RecordedTraining", "RunFacts", "RepeatedEvaluation"),
     "library.results": ("Outputs", "TrainingResult"),
     "library.snapshot": ("Snapshot", "WarmSnapshot"),
     "library.state": ("State",),
+    "records.comparison": ("RecordDifference",),
+    "records.evaluations": ("NoSuchRecord", "RecordExists"),
     "run.dialogue": ("Metric",),
+    "run.recording.differences": ("OutputDifference",),
     "sandbox.choice": ("Sandbox",),
     "storage.usage": ("Holder", "ModelUse", "PackUse", "Usage"),
 }

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitstore import settings
+from gitstore.library import records
 from gitstore.library import state as states
 from gitstore.library.new_state import NewState
+from gitstore.library.records import RecordedTraining
 from gitstore.library.results import Outputs, TrainingResult
 from gitstore.library.snapshot import Snapshot, StrPath, wrap_snapshot
 from gitstore.library.state import State
@@ -19,6 +21,7 @@ from gitstore.models import reference
 from gitstore.models import snapshot as snapshots
 from gitstore.models.model import Model as InternalModel
 from gitstore.progress import Progress
+from gitstore.records.comparison import RecordDifference, compare_states
 from gitstore.run import creation, evaluation, training
 from gitstore.run.conditions import find_conditions
 from gitstore.run.dialogue import Metric, Observers
@@ -178,6 +181,21 @@ class Model:
         )
         state = states.wrap_saved_state(model, result.saved.name, result.saved.size)
         return TrainingResult(state, result.metrics, result.durations, **result.workplace.describe())
+
+    def training(self, state: str | None = None) -> RecordedTraining | None:
+        """How a state came to be, by default the active one; `None` if nobody recorded that.
+
+        Raises `NoSuchState`, and `Corrupt` if the record is damaged, or its metrics are missing in a clone.
+        """
+        model = self._identify()
+        return records.find_training(model, state or model.active_state)
+
+    def compare_trainings(self, first: str, second: str) -> list[RecordDifference]:
+        """What differs between how two states came to be, times apart. Of a metric, the last value counts.
+
+        Raises `NoSuchState`, and `GitstoreError` if nobody recorded it.
+        """
+        return compare_states(self._identify(), first, second)
 
     @contextmanager
     def new_state(

@@ -13,15 +13,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from gitstore import settings
 from gitstore.derive import first_state, standalone, worktree
 from gitstore.errors import NoSuchSnapshot
+from gitstore.library import records
+from gitstore.library.records import RecordedEvaluation, RepeatedEvaluation
 from gitstore.library.results import Outputs
 from gitstore.models import snapshot as snapshots
 from gitstore.models.model import Model as InternalModel
 from gitstore.models.snapshot import Snapshot as InternalSnapshot
 from gitstore.progress import Progress
+from gitstore.records.evaluations import list_records
 from gitstore.run import evaluation
 from gitstore.run.cache.user_cache import find_user_cache
 from gitstore.run.conditions import find_conditions
 from gitstore.run.evaluation import LocalLauncher
+from gitstore.run.recording import evaluations as recording
+from gitstore.run.recording.differences import OutputDifference, Tolerance
+from gitstore.run.recording.verification import verify_evaluations
 from gitstore.run.values.inputs import Arrays
 from gitstore.run.warm import WarmModel
 from gitstore.sandbox.choice import Sandbox
@@ -99,6 +105,70 @@ class Snapshot:
         launcher = LocalLauncher(find_conditions(self._repository, sandbox, unlocked=unlocked))
         evaluated = evaluation.evaluate_snapshot(snapshot, arrays, launcher=launcher)
         return Outputs(evaluated.outputs, evaluated.durations, **evaluated.workplace.describe())
+
+    def record_evaluation(
+        self,
+        name: str,
+        inputs: Mapping[str, ArrayLike] | None = None,
+        /,
+        *,
+        replace: bool = False,
+        sandbox: Sandbox | None = None,
+        **more_inputs: ArrayLike,
+    ) -> RecordedEvaluation:
+        """Evaluate as `evaluate` does, and keep inputs and outputs with the snapshot, as the record `name`.
+
+        Atomic and durable. Raises `RecordExists` unless it may `replace` one, `InvalidName`, and like
+        `evaluate`; nothing is recorded then.
+        """
+        snapshot = self._read()
+        recorded = recording.evaluate_and_record(
+            snapshot,
+            Arrays({**(inputs or {}), **more_inputs}),
+            name=name,
+            launcher=LocalLauncher(find_conditions(self._repository, sandbox)),
+            replacing=replace,
+        )
+        return records.wrap_evaluation(self, recorded.record)
+
+    def evaluations(self) -> list[RecordedEvaluation]:
+        """The evaluations that are recorded with the snapshot, oldest first. Raises `Corrupt`."""
+        return [records.wrap_evaluation(self, record) for record in list_records(self._read())]
+
+    def verify_evaluations(
+        self, *names: str, rtol: float = 0.0, atol: float = 0.0, sandbox: Sandbox | None = None
+    ) -> list[RepeatedEvaluation]:
+        """Run recorded evaluations again, all or those called `names`, and compare their outputs.
+
+        Numbers may differ by `atol + rtol * |recorded|`. Raises `NoSuchRecord` before any is run.
+        """
+        conditions = find_conditions(self._repository, sandbox)
+        tolerance = Tolerance(rtol, atol)
+        verified = verify_evaluations([self._read()], names, conditions=conditions, tolerance=tolerance)
+        return list(map(records.wrap_repeated, verified))
+
+    def compare(
+        self,
+        other: Snapshot,
+        inputs: Mapping[str, ArrayLike] | None = None,
+        /,
+        *,
+        rtol: float = 0.0,
+        atol: float = 0.0,
+        sandbox: Sandbox | None = None,
+        **more_inputs: ArrayLike,
+    ) -> list[OutputDifference]:
+        """Evaluate this snapshot and another one with the same inputs; say how each output differs.
+
+        Numbers are equal if they differ by at most `atol + rtol * |ours|`. Raises like `evaluate`.
+        """
+        comparison = recording.compare_snapshots(
+            (self._read(), other._read()),
+            Arrays({**(inputs or {}), **more_inputs}),
+            conditions=find_conditions(self._repository, sandbox),
+            tolerance=Tolerance(rtol, atol),
+        )
+        return list(comparison.outputs)
 
     @contextmanager
     def warm(

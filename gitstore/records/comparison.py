@@ -8,6 +8,9 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from gitstore.errors import GitstoreError
+from gitstore.models.model import Model
+from gitstore.records import trainings
 from gitstore.records.record import Environment, TrainingRecord, Value
 
 
@@ -22,6 +25,23 @@ class RecordDifference:
     key: str
     first: Any
     second: Any
+
+
+def compare_states(model: Model, first: str, second: str) -> list[RecordDifference]:
+    """List what differs between how two states came to be.
+
+    Raises `NoSuchState`, and `GitstoreError` if nobody recorded it.
+    """
+    records = []
+    for name in (first, second):
+        record = trainings.find_state_record(model, name)
+        if record is None:
+            raise GitstoreError(
+                f"nobody recorded how the state {name} was made",
+                "gitstore train, state create and new_state of the library record it",
+            )
+        records.append(record)
+    return list_differences(*records)
 
 
 def list_differences(first: TrainingRecord, second: TrainingRecord) -> list[RecordDifference]:

@@ -99,10 +99,14 @@ class Code(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TrainingRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record"):
-    """How a state came to be. `tree` has the file of the metrics, if there were any."""
+    """How a state came to be. `tree` has the file of the metrics, if there were any.
+
+    `operation` is `train` or `create_state`, if gitstore ran one.
+    """
 
     name: str
     model: str
+    operation: str | UnsetType = UNSET
     parameters: dict[str, Any]
     data: list[Value]
     metrics: list[Series]

@@ -17,6 +17,8 @@ from gitstore.bigfiles.extract import extract_files
 from gitstore.disk import directories
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
+from gitstore.models import state
+from gitstore.models.model import Model
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Oid
 from gitstore.records import files, notes
@@ -35,6 +37,15 @@ def find_record(repository: Repository, tree: Oid, name: str | None = None) -> T
     records = parse_lines(notes.read_note(repository, NOTES, tree), TrainingRecord)
     named = [record for record in records if record.name == name]
     return next(reversed(named or records), None)
+
+
+def find_state_record(model: Model, name: str) -> TrainingRecord | None:
+    """Return the record of a state as it is saved; `None` if there is none. Raises `NoSuchState`."""
+    tree = state.find_saved_tree(model, name)
+    if tree is None:
+        state.find_state(model, name)
+        return None
+    return find_record(model.repository, tree, name)
 
 
 def add_record(repository: Repository, tree: Oid, record: TrainingRecord, *, directory: Path | None) -> None:

@@ -15,6 +15,8 @@ from gitstore.progress import Progress
 from gitstore.run import new_state, supervisor, working_copy
 from gitstore.run.conditions import Conditions
 from gitstore.run.new_state import Result
+from gitstore.run.recording.trainings import describe_origin, record_operation
+from gitstore.run.recording.values import describing
 from gitstore.run.values.inputs import Inputs
 from gitstore.run.workplace import RuntimeSpec
 from gitstore.states.save import notify_saved
@@ -23,8 +25,8 @@ from gitstore.states.save import notify_saved
 def create_state(model: Model, inputs: Inputs, *, conditions: Conditions, name: str | None = None) -> Result:
     """Have a working copy's code create a state called `name`; by default, it gets the active state's name.
 
-    The hook post-state runs after it is saved. Raises `StateExists` if there is such a state, `InvalidInput`
-    before anything runs, and `OperationFailed`.
+    Its record says with which parameters. The hook post-state runs after it is saved. Raises `StateExists`
+    if there is such a state, `InvalidInput` before anything runs, and `OperationFailed`.
     """
     params = inputs.read(model.settings.types.create_state)
     name = name or model.active_state
@@ -33,12 +35,15 @@ def create_state(model: Model, inputs: Inputs, *, conditions: Conditions, name: 
     with (
         working_copy.open_workplace(model, conditions, "create_state") as workplace,
         new_state.hidden_state(model) as out,
+        describing(params) as description,
     ):
+        origin = describe_origin(model)
         creation = supervisor.create_state(
             code=code, settings=model.settings, params=params, out=out, workplace=workplace
         )
         new_state.check_intact(model)
         saved = new_state.keep_state(model, name, out)
+    record_operation(model, saved, creation, origin=origin, values=description.result())
     new_state.check_intact(model, saved)
     notify_saved(model, "created", saved, place=workplace.describe())
     return Result(saved, (), creation.durations, workplace=workplace)

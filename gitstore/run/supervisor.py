@@ -45,10 +45,20 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Creation:
-    """A created state. `durations` has the seconds of each phase, and their `total`."""
+    """A created state. `durations` has the seconds of each phase, and their `total`.
+
+    `workplace`, `peak_memory` and `printed` are as those of `Evaluation`.
+    """
 
     durations: dict[str, float]
-    sandbox: Mapping[str, Any]
+    workplace: Workplace
+    peak_memory: int | None = None
+    printed: bytes = b""
+
+    @property
+    def sandbox(self) -> dict[str, Any]:
+        """How the worker was confined."""
+        return self.workplace.sandbox
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ def create_state(
     """
     inputs = parameters.check_inputs(params, settings.types.create_state)
     dialogue = _run("create_state", settings, inputs, workplace=workplace, files=Files(code, out=out))
-    return Creation(dialogue.durations, workplace.sandbox)
+    return Creation(dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
 
 
 def evaluate(

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from gitstore.errors import GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostTrain
 from gitstore.models.model import Model
-from gitstore.records.record import Value
 from gitstore.run import new_state, supervisor, working_copy
 from gitstore.run.conditions import Conditions
 from gitstore.run.new_state import Result
-from gitstore.run.recording.circumstances import describe_run
-from gitstore.run.recording.trainings import Origin, Reports, TrainingInputs, describe_origin, record_training
+from gitstore.run.recording.trainings import describe_origin, record_operation
 from gitstore.run.recording.values import describing
-from gitstore.run.supervisor import Observers, Training
+from gitstore.run.supervisor import Observers
 from gitstore.run.values.inputs import Inputs
-from gitstore.states.save import Saved, notify_saved
+from gitstore.states.save import notify_saved
 from gitstore.states.use import use_state
 
 
@@ -53,7 +50,8 @@ def train(
             )  # fmt: skip
             new_state.check_intact(model)
             saved = new_state.keep_state(model, name, out)
-    _record(model, saved, training, origin=origin, values=description.result())
+    values = description.result()
+    record_operation(model, saved, training, origin=origin, values=values, metrics=training.metrics)
     if use:
         _use(model, saved.name)
     new_state.check_intact(model, saved)
@@ -61,25 +59,6 @@ def train(
     notify_saved(model, "trained", saved, place=training.workplace.describe())
     dispatch.notify_post_hook(model.repository, _build_post_train(model, base, result))
     return result
-
-
-def _record(
-    model: Model, saved: Saved, training: Training, *, origin: Origin, values: Sequence[Value]
-) -> None:
-    circumstances = describe_run(
-        model.repository,
-        training.durations,
-        workplace=training.workplace,
-        peak_memory=training.peak_memory,
-    )
-    record_training(
-        model,
-        saved,
-        origin=origin,
-        circumstances=circumstances,
-        training=TrainingInputs.of(values),
-        reports=Reports(training.metrics, training.printed),
-    )
 
 
 def _use(model: Model, name: str) -> None:

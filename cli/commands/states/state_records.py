@@ -13,8 +13,7 @@ from gitstore.cli.render.records import charts
 from gitstore.cli.render.records import trainings as render
 
 if TYPE_CHECKING:
-    from gitstore.models.model import Model
-    from gitstore.records.record import TrainingRecord
+    pass
 
 
 @click.command()
@@ -49,12 +48,13 @@ def show(
     """
     from gitstore.models import state as states
     from gitstore.models.model import Model
+    from gitstore.records.trainings import find_state_record
     from gitstore.run.conditions import find_conditions
     from gitstore.run.recording import trainings
 
     model = Model.identify(ctx.obj)
     state = states.find_state(model, name or model.active_state)
-    record = _find_record(model, state.name)
+    record = find_state_record(model, state.name)
     metrics = []
     if record is not None:
         with trainings.open_metrics(model, record, find_conditions(ctx.obj)) as read:
@@ -81,34 +81,11 @@ def compare(ctx: click.Context, first: str, second: str, *, as_json: bool) -> No
     Example:
       gitstore state compare trained-1 trained-2
     """
-    from gitstore.errors import GitstoreError
     from gitstore.models.model import Model
     from gitstore.records import comparison
 
-    model = Model.identify(ctx.obj)
-    records = []
-    for name in (first, second):
-        record = _find_record(model, name)
-        if record is None:
-            raise GitstoreError(
-                f"nobody recorded how the state {name} was made",
-                "gitstore train and new_state of the library record it",
-            )
-        records.append(record)
-    differences = comparison.list_differences(*records)
+    differences = comparison.compare_states(Model.identify(ctx.obj), first, second)
     render.show_comparison((first, second), differences, as_json=as_json)
-
-
-def _find_record(model: Model, name: str) -> TrainingRecord | None:
-    """The record of a state. Raises `NoSuchState`."""
-    from gitstore.models import state as states
-    from gitstore.records import trainings
-
-    tree = states.find_saved_tree(model, name)
-    if tree is None:
-        states.find_state(model, name)
-        return None
-    return trainings.find_record(model.repository, tree, name)
 
 
 COMMANDS = (show, compare)

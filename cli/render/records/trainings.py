@@ -126,7 +126,8 @@ def show_comparison(
 def _list_facts(record: TrainingRecord) -> dict[str, str | None]:
     base, code = to_builtins(record.base), to_builtins(record.code)
     parameters = (f"{name}={output.as_json_text(value)}" for name, value in record.parameters.items())
-    facts: dict[str, str | None] = {"trained as": record.name, "parameters": ", ".join(parameters) or None}
+    verb = "created as" if record.operation == "create_state" else "trained as"
+    facts: dict[str, str | None] = {verb: record.name, "parameters": ", ".join(parameters) or None}
     if base is not None:
         facts["from"] = base["name"] + (f" ({base['tree'][:10]})" if base["tree"] else "")
     if code is not None:

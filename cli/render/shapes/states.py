@@ -70,6 +70,7 @@ SHAPES = {
         keys("""
             name           text        the state that it made, as it was called then
             model          text        the model
+            operation      text?       `train`, `create_state`, or null for a training loop of one's own
             parameters     object      scalars that it was given, by name
             data           value[]     everything else that it was given
             metrics        series[]    each metric in short

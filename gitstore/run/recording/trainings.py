@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from gitstore.bigfiles import scan
 from gitstore.bigfiles.hash import hash_directory
@@ -26,6 +26,8 @@ from gitstore.records import files, trainings
 from gitstore.records.record import BaseState, Circumstances, Code, Series, TrainingRecord, Value
 from gitstore.run.conditions import Conditions
 from gitstore.run.dialogue import Metric
+from gitstore.run.recording.circumstances import describe_run
+from gitstore.run.supervisor import Creation, Training
 from gitstore.states.save import Saved
 from gitstore.workingcopy.uncommitted import list_uncommitted
 
@@ -72,6 +74,30 @@ def describe_origin(model: Model, *, base: str | None = None) -> Origin:
     return Origin(_describe_code(model), _describe_base(model, base) if base is not None else None)
 
 
+def record_operation(
+    model: Model,
+    saved: Saved,
+    ran: Training | Creation,
+    *,
+    origin: Origin,
+    values: Sequence[Value],
+    metrics: Sequence[Metric] = (),
+) -> None:
+    """Keep the record of a state that a worker has made, of `values`; see `record_training`."""
+    circumstances = describe_run(
+        model.repository, ran.durations, workplace=ran.workplace, peak_memory=ran.peak_memory
+    )
+    record_training(
+        model,
+        saved,
+        origin=origin,
+        circumstances=circumstances,
+        training=TrainingInputs.of(values),
+        reports=Reports(metrics, ran.printed),
+        operation="create_state" if isinstance(ran, Creation) else "train",
+    )
+
+
 def record_training(
     model: Model,
     saved: Saved,
@@ -80,11 +106,13 @@ def record_training(
     circumstances: Circumstances,
     training: TrainingInputs,
     reports: Reports,
+    operation: str | UnsetType = UNSET,
 ) -> None:
     """Keep the record of a state that was saved just now. A failure is a warning, since the state is safe."""
     record = TrainingRecord(
         name=saved.name,
         model=model.name,
+        operation=operation,
         base=origin.base if origin.base is not None else UNSET,
         code=origin.code,
         parameters=dict(training.parameters),
