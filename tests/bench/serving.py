@@ -1,8 +1,8 @@
 """What an evaluation costs beside the model itself: `python -m tests.bench.serving`.
 
 The example digits is trained once, and evaluates one image: in this process, by gitstore cold, warm in the
-library and on a warm launcher, and by LitServe and MLflow where `--rivals PYTHON` names a Python that has
-them. Each server answers one client, which keeps its connection.
+library and on a warm launcher, and by LitServe, MLflow and BentoML where `--rivals PYTHON` names a Python
+that has some of them. Each server answers one client, which keeps its connection.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,13 @@ PATIENCE = 120.0
 _BESIDE = Path(sys.executable).with_name("gitstore")
 _SERVERS = Path(__file__).with_name("tools") / "servers"
 
+_REQUESTS = {
+    "litserve": ("/predict", "images"),
+    "mlflow": ("/invocations", "inputs"),
+    "bentoml": ("/predict", "images"),
+}
+"""The path that each rival answers, and what it calls the images."""
+
 Ask = Callable[[], object]
 
 
@@ -48,11 +56,19 @@ class Times(NamedTuple):
 def main() -> None:
     """Print two tables in Markdown."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=__doc__)
-    parser.add_argument("--rivals", metavar="PYTHON", help="a Python that has litserve and mlflow")
+    parser.add_argument(
+        "--rivals",
+        action="append",
+        default=[],
+        metavar="PYTHON",
+        help="a Python that has litserve, mlflow or bentoml; may be repeated",
+    )
+    parser.add_argument("--warm", action="store_true", help="leave out the cold evaluations")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gitstore-bench-") as name:
         directory = _make_model(Path(name))
-        _show_cold(directory)
+        if not options.warm:
+            _show_cold(directory)
         _show_warm(directory, options.rivals)
 
 
@@ -92,14 +108,20 @@ def _show_cold(directory: Path) -> None:
         print(f"| `{name}` | {min(seconds):.3f} | {statistics.median(seconds):.3f} |")
 
 
-def _show_warm(directory: Path, rivals: str | None) -> None:
+def _show_warm(directory: Path, rivals: Sequence[str]) -> None:
     print("\n| | start, s | median, ms | 99th percentile, ms | a second |\n|---|---|---|---|---|")
     _show("in the process", _in_process(directory))
     _show("gitstore, in the library", _in_library(directory))
     _show("gitstore, warm launcher", _on_launcher(directory))
-    if rivals is not None:
-        for name in ("litserve", "mlflow"):
-            _show(name, _on_rival(directory, rivals, name))
+    for python in rivals:
+        for name in filter(partial(_has, python), _REQUESTS):
+            _show(name, _on_rival(directory, python, name))
+
+
+def _has(python: str, package: str) -> bool:
+    """Whether a Python has a package."""
+    script = f"import importlib.util as util; raise SystemExit(util.find_spec({package!r}) is None)"
+    return subprocess.run([python, "-c", script], check=False).returncode == 0
 
 
 def _show(name: str, times: Times) -> None:
@@ -161,10 +183,8 @@ def _on_rival(directory: Path, python: str, name: str) -> Times:
             [python, str(_SERVERS / f"{name}_digits.py"), str(directory / "code"), str(state)]
         ) as port:
             connection = _connect(port)
-            path, body = (
-                ("/predict", {"images": image}) if name == "litserve" else ("/invocations", {"inputs": image})
-            )
-            content = json.dumps(body)
+            path, key = _REQUESTS[name]
+            content = json.dumps({key: image})
 
             def ask() -> Any:
                 connection.request("POST", path, content, {"Content-Type": "application/json"})
