@@ -64,12 +64,19 @@ def show_log() -> None:
     """Print what the library logs while it works: warnings, output of hooks, and progress on a terminal."""
     import logging
 
+    warnings: set[str] = set()
+
     class Messages(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if getattr(record, "is_progress", False) and not sys.stderr.isatty():
                 return
-            prefix = "warning: " if record.levelno >= logging.WARNING else ""
-            print_message(prefix + add_directory(record.getMessage()))
+            text, prefix = record.getMessage(), ""
+            if record.levelno >= logging.WARNING:
+                if text in warnings:  # several workers have the same to say
+                    return
+                warnings.add(text)
+                prefix = "warning: "
+            print_message(prefix + add_directory(text))
 
     log = logging.getLogger("gitstore")
     log.handlers = [Messages()]

@@ -82,6 +82,10 @@ ROOMS = {
         " records environments workingcopy states derive sandbox",
         "an operation reads a snapshot, and may leave a state",
     ),
+    "batch": Room(
+        "words settings disk git events models run",
+        "many evaluations of a snapshot, on whatever evaluates",
+    ),
     "launchers": Room(
         "words settings disk packs objects git models records run sandbox",
         "a warm launcher keeps what run/ instantiated; to a Ray cluster, a snapshot travels as a pack of git",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gitstore.cli import output
 
 if TYPE_CHECKING:
+    from gitstore.batch.batch import BatchResult
     from gitstore.run.supervisor import Evaluation
 
 
@@ -29,3 +30,24 @@ def show_outputs(evaluated: Evaluation, directory: Path | None, *, record: str |
         output.print_json(values)
     for path in paths:
         output.print_data(str(path))
+
+
+def show_batch(result: BatchResult, directory: Path, *, as_json: bool) -> None:
+    """Print the paths of the outputs of a batch, or what became of it as JSON."""
+    if not as_json:
+        for path in result.files:
+            output.print_data(str(directory / path.name))
+        return
+    output.print_json(
+        {
+            "files": [str(path.resolve()) for path in result.files],
+            "examples": result.examples,
+            "chunk": result.chunk,
+            "chunks": result.chunks,
+            "workers": result.workers,
+            "retries": result.retries,
+            "durations": dict(result.durations),
+            "unused": list(result.unused),
+            **result.workplace.describe(),
+        }
+    )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gitstore.launchers.ray.cluster import NoCluster
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.conditions import Conditions
 from gitstore.run.engines import RAY, find_engine
-from gitstore.run.evaluation import LocalLauncher, SnapshotLauncher
+from gitstore.run.evaluation import LocalLauncher
+
+if TYPE_CHECKING:
+    from gitstore.launchers.ray.launcher import RayLauncher
 
 
-def choose_launcher(snapshot: Snapshot, conditions: Conditions) -> SnapshotLauncher:
+def choose_launcher(snapshot: Snapshot, conditions: Conditions) -> LocalLauncher | RayLauncher:
     """Return the launcher of a snapshot. Nothing is connected or started yet.
 
     Raises `NoCluster` if that is a cluster whose address the user has not set, or without Ray.

@@ -5,6 +5,8 @@ numpy and what needs it are loaded after a local worker was started. Both take a
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,6 +124,11 @@ class LocalLauncher:
         ):
             yield model
 
+    def count_workers(self, snapshot: Snapshot) -> int:
+        """Return how many warm models have room on the cores of this machine, at least 1."""
+        cpus = self.conditions.sandbox.cpus or snapshot.settings.default_launchers.evaluate.cpus
+        return max(_count_cores() // math.ceil(cpus), 1)
+
     @contextmanager
     def _open(self, snapshot: Snapshot, progress: Progress) -> Iterator[tuple[Path, Path, Workplace]]:
         """Provide the code and the state of a snapshot, and a place for a worker."""
@@ -136,6 +143,10 @@ class LocalLauncher:
 
 def _read_spec(snapshot: Snapshot) -> RuntimeSpec:
     return RuntimeSpec(snapshot.settings, snapshot.lock_content)
+
+
+def _count_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def evaluate_snapshot(

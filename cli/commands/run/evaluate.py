@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from gitstore.cli import options, output, totals
-from gitstore.cli.commands.run import expectations
+from gitstore.cli.commands.run import batches, expectations
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import outputs as render
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gitstore.run.conditions import Conditions
     from gitstore.run.evaluation import SnapshotLauncher
     from gitstore.run.supervisor import Evaluation
-    from gitstore.run.values.inputs import Inputs
+    from gitstore.run.values.inputs import Assignments, Inputs
 
 
 @click.command()
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Write each output to a file in DIR: NAME.npy, or NAME.png and the like.",
 )
+@batches.batch_options
 @expectations.record_options
 @options.launcher_option
 @click.option("--warm", is_flag=True, help="Evaluate on the warm launcher that serves REF.")
@@ -40,12 +41,12 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context, reference: str | None, inputs: tuple[str, ...], out: Path | None, *,
-    records: expectations.RecordOptions, run_with: RunOptions, warm: bool,
+    batch: batches.BatchOptions, records: expectations.RecordOptions, run_with: RunOptions, warm: bool,
     launcher: options.LauncherChoice, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
-    Without REF, it evaluates the working copy. With --out, it prints the path of each file that it wrote.
+    Without REF, it evaluates the working copy. With --out, it prints the paths of the files that it wrote.
     With --json, outputs or paths are in an object that also says how it ran.
 
     A snapshot always runs the code, state and settings that it was taken with, and with the packages of its
@@ -56,6 +57,8 @@ def command(
     such a record: of SNAPSHOT, of REF, or of any snapshot of the model. It exits with 0 if the outputs are
     equal, 1 if they differ, and 125 if that cannot be told, as git bisect run wants it.
 
+    --batch evaluates many examples in chunks, on several workers. DIR has their outputs, in order.
+
     \b
     Examples:
       gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out
@@ -63,20 +66,42 @@ def command(
       gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out --warm
       gitstore evaluate v1 -p images=@image.npy --launcher ray:10.0.0.5:6379
       gitstore evaluate -p images=@image.npy --memory 4GiB --bind /data/vocabulary
+      gitstore evaluate v1 --batch images.npz --workers 4 --out digits
       gitstore evaluate v1 -p images=@image.npy --record first
       git bisect run gitstore evaluate --expect v1:first --rtol 1e-5
       gitstore evaluate --compare v1 v2 -p images=@image.npy
     """
     from gitstore.run.values.inputs import Assignments
 
+    batch.check(ctx)
     _check_place(ctx, records, run_with)
-    values, conditions = Assignments(inputs, ctx.obj), launcher.apply(run_with.find_conditions(ctx.obj))
-    if records.compares:
-        expectations.compare(ctx, reference, values, records=records, conditions=conditions, as_json=as_json)
-        return
-    evaluated = _Place(ctx.obj, conditions, records, warm, show_progress).evaluate(reference, values)
-    directory = Path(ctx.obj, out) if out is not None else None
-    render.show_outputs(evaluated, directory, record=records.record, as_json=as_json)
+    conditions = launcher.apply(run_with.find_conditions(ctx.obj))
+    place = _Place(ctx.obj, conditions, records, warm, show_progress)
+    values = Assignments(inputs, ctx.obj)
+    _run(ctx, place, reference=reference, values=values, batch=batch, out=out, as_json=as_json)
+
+
+def _run(
+    ctx: click.Context,
+    place: _Place,
+    *,
+    reference: str | None,
+    values: Assignments,
+    batch: batches.BatchOptions,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Evaluate, and show what came of it."""
+    if batch.path is not None:
+        place.evaluate_batch(ctx, options=batch, values=values)
+    elif place.records.compares:
+        expectations.compare(
+            ctx, reference, values, records=place.records, conditions=place.conditions, as_json=as_json
+        )
+    else:
+        evaluated = place.evaluate(reference, values)
+        directory = Path(ctx.obj, out) if out is not None else None
+        render.show_outputs(evaluated, directory, record=place.records.record, as_json=as_json)
 
 
 def _check_place(ctx: click.Context, records: expectations.RecordOptions, run_with: RunOptions) -> None:
@@ -113,6 +138,16 @@ class _Place(NamedTuple):
             model = Model.open(self.directory)
             return evaluation.evaluate_working_copy(model, values, conditions=self.conditions)
         return self._evaluate_snapshot(references.resolve(reference, self.directory), values)
+
+    def evaluate_batch(self, ctx: click.Context, *, options: batches.BatchOptions, values: Inputs) -> None:
+        """Evaluate a batch, and show what became of it."""
+        from gitstore.launchers.choice import choose_launcher
+        from gitstore.models import reference as references
+
+        snapshot = references.resolve(ctx.params["reference"], self.directory)
+        launcher = choose_launcher(snapshot, self.conditions)
+        command = batches.BatchCommand(self.directory, options, values, launcher, self.show_progress)
+        command.run(snapshot, ctx.params["out"], as_json=ctx.params["as_json"])
 
     def _evaluate_snapshot(self, snapshot: Snapshot, values: Inputs) -> Evaluation:
         from gitstore.run import evaluation

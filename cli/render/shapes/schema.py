@@ -66,6 +66,7 @@ COMMANDS: dict[str, str] = {
     "show": "snapshot in full",
     "diff": "diff",
     "evaluate": "evaluated",
+    "evaluate --batch": "evaluated batch",
     "evaluate --expect": "evaluation comparison",
     "evaluate --compare": "evaluation comparison",
     "serve-model": "started launcher",

@@ -175,4 +175,18 @@ SHAPES = {
         """)
         + WORKPLACE,
     ),
+    "evaluated batch": Shape(
+        "What became of a batch, and how it ran.",
+        keys("""
+            files      text[]  the outputs: files, or directories with files for each example
+            examples   int     how many examples it had
+            chunk      int     how many of them were evaluated at a time
+            chunks     int     in how many chunks
+            workers    int     on how many workers
+            retries    int     how often a chunk was evaluated again, because its worker was lost
+            durations  object  seconds: `evaluate` adds up those of all workers, `total` is what passed
+            unused     text[]  what the input has beside the inputs of the model
+        """)
+        + WORKPLACE,
+    ),
 }

@@ -91,6 +91,14 @@ class RayLauncher:
         finally:
             model.close()
 
+    def count_workers(self, snapshot: Snapshot) -> int:
+        """Return how many warm models the cluster has room for if it is idle, at least 1.
+
+        Raises `NoCluster` and `ImpossibleDemand`.
+        """
+        _, demand, _ = self._prepare(snapshot)
+        return demand.count_places(cluster.list_nodes())
+
     def _prepare(self, snapshot: Snapshot) -> tuple[Any, resources.Demand, NodeTask]:
         """Connect to the cluster, and check that one of its nodes has enough."""
         sandbox = self.conditions.sandbox

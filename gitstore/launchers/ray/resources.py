@@ -73,6 +73,14 @@ class Demand:
             nodes=nodes,
         )
 
+    def count_places(self, nodes: Sequence[ClusterNode]) -> int:
+        """Return how many such operations these nodes have room for at once, if they are idle."""
+        needed = {name: amount for name, amount in self.resources.items() if amount}
+        return sum(
+            int(min(node.resources.get(name, 0) / amount for name, amount in needed.items()))
+            for node in nodes
+        )
+
     def _fits(self, node: ClusterNode) -> bool:
         return all(node.resources.get(name, 0) >= amount for name, amount in self.resources.items())
 

@@ -10,7 +10,9 @@ import io
 import itertools
 import math
 import os
+import shutil
 import stat
+import tempfile
 import zipfile
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -64,7 +66,60 @@ def read_npy(path: Path) -> Array:
         header = _read_header(file, check_regular(file))
         if header.size < MAP_FROM:
             return _make_array(header, _read_items(file, header))
-        return _check_values(_map(file, path, header))
+        return check_values(_map(file, path, header))
+
+
+def map_npy(path: Path) -> Array:
+    """Map the array of an .npy file as it is, for a reader that checks and normalises parts of it."""
+    with path.open("rb") as file:
+        return map_raw(file, _read_header(file, check_regular(file)))
+
+
+def map_npz(path: Path, names: Collection[str]) -> dict[str, Array]:
+    """Map those arrays of an .npz file that have one of these names, like `map_npy`.
+
+    A compressed one is decompressed into a temporary file.
+    """
+    with path.open("rb") as file:
+        size = check_regular(file)
+        with _open_archive(file) as archive:
+            members = _name_members(archive)
+            return {
+                name: _map_member(file, archive, archive.getinfo(members[name]), size=size)
+                for name in names
+                if name in members
+            }
+
+
+def list_npz(path: Path) -> list[str]:
+    """List the names of the arrays of an .npz file."""
+    with path.open("rb") as file:
+        check_regular(file)
+        with _open_archive(file) as archive:
+            return list(_name_members(archive))
+
+
+def map_raw(file: BinaryIO, header: ArrayHeader) -> Array:
+    """Map an array from an open file, which must have all of its bytes and not change."""
+    if not header.size:
+        return np.empty(header.shape, header.dtype)
+    place = shared.FilePlace(file.fileno(), header.start)
+    data = shared.map_file(place, header.size).view(header.dtype)
+    return data.reshape(header.shape, order=header.order)
+
+
+def _map_member(file: BinaryIO, archive: zipfile.ZipFile, member: zipfile.ZipInfo, *, size: int) -> Array:
+    _check_member(member, size)
+    with archive.open(member) as inflated:
+        header = _read_header(inflated, member.file_size)
+        if member.compress_type == zipfile.ZIP_STORED:
+            return map_raw(file, header._replace(start=_find_content(file, member) + header.start))
+        with tempfile.TemporaryFile(prefix="gitstore-array-") as copy:
+            shutil.copyfileobj(inflated, copy, _BLOCK)
+            copy.flush()
+            if os.fstat(copy.fileno()).st_size < header.size:
+                raise ValueError("it ends before its last element")
+            return map_raw(copy, header._replace(start=0))
 
 
 def read_npz(path: Path, key: str | None) -> Array:
@@ -72,14 +127,14 @@ def read_npz(path: Path, key: str | None) -> Array:
     with path.open("rb") as file:
         size = check_regular(file)
         with _open_archive(file) as archive:
-            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            members = _name_members(archive)
             member = archive.getinfo(members[choose_key(members, key, kind="array")])
             _check_member(member, size)
             with archive.open(member) as inflated:
                 header = _read_header(inflated, member.file_size)
                 if header.size >= MAP_FROM and member.compress_type == zipfile.ZIP_STORED:
                     start = _find_content(file, member) + header.start
-                    return _check_values(_map(file, path, header._replace(start=start)))
+                    return check_values(_map(file, path, header._replace(start=start)))
                 return _make_array(header, _read_items(inflated, header))
 
 
@@ -95,7 +150,7 @@ def choose_key(names: Collection[str], key: str | None, *, kind: str) -> str:
 def read_array(file: BinaryIO, path: Path, header: ArrayHeader) -> Array:
     """Read an array from an open file, or map it if it is large. The file must have all of its bytes."""
     if header.size >= MAP_FROM:
-        return _check_values(_map(file, path, header))
+        return check_values(_map(file, path, header))
     file.seek(header.start)
     return _make_array(header, _read_items(file, header))
 
@@ -140,6 +195,11 @@ def _open_archive(file: BinaryIO) -> zipfile.ZipFile:
         raise ValueError("it is not an .npz file")
     bounded.check_size(end[zipfile._ECD_SIZE], MAX_DIRECTORY, "its list of arrays")  # type: ignore[attr-defined]
     return zipfile.ZipFile(file)
+
+
+def _name_members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the files of an archive by the names of their arrays."""
+    return {name.removesuffix(".npy"): name for name in archive.namelist()}
 
 
 def _check_member(member: zipfile.ZipInfo, size: int) -> None:
@@ -196,10 +256,11 @@ def _read_items(file: IO[bytes], header: ArrayHeader) -> Array:
 
 
 def _make_array(header: ArrayHeader, raw: Array) -> Array:
-    return _check_values(np.ndarray(header.shape, header.dtype, raw, order=header.order))
+    return check_values(np.ndarray(header.shape, header.dtype, raw, order=header.order))
 
 
-def _check_values(array: Array) -> Array:
+def check_values(array: Array) -> Array:
+    """Return an array from a file in gitstore's form. Raises ValueError for what no array of ours holds."""
     if array.dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise ValueError("it has a bool that is neither 0 nor 1")
     return tensors.normalise(array)

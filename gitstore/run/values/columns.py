@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,12 +31,25 @@ _BUFFER = 1 << 20
 
 def read_parquet(path: Path, key: str | None, definition: Parameter) -> Value:
     """Read a column. `key` may be `None` if there is only one."""
+    with open_parquet(path) as file:
+        name = arrayfiles.choose_key(file.schema_arrow.names, key, kind="column")
+        _check_size(file, name, path.stat().st_size)
+        form = find_form(file, name)
+        batches = read_batches(file, name)
+        if form.is_list:
+            return _read_lists(batches, definition)
+        return _read_rows(batches, form.dtype, form.width)
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """Open a file, as pyarrow's ParquetFile."""
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise ValueError("parquet files need pyarrow: pip install gitstore[parquet]") from error
     with path.open("rb") as opened:
-        size = arrayfiles.check_regular(opened)
+        arrayfiles.check_regular(opened)
         with pyarrow.parquet.ParquetFile(
             opened,
             buffer_size=_BUFFER,
@@ -43,16 +57,43 @@ def read_parquet(path: Path, key: str | None, definition: Parameter) -> Value:
             thrift_string_size_limit=MAX_FOOTER,
             thrift_container_size_limit=MAX_FOOTER,
         ) as file:
-            schema = file.schema_arrow
-            name = arrayfiles.choose_key(schema.names, key, kind="column")
-            _check_size(file, name, size)
-            kind = schema.field(name).type
-            batches = _read_batches(file, name)
-            if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
-                return _read_lists(batches, definition)
-            width = kind.list_size if pyarrow.types.is_fixed_size_list(kind) else None
-            dtype = _find_dtype(kind if width is None else kind.value_type, name)
-            return _read_rows(batches, dtype, width)
+            yield file
+
+
+class ColumnForm(NamedTuple):
+    """What a column holds: numbers or objects of a type, `width` of them in each row, or lists."""
+
+    dtype: np.dtype[Any]
+    width: int | None = None
+    is_list: bool = False
+
+    @property
+    def dimensions(self) -> int:
+        """The number of dimensions of a row."""
+        return int(self.is_list or self.width is not None)
+
+
+def find_form(file: Any, name: str) -> ColumnForm:
+    """Return the form of a column. Raises ValueError if gitstore has no type for what it holds."""
+    import pyarrow.types
+
+    kind = file.schema_arrow.field(name).type
+    if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
+        return ColumnForm(_find_dtype(kind.value_type, name), is_list=True)
+    width = kind.list_size if pyarrow.types.is_fixed_size_list(kind) else None
+    return ColumnForm(_find_dtype(kind if width is None else kind.value_type, name), width)
+
+
+def convert_rows(column: Any, form: ColumnForm) -> Array:
+    """Return rows that are no lists as an array of numpy."""
+    items = _flatten(column if form.width is None else column.flatten()).astype(form.dtype, copy=False)
+    return items if form.width is None else items.reshape(len(column), form.width)
+
+
+def convert_lists(column: Any) -> list[Array]:
+    """Return each list as an array of numpy."""
+    ends = np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))
+    return np.split(_flatten(column.flatten()), ends[:-1]) if len(ends) else []
 
 
 def _check_size(file: Any, name: str, size: int) -> None:
@@ -82,9 +123,9 @@ def _find_dtype(kind: Any, name: str) -> np.dtype[Any]:
     raise ValueError(f"its column {quoted(name)} holds {kind}, which gitstore does not have")
 
 
-def _read_batches(file: Any, name: str) -> Iterator[Any]:
-    """Yield the column in arrays of Arrow. Raises ValueError for a cell without a value."""
-    for batch in file.iter_batches(_BATCH, columns=[name], use_threads=False):
+def read_batches(file: Any, name: str, rows: int = _BATCH) -> Iterator[Any]:
+    """Yield the column in arrays of Arrow, each of at most `rows`. Raises ValueError for a missing value."""
+    for batch in file.iter_batches(rows, columns=[name], use_threads=False):
         column = batch.column(0)
         if column.null_count:
             raise ValueError(f"its column {quoted(name)} has cells without a value")
@@ -136,11 +177,9 @@ def _read_lists(batches: Iterator[Any], definition: Parameter) -> Value:
     elements: list[Array] = []
     size = 0
     for column in batches:
-        items = _flatten(column.flatten())
         size += column.nbytes
         bounded.check_size(size, bounded.MAX_BYTES)
-        ends = np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))
-        elements += np.split(items, ends[:-1]) if len(ends) else []
+        elements += convert_lists(column)
         if len(elements) > MAX_LENGTHS:
             raise ValueError(f"it has more than {MAX_LENGTHS:,} lists")
     if definition.ragged:

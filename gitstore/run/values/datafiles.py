@@ -33,9 +33,7 @@ def read(reference: str, definition: Parameter, directory: Path) -> Value:
     `reference` is a path, relative to `directory`. After that of a file with several arrays, `:KEY` selects
     one. A parameter of bytes (binary, image, …) takes any file as it is.
     """
-    path, key = directory / reference, None
-    if (match := _WITH_KEY.fullmatch(reference)) and not path.exists():
-        path, key = directory / match["path"], match["key"]
+    path, key = split_key(reference, directory)
     suffix = path.suffix.lower()
     try:
         if key is None and _wants_bytes(definition, suffix):
@@ -47,6 +45,14 @@ def read(reference: str, definition: Parameter, directory: Path) -> Value:
         # For damaged files, numpy, zipfile and zlib raise exceptions of many classes.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{reference}: {reason}") from error
+
+
+def split_key(reference: str, directory: Path) -> tuple[Path, str | None]:
+    """Return the path of a reference, and the key after it, if there is one."""
+    path = directory / reference
+    if (match := _WITH_KEY.fullmatch(reference)) and not path.exists():
+        return directory / match["path"], match["key"]
+    return path, None
 
 
 def _read_array(path: Path, key: str | None, definition: Parameter) -> Value:

@@ -6,6 +6,7 @@ Errors are ValueErrors.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,21 +15,45 @@ from gitstore.run.values.arrayfiles import ArrayHeader
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
 from gitstore.tensors import safetensors
+from gitstore.tensors.safetensors import Tensor
 from gitstore.text import quoted
 
 
 def read_safetensors(path: Path, key: str | None) -> Array:
     """Read a tensor. `key` may be `None` if there is only one. Large ones are mapped."""
     with path.open("rb") as file:
-        size = arrayfiles.check_regular(file)
-        stored = safetensors.read_header(_OpenFile(file, size)).tensors
+        stored = _read_tensors(file)
         name = arrayfiles.choose_key(stored, key, kind="tensor")
-        tensor = stored[name]
-        # The names of types are those of gitstore, but for BOOL.
-        dtype = tensors.NUMERIC.get(tensor.dtype.lower())
-        if dtype is None:
-            raise ValueError(f"its tensor {quoted(name)} is {tensor.dtype}, which gitstore does not have")
-        return arrayfiles.read_array(file, path, ArrayHeader(tensor.shape, "C", dtype, tensor.start))
+        return arrayfiles.read_array(file, path, _make_header(name, stored[name]))
+
+
+def map_safetensors(path: Path, names: Collection[str]) -> dict[str, Array]:
+    """Map the tensors that have one of these names, like `arrayfiles.map_npz`."""
+    with path.open("rb") as file:
+        stored = _read_tensors(file)
+        return {
+            name: arrayfiles.map_raw(file, _make_header(name, stored[name]))
+            for name in names
+            if name in stored
+        }
+
+
+def list_safetensors(path: Path) -> list[str]:
+    """List the names of the tensors of a file."""
+    with path.open("rb") as file:
+        return list(_read_tensors(file))
+
+
+def _read_tensors(file: BinaryIO) -> dict[str, Tensor]:
+    return safetensors.read_header(_OpenFile(file, arrayfiles.check_regular(file))).tensors
+
+
+def _make_header(name: str, tensor: Tensor) -> ArrayHeader:
+    # The names of types are those of gitstore, but for BOOL.
+    dtype = tensors.NUMERIC.get(tensor.dtype.lower())
+    if dtype is None:
+        raise ValueError(f"its tensor {quoted(name)} is {tensor.dtype}, which gitstore does not have")
+    return ArrayHeader(tensor.shape, "C", dtype, tensor.start)
 
 
 class _OpenFile:
