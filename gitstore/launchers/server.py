@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 
 from gitstore.errors import GitstoreError
 from gitstore.launchers import answers
+from gitstore.run.interrupts import Interrupts
 from gitstore.run.supervisor import Evaluation
 from gitstore.run.warm import WarmModel
 from gitstore.run.worker import wire
@@ -25,18 +26,22 @@ class Keeper:
     """Keeps a model instantiated, and instantiates it again if its process has ended.
 
     All that the model needs belongs to one thread: locks of the cache are those of the thread that took them.
+    Ctrl-C while a model loads is one of the `interrupts`, those of `open_model`, and so ends that.
     """
 
-    def __init__(self, open_model: OpenModel) -> None:
+    def __init__(self, open_model: OpenModel, *, interrupts: Interrupts | None = None) -> None:
         self._open_model = open_model
         self._model: WarmModel | None = None
         self._stack = ExitStack()
+        self._interrupts = interrupts
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gitstore-model")
 
     def __enter__(self) -> Keeper:
         try:
             self._thread.submit(self._find_model).result()
         except BaseException:
+            if self._interrupts is not None:
+                self._interrupts.add()
             self._thread.shutdown()
             raise
         return self

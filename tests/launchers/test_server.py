@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
+import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +22,11 @@ from gitstore.launchers.directory import AlreadyServed, LauncherDirectory, NotSe
 from gitstore.launchers.server import Keeper
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.run.evaluation import LocalLauncher
+from gitstore.run.interrupts import Interrupts
 from gitstore.run.worker import wire
 from tests.support.launchers import serving
-from tests.support.models import make, put, take, user_launcher
+from tests.support.models import make, put, take, user_conditions, user_launcher
 
 ONE = {"values": np.array([1.0])}
 
@@ -199,3 +205,26 @@ def test_a_model_that_cannot_be_instantiated(directory: LauncherDirectory, v1: S
     v2 = take(model, "v2")
     with pytest.raises(ModelException), Keeper(partial(user_launcher().open_warm, v2)):
         pass
+
+
+def test_ctrl_c_need_not_wait_for_a_model_that_loads(v1: Snapshot) -> None:
+    model = Model.open(v1.repository.directory)
+    code = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
+    (model.directory / "code" / "model.py").write_text(code)
+    slow, interrupts = take(model, "slow"), Interrupts()
+    reading_end, writing_end = os.pipe()
+
+    def interrupt() -> None:
+        os.read(reading_end, 10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    launcher = LocalLauncher(replace(user_conditions(), output=writing_end), interrupts)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Keeper(partial(launcher.open_warm, slow), interrupts=interrupts):
+        pass
+    assert time.monotonic() - start < 30  # and not the minute that loading may take
+    thread.join()
+    os.close(reading_end)
+    os.close(writing_end)

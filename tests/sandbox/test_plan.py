@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from gitstore.errors import (
-    CodeTerminated,
-    GitstoreError,
-    ModelException,
-)
+from gitstore.errors import GitstoreError, ModelException
 from gitstore.models.model import Model
 from gitstore.run.conditions import find_conditions
 from gitstore.sandbox import plan
@@ -100,39 +94,3 @@ def test_options_that_contradict_each_other(run: Run, model: Model) -> None:
     assert outcome.code == 2
     outcome = run("evaluate", "--memory", "1MiB", cwd=model.directory)
     assert (outcome.code, "128" in outcome.stderr) == (2, True)
-
-
-FAILURES = {
-    "raise ValueError": (ModelException, None),
-    "os._exit(3)": (CodeTerminated, {"exit_code": 3, "signal": None}),
-    "sys.exit(137)": (CodeTerminated, {"exit_code": 137, "signal": None}),
-    "os.kill(os.getpid(), signal.SIGKILL)": (CodeTerminated, {"exit_code": None, "signal": signal.SIGKILL}),
-    "os.kill(os.getpid(), signal.SIGSEGV)": (CodeTerminated, {"exit_code": None, "signal": signal.SIGSEGV}),
-    "open('/tmp/x', 'wb').write(bytes(40 << 20))": (CodeTerminated, {"disk_full": True}),
-    "[bytes(b'x' * (16 << 20)) for _ in range(1000)]": (CodeTerminated, {"oom": True}),
-}
-PHASES = {
-    "code_startup": "evaluate",
-    "instantiate_model": "evaluate",
-    "evaluate": "evaluate",
-    "create_state": "create_state",
-    "train": "train",
-    "get_state": "train",
-}
-PLACES = {"instantiate_model": "init", "get_state": "save_state"}
-
-
-@pytest.mark.parametrize("phase", PHASES)
-@pytest.mark.parametrize("statement", FAILURES)
-def test_each_failure_in_each_phase(box: Box, phase: str, statement: str) -> None:
-    box.limits = Limits(256 * MIB, 32 * MIB, 1.0)
-    if phase == "code_startup":
-        box.write(top=statement)
-    else:
-        box.write(**{PLACES.get(phase, phase): statement})
-    kind, facts = FAILURES[statement]
-    error = box.fails(PHASES[phase], kind)
-    assert error.phase == phase
-    for name, value in (facts or {}).items():
-        assert error.details()[name] == value
-    assert os.listdir(box.out) == []

@@ -29,7 +29,7 @@ class OwnEnvironment(EnvironmentStore):
 
     @contextmanager
     def open(self, spec: EnvironmentSpec, *, allow_builds: bool = False) -> Iterator[BuiltEnvironment]:
-        yield BuiltEnvironment(Path(_own_directory().name, _OWN_KEY, "own"), _describe_own(spec.unlocked))
+        yield BuiltEnvironment(Path(own_directory().name, _OWN_KEY, "own"), _describe_own(spec.unlocked))
 
     def has(self, spec: EnvironmentSpec) -> bool:
         return True
@@ -41,7 +41,8 @@ def find_own(cache: Cache) -> EnvironmentStore:
 
 
 @cache
-def _own_directory() -> tempfile.TemporaryDirectory[str]:
+def own_directory() -> tempfile.TemporaryDirectory[str]:
+    """Where those environments seem to be, for as long as this process lives."""
     directory = tempfile.TemporaryDirectory(prefix="gitstore-own-environment-")
     place = Path(directory.name, _OWN_KEY, "own")
     place.mkdir(parents=True)

@@ -10,14 +10,20 @@ from functools import partial
 from gitstore.launchers.directory import LauncherDirectory, describe
 from gitstore.launchers.server import Keeper, Server
 from gitstore.models.snapshot import Snapshot
+from gitstore.run.evaluation import LocalLauncher
 from tests.support.models import user_launcher
 
 
 @contextmanager
 def serving(
-    directory: LauncherDirectory, snapshot: Snapshot, *, idle_limit: float = 60
+    directory: LauncherDirectory,
+    snapshot: Snapshot,
+    *,
+    launcher: LocalLauncher | None = None,
+    idle_limit: float = 60,
 ) -> Iterator[threading.Thread]:
     """A server in a thread of ours, which has ended when the block has."""
+    open_model = partial((launcher or user_launcher()).open_warm, snapshot)
     ready = threading.Event()
     servers: list[Server] = []
     failures: list[Exception] = []
@@ -32,7 +38,7 @@ def serving(
     def answer() -> None:
         with (
             directory.claim(describe(snapshot, idle_limit=idle_limit)) as claim,
-            Keeper(partial(user_launcher().open_warm, snapshot)) as keeper,
+            Keeper(open_model) as keeper,
             claim.listen() as listener,
         ):
             servers.append(Server(keeper, idle_limit=idle_limit))

@@ -94,14 +94,16 @@ def _serve(snapshot: Snapshot, about: About, *, conditions: Conditions) -> Itera
     from gitstore.launchers.directory import find_launchers
     from gitstore.launchers.server import Keeper, Server
     from gitstore.run.evaluation import LocalLauncher
+    from gitstore.run.interrupts import Interrupts
 
-    launcher = LocalLauncher(conditions)
+    interrupts = Interrupts()
+    launcher = LocalLauncher(conditions, interrupts)
     total = totals.stored(snapshot.repository, snapshot.state_tree)
     with ExitStack() as stack:
         claim = stack.enter_context(find_launchers(conditions.cache).claim(about))
         with byte_progress("fetch state", total, show=None) as progress:
             open_model = partial(launcher.open_warm, snapshot, progress=progress)
-            keeper = stack.enter_context(Keeper(open_model))
+            keeper = stack.enter_context(Keeper(open_model, interrupts=interrupts))
         server = Server(keeper, idle_limit=about.idle_limit)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.stop())
