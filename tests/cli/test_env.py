@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import pytest
 from gitstore.environments.resolve import update_lock
 from gitstore.environments.uv import Permissions, select_variables
 from gitstore.models.model import Model
+from gitstore.sandbox.plan import find_bubblewrap
 from gitstore.settings import set_keys
 from tests.support import models
-from tests.support.commands import Git, Run
+from tests.support.commands import GITSTORE, Git, Run
 from tests.support.wheels import NUMPY, OTHER_NUMPY
 
 pytestmark = pytest.mark.real_workers
@@ -180,6 +182,33 @@ class TestUnlocked:
         assert run("derive", "v1", "a", "--state", "create", cwd=unlocked).code == 1
         assert run("derive", "v1", "a", "--no-lock", cwd=unlocked).code == 2
         assert run("derive", "v1", "a", "--state", "create", "--no-lock", cwd=unlocked).code == 0
+
+
+OFFLINE = """
+set -e
+gitstore lock
+gitstore evaluate v1 -p names=[]
+gitstore snapshot v2
+gitstore derive v1 dogs
+gitstore -C ../dogs evaluate -p names=[]
+"""
+
+
+def test_with_filled_caches_everything_works_without_a_network(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tests/environments/test_store.py builds an environment again, from uv's cache."""
+    require(here, f"numpy=={OTHER_NUMPY}")
+    lock(here)
+    assert run("snapshot", "v1", cwd=here).code == 0
+    first = run("evaluate", "v1", "-p", names(), cwd=here).stdout
+    monkeypatch.delenv("UV_FIND_LINKS")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple/")
+    monkeypatch.setenv("PATH", f"{GITSTORE.parent}{os.pathsep}{os.environ['PATH']}")
+    command = [find_bubblewrap(), "--dev-bind", "/", "/", "--unshare-net", "--", "sh", "-c", OFFLINE]
+    completed = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout.count(first) == 2
 
 
 def test_no_environment_is_one_object_of_json(here: Path, run: Run) -> None:
