@@ -205,7 +205,7 @@ def test_with_filled_caches_everything_works_without_a_network(
     monkeypatch.delenv("UV_FIND_LINKS")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple/")
     monkeypatch.setenv("PATH", f"{GITSTORE.parent}{os.pathsep}{os.environ['PATH']}")
-    command = [find_bubblewrap(), "--dev-bind", "/", "/", "--unshare-net", "--", "sh", "-c", OFFLINE]
+    command = [str(find_bubblewrap()), "--dev-bind", "/", "/", "--unshare-net", "--", "sh", "-c", OFFLINE]
     completed = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr
     assert completed.stdout.count(first) == 2
