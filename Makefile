@@ -5,13 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
-# Two test processes for each core: one waits for the disk as often as not.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# Three test processes for two cores: each waits now and then, and each takes seconds to collect the tests.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((3 * (os.cpu_count() or 1) + 1) // 2)')
 LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
 
-.PHONY: help setup demo test test-ray test-real accept users check lint types format docs bench kill settings compat faults flips properties workers failures life clean
+.PHONY: help setup demo test test-ray test-real accept users check lint types format docs bench kill settings combinations compat faults flips properties workers failures life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -45,7 +45,7 @@ accept: $(READY) ## write tests/cli/golden/ anew, with the messages that command
 users: $(READY) ## the tests that meet permissions, as an ordinary user where root can become one, and with umask 077
 	$(BIN)/python -m tests.users
 
-check: lint types users test-ray test ## what must be clean before a commit
+check: lint types users test-ray test combinations ## what must be clean before a commit
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
@@ -84,6 +84,9 @@ kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
 
 settings: $(READY) ## each setting and variable of git that could do harm, for itself; minutes
 	$(PYTEST) --each-setting tests/compat/test_git_settings.py
+
+combinations: $(READY) ## the combinations of large matrices of which make test has a sample
+	$(PYTEST) -n $(WORKERS) --dist worksteal --combinations -m only_with
 
 compat: $(READY) ## what compares with stock git; GITSTORE_TEST_GIT=/path/to/git picks another one
 	$(PYTEST) tests/compat tests/git/test_discovery.py tests/git/test_worktrees.py

@@ -69,6 +69,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if "GITSTORE_TEST_GIT" in os.environ:
     os.environ["PATH"] = f"{Path(os.environ['GITSTORE_TEST_GIT']).parent}{os.pathsep}{os.environ['PATH']}"
 
+# Each shim of a version manager takes a shell as long as gitstore takes for a whole command.
+os.environ["PATH"] = environments.leave_out_shims(os.environ["PATH"])
+
 # A power cut ends the tests as well, so nothing needs to be on the disk. Git's own tests do likewise. Those
 # that check what is synced trace a process of its own, see tests/support/tracing.py.
 os.fsync = os.fstat  # type: ignore[assignment]
@@ -90,6 +93,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--flips", type=int, default=5, metavar="N", help="flip a bit of each kind of file and N more; 0: all"
     )
     parser.addoption("--each-setting", action="store_true", help="try each setting of git for itself")
+    parser.addoption(
+        "--combinations", action="store_true", default=None, help="try all combinations of large matrices"
+    )
     parser.addoption(
         "--examples", type=int, metavar="N", help="N random examples of each property, other ones each time"
     )
@@ -128,8 +134,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def no_litter() -> None:
-    """Close now what earlier modules left to the garbage collector: some tests count what is open."""
+    """Close now what earlier modules left to the garbage collector: some tests count what is open.
+
+    What is left are modules and caches, which the next collections need not look at again.
+    """
     gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -62,6 +63,25 @@ def _describe_own(unlocked: bool) -> EnvironmentRecord:
     )
 
 
+def leave_out_shims(path: str) -> str:
+    """Return a PATH without directories in which Python is a script that looks for one.
+
+    There must be another Python in the rest; else the PATH stays as it is.
+    """
+    directories = [directory for directory in path.split(os.pathsep) if not _is_script(directory, "python3")]
+    rest = os.pathsep.join(directories)
+    return rest if shutil.which("python3", path=rest) else path
+
+
+def _is_script(directory: str, name: str) -> bool:
+    try:
+        with open(os.path.join(directory, name), "rb") as program:
+            return program.read(2) == b"#!"
+    except OSError:
+        return False
+
+
+@cache
 def make_empty_index(directory: Path) -> str:
     """Return an index on the disk that has no package. uv has no variable for no index at all."""
     (directory / _EMPTY).mkdir(parents=True, exist_ok=True)
@@ -83,7 +103,12 @@ def share(root: Path, home: Path, patch: pytest.MonkeyPatch) -> None:
     }
     for name, value in variables.items():
         patch.setenv(name, value)
-    (root / _SHARED).mkdir(exist_ok=True)
     cache = home / "cache" / "gitstore"
     cache.mkdir(parents=True, mode=0o700)
-    (cache / _SHARED).symlink_to(root / _SHARED)
+    (cache / _SHARED).symlink_to(_make_shared(root))
+
+
+@cache
+def _make_shared(root: Path) -> Path:
+    (root / _SHARED).mkdir(exist_ok=True)
+    return root / _SHARED

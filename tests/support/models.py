@@ -100,6 +100,8 @@ def _template(name: str, variables: object, configuration: str) -> TemporaryDire
     model = _make(Path(template.name, name), name)
     with model.repository.writer():  # the first write sets what else each test would wait for
         pass
+    for sample in (model.repository.common / "hooks").glob("*.sample"):
+        sample.unlink()
     return template
 
 

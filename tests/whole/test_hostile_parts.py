@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from gitstore.objects import commit
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
+from tests.support import combinations
 from tests.support.commands import Run
 from tests.support.content import MIB
 from tests.support.forging import TIB, add, claim, directory, forge, little_memory
@@ -108,7 +109,16 @@ HOSTILE: dict[str, tuple[Maker, str]] = {
     "a long list of parts": (endless, "33,554,433 bytes"),
 }
 
-hostile = pytest.mark.parametrize(("make", "why"), HOSTILE.values(), ids=HOSTILE)
+COMMANDS = (
+    ("show", "v2"),
+    ("export", "v2", "{out}"),
+    ("evaluate", "v2", "-p", "values=[1.0]"),
+    ("verify", "v2"),
+    ("diff", "v1", "v2"),
+    ("restore", "v2", "--force"),
+    ("state", "export", "bad", "{out}"),
+)
+THIRDS = 3
 
 
 @pytest.fixture
@@ -119,10 +129,11 @@ def place(model: Model) -> Model:
     return again(model)
 
 
-@hostile
+@pytest.mark.parametrize(("name", "third"), combinations.each_pair(HOSTILE, range(THIRDS), every=THIRDS))
 def test_each_command_refuses_it_by_name(
-    place: Model, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Maker, why: str
+    place: Model, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, third: int
 ) -> None:
+    make, why = HOSTILE[name]
     monkeypatch.setattr(limits, "PARTS", 400)
     root = make(place.repository)
     forge(place, "v2", state=root)
@@ -132,21 +143,11 @@ def test_each_command_refuses_it_by_name(
     (place.repository.common / "refs" / "states" / "bad").write_text(f"{saved}\n")
     before = picture(place.directory)
     with little_memory(24 * MIB):
-        for words in commands(tmp_path):
+        for command in COMMANDS[third::THIRDS]:
+            words = [word.format(out=tmp_path / "out") for word in command]
             outcome = run(*words, cwd=place.directory)
             named = why.replace(",", "") in outcome.stderr.replace(",", "")
             assert (outcome.code, named) == (12, True), (words, outcome)
             assert len(outcome.stderr.splitlines()) <= 2, (words, outcome)
     assert picture(place.directory) == before
     assert list(tmp_path.glob("out*")) == []
-
-
-def commands(tmp_path: Path) -> Iterator[list[str]]:
-    out = str(tmp_path / "out")
-    yield ["show", "v2"]
-    yield ["export", "v2", out]
-    yield ["evaluate", "v2", "-p", "values=[1.0]"]
-    yield ["verify", "v2"]
-    yield ["diff", "v1", "v2"]
-    yield ["restore", "v2", "--force"]
-    yield ["state", "export", "bad", out]
