@@ -192,7 +192,10 @@ def _explain_failure(returncode: int, message: str, config: Path | None) -> Unre
     elif returncode == _UNSATISFIABLE:
         hint = "fix packages in settings.yaml, or check which package index uv is configured to use"
     else:
-        hint = "uv needs a package index: set one in UV_DEFAULT_INDEX or uv.toml"
+        hint = (
+            "uv needs a package index: set one in UV_DEFAULT_INDEX or uv.toml; without a network,"
+            " UV_OFFLINE=1 uses what uv's cache has"
+        )
     return Unresolved(f"packages cannot be resolved: {reason or f'uv exited with {returncode}'}", hint)
 
 

@@ -205,7 +205,23 @@ def test_an_index_out_of_reach_is_named(run: Run, top: Path, monkeypatch: pytest
     assert (done.code, done.stdout) == (1, "")
     assert error.startswith("error: packages cannot be resolved: ")
     assert "http://127.0.0.1:9/simple/alpha/" in error
-    assert hint == "hint: uv needs a package index: set one in UV_DEFAULT_INDEX or uv.toml"
+    assert hint == (
+        "hint: uv needs a package index: set one in UV_DEFAULT_INDEX or uv.toml; without a network,"
+        " UV_OFFLINE=1 uses what uv's cache has"
+    )
+
+
+def test_offline_uv_s_cache_is_enough(
+    run: Run, top: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("lock", cwd=top).code == 0
+    before = (top / "packages.lock").read_bytes()
+    (top / "packages.lock").unlink()
+    index.asked.clear()
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    assert run("lock", cwd=top).code == 0
+    assert (top / "packages.lock").read_bytes() == before
+    assert not index.asked.is_set()
 
 
 def test_without_uv_it_says_so(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
