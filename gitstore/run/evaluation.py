@@ -87,7 +87,11 @@ class LocalLauncher:
             arrays = inputs.read(definitions)
             dispatch.prepare(snapshot.repository)
             return supervisor.evaluate_on(
-                worker, settings=snapshot.settings, inputs=arrays, workplace=workplace
+                worker,
+                settings=snapshot.settings,
+                inputs=arrays,
+                workplace=workplace,
+                interrupts=self.interrupts,
             )
 
     def has_all(self, snapshot: Snapshot) -> bool:

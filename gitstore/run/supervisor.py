@@ -141,7 +141,12 @@ def evaluate(
 
 
 def evaluate_on(
-    worker: Process, *, settings: Settings, inputs: Mapping[str, Value], workplace: Workplace
+    worker: Process,
+    *,
+    settings: Settings,
+    inputs: Mapping[str, Value],
+    workplace: Workplace,
+    interrupts: Interrupts | None = None,
 ) -> Evaluation:
     """Do what `evaluate` does, on a worker that was started for the files of a model, and for nothing else.
 
@@ -149,7 +154,9 @@ def evaluate_on(
     """
     arrays = parameters.check_inputs(inputs, settings.types.evaluate.inputs)
     clock = Clock("evaluate", settings.max_durations)
-    dialogue = _follow(worker, clock, settings=settings, inputs=arrays, workplace=workplace)
+    dialogue = _follow(
+        worker, clock, settings=settings, inputs=arrays, workplace=workplace, interrupts=interrupts
+    )
     worker.stop()  # so that all that it has printed is read
     return _make_evaluation(dialogue, settings, workplace)
 

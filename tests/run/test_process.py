@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -121,6 +123,27 @@ def test_it_dies_with_its_supervisor(lab):
             pass
         worker.socket.close()
         assert worker.wait(10)
+
+
+@real
+def test_a_supervisor_that_is_killed_leaves_no_directory(lab, tmp_path):
+    """The guardian removes it, since nobody else can."""
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    script = (
+        "import os, signal, sys, time; from pathlib import Path\n"
+        "from gitstore.run import process; from gitstore.run.workplace import Files, Workplace\n"
+        "with process.start_worker(Workplace(Path(sys.executable)), Files(Path(sys.argv[1]))):\n"
+        "    [(Path(place) / 'inner').mkdir() for place in Path(os.environ['TMPDIR']).iterdir()]\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    variables = os.environ | {"TMPDIR": str(scratch)}
+    killed = subprocess.run([sys.executable, "-c", script, str(lab.code)], env=variables, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while list(scratch.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize("notices", [True, False], ids=["at once", "by looking"])

@@ -15,8 +15,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gitstore.disk import entries
 from gitstore.launchers.ray import cluster
+from gitstore.models.snapshot import Snapshot
 from gitstore.run.cache.cache import Cache
+from tests.support.commands import git
 
 _OPTIONS = (
     "--block", "--num-cpus=1", "--memory=2000000000", "--object-store-memory=80000000",
@@ -38,9 +41,27 @@ class Node:
         """The cache of gitstore on this node."""
         return Cache(self.caches / "gitstore")
 
+    @property
+    def leftovers(self) -> list[str]:
+        """What operations left on this node: directories, workers, and locks of the cache."""
+        scratch = [path.name for path in (self.caches / "tmp").glob("gitstore-*")]
+        hidden = [str(path) for path in self.cache.directory.glob("*-*/.*")]
+        in_use = [entry.path.name for entry in self.cache.list_entries() if entries.is_in_use(entry.path)]
+        return [*scratch, *hidden, *in_use, *self.workers]
+
+    @property
+    def processes(self) -> dict[int, str]:
+        """The processes of this node, with their command lines. Children and orphans count."""
+        return {pid: _read_command(pid) for pid in find_processes(self.process.pid, self.caches)}
+
+    @property
+    def workers(self) -> list[str]:
+        """The processes of models, and their guardians."""
+        return [command for command in self.processes.values() if "run/worker" in command]
+
     def kill(self) -> None:
         """Kill the node with all its processes, as a power cut would."""
-        for pid in find_processes(self.caches):
+        for pid in self.processes:
             _kill(pid)
         self.process.wait()
 
@@ -52,6 +73,35 @@ class RayCluster:
     address: str
     directory: Path
     nodes: list[Node] = field(default_factory=list)
+
+    @property
+    def leftovers(self) -> list[str]:
+        """What operations left on all nodes."""
+        return [leftover for node in self.nodes for leftover in node.leftovers]
+
+    def has_two_nodes(self) -> bool:
+        """Whether Ray knows of both."""
+        return len(cluster.list_nodes()) == 2
+
+    def kill_tasks(self) -> list[int]:
+        """Kill the processes of Ray that run models now; return their ids."""
+        killed = []
+        for node in self.nodes:
+            if node.workers:
+                killed += [
+                    pid
+                    for pid, command in node.processes.items()
+                    if command.startswith(("ray::evaluate", "ray::Seat"))
+                ]
+        for pid in killed:
+            _kill(pid)
+        return killed
+
+    def start_node(self, *, options: tuple[str, ...] = ()) -> Node:
+        """Start another node, and wait until it runs."""
+        node = self.add_node(options=options)
+        _wait(node)
+        return node
 
     def add_node(self, *, variables: Mapping[str, str] | None = None, options: tuple[str, ...] = ()) -> Node:
         """Start another node. The first one is the head."""
@@ -104,17 +154,40 @@ def _wait(node: Node) -> None:
         time.sleep(0.05)
 
 
-def find_processes(caches: Path) -> list[int]:
-    """The processes of a node: its caches are in the environment of each."""
+def find_processes(root: int, caches: Path) -> list[int]:
+    """A process with all that descend from it, and others whose environment names the caches of its node."""
     mark = f"XDG_CACHE_HOME={caches}".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
+    parents: dict[int, int] = {}
+    marked = set()
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            pid = int(path.name)
+            parents[pid] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if mark in (path / "environ").read_bytes().split(b"\0"):
+                marked.add(pid)
+    marked |= {root} & parents.keys()
+    while more := {pid for pid, parent in parents.items() if parent in marked} - marked:
+        marked |= more
+    return sorted(marked)
+
+
+def list_objects(repository: Path) -> list[str]:
+    """The ids of all objects of a repository, as stock git lists them."""
+    listed = git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)", cwd=repository)
+    return sorted(listed.split())
+
+
+def list_tree(snapshot: Snapshot) -> set[str]:
+    """The ids of all that a snapshot consists of, as stock git lists them."""
+    directory = snapshot.repository.directory
+    listed = git("rev-list", "--objects", "--no-object-names", str(snapshot.tree), cwd=directory)
+    return {str(snapshot.tag_oid), str(snapshot.commit), *listed.split()}
+
+
+def _read_command(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
 
 
 def _kill(pid: int) -> None:
@@ -134,7 +207,11 @@ def find_free_port() -> int:
 def running(
     nodes: int = 2, *, variables: Mapping[str, str] | None = None, options: tuple[str, ...] = ()
 ) -> Iterator[RayCluster]:
-    """A cluster, which has ended with all its processes when the block has."""
+    """A cluster, which has ended with all its processes when the block has.
+
+    This process can be connected to one at a time, and connects again to another when it is needed.
+    """
+    cluster.disconnect()
     directory = Path(tempfile.mkdtemp(prefix="gs-ray-"))
     started = RayCluster(f"127.0.0.1:{find_free_port()}", directory)
     try:

@@ -2,7 +2,8 @@
 
 `python -I -S guardian.py CONTROL SOCKET READ_ONLY COMMAND…` runs COMMAND with SOCKET as its last argument,
 and ends with the same exit code or signal. It kills everything when gitstore's end of the socket CONTROL is
-closed, which means that gitstore has finished or was killed.
+closed, which means that gitstore has finished or was killed. Then it also removes the directory that gitstore
+made for the worker, and that it is in itself.
 
 With `--sandbox ROOM PLAN OUTPUT` in the place of READ_ONLY, COMMAND runs in a sandbox, which the module
 `programs.sandboxed` in ROOM starts and watches; it prints to the descriptor OUTPUT. At its end,
@@ -40,6 +41,9 @@ ST_RELATIME = 1 << 12
 DIE_WITH_PARENT, SUBREAPER = 1, 36
 SIGKILL = 9
 
+SCRATCH = "gitstore-"
+"""The start of the name of a worker's directory."""
+
 PATIENCE = 5.0
 """The most seconds to wait for processes that cannot be killed."""
 
@@ -67,6 +71,8 @@ def main(arguments: list[str]) -> NoReturn:
     stopped = any(descriptor == control for descriptor, _ in poll.poll())
     status = b"" if stopped else os.read(reading_end, 8)
     _kill_children(init)
+    if stopped:
+        _remove_directory()
     _report(control, b"- 0 ")
     _end_like(int.from_bytes(status, "little") if len(status) == 8 else SIGKILL)
 
@@ -79,7 +85,7 @@ def _guard_sandbox(control: int, socket: int, arguments: list[str]) -> NoReturn:
     child = sandbox.start(arguments[3:], socket=socket, output=int(arguments[2]))
     os.close(socket)
     poll = _open_poll(control, sandbox.result)
-    status = None
+    status, ready = None, list[int]()
     while status is None:
         ready = [descriptor for descriptor, _ in poll.poll(sandbox.interval)]
         if control in ready or (sandbox.result not in ready and sandbox.find_excess()):
@@ -87,8 +93,31 @@ def _guard_sandbox(control: int, socket: int, arguments: list[str]) -> NoReturn:
         elif sandbox.result in ready:
             status = sandbox.receive()
     _kill_children(child)
+    if control in ready:
+        _remove_directory()
     _report(control, sandbox.finish(status).encode())
     _end_like(status)
+
+
+def _remove_directory() -> None:
+    """Remove the directory of the worker, as far as that is possible."""
+    top = os.getcwd()
+    if not os.path.basename(top).startswith(SCRATCH):
+        return
+    for folder, folders, names in os.walk(top, topdown=False):
+        for name in [*folders, *names]:
+            _remove(os.path.join(folder, name))
+    _remove(top)
+
+
+def _remove(path: str) -> None:
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+    except OSError:
+        pass
 
 
 def _report(control: int, text: bytes) -> None:
