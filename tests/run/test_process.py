@@ -119,7 +119,7 @@ def test_it_dies_with_its_supervisor(lab):
             state=str(lab.state),
             out=str(lab.out),
         )
-        while channel.receive().kind != "progress":
+        while channel.receive().kind != "reports":
             pass
         worker.socket.close()
         assert worker.wait(10)
