@@ -1,8 +1,8 @@
 """How much faster two workers evaluate a batch than one: `python -m tests.bench.batch`.
 
 The model multiplies matrices, so it computes on its core and waits for nothing. Batches with one and with two
-workers take turns. The seconds are those of the chunks, from when the first worker was ready, and of whole commands.
-`--ray` also does it on a Ray cluster of two nodes of one core each.
+workers take turns. The seconds are those of the chunks, from when the first worker was ready, and those of
+whole commands. `--ray` also does it on a Ray cluster of two nodes of one core each.
 """
 
 from __future__ import annotations
