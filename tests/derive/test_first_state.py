@@ -18,6 +18,8 @@ from gitstore.errors import GitstoreError, InvalidInput, OperationFailed
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.records import trainings
+from gitstore.records.record import Code
 from gitstore.run.creation import CreatedState
 from gitstore.run.values.inputs import Assignments
 from gitstore.states.materialize import materialize
@@ -159,11 +161,23 @@ class TestCommand:
         assert json.loads(done.stdout)["form"] == ("reference" if form else "worktree")
         return done.code, done.stderr
 
-    def test_create(self, run: Run, model: Model) -> None:
+    @BOTH
+    def test_create(self, run: Run, model: Model, form: str, fsck: Fsck) -> None:
         (model.directory / "f.json").write_text("2.5")
         options = ("--state", "create", "-p", "factor=@f.json")
-        assert self.derive(run, model, "--reference", *options) == (0, "")
-        assert content(Model.open(model.directory.parent / "dogs")) == {"factor.json": b"2.5"}
+        assert self.derive(run, model, form, *options) == (0, "")
+        dogs = Model.open(model.directory.parent / "dogs")
+        assert content(dogs) == {"factor.json": b"2.5"}
+        record = trainings.find_state_record(dogs, "initial")
+        assert record is not None
+        assert (record.model, record.operation, record.parameters) == (
+            "dogs",
+            "create_state",
+            {"factor": 2.5},
+        )
+        assert isinstance(record.code, Code)
+        assert (record.code.differs, len(str(record.code.commit))) == (False, 40)
+        fsck(dogs.directory)
 
     @BOTH
     def test_a_path_called_like_a_word(self, run: Run, model: Model, form: str) -> None:

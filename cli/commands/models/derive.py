@@ -15,6 +15,7 @@ from gitstore.cli.run_options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from gitstore.derive.first_state import FirstState
+    from gitstore.models.model import Model
 
 
 @click.command()
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, source: str, name: str, directory: Path | None, state: str,
-    inputs: tuple[str, ...], *, as_reference: bool, run_with: RunOptions, show_progress: bool | None,
-    as_json: bool,
+    ctx: click.Context, source: str, name: str, directory: Path | None, state: str, inputs: tuple[str, ...],
+    *, as_reference: bool, run_with: RunOptions, show_progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Create a model based on a snapshot. It is called NAME, and has SNAPSHOT's code, which is read-only.
 
@@ -70,16 +70,17 @@ def command(
     from gitstore.derive import standalone, worktree
     from gitstore.models import reference
 
-    first = _first_state(ctx, state, inputs, run_with=run_with)
-    base, target = reference.resolve_anywhere(source, ctx.obj), _target(ctx, name, directory)
+    first, target = _first_state(ctx, state, inputs, run_with=run_with), _target(ctx, name, directory)
+    base = reference.resolve_anywhere(source, ctx.obj)
     if isinstance(base, reference.RemoteSnapshot):
         with share_progress(f"fetch {source}", show=show_progress, at_once=False) as fetched:
             derived = standalone.derive(base, name, target, state=first, fetched=fetched)
     else:
-        is_here = not as_reference and reference.is_in_same_repository(base, ctx.obj)
-        make = worktree.derive if is_here else standalone.derive
+        apart = as_reference or not reference.is_in_same_repository(base, ctx.obj)
+        make = standalone.derive if apart else worktree.derive
         with count_progress("save initial", show=show_progress, in_bytes=True) as (expect, progress):
             derived = make(base, name, target, state=first, expect=expect, progress=progress)
+    _record(first, derived.model, state=state)
     render.show_derived(derived, as_json=as_json)
 
 
@@ -101,6 +102,16 @@ def _first_state(
     run_with.refuse(ctx, "is only for --state create")
     words: dict[str, FirstState] = {"copy": first_state.COPIED, "none": first_state.ABSENT}
     return words.get(state) or first_state.Imported([Path(ctx.obj, state)])
+
+
+def _record(first: FirstState, model: Model, *, state: str) -> None:
+    """Keep how the first state was created, if --state asks for that."""
+    if state != "create":
+        return
+    from gitstore.run.creation import CreatedState
+
+    if isinstance(first, CreatedState):
+        first.record(model)
 
 
 def _target(ctx: click.Context, name: str, directory: Path | None) -> Path:
