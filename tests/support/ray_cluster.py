@@ -83,6 +83,13 @@ class RayCluster:
         """Whether Ray knows of both."""
         return len(cluster.list_nodes()) == 2
 
+    def kill_guardians(self) -> None:
+        """Kill the guardians of models that run now, with the processes that they have forked."""
+        for node in self.nodes:
+            for pid, command in node.processes.items():
+                if "guardian.py" in command:
+                    _kill(pid)
+
     def kill_tasks(self) -> list[int]:
         """Kill the processes of Ray that run models now; return their ids."""
         killed = []

@@ -25,9 +25,10 @@ GRACE = 10.0
 
 
 class Screen:
-    """Shows what a model prints on a node, as if it ran here. Nothing is opened before it prints."""
+    """Copies what a model prints on a node to a descriptor here. Nothing is opened before it prints."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: int) -> None:
+        self._target = target
         self._output: Output | None = None
         self._pipe = -1
 
@@ -36,7 +37,7 @@ class Screen:
         if not content:
             return
         if self._output is None:
-            self._output = Output()
+            self._output = Output(self._target)
             self._pipe = os.dup(self._output.descriptor)
             self._output.start()
         with open(self._pipe, "wb", closefd=False) as pipe:

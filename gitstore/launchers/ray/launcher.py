@@ -31,8 +31,8 @@ class RayLauncher:
     """Evaluates snapshots on a Ray cluster, whose head answers at `address` (HOST:PORT).
 
     Each evaluation is a task of Ray, with the resources that `default_launchers` asks for. Of the conditions,
-    the sandbox and the packages count; each node has a cache and environments of its own. Any number of
-    threads may use it. `interrupts` end what runs with Cancelled, from any thread.
+    the sandbox, the packages and the output count; each node has a cache and environments of its own. Any
+    number of threads may use it. `interrupts` end what runs with Cancelled, from any thread.
     """
 
     address: str
@@ -51,7 +51,7 @@ class RayLauncher:
         ray, demand, task = self._prepare(snapshot)
         shipment = Shipment(snapshot, task, progress=progress)
         options, pack = dict(demand.options), None
-        with cluster.explaining_losses("evaluate"), Screen() as screen:
+        with cluster.explaining_losses("evaluate"), Screen(self.conditions.output) as screen:
             values = ray.put(dict(inputs))
             for _ in range(_ATTEMPTS):
                 reports = (
@@ -83,7 +83,12 @@ class RayLauncher:
         _, demand, task = self._prepare(snapshot)
         shipment = Shipment(snapshot, task, progress=progress)
         with cluster.explaining_losses("evaluate"):
-            model = RayModel.start(demand, snapshot.settings, interrupts=interrupts or self.interrupts)
+            model = RayModel.start(
+                demand,
+                snapshot.settings,
+                interrupts=interrupts or self.interrupts,
+                output=self.conditions.output,
+            )
         try:
             with cluster.explaining_losses("evaluate"):
                 model.instantiate(task, shipment)

@@ -30,19 +30,22 @@ class RayModel:
     node itself is lost, it is not alive any more.
     """
 
-    def __init__(self, seat: Any, *, settings: Settings, interrupts: Interrupts) -> None:
+    def __init__(self, seat: Any, *, settings: Settings, interrupts: Interrupts, output: int) -> None:
         self.settings = settings
         self.is_alive = True
         self._seat = seat
         self._interrupts = interrupts
+        self._output = output
         self._ray = cluster.load_ray()
 
     @classmethod
-    def start(cls, demand: Demand, settings: Settings, *, interrupts: Interrupts) -> RayModel:
-        """Ask the cluster for a place, which may take until others leave one."""
-        return cls(
-            remote.make_seat().options(**demand.options).remote(), settings=settings, interrupts=interrupts
-        )
+    def start(cls, demand: Demand, settings: Settings, *, interrupts: Interrupts, output: int) -> RayModel:
+        """Ask the cluster for a place, which may take until others leave one.
+
+        What the model prints is copied to the descriptor `output`.
+        """
+        seat = remote.make_seat().options(**demand.options).remote()
+        return cls(seat, settings=settings, interrupts=interrupts, output=output)
 
     def instantiate(self, task: NodeTask, shipment: Shipment) -> None:
         """Instantiate the model in its place, to which the snapshot is sent if it is not there.
@@ -87,7 +90,7 @@ class RayModel:
 
     def _take(self, answer: SeatAnswer) -> Evaluation | GitstoreError | None:
         """Show what was printed, and return the result."""
-        with Screen() as screen:
+        with Screen(self._output) as screen:
             screen.show(answer.printed)
         return answer.result
 
