@@ -136,17 +136,22 @@ class InvalidInput(GitstoreError):
 
 
 class OperationFailed(GitstoreError):
-    """The model's own code failed, or could not run. `phase` says at which step of the operation."""
+    """The model's own code failed, or could not run. `phase` says at which step of the operation.
+
+    Of a batch, `examples` are the numbers of the first and the last one of the chunk that failed.
+    """
 
     exit_code = 14
     kind = "operation_failed"
+    examples: tuple[int, int] | None = None
 
     def __init__(self, message: str, hint: str | None = None, *, phase: str) -> None:
         super().__init__(message, hint)
         self.phase = phase
 
     def details(self) -> dict[str, Any]:
-        return {"at": self.phase}
+        examples = {} if self.examples is None else {"examples": list(self.examples)}
+        return {"at": self.phase} | examples
 
 
 class MaxDurationExceeded(OperationFailed):

@@ -17,7 +17,7 @@ from gitstore.batch.examples import check_missing, open_examples
 from gitstore.batch.outputs import BatchForm, open_outputs
 from gitstore.batch.workers import Job, Workers, open_workers
 from gitstore.disk.construction import check_free, construction
-from gitstore.errors import Cancelled, NoSuchSnapshot
+from gitstore.errors import Cancelled, InvalidOutput, NoSuchSnapshot
 from gitstore.events import dispatch
 from gitstore.events.events import PostEvaluate
 from gitstore.git.repository import Repository
@@ -96,7 +96,11 @@ class Batch:
         workplace: Workplace | None = None
         with construction(out, durable=False) as directory, open_outputs(directory, self.form) as outputs:
             for chunk, evaluation in workers.evaluate(self._make_jobs()):
-                outputs.write(evaluation.outputs, chunk.start, stop=chunk.stop, name=chunk.name)
+                try:
+                    outputs.write(evaluation.outputs, chunk.start, stop=chunk.stop, name=chunk.name)
+                except InvalidOutput as error:
+                    error.examples = (chunk.start, chunk.stop - 1)
+                    raise
                 progress(chunk.stop - chunk.start)
                 seconds += evaluation.durations["evaluate"]
                 workplace = workplace or evaluation.workplace

@@ -62,7 +62,9 @@ class ArrayColumn:
         return self.array.nbytes // max(self.count, 1)
 
     def read(self, start: int, stop: int) -> Value:
-        return arrayfiles.check_values(self.array[start:stop])
+        rows = arrayfiles.check_values(self.array[start:stop].copy())
+        arrayfiles.release(self.array)
+        return rows
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ waited for in their order, so the first chunk that fails is always the same one.
 
 from __future__ import annotations
 
+import copy
 import heapq
 import logging
 import threading
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 
 from gitstore.batch.chunks import Chunk
 from gitstore.batch.evaluator import Evaluator
-from gitstore.errors import CodeTerminated, GitstoreError, LauncherTerminated
+from gitstore.errors import CodeTerminated, GitstoreError, InvalidInput, LauncherTerminated, OperationFailed
 from gitstore.run.interrupts import Interrupts
 from gitstore.run.supervisor import Evaluation
 
@@ -249,9 +250,12 @@ def _name_examples(error: Exception, chunk: Chunk) -> Exception:
     """Return an error whose message says which examples failed, too."""
     if not isinstance(error, GitstoreError):
         return error
-    import copy
-
     named = copy.copy(error)
-    named.message = "\n".join(f"{chunk.name}: {line}" for line in error.message.splitlines())
+    lines = [f"{chunk.name}: {line}" for line in error.message.splitlines()]
+    named.message = "\n".join(lines)
     named.args = (named.message,)
+    if isinstance(named, InvalidInput):
+        named.problems = tuple(lines)
+    if isinstance(named, OperationFailed):
+        named.examples = (chunk.start, chunk.stop - 1)
     return named.with_traceback(error.__traceback__)

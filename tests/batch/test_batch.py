@@ -76,6 +76,7 @@ def test_a_failure_names_the_examples_and_leaves_nothing(tmp_path: Path, rows: P
         evaluate_batch(snapshot, rows, tmp_path / "below" / "out", chunk=3)
     assert caught.value.message.startswith(f"examples 6 to 8: {message}")
     assert caught.value.exit_code == 14
+    assert caught.value.details()["examples"] == [6, 8]
     assert files_below(tmp_path) == before
 
 

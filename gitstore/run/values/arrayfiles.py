@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import mmap
 import os
 import shutil
 import stat
@@ -106,6 +107,15 @@ def map_raw(file: BinaryIO, header: ArrayHeader) -> Array:
     place = shared.FilePlace(file.fileno(), header.start)
     data = shared.map_file(place, header.size).view(header.dtype)
     return data.reshape(header.shape, order=header.order)
+
+
+def release(array: Array) -> None:
+    """Give back the memory of a mapped array. What is read of it again comes from its file again."""
+    owner: object = array
+    while isinstance(owner, np.ndarray | memoryview):
+        owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def _map_member(file: BinaryIO, archive: zipfile.ZipFile, member: zipfile.ZipInfo, *, size: int) -> Array:
