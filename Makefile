@@ -11,7 +11,7 @@ LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
 
-.PHONY: help setup demo test test-ray test-real accept users check lint types format docs bench kill settings combinations compat faults flips properties workers failures life clean
+.PHONY: help setup demo test test-ray test-real accept users check lint types format docs bench kill settings combinations compat faults flips properties workers life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -97,9 +97,6 @@ faults: $(READY) ## each system call of each writing command fails, or is its la
 workers: $(READY) ## operations, with each worker started as the product starts it
 	$(PYTEST) --real-workers tests/run tests/workingcopy/test_candidate.py \
 		tests/cli/test_models.py
-
-failures: $(READY) ## each failure in each phase on each launcher, in a sandbox
-	$(PYTEST) -n $(WORKERS) --failures tests/launchers/test_conformance_failures.py
 
 life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer
 	$(PYTEST) tests/life --lives $(LIVES)

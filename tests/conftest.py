@@ -99,9 +99,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--examples", type=int, metavar="N", help="N random examples of each property, other ones each time"
     )
-    parser.addoption(
-        "--failures", action="store_true", default=None, help="each failure in each phase, in a sandbox"
-    )
     parser.addoption("--ray", action="store_true", default=None, help="run what needs a Ray cluster")
     parser.addoption("--real", action="store_true", default=None, help="run real models")
     parser.addoption("--real-workers", action="store_true", help="start each worker as the product does")

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gitstore.errors import InvalidOutput
 from gitstore.run import process
 from gitstore.run.dialogue import Dialogue, Metric, Observers
 from gitstore.run.interrupts import Interrupts
@@ -28,7 +29,9 @@ from gitstore.run.process import Process
 from gitstore.run.values import parameters
 from gitstore.run.worker.tensors import Value
 from gitstore.run.workplace import Files, Workplace
+from gitstore.sandbox.results import find_planted_link
 from gitstore.settings.schema import Parameter, Settings
+from gitstore.text import quoted
 
 __all__ = [
     "Creation",
@@ -111,6 +114,7 @@ def create_state(
     """
     inputs = parameters.check_inputs(params, settings.types.create_state)
     dialogue = _run("create_state", settings, inputs, workplace=workplace, files=Files(code, out=out))
+    _check_links(out, workplace, phase="create_state")
     return Creation(dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
 
 
@@ -201,8 +205,20 @@ def train(
             interrupts=interrupts,
             observers=observers,
         )
+    _check_links(out, workplace, phase="get_state")
     metrics = tuple(dialogue.metrics)
     return Training(metrics, dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
+
+
+def _check_links(out: Path, workplace: Workplace, *, phase: str) -> None:
+    """Refuse a new state with links to what the sandbox hid. Saving it would read what they lead to."""
+    link = find_planted_link(out) if workplace.is_confined else None
+    if link is not None:
+        raise InvalidOutput(
+            f"{phase}: {quoted(str(link.relative_to(out)))} in the new state is a link that leads out of it",
+            "the model must write files, and not links to others",
+            phase=phase,
+        )
 
 
 def _run(

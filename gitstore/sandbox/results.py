@@ -31,6 +31,20 @@ def reclaim_results(out: Path) -> None:
                 raise
 
 
+def find_planted_link(out: Path) -> Path | None:
+    """Return a symbolic link in `out` that leads out of it; `None` if there is none.
+
+    In the sandbox it led nowhere. Whoever follows it here, with the user's rights, reads the user's files.
+    """
+    root = os.path.realpath(out)
+    for folder, folders, names in os.walk(out):
+        for name in (*folders, *names):
+            path = Path(folder, name)
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
+                return path
+    return None
+
+
 def _reclaim(path: os.PathLike[str], status: os.stat_result, *, user: int, group: int) -> None:
     if status.st_uid != user:
         os.chown(path, user, group, follow_symlinks=False)

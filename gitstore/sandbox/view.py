@@ -84,7 +84,11 @@ def build_view(
 
 
 def add_model(view: View, code: Path, *, state: Path | None, out: Path | None) -> None:
-    """Show the files of a model. Its code may be a whole repository, whose other parts are hidden."""
+    """Show the files of a model. Its code may be a whole repository, whose other parts are hidden.
+
+    Raises GitstoreError for a state with a socket, pipe or device: whoever sees one can use it, even if it is
+    read-only.
+    """
     view.binds.append(Bind(str(code.absolute()), CODE))
     for name in (".git", layout.STATES):
         if (code / name).is_dir() and not (code / name).is_symlink():
@@ -92,10 +96,24 @@ def add_model(view: View, code: Path, *, state: Path | None, out: Path | None) -
     if (code / ".git").is_file():
         view.binds.append(Bind(os.devnull, f"{CODE}/.git", is_own=False))
     if state is not None:
+        _refuse_special_files(state)
         view.binds.append(Bind(str(state.absolute()), STATE))
     if out is not None:
         view.binds.append(Bind(str(out.absolute()), OUT, is_writable=True))
         view.out = str(out.absolute())
+
+
+def _refuse_special_files(directory: Path) -> None:
+    pending = [str(directory)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif not entry.is_symlink() and not entry.is_file(follow_symlinks=False):
+                    raise GitstoreError(
+                        f"{entry.path} is a socket, pipe or device, which no state can have", "remove it"
+                    )
 
 
 def check_bind(path: Path) -> Path:

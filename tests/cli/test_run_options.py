@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +74,42 @@ def test_a_command_runs_code_as_it_is_told(command: str, checking: Path, run: Ru
     assert (failed.code, "FileNotFoundError" in failed.stderr) == (12 if verifies else 14, True)
     outcome = run(*COMMANDS[command], *options, cwd=checking)
     assert outcome.code == 0, outcome.stderr
+
+
+@contextmanager
+def greeting() -> Iterator[int]:
+    """A server on this machine that greets whoever connects; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.sendall(b"hi")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_training_reaches_the_network_only_if_it_is_told_so(model: Model, run: Run) -> None:
+    subprocess.run(["git", "config", "--global", "gitstore.sandbox", "on"], check=True)
+    code = model.directory / "code" / "model.py"
+    with greeting() as port:
+        lines = ["import socket", *(f"assert socket.create_connection(({name!r}, {port}), 5).recv(2) == b'hi'"
+                 for name in ("127.0.0.1", "localhost"))]  # fmt: skip
+        body = "".join(f"        {line}\n" for line in lines)
+        code.write_text(code.read_text().replace("        if (values < 0)", f"{body}        if (values < 0)"))
+        train = ("train", "-p", "values=[1]", "--json")
+        failed = run(*train, cwd=model.directory)
+        error = json.loads(failed.stderr.splitlines()[-1])["error"]
+        assert (failed.code, error["kind"], error["details"]["at"]) == (14, "exception", "train")
+        trained = run(*train, "--network", cwd=model.directory)
+    assert trained.code == 0, trained.stderr
+    assert json.loads(trained.stdout)["sandbox"]["network"] is True
 
 
 def test_a_warm_launcher_keeps_to_what_it_was_started_with(

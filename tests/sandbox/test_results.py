@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.bigfiles import scan
-from gitstore.errors import CodeTerminated, GitstoreError
+from gitstore.errors import CodeTerminated, GitstoreError, InvalidOutput
 from tests.sandbox.conftest import Box
 
 
@@ -44,10 +44,50 @@ def test_links_are_not_followed(box: Box, tmp_path: Path) -> None:
     secret.write_text("secret")
     secret.chmod(0o4600)
     box.write(create_state=f"os.symlink({str(secret)!r}, out / 'link'); os.symlink('/etc', out / 'folder')")
-    box.create_state()
+    box.fails("create_state", InvalidOutput)
     assert stat.S_IMODE(secret.stat().st_mode) == 0o4600
-    with pytest.raises(GitstoreError):
-        list(scan.scan_directory(box.out).files)
+
+
+LINKS = {
+    "a file of the user": "os.symlink(SECRET, out / 'weights')",
+    "a file of the user, relatively": "os.symlink('../' * 20 + SECRET, out / 'weights')",
+    "through another link": "os.symlink('b', out / 'a'); os.symlink(SECRET, out / 'b')",
+    "a directory of the user": "os.symlink(os.path.dirname(SECRET), out / 'folder')",
+    "deep in it": "(out / 'deep' / 'er').mkdir(parents=True); os.symlink(SECRET, out / 'deep' / 'er' / 'x')",
+    "its own parent": "os.symlink('..', out / 'up')",
+    "a file that is not there yet": "os.symlink(SECRET + '.new', out / 'weights')",
+    "a device": "os.symlink('/dev/zero', out / 'weights')",
+    "a file of a process": "os.symlink('/proc/self/environ', out / 'weights')",
+}
+
+
+@pytest.mark.parametrize("operation", ["create_state", "train"])
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_to_what_the_sandbox_hides_is_no_result(
+    box: Box, tmp_path: Path, operation: str, link: str
+) -> None:
+    """Saving the state would read what it leads to, as the user."""
+    (tmp_path / "secret").write_text("secret")
+    statement = f"SECRET = {str(tmp_path / 'secret')!r}\n{LINKS[link]}"
+    box.write(**{"create_state" if operation == "create_state" else "save_state": statement})
+    error = box.fails(operation, InvalidOutput)
+    assert error.phase == ("create_state" if operation == "create_state" else "get_state")
+    assert "is a link that leads out of it" in error.message
+    assert "\n" not in error.message
+
+
+def test_links_within_the_results_are_fine(box: Box) -> None:
+    box.write(
+        create_state="""
+        (out / "blobs").mkdir()
+        (out / "blobs" / "1").write_text("weights")
+        os.symlink("blobs/1", out / "weights")
+        os.symlink("blobs", out / "also")
+        """
+    )
+    box.create_state()
+    paths = [file.path.relative_to(box.out) for file in scan.scan_directory(box.out).walk()]
+    assert sorted(map(str, paths)) == ["also/1", "blobs/1", "weights"]
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,13 @@ import contextlib
 import ctypes
 import os
 import socket
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from gitstore.errors import GitstoreError
 from tests.sandbox.conftest import Box
 
 SECRET = "the-secret-of-the-user"
@@ -186,6 +189,101 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_nothing_gets_through(results: dict[str, str], attempt: str) -> None:
-    assert results[attempt].startswith("refused: "), results[attempt]
+    _check_refused(results[attempt])
+
+
+def _check_refused(outcome: str) -> None:
+    assert outcome.startswith("refused: "), outcome
     for bug in ("NameError", "SyntaxError", "AttributeError", "TypeError"):
-        assert not results[attempt].startswith(f"refused: {bug}"), results[attempt]
+        assert not outcome.startswith(f"refused: {bug}"), outcome
+
+
+RESULTS = {
+    "make a device among the results": "os.mknod(out / 'device', 0o20666, os.makedev(1, 1))",
+    "make a disk among the results": "os.mknod(out / 'disk', 0o60666, os.makedev(8, 0))",
+    "give a result to another user": "os.chown(out / 'mine', 0, 0)",
+    "link a file of the state into the results": "os.link('/model/state/weights', out / 'hard')",
+    "link a file of the system into the results": "os.link('/usr/bin/env', out / 'hard')",
+    "write beside the results": "open(out / '..' / 'x', 'w')",
+    "rename the results": "os.rename(out, '/model/x')",
+    "mount something over the results": "check(libc.mount(b'tmpfs', b'/model/out', b'tmpfs', 0, None))",
+    "read the user's key through a link": "[os.symlink(HOME + '/.ssh/id', out / 'l'), open(out / 'l')]",
+    "give a result a capability": (
+        "os.setxattr(out / 'mine', 'security.capability', b'\\1\\0\\0\\2' + b'\\xff' * 8 + bytes(8))"
+    ),
+    "read the results of another operation": "os.listdir(ROOT + '/box/out')",
+}
+
+
+@pytest.fixture(scope="module")
+def among_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What came of each attempt of code that has a directory for results."""
+    box = Box(tmp_path_factory.mktemp("results") / "box")
+    (box.state / "weights").write_text("weights")
+    names = {"ROOT": str(box.root.parent), "HOME": str(box.root.parent), "RESULTS": RESULTS}
+    top = TOP.replace("def attempt(statement):", "def attempt(statement, out):").replace(
+        "eval(statement)", "eval(statement, globals(), {'out': out})"
+    ) + "".join(f"{name} = {value!r}\n" for name, value in names.items())
+    save_state = """
+        (out / 'mine').touch()
+        words = [attempt(each, out) for each in RESULTS.values()]
+        if (out / 'l').is_symlink():
+            (out / 'l').unlink()
+        (out / 'words').write_text('\\n'.join(words))
+    """
+    box.write(top, save_state=save_state)
+    box.train()
+    assert sorted(os.listdir(box.out)) == ["mine", "words"]
+    return dict(zip(RESULTS, (box.out / "words").read_text().split("\n"), strict=True))
+
+
+@pytest.mark.parametrize("attempt", RESULTS)
+def test_nothing_gets_out_through_results(among_results: dict[str, str], attempt: str) -> None:
+    _check_refused(among_results[attempt])
+
+
+def test_a_state_full_of_links_leads_nowhere(box: Box, tmp_path: Path) -> None:
+    """Whatever its links are, the code reads nothing but the files in it."""
+    (tmp_path / "secret").write_text(SECRET)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "secret").write_text(SECRET)
+    targets = {
+        "absolute": str(tmp_path / "secret"), "relative": "../../secret", "folder": str(tmp_path / "folder"),
+        "up": "../../../../../../..", "process": "/proc/self/root", "loop": "loop",
+    }  # fmt: skip
+    for name, target in targets.items():
+        (box.state / name).symlink_to(target)
+    box.write(
+        top=TOP,
+        evaluate="""
+        paths = [os.path.join(folder, name) for folder, folders, names in os.walk(self.state)
+                 for name in names + folders]
+        paths += [str(self.state / "up" / name) for name in ("secret", "box/secret", "root/.ssh")]
+        return {"words": [attempt(f"open({path!r}).read()") for path in paths]}
+        """,
+    )
+    words = box.evaluate()
+    assert len(words) == len(targets) + 3
+    for word in words:
+        _check_refused(word)
+
+
+def make_device(path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root makes devices")
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, make_device, "socket"])
+def test_a_state_with_more_than_files_is_not_shown(box: Box, make: Callable[[Path], None] | str) -> None:
+    """A socket or a pipe could be used, though its directory is read-only."""
+    (box.state / "deep").mkdir()
+    place = box.state / "deep" / "x"
+    box.write(evaluate="raise SystemExit")
+    with contextlib.ExitStack() as stack:
+        if callable(make):
+            make(place)
+        else:
+            stack.enter_context(listening(str(place)))
+        error = box.fails("evaluate", GitstoreError)
+    assert f"{place} is a socket, pipe or device" in error.message
