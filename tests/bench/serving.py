@@ -11,13 +11,14 @@ import argparse
 import http.client
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ from gitstore.run.cache.user_cache import find_user_cache
 COUNT = 1000
 COLD = 7
 PATIENCE = 120.0
+GRACE = 20.0
 _BESIDE = Path(sys.executable).with_name("gitstore")
 _SERVERS = Path(__file__).with_name("tools") / "servers"
 
@@ -214,8 +216,17 @@ def _serving(command: list[str]) -> Iterator[int]:
         try:
             yield port
         finally:
-            os.killpg(server.pid, 9)
-            server.wait()
+            _stop(server)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End a server with its workers, which may be in sessions of their own: it has to end them itself."""
+    server.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(GRACE)
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 def _connect(port: int) -> http.client.HTTPConnection:
