@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gitstore.launchers.ray.cluster import disconnect
+from gitstore.launchers.ray.cluster import disconnect, load_ray
 from gitstore.launchers.ray.launcher import RayLauncher
 from gitstore.models.snapshot import Snapshot
 from tests.support import ray_cluster
@@ -52,6 +54,30 @@ def test_a_batch_on_two_nodes(tmp_path: Path, two_nodes: RayCluster) -> None:
     assert np.array_equal(np.load(tmp_path / "out" / "products.npy"), ROWS * 2)
     assert (result.chunks, result.workers, result.retries) == (7, 2, 0)
     assert {path.name[:5] for path in (tmp_path / "marks").iterdir()} == {"node0", "node1"}
+
+
+def test_ctrl_c_frees_both_nodes(tmp_path: Path, two_nodes: RayCluster) -> None:
+    snapshot = snapshot_that_meets(tmp_path, "time.sleep(50)")
+
+    def interrupt() -> None:
+        deadline = time.monotonic() + 60
+        while len(list((tmp_path / "marks").iterdir())) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_batch(
+            snapshot, tmp_path / "rows.npz", tmp_path / "out", chunk=10, launcher=launch(two_nodes)
+        )
+    thread.join()
+    assert not (tmp_path / "out").exists()
+    deadline = time.monotonic() + 30
+    while load_ray().available_resources().get("CPU") != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_node_is_lost_in_the_middle(tmp_path: Path) -> None:
