@@ -49,7 +49,7 @@ class RayLauncher:
         """
         parameters.check_inputs(inputs, snapshot.settings.types.evaluate.inputs)
         ray, demand, task = self._prepare(snapshot)
-        shipment = Shipment(snapshot, task, progress=progress)
+        shipment = Shipment(snapshot, task, progress=progress, interrupts=self.interrupts)
         options, pack = dict(demand.options), None
         with cluster.explaining_losses("evaluate"), Screen(self.conditions.output) as screen:
             values = ray.put(dict(inputs))
@@ -81,12 +81,13 @@ class RayLauncher:
         `evaluate`.
         """
         _, demand, task = self._prepare(snapshot)
-        shipment = Shipment(snapshot, task, progress=progress)
+        own = interrupts or self.interrupts
+        shipment = Shipment(snapshot, task, progress=progress, interrupts=own)
         with cluster.explaining_losses("evaluate"):
             model = RayModel.start(
                 demand,
                 snapshot.settings,
-                interrupts=interrupts or self.interrupts,
+                interrupts=own,
                 output=self.conditions.output,
             )
         try:

@@ -25,7 +25,7 @@ class Receiver:
     def __init__(self, encoded: bytes) -> None:
         self._task = NodeTask.decode(encoded)
         self._blocks: Queue[bytes | None] = Queue(_MOST_WAITING)
-        self._is_needed = False
+        self._is_needed = self._is_abandoned = False
         self._decided = threading.Event()
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._receive, name="gitstore-receiver", daemon=True)
@@ -46,6 +46,12 @@ class Receiver:
         self._put(None)
         self._thread.join()
         return self._error
+
+    def abandon(self) -> None:
+        """Return when nothing is left of a snapshot that was not sent completely."""
+        self._is_abandoned = True
+        self._put(None)
+        self._thread.join()
 
     def _put(self, block: bytes | None) -> None:
         while self._thread.is_alive():
@@ -73,3 +79,5 @@ class Receiver:
     def _take_blocks(self) -> Iterator[bytes]:
         while (block := self._blocks.get()) is not None:
             yield block
+        if self._is_abandoned:
+            raise GitstoreError("the snapshot was not sent completely")

@@ -191,6 +191,26 @@ def test_an_interrupt_ends_a_wait_for_busy_nodes(model: Model, two_nodes: RayClu
 
 
 @on_ray
+def test_an_interrupt_while_a_snapshot_is_sent(model: Model, two_nodes: RayCluster) -> None:
+    put(model, "initial", {"weights": noise(4 * BLOCK)})
+    snapshot = snapshot_of(model, "pass")
+    launcher = replace(launcher_of(two_nodes), interrupts=Interrupts())
+    sent: list[int] = []
+
+    def interrupt(size: int) -> None:
+        sent.append(size)
+        launcher.interrupts.add()
+
+    with pytest.raises(Cancelled):
+        launcher.evaluate(snapshot, ONE, progress=interrupt)
+    assert 0 < sum(sent) < 4 * BLOCK
+    assert two_nodes.leftovers == []
+    held = {entry.oid for node in two_nodes.nodes for entry in node.cache.list_entries()}
+    assert snapshot.tag_oid not in held
+    launcher_of(two_nodes).evaluate(snapshot, ONE)
+
+
+@on_ray
 def test_limits_are_those_of_the_sandbox_on_the_node(model: Model, two_nodes: RayCluster) -> None:
     snapshot = snapshot_of(model, "ones = np.ones(1 << 27) if values[0] == 7 else None")
     launcher = launcher_of(two_nodes, Sandbox(off=False, memory=200 << 20))
