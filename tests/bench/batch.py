@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import tempfile
@@ -60,6 +61,7 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|")
         _show("local", directory, (), turns=options.turns)
         if options.ray:
+            os.environ.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
             cluster = stack.enter_context(ray_cluster.running())
             _show("ray", directory, ("--launcher", f"ray:{cluster.address}"), turns=options.turns)
 

@@ -43,6 +43,8 @@ def make_seat() -> Any:
     """Return the class of actors that keep a model, see `seat.WarmSeat`."""
 
     class Seat:
+        _seat: Any = None
+
         def check(self, ours: str) -> tuple[str, str | None] | None:
             try:
                 import gitstore
@@ -62,10 +64,12 @@ def make_seat() -> Any:
             return self._seat.evaluate(inputs)
 
         def cancel(self) -> None:
-            self._seat.cancel()
+            if self._seat is not None:  # else the caller gave up before it was opened
+                self._seat.cancel()
 
         def close(self) -> None:
-            self._seat.close()
+            if self._seat is not None:
+                self._seat.close()
 
     return load_ray().remote(max_restarts=0, max_concurrency=4)(Seat)
 
