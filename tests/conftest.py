@@ -16,7 +16,17 @@ from gitstore.cli.main import main
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.run import conditions, process
-from tests.support import commands, environments, models, real_home, scenes, spawning, wheels, workers
+from tests.support import (
+    commands,
+    environments,
+    lasting,
+    models,
+    real_home,
+    scenes,
+    spawning,
+    wheels,
+    workers,
+)
 
 GIT_CONFIG = """\
 [user]
@@ -127,6 +137,11 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end, so no collection of garbage looks at it again."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Remove what this process has kept for all its tests."""
+    lasting.remove_directories()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,11 +1,10 @@
-"""Writes through numpy's memmap, on the file system of the tests and on tmpfs."""
+"""Writes through numpy's memmap, on a disk and in memory."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -15,20 +14,16 @@ from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.snapshots.restore import Component, restore
 from gitstore.workingcopy.unsaved import WouldLose
+from tests.support.file_systems import DISK, MEMORY, directory_in
 from tests.support.models import make, put, take
 
-SHARED_MEMORY = Path("/dev/shm")
 
-
-@pytest.fixture(params=["disk", "tmpfs"])
-def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    if request.param == "disk":
-        yield tmp_path
-        return
-    if not os.access(SHARED_MEMORY, os.W_OK):
-        pytest.skip("there is no tmpfs to write to")
-    with TemporaryDirectory(dir=SHARED_MEMORY, prefix="gitstore-test-") as directory:
-        yield Path(directory)
+@pytest.fixture(params=[DISK, MEMORY], ids=["disk", "tmpfs"])
+def here(request: pytest.FixtureRequest) -> Iterator[Path]:
+    if not os.access(request.param, os.W_OK):
+        pytest.skip(f"{request.param} cannot be written to")
+    with directory_in(request.param) as directory:
+        yield directory
 
 
 def weights(model: Model) -> np.memmap:

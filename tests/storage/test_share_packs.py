@@ -25,6 +25,7 @@ from gitstore.storage.share_packs import ImportedBytes
 from tests.support import scenes
 from tests.support.commands import Fsck, Git, git
 from tests.support.failing import refuses
+from tests.support.file_systems import directory_elsewhere
 from tests.support.models import make, noise, put, take
 
 
@@ -210,15 +211,9 @@ class TestWhereNothingCanBeLinked:
         fsck(new)
 
     def test_another_file_system(self, base: Snapshot, fsck: Fsck) -> None:
-        memory = Path("/dev/shm")
-        if not memory.is_dir() or memory.stat().st_dev == base.repository.common.stat().st_dev:
-            pytest.skip("there is no other file system in /dev/shm")
-        place = memory / f"gitstore-test-{os.getpid()}"
-        try:
-            assert bring(Repository.create(place), base).linked == 0
-            fsck(place)
-        finally:
-            shutil.rmtree(place)
+        with directory_elsewhere(base.repository.common) as directory:
+            assert bring(Repository.create(directory), base).linked == 0
+            fsck(directory)
 
 
 class TestWhileOthersWork:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,7 +18,7 @@ from gitstore.environments.interpreters import FileStamp, describe_own
 from gitstore.environments.spec import EnvironmentSpec
 from gitstore.environments.store import EnvironmentStore
 from gitstore.run.cache.cache import Cache
-from tests.support import wheels
+from tests.support import lasting, wheels
 
 _OWN_KEY = "0" * 32
 _SHARED, _EMPTY = "environments", "empty-index"
@@ -30,7 +29,7 @@ class OwnEnvironment(EnvironmentStore):
 
     @contextmanager
     def open(self, spec: EnvironmentSpec, *, allow_builds: bool = False) -> Iterator[BuiltEnvironment]:
-        yield BuiltEnvironment(Path(own_directory().name, _OWN_KEY, "own"), _describe_own(spec.unlocked))
+        yield BuiltEnvironment(own_directory() / _OWN_KEY / "own", _describe_own(spec.unlocked))
 
     def has(self, spec: EnvironmentSpec) -> bool:
         return True
@@ -42,10 +41,10 @@ def find_own(cache: Cache) -> EnvironmentStore:
 
 
 @cache
-def own_directory() -> tempfile.TemporaryDirectory[str]:
+def own_directory() -> Path:
     """Where those environments seem to be, for as long as this process lives."""
-    directory = tempfile.TemporaryDirectory(prefix="gitstore-own-environment-")
-    place = Path(directory.name, _OWN_KEY, "own")
+    directory = lasting.make_directory("own-environment")
+    place = directory / _OWN_KEY / "own"
     place.mkdir(parents=True)
     (place / VENV).symlink_to(sys.prefix)
     return directory

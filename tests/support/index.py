@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import pytest
+
+from tests.support import lasting
 
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
@@ -77,17 +78,17 @@ def prepare_metadata_for_build_wheel(directory, *_):
 
 def uv_cache(directory: Path) -> Path:
     """Make a cache for uv that knows no package, but this Python: to look at that takes uv a while."""
-    shutil.copytree(_knowing_python().name, directory)
+    shutil.copytree(_knowing_python(), directory)
     return directory
 
 
 @cache
-def _knowing_python() -> TemporaryDirectory[str]:
+def _knowing_python() -> Path:
     import uv
 
-    directory = TemporaryDirectory(prefix="gitstore-uv-")
+    directory = lasting.make_directory("uv")
     command = [uv.find_uv_bin(), "pip", "compile", "--quiet", "--offline", f"--python={sys.executable}", "-"]
-    environment = {**os.environ, "UV_CACHE_DIR": directory.name, "UV_NO_CONFIG": "1"}
+    environment = {**os.environ, "UV_CACHE_DIR": str(directory), "UV_NO_CONFIG": "1"}
     subprocess.run(command, input=b"", stdout=subprocess.DEVNULL, env=environment, cwd="/", check=True)
     return directory
 

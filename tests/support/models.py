@@ -8,7 +8,6 @@ import random
 import subprocess
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from gitstore.models import init
 from gitstore.models.model import Model
@@ -19,7 +18,7 @@ from gitstore.run.conditions import Conditions
 from gitstore.run.evaluation import LocalLauncher
 from gitstore.sandbox.choice import Sandbox
 from gitstore.snapshots import take as capture
-from tests.support import copying
+from tests.support import copying, lasting
 from tests.support.commands import git
 
 MODEL = '''\
@@ -88,16 +87,16 @@ def make(directory: Path, name: str = "digits") -> Model:
     own = tuple(each for each in variables if each[0] != "GIT_CONFIG_GLOBAL")
     template = _template(name, own, Path(configuration).read_text())
     directory.parent.mkdir(parents=True, exist_ok=True)
-    copying.copy_tree(Path(template.name, name), directory)
+    copying.copy_tree(template / name, directory)
     copying.refresh_index(directory / ".git" / "index", directory)
     return Model.open(directory)
 
 
 @cache
-def _template(name: str, variables: object, configuration: str) -> TemporaryDirectory[str]:
+def _template(name: str, variables: object, configuration: str) -> Path:
     """What `make` copies, if all that git goes by is the same."""
-    template = TemporaryDirectory(prefix="gitstore-template-")
-    model = _make(Path(template.name, name), name)
+    template = lasting.make_directory("template")
+    model = _make(template / name, name)
     with model.repository.writer():  # the first write sets what else each test would wait for
         pass
     for sample in (model.repository.common / "hooks").glob("*.sample"):

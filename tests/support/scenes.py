@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable, Collection, Hashable
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from gitstore.derive import standalone, worktree
@@ -23,7 +22,7 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
-from tests.support import copying, models
+from tests.support import copying, lasting, models
 from tests.support.commands import git
 
 
@@ -94,7 +93,6 @@ def copy(build: Callable[..., object], root: Path, *arguments: Hashable) -> None
 
 
 class _Original(NamedTuple):
-    directory: TemporaryDirectory[str]
     root: Path
     mentions: list[str]
     """Files that say where the original is."""
@@ -108,8 +106,7 @@ class _Original(NamedTuple):
 def _original(
     build: Callable[..., object], arguments: tuple[Hashable, ...], variables: object, configuration: str
 ) -> _Original:
-    directory = TemporaryDirectory(prefix="gitstore-scene-")
-    root = Path(directory.name).resolve()
+    root = lasting.make_directory("scene")
     build(root, *arguments)
     files = [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
     for hook in [path for path in files if path.suffix == ".sample"]:
@@ -118,7 +115,7 @@ def _original(
     mentions = [path.relative_to(root) for path in files if bytes(root) in path.read_bytes()]
     amended = [str(path.parent) for path in mentions if path.name == "settings.yaml"]
     tops = [path.parent for path in root.rglob(".git")]
-    return _Original(directory, root, [str(path) for path in mentions], _indexes(root, tops), amended)
+    return _Original(root, [str(path) for path in mentions], _indexes(root, tops), amended)
 
 
 def _indexes(root: Path, tops: list[Path]) -> dict[str, str]:

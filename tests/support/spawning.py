@@ -15,7 +15,6 @@ import marshal
 import os
 import runpy
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -28,6 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from tests.support import lasting
 from tests.support.commands import Outcome
 
 _ROOT = Path(__file__).parents[2]
@@ -166,8 +166,7 @@ class _Server(NamedTuple):
 @cache
 def _server(_owner: int) -> _Server:
     """The server of this process."""
-    directory = Path(tempfile.mkdtemp(prefix="gitstore-programs-"))
-    atexit.register(shutil.rmtree, directory)
+    directory = lasting.make_directory("programs")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _REQUEST)
     with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:

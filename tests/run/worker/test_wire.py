@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import struct
-import tempfile
 import threading
 import tracemalloc
 
@@ -20,6 +19,7 @@ from hypothesis.extra import numpy as numpy_st
 
 from gitstore.run.worker import shared, tensors, wire
 from gitstore.run.worker.payload import BLOCK
+from tests.support.file_systems import DISK, MEMORY
 
 SHAPES = numpy_st.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
 NUMBERS = st.sampled_from(sorted(tensors.NUMERIC)).flatmap(
@@ -349,8 +349,8 @@ def huge_pages():
     return descriptor
 
 
-def temporary_file():
-    descriptor = os.open(tempfile.gettempdir(), os.O_TMPFILE | os.O_RDWR)
+def temporary_file(place):
+    descriptor = os.open(place, os.O_TMPFILE | os.O_RDWR)
     os.write(descriptor, b"12345678")
     return descriptor
 
@@ -365,7 +365,8 @@ HOSTILE = [
     (8, lambda: memfd(b"123456789"), "a memfd that does not have 8 bytes"),
     (1 << 20, sparse, f"a memfd that does not have {1 << 20} bytes"),
     (1 << 22, huge_pages, f"a memfd that does not have {1 << 22} bytes"),
-    (8, temporary_file, "a descriptor that is no memfd"),
+    (8, lambda: temporary_file(DISK), "a descriptor that is no memfd"),
+    (8, lambda: temporary_file(MEMORY), "a memfd that is not sealed"),
     (8, lambda: os.eventfd(0), "a descriptor that is no memfd"),
     (8, lambda: os.open("/dev/zero", os.O_RDONLY), "a descriptor that is no memfd"),
 ]
