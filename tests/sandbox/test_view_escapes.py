@@ -269,9 +269,10 @@ def test_a_state_full_of_links_leads_nowhere(box: Box, tmp_path: Path) -> None:
 
 
 def make_device(path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root makes devices")
-    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root with its powers makes devices")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, make_device, "socket"])
