@@ -200,9 +200,13 @@ FREE = {
     "snapshot name", "derive name", "rename new", "state rename new", "state create name", "init name",
     "init code", "train name", "snapshot message", "snapshot key", "rename key", "lock upgraded",
     "hooks run name", "evaluate record", "evaluate rtol", "evaluate atol", "verify rtol", "verify atol",
-    "serve-model idle", "train memory", "train disk", "evaluate memory", "evaluate disk",
+    "serve-model idle", "evaluate launcher",
 }  # fmt: skip
 """What a person thinks of, or git says; all else has something to suggest, or is a path or a choice."""
+
+
+SIZES = ("memory", "disk")
+"""Options of each command that runs a model."""
 
 
 def test_whatever_names_something_is_completed() -> None:
@@ -210,7 +214,7 @@ def test_whatever_names_something_is_completed() -> None:
     for command, parameter in parameters(cli):
         is_flag = isinstance(parameter, click.Option) and (parameter.is_flag or parameter.count)
         own = parameter._custom_shell_complete is not None
-        if not (is_flag or own or f"{command} {parameter.name}" in FREE):
+        if not (is_flag or own or parameter.name in SIZES or f"{command} {parameter.name}" in FREE):
             bare += [f"{command} {parameter.name}"] if type(parameter.type) is type(click.STRING) else []
     assert bare == [], "give it a shell_complete of candidates"
 
