@@ -130,6 +130,7 @@ _VARYING = {
     r"\bcommit [0-9a-f]{10}\b": "commit <short-id>",
     r"\d+(?:\.\d+)? m?s(?=: )": "<duration>",
     r'": \d+\.\d{5,}(?:e-\d+)?': '": <seconds>',
+    r'"seconds": 0\.0\b': '"seconds": <seconds>',
     r": \d\.\d+e-\d+": ": <seconds>",
     r"\d{4}-\d\d-\d\d \d\d:\d\d\+00:00": "<date>",
     r"(broken zlib stream|git rev-list): .*": r"\1: <cause>",
