@@ -102,6 +102,8 @@ def _settle(root: Path) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     (root / ".gitconfig").write_text("[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n")
     os.environ |= {"HOME": str(root), "GIT_CONFIG_GLOBAL": str(root / ".gitconfig")}
+    # As many threads as in the sandbox: another number gives other last digits.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     os.environ |= real_models.offline(root / "cache")
 
 
