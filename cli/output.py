@@ -70,6 +70,9 @@ def show_log() -> None:
         def emit(self, record: logging.LogRecord) -> None:
             if getattr(record, "is_progress", False) and not sys.stderr.isatty():
                 return
+            if getattr(record, "is_transient", False):
+                click.echo(f"\r{harmless(record.getMessage())}\033[K\r", err=True, nl=False)
+                return
             text, prefix = record.getMessage(), ""
             if record.levelno >= logging.WARNING:
                 if text in warnings:  # several workers have the same to say
@@ -139,6 +142,13 @@ def _is_utf8(text: str) -> bool:
 def quote_unprintable(text: str) -> str:
     """Return a name from outside, quoted if it has characters that are not printable."""
     return text if text.isprintable() else quoted(text)
+
+
+def format_size_if_known(size: int | None) -> str:
+    """A size for people. That of files that a partial clone has not fetched is unknown."""
+    from gitstore.units import format_size
+
+    return format_size(size) if size is not None else "not here"
 
 
 def format_minute(date: datetime) -> str:

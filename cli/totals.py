@@ -70,12 +70,12 @@ def saved(model: Model, name: str) -> Callable[[], int]:
 
 
 def stored(repository: Repository, tree: Oid) -> Callable[[], int]:
-    """Measure the files below a tree."""
+    """Measure the files below a tree; 0 if a partial clone lacks some."""
 
     def total() -> int:
         from gitstore.storage.sizes import Sizes
 
-        return Sizes(repository.objects).measure_tree(tree)
+        return Sizes(repository.objects).measure_tree(tree) or 0
 
     return total
 

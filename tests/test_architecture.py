@@ -72,9 +72,13 @@ ROOMS = {
         " models environments records storage workingcopy states",
         "a snapshot is code, a state, settings and packages.lock",
     ),
+    "transfer": Room(
+        "words settings disk packs objects git models states",
+        "refs of two repositories are compared, and git carries what one of them lacks",
+    ),
     "derive": Room(
         "words settings disk packs objects bigfiles git events models"
-        " records storage workingcopy states diff snapshots",
+        " records storage workingcopy states diff snapshots transfer",
         "a derived model starts from a snapshot, and has states of its own",
     ),
     "run": Room(

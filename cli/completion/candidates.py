@@ -52,6 +52,15 @@ def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     return _matching(state.list_names(Model.identify(_directory(ctx))), incomplete)
 
 
+def remotes(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """For [REMOTE] [SNAPSHOT...]: the remotes, and then the model's own snapshots."""
+    from gitstore.models.model import Model
+    from gitstore.transfer.remotes import list_names
+
+    model, named = Model.identify(_directory(ctx)), ctx.params.get("names") or ()
+    return _matching([*(() if named else list_names(model.repository)), *_list_own(model)], incomplete)
+
+
 def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """The derived models of the repository."""
     from gitstore.models import catalog

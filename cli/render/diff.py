@@ -85,7 +85,7 @@ def _state_lines(diff: StateDiff) -> list[str]:
         return []
     before, after = output.quote_unprintable(diff.before), output.quote_unprintable(diff.after)
     names = before if before == after else f"{before} → {after}"
-    sizes = f"{format_size(diff.changed)} of {format_size(diff.size_after)} changed"
+    sizes = f"{format_size(diff.changed)} of {output.format_size_if_known(diff.size_after)} changed"
     lines = [f"state {names}: {sizes}"]
     for file in diff.files:
         lines.append(_file_line(file))

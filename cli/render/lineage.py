@@ -74,15 +74,13 @@ def _model_line(line: LineageModel, lineage: Lineage, *, at_the_top: bool) -> st
 
 
 def _snapshot_line(line: LineageModel, place: LineageSnapshot, sizes: Sizes) -> str:
-    from gitstore.units import format_size
-
     snapshot = place.snapshot
     if snapshot is None:
         return f"{place.name} (removed)"
     date = f"  {output.format_minute(snapshot.tag.date)}" if snapshot.tag.date else ""
     base, recorded = line.model.base, snapshots.recorded_base(snapshot)
     other = f"  on {recorded}" if recorded != (base.full_name if base is not None else None) else ""
-    size = format_size(sizes.measure_snapshot(snapshot))
+    size = output.format_size_if_known(sizes.measure_snapshot(snapshot))
     return f"{terminal.styled(place.name, 'yellow')}{date}  {size}{other}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
@@ -26,11 +26,16 @@ def to_json(model: ListedModel, lineage: Lineage, sizes: Sizes) -> dict[str, Any
         "base_name": lineage.find_name(model.base) if model.base is not None else None,
         "detached": bool(model.base is not None and model.base.detached),
         "snapshots": len(model.snapshots),
-        "size": sum(map(sizes.measure_snapshot, model.snapshots)),
+        "size": _add_up(map(sizes.measure_snapshot, model.snapshots)),
         "state": model.active_state,
         "state_size": sizes.measure_tree(tree) if tree is not None else None,
         "directory": str(model.directory) if model.directory is not None else None,
     }
+
+
+def _add_up(sizes: Iterable[int | None]) -> int | None:
+    known = list(sizes)
+    return None if None in known else sum(size for size in known if size is not None)
 
 
 def show_list(models: Sequence[ListedModel], lineage: Lineage, sizes: Sizes) -> None:
@@ -44,16 +49,14 @@ def show_list(models: Sequence[ListedModel], lineage: Lineage, sizes: Sizes) -> 
 
 def _row(model: ListedModel, shape: dict[str, Any], lineage: Lineage) -> list[str]:
     """A model's row in the table."""
-    from gitstore.units import format_size
-
     base = lineage.describe_base(model.base) if model.base is not None else ""
     return [
         model.name,
         base + (" (detached)" if shape["detached"] else ""),
         str(shape["snapshots"]),
-        format_size(shape["size"]),
+        output.format_size_if_known(shape["size"]),
         model.active_state,
-        format_size(shape["state_size"]) if shape["state_size"] is not None else "",
+        output.format_size_if_known(shape["state_size"]) if model.state_tree is not None else "",
         shape["directory"] or "",
     ]
 

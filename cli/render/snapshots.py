@@ -58,15 +58,13 @@ def recorded_base(snapshot: Snapshot) -> str | None:
 
 def show_list(snapshots: Sequence[Snapshot], sizes: Sizes, *, all_models: bool) -> None:
     """A table of snapshots with the bytes of their files."""
-    from gitstore.units import format_size
-
     output.print_table(
         ["SNAPSHOT", "DATE", "SIZE", "STATE", "MESSAGE"],
         [
             [
                 terminal.styled(snapshot.short_name if all_models else snapshot.name, "yellow"),
                 output.format_minute(snapshot.tag.date) if snapshot.tag.date else "",
-                format_size(sizes.measure_snapshot(snapshot)),
+                output.format_size_if_known(sizes.measure_snapshot(snapshot)),
                 snapshot.state_name,
                 snapshot.tag.message.partition("\n")[0],
             ]
@@ -77,13 +75,14 @@ def show_list(snapshots: Sequence[Snapshot], sizes: Sizes, *, all_models: bool) 
 
 
 def in_full_json(
-    snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]], records: SnapshotRecords
+    snapshot: Snapshot, files: Sequence[tuple[StoredFile, int | None]], records: SnapshotRecords
 ) -> dict[str, Any]:
     """A snapshot with its files and their sizes, its settings, and its records."""
     from gitstore import settings
     from gitstore.cli.render.records import evaluations, trainings
 
-    return to_json(snapshot, sum(size for _, size in files)) | {
+    known = [size for _, size in files if size is not None]
+    return to_json(snapshot, sum(known) if len(known) == len(files) else None) | {
         "files": [
             {"path": str(file.path), "size": size, "parts": len(file.parts), "oid": str(file.entry)}
             for file, size in files
@@ -95,11 +94,10 @@ def in_full_json(
 
 
 def show_in_full(
-    snapshot: Snapshot, files: Sequence[tuple[StoredFile, int]], records: SnapshotRecords
+    snapshot: Snapshot, files: Sequence[tuple[StoredFile, int | None]], records: SnapshotRecords
 ) -> None:
     """A snapshot for a person: what its tag says, its message, files, records and settings."""
     from gitstore.cli.render.records import evaluations
-    from gitstore.units import format_size
 
     base = snapshot.settings.based_on
     head = {"snapshot": terminal.styled(snapshot.name, "yellow")} | to_json(snapshot)
@@ -114,7 +112,11 @@ def show_in_full(
     output.print_table(
         ["FILE", "SIZE", "PARTS"],
         [
-            [output.quote_unprintable(str(file.path)), format_size(size), str(len(file.parts))]
+            [
+                output.quote_unprintable(str(file.path)),
+                output.format_size_if_known(size),
+                str(len(file.parts)),
+            ]
             for file, size in files
         ],
         right=[1, 2],

@@ -31,13 +31,11 @@ def to_json(state: State) -> dict[str, Any]:
 
 def show_list(states: Sequence[State], *, as_json: bool) -> None:
     """All states of a model: which is active, where each is, and its bytes."""
-    from gitstore.units import format_size
-
     if as_json:
         output.print_json([to_json(state) for state in states])
         return
     rows = [
-        ["*" if state.is_active else "", state.name, format_size(state.size), locate(state)]
+        ["*" if state.is_active else "", state.name, output.format_size_if_known(state.size), locate(state)]
         for state in states
     ]
     output.print_table(["", "STATE", "SIZE", "WHERE"], rows, right=[2])

@@ -32,10 +32,13 @@ def extract_files(
     """Write files from `stored.list_files` below `target`, a directory that nobody else uses.
 
     Every blob is checked against its id: a part before it is written, a larger blob at its end. `progress` is
-    called with the bytes written. Raises `Corrupt` for a damaged blob, and `GitstoreError` if the disk is
-    full. `target` is then incomplete, so callers extract into a `construction`.
+    called with the bytes written. What a partial clone lacks is fetched first. Raises `Corrupt` for a damaged
+    blob, and `GitstoreError` if the disk is full. `target` is then incomplete, so callers extract into a
+    `construction`.
     """
     keep_freed_memory()
+    files = list(files)
+    database.provide(part.oid for file in files for part in file.parts)
     with ThreadPoolExecutor(core_count(), thread_name_prefix="gitstore-read") as pool:
         pending: deque[Future[int]] = deque()
         try:

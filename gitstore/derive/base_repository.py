@@ -12,14 +12,15 @@ from typing import NamedTuple
 
 from gitstore.derive.first_commit import check_exists
 from gitstore.errors import GitstoreError, NoSuchSnapshot
-from gitstore.git import fetch
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
 from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
+from gitstore.objects.walk import walk
 from gitstore.storage import share_packs
 from gitstore.storage.share_packs import ImportedBytes
+from gitstore.transfer import fetch_tag
 from gitstore.url import url_problem, without_credentials
 
 REMOTE = "base"
@@ -70,17 +71,17 @@ def open_base(
     if isinstance(source, Snapshot):
         with source.repository.reading():
             check_exists(source)
-            _check_complete(source.repository)
+            _complete(source)
             yield OpenedBase(source, repository_path(source.repository), is_shared=True)
         return
     try:
-        with fetch.fetch_tag(source.url, source.names, into=target, on_fraction=progress) as fetched:
+        with fetch_tag.fetch_tag(source.url, source.names, into=target, on_fraction=progress) as fetched:
             base = snapshot.read(fetched.repository, fetched.ref, fetched.oid)
             if base is None:
                 url = without_credentials(source.url)
                 raise NoSuchSnapshot(f"{fetched.ref} in {url} is a tag, but not a snapshot")
             yield OpenedBase(base, without_credentials(source.url), is_shared=False)
-    except fetch.NoSuchTag as error:
+    except fetch_tag.NoSuchTag as error:
         raise NoSuchSnapshot(error.message, error.hint) from error
 
 
@@ -112,16 +113,15 @@ def set_remote(repository: Repository, url: str) -> None:
             repository.set_config(f"remote.{REMOTE}.{key}", value)
 
 
-def _check_complete(repository: Repository) -> None:
-    """Raise `GitstoreError` for a repository that was cloned without some of its objects."""
+def _complete(base: Snapshot) -> None:
+    """Fetch what a partial clone lacks of a base. Raises `GitstoreError` for a shallow clone."""
+    repository = base.repository
     shallow = repository.common / "shallow"
     if shallow.exists() and shallow.read_bytes().strip():
         raise GitstoreError(
             f"{repository.directory} is a shallow clone: it lacks a part of the base's history",
             f"git -C {repository.directory} fetch --unshallow fetches it",
         )
-    if repository.config("extensions.partialClone") or any(repository.common.glob("objects/pack/*.promisor")):
-        raise GitstoreError(
-            f"{repository.directory} is a partial clone: it may lack some of the base's files",
-            "derive from the repository that it was cloned from: URL@SNAPSHOT",
-        )
+    objects = repository.objects
+    if objects.is_partial:
+        objects.provide(walk(objects, [base.tag_oid], lambda _: True))

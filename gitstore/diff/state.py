@@ -22,7 +22,7 @@ from gitstore.diff.tensors import Compared, TensorDiff
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.database import AbsentObject, ObjectDatabase
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.tensors.safetensors import SUFFIX
@@ -64,10 +64,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Side:
-    """One of two states that are compared: its name, and its files by path."""
+    """One of two states that are compared: its name, and its files by path.
+
+    `database` has the parts of a saved state.
+    """
 
     name: str
     files: Mapping[PurePosixPath, Content]
+    database: ObjectDatabase | None = None
 
     @cached_property
     def parts(self) -> frozenset[Part]:
@@ -75,9 +79,12 @@ class Side:
         return frozenset(part for content in self.files.values() for part in content.parts)
 
     @cached_property
-    def size(self) -> int:
-        """The bytes of all its files."""
-        return sum(content.size for content in self.files.values())
+    def size(self) -> int | None:
+        """The bytes of all its files; `None` if a partial clone lacks some of them."""
+        try:
+            return sum(content.size for content in self.files.values())
+        except AbsentObject:
+            return None
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,8 @@ class StateDiff:
 
     before: str
     after: str
-    size_before: int
-    size_after: int
+    size_before: int | None
+    size_after: int | None
     files: tuple[StateFileChange, ...]
     unchanged: int
 
@@ -124,7 +131,7 @@ class StateDiff:
 
 def read_snapshot(snapshot: Snapshot) -> Side:
     """Return the state of a snapshot."""
-    return Side(snapshot.state_name, _list_stored(snapshot.repository.objects, snapshot.state_tree))
+    return _open_stored(snapshot.state_name, snapshot.repository.objects, tree=snapshot.state_tree)
 
 
 def read_model(model: Model, work: Work) -> Side:
@@ -136,11 +143,15 @@ def read_model(model: Model, work: Work) -> Side:
     path, tree = state.find_directory(model, name), state.find_saved_tree(model, name)
     if path is not None:
         return Side(name, _hash_files(model, path, work))
-    return Side(name, _list_stored(model.repository.objects, tree) if tree is not None else {})
+    return _open_stored(name, model.repository.objects, tree=tree) if tree is not None else Side(name, {})
 
 
 def compare(before: Side, after: Side, work: Work) -> StateDiff:
-    """Compare two states."""
+    """Compare two states. What a partial clone lacks is fetched if they differ."""
+    if before.parts != after.parts:
+        databases = {side.database for side in (before, after) if side.database is not None}
+        for database in databases:
+            database.provide(part.oid for side in (before, after) for part in side.parts)
     old, new = before.files, after.files
     common = old.keys() & new.keys()
     changes = [
@@ -170,8 +181,9 @@ def compare(before: Side, after: Side, work: Work) -> StateDiff:
     return StateDiff(before.name, after.name, before.size, after.size, tuple(changes), unchanged)
 
 
-def _list_stored(database: ObjectDatabase, tree: Oid) -> dict[PurePosixPath, Content]:
-    return {file.path: Joined(database, file) for file in stored.list_files(database, tree, joined=True)}
+def _open_stored(name: str, database: ObjectDatabase, *, tree: Oid) -> Side:
+    files = stored.list_files(database, tree, joined=True)
+    return Side(name, {file.path: Joined(database, file) for file in files}, database)
 
 
 def _hash_files(model: Model, directory: Path, work: Work) -> dict[PurePosixPath, Content]:

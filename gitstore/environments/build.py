@@ -27,6 +27,7 @@ from gitstore.environments.interpreters import FileStamp, Interpreter
 from gitstore.environments.spec import EnvironmentSpec
 from gitstore.errors import EnvironmentFailed
 from gitstore.layout import LOCK, SETTINGS
+from gitstore.progress import PROGRESS
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def build_environment(
     """
     _log.info(
         "building an environment: Python %s, packages: %s", interpreter.version, spec.count_packages(),
-        extra={"is_progress": True},
+        extra=PROGRESS,
     )  # fmt: skip
     with explain_errors(place.parent), construction(place, durable=False) as hidden:
         venv = hidden / VENV

@@ -20,6 +20,15 @@ from gitstore.git.process import Completed, GitFailed
 if TYPE_CHECKING:
     import pygit2
 
+BIG_FILE_THRESHOLD = "256k"
+"""`core.bigFileThreshold` of our repositories: git never searches deltas between parts."""
+
+ONE_PACK = (
+    "-c", "transfer.unpackLimit=1", "-c", "fetch.unpackLimit=1", "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false", "-c", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}",
+)  # fmt: skip
+"""Options that store even a few fetched objects as one pack, and keep parts out of memory."""
+
 PATIENCE = 1.0
 """Seconds that a change of a file waits for another change of it, which takes milliseconds."""
 

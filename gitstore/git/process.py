@@ -42,6 +42,13 @@ _SETTINGS = {
     "i18n.commitEncoding": "UTF-8",
 }
 _OPTIONS = tuple(word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}"))
+# A push is the user's own: their hooks decide about it, too.
+_WITH_HOOKS = tuple(
+    word
+    for key, value in _SETTINGS.items()
+    for word in ("-c", f"{key}={value}")
+    if key != "core.hooksPath" and not key.startswith("hook.")
+)
 
 # Variables that lead git elsewhere, or change what it reads and writes (git(1), gitattributes(5)).
 _UNSET = (
@@ -121,9 +128,7 @@ def run(
     git found a lock, and `GitstoreError` if git is not installed.
     """
     completed = attempt(*arguments, cwd=cwd, stdin=stdin, variables=variables)
-    if completed.returncode:
-        raise _failure(arguments, completed.returncode, stderr=completed.stderr, directory=cwd)
-    return completed.stdout
+    return check(completed, arguments, cwd=cwd).stdout
 
 
 def attempt(
@@ -156,32 +161,44 @@ def watch(
     cwd: Path,
     on_progress: Callable[[str], None],
     variables: Mapping[str, str] | None = None,
-) -> None:
-    """Run git in `cwd` like `run`, and call `on_progress` with each line of progress as it comes.
+    stdin: bytes = b"",
+    with_hooks: bool = False,
+) -> Completed:
+    """Run git in `cwd` like `attempt`, and call `on_progress` with each line of progress as it comes.
 
-    git may ask for a password on the terminal. Programs that it starts may live on (ssh, an agent that
-    remembers passwords), so they inherit no lock. Raises like `run`.
+    Lines of the other side, which begin with `remote: `, are progress, too; the other lines are in the
+    result. git may ask for a password on the terminal. Programs that it starts may live on (ssh, an agent
+    that remembers passwords), so they inherit no lock. `with_hooks` lets the user's hooks run.
     """
     messages = []
-    with _explain_failed_start(cwd):
+    with _explain_failed_start(cwd), tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
         process = subprocess.Popen(
-            ["git", *_OPTIONS, *arguments],
+            ["git", *(_WITH_HOOKS if with_hooks else _OPTIONS), *arguments],
             cwd=cwd,
             env=_environment(variables or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdin=given,
+            stdout=output,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
         )
-    with process:
-        for line in process.stderr or ():  # text mode: "\r" ends a line, too
-            if _PROGRESS.match(line):
-                on_progress(line)
-            else:
-                messages.append(line)
-    if process.returncode:
-        raise _failure(arguments, process.returncode, stderr="".join(messages), directory=cwd)
+        with process:
+            for line in process.stderr or ():  # text mode: "\r" ends a line, too
+                if _PROGRESS.match(line):
+                    on_progress(line)
+                else:
+                    messages.append(line)
+        output.seek(0)
+        return Completed(process.returncode, output.read(), "".join(messages))
+
+
+def check(completed: Completed, arguments: Sequence[str], *, cwd: Path) -> Completed:
+    """Return what a git process gave. Raises like `run` if it failed."""
+    if completed.returncode:
+        raise _failure(arguments, completed.returncode, stderr=completed.stderr, directory=cwd)
+    return completed
 
 
 def read_blocks(

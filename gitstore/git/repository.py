@@ -18,8 +18,9 @@ from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.git import config as git_config
 from gitstore.git import discovery, worktrees
 from gitstore.git import process as git
-from gitstore.git.config import GitConfig, LocalConfig
+from gitstore.git.config import BIG_FILE_THRESHOLD, GitConfig, LocalConfig
 from gitstore.git.files import read_common_directory, read_worktree_directory
+from gitstore.git.partial_clone import PartialClone
 from gitstore.git.process import Completed
 from gitstore.git.ref_record import RefRecord, Vanished
 from gitstore.git.refs import Refs
@@ -31,10 +32,6 @@ from gitstore.packs.oid import Kind, Oid
 
 if TYPE_CHECKING:
     from gitstore.objects.writer import ObjectWriter
-
-BIG_FILE_THRESHOLD = "256k"
-"""`core.bigFileThreshold` of our repositories: git never searches deltas between parts."""
-
 
 _Result = TypeVar("_Result")
 
@@ -118,7 +115,11 @@ class Repository:
     def objects(self) -> ObjectDatabase:
         """All objects of the repository."""
         # Not a method of this class: without a reference cycle, packs are closed with the repository.
-        return ObjectDatabase(self.common / "objects", _DeltaReader(self._pygit2))
+        return ObjectDatabase(
+            self.common / "objects",
+            _DeltaReader(self._pygit2),
+            promisor=PartialClone(self.common),
+        )
 
     @cached_property
     def refs(self) -> Refs:

@@ -21,7 +21,7 @@ class State:
 
     name: str
     path: Path | None
-    size: int
+    size: int | None
     is_active: bool
     is_saved: bool
     is_modified: bool

@@ -16,20 +16,24 @@ from gitstore.bigfiles.hash import hash_directory
 from gitstore.errors import GitstoreError, NoSuchState, StateExists
 from gitstore.models.model import Model, check_name, has_derived_model
 from gitstore.names import name_problem
+from gitstore.objects.database import AbsentObject
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 
 
 @dataclass(frozen=True)
 class State:
-    """A state of a model. `tree` is the saved tree, if it is saved. `size` is in bytes."""
+    """A state of a model. `tree` is the saved tree, if it is saved.
+
+    `size` is in bytes; `None` if a partial clone lacks files of it.
+    """
 
     name: str
     is_active: bool
     tree: Oid | None
     on_disk: bool
     is_modified: bool
-    size: int
+    size: int | None
 
 
 def list_names(model: Model) -> list[str]:
@@ -92,7 +96,14 @@ def list_states(
                 is_modified = hashed.tree != tree
             yield State(name, name == current, tree, True, is_modified, listing.size)
         elif tree is not None:
-            yield State(name, name == current, tree, False, False, measure_tree(model, tree))
+            yield State(name, name == current, tree, False, False, _measure_if_here(model, tree))
+
+
+def _measure_if_here(model: Model, tree: Oid) -> int | None:
+    try:
+        return measure_tree(model, tree)
+    except AbsentObject:
+        return None
 
 
 def measure_tree(model: Model, tree: Oid) -> int:

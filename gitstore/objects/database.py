@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -25,6 +25,13 @@ class Deltas(Protocol):
         """Return the kind and the content, not checked against the id."""
 
 
+class Promisor(Protocol):
+    """Fetches objects that a partial clone lacks, from where it was cloned."""
+
+    def fetch(self, oids: Sequence[Oid]) -> None:
+        """Fetch objects. Raises `GitstoreError` if they cannot be had."""
+
+
 _Result = TypeVar("_Result")
 _LOOSE_NAME = re.compile("[0-9a-f]{38}")
 
@@ -32,7 +39,7 @@ _ATTEMPTS = 5
 """How often an object is looked for while other processes add and remove packs."""
 
 
-_PARTIAL = "this is a partial clone; git fetch --refetch --no-filter --tags origin fetches what it lacks"
+_PARTIAL = "this is a partial clone, and the remote that it was cloned from does not have the object"
 _ELSEWHERE = "a clone or a backup may still have the object; git fetch restores it"
 
 
@@ -42,6 +49,10 @@ class MissingObject(Corrupt):
     def __init__(self, oid: Oid, hint: str | None = None) -> None:
         super().__init__(f"object {oid} is missing from the repository", hint)
         self.oid = oid
+
+
+class AbsentObject(MissingObject):
+    """An object that a partial clone has not fetched. Reading its content fetches it; its size is unknown."""
 
 
 class BrokenObject(Corrupt):
@@ -60,12 +71,16 @@ class ObjectDatabase:
     """Finds and reads objects. Safe to use from many threads.
 
     Loose objects and entries of packs are read here. Deltas, which only stock git writes, are read by
-    `deltas`.
+    `deltas`. Objects that a partial clone lacks are fetched by `promisor` when their content is read; asking
+    for their size or kind fetches nothing.
     """
 
-    def __init__(self, directory: Path, deltas: Deltas | None = None) -> None:
+    def __init__(
+        self, directory: Path, deltas: Deltas | None = None, *, promisor: Promisor | None = None
+    ) -> None:
         self.directory = directory
         self._deltas = deltas
+        self._promisor = promisor
         self._known: dict[Path, Pack] = {}
         self._packs = PackSet(())
         self._freshened: set[Path] = set()
@@ -122,6 +137,23 @@ class ObjectDatabase:
                 if _LOOSE_NAME.fullmatch(path.name):
                     yield Oid.parse(folder.name + path.name), path
 
+    def list_missing(self, oids: Iterable[Oid]) -> list[Oid]:
+        """Return those of some objects that are not here, each once."""
+        return [oid for oid in dict.fromkeys(oids) if oid not in self]
+
+    def provide(self, oids: Iterable[Oid]) -> None:
+        """Fetch at once all of these objects that a partial clone lacks. Elsewhere, do nothing.
+
+        Whoever reads many objects calls it first: each that is missed later is fetched by itself. Raises
+        `GitstoreError` if they cannot be had.
+        """
+        if self._promisor is None or not self.is_partial:
+            return
+        missing = self.list_missing(oids)
+        if missing:
+            self._promisor.fetch(missing)
+            self.refresh()
+
     def freshen(self, oid: Oid) -> bool:
         """Return whether an object exists; if so, update the time of its file.
 
@@ -148,7 +180,7 @@ class ObjectDatabase:
         Raises `MissingObject`, `BrokenObject`, and, before it allocates memory, `TooLarge` for a blob of over
         `at_most` bytes or another object over the limit of its kind.
         """
-        kind, content = self._retry(oid, lambda: self._read(oid, at_most))
+        kind, content = self._retry_and_fetch(oid, lambda: self._read(oid, at_most))
         if Oid.of(kind, content) != oid:
             raise BrokenObject(oid, "its content does not hash to its id")
         return kind, content
@@ -174,7 +206,7 @@ class ObjectDatabase:
 
         Raises like `read`, but `TooLarge` only for a large delta.
         """
-        kind, size = self.header(oid)
+        kind, size = self._retry_and_fetch(oid, lambda: self._header(oid))
         if size <= limits.PART:
             yield self.read(oid)[1]
             return
@@ -198,7 +230,10 @@ class ObjectDatabase:
             pass
 
     def size(self, oid: Oid) -> int:
-        """Return an object's size in bytes without reading it. Raises `MissingObject` or `BrokenObject`."""
+        """Return an object's size in bytes without reading it. Raises `MissingObject` or `BrokenObject`.
+
+        What a partial clone lacks is not fetched: that raises `AbsentObject`.
+        """
         return self.header(oid)[1]
 
     def header(self, oid: Oid) -> tuple[Kind, int]:
@@ -216,8 +251,10 @@ class ObjectDatabase:
 
     def _missing(self, oid: Oid) -> MissingObject:
         """Return the error for a missing object. A damaged index may be the reason."""
-        hints = (f"{error.message}; {error.hint}" for error in self.damaged)
-        return MissingObject(oid, next(hints, _PARTIAL if self.is_partial else None))
+        hint = next((f"{error.message}; {error.hint}" for error in self.damaged), None)
+        if hint is None and self.is_partial:
+            return AbsentObject(oid, _PARTIAL)
+        return MissingObject(oid, hint)
 
     @property
     def is_partial(self) -> bool:
@@ -254,6 +291,16 @@ class ObjectDatabase:
             if attempt and self._known.keys() == before:
                 break
         raise self._missing(oid)
+
+    def _retry_and_fetch(self, oid: Oid, look: Callable[[], _Result | None]) -> _Result:
+        """Return the result of `look` like `_retry`. If a partial clone lacks the object, fetch it first."""
+        try:
+            return self._retry(oid, look)
+        except MissingObject:
+            self.provide([oid])
+            if oid not in self:
+                raise
+        return self._retry(oid, look)
 
     def _header(self, oid: Oid) -> tuple[Kind, int] | None:
         packed = self.find(oid)

@@ -33,8 +33,13 @@ def list_files(snapshot: Snapshot) -> list[StoredFile]:
 
 
 def measure_files(snapshot: Snapshot) -> int:
-    """Return how many bytes all files of a snapshot have, which is what an export takes."""
-    return sum(file.size(snapshot.repository.objects) for file in list_files(snapshot))
+    """Return how many bytes all files of a snapshot have, which is what an export takes.
+
+    What a partial clone lacks of them is fetched.
+    """
+    files, objects = list_files(snapshot), snapshot.repository.objects
+    objects.provide(part.oid for file in files for part in file.parts)
+    return sum(file.size(objects) for file in files)
 
 
 def export(snapshot: Snapshot, target: Path, *, progress: Progress = lambda _: None) -> int:

@@ -5,7 +5,7 @@ The rest of a repository is checked by `storage.check`. Nothing is written or re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -107,14 +107,16 @@ def verify(
 ) -> Report:
     """Check snapshots by their tags: objects, shape and settings, and whether the tags agree with them.
 
-    Reads every object once, on all cores. The report names each damaged or missing object, and every snapshot
-    of the repository that has it. A bad signature is a problem, an unknown signer is not. `expect` is called
-    once with the number of objects, `progress` with 1 for each of them.
+    Reads every object once, on all cores. What a partial clone lacks is fetched first. The report names each
+    damaged or missing object, and every snapshot of the repository that has it. A bad signature is a problem,
+    an unknown signer is not. `expect` is called once with the number of objects, `progress` with 1 for each
+    of them.
     """
     contents = {ref: _Contents.read(repository.objects, oid) for ref, oid in tags}
     paths = {oid: path for content in contents.values() for oid, path in content.paths.items()}
     unreadable = {oid: why for content in contents.values() for oid, why in content.broken.items()}
     unread = paths.keys() - unreadable.keys()
+    repository.objects.provide(unread)
     expect(len(unread))
     broken = unreadable | _check_objects(repository.objects, unread, progress)
     holders = _find_holders(repository, broken.keys()) if broken else {}
@@ -129,15 +131,17 @@ def verify(
             ]
     by_tag = signatures.check_tags(repository, [oid for _, oid in tags if oid not in broken])
     by_name = {spell_tag(ref): by_tag[oid] for ref, oid in tags if oid in by_tag}
-    problems += [
-        SnapshotProblem(signatures.describe(signature), (name,))
-        for name, signature in by_name.items()
-        if signature is not None and signature.verdict is Verdict.BAD
-    ]
+    problems += _find_bad_signatures(by_name)
     remaining = [tag for tag in tags if not (problems and snapshots.is_tag_gone(repository, *tag))]
     if len(remaining) < len(tags):
         return verify(repository, remaining)  # the others were removed meanwhile, perhaps with their objects
     return Report(tuple(spell_tag(ref) for ref, _ in tags), len(paths), tuple(problems), by_name)
+
+
+def _find_bad_signatures(by_name: Mapping[str, Signature | None]) -> Iterator[SnapshotProblem]:
+    for name, signature in by_name.items():
+        if signature is not None and signature.verdict is Verdict.BAD:
+            yield SnapshotProblem(signatures.describe(signature), (name,))
 
 
 @dataclass(frozen=True)

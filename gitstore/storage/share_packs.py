@@ -21,8 +21,9 @@ from gitstore.bigfiles.stat_cache import Stamp
 from gitstore.disk import directories
 from gitstore.disk.atomic import durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
+from gitstore.git.config import BIG_FILE_THRESHOLD
 from gitstore.git.process import GitFailed
-from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
+from gitstore.git.repository import Repository
 from gitstore.packs import limits
 from gitstore.packs.compression import deflate
 from gitstore.packs.copy_entries import copy_entries

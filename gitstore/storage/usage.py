@@ -18,7 +18,7 @@ from gitstore.git.repository import Repository
 from gitstore.names import spell_tag
 from gitstore.objects import prune
 from gitstore.objects import walk as graph
-from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.database import AbsentObject, ObjectDatabase
 from gitstore.objects.walk import Node
 from gitstore.packs import format as pack_format
 from gitstore.packs import loose
@@ -174,12 +174,18 @@ def _list_detached(repository: Repository) -> Iterator[tuple[str, Oid]]:
 
 
 def _measure_logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> dict[Oid, int]:
-    """Return the bytes of the files below each object when they are on disk, without a commit's parents."""
+    """Return the bytes of the files below each object when they are on disk, without a commit's parents.
+
+    What a partial clone lacks counts as nothing.
+    """
     sizes: dict[Oid, int] = {}
     for oid in reversed(list(nodes)):
         kind, children = nodes[oid]
         if kind is Kind.BLOB:
-            sizes[oid] = objects.size(oid)
+            try:
+                sizes[oid] = objects.size(oid)
+            except AbsentObject:
+                sizes[oid] = 0
         else:
             counted = children if kind is Kind.TREE else children[:1]
             sizes[oid] = sum(map(sizes.__getitem__, counted))

@@ -21,7 +21,7 @@ from gitstore.cli.main import cli
 from gitstore.environments.store import EnvironmentStore
 from gitstore.run import conditions
 from tests.support import models, scenes, transcript
-from tests.support.commands import Outcome, Run
+from tests.support.commands import Outcome, Run, git
 from tests.support.index import Index, asked_alone
 from tests.support.transcript import Example, Steady
 
@@ -62,12 +62,23 @@ def _writing(root: Path, *names: str) -> Iterator[None]:
         yield
 
 
+def _shared(root: Path) -> None:
+    """digits and its remote origin: both have v1, digits has v2, and the other side has v3."""
+    scenes.snapshot(root, "v1", "v2", "v3")
+    git("init", "--quiet", "--bare", "--initial-branch=main", "origin.git", cwd=root)
+    git("config", "uploadpack.allowFilter", "true", cwd=root / "origin.git")
+    git("remote", "add", "origin", "../origin.git", cwd=root / "digits")
+    git("push", "--quiet", "origin", "main", "v1", "v3", cwd=root / "digits")
+    git("tag", "--delete", "v3", cwd=root / "digits")
+
+
 SCENES: dict[str, tuple[Callable[..., object], str]] = {
     "model": (lambda root: models.make(root / "digits"), "digits"),
     "snapshot": (scenes.snapshot, "digits"),
     "derived": (scenes.derived, "dogs"),
     "referencing": (scenes.referencing, "dogs"),
     "behind": (scenes.behind, "dogs"),
+    "shared": (_shared, "digits"),
     "packages": (_packages, "digits"),
     "environments": (_environments, "digits"),
     "writing": (_writing, "digits"),

@@ -258,16 +258,28 @@ class TestRefusals:
         with refuses(kind=InvalidName):
             standalone.derive(base, "a b", tmp_path / "x")
 
-    def test_a_shallow_and_a_partial_clone(self, base: Snapshot, git: Git, tmp_path: Path) -> None:
+    def test_a_shallow_clone(self, base: Snapshot, git: Git, tmp_path: Path) -> None:
         origin = f"file://{base.repository.directory}"
         git("clone", "-q", "--depth=1", "--branch=v1", origin, "shallow", cwd=tmp_path)
-        git("config", "uploadpack.allowFilter", "true", cwd=base.repository.directory)
-        git("clone", "-q", "--filter=blob:none", origin, "partial", cwd=tmp_path)
         before = picture(tmp_path)
-        for name in ("shallow", "partial"):
-            with refuses(tmp_path / name, f"{name} clone"):
-                standalone.derive(reference.resolve("v1", tmp_path / name), "dogs", tmp_path / "dogs")
+        with refuses(tmp_path / "shallow", "shallow clone"):
+            standalone.derive(reference.resolve("v1", tmp_path / "shallow"), "dogs", tmp_path / "dogs")
         assert picture(tmp_path) == before
+
+    def test_a_partial_clone_fetches_what_the_base_needs(
+        self, base: Snapshot, git: Git, tmp_path: Path, fsck: Fsck
+    ) -> None:
+        git("config", "uploadpack.allowFilter", "true", cwd=base.repository.directory)
+        git(
+            "clone",
+            "-q",
+            "--filter=blob:none",
+            f"file://{base.repository.directory}",
+            "partial",
+            cwd=tmp_path,
+        )
+        standalone.derive(reference.resolve("v1", tmp_path / "partial"), "dogs", tmp_path / "dogs")
+        fsck(tmp_path / "dogs")
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
     def test_a_repository_of_somebody_else(self, base: Snapshot, tmp_path: Path, gitstore: Gitstore) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from gitstore.errors import Corrupt, GitstoreError, NotAModel
 from gitstore.git import process as stock
-from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
+from gitstore.git.config import BIG_FILE_THRESHOLD
+from gitstore.git.repository import Repository
 from gitstore.objects import commit
 from gitstore.objects.database import MissingObject
 from gitstore.packs.oid import Kind, Oid

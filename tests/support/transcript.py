@@ -110,6 +110,8 @@ _VARYING = {
     rf'"({_KEYS})": [1-9]\d*\b': r'"\1": <size>',
     r'("name": "pack-.*",\s+"size"): \d+': r"\1: <size>",
     r'("unlocked": \w+,\s+"size"): \d+': r"\1: <size>",
+    r'("objects": \d+,\s+"size"): [1-9]\d*': r"\1: <size>",
+    rf"(\d objects), (?!0 B){_SIZE}": r"\1, <size>",
     rf"(environment .*): {_SIZE}": r"\1: <size>",
     rf"(environment .*), {_SIZE}": r"\1, <size>",
     r'("name": "[0-9a-f]{32}",\s+"size"): \d+': r"\1: <size>",

@@ -24,9 +24,11 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
     from gitstore.models import reference as references
     from gitstore.records.of_snapshot import read_records
     from gitstore.snapshots import export
+    from gitstore.storage.sizes import measure_if_here
 
     snapshot = references.resolve(reference, ctx.obj)
-    files = [(file, file.size(snapshot.repository.objects)) for file in export.list_files(snapshot)]
+    objects = snapshot.repository.objects
+    files = [(file, measure_if_here(file, objects)) for file in export.list_files(snapshot)]
     records = read_records(snapshot)
     if as_json:
         output.print_json(render.in_full_json(snapshot, files, records))

@@ -46,13 +46,12 @@ def state_json(state: State, record: TrainingRecord | None, metrics: Sequence[Me
 
 def show_state(state: State, record: TrainingRecord | None, metrics: Mapping[str, Sequence[Metric]]) -> None:
     """A state for a person, how it was trained, and a chart of each metric."""
-    from gitstore.units import format_size
 
     _show_facts(
         {
             "state": state.name + (" (active)" if state.is_active else ""),
             "tree": str(state.tree) if state.tree is not None else None,
-            "size": format_size(state.size),
+            "size": output.format_size_if_known(state.size),
             "where": states.locate(state),
         }
     )

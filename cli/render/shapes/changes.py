@@ -64,8 +64,8 @@ SHAPES = {
         keys("""
             before           text                  the state's name on the one side
             after            text                  its name on the other side
-            size_before      bytes                 of all files on the one side
-            size_after       bytes                 of all files on the other side
+            size_before      bytes?                of all files on the one side
+            size_after       bytes?                of all files on the other side
             changed          bytes                 of the parts that the other side alone has
             unchanged_files  int                   how many files are the same
             files            changed-state-file[]  the files that differ

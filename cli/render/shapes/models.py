@@ -24,7 +24,7 @@ SHAPES = {
             base_name   text?   what its base is called now; null if it was removed or is elsewhere
             detached    flag    whether its code is its own, and no longer the base's
             snapshots   int     how many it has
-            size        bytes   of all their files
+            size        bytes?  of all their files; null if a partial clone lacks some
             state       text    the active state
             state_size  bytes?  of its files as they are saved
             directory   text?   its working copy

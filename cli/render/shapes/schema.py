@@ -17,6 +17,7 @@ from gitstore.cli.render.shapes import (
     launchers,
     models,
     records,
+    sharing,
     snapshots,
     states,
     storage,
@@ -31,6 +32,7 @@ GROUPS: dict[str, dict[str, Shape]] = {
     "Records": records.SHAPES,
     "Warm launchers": launchers.SHAPES,
     "Differences": changes.SHAPES,
+    "Sharing": sharing.SHAPES,
     "Storage": storage.SHAPES,
     "Settings, hooks and errors": files.SHAPES,
 }
@@ -39,6 +41,10 @@ SHAPES: dict[str, Shape] = {name: shape for group in GROUPS.values() for name, s
 
 COMMANDS: dict[str, str] = {
     "init": "created model",
+    "clone": "clone",
+    "get": "fetched weights",
+    "push": "push",
+    "pull": "pull",
     "settings check": "settings check",
     "settings show": "object",
     "settings schema": "object",

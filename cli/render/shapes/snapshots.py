@@ -19,7 +19,7 @@ SHAPES = {
             state     text    the name of its state
             based_on  text?   the model's base at that time, as MODEL@SNAPSHOT
             message   text    its message
-            size      bytes*  of all its files; where a command counts them
+            size      bytes*  of all its files; where a command counts them, and no partial clone lacks one
         """),
     ),
     "taken snapshot": Shape(
@@ -46,7 +46,7 @@ SHAPES = {
         "A file of a snapshot.",
         keys("""
             path   text   its path in the snapshot
-            size   bytes  its size
+            size   bytes? its size; null if a partial clone lacks some of it
             parts  int    the number of its parts; 1 if it is stored whole
             oid    id     its blob, or the tree of its parts
         """),

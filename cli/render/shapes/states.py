@@ -20,7 +20,7 @@ SHAPES = {
             saved     flag   whether it is saved in the repository
             on_disk   flag   whether its files are on disk
             modified  flag   whether the files differ from what is saved
-            size      bytes  of all its files
+            size      bytes? of all its files; null if a partial clone lacks some
             tree      id?    the saved tree
         """),
     ),

@@ -10,8 +10,9 @@ from collections.abc import Collection, Generator, Iterable
 
 from gitstore.errors import Corrupt
 from gitstore.git import process as git
+from gitstore.git.config import BIG_FILE_THRESHOLD
 from gitstore.git.process import GitFailed
-from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
+from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 
 BLOCK = 4 << 20

@@ -15,17 +15,11 @@ from gitstore.disk import directories
 from gitstore.disk.permissions import make_directory
 from gitstore.errors import GitstoreError
 from gitstore.git import process as git
+from gitstore.git.config import ONE_PACK
 from gitstore.git.process import GitFailed
-from gitstore.git.repository import BIG_FILE_THRESHOLD, Repository
+from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.url import remove_password, without_credentials
-
-_ONE_PACK = (
-    "-c", "transfer.unpackLimit=1", "-c", "fetch.unpackLimit=1",
-    "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-    "-c", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}",
-)  # fmt: skip
-"""Options that store even a few objects as one pack, and keep parts out of memory."""
 
 _RECEIVED = re.compile(r"Receiving objects: +(\d+)%")
 _MISSING = "couldn't find remote ref"
@@ -89,11 +83,11 @@ def _fetch_ref(url: str, ref: str, *, directory: Path, on_fraction: OnFraction) 
             on_fraction(int(received[1]) / 100)
 
     try:
-        git.watch(
-            *_ONE_PACK, "fetch", "--no-tags", "--no-write-fetch-head", "--progress",
-            "--", url, f"{ref}:{ref}", cwd=directory, on_progress=on_progress,
-            variables={"GIT_DIR": str(directory)},
-        )  # fmt: skip
+        options = ("--no-tags", "--no-write-fetch-head", "--progress")
+        arguments = (*ONE_PACK, "fetch", *options, "--", url, f"{ref}:{ref}")
+        variables = {"GIT_DIR": str(directory)}
+        fetched = git.watch(*arguments, cwd=directory, on_progress=on_progress, variables=variables)
+        git.check(fetched, arguments, cwd=directory)
     except GitFailed as error:
         if _MISSING in error.stderr:
             return False

@@ -1,0 +1,1 @@
+"""Commands that carry models between repositories."""

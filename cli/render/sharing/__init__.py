@@ -1,0 +1,1 @@
+"""How transfers between repositories are shown."""

@@ -1,0 +1,110 @@
+"""How a transfer between repositories is shown: what moved, what did not, and how much travelled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gitstore.cli import output
+from gitstore.names import spell_tag
+from gitstore.units import format_size
+
+if TYPE_CHECKING:
+    from gitstore.packs.oid import Oid
+    from gitstore.transfer.pull import PreparedPull, Pulled
+    from gitstore.transfer.push import PreparedPush
+    from gitstore.transfer.push_plan import RefUpdate, WantedRef
+
+_NAMED = 10
+"""Refs that are shown one by one."""
+
+
+def _push_json(prepared: PreparedPush, *, dry_run: bool) -> dict[str, Any]:
+    """The shape of a push."""
+    plan = prepared.plan
+    return {
+        "remote": str(prepared.remote),
+        "url": prepared.remote.url,
+        "refs": [_ref_json(update.wanted, update.old, update.wanted.oid) for update in plan.updates],
+        "conflicts": [
+            _ref_json(conflict.wanted, conflict.theirs, conflict.wanted.oid) for conflict in plan.conflicts
+        ],
+        "unchanged": len(plan.unchanged) + len(plan.behind),
+        "objects": prepared.size.objects,
+        "size": prepared.size.size,
+        "dry_run": dry_run,
+    }
+
+
+def _ref_json(ref: WantedRef, old: Oid | None, new: Oid) -> dict[str, Any]:
+    return {
+        "kind": ref.kind.value,
+        "name": ref.name,
+        "ref": ref.ref,
+        "old": str(old) if old is not None else None,
+        "new": str(new),
+    }
+
+
+def show_push(prepared: PreparedPush, *, dry_run: bool, as_json: bool) -> None:
+    """What a push sent, or would send."""
+    plan, remote = prepared.plan, prepared.remote
+    if as_json:
+        output.print_json(_push_json(prepared, dry_run=dry_run))
+        return
+    for update in plan.updates[:_NAMED]:
+        output.print_message(f"  {_describe(update)}")
+    if len(plan.updates) > _NAMED:
+        output.print_message(f"  and {len(plan.updates) - _NAMED:,} more")
+    for ref in plan.behind:
+        output.print_message(f"{remote} has newer commits on {ref.name}; gitstore pull fetches them")
+    if not plan.updates:
+        output.print_message(f"{remote} has everything already" if not plan.conflicts else "Nothing was sent")
+        return
+    verb = "Would push" if dry_run else "Pushed"
+    amount = f"{prepared.size.objects:,} objects, {format_size(prepared.size.size)}"
+    output.print_message(f"{verb} to {remote}: {amount}")
+
+
+def _describe(update: RefUpdate) -> str:
+    kind, name = update.wanted.kind.value, update.wanted.name
+    return f"{'new ' if update.old is None else ''}{kind} {name}"
+
+
+def show_pull(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool, as_json: bool) -> None:
+    """What a pull brought, or would bring."""
+    plan, remote = prepared.plan, prepared.remote
+    if as_json:
+        output.print_json(_pull_json(prepared, pulled, dry_run=dry_run))
+        return
+    lines = [f"new snapshot {spell_tag(pair.ref)}" for pair in plan.tags]
+    lines += [f"state {name}" for name in pulled.states]
+    if plan.branch is not None and (dry_run or pulled.branch is not None):
+        lines.append(f"branch {plan.branch.ref.removeprefix('refs/heads/')}")
+    for line in lines[:_NAMED]:
+        output.print_message(f"  {line}")
+    if len(lines) > _NAMED:
+        output.print_message(f"  and {len(lines) - _NAMED:,} more")
+    for name in pulled.kept:
+        output.print_message(
+            f"The state {name} has changed on disk, so it stays; gitstore state save {name} saves it"
+        )
+    if not lines and not pulled.kept and not plan.conflicts and pulled.diverged is None:
+        output.print_message(f"{remote} has nothing new")
+    elif lines:
+        output.print_message(f"{'Would pull' if dry_run else 'Pulled'} from {remote}")
+
+
+def _pull_json(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool) -> dict[str, Any]:
+    plan = prepared.plan
+    branch = pulled.branch if not dry_run else plan.branch
+    return {
+        "remote": str(prepared.remote),
+        "url": prepared.remote.url,
+        "snapshots": [spell_tag(pair.ref) for pair in plan.tags],
+        "states": pulled.states if not dry_run else [pair.ref for pair in plan.states],
+        "kept": pulled.kept,
+        "branch": branch.ref if branch is not None else None,
+        "diverged": pulled.diverged.ref if pulled.diverged is not None else None,
+        "conflicts": [pair.ref for pair in plan.conflicts],
+        "dry_run": dry_run,
+    }

@@ -1,0 +1,177 @@
+"""Cloning a model: its code, settings and snapshots now, the weights when they are first needed.
+
+Stock git clones. From a URL whose server allows it, that is a partial clone without large files
+(gitprotocol-v2(5), `filter`). A directory on the same file system is cloned whole, with linked packs. The new
+repository is built out of sight, and appears whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.disk.construction import check_free, construction
+from gitstore.errors import GitstoreError, NotAModel
+from gitstore.git import process as git
+from gitstore.git.config import BIG_FILE_THRESHOLD, ONE_PACK
+from gitstore.git.refs import RefChange
+from gitstore.git.repository import Repository
+from gitstore.models import active_state, snapshot
+from gitstore.models.model import SETTINGS, Model
+from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
+from gitstore.names import name_problem
+from gitstore.packs.oid import Oid
+from gitstore.states.save import save_tree
+from gitstore.transfer import seen, wire
+from gitstore.transfer.provide import Weights, list_roots, provide
+from gitstore.transfer.remotes import Remote, explain_failure, list_refs
+from gitstore.url import is_url, url_problem, without_credentials
+
+SMALL = 65536
+"""Files up to this size come with a partial clone: settings, code, the configuration of weights."""
+
+_ORIGIN = "origin"
+_SPARSE = f"/*\n!/{snapshot.STATE}/\n"
+"""gitignore patterns with which a checkout of a snapshot leaves out the weights, git-sparse-checkout(1)."""
+_RECEIVED = re.compile(r"Receiving objects: +(\d+)%")
+_NO_FILTER = "filtering not recognized by server"
+_KEYS = ("extensions.partialClone", f"remote.{_ORIGIN}.promisor", f"remote.{_ORIGIN}.partialCloneFilter")
+
+
+@dataclass(frozen=True)
+class Cloned:
+    """A new clone. `is_partial` says that weights are fetched when they are needed."""
+
+    model: Model
+    remote: Remote
+    snapshots: int
+    active_state: str
+    is_partial: bool
+
+
+def clone(
+    url: str,
+    target: Path,
+    *,
+    weights: Weights = Weights.NONE,
+    directory: Path,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Cloned:
+    """Clone the model at a URL, or at a path relative to `directory`, into a new directory `target`.
+
+    It appears whole and durable, or not at all. `progress` is called with the fraction that has arrived, from
+    0 to 1. The active state is that of the newest snapshot. Raises `NotAModel`, and `GitstoreError` if the
+    other side cannot be read or `target` exists.
+    """
+    target = target.absolute()
+    check_free(target, "choose another directory")
+    remote = find_source(url, directory)
+    with construction(target) as hidden:
+        _run_clone(remote, hidden, progress=progress)
+        repository = Repository.discover(hidden)
+        repository.set_config("core.bigFileThreshold", BIG_FILE_THRESHOLD)
+        _check_out(repository, remote)
+        model, remote = Model.open(hidden), Remote(_ORIGIN, _ORIGIN, remote.url)
+        newest = _find_newest(model)
+        if newest is not None:
+            _activate_state(model, remote, newest)
+        provide(repository, list_roots(model, weights))
+    model = Model.open(target)
+    count = sum(1 for _ in model.repository.refs.below("refs/tags/"))
+    return Cloned(model, remote, count, model.active_state, model.repository.objects.is_partial)
+
+
+def find_source(url: str, directory: Path) -> Remote:
+    """Return the place to clone from. Raises `GitstoreError` if there is no such directory."""
+    problem = url_problem(url)
+    if problem is not None:
+        raise GitstoreError(f"{url!r} {problem}")
+    path = directory / url
+    if path.is_dir():
+        return Remote(_ORIGIN, str(path.resolve()), str(path.resolve()))
+    if not is_url(url):
+        raise GitstoreError(f"{path.absolute()} does not exist", "gitstore clone takes a URL or a directory")
+    return Remote(_ORIGIN, url, without_credentials(url))
+
+
+def name_directory(url: str) -> str:
+    """Return the name of the directory for a clone of a URL, as git chooses it. Raises `GitstoreError`."""
+    path = url.rstrip("/").removesuffix("/.git").rstrip("/").removesuffix(".git")
+    name = re.split(r"[/:]", path)[-1]
+    if not name or name in (".", ".."):
+        raise GitstoreError(f"{without_credentials(url)} has no name for a directory", "name the directory")
+    return name
+
+
+def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None]) -> None:
+    """Let git clone into a new directory, without checking anything out."""
+    options = ("--progress", "--no-checkout", f"--origin={_ORIGIN}", f"--filter=blob:limit={SMALL}")
+    command = ("-c", "fetch.fsckObjects=true", "clone", *options, "--", remote.address, str(hidden))
+    arguments = [*ONE_PACK, *command]
+
+    def report(line: str) -> None:
+        received = _RECEIVED.search(line)
+        if received is not None:
+            progress(int(received[1]) / 100)
+
+    completed = git.watch(*arguments, cwd=hidden.parent, on_progress=report)
+    if completed.returncode:
+        error = git.GitFailed(arguments, completed.returncode, stderr=completed.stderr)
+        raise explain_failure(error, remote)
+    repository = Repository.discover(hidden)
+    if _NO_FILTER in completed.stderr or not repository.objects.is_partial:  # plain HTTP says nothing
+        _make_whole(repository)
+
+
+def _make_whole(repository: Repository) -> None:
+    """Let a clone that git takes for a partial one be a whole one: the server has sent everything."""
+    for key in _KEYS:
+        repository.local_config.unset(key)
+    repository.forget_config()
+    for path in (repository.common / "objects" / "pack").glob("*.promisor"):
+        path.unlink()
+
+
+def _check_out(repository: Repository, remote: Remote) -> None:
+    """Check out the branch of HEAD, and arrange that a checkout of a snapshot fetches no weights."""
+    if repository.objects.is_partial:
+        repository.set_config("core.sparseCheckout", "true")
+        (repository.common / "info").mkdir(exist_ok=True)
+        (repository.common / "info" / "sparse-checkout").write_text(_SPARSE)
+    if repository.refs.get("HEAD") is None:
+        raise NotAModel(
+            f"{remote.url} has no branch to check out", f"git clone {remote.url} clones what is there"
+        )
+    repository.git("reset", "--quiet", "--hard")
+    if not (repository.directory / SETTINGS).is_file():
+        raise NotAModel(
+            f"{remote.url} is a git repository, but not a model: it has no {SETTINGS}",
+            f"git clone {remote.url} clones it; gitstore init turns the clone into a model",
+        )
+
+
+def _find_newest(model: Model) -> Snapshot | None:
+    try:
+        snapshots = snapshot.read_own_snapshots(model)
+    except UnreadableSnapshots as error:
+        snapshots = list(error.readable)
+    return snapshots[-1] if snapshots else None
+
+
+def _activate_state(model: Model, remote: Remote, newest: Snapshot) -> None:
+    """Make the state of the newest snapshot the active one: as it is saved there, else as in the snapshot."""
+    name = newest.state_name
+    if name_problem(name) is not None:
+        return
+    ref = model.state_ref(name)
+    theirs: Oid | None = list_refs(model.repository, remote).refs.get(ref)
+    if theirs is not None:
+        wire.receive(model.repository, remote, [ref])
+        model.repository.objects.refresh()
+        model.repository.refs.change([RefChange(ref, None, theirs)], f"clone {remote}")
+        seen.note(model.repository, remote, {ref: theirs})
+    else:
+        save_tree(model, name, newest.state_tree)
+    active_state.choose(model.repository, model.prefix, name)

@@ -1,0 +1,137 @@
+"""Other repositories: finding the one that is meant, and listing its refs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitstore.errors import GitstoreError
+from gitstore.git.process import GitFailed
+from gitstore.git.repository import Repository
+from gitstore.packs.oid import Oid
+from gitstore.url import is_url, remove_password, url_problem, without_credentials
+
+DEFAULT = "origin"
+_TELLING = ("fatal: ", "error: ", "ssh: ", "remote: ")
+"""How the lines of a failed git begin that say why."""
+
+_BASE = "base"  # of a reference model; nothing is pushed to it, see derive/base_repository.py
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Another repository. `name` is that of a remote in git's configuration, if it is one.
+
+    `address` is what git is given to reach it, `url` what may be shown.
+    """
+
+    name: str | None
+    address: str
+    url: str
+
+    def __str__(self) -> str:
+        return self.name or self.url
+
+
+@dataclass(frozen=True)
+class RemoteRefs:
+    """The refs of another repository, without peeled tags. `head` is the branch that its HEAD names."""
+
+    refs: dict[str, Oid]
+    head: str | None
+
+
+class Conflicting(GitstoreError):
+    """Refs have other values on the other side than here. Nothing is forced."""
+
+    kind = "conflict"
+
+
+def find_remote(
+    repository: Repository, name: str | None, *, directory: Path, to_push: bool = False
+) -> Remote:
+    """Return the remote of this name, URL or path; without one, the remote that git would choose.
+
+    A path is relative to `directory`. Raises `GitstoreError` if there is none.
+    """
+    if name is None:
+        return _make_named(repository, _find_default(repository, to_push=to_push), to_push=to_push)
+    if is_remote(repository, name):
+        return _make_named(repository, name, to_push=to_push)
+    problem = url_problem(name)
+    if problem is not None:
+        raise GitstoreError(f"{name!r} {problem}")
+    path = directory / name
+    if path.is_dir():
+        return Remote(None, str(path.absolute()), str(path.absolute()))
+    if is_url(name):
+        return Remote(None, name, without_credentials(name))
+    raise GitstoreError(
+        f"there is no remote {name}, and no directory of that name", "git remote -v lists the remotes"
+    )
+
+
+def is_remote(repository: Repository, name: str) -> bool:
+    """Whether git's configuration has a remote of this name."""
+    return f"remote.{name}.url" in repository.git_config.sections("remote")
+
+
+def list_refs(repository: Repository, remote: Remote) -> RemoteRefs:
+    """Ask another repository for its refs. Raises `GitstoreError` with git's message if that fails."""
+    try:
+        listing = repository.git("ls-remote", "--symref", "--", remote.address)
+    except GitFailed as error:
+        raise explain_failure(error, remote) from error
+    refs, head = {}, None
+    for line in listing.decode(errors="surrogateescape").splitlines():
+        value, _, ref = line.partition("\t")
+        if value.startswith("ref: ") and ref == "HEAD":
+            head = value.removeprefix("ref: ")
+        elif ref.startswith("refs/") and not ref.endswith("^{}"):
+            refs[ref] = Oid.parse(value)
+    return RemoteRefs(refs, head)
+
+
+def explain_failure(error: GitFailed, remote: Remote) -> GitstoreError:
+    """Make the error for a git that could not reach another repository."""
+    lines = [line.removeprefix("fatal: ") for line in error.stderr.splitlines() if line.startswith(_TELLING)]
+    reason = remove_password("; ".join(lines) or error.message, remote.address)
+    return GitstoreError(f"{remote} cannot be reached: {reason}")
+
+
+def _make_named(repository: Repository, name: str, *, to_push: bool) -> Remote:
+    """Make a remote of the configuration. `to_push` takes the URL for pushing, if there is one."""
+    fetch_url, push_url = (
+        repository.git("remote", "get-url", *option, "--", name).decode(errors="surrogateescape").rstrip("\n")
+        for option in ((), ("--push",))
+    )
+    if to_push and push_url != fetch_url:
+        return Remote(name, push_url, without_credentials(push_url))
+    return Remote(name, name, without_credentials(fetch_url))
+
+
+def _find_default(repository: Repository, *, to_push: bool) -> str:
+    """Return the remote that git chooses: git-config(1), branch.<name>.pushRemote and others."""
+    branch = f"branch.{repository.head()}"
+    keys = [f"{branch}.pushRemote", "remote.pushDefault"] if to_push else []
+    configured = (repository.config(key) for key in [*keys, f"{branch}.remote"])
+    chosen = next((name for name in configured if name and name != "."), None)
+    if chosen is not None:
+        return chosen
+    names = list_names(repository)
+    if DEFAULT in names:
+        return DEFAULT
+    if len(names) == 1:
+        return names[0]
+    raise GitstoreError(
+        "there is no remote to use" if not names else f"there are several remotes: {', '.join(names)}",
+        f"git remote add {DEFAULT} URL adds one" if not names else "name one of them",
+    )
+
+
+def list_names(repository: Repository) -> Sequence[str]:
+    """Return the names of the remotes that may be pushed to."""
+    keys = (key for key in repository.git_config.sections("remote") if key.endswith(".url"))
+    names = (key.removeprefix("remote.").removesuffix(".url") for key in keys)
+    return [name for name in names if name != _BASE]

@@ -1,0 +1,201 @@
+"""Running `git push` and `git fetch`, and reading what they report while they run."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from gitstore.errors import GitstoreError
+from gitstore.git import process as git
+from gitstore.git.config import ONE_PACK
+from gitstore.git.process import Completed, GitFailed
+from gitstore.git.repository import Repository
+from gitstore.progress import Progress
+from gitstore.text import harmless
+from gitstore.transfer.remotes import Remote, explain_failure
+from gitstore.units import SIZES
+
+_log = logging.getLogger(__name__)
+
+_REJECTED = 1  # exit code of git push, if the other side refused refs
+_NO_ATOMIC = "does not support --atomic push"
+_NOISE = re.compile(r"(?:remote: )?(?:[A-Z][\w ]+: +\d+|Total \d|Delta compression|Enumerating objects)|\s*$")
+"""Lines of progress, and what git says of its own work."""
+
+_BYTES = re.compile(r"(?:Writing|Receiving) objects: .*?, ([\d.]+) (bytes|[KMGT]iB)")
+EXACT = ("-c", "pack.useSparse=false", "-c", "advice.graftFileDeprecated=false")
+"""Options with which git leaves out all that it knows to be on the other side, at any path of a tree."""
+
+_LONGEST = 1 << 20
+"""Characters of refspecs that one git push gets: Linux allows 2 MiB of arguments."""
+
+
+class RefSpec(NamedTuple):
+    """A ref of both sides that a push creates, moves or, if `is_deleted`, deletes.
+
+    It gets the value that it has here, or that of `source`.
+    `expected` is what the other side must have (hexadecimal, empty for nothing) for a ref that may move
+    anywhere; `None` for one that git moves forward only.
+    """
+
+    ref: str
+    is_deleted: bool = False
+    source: str | None = None
+    expected: str | None = None
+
+    def as_arguments(self) -> list[str]:
+        """Return the words of git push."""
+        lease = [f"--force-with-lease={self.ref}:{self.expected}"] if self.expected is not None else []
+        source = "" if self.is_deleted else self.source or self.ref
+        return [*lease, f"{source}:{self.ref}"]
+
+
+class RefusedRef(NamedTuple):
+    """A ref that the other side, or git on its behalf, refused to change."""
+
+    ref: str
+    reason: str
+
+
+class PushRefused(GitstoreError):
+    """The other side refused refs. `refused` has each of them; nothing moved if the push was atomic."""
+
+    def __init__(self, remote: Remote, refused: Sequence[RefusedRef]) -> None:
+        super().__init__(
+            "\n".join(f"{remote} refuses {refused_ref.ref}: {refused_ref.reason}" for refused_ref in refused)
+        )
+        self.refused = tuple(refused)
+
+
+def send(
+    repository: Repository,
+    remote: Remote,
+    specs: Iterable[RefSpec],
+    *,
+    variables: Mapping[str, str] | None = None,
+    progress: Progress = lambda _: None,
+) -> None:
+    """Push refs with all that they need. They move together, or none, where the other side can do that.
+
+    git gets `variables`. `progress` is called with bytes sent. What the other side prints is logged. Raises
+    `PushRefused`, and `GitstoreError` if it cannot be reached or the connection breaks.
+    """
+    for batch in _divide(list(specs)):
+        _send_batch(repository, remote, batch, variables=variables or {}, progress=progress)
+
+
+def receive(
+    repository: Repository, remote: Remote, sources: Sequence[str], *, progress: Progress = lambda _: None
+) -> None:
+    """Fetch refs, or objects by id, with all that they need.
+
+    No ref is set but `refs/remotes/REMOTE/*` for branches: the others are the caller's part.
+
+    `progress` is called with bytes received. Raises `GitstoreError` if the connection breaks.
+    """
+    tracked = f"+refs/heads/*:refs/remotes/{remote.name}/*" if remote.name is not None else ""
+    options = ("--no-tags", "--no-write-fetch-head", f"--refmap={tracked}", "--recurse-submodules=no")
+    command = ("-c", "fetch.fsckObjects=true", "fetch", "--progress", *options, "--stdin", remote.address)
+    arguments = [*ONE_PACK, *command]
+    completed = _watch(repository, arguments, progress=progress, stdin="\n".join(sources).encode())
+    if completed.returncode:
+        raise _explain(completed, arguments, remote=remote)
+
+
+def _divide(specs: list[RefSpec]) -> Iterable[list[RefSpec]]:
+    batch, size = list[RefSpec](), 0
+    for spec in specs:
+        length = sum(len(word) + 1 for word in spec.as_arguments())
+        if batch and size + length > _LONGEST:
+            yield batch
+            batch, size = [], 0
+        batch.append(spec)
+        size += length
+    if batch:
+        yield batch
+
+
+def _send_batch(
+    repository: Repository,
+    remote: Remote,
+    specs: list[RefSpec],
+    *,
+    variables: Mapping[str, str],
+    progress: Progress,
+) -> None:
+    options = ("--porcelain", "--progress", "--no-follow-tags", "--recurse-submodules=no")
+    words = [remote.address, *(word for spec in specs for word in spec.as_arguments())]
+    leases = [word for word in words if word.startswith("--force-with-lease")]
+    words = [*leases, *(word for word in words if word not in leases)]
+    for atomic in (["--atomic"], []):
+        arguments = [*EXACT, "push", *options, *atomic, *words]
+        completed = _watch(repository, arguments, progress=progress, variables=variables, with_hooks=True)
+        if not completed.returncode or _NO_ATOMIC not in completed.stderr:
+            break
+    refused = _read_refusals(completed.stdout)
+    if refused and completed.returncode == _REJECTED:
+        raise PushRefused(remote, refused)
+    if completed.returncode == _REJECTED:  # by a hook here
+        reason = " ".join(completed.stderr.partition("error: failed to push")[0].split())
+        raise GitstoreError(f"git refused the push: {reason}", "git hook run pre-push runs the hook alone")
+    if completed.returncode:
+        raise _explain(completed, arguments, remote=remote)
+    for line in completed.stderr.splitlines():  # of a pre-push hook, for instance
+        if not _NOISE.match(line):
+            _log.info("%s", harmless(line))
+
+
+def _watch(
+    repository: Repository,
+    arguments: Sequence[str],
+    *,
+    progress: Progress,
+    stdin: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+    with_hooks: bool = False,
+) -> Completed:
+    return git.watch(
+        *(() if with_hooks else repository.without_hooks),
+        *arguments,
+        cwd=repository.directory,
+        on_progress=_Reader(progress).read_line,
+        variables=repository.variables | dict(variables or {}),
+        stdin=stdin,
+        with_hooks=with_hooks,
+    )
+
+
+class _Reader:
+    """Reads lines of progress: the bytes so far become increments, what the other side says is logged."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bytes = 0
+
+    def read_line(self, line: str) -> None:
+        amount = _BYTES.match(line)
+        if amount is not None:
+            total = int(float(amount[1]) * SIZES.get(amount[2], 1))
+            self._progress(max(0, total - self._bytes))
+            self._bytes = max(total, self._bytes)
+        elif line.startswith("remote: ") and not _NOISE.match(line):
+            _log.info("%s", harmless(line.rstrip()))
+
+
+def _read_refusals(porcelain: bytes) -> list[RefusedRef]:
+    """Read lines like `!<tab>refs/tags/v1:refs/tags/v1<tab>[remote rejected] (reason)`, git-push(1)."""
+    refused = []
+    for line in porcelain.decode(errors="replace").splitlines():
+        fields = line.split("\t")
+        if fields[0] == "!" and len(fields) == 3:
+            reason = re.search(r"\((.*)\)$", fields[2])
+            refused.append(RefusedRef(fields[1].rpartition(":")[2], reason[1] if reason else fields[2]))
+    # In an atomic push, refs fail because of others, which have the reasons.
+    causes = [ref for ref in refused if "atomic" not in ref.reason]
+    return causes or refused
+
+
+def _explain(completed: Completed, arguments: Sequence[str], *, remote: Remote) -> GitstoreError:
+    return explain_failure(GitFailed(arguments, completed.returncode, stderr=completed.stderr), remote)

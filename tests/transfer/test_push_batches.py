@@ -1,0 +1,125 @@
+"""Large pushes: batches, connections that break, and refs in transit."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from gitstore.errors import GitstoreError
+from gitstore.models.model import Model
+from gitstore.packs.oid import Kind, Oid
+from gitstore.transfer import transit
+from gitstore.transfer.transit import Blob
+from tests.support.commands import Fsck, git
+from tests.support.cutting import cutting
+from tests.support.models import again, noise, put, take
+from tests.support.servers import daemon
+from tests.support.sharing import connect, make_bare, send
+
+MIB = 1 << 20
+
+
+def refs(directory: Path) -> set[str]:
+    return set(git("for-each-ref", "--format=%(refname)", cwd=directory).split())
+
+
+def limit(model: Model, size: str) -> None:
+    git("config", "gitstore.pushBatch", size, cwd=model.directory)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    return make_bare(tmp_path / "origin.git")
+
+
+@pytest.fixture
+def big(model: Model, bare: Path) -> Model:
+    """A model with a snapshot of 6 MiB, to be pushed in batches of 1 MiB."""
+    connected = connect(model, bare)
+    put(connected, "initial", {"big": noise(6 * MIB)})
+    take(connected, "v1")
+    limit(connected, "1MiB")
+    return again(connected)
+
+
+def largest_pack(directory: Path) -> int:
+    return max(path.stat().st_size for path in (directory / "objects" / "pack").glob("*.pack"))
+
+
+def test_no_pack_is_larger_than_a_batch(big: Model, bare: Path, fsck: Fsck) -> None:
+    send(big)
+    packs = list((bare / "objects" / "pack").glob("*.pack"))
+    assert len(packs) >= 6
+    parts = [Blob(*blob) for blob in transit.list_blobs(big.repository, b"v1\n")]
+    assert largest_pack(bare) < max(MIB, *(part.size for part in parts)) + 10_000
+    assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
+    fsck(bare)
+
+
+def test_a_small_push_has_no_batches(big: Model, bare: Path) -> None:
+    limit(big, "1GiB")
+    send(big)
+    assert len(list((bare / "objects" / "pack").glob("*.pack"))) == 1
+
+
+def test_a_host_of_branches_and_tags_alone(big: Model, bare: Path) -> None:
+    hook = bare / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ncase "$1" in refs/heads/*|refs/tags/*) exit 0;; esac\nexit 1\n')
+    hook.chmod(0o755)
+    send(big)
+    assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
+    assert len(list((bare / "objects" / "pack").glob("*.pack"))) >= 6
+
+
+def test_what_a_killed_push_left_is_swept(big: Model, bare: Path) -> None:
+    ref, _ = transit.make_refs(big.repository)
+    commit = transit.write_commit(big.repository, [], parent=None)
+    git("push", "--quiet", "origin", f"{commit}:{ref}", cwd=big.directory)
+    limit(big, "1GiB")
+    send(big)
+    assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
+
+
+def test_refs_of_other_pushes_stay(big: Model, bare: Path) -> None:
+    send(big)
+    git("update-ref", "refs/gitstore/transit/0123456789abcdef", "refs/heads/main", cwd=bare)
+    take(big, "v2")
+    send(big)
+    assert "refs/gitstore/transit/0123456789abcdef" in refs(bare)
+
+
+@pytest.mark.parametrize("value", ["much", "0", "-1"])
+def test_a_limit_that_is_none(big: Model, bare: Path, value: str) -> None:
+    limit(big, value)
+    with pytest.raises(GitstoreError, match=r"gitstore\.pushBatch"):
+        send(big)
+    assert refs(bare) == set()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_connection_that_breaks_ten_times(big: Model, bare: Path, fsck: Fsck, seed: int) -> None:
+    """Of each broken attempt, at most the batch under way is sent again."""
+    generator, cuts = random.Random(seed), 0
+    with daemon(bare) as url, cutting(url) as (through, proxy):
+        git("remote", "set-url", "origin", through, cwd=big.directory)
+        for _ in range(10):
+            proxy.allowed = generator.randrange(1000, 3 * MIB)
+            try:
+                send(big)
+            except GitstoreError:
+                cuts += 1
+                assert not refs(bare) & {"refs/heads/main", "refs/tags/v1"}
+        proxy.allowed = None
+        send(big)
+        assert cuts > 1
+        assert proxy.carried < 6.2 * MIB + cuts * 2.1 * MIB
+    assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
+    fsck(bare)
+
+
+def test_batches_are_divided_by_size() -> None:
+    blobs = [Blob(Oid.of(Kind.BLOB, bytes([size])), size) for size in (5, 5, 11, 1, 9, 2)]
+    batches = [[blob.size for blob in batch] for batch in transit.divide(blobs, 10)]
+    assert batches == [[5, 5], [11], [1, 9], [2]]
