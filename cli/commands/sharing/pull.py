@@ -38,6 +38,7 @@ def command(
       gitstore pull --dry-run
     """
     from gitstore.models.model import Model
+    from gitstore.models.newer import find_newer
     from gitstore.transfer import pull
     from gitstore.transfer.remotes import find_remote
 
@@ -52,4 +53,5 @@ def command(
     with byte_progress(f"pull from {remote}", None, show=show_progress) as progress:
         pulled = pull.pull(prepared, progress=progress)
     render.show_pull(prepared, pulled, dry_run=False, as_json=as_json)
+    render.show_newer(find_newer(Model.open(ctx.obj)))
     pull.check(prepared, pulled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
@@ -9,6 +10,7 @@ from gitstore.names import spell_tag
 from gitstore.units import format_size
 
 if TYPE_CHECKING:
+    from gitstore.models.snapshot import Snapshot
     from gitstore.packs.oid import Oid
     from gitstore.transfer.pull import PreparedPull, Pulled
     from gitstore.transfer.push import PreparedPush
@@ -92,6 +94,13 @@ def show_pull(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool, as_json:
         output.print_message(f"{remote} has nothing new")
     elif lines:
         output.print_message(f"{'Would pull' if dry_run else 'Pulled'} from {remote}")
+
+
+def show_newer(snapshots: Sequence[Snapshot]) -> None:
+    """Newer snapshots of a model's base."""
+    if snapshots:
+        newest = snapshots[-1]
+        output.print_message(f"{newest.model} has {newest.name}; gitstore rebase {newest.name} moves to it")
 
 
 def _pull_json(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool) -> dict[str, Any]:

@@ -24,8 +24,13 @@ _IN_FLIGHT = 2
 
 
 def list_objects(snapshot: Snapshot) -> list[Oid]:
-    """Return the tag, the commit, and all that its tree has. The history is not part of it."""
-    tree = walk(snapshot.repository.objects, [snapshot.tree], lambda _: True)
+    """Return the tag, the commit, and all that its tree has. The history is not part of it.
+
+    What a partial clone lacks is fetched.
+    """
+    objects = snapshot.repository.objects
+    tree = list(walk(objects, [snapshot.tree], lambda _: True))
+    objects.provide(tree)
     return [snapshot.tag_oid, snapshot.commit, *tree]
 
 
