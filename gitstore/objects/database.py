@@ -141,18 +141,19 @@ class ObjectDatabase:
         """Return those of some objects that are not here, each once."""
         return [oid for oid in dict.fromkeys(oids) if oid not in self]
 
-    def provide(self, oids: Iterable[Oid]) -> None:
-        """Fetch at once all of these objects that a partial clone lacks. Elsewhere, do nothing.
+    def provide(self, oids: Iterable[Oid]) -> bool:
+        """Fetch at once all of these objects that a partial clone lacks; return whether it lacked any.
 
         Whoever reads many objects calls it first: each that is missed later is fetched by itself. Raises
         `GitstoreError` if they cannot be had.
         """
         if self._promisor is None or not self.is_partial:
-            return
+            return False
         missing = self.list_missing(oids)
         if missing:
             self._promisor.fetch(missing)
             self.refresh()
+        return bool(missing)
 
     def freshen(self, oid: Oid) -> bool:
         """Return whether an object exists; if so, update the time of its file.
@@ -297,8 +298,7 @@ class ObjectDatabase:
         try:
             return self._retry(oid, look)
         except MissingObject:
-            self.provide([oid])
-            if oid not in self:
+            if not self.provide([oid]):
                 raise
         return self._retry(oid, look)
 
