@@ -167,9 +167,8 @@ def _is_state(update: RefUpdate) -> bool:
 
 
 def _make_spec(update: RefUpdate) -> RefSpec:
-    if _is_state(update):
-        return RefSpec(update.wanted.ref, expected=str(update.old or ""))
-    return RefSpec(update.wanted.ref)
+    """Move the ref only if it is what the plan saw. (A graft file would let git believe in other parents.)"""
+    return RefSpec(update.wanted.ref, expected=str(update.old or ""))
 
 
 class _Ancestry:
