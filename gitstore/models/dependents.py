@@ -10,7 +10,7 @@ from gitstore.git.refs import RefListing
 from gitstore.git.repository import Repository
 from gitstore.models import catalog as models
 from gitstore.models import snapshot
-from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
+from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
 
 
@@ -44,10 +44,7 @@ def find_dependents(repository: Repository, commits: Collection[Oid]) -> Depende
 def _list_dependent_snapshots(
     repository: Repository, tags: dict[str, Oid], commits: Collection[str]
 ) -> Iterator[str]:
-    try:
-        snapshots = snapshot.read_snapshots(repository, RefListing(tags, ()))
-    except UnreadableSnapshots as error:
-        snapshots = list(error.readable)
+    snapshots = snapshot.keep_readable(lambda: snapshot.read_snapshots(repository, RefListing(tags, ())))
     words = [each.encode() for each in commits]
     bases: dict[Oid, str | None] = {}  # thousands of snapshots share a few settings
     for each in snapshots:

@@ -8,7 +8,7 @@ from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot as snapshots
 from gitstore.models.model import Model, has_derived_model
-from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
+from gitstore.models.snapshot import Snapshot
 from gitstore.settings import BasedOn
 
 
@@ -22,10 +22,8 @@ def find_newer(model: Model) -> list[Snapshot]:
     if base is None or repository is None:
         return []
     prefix = f"{base.model}/" if has_derived_model(repository, base.model) else ""
-    try:
-        siblings = snapshots.read_own_snapshots(Model(repository, base.model, prefix))
-    except UnreadableSnapshots as error:
-        siblings = list(error.readable)
+    sibling = Model(repository, base.model, prefix)
+    siblings = snapshots.keep_readable(lambda: snapshots.read_own_snapshots(sibling))
     positions = [number for number, one in enumerate(siblings) if str(one.commit) == base.commit]
     return siblings[positions[0] + 1 :] if positions else []
 

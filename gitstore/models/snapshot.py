@@ -6,7 +6,7 @@ and, if the model has one, `packages.lock`; docs/format.md has the details. It i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -178,6 +178,14 @@ def read_own_snapshots(model: Model) -> list[Snapshot]:
 def read_all_snapshots(repository: Repository) -> list[Snapshot]:
     """List the snapshots of all models, oldest first. Raises `UnreadableSnapshots`."""
     return read_snapshots(repository, repository.refs.list_below(_TAGS))
+
+
+def keep_readable(read: Callable[[], list[Snapshot]]) -> list[Snapshot]:
+    """Return the snapshots that one of these functions reads, without those that it cannot read."""
+    try:
+        return read()
+    except UnreadableSnapshots as error:
+        return list(error.readable)
 
 
 def read_snapshots(repository: Repository, tags: RefListing) -> list[Snapshot]:

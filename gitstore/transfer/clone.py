@@ -20,13 +20,13 @@ from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import active_state, snapshot
 from gitstore.models.model import SETTINGS, Model
-from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
+from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 from gitstore.states.save import save_tree
 from gitstore.transfer import seen, wire
 from gitstore.transfer.provide import Weights, list_roots, provide
-from gitstore.transfer.remotes import Remote, explain_failure, list_refs
+from gitstore.transfer.remotes import Remote, list_refs
 from gitstore.url import is_url, url_problem, without_credentials
 
 SMALL = 65536
@@ -35,7 +35,6 @@ SMALL = 65536
 _ORIGIN = "origin"
 _SPARSE = f"/*\n!/{snapshot.STATE}/\n"
 """gitignore patterns with which a checkout of a snapshot leaves out the weights, git-sparse-checkout(1)."""
-_RECEIVED = re.compile(r"Receiving objects: +(\d+)%")
 _NO_FILTER = "filtering not recognized by server"
 _KEYS = ("extensions.partialClone", f"remote.{_ORIGIN}.promisor", f"remote.{_ORIGIN}.partialCloneFilter")
 
@@ -111,15 +110,9 @@ def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None
     command = ("-c", "fetch.fsckObjects=true", "clone", *options, "--", remote.address, str(hidden))
     arguments = [*ONE_PACK, *command]
 
-    def report(line: str) -> None:
-        received = _RECEIVED.search(line)
-        if received is not None:
-            progress(int(received[1]) / 100)
-
-    completed = git.watch(*arguments, cwd=hidden.parent, on_progress=report)
+    completed = git.watch(*arguments, cwd=hidden.parent, on_progress=wire.report_fraction(progress))
     if completed.returncode:
-        error = git.GitFailed(arguments, completed.returncode, stderr=completed.stderr)
-        raise explain_failure(error, remote)
+        raise wire.explain(completed, arguments, remote=remote)
     repository = Repository.discover(hidden)
     if _NO_FILTER in completed.stderr or not repository.objects.is_partial:  # plain HTTP says nothing
         _make_whole(repository)
@@ -153,10 +146,7 @@ def _check_out(repository: Repository, remote: Remote) -> None:
 
 
 def _find_newest(model: Model) -> Snapshot | None:
-    try:
-        snapshots = snapshot.read_own_snapshots(model)
-    except UnreadableSnapshots as error:
-        snapshots = list(error.readable)
+    snapshots = snapshot.keep_readable(lambda: snapshot.read_own_snapshots(model))
     return snapshots[-1] if snapshots else None
 
 

@@ -5,7 +5,6 @@ Only git talks to the other side, with the user's credential helpers, ssh and pr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +18,9 @@ from gitstore.git.config import ONE_PACK
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
+from gitstore.transfer.wire import report_fraction
 from gitstore.url import remove_password, without_credentials
 
-_RECEIVED = re.compile(r"Receiving objects: +(\d+)%")
 _MISSING = "couldn't find remote ref"
 
 OnFraction = Callable[[float], None]
@@ -76,17 +75,12 @@ def _fetch_first(url: str, names: Sequence[str], *, directory: Path, on_fraction
 
 def _fetch_ref(url: str, ref: str, *, directory: Path, on_fraction: OnFraction) -> bool:
     """Fetch a ref into the repository `directory`. Return whether the other side has it."""
-
-    def on_progress(line: str) -> None:
-        received = _RECEIVED.search(line)
-        if received is not None:
-            on_fraction(int(received[1]) / 100)
-
     try:
         options = ("--no-tags", "--no-write-fetch-head", "--progress")
         arguments = (*ONE_PACK, "fetch", *options, "--", url, f"{ref}:{ref}")
         variables = {"GIT_DIR": str(directory)}
-        fetched = git.watch(*arguments, cwd=directory, on_progress=on_progress, variables=variables)
+        report = report_fraction(on_fraction)
+        fetched = git.watch(*arguments, cwd=directory, on_progress=report, variables=variables)
         git.check(fetched, arguments, cwd=directory)
     except GitFailed as error:
         if _MISSING in error.stderr:

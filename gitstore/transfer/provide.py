@@ -8,7 +8,6 @@ from enum import Enum
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
-from gitstore.models.snapshot import UnreadableSnapshots
 from gitstore.objects.walk import walk
 from gitstore.packs.oid import Oid
 
@@ -28,10 +27,7 @@ def list_roots(model: Model, weights: Weights) -> list[Oid]:
     active = state.find_saved_tree(model, model.active_state)
     if weights is Weights.ACTIVE:
         return [active] if active is not None else []
-    try:
-        snapshots = snapshot.read_all_snapshots(model.repository)
-    except UnreadableSnapshots as error:
-        snapshots = list(error.readable)
+    snapshots = snapshot.keep_readable(lambda: snapshot.read_all_snapshots(model.repository))
     saved = [model.repository.commit(oid).tree for _, oid in model.repository.refs.below("refs/states/")]
     return [*(one.tree for one in snapshots), *saved]
 

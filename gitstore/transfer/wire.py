@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
@@ -20,6 +20,7 @@ from gitstore.units import SIZES
 _log = logging.getLogger(__name__)
 
 _REJECTED = 1  # exit code of git push, if the other side refused refs
+_RECEIVED = re.compile(r"Receiving objects: +(\d+)%")
 _NO_ATOMIC = "does not support --atomic push"
 _NOISE = re.compile(r"(?:remote: )?(?:[A-Z][\w ]+: +\d+|Total \d|Delta compression|Enumerating objects)|\s*$")
 """Lines of progress, and what git says of its own work."""
@@ -101,7 +102,7 @@ def receive(
     arguments = [*ONE_PACK, *command]
     completed = _watch(repository, arguments, progress=progress, stdin="\n".join(sources).encode())
     if completed.returncode:
-        raise _explain(completed, arguments, remote=remote)
+        raise explain(completed, arguments, remote=remote)
 
 
 def _divide(specs: list[RefSpec]) -> Iterable[list[RefSpec]]:
@@ -141,7 +142,7 @@ def _send_batch(
         reason = " ".join(completed.stderr.partition("error: failed to push")[0].split())
         raise GitstoreError(f"git refused the push: {reason}", "git hook run pre-push runs the hook alone")
     if completed.returncode:
-        raise _explain(completed, arguments, remote=remote)
+        raise explain(completed, arguments, remote=remote)
     for line in completed.stderr.splitlines():  # of a pre-push hook, for instance
         if not _NOISE.match(line):
             _log.info("%s", harmless(line))
@@ -197,5 +198,17 @@ def _read_refusals(porcelain: bytes) -> list[RefusedRef]:
     return causes or refused
 
 
-def _explain(completed: Completed, arguments: Sequence[str], *, remote: Remote) -> GitstoreError:
+def report_fraction(on_fraction: Callable[[float], None]) -> Callable[[str], None]:
+    """Return what reads git's lines of progress, and reports the fraction that has arrived, from 0 to 1."""
+
+    def report(line: str) -> None:
+        received = _RECEIVED.search(line)
+        if received is not None:
+            on_fraction(int(received[1]) / 100)
+
+    return report
+
+
+def explain(completed: Completed, arguments: Sequence[str], *, remote: Remote) -> GitstoreError:
+    """Make the error for a git that could not reach another repository, or lost it."""
     return explain_failure(GitFailed(arguments, completed.returncode, stderr=completed.stderr), remote)

@@ -16,7 +16,7 @@ from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError
 from gitstore.models import snapshot
 from gitstore.models.model import LOCK, Model, read_committed_file
-from gitstore.models.snapshot import Snapshot, UnreadableSnapshots
+from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Kind, Oid
 from gitstore.text import list_some
 
@@ -49,10 +49,8 @@ class Holdings:
 
     @cached_property
     def _snapshots(self) -> list[Snapshot]:
-        try:
-            return snapshot.read_own_snapshots(self._model)
-        except UnreadableSnapshots as error:
-            return list(error.readable)  # unreadable snapshots cannot be relied on
+        # Unreadable snapshots cannot be relied on.
+        return snapshot.keep_readable(lambda: snapshot.read_own_snapshots(self._model))
 
     @cached_property
     def _states(self) -> set[Oid]:
