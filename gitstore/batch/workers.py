@@ -190,11 +190,10 @@ class Workers:
         return self._board.retries
 
     def start(self) -> None:
-        """Start the threads: the first alone until it has an evaluator, which brings what all need."""
-        self._threads[0].start()
-        self._board.wait_for_evaluator()
-        for thread in self._threads[1:]:
+        """Start the threads, and wait until one has an evaluator. What all need is brought once, under a lock."""
+        for thread in self._threads:
             thread.start()
+        self._board.wait_for_evaluator()
 
     def evaluate(self, jobs: Iterator[Job]) -> Iterator[tuple[Chunk, Evaluation]]:
         """Yield the results of all jobs in their order. Only some jobs at once are in memory.
@@ -231,9 +230,9 @@ class Workers:
 
 @contextmanager
 def open_workers(open_evaluator: OpenEvaluator, count: int) -> Iterator[Workers]:
-    """Start workers, and wait until the first of them has an evaluator. They have ended when the block has.
+    """Start workers, and wait until one of them has an evaluator. They have ended when the block has.
 
-    If the block fails, evaluations that run are interrupted. Raises what keeps the first worker from an
+    If the block fails, evaluations that run are interrupted. Raises what keeps all workers from an
     evaluator.
     """
     workers = Workers(open_evaluator, count)
