@@ -190,7 +190,7 @@ class Workers:
         return self._board.retries
 
     def start(self) -> None:
-        """Start the threads, and wait until one has an evaluator. What all need is brought once, under a lock."""
+        """Start the threads, and wait until one has an evaluator. Locks keep it from being brought twice."""
         for thread in self._threads:
             thread.start()
         self._board.wait_for_evaluator()
