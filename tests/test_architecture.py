@@ -46,6 +46,7 @@ ROOMS = {
         "words settings disk packs objects bigfiles git",
         "what a model is stands in settings, refs and objects",
     ),
+    "policy": Room("words packs objects", "a pure function of values: what a push to a store may do"),
     "environments": Room("words settings disk models", "settings ask for packages, packages.lock answers"),
     "sandbox": Room("words", "it confines a process, whatever that process does"),
     "records": Room(
@@ -81,6 +82,7 @@ ROOMS = {
         " records storage workingcopy states diff snapshots transfer",
         "a derived model starts from a snapshot, and has states of its own",
     ),
+    "store": Room("packs git policy", "hooks collect the facts of a push, and the policy decides"),
     "run": Room(
         "words settings disk packs objects tensors bigfiles git events models"
         " records environments workingcopy states derive sandbox",
