@@ -31,6 +31,7 @@ ROOMS = {
     "settings": Room(
         "words", "a file format: it knows nothing of git, so that editors and checkers can use it"
     ),
+    "billing": Room("words", "arithmetic on values: it needs no ledger and no repository"),
     "disk": Room("words", "files and processes of one machine"),
     "packs": Room("words disk", "formats of git, in files that survive a crash"),
     "objects": Room("words disk packs", "what the bytes in packs mean"),

@@ -1,0 +1,28 @@
+"""What stored bytes will cost: a month of them as they are now, and what a removal saves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gitstore.billing.invoice import charge_total
+from gitstore.billing.meter import ByteChange
+from gitstore.billing.money import round_half_up
+from gitstore.billing.periods import find_month
+from gitstore.billing.prices import DatedPrice, find_price
+
+
+def charge_month(size: int, *, prices: Sequence[DatedPrice], now: int) -> int:
+    """Return what `size` bytes cost a month at the price of the second `now`, in micro-units.
+
+    A price for an hour or a day is charged for each one of the month that `now` is in.
+    """
+    price = find_price(prices, now)
+    return round_half_up(price.charge_month(size, now)) if price is not None else 0
+
+
+def project_month(changes: Iterable[ByteChange], *, prices: Sequence[DatedPrice], now: int) -> int:
+    """Return what the whole month of `now` costs if nothing changes until its end, in micro-units.
+
+    `changes` are all changes since the ledger began, of the refs that matter, ordered by time.
+    """
+    return charge_total(changes, find_month(now), prices=prices)
