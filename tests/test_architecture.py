@@ -33,6 +33,7 @@ ROOMS = {
     ),
     "billing": Room("words", "arithmetic on values: it needs no ledger and no repository"),
     "disk": Room("words", "files and processes of one machine"),
+    "outbox": Room("words", "rows on a connection that it is given, whoever the events are of"),
     "packs": Room("words disk", "formats of git, in files that survive a crash"),
     "objects": Room("words disk packs", "what the bytes in packs mean"),
     "tensors": Room("words", "file formats: a file is read through a protocol, wherever it is stored"),
