@@ -198,4 +198,5 @@ def encode(event: ModelEvent) -> bytes:
 
 def decode(body: bytes | str) -> AnyEvent:
     """Return the event in JSON. Raises `msgspec.DecodeError` for anything else."""
-    return msgspec.json.decode(body, type=AnyEvent)
+    event: AnyEvent = msgspec.json.decode(body, type=AnyEvent)
+    return event

@@ -96,7 +96,7 @@ def _read(connection: Connection, row: Sequence[object]) -> StoredEvent:
         int(str(number)),
         str(event_id),
         events.decode(str(body)),
-        tuple(Delivery(*delivery[1:], _read_log(connection, delivery[0])) for delivery in deliveries),
+        tuple(Delivery(*facts, log=_read_log(connection, delivery)) for delivery, *facts in deliveries),
     )
 
 

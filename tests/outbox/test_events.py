@@ -19,10 +19,11 @@ FACTS: dict[str, Any] = {
 
 
 def build(kind: type[ModelEvent], **more: Any) -> ModelEvent:
-    required = [field.name for field in msgspec.structs.fields(kind) if field.required]
-    return kind(
-        **{"time": 1, "model": "dogs"} | {name: FACTS[name] for name in required if name in FACTS} | more
-    )
+    required = {field.name for field in msgspec.structs.fields(kind) if field.required}
+    facts: dict[str, Any] = {"time": 1, "model": "dogs"} | {
+        name: FACTS[name] for name in required & FACTS.keys()
+    }
+    return kind(**facts | more)
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
