@@ -96,7 +96,10 @@ def _read(connection: Connection, row: Sequence[object]) -> StoredEvent:
         int(str(number)),
         str(event_id),
         events.decode(str(body)),
-        tuple(Delivery(*facts, log=_read_log(connection, delivery)) for delivery, *facts in deliveries),
+        tuple(
+            Delivery(rule, state, attempts, due, leased_until, _read_log(connection, delivery))
+            for delivery, rule, state, attempts, due, leased_until in deliveries
+        ),
     )
 
 
