@@ -76,7 +76,7 @@ ROOMS = {
         "a snapshot is code, a state, settings and packages.lock",
     ),
     "transfer": Room(
-        "words settings disk packs objects git models states",
+        "words settings disk packs objects git models records states",
         "refs of two repositories are compared, and git carries what one of them lacks",
     ),
     "derive": Room(

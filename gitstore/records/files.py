@@ -72,7 +72,7 @@ def check_tree(repository: Repository, tree: Oid, *, record: str) -> None:
     if tree not in repository.objects:
         raise Corrupt(
             f"the files of the record {record} are missing",
-            f"git fetch REMOTE '{PREFIX}*:{PREFIX}*' gets them from where the record was made",
+            "gitstore pull REMOTE fetches them from where the record was made",
         )
 
 

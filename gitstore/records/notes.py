@@ -33,6 +33,9 @@ ATTEMPTS = 20
 MOST_IN_A_TREE = 256
 """More notes directly in one tree are divided into directories of two digits, as git does."""
 
+MOST = 1_000_000
+"""Entries of all trees of notes together, counted as often as they are there. A hostile tree has more."""
+
 _HEX = re.compile(rb"[0-9a-f]+")
 
 Edit: TypeAlias = Callable[[bytes], bytes]
@@ -48,10 +51,44 @@ def read_note(repository: Repository, ref: str, target: Oid) -> bytes:
     If several spellings of the path exist, the result has the lines of all of them.
     """
     tip = repository.refs.get(ref)
-    if tip is None:
-        return b""
+    return read_note_at(repository, tip, target) if tip is not None else b""
+
+
+def read_note_at(repository: Repository, tip: Oid, target: Oid) -> bytes:
+    """Return the content of an object's note in a commit of notes; empty if it has none. Raises `Corrupt`."""
     objects, root = repository.objects, repository.commit(tip).tree
     return _join(objects, _find_blobs(lambda oid: read_tree(objects, oid), root, str(target).encode()))
+
+
+def list_notes(objects: ObjectDatabase, root: Oid) -> dict[Oid, list[Oid]]:
+    """Return the blobs of all notes in a tree, by the objects that they are about.
+
+    A note has several blobs if its path is there in several spellings. Raises `Corrupt`, also for a tree with
+    more entries than `MOST`.
+    """
+    notes: dict[Oid, list[Oid]] = defaultdict(list)
+    waiting, count = [(b"", root)], 0
+    while waiting:
+        prefix, directory = waiting.pop()
+        entries = read_tree(objects, directory)
+        count += len(entries) + 1
+        if count > MOST:
+            raise Corrupt(f"the tree of notes {root} has over {MOST:,} entries")
+        for entry in entries:
+            digits = prefix + entry.name
+            if _HEX.fullmatch(entry.name) and entry.is_tree and len(entry.name) == 2 and len(digits) < 40:
+                waiting.append((digits, entry.oid))
+            elif _HEX.fullmatch(entry.name) and entry.is_file and len(digits) == 40:
+                notes[Oid.parse(digits.decode())].append(entry.oid)
+    return notes
+
+
+def edit_tree(writer: ObjectWriter, root: Oid | None, edits: Mapping[Oid, Edit]) -> Oid | None:
+    """Add a tree of notes with edited notes to a write; return it, or `None` if nothing is left in it."""
+    editor = _Editor(writer)
+    for target, edit in edits.items():
+        root = editor.apply(root, target, edit=edit)
+    return root
 
 
 def change_notes(
@@ -87,9 +124,7 @@ def _attempt(repository: Repository, ref: str, edits: Mapping[Oid, Edit], *, rea
         changes = list(add(writer))
         tip = repository.refs.get(ref)
         root = repository.commit(tip).tree if tip is not None else None
-        editor, new_root = _Editor(writer), root
-        for target, edit in edits.items():
-            new_root = editor.apply(new_root, target, edit=edit)
+        new_root = edit_tree(writer, root, edits)
         if new_root != root:
             parents = (tip,) if tip is not None else ()
             content = commit.encode(

@@ -26,6 +26,7 @@ from gitstore.packs.oid import Oid
 from gitstore.states.save import save_tree
 from gitstore.transfer import seen, wire
 from gitstore.transfer.provide import Weights, list_roots, provide
+from gitstore.transfer.records import receive_records
 from gitstore.transfer.remotes import Remote, list_refs
 from gitstore.url import is_url, url_problem, without_credentials
 
@@ -73,9 +74,11 @@ def clone(
         repository.set_config("core.bigFileThreshold", BIG_FILE_THRESHOLD)
         _check_out(repository, remote)
         model, remote = Model.open(hidden), Remote(_ORIGIN, _ORIGIN, remote.url)
+        theirs = list_refs(repository, remote).refs
         newest = _find_newest(model)
         if newest is not None:
-            _activate_state(model, remote, newest)
+            _activate_state(model, remote, newest, theirs=theirs)
+        receive_records(repository, remote, theirs)
         provide(repository, list_roots(model, weights))
     model = Model.open(target)
     count = sum(1 for _ in model.repository.refs.below("refs/tags/"))
@@ -150,18 +153,18 @@ def _find_newest(model: Model) -> Snapshot | None:
     return snapshots[-1] if snapshots else None
 
 
-def _activate_state(model: Model, remote: Remote, newest: Snapshot) -> None:
+def _activate_state(model: Model, remote: Remote, newest: Snapshot, *, theirs: dict[str, Oid]) -> None:
     """Make the state of the newest snapshot the active one: as it is saved there, else as in the snapshot."""
     name = newest.state_name
     if name_problem(name) is not None:
         return
     ref = model.state_ref(name)
-    theirs: Oid | None = list_refs(model.repository, remote).refs.get(ref)
-    if theirs is not None:
+    saved = theirs.get(ref)
+    if saved is not None:
         wire.receive(model.repository, remote, [ref])
         model.repository.objects.refresh()
-        model.repository.refs.change([RefChange(ref, None, theirs)], f"clone {remote}")
-        seen.note(model.repository, remote, {ref: theirs})
+        model.repository.refs.change([RefChange(ref, None, saved)], f"clone {remote}")
+        seen.note(model.repository, remote, {ref: saved})
     else:
         save_tree(model, name, newest.state_tree)
     active_state.choose(model.repository, model.prefix, name)

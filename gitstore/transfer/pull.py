@@ -26,6 +26,7 @@ from gitstore.states.drop import drop
 from gitstore.states.materialize import materialize
 from gitstore.transfer import seen, wire
 from gitstore.transfer.pull_plan import PullPlan, RefPair, Wanted, plan_pull
+from gitstore.transfer.records import receive_records
 from gitstore.transfer.remotes import Conflicting, Remote, list_refs
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class PullSelection:
 class Pulled:
     """What a pull brought. `branch` is the branch's ref pair if it moved, `diverged` if it could not.
 
-    `kept` are states that have unsaved changes on disk, and so did not move.
+    `kept` are states that have unsaved changes on disk, and so did not move. `has_records` says that records
+    of evaluations or trainings came.
     """
 
     plan: PullPlan
@@ -59,15 +61,17 @@ class Pulled:
     kept: list[str] = field(default_factory=list)
     branch: RefPair | None = None
     diverged: RefPair | None = None
+    has_records: bool = False
 
 
 @dataclass(frozen=True)
 class PreparedPull:
-    """A pull that has been planned, and not yet made."""
+    """A pull that has been planned, and not yet made. `theirs` are the refs of the other side."""
 
     model: Model
     remote: Remote
     plan: PullPlan
+    theirs: dict[str, Oid]
 
 
 def prepare(model: Model, remote: Remote, selection: PullSelection) -> PreparedPull:
@@ -85,7 +89,7 @@ def prepare(model: Model, remote: Remote, selection: PullSelection) -> PreparedP
         tip=model.head,
         last_seen=seen.read(repository, remote),
     )
-    return PreparedPull(model, remote, plan)
+    return PreparedPull(model, remote, plan, theirs)
 
 
 def pull(prepared: PreparedPull, *, progress: Progress = lambda _: None) -> Pulled:
@@ -106,6 +110,7 @@ def pull(prepared: PreparedPull, *, progress: Progress = lambda _: None) -> Pull
             if changes:
                 model.repository.refs.change(changes, f"pull from {remote}")
     _note_states(model.repository, remote, plan, moved=pulled.states)
+    pulled.has_records = receive_records(model.repository, remote, prepared.theirs, progress=progress)
     if plan.branch is not None:
         _forward(model, plan.branch, pulled)
     model.repository.maintain()

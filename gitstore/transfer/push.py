@@ -7,9 +7,10 @@ batches (`transit.py`). The refs move last.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
@@ -20,10 +21,13 @@ from gitstore.progress import Progress
 from gitstore.text import list_some
 from gitstore.transfer import bitmap, grafts, seen, transit, wire
 from gitstore.transfer.push_plan import PushConflict, PushPlan, RefKind, RefUpdate, plan_push
+from gitstore.transfer.records import plan_records
 from gitstore.transfer.remotes import Conflicting, Remote, list_refs
 from gitstore.transfer.wanted import Selection, list_wanted
 from gitstore.transfer.wire import PushRefused, RefSpec
 from gitstore.units import GIB, parse_size
+
+_log = logging.getLogger(__name__)
 
 BATCH = GIB
 """Bytes of a batch, unless git's configuration has `gitstore.pushBatch`. GitHub refuses packs over 2 GiB."""
@@ -64,11 +68,12 @@ class PreparedPush:
             raise _conflict_error(self.plan.conflicts, self.remote)
 
 
-def prepare(model: Model, remote: Remote, selection: Selection) -> PreparedPush:
-    """Ask the other side what it has, and decide what to send. Changes nothing but the bitmap.
+def prepare(model: Model, remote: Remote, selection: Selection, *, dry_run: bool = False) -> PreparedPush:
+    """Ask the other side what it has, and decide what to send.
 
-    Raises `GitstoreError` if the other side cannot be reached, `NoSuchState`, and `Corrupt` for refs that
-    cannot be read.
+    Changes nothing but the bitmap and, unless it is a `dry_run`, records that were changed on both sides:
+    they are merged here. Raises `GitstoreError` if the other side cannot be reached, `NoSuchState`, and
+    `Corrupt` for refs that cannot be read.
     """
     repository = model.repository
     limit = _read_batch_limit(repository)
@@ -79,6 +84,9 @@ def prepare(model: Model, remote: Remote, selection: Selection) -> PreparedPush:
         last_seen=seen.read(repository, remote),
         is_ancestor=_Ancestry(repository).is_ancestor,
     )
+    sent = [update.wanted.oid for update in plan.updates]
+    records = plan_records(repository, remote, theirs, sent=sent, dry_run=dry_run)
+    plan = replace(plan, updates=(*plan.updates, *records))
     size = TravelSize(0, 0)
     if plan.updates:
         bitmap.prepare(repository)
@@ -101,12 +109,30 @@ def push(prepared: PreparedPush, *, progress: Progress = lambda _: None) -> None
         theirs = _send_in_batches(prepared, progress=progress)
     specs = [_make_spec(update) for update in plan.updates]
     specs += [RefSpec(ref, is_deleted=True) for ref in transit.list_refs(repository, theirs)]
-    with _telling(repository, plan, theirs) as variables:
-        wire.send(repository, remote, specs, variables=variables, progress=progress)
+    with repository.reading(), _telling(repository, plan, theirs) as variables:
+        _send(prepared, specs, variables=variables, progress=progress)
     moved = {update.wanted.ref: update.wanted.oid for update in plan.updates if _is_state(update)}
     equal = {ref.ref: ref.oid for ref in plan.unchanged if ref.kind is RefKind.STATE}
     seen.note(repository, remote, moved | equal)
     _set_upstream(repository, remote, plan)
+
+
+def _send(
+    prepared: PreparedPush, specs: Sequence[RefSpec], *, variables: Mapping[str, str], progress: Progress
+) -> None:
+    """Send refs. Where a host refuses records, and nothing else, send the rest without them."""
+    repository, remote = prepared.model.repository, prepared.remote
+    try:
+        wire.send(repository, remote, specs, variables=variables, progress=progress)
+    except PushRefused as error:
+        records = {
+            update.wanted.ref for update in prepared.plan.updates if update.wanted.kind is RefKind.RECORD
+        }
+        if not {refused.ref for refused in error.refused} <= records:
+            raise
+        _log.warning("records were not sent: %s", error.message.splitlines()[0])
+        rest = [spec for spec in specs if spec.ref not in records]
+        wire.send(repository, remote, rest, variables=variables, progress=progress)
 
 
 def _send_in_batches(prepared: PreparedPush, *, progress: Progress) -> dict[str, Oid]:
@@ -167,8 +193,12 @@ def _is_state(update: RefUpdate) -> bool:
 
 
 def _make_spec(update: RefUpdate) -> RefSpec:
-    """Move the ref only if it is what the plan saw. (A graft file would let git believe in other parents.)"""
-    return RefSpec(update.wanted.ref, expected=str(update.old or ""))
+    """Move the ref only if it is what the plan saw. (A graft file would let git believe in other parents.)
+
+    Records get the commit of the plan, which may have a part of what the ref has here.
+    """
+    source = str(update.wanted.oid) if update.wanted.kind is RefKind.RECORD else None
+    return RefSpec(update.wanted.ref, source=source, expected=str(update.old or ""))
 
 
 class _Ancestry:

@@ -16,6 +16,7 @@ class RefKind(Enum):
     BRANCH = "branch"
     SNAPSHOT = "snapshot"
     STATE = "state"
+    RECORD = "record"
 
 
 class WantedRef(NamedTuple):

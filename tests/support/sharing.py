@@ -33,11 +33,11 @@ def connect(model: Model, url: Path | str) -> Model:
     return again(model)
 
 
-def prepare_push(model: Model, selection: Selection = EVERYTHING) -> PreparedPush:
+def prepare_push(model: Model, selection: Selection = EVERYTHING, *, dry_run: bool = False) -> PreparedPush:
     """A push to the default remote, as a fresh process would plan it."""
     fresh = again(model)
     remote = find_remote(fresh.repository, None, directory=fresh.directory, to_push=True)
-    return push.prepare(fresh, remote, selection)
+    return push.prepare(fresh, remote, selection, dry_run=dry_run)
 
 
 def send(model: Model, selection: Selection = EVERYTHING) -> PreparedPush:

@@ -6,7 +6,8 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.transfer.push_plan import PushPlan, RefKind, WantedRef, plan_push
 
 A, B, C = (Oid.of(Kind.BLOB, name) for name in (b"a", b"b", b"c"))
-MAIN, V1, NIGHT = "refs/heads/main", "refs/tags/v1", "refs/states/night"
+MAIN, V1, NIGHT, NOTES = "refs/heads/main", "refs/tags/v1", "refs/states/night", "refs/notes/trainings"
+REFS = {RefKind.BRANCH: MAIN, RefKind.SNAPSHOT: V1, RefKind.STATE: NIGHT, RefKind.RECORD: NOTES}
 ORDER = {A: 0, B: 1}
 """The commits of a branch. C is a commit that is not here."""
 
@@ -16,7 +17,7 @@ def is_ancestor(ancestor: Oid, descendant: Oid) -> bool:
 
 
 def push(kind: RefKind, ours: Oid, theirs: Oid | None, seen: Oid | None = None) -> PushPlan:
-    ref = {RefKind.BRANCH: MAIN, RefKind.SNAPSHOT: V1, RefKind.STATE: NIGHT}[kind]
+    ref = REFS[kind]
     return plan_push(
         [WantedRef(ref, ours, kind, "it")],
         {ref: theirs} if theirs is not None else {},

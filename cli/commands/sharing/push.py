@@ -45,7 +45,7 @@ def command(
       gitstore push --states --models git@example.org:ada/digits.git
       gitstore push --dry-run
     """
-    prepared = _prepare(ctx.obj, names, states, all_models=all_models)
+    prepared = _prepare(ctx.obj, names, states, all_models=all_models, dry_run=dry_run)
     if not dry_run:
         from gitstore.transfer import push
 
@@ -57,7 +57,7 @@ def command(
 
 
 def _prepare(
-    directory: Path, names: tuple[str, ...], states: tuple[str, ...], *, all_models: bool
+    directory: Path, names: tuple[str, ...], states: tuple[str, ...], *, all_models: bool, dry_run: bool
 ) -> PreparedPush:
     from gitstore.models import reference
     from gitstore.models.model import Model
@@ -72,6 +72,6 @@ def _prepare(
     remote = find_remote(model.repository, place, directory=directory, to_push=True)
     snapshots = tuple(reference.resolve(name, directory) for name in references)
     selection = Selection(snapshots, *arguments.read_states(states), all_models=all_models)
-    prepared = push.prepare(model, remote, selection)
+    prepared = push.prepare(model, remote, selection, dry_run=dry_run)
     prepared.check_named()
     return prepared

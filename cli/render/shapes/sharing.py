@@ -40,11 +40,11 @@ SHAPES = {
     "moved ref": Shape(
         "A ref on the other side.",
         keys("""
-            kind  text  `branch`, `snapshot` or `state`
+            kind  text  `branch`, `snapshot`, `state` or `record`
             name  text  its name
             ref   text  the ref
             old   id?   what it has there
-            new   id    what it has here
+            new   id    what it gets
         """),
     ),
     "pull": Shape(
@@ -54,6 +54,7 @@ SHAPES = {
             snapshots  text[]  new snapshots
             states     text[]  states that are new or have moved
             kept       text[]  states that moved there, but have unsaved changes here
+            records    flag    whether records of evaluations and trainings came
             branch     text?   the branch, if it moved forward
             diverged   text?   the branch, if it has other commits there
             conflicts  text[]  refs that have another value on each side

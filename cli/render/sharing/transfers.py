@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _NAMED = 10
 """Refs that are shown one by one."""
 
+_RECORDS = "records of evaluations and trainings"
+
 
 def _push_json(prepared: PreparedPush, *, dry_run: bool) -> dict[str, Any]:
     """The shape of a push."""
@@ -53,10 +55,7 @@ def show_push(prepared: PreparedPush, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         output.print_json(_push_json(prepared, dry_run=dry_run))
         return
-    for update in plan.updates[:_NAMED]:
-        output.print_message(f"  {_describe(update)}")
-    if len(plan.updates) > _NAMED:
-        output.print_message(f"  and {len(plan.updates) - _NAMED:,} more")
+    _print_list([_describe(update) for update in plan.updates])
     for ref in plan.behind:
         output.print_message(f"{remote} has newer commits on {ref.name}; gitstore pull fetches them")
     if not plan.updates:
@@ -67,7 +66,18 @@ def show_push(prepared: PreparedPush, *, dry_run: bool, as_json: bool) -> None:
     output.print_message(f"{verb} to {remote}: {amount}")
 
 
+def _print_list(lines: Sequence[str]) -> None:
+    """Print each different line, but only the first ones of many."""
+    different = list(dict.fromkeys(lines))
+    for line in different[:_NAMED]:
+        output.print_message(f"  {line}")
+    if len(different) > _NAMED:
+        output.print_message(f"  and {len(different) - _NAMED:,} more")
+
+
 def _describe(update: RefUpdate) -> str:
+    if update.wanted.kind.value == "record":
+        return _RECORDS
     kind, name = update.wanted.kind.value, update.wanted.name
     return f"{'new ' if update.old is None else ''}{kind} {name}"
 
@@ -82,10 +92,9 @@ def show_pull(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool, as_json:
     lines += [f"state {name}" for name in pulled.states]
     if plan.branch is not None and (dry_run or pulled.branch is not None):
         lines.append(f"branch {plan.branch.ref.removeprefix('refs/heads/')}")
-    for line in lines[:_NAMED]:
-        output.print_message(f"  {line}")
-    if len(lines) > _NAMED:
-        output.print_message(f"  and {len(lines) - _NAMED:,} more")
+    if pulled.has_records:
+        lines.append(_RECORDS)
+    _print_list(lines)
     for name in pulled.kept:
         output.print_message(
             f"The state {name} has changed on disk, so it stays; gitstore state save {name} saves it"
@@ -112,6 +121,7 @@ def _pull_json(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool) -> dict
         "snapshots": [spell_tag(pair.ref) for pair in plan.tags],
         "states": pulled.states if not dry_run else [pair.ref for pair in plan.states],
         "kept": pulled.kept,
+        "records": pulled.has_records,
         "branch": branch.ref if branch is not None else None,
         "diverged": pulled.diverged.ref if pulled.diverged is not None else None,
         "conflicts": [pair.ref for pair in plan.conflicts],
