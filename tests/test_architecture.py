@@ -56,7 +56,8 @@ ROOMS = {
         "notes on snapshots and states, and files of their own",
     ),
     "storage": Room(
-        "words disk packs objects bigfiles git staging models records", "bytes of packs, charged to models"
+        "words billing disk packs objects bigfiles git staging models records",
+        "bytes of packs, charged to models",
     ),
     "workingcopy": Room(
         "words settings disk packs objects bigfiles git staging models",

@@ -5,32 +5,52 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from gitstore.billing.money import format_money
 from gitstore.cli import output
 
 if TYPE_CHECKING:
     from gitstore.run.cache.cache import CacheUse
+    from gitstore.storage.cost import UsageCost
     from gitstore.storage.usage import Usage
 
 
-def to_json(usage: Usage, cached: CacheUse, environments: int) -> dict[str, Any]:
+def to_json(
+    usage: Usage, cached: CacheUse, environments: int, *, cost: UsageCost | None = None
+) -> dict[str, Any]:
     """All sizes of a repository, and those of the cache and the environments, in bytes."""
     totals = {"live": usage.live, "dead": usage.dead, "disk": usage.disk, "linked": usage.linked}
-    return asdict(usage) | {"totals": totals, "cache": cached._asdict() | {"environments": environments}}
+    shown = asdict(usage) | {"totals": totals, "cache": cached._asdict() | {"environments": environments}}
+    if cost is not None:
+        shown["price"] = cost.price.text
+        totals["cost"] = cost.total
+        for holder, charged, saved in zip(shown["holders"], cost.charged, cost.saved, strict=True):
+            holder |= {"cost": charged, "saves": saved}
+        for model, charged in zip(shown["models"], cost.models, strict=True):
+            model["cost"] = charged
+    return shown
 
 
-def show(usage: Usage, cached: CacheUse, environments: int, *, with_packs: bool) -> None:
+def show(
+    usage: Usage,
+    cached: CacheUse,
+    environments: int,
+    *,
+    with_packs: bool,
+    cost: UsageCost | None = None,
+) -> None:
     """The same for a person; a table of packs only `with_packs`."""
-    _show_holders(usage)
+    _show_holders(usage, cost)
     output.print_data("")
     if with_packs:
         _show_packs(usage)
         output.print_data("")
-    _show_models(usage)
+    _show_models(usage, cost)
     output.print_data("")
     _show_totals(usage, cached, environments)
 
 
-def _show_holders(usage: Usage) -> None:
+def _show_holders(usage: Usage, cost: UsageCost | None) -> None:
+    header = ["HOLDER", "NAME", "LOGICAL", "EXCLUSIVE", "SHARED", "CHARGED"]
     rows = [
         [
             holder.kind,
@@ -39,26 +59,29 @@ def _show_holders(usage: Usage) -> None:
         ]
         for holder in usage.holders
     ]
-    total = sum(holder.charged for holder in usage.holders)
-    output.print_table(
-        ["HOLDER", "NAME", "LOGICAL", "EXCLUSIVE", "SHARED", "CHARGED"],
-        [*rows, ["total", "", "", "", "", _bytes(total)]],
-        right=[2, 3, 4, 5],
-    )
+    total = ["total", "", "", "", "", _bytes(sum(holder.charged for holder in usage.holders))]
+    if cost is not None:
+        header += ["COST", "SAVES"]
+        for row, amounts in zip(rows, zip(cost.charged, cost.saved, strict=True), strict=True):
+            row += map(format_money, amounts)
+        total += [format_money(cost.total), ""]
+    output.print_table(header, [*rows, total], right=range(2, len(header)))
 
 
-def _show_models(usage: Usage) -> None:
+def _show_models(usage: Usage, cost: UsageCost | None) -> None:
     from gitstore.storage.usage import ROOT
 
     names = {ROOT: "(root model)", None: "(no model)"}
-    output.print_table(
-        ["MODEL", "EXCLUSIVE", "CHARGED"],
-        [
-            [names.get(model.name) or str(model.name), _bytes(model.exclusive), _bytes(model.charged)]
-            for model in usage.models
-        ],
-        right=[1, 2],
-    )
+    header = ["MODEL", "EXCLUSIVE", "CHARGED"]
+    rows = [
+        [names.get(model.name) or str(model.name), _bytes(model.exclusive), _bytes(model.charged)]
+        for model in usage.models
+    ]
+    if cost is not None:
+        header.append("COST")
+        for row, amount in zip(rows, cost.models, strict=True):
+            row.append(format_money(amount))
+    output.print_table(header, rows, right=range(1, len(header)))
 
 
 def _show_packs(usage: Usage) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from gitstore.billing.invoice import charge_total
 from gitstore.billing.meter import ByteChange
-from gitstore.billing.money import round_half_up
+from gitstore.billing.money import round_half_up, round_parts
 from gitstore.billing.periods import find_month
-from gitstore.billing.prices import DatedPrice, find_price
+from gitstore.billing.prices import DatedPrice, Price, find_price
 
 
 def charge_month(size: int, *, prices: Sequence[DatedPrice], now: int) -> int:
@@ -17,7 +17,17 @@ def charge_month(size: int, *, prices: Sequence[DatedPrice], now: int) -> int:
     A price for an hour or a day is charged for each one of the month that `now` is in.
     """
     price = find_price(prices, now)
-    return round_half_up(price.charge_month(size, now)) if price is not None else 0
+    return charge_month_once(size, price, now=now) if price is not None else 0
+
+
+def charge_month_once(size: int, price: Price, *, now: int) -> int:
+    """Return what `size` bytes cost a month at a price, in micro-units."""
+    return round_half_up(price.charge_month(size, now))
+
+
+def charge_month_in_parts(sizes: Sequence[int], price: Price, *, now: int) -> list[int]:
+    """Return what each of several sizes costs a month; the parts add up to what they cost together."""
+    return round_parts([price.charge_month(size, now) for size in sizes])
 
 
 def project_month(changes: Iterable[ByteChange], *, prices: Sequence[DatedPrice], now: int) -> int:

@@ -108,6 +108,7 @@ _VARYING = {
     r'"since": "[^"]+"': '"since": "<date>"',
     rf"{_SIZE} (?=of it only when|more are dead)": "<size> ",
     rf'"({_KEYS})": [1-9]\d*\b': r'"\1": <size>',
+    r'"(cost|saves)": [1-9]\d*\b': r'"\1": <money>',
     r'("name": "pack-.*",\s+"size"): \d+': r"\1: <size>",
     r'("unlocked": \w+,\s+"size"): \d+': r"\1: <size>",
     r'("objects": \d+,\s+"size"): [1-9]\d*': r"\1: <size>",
@@ -160,11 +161,13 @@ class Steady:
         return re.sub(r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{12}\b", "<short-id>", text)
 
     def table(self, text: str) -> str:
-        """A text without the digits of numbers of three digits and more, which are sizes in packs."""
+        """A text without the digits of sizes in packs: of numbers of three digits and more, and of costs."""
         text = self.text(text)
         if text.startswith("{"):
             return text
-        return re.sub(r"(?<= )\d[\d,]{2,}(?=\s)", lambda match: re.sub(r"\d", "#", match[0]), text)
+        return re.sub(
+            r"(?<= )(?:\d[\d,]{2,}|\d+\.\d{6})(?=\s)", lambda match: re.sub(r"\d", "#", match[0]), text
+        )
 
     def _id(self, match: re.Match[str]) -> str:
         return self._ids.setdefault(match[0], f"<id-{len(self._ids) + 1}>")

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gitstore.cli import output
+from gitstore.cli.commands.storage import prices
 from gitstore.cli.render import usage as render
+
+if TYPE_CHECKING:
+    from gitstore.billing.prices import Price
 
 
 @click.command()
 @click.option("--packs", is_flag=True, help="Show what the bytes of each pack are for.")
+@click.option(
+    "--price",
+    metavar="PRICE",
+    callback=prices.read_price,
+    help="Also show what that costs a month: an amount for a size and a time, such as 0.02/GiB-month.",
+)
 @output.json_option
 @click.pass_context
-def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
+def command(ctx: click.Context, *, packs: bool, price: Price | None, as_json: bool) -> None:
     """Show how many bytes are stored, and what they are stored for.
 
     \b
@@ -23,6 +35,8 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
 
     The sums per model show what removing the whole model would free, and what it is charged.
 
+    With --price, COST is what a month of CHARGED costs, and SAVES what removing the holder would save.
+
     The cache and the environments are for all repositories of the user, and are not charged to a model.
     gitstore gc --cache empties both.
 
@@ -30,17 +44,19 @@ def command(ctx: click.Context, *, packs: bool, as_json: bool) -> None:
     Examples:
       gitstore usage
       gitstore usage --packs
+      gitstore usage --price 0.02/GiB-month
       gitstore usage --json
     """
     from gitstore.models.model import Model
     from gitstore.run.cache.user_cache import find_user_cache
     from gitstore.run.conditions import find_environments
-    from gitstore.storage import usage
+    from gitstore.storage import cost, usage
 
     repository = Model.identify(ctx.obj).repository
     measured, cache = usage.measure(repository), find_user_cache(ctx.obj)
     cached, environments = cache.measure_use(repository), find_environments(cache).measure_size()
+    priced = cost.price_usage(measured, price, now=prices.read_clock()) if price is not None else None
     if as_json:
-        output.print_json(render.to_json(measured, cached, environments))
+        output.print_json(render.to_json(measured, cached, environments, cost=priced))
     else:
-        render.show(measured, cached, environments, with_packs=packs)
+        render.show(measured, cached, environments, with_packs=packs, cost=priced)

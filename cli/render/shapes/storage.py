@@ -16,6 +16,7 @@ SHAPES = {
             index       bytes         the files beside the packs
             totals      usage-totals  the sums of the repository
             cache       cache-usage   the user's cache
+            price       text*         the price, with `--price`; costs are for a month, in micro-units
         """),
     ),
     "holder": Shape(
@@ -29,6 +30,8 @@ SHAPES = {
             exclusive  bytes  what removing it frees
             shared     bytes  what it shares with other holders
             charged    bytes  its exclusive bytes, and a part of the shared ones
+            cost       int*   what its charged bytes cost
+            saves      int*   what removing it would save
         """),
     ),
     "model usage": Shape(
@@ -37,6 +40,7 @@ SHAPES = {
             name       text?  its name; empty is the root model, null is none
             exclusive  bytes  what removing the whole model frees
             charged    bytes  the charges of its holders
+            cost       int*   what they cost
         """),
     ),
     "pack usage": Shape(
@@ -58,6 +62,7 @@ SHAPES = {
             dead    bytes  objects that nothing holds, and duplicates
             disk    bytes  everything on disk
             linked  bytes  packs that another repository has, too; part of disk
+            cost    int*   what the live objects cost
         """),
     ),
     "cache usage": Shape(
