@@ -35,6 +35,7 @@ ROOMS = {
     "disk": Room("words", "files and processes of one machine"),
     "outbox": Room("words", "rows on a connection that it is given, whoever the events are of"),
     "packs": Room("words disk", "formats of git, in files that survive a crash"),
+    "ledger": Room("words disk outbox packs", "objects by id and size, refs by name: it reads no repository"),
     "objects": Room("words disk packs", "what the bytes in packs mean"),
     "tensors": Room("words", "file formats: a file is read through a protocol, wherever it is stored"),
     "bigfiles": Room(
