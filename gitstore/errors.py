@@ -74,6 +74,13 @@ class NotAModel(GitstoreError):
     kind = "not_a_model"
 
 
+class NotAStore(GitstoreError):
+    """The directory is not a store of models."""
+
+    exit_code = 10
+    kind = "not_a_store"
+
+
 class Locked(GitstoreError):
     """Another process holds the repository."""
 

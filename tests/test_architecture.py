@@ -86,7 +86,10 @@ ROOMS = {
         " records storage workingcopy states diff snapshots transfer",
         "a derived model starts from a snapshot, and has states of its own",
     ),
-    "store": Room("packs git policy", "hooks collect the facts of a push, and the policy decides"),
+    "store": Room(
+        "words settings packs git policy",
+        "a directory of repositories: hooks collect the facts of a push, and the policy decides",
+    ),
     "run": Room(
         "words settings disk packs objects tensors bigfiles git events models"
         " records environments workingcopy states derive sandbox",

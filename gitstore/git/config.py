@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gitstore.disk.atomic import sync_directory, sync_file
-from gitstore.errors import Locked
+from gitstore.errors import GitstoreError, Locked
 from gitstore.git import process as git
 from gitstore.git.process import Completed, GitFailed
 
@@ -62,6 +62,44 @@ def _list_keys_of_file(path: str) -> list[str]:
         return list_keys(pygit2.Config(path))
     except (OSError, pygit2.GitError):  # git itself reports it
         return []
+
+
+def read_file(path: Path) -> dict[str, list[str]]:
+    """Return all values in a file of configuration, by keys in lower case except for subsections.
+
+    This takes no process. Raises `GitstoreError` if the file is missing, or is no configuration.
+    """
+    import pygit2
+
+    values: dict[str, list[str]] = defaultdict(list)
+    try:
+        for entry in pygit2.Config(str(path)):
+            values[entry.name].append(entry.value or "")
+    except (OSError, pygit2.GitError, ValueError) as error:
+        raise GitstoreError(f"{path} cannot be read: {error}") from error
+    return dict(values)
+
+
+def fold_key(key: str) -> str:
+    """Return a key as git lists it: section and variable in lower case, a subsection as it is."""
+    section, dot, rest = key.partition(".")
+    middle, other_dot, variable = rest.rpartition(".")
+    return f"{section.lower()}{dot}{middle}{other_dot}{variable.lower()}"
+
+
+def render(values: Mapping[str, str]) -> str:
+    """Return configuration as text for a file, with a section for each key. Values are quoted."""
+    lines = []
+    for key, value in values.items():
+        section, _, rest = key.partition(".")
+        middle, _, variable = rest.rpartition(".")
+        heading = f'{section} "{_escape(middle)}"' if middle else section
+        lines.append(f'[{heading}]\n\t{variable} = "{_escape(value)}"\n')
+    return "".join(lines)
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
 
 
 class ConfigValue(NamedTuple):

@@ -55,6 +55,13 @@ class Checker:
         value = self._value(root, Expected(describe(struct)), at=Location("", root.line))
         return value if isinstance(value, struct) and not self.problems else None
 
+    def check_part(self, node: YamlNode, kind: Any, *, path: str) -> Any:
+        """Return the value that a node describes, of any type of a schema, for a part of a file.
+
+        `path` is the node's key path in the file.
+        """
+        return self._value(node, Expected(describe(kind)), at=Location(path, node.line))
+
     def _problem(self, at: Location, message: str) -> None:
         self.problems.append(SettingsProblem(at.line, f"{at.path}: {message}" if at.path else message))
 
@@ -63,6 +70,8 @@ class Checker:
         match kind:
             case inspect.Metadata():
                 return self._value(node, Expected(kind.type, {**rules, **(kind.extra or {})}), at=at)
+            case inspect.AnyType():
+                return node  # a part that another room checks, with `check_part`
             case inspect.UnionType():
                 if isinstance(node, Scalar) and node.value is None:
                     return None
@@ -70,6 +79,8 @@ class Checker:
                 return self._value(node, Expected(present, rules), at=at)
             case inspect.StructType() if isinstance(node, Mapping):
                 return self._struct(node, kind, at=at)
+            case inspect.DictType() if isinstance(node, Mapping):
+                return self._dict(node, kind, at=at)
             case inspect.VarTupleType() if isinstance(node, Sequence):
                 return self._list(node, kind, rules=rules, at=at)
             case _ if isinstance(node, Scalar) and node.value is not None:
@@ -81,17 +92,18 @@ class Checker:
         return None
 
     def _struct(self, node: Mapping, kind: inspect.StructType, *, at: Location) -> Struct | None:
-        fields = {field.name: field for field in kind.fields}
+        fields = {field.encode_name: field for field in kind.fields}
         before = len(self.problems)
         values = {}
         for name, (key, value) in node.entries.items():
             below = at.key(name, key.line)
             if name in fields:
-                values[name] = self._value(value, Expected(fields[name].type), at=below)
+                field = fields[name]
+                values[field.name] = self._value(value, Expected(field.type), at=below)
             else:
                 self._problem(below, f"there is no such key; {wording.suggest_name(name, list(fields))}")
         for name, field in fields.items():
-            if field.required and name not in values:
+            if field.required and name not in node.entries:
                 self._problem(at.key(name, at.line), "is missing; it has no default")
         if len(self.problems) > before:
             return None
@@ -101,6 +113,15 @@ class Checker:
             line = node.entries[problem.key][0].line if problem.key in node.entries else at.line
             self._problem(at.key(problem.key, line), problem.message)
         return struct
+
+    def _dict(self, node: Mapping, kind: inspect.DictType, *, at: Location) -> dict[str, Any]:
+        """Check a mapping whose keys are names that the file chooses."""
+        values = {}
+        for name, (key, value) in node.entries.items():
+            below = at.key(name, key.line)
+            self._value(key, Expected(kind.key_type), at=below)
+            values[name] = self._value(value, Expected(kind.value_type), at=below)
+        return values
 
     def _list(
         self, node: Sequence, kind: inspect.VarTupleType, *, rules: Rules, at: Location

@@ -62,12 +62,15 @@ class _UnreadableError(Exception):
         self.problem = SettingsProblem(line, message)
 
 
-def read(content: bytes) -> Document:
-    """Read a document with all its problems. Never raises an error, whatever the bytes."""
+def read(content: bytes, *, at_most: int = MAX_BYTES) -> Document:
+    """Read a document with all its problems. Never raises an error, whatever the bytes.
+
+    More than `at_most` bytes are a problem.
+    """
     reader = _Reader()
     text = ""
     try:
-        text = _decode(content)
+        text = _decode(content, at_most)
         for event in _events(text):
             reader.handle(event, text)
     except _UnreadableError as fatal:
@@ -75,9 +78,9 @@ def read(content: bytes) -> Document:
     return Document(text, reader.root, reader.end or len(text), tuple(reader.problems))
 
 
-def _decode(content: bytes) -> str:
-    if len(content) > MAX_BYTES:
-        raise _UnreadableError(1, f"is larger than {MAX_BYTES // 1024} KiB; settings are a page of text")
+def _decode(content: bytes, at_most: int) -> str:
+    if len(content) > at_most:
+        raise _UnreadableError(1, f"is larger than {at_most // 1024} KiB; settings are a page of text")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

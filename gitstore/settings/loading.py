@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +10,12 @@ from typing import NamedTuple
 
 from gitstore.errors import BadSettings, NotAModel
 from gitstore.names import name_problem
-from gitstore.settings import document
-from gitstore.settings.checking import Checker
+from gitstore.settings import document, strict
+from gitstore.settings.document import SettingsProblem
 from gitstore.settings.nodes import to_plain
 from gitstore.settings.schema import BasedOn, Settings
 
 FILE_NAME = "settings.yaml"
-
-MAX_PROBLEMS = 100
-"""The most problems in an error. A hostile file could have a quarter of a million."""
 
 _CACHED = 32 * 1024
 """The most bytes of settings that are cached. Only hostile repositories have larger ones."""
@@ -58,31 +54,22 @@ def parse(content: bytes, source: str = FILE_NAME) -> Settings:
     """
     settings, problems = _parse(content) if len(content) <= _CACHED else _parse_whole(content)
     if settings is None:
-        raise BadSettings(_format_problems(problems, source))
+        raise BadSettings(strict.format_problems(problems, source))
     return settings
 
 
 # Commands for thousands of models parse the same settings from working copies, commits and snapshots.
 @lru_cache(maxsize=1024)
-def _parse(content: bytes) -> tuple[Settings | None, tuple[document.SettingsProblem, ...]]:
+def _parse(content: bytes) -> tuple[Settings | None, tuple[SettingsProblem, ...]]:
     """Return the settings, or `None` and all problems in them."""
     settings = _parse_by_keys(content)
     return (settings, ()) if settings is not None else _parse_whole(content)
 
 
-def _parse_whole(content: bytes) -> tuple[Settings | None, tuple[document.SettingsProblem, ...]]:
-    read = document.read(content)
-    problems = list(read.problems)
-    settings = None
-    if read.root is not None and to_plain(read.root) is not None:
-        checker = Checker()
-        settings = checker.check(read.root, Settings)
-        problems += checker.problems
-    elif not problems:
-        problems.append(
-            document.SettingsProblem(1, "is empty; write at least the model's name, like name: digits")
-        )
-    return (None if problems else settings), tuple(problems)
+def _parse_whole(content: bytes) -> tuple[Settings | None, tuple[SettingsProblem, ...]]:
+    return strict.parse_or_explain(
+        content, Settings, empty="write at least the model's name, like name: digits"
+    )
 
 
 def _parse_by_keys(content: bytes) -> Settings | None:
@@ -141,14 +128,6 @@ def _select_identity_lines(content: bytes) -> bytes:
         if is_identity:
             lines.append(line)
     return b"".join(lines)
-
-
-def _format_problems(problems: Iterable[document.SettingsProblem], source: str) -> list[str]:
-    ordered = sorted(problems, key=lambda problem: problem.line)
-    lines = [f"{source}:{problem.line}: {problem.message}" for problem in ordered[:MAX_PROBLEMS]]
-    if len(ordered) > MAX_PROBLEMS:
-        lines.append(f"{source}: there are {len(ordered) - MAX_PROBLEMS} more problems")
-    return lines
 
 
 def load(path: Path, source: str | None = None) -> Settings:

@@ -1,63 +1,22 @@
 """What settings.yaml holds: every key, its type, its default, what is allowed and what it means.
 
 This is the only place that says so. The loader, the renderer and the JSON Schema walk these
-structs; they know nothing about single keys. `Meta.extra` carries what types cannot say:
-
-    unit      how a number is written in YAML (`Unit`)
-    problem   what is wrong with a text (see `rules`)
-    allowed   what a text is, for messages: "an exact pin like numpy==2.4.6"
-    unique    the items of a list differ: all of an item (True) or in the named key
-    taken     names of parameters that the model's code gets from gitstore already
+structs; they know nothing about single keys. `keys` has the vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from gitstore import units
-from gitstore.names import name_problem, spell_snapshot
+from gitstore.names import spell_snapshot
 from gitstore.settings import rules
+from gitstore.settings.keys import KeyProblem, Keys, duration_meta, name_meta, size_meta
 from gitstore.text import control_problem
 from gitstore.url import url_problem
-
-
-class Unit(Struct, frozen=True):
-    """How a number with a unit is parsed, and written as text that parses to the same number."""
-
-    parse: Callable[[str], float]
-    literal: Callable[[Any], str]
-    expected: str
-
-
-_SIZE = Unit(units.parse_size, units.size_literal, "a size, like 32MiB")
-_DURATION = Unit(units.parse_duration, units.duration_literal, "a duration, like 60s")
-
-
-def _size(description: str, *, at_least: int = 1) -> Meta:
-    return Meta(
-        ge=at_least,
-        description=description,
-        extra={"unit": _SIZE},
-        extra_json_schema={"pattern": units.SIZE_PATTERN},
-    )
-
-
-def _duration(description: str) -> Meta:
-    return Meta(
-        gt=0,
-        description=description,
-        extra={"unit": _DURATION},
-        extra_json_schema={"pattern": units.DURATION_PATTERN},
-    )
-
-
-def _name(description: str) -> Meta:
-    allowed = "a name is one word, like digits or digits-v2"
-    return Meta(description=description, extra={"problem": name_problem, "allowed": allowed})
 
 
 def _parameters(description: str, *reserved: str) -> Meta:
@@ -69,21 +28,6 @@ Requirement = Annotated[
     str, Meta(pattern=rules.REQUIREMENT, extra={"allowed": "an exact pin like numpy==2.4.6"})
 ]
 Dimension = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
-
-
-class KeyProblem(NamedTuple):
-    """What is wrong with a key because of other keys of its mapping."""
-
-    key: str
-    message: str
-
-
-class _Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping in settings.yaml."""
-
-    def find_problem(self) -> KeyProblem | None:
-        """Return what is wrong with the keys together, each of which is valid by itself."""
-        return None
 
 
 class TensorType(StrEnum):
@@ -108,7 +52,7 @@ class TensorType(StrEnum):
     video = "video"
 
 
-class Parameter(_Keys, frozen=True, kw_only=True):
+class Parameter(Keys, frozen=True, kw_only=True):
     """One input or output of an operation, a tensor."""
 
     name: Annotated[
@@ -143,14 +87,14 @@ class Parameter(_Keys, frozen=True, kw_only=True):
         return None
 
 
-class EvaluateTypes(_Keys, frozen=True, kw_only=True):
+class EvaluateTypes(Keys, frozen=True, kw_only=True):
     """The inputs and outputs of evaluate."""
 
     inputs: Annotated[tuple[Parameter, ...], _parameters("The inputs of evaluate.", "self")] = ()
     outputs: Annotated[tuple[Parameter, ...], _parameters("The outputs of evaluate.")] = ()
 
 
-class Types(_Keys, frozen=True, kw_only=True):
+class Types(Keys, frozen=True, kw_only=True):
     """The inputs and outputs of each operation."""
 
     create_state: Annotated[tuple[Parameter, ...], _parameters("The inputs of create-state.", "out")] = ()
@@ -158,17 +102,17 @@ class Types(_Keys, frozen=True, kw_only=True):
     evaluate: EvaluateTypes = EvaluateTypes()
 
 
-class MaxDurations(_Keys, frozen=True, kw_only=True):
+class MaxDurations(Keys, frozen=True, kw_only=True):
     """How long each phase of an operation may take before it is stopped."""
 
-    code_startup: Annotated[float, _duration("Starting the worker and importing the code.")] = 60.0
-    instantiate_model: Annotated[float, _duration("Making the model from its state.")] = 60.0
-    create_state: Annotated[float, _duration("Creating a state.")] = 600.0
-    train: Annotated[float, _duration("Training.")] = 86400.0
-    evaluate: Annotated[float, _duration("One evaluation.")] = 60.0
+    code_startup: Annotated[float, duration_meta("Starting the worker and importing the code.")] = 60.0
+    instantiate_model: Annotated[float, duration_meta("Making the model from its state.")] = 60.0
+    create_state: Annotated[float, duration_meta("Creating a state.")] = 600.0
+    train: Annotated[float, duration_meta("Training.")] = 86400.0
+    evaluate: Annotated[float, duration_meta("One evaluation.")] = 60.0
 
 
-class Packages(_Keys, frozen=True, kw_only=True):
+class Packages(Keys, frozen=True, kw_only=True):
     """The environment that the code runs in."""
 
     python: (
@@ -188,7 +132,7 @@ class Packages(_Keys, frozen=True, kw_only=True):
     ] = ()
 
 
-class Gpus(_Keys, frozen=True, kw_only=True):
+class Gpus(Keys, frozen=True, kw_only=True):
     """The GPUs that an operation gets."""
 
     count: Annotated[int, Meta(ge=0, le=1024, description="The number of GPUs.")] = 0
@@ -204,7 +148,7 @@ class Gpus(_Keys, frozen=True, kw_only=True):
     ) = None
 
 
-class Launcher(_Keys, frozen=True, kw_only=True):
+class Launcher(Keys, frozen=True, kw_only=True):
     """The resources of an operation, unless the command sets others."""
 
     engine: Annotated[
@@ -212,12 +156,12 @@ class Launcher(_Keys, frozen=True, kw_only=True):
         Meta(description="local is a process on this machine, ray a Ray cluster, for evaluate only."),
     ] = "local"
     cpus: Annotated[float, Meta(ge=0.125, le=65536, description="CPU cores, at least 1/8.")] = 1.0
-    memory: Annotated[int, _size("Main memory, at least 128MiB.", at_least=128 * units.MIB)] = units.GIB
-    disk: Annotated[int, _size("Scratch disk; filesystem_size by default.")] | None = None
+    memory: Annotated[int, size_meta("Main memory, at least 128MiB.", at_least=128 * units.MIB)] = units.GIB
+    disk: Annotated[int, size_meta("Scratch disk; filesystem_size by default.")] | None = None
     gpus: Gpus = Gpus()
 
 
-class DefaultLaunchers(_Keys, frozen=True, kw_only=True):
+class DefaultLaunchers(Keys, frozen=True, kw_only=True):
     """The resources of each operation, unless the command sets others."""
 
     create_state: Launcher = Launcher()
@@ -225,11 +169,11 @@ class DefaultLaunchers(_Keys, frozen=True, kw_only=True):
     evaluate: Launcher = Launcher()
 
 
-class BasedOn(_Keys, frozen=True, kw_only=True):
+class BasedOn(Keys, frozen=True, kw_only=True):
     """The base of a derived model; gitstore writes it."""
 
-    model: Annotated[str, _name("The model that the base is a snapshot of.")]
-    snapshot: Annotated[str, _name("The name of the base.")]
+    model: Annotated[str, name_meta("The model that the base is a snapshot of.")]
+    snapshot: Annotated[str, name_meta("The name of the base.")]
     tag: Annotated[ObjectId, Meta(description="The object id of the base's tag.")]
     commit: Annotated[
         ObjectId, Meta(description="The object id of the base's commit, an ancestor of this model.")
@@ -270,10 +214,10 @@ class BasedOn(_Keys, frozen=True, kw_only=True):
         }
 
 
-class Settings(_Keys, frozen=True, kw_only=True):
+class Settings(Keys, frozen=True, kw_only=True):
     """The settings of a gitstore model."""
 
-    name: Annotated[str, _name("The model's name.")]
+    name: Annotated[str, name_meta("The model's name.")]
     description: Annotated[
         str,
         Meta(description="A description of the model, for people.", extra={"problem": control_problem}),
@@ -290,7 +234,7 @@ class Settings(_Keys, frozen=True, kw_only=True):
         ),
     ] = "code"
     filesystem_size: Annotated[
-        int, _size("Limit on the code in a snapshot, and on scratch disk while an operation runs.")
+        int, size_meta("Limit on the code in a snapshot, and on scratch disk while an operation runs.")
     ] = 32 * units.MIB
     types: Types = Types()
     max_durations: MaxDurations = MaxDurations()

@@ -59,7 +59,9 @@ def describe_type(kind: inspect.Type, rules: Rules) -> str:
     """Say what a value of this type is. In the message, this follows "it must be"."""
     match kind:
         case inspect.StructType():
-            return f"a mapping of the keys {', '.join(field.name for field in kind.fields)}"
+            return f"a mapping of the keys {', '.join(field.encode_name for field in kind.fields)}"
+        case inspect.DictType():
+            return "a mapping, like {name: value}"
         case inspect.VarTupleType():
             return "a list, like [] or [first, second]"
         case _ if unit := rules.get("unit"):

@@ -1,5 +1,6 @@
-"""The store: a directory of bare model repositories whose hooks decide what enters.
+"""The store: a directory of bare model repositories, with the rules for who may do what in it.
 
-It owns store.yaml, who may do what, and what the hooks do. It knows git's repositories and the rules of
-`policy/`; it knows no transport. Start with `receive/`, which decides about pushes.
+It owns store.yaml (`config/`), the repositories and their configuration, access, and what the hooks of a push
+do (`receive/`) behind ssh and web servers (`front/`). It does not decide what a push may hold (`policy/`),
+and counts no bytes (`ledger/`). Start with `store` for the nouns and `access` for the roles.
 """

@@ -1,4 +1,5 @@
-"""What a store's hooks do with a push: collect its facts, ask the policy, and reserve what it costs.
+"""What the hooks of a push do: access, the facts of the push, policy, reservation, and settling the ledger.
 
-Start with `facts`, which reads git's quarantine.
+It runs inside git receive-pack, and raises what the pusher is to read. Start with
+`pre_receive`; `facts` reads git's quarantine.
 """

@@ -1,0 +1,1 @@
+"""store.yaml: its schema, and reading it, strictly. Start with `schema`."""
