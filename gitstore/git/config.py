@@ -73,6 +73,7 @@ def read_file(path: Path) -> dict[str, list[str]]:
 
     values: dict[str, list[str]] = defaultdict(list)
     try:
+        path.stat()  # to libgit2, a missing file is an empty one
         for entry in pygit2.Config(str(path)):
             values[entry.name].append(entry.value or "")
     except (OSError, pygit2.GitError, ValueError) as error:
