@@ -16,6 +16,7 @@ from tests.support import servers
 from tests.support.commands import Fsck, Run, git, parsed
 from tests.support.models import again, noise, put, take
 from tests.support.sharing import connect, fetch, make_bare, make_clone, send
+from tests.support.sshd import ssh
 
 Serve = Callable[[Path], AbstractContextManager[str]]
 
@@ -35,6 +36,7 @@ TRANSPORTS: dict[str, Serve] = {
     "file": file_url,
     "daemon": servers.daemon,
     "http": servers.smart_http,
+    "ssh": ssh,
 }
 
 
