@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gitstore.billing.meter import BilledRef, ByteChange, MeteredRef, measure_periods
+from gitstore.billing.meter import ByteChange, MeteredRef, measure_periods
 from gitstore.billing.periods import Period, format_time, split_evenly
+from gitstore.billing.usage import sum_up_models
 
 TYPE = "gitstore.storage.used"
 """The type of the events."""
@@ -28,11 +29,7 @@ def make_usage_events(
     `changes` are all changes since the ledger began, ordered by time. Windows that are not wholly in the
     period are left out.
     """
-    by_model = (
-        change._replace(subject=BilledRef(change.subject.owner, change.subject.model, ""))
-        for change in changes
-    )
-    for window, models in measure_periods(by_model, split_evenly(period, seconds)):
+    for window, models in measure_periods(sum_up_models(changes), split_evenly(period, seconds)):
         for metered in models:
             if metered.byte_seconds:
                 yield _make_event(metered, window, source)

@@ -44,7 +44,7 @@ class Invoice:
         return sum(line.amount for line in self.lines)
 
 
-class _ExactLine(NamedTuple):
+class ExactLine(NamedTuple):
     """A line before it is rounded."""
 
     metered: MeteredRef
@@ -59,25 +59,25 @@ def make_invoices(
 
     `changes` are all changes since the ledger began, ordered by time.
     """
-    by_owner: dict[str, list[_ExactLine]] = defaultdict(list)
-    for line in _charge_refs(changes, period, prices):
+    by_owner: dict[str, list[ExactLine]] = defaultdict(list)
+    for line in charge_refs(changes, period, prices):
         by_owner[line.metered.subject.owner].append(line)
     return [Invoice(owner, period, currency, _round_lines(by_owner[owner])) for owner in sorted(by_owner)]
 
 
 def charge_total(changes: Iterable[ByteChange], period: Period, *, prices: Sequence[DatedPrice]) -> int:
     """Return what all refs together cost in a period, in micro-units, rounded half up once."""
-    return round_half_up(sum((line.amount for line in _charge_refs(changes, period, prices)), Fraction()))
+    return round_half_up(sum((line.amount for line in charge_refs(changes, period, prices)), Fraction()))
 
 
-def _charge_refs(
+def charge_refs(
     changes: Iterable[ByteChange], period: Period, prices: Sequence[DatedPrice]
-) -> list[_ExactLine]:
+) -> list[ExactLine]:
     """Return the lines of all owners, by the name of the ref, those of one ref in the order of time."""
     priced = list(split_by_price(period, prices))
     measured = measure_periods(changes, [part.period for part in priced])
     lines = [
-        _ExactLine(metered, part, part.charge(metered.byte_seconds))
+        ExactLine(metered, part, part.charge(metered.byte_seconds))
         for part, (_, refs) in zip(priced, measured, strict=True)
         for metered in refs
         if metered.byte_seconds
@@ -85,7 +85,7 @@ def _charge_refs(
     return sorted(lines, key=lambda line: sort_key(line.metered.subject))
 
 
-def _round_lines(lines: Sequence[_ExactLine]) -> tuple[InvoiceLine, ...]:
+def _round_lines(lines: Sequence[ExactLine]) -> tuple[InvoiceLine, ...]:
     amounts = round_parts([line.amount for line in lines])
     return tuple(
         InvoiceLine(line.metered, line.priced, amount) for line, amount in zip(lines, amounts, strict=True)
