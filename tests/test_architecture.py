@@ -31,11 +31,11 @@ ROOMS = {
     "settings": Room(
         "words", "a file format: it knows nothing of git, so that editors and checkers can use it"
     ),
-    "billing": Room("words", "arithmetic on values: it needs no ledger and no repository"),
     "disk": Room("words", "files and processes of one machine"),
     "outbox": Room("words", "rows on a connection that it is given, whoever the events are of"),
     "packs": Room("words disk", "formats of git, in files that survive a crash"),
     "ledger": Room("words disk outbox packs", "objects by id and size, refs by name: it reads no repository"),
+    "billing": Room("words ledger", "arithmetic on values, some of which are rows of the ledger"),
     "objects": Room("words disk packs", "what the bytes in packs mean"),
     "tensors": Room("words", "file formats: a file is read through a protocol, wherever it is stored"),
     "bigfiles": Room(
