@@ -12,6 +12,7 @@ from gitstore.models.model import Model
 from gitstore.packs.oid import Kind, Oid
 from gitstore.transfer import transit
 from gitstore.transfer.transit import Blob
+from tests.support.combinations import more
 from tests.support.commands import Fsck, git
 from tests.support.cutting import cutting
 from tests.support.models import again, noise, put, take
@@ -19,6 +20,8 @@ from tests.support.servers import daemon
 from tests.support.sharing import connect, make_bare, send
 
 MIB = 1 << 20
+PART, BATCH, OVERHEAD = 40_000, 100_000, 20_000
+"""Bytes of a file, of a batch, and of what an attempt sends beside blobs."""
 
 
 def refs(directory: Path) -> set[str]:
@@ -98,24 +101,32 @@ def test_a_limit_that_is_none(big: Model, bare: Path, value: str) -> None:
     assert refs(bare) == set()
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_connection_that_breaks_ten_times(big: Model, bare: Path, fsck: Fsck, seed: int) -> None:
-    """Of each broken attempt, at most the batch under way is sent again."""
-    generator, cuts = random.Random(seed), 0
+@pytest.mark.parametrize(
+    ("seed", "cuts"), [(0, 4), (1, 4), *more((seed, 20) for seed in range(5))], ids=lambda value: str(value)
+)
+def test_a_connection_that_breaks_at_random_points(
+    model: Model, bare: Path, fsck: Fsck, seed: int, cuts: int
+) -> None:
+    """Of each attempt that broke, at most the batch under way is sent twice."""
+    connected = connect(model, bare)
+    put(connected, "initial", {f"{number}": noise(PART, number) for number in range(4 * cuts)})
+    take(connected, "v1")
+    limit(connected, str(BATCH))
     with daemon(bare) as url, cutting(url) as (through, proxy):
-        git("remote", "set-url", "origin", through, cwd=big.directory)
-        for _ in range(10):
-            proxy.allowed = generator.randrange(1000, 3 * MIB)
-            try:
-                send(big)
-            except GitstoreError:
-                cuts += 1
-                assert not refs(bare) & {"refs/heads/main", "refs/tags/v1"}
+        git("remote", "set-url", "origin", through, cwd=connected.directory)
+        generator, most = random.Random(seed), 0
+        for _ in range(cuts):
+            proxy.allowed = generator.randrange(OVERHEAD, 2 * BATCH)
+            most += min(proxy.allowed, BATCH + OVERHEAD)
+            with pytest.raises(GitstoreError):
+                send(connected)
+            assert not refs(bare) & {"refs/heads/main", "refs/tags/v1"}
         proxy.allowed = None
-        send(big)
-        assert cuts > 1
-        assert proxy.carried < 6.2 * MIB + cuts * 2.1 * MIB
+        send(connected)
+        arrived = sum(path.stat().st_size for path in (bare / "objects" / "pack").glob("*.pack"))
+        assert proxy.carried - arrived < most + OVERHEAD
     assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
+    assert arrived < 4 * cuts * (PART + OVERHEAD)
     fsck(bare)
 
 
