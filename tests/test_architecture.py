@@ -87,7 +87,7 @@ ROOMS = {
         "a derived model starts from a snapshot, and has states of its own",
     ),
     "store": Room(
-        "words settings packs git policy",
+        "words settings billing packs git policy",
         "a directory of repositories: hooks collect the facts of a push, and the policy decides",
     ),
     "run": Room(

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from gitstore.billing.invoice import charge_total
 from gitstore.billing.meter import ByteChange
 from gitstore.billing.money import round_half_up, round_parts
 from gitstore.billing.periods import find_month
 from gitstore.billing.prices import DatedPrice, Price, find_price
+
+
+@dataclass(frozen=True)
+class OwnerSaving:
+    """What an owner is charged less after a removal, a month. Negative for one who inherits from another."""
+
+    owner: str
+    bytes: int
+    cost: int
+
+
+@dataclass(frozen=True)
+class RemovalForecast:
+    """What a removal saves a month: `bytes` that nobody is charged for any more, `cost` in micro-units.
+
+    `owners` has each owner whose charges it changes, by name. Their costs add up to `cost`.
+    """
+
+    bytes: int
+    cost: int
+    owners: tuple[OwnerSaving, ...]
+
+
+def forecast_removal(
+    changes: Iterable[ByteChange], *, prices: Sequence[DatedPrice], now: int
+) -> RemovalForecast:
+    """Return what a removal saves. `changes` are those that it would make, what others inherit included."""
+    freed: dict[str, int] = defaultdict(int)
+    for change in changes:
+        freed[change.subject.owner] -= change.bytes
+    owners = tuple(
+        OwnerSaving(owner, size, _charge_difference(size, prices=prices, now=now))
+        for owner, size in sorted(freed.items())
+        if size
+    )
+    return RemovalForecast(sum(owner.bytes for owner in owners), sum(owner.cost for owner in owners), owners)
+
+
+def _charge_difference(size: int, *, prices: Sequence[DatedPrice], now: int) -> int:
+    cost = charge_month(abs(size), prices=prices, now=now)
+    return cost if size > 0 else -cost
 
 
 def charge_month(size: int, *, prices: Sequence[DatedPrice], now: int) -> int:

@@ -19,13 +19,10 @@ from gitstore.text import quoted
 from gitstore.units import SIZES
 
 _TIMES = {"hour": 3600, "day": 86400, "month": None}
-_SIZES = [size for size in SIZES if size != "B"]
+_SIZES = ("MiB", "GiB", "TiB", "MB", "GB", "TB")
 
-PRICE_PATTERN = rf"^([0-9]+(?:\.[0-9]+)?)/({'|'.join(_SIZES)})-({'|'.join(_TIMES)})$"
+PRICE_PATTERN = rf"^([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?)/({'|'.join(_SIZES)})-({'|'.join(_TIMES)})$"
 """What a price looks like, for Python and for editors: nothing that ECMAScript does not have."""
-
-_LONGEST = 40
-"""Characters of a price. More digits than that are not meant seriously."""
 
 
 class Price(NamedTuple):
@@ -72,7 +69,7 @@ class PricedPeriod(NamedTuple):
 
 def parse_price(text: str) -> Price:
     """Read a price such as `0.02/GiB-month`. Raises ValueError, with one line that says what is allowed."""
-    match = re.fullmatch(PRICE_PATTERN, text) if len(text) <= _LONGEST else None
+    match = re.fullmatch(PRICE_PATTERN, text)
     if match is None:
         raise ValueError(
             f"{quoted(text)} is not a price; write an amount, one of {', '.join(_SIZES)}, and"

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
+from gitstore.billing.periods import parse_time
+from gitstore.billing.prices import PRICE_PATTERN, DatedPrice, parse_price
 from gitstore.names import name_problem
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.role import Role
@@ -74,7 +76,7 @@ class LimitsConfig(Keys, frozen=True, kw_only=True):
 
 def _date_problem(text: str) -> str | None:
     try:
-        is_date = datetime.date.fromisoformat(text).isoformat() == text
+        is_date = datetime.date.fromisoformat(text).isoformat() == text and parse_time(text) > 0
     except ValueError:
         is_date = False
     return None if is_date else "is not a date"
@@ -93,7 +95,7 @@ class PriceConfig(Keys, frozen=True, kw_only=True, rename={"start": "from"}):
     storage: Annotated[
         str,
         Meta(
-            pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?/(MiB|GiB|TiB|MB|GB|TB)-(hour|day|month)$",
+            pattern=PRICE_PATTERN,
             description="The price of stored bytes over time.",
             extra={"allowed": "a price like 0.02/GiB-month"},
         ),
@@ -178,6 +180,10 @@ class StoreConfig(Keys, frozen=True, kw_only=True):
     aliases: Annotated[tuple[AliasConfig, ...], Meta(description="Protected aliases.")] = ()
     automation: Any = None
     """What happens on events, as a node of YAML; `automation/` knows its keys."""
+
+    def dated_prices(self) -> list[DatedPrice]:
+        """Return the prices, each with the second from which it holds."""
+        return [DatedPrice(parse_time(entry.start), parse_price(entry.storage)) for entry in self.prices]
 
     def owner(self, name: str) -> OwnerConfig:
         """Return the settings of an owner; the defaults if there are none."""
