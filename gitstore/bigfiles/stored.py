@@ -12,6 +12,7 @@ from gitstore.bigfiles.parts import Part
 from gitstore.errors import Corrupt
 from gitstore.objects import tree
 from gitstore.objects.database import BrokenObject, ObjectDatabase, TooLarge
+from gitstore.objects.links import leads_out
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs import limits, planes
@@ -203,13 +204,6 @@ def identify_part(content: bytes | memoryview, width: int) -> Part:
 def read_link(database: ObjectDatabase, oid: Oid) -> str:
     """Return the target of a stored link."""
     return os.fsdecode(database.read_as(Kind.BLOB, oid, at_most=limits.LINK))
-
-
-def leads_out(path: PurePosixPath, target: str) -> bool:
-    """Whether a link at `path` of a tree may lead out of the tree, by itself or through other links."""
-    steps = PurePosixPath(target).parts
-    ascents = next((i for i, step in enumerate(steps) if step != ".."), len(steps))
-    return target.startswith("/") or ascents > len(path.parts) - 1 or ".." in steps[ascents:]
 
 
 def _check_link(path: PurePosixPath, target: str) -> None:

@@ -117,9 +117,18 @@ class Repository:
         # Not a method of this class: without a reference cycle, packs are closed with the repository.
         return ObjectDatabase(
             self.common / "objects",
-            _DeltaReader(self._pygit2),
+            _DeltaReader(self._pygit2.odb),
             promisor=PartialClone(self.common),
         )
+
+    def open_quarantine(self, directory: Path) -> ObjectDatabase:
+        """Open the objects of a push that git has not accepted yet, before those of the repository.
+
+        git-receive-pack(1) calls the directory GIT_QUARANTINE_PATH.
+        """
+        database = pygit2.Odb(str(directory))
+        database.add_disk_alternate(str(self.common / "objects"))
+        return ObjectDatabase(directory, _DeltaReader(database), borrowed=[self.common / "objects"])
 
     @cached_property
     def refs(self) -> Refs:
@@ -304,8 +313,8 @@ class Repository:
 class _DeltaReader:
     """Reads objects that are stored as deltas, through libgit2."""
 
-    def __init__(self, repository: pygit2.Repository) -> None:
-        self._odb = repository.odb
+    def __init__(self, database: pygit2.Odb) -> None:
+        self._odb = database
 
     def header(self, oid: Oid) -> tuple[Kind, int]:
         return self._call(self._odb.read_header, oid)

@@ -19,27 +19,21 @@ from gitstore.git.refs import RefListing
 from gitstore.git.repository import Repository
 from gitstore.models import trust
 from gitstore.models.model import CODE, LOCK, SETTINGS, Model
+from gitstore.models.shape import FORMAT, STATE, find_shape_problem
 from gitstore.names import spell_snapshot, spell_tag
 from gitstore.objects import tag
 from gitstore.objects.database import MissingObject, TooLarge
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tag import Tag
-from gitstore.objects.tree import TreeEntry
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import Settings
 from gitstore.text import shown
 
-FORMAT = "1"
-STATE = "state"
-
 RENAMED_FROM = trust.RENAMED_FROM
 """The trailer of a renamed snapshot: the name that it had, a space, the id of the tag that it had."""
 
 _TAGS = "refs/tags/"
-
-# The entries of a snapshot's tree, and whether each is a directory.
-_SHAPE = {CODE: True, STATE: True, SETTINGS: False}
 
 
 @dataclass(frozen=True)
@@ -266,20 +260,6 @@ def is_tag_gone(repository: Repository, ref: str, oid: Oid) -> bool:
         return repository.refs.get(ref) != oid
     except Corrupt:
         return False
-
-
-def find_shape_problem(top: Iterable[TreeEntry]) -> str | None:
-    """Return why a tree with these entries is not a snapshot's; `None` if it has the right shape."""
-    entries = {entry.name.decode("utf-8", "replace"): entry for entry in top}
-    for name, is_tree in _SHAPE.items():
-        if name not in entries or entries[name].is_tree is not is_tree:
-            return f"its tree has no {name}"
-    for name in (SETTINGS, LOCK):
-        if name in entries and not entries[name].is_file:
-            kind = "directory" if entries[name].is_tree else "link or a submodule"
-            return f"its {name} is a {kind}"
-    strange = entries.keys() - {*_SHAPE, LOCK}
-    return f"its tree has {shown(min(strange))}, which does not belong in a snapshot" if strange else None
 
 
 def _read_tree(repository: Repository, ref: str, *, oid: Oid, tag: Tag) -> Snapshot:

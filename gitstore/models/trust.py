@@ -8,16 +8,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from gitstore.models.model import SETTINGS
+from gitstore.layout import CODE, SETTINGS
 from gitstore.names import name_problem
+from gitstore.objects.tag import Tag
 from gitstore.packs.oid import Oid
 from gitstore.settings import Settings
 from gitstore.text import quoted, shown
-
-if TYPE_CHECKING:
-    from gitstore.models.snapshot import Snapshot
 
 MODEL, STATE, BASED_ON, RENAMED_FROM = "Model", "State", "Based-On", "Renamed-From"
 
@@ -38,12 +36,31 @@ _OWN_TRAILERS = (
 )
 
 
-def find_tag_problems(snapshot: Snapshot) -> list[str]:
+class DescribedSnapshot(Protocol):
+    """What is compared: a snapshot's place among the refs, its tag, and the ids in its tree."""
+
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def tag(self) -> Tag: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def code_tree(self) -> Oid: ...
+    @property
+    def state_tree(self) -> Oid: ...
+    @property
+    def settings_blob(self) -> Oid: ...
+
+
+def find_tag_problems(snapshot: DescribedSnapshot) -> list[str]:
     """Return what a snapshot's tag says that its ref or its tree contradicts."""
     return [*_find_name_problems(snapshot), *_find_trailer_problems(snapshot), *_find_id_problems(snapshot)]
 
 
-def find_settings_problems(snapshot: Snapshot, settings: Settings) -> list[str]:
+def find_settings_problems(snapshot: DescribedSnapshot, settings: Settings) -> list[str]:
     """Return what a snapshot's tag says that its settings contradict."""
     problems = []
     if snapshot.model != settings.name:
@@ -55,7 +72,18 @@ def find_settings_problems(snapshot: Snapshot, settings: Settings) -> list[str]:
     return problems
 
 
-def agrees_by_text(snapshot: Snapshot, content: bytes) -> bool:
+def find_base_problems(snapshot: DescribedSnapshot, settings: Settings, base_code: Oid | None) -> list[str]:
+    """Return what is wrong with the code of a derived model that is not detached.
+
+    `base_code` is the code tree of the commit in `based_on.commit`, `None` if it has none.
+    """
+    base = settings.based_on
+    if base is None or base.detached or base_code == snapshot.code_tree:
+        return []
+    return [f"its {CODE}/ differs from that of its base {base.full_name}"]
+
+
+def agrees_by_text(snapshot: DescribedSnapshot, content: bytes) -> bool:
     """Whether plain lines of a settings.yaml say what the tag says. Where not, `settings_problems` can tell.
 
     For thousands of snapshots: YAML takes a hundred times as long to parse.
@@ -78,7 +106,7 @@ def suggest_remedy(ref: str) -> str:
     )
 
 
-def _find_name_problems(snapshot: Snapshot) -> Iterator[str]:
+def _find_name_problems(snapshot: DescribedSnapshot) -> Iterator[str]:
     """Return what is wrong with the name of the ref, and with the name in the tag."""
     steps = [*snapshot.prefix.removesuffix("/").split("/")] if snapshot.prefix else []
     for step in (*steps, snapshot.name):
@@ -93,7 +121,7 @@ def _find_name_problems(snapshot: Snapshot) -> Iterator[str]:
         yield f"its tag says {MODEL}: {shown(snapshot.model)}"
 
 
-def _find_trailer_problems(snapshot: Snapshot) -> Iterator[str]:
+def _find_trailer_problems(snapshot: DescribedSnapshot) -> Iterator[str]:
     """Return the trailers that are missing, repeated, or not valid names."""
     for key in snapshot.tag.repeated:
         if key in _OWN_TRAILERS:
@@ -110,7 +138,7 @@ def _find_trailer_problems(snapshot: Snapshot) -> Iterator[str]:
         yield f"its tag says {RENAMED_FROM}: {quoted(before)}, which is not a name and an id"
 
 
-def _find_id_problems(snapshot: Snapshot) -> Iterator[str]:
+def _find_id_problems(snapshot: DescribedSnapshot) -> Iterator[str]:
     is_so = {
         "Code-Tree": str(snapshot.code_tree),
         "State-Tree": str(snapshot.state_tree),

@@ -76,9 +76,16 @@ class ObjectDatabase:
     """
 
     def __init__(
-        self, directory: Path, deltas: Deltas | None = None, *, promisor: Promisor | None = None
+        self,
+        directory: Path,
+        deltas: Deltas | None = None,
+        *,
+        promisor: Promisor | None = None,
+        borrowed: Sequence[Path] = (),
     ) -> None:
+        """Open a directory of objects, and, with `borrowed`, others that are searched behind it."""
         self.directory = directory
+        self._borrowed = tuple(borrowed)
         self._deltas = deltas
         self._promisor = promisor
         self._known: dict[Path, Pack] = {}
@@ -101,7 +108,8 @@ class ObjectDatabase:
 
     def refresh(self) -> None:
         """List the packs again, because other processes may have added or removed some."""
-        self.directories = list(_with_alternates(self.directory))
+        directories = (self.directory, *self._borrowed)
+        self.directories = [path for directory in directories for path in _with_alternates(directory)]
         packs: dict[Path, Pack] = {}
         self.damaged = []
         for directory in self.directories:

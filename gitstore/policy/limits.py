@@ -25,7 +25,7 @@ class PushLimits:
     inflated: int = 4 * GIB
     object: int = limits.IN_MEMORY
     objects: int = 500_000
-    tree: int = 8 * MIB
+    tree: int = 4 * MIB
     trees: int = 64 * MIB
     paths: int = limits.PATHS
     parts: int = limits.PARTS

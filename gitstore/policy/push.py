@@ -109,9 +109,10 @@ class PushedSnapshot:
 
 
 class BrokenTag(NamedTuple):
-    """A new ref of tags that is not shaped like a snapshot, and why."""
+    """A new ref of tags that is not shaped like a snapshot; `rule` is the name of the rule that it breaks."""
 
     ref: str
+    rule: str
     problem: str
 
 
@@ -121,8 +122,8 @@ class Push:
 
     `refs` are the refs that exist, and `head` is the branch that HEAD names. `objects` are those in the
     quarantine, `pack` their packs' bytes. `hidden` are those that no pushed ref needs and that the
-    repository did not have. `too_much` names the limits over which the collector stopped: the facts behind
-    them are missing, so the push must be refused.
+    repository did not have. `problems` is what the collector found, limits at which it stopped included: the
+    facts behind them are missing.
     """
 
     role: Role
@@ -136,4 +137,3 @@ class Push:
     broken_tags: tuple[BrokenTag, ...] = ()
     trees: tuple[PushedTree, ...] = ()
     problems: tuple[PathProblem, ...] = ()
-    too_much: tuple[PathProblem, ...] = ()

@@ -15,7 +15,8 @@ from gitstore.disk import directories
 from gitstore.disk.construction import check_free, construction
 from gitstore.models import state
 from gitstore.models.model import CODE, LOCK, SETTINGS, Model, check_name
-from gitstore.models.snapshot import STATE, Snapshot
+from gitstore.models.shape import STATE
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress

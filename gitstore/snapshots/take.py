@@ -15,9 +15,9 @@ from gitstore.errors import BadSettings, FileChanged, GitstoreError
 from gitstore.events import dispatch
 from gitstore.events.events import PostSnapshot, PreSnapshot
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
-from gitstore.models import snapshot as snapshots
 from gitstore.models.model import CODE, LOCK, SETTINGS, Model, check_name
-from gitstore.models.snapshot import FORMAT, STATE, Snapshot
+from gitstore.models.shape import FORMAT, STATE, find_shape_problem
+from gitstore.models.snapshot import Snapshot
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode, TreeEntry
@@ -301,5 +301,5 @@ def _choose_parents(model: Model) -> tuple[Oid, ...]:
     if model.head is None:
         return ()
     head = model.repository.commit(model.head)
-    is_snapshot = snapshots.find_shape_problem(read_tree(model.repository.objects, head.tree)) is None
+    is_snapshot = find_shape_problem(read_tree(model.repository.objects, head.tree)) is None
     return head.parents if is_snapshot else (model.head,)

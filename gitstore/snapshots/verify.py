@@ -240,6 +240,4 @@ def _compare_with_base(snapshot: Snapshot, content: Settings) -> list[str]:
         return []
     top = snapshot.repository.commit(Oid.parse(base.commit)).tree
     code = find_tree(snapshot.repository.objects, top, PurePosixPath(CODE))
-    return (
-        [] if code == snapshot.code_tree else [f"its {CODE}/ differs from that of its base {base.full_name}"]
-    )
+    return trust.find_base_problems(snapshot, content, code)

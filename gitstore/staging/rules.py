@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from gitstore.bigfiles import lfs, stored
-from gitstore.bigfiles.stored import FileEntry, leads_out
+from gitstore.bigfiles.stored import FileEntry
 from gitstore.errors import GitstoreError
 from gitstore.layout import TOP
 from gitstore.objects import tree
 from gitstore.objects.database import ObjectDatabase
+from gitstore.objects.links import leads_out
 from gitstore.objects.paths import read_tree
 from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid

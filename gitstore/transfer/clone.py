@@ -18,7 +18,7 @@ from gitstore.git import process as git
 from gitstore.git.config import BIG_FILE_THRESHOLD, ONE_PACK
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
-from gitstore.models import active_state, snapshot
+from gitstore.models import active_state, shape, snapshot
 from gitstore.models.model import SETTINGS, Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
@@ -34,7 +34,7 @@ SMALL = 65536
 """Files up to this size come with a partial clone: settings, code, the configuration of weights."""
 
 _ORIGIN = "origin"
-_SPARSE = f"/*\n!/{snapshot.STATE}/\n"
+_SPARSE = f"/*\n!/{shape.STATE}/\n"
 """gitignore patterns with which a checkout of a snapshot leaves out the weights, git-sparse-checkout(1)."""
 _NO_FILTER = "filtering not recognized by server"
 _KEYS = ("extensions.partialClone", f"remote.{_ORIGIN}.promisor", f"remote.{_ORIGIN}.partialCloneFilter")

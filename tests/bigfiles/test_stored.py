@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from gitstore.bigfiles import stored
 from gitstore.bigfiles.parts import Part
-from gitstore.bigfiles.stored import StoredFile, leads_out
+from gitstore.bigfiles.stored import StoredFile
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.objects.database import BrokenObject
+from gitstore.objects.links import leads_out
 from gitstore.objects.tree import Mode
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid

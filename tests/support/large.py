@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitstore.models.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model
-from gitstore.models.snapshot import FORMAT
+from gitstore.models.shape import FORMAT
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectWriter

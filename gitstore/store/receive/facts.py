@@ -1,8 +1,7 @@
 """The facts of a push, read from git's quarantine before anything of it is visible.
 
-The quarantine is the directory that git names in GIT_QUARANTINE_PATH while pre-receive runs
-(git-receive-pack(1)). Memory and time are bounded: sizes are compared with the limits before contents are
-read, each tree is read once, and blobs are not read, except settings and the targets of links.
+Memory and time are bounded: sizes are compared with the limits before contents are read, each tree is read
+once, and blobs are not read, except settings and the targets of links.
 """
 
 from __future__ import annotations
@@ -12,11 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
-from gitstore.packs.oid import Oid
+from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.limits import PushLimits
-from gitstore.policy.push import Push
+from gitstore.policy.object_table import ObjectTable
+from gitstore.policy.push import BrokenTag, PathProblem, Push, PushedSnapshot, RefMove
+from gitstore.policy.refs import Namespace, order_of_charging
 from gitstore.policy.role import Role
+from gitstore.policy.sizes import ObjectCounter, find_pack_problem
+from gitstore.policy.survey import TooManyTrees
+from gitstore.store.receive.quarantine import Quarantine
+from gitstore.store.receive.snapshots import SnapshotReader
+from gitstore.store.receive.walk import RefWalk
+
+_MOVING = (Namespace.BRANCH, Namespace.NOTES, Namespace.ALIAS)
+"""Namespaces of which the policy asks whether a ref moves forward."""
 
 
 class AskedChange(NamedTuple):
@@ -27,12 +37,11 @@ class AskedChange(NamedTuple):
     new: Oid | None
 
 
-@dataclass(frozen=True)
-class NeededObjects:
-    """What a pushed ref needs and no ref before it in the charging order did: ids with bytes in packs.
+class NeededObjects(NamedTuple):
+    """What a pushed ref needs and no ref before it in the order of charging did: ids with bytes in packs.
 
-    `tag` is the id of the tag object, if the ref is a snapshot's. The objects are those of the quarantine,
-    with their bytes there, and those that exist already, but that no ref seems to need (`is_reused`).
+    `tag` is the tag object of a snapshot, else `None`. Objects of the quarantine have their bytes there.
+    Those that exist already, but that perhaps no ref holds, have theirs in the repository.
     """
 
     ref: str
@@ -42,15 +51,34 @@ class NeededObjects:
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of a push, for the policy, and for the ledger in the order in which objects are charged.
+    """The facts of a push: `push` for the policy, the rest for the ledger.
 
     `relied_on` are objects that the push needs, that exist outside of the quarantine, and that perhaps no ref
-    holds: after the reservation, `find_missing` must return none of them.
+    holds. After the reservation, with which no gc begins, `find_missing` must return none of them.
     """
 
     push: Push
-    needed: tuple[NeededObjects, ...] = ()
-    relied_on: tuple[Oid, ...] = field(default=(), repr=False)
+    table: ObjectTable
+    ordered: tuple[RefMove, ...] = ()
+    reused: Mapping[Oid, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def relied_on(self) -> tuple[Oid, ...]:
+        return tuple(self.reused)
+
+    def list_needed(self, repository: Repository) -> tuple[NeededObjects, ...]:
+        """Return what each created or moved ref needs, in the order in which objects are charged."""
+        objects: list[dict[Oid, int]] = [{} for _ in self.ordered]
+        for at, oid in enumerate(self.table):
+            if self.table.marks[at]:
+                objects[self.table.marks[at] - 1][oid] = self.table.disk_at(at)
+        for oid, number in self.reused.items():
+            if number:
+                objects[number - 1][oid] = _measure_stored(repository, oid)
+        return tuple(
+            NeededObjects(move.ref, move.new if Namespace.of(move.ref) is Namespace.SNAPSHOT else None, found)
+            for move, found in zip(self.ordered, objects, strict=True)
+        )
 
 
 def parse_changes(lines: bytes) -> list[AskedChange]:
@@ -66,6 +94,12 @@ def _parse(digits: bytes) -> Oid | None:
     return Oid.parse(digits) if digits.strip(b"0") else None
 
 
+def find_missing(repository: Repository, oids: Sequence[Oid]) -> list[Oid]:
+    """Return those of some objects that are not in the repository, outside of any quarantine."""
+    repository.objects.refresh()
+    return repository.objects.list_missing(oids)
+
+
 def collect(
     repository: Repository,
     changes: Sequence[AskedChange],
@@ -78,10 +112,120 @@ def collect(
 
     Raises `Corrupt` if the repository itself is damaged, and `GitFailed`.
     """
-    raise NotImplementedError
+    return _Collector(repository, quarantine, limits=limits).collect(changes, role)
 
 
-def find_missing(repository: Repository, oids: Sequence[Oid]) -> list[Oid]:
-    """Return those of some objects that are not in the repository, outside of any quarantine."""
-    repository.objects.refresh()
-    return repository.objects.list_missing(oids)
+class _Collector:
+    """Collects the facts of one push."""
+
+    def __init__(self, repository: Repository, directory: Path | None, *, limits: PushLimits) -> None:
+        self._repository = repository
+        self._limits = limits
+        self._quarantine = Quarantine(repository, directory)
+        self._reused: dict[Oid, int] = {}
+        self._walk = RefWalk(self._quarantine, limits, self._reused)
+        self._snapshots: list[PushedSnapshot] = []
+        self._broken: list[BrokenTag] = []
+
+    def collect(self, changes: Sequence[AskedChange], role: Role) -> Facts:
+        pack = self._quarantine.measure_packs()
+        problems = self._find_size_problems(pack, changes)
+        moves = tuple(map(self._make_move, changes)) if not problems else ()
+        ordered = sorted((move for move in moves if move.new), key=lambda move: order_of_charging(move.ref))
+        if not problems:
+            self._list_reused(ordered)
+            problems = self._walk_refs(ordered)
+        is_whole = not problems and not self._walk.is_over and not self._broken
+        push = Push(
+            role=role,
+            moves=moves,
+            refs=self._repository.refs.list_below("refs/").refs,
+            head=self._repository.refs.symbolic("HEAD"),
+            pack=pack,
+            objects=self._quarantine.table,
+            hidden=self._find_hidden() if is_whole else (),
+            snapshots=tuple(self._snapshots),
+            broken_tags=tuple(self._broken),
+            trees=tuple(self._walk.trees),
+            problems=(*problems, *self._walk.problems),
+        )
+        return Facts(push, self._quarantine.table, tuple(ordered), self._reused)
+
+    def _find_size_problems(self, pack: int, changes: Sequence[AskedChange]) -> list[PathProblem]:
+        """List the objects, unless the pack is too large already. Nothing has been read yet."""
+        problem = find_pack_problem(pack, self._limits)
+        if problem is not None:
+            return [problem]
+        if len(changes) > self._limits.refs:
+            return [
+                PathProblem("ref-count", "", f"changes {len(changes):,} refs, over {self._limits.refs:,}")
+            ]
+        counter = ObjectCounter(self._limits)
+        self._quarantine.list_objects(counter)
+        return list(counter.find_problems())
+
+    def _make_move(self, change: AskedChange) -> RefMove:
+        ref, old, new = change
+        try:
+            kind = self._quarantine.header(new)[0] if new is not None else None
+        except Corrupt:
+            kind = None
+        is_moving = old is not None and new is not None and Namespace.of(ref) in _MOVING
+        is_forward = (
+            is_moving and old is not None and new is not None and self._quarantine.is_ancestor(old, new)
+        )
+        return RefMove(ref, old, new, kind, is_forward)
+
+    def _list_reused(self, ordered: Sequence[RefMove]) -> None:
+        table = self._quarantine.table
+        for oid in self._quarantine.list_needed(move.new for move in ordered if move.new is not None):
+            if table.find(oid) is None:
+                self._reused[oid] = 0
+
+    def _walk_refs(self, ordered: Sequence[RefMove]) -> list[PathProblem]:
+        try:
+            for number, move in enumerate(ordered, start=1):
+                self._walk.begin(number)
+                self._walk_ref(move)
+                if self._walk.is_over or len(self._broken) > _MOST_BROKEN:
+                    break
+        except TooManyTrees:
+            problem = f"leads to trees of over {self._limits.trees:,} bytes"
+            return [PathProblem("tree-sum", "", problem)]
+        return []
+
+    def _walk_ref(self, move: RefMove) -> None:
+        if move.new is None:
+            return
+        match Namespace.of(move.ref), move.kind:
+            case Namespace.SNAPSHOT, Kind.TAG:
+                snapshot = SnapshotReader(self._quarantine, self._walk).read(move.ref, move.new)
+                if isinstance(snapshot, BrokenTag):
+                    self._broken.append(snapshot)
+                else:
+                    self._snapshots.append(snapshot)
+            case ((Namespace.STATE | Namespace.RECORD), Kind.COMMIT):
+                self._walk.walk_state(move.ref, move.new)
+            case Namespace.TRANSIT, Kind.COMMIT:
+                self._walk.walk_transit(move.ref, move.new)
+            case _, Kind.COMMIT:
+                self._walk.walk_branch(move.ref, move.new)
+            case _:
+                self._walk.note(move.new)
+
+    def _find_hidden(self) -> tuple[Oid, ...]:
+        """Return the new objects that no ref needs and that the repository does not have."""
+        table, objects = self._quarantine.table, self._repository.objects
+        return tuple(oid for at, oid in enumerate(table) if not table.marks[at] and oid not in objects)
+
+
+_MOST_BROKEN = 20
+
+
+def _measure_stored(repository: Repository, oid: Oid) -> int:
+    """Return the bytes of an object in the repository, like git's `objectsize:disk`."""
+    packed = repository.objects.find(oid)
+    if packed is not None:
+        return packed.disk_size
+    path = repository.objects.loose_path(oid)
+    return path.stat().st_size if path is not None else 0

@@ -1,0 +1,101 @@
+"""The objects of a push that git has not accepted yet: their sizes, reading them, and what git says of them.
+
+While pre-receive runs, they are in a directory of their own, which git removes if the push is refused
+(git-receive-pack(1), quarantine environment).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from gitstore.git import process as git
+from gitstore.git.repository import Repository
+from gitstore.packs import limits as read_limits
+from gitstore.packs.oid import Kind, Oid
+from gitstore.policy.object_table import ObjectTable
+from gitstore.policy.push import NewObject
+from gitstore.policy.sizes import ObjectCounter
+
+_BLOCK = 64 * 1024
+_FORMAT = "%(objectname) %(objecttype) %(objectsize) %(objectsize:disk)"
+
+
+class Quarantine:
+    """What a push brought, before the objects of its repository. Without a directory, it brought nothing."""
+
+    def __init__(self, repository: Repository, directory: Path | None) -> None:
+        self.repository = repository
+        self.directory = directory
+        self.table = ObjectTable()
+        self._objects = repository.open_quarantine(directory) if directory else repository.objects
+
+    def measure_packs(self) -> int:
+        """Return the bytes of the packs, or of loose objects."""
+        if self.directory is None:
+            return 0
+        files = (Path(folder, name) for folder, _, names in os.walk(self.directory) for name in names)
+        return sum(path.stat().st_size for path in files if path.suffix in (".pack", ""))
+
+    def list_objects(self, counter: ObjectCounter) -> None:
+        """Fill the table with the objects, up to where the counter is over a limit."""
+        if self.directory is None:
+            return
+        variables = {"GIT_DIR": str(self.repository.common), "GIT_OBJECT_DIRECTORY": str(self.directory)}
+        arguments = ("cat-file", "--batch-all-objects", f"--batch-check={_FORMAT}")
+        for line in self._read_lines(arguments, b"", variables):
+            digits, word, size, disk = line.split()
+            oid, new = Oid.parse(digits), NewObject(Kind.of_word(word), int(size), int(disk))
+            self.table.append(oid, new)
+            counter.add(oid, new)
+            if counter.is_over:
+                return
+
+    def list_needed(self, tips: Iterable[Oid]) -> Iterator[Oid]:
+        """Yield the objects that some tips need and that no ref is known to need, each once.
+
+        git does not compare all trees of all refs, so some of the objects may be needed by refs all the same.
+        """
+        given = "".join(f"{tip}\n" for tip in tips).encode()
+        arguments = ("rev-list", "--objects", "--no-object-names", "--stdin", "--not", "--all")
+        for line in self._read_lines(arguments, given, self.variables):
+            yield Oid.parse(line)
+
+    def is_ancestor(self, ancestor: Oid, descendant: Oid) -> bool:
+        """Whether a commit is an ancestor of another, or the same. A commit that is not there is none."""
+        arguments = ("merge-base", "--is-ancestor", str(ancestor), str(descendant))
+        return not git.attempt(*arguments, cwd=self.repository.common, variables=self.variables).returncode
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables with which git sees these objects, too."""
+        variables = {"GIT_DIR": str(self.repository.common)}
+        if self.directory is not None:
+            objects = str(self.repository.common / "objects").replace("\\", "\\\\").replace('"', '\\"')
+            variables["GIT_OBJECT_DIRECTORY"] = str(self.directory)
+            variables["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = f'"{objects}"'  # it may contain a colon
+        return variables
+
+    def header(self, oid: Oid) -> tuple[Kind, int]:
+        """Return an object's kind and the size of its content. Raises `Corrupt`."""
+        new = self.table.get(oid)
+        return (new.kind, new.size) if new is not None else self._objects.header(oid)
+
+    def read_as(self, kind: Kind, oid: Oid, *, at_most: int = read_limits.TREE) -> bytes:
+        """Return the content of an object of this kind. Raises `Corrupt`."""
+        return self._objects.read_as(kind, oid, at_most=at_most)
+
+    def _read_lines(
+        self, arguments: tuple[str, ...], given: bytes, variables: dict[str, str]
+    ) -> Iterator[bytes]:
+        with TemporaryFile() as stdin:
+            stdin.write(given)
+            stdin.seek(0)
+            rest = b""
+            cwd = self.repository.common
+            blocks = git.read_blocks(*arguments, size=_BLOCK, cwd=cwd, stdin=stdin, variables=variables)
+            for block in blocks:
+                *lines, rest = (rest + block).split(b"\n")
+                yield from lines
