@@ -49,7 +49,10 @@ ROOMS = {
         "words settings disk packs objects bigfiles git",
         "what a model is stands in settings, refs and objects",
     ),
-    "policy": Room("words packs objects", "a pure function of values: what a push to a store may do"),
+    "policy": Room(
+        "words settings packs objects bigfiles models",
+        "a pure function of values: what a push to a store may do",
+    ),
     "environments": Room("words settings disk models", "settings ask for packages, packages.lock answers"),
     "sandbox": Room("words", "it confines a process, whatever that process does"),
     "records": Room(
@@ -87,7 +90,7 @@ ROOMS = {
         "a derived model starts from a snapshot, and has states of its own",
     ),
     "store": Room(
-        "words settings billing packs git policy",
+        "words settings billing packs objects git models policy",
         "a directory of repositories: hooks collect the facts of a push, and the policy decides",
     ),
     "run": Room(

@@ -60,7 +60,7 @@ class TreeSummary(NamedTuple):
 class TreeSurvey:
     """Surveys trees of one push. `note` is called with each object that a tree refers to."""
 
-    def __init__(self, reader: ObjectReader, limits: PushLimits, note: Callable[[Oid], None]) -> None:
+    def __init__(self, reader: ObjectReader, limits: PushLimits, *, note: Callable[[Oid], None]) -> None:
         self.reader = reader
         self.limits = limits
         self.note = note

@@ -123,7 +123,7 @@ class _Collector:
         self._limits = limits
         self._quarantine = Quarantine(repository, directory)
         self._reused: dict[Oid, int] = {}
-        self._walk = RefWalk(self._quarantine, limits, self._reused)
+        self._walk = RefWalk(self._quarantine, limits, reused=self._reused)
         self._snapshots: list[PushedSnapshot] = []
         self._broken: list[BrokenTag] = []
 

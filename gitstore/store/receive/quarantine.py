@@ -45,7 +45,7 @@ class Quarantine:
             return
         variables = {"GIT_DIR": str(self.repository.common), "GIT_OBJECT_DIRECTORY": str(self.directory)}
         arguments = ("cat-file", "--batch-all-objects", f"--batch-check={_FORMAT}")
-        for line in self._read_lines(arguments, b"", variables):
+        for line in self._read_lines(arguments, variables):
             digits, word, size, disk = line.split()
             oid, new = Oid.parse(digits), NewObject(Kind.of_word(word), int(size), int(disk))
             self.table.append(oid, new)
@@ -60,7 +60,7 @@ class Quarantine:
         """
         given = "".join(f"{tip}\n" for tip in tips).encode()
         arguments = ("rev-list", "--objects", "--no-object-names", "--stdin", "--not", "--all")
-        for line in self._read_lines(arguments, given, self.variables):
+        for line in self._read_lines(arguments, self.variables, given=given):
             yield Oid.parse(line)
 
     def is_ancestor(self, ancestor: Oid, descendant: Oid) -> bool:
@@ -88,7 +88,7 @@ class Quarantine:
         return self._objects.read_as(kind, oid, at_most=at_most)
 
     def _read_lines(
-        self, arguments: tuple[str, ...], given: bytes, variables: dict[str, str]
+        self, arguments: tuple[str, ...], variables: dict[str, str], *, given: bytes = b""
     ) -> Iterator[bytes]:
         with TemporaryFile() as stdin:
             stdin.write(given)

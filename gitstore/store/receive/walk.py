@@ -32,11 +32,11 @@ class RefWalk:
     marks them as it marks those of the quarantine.
     """
 
-    def __init__(self, quarantine: Quarantine, limits: PushLimits, reused: dict[Oid, int]) -> None:
+    def __init__(self, quarantine: Quarantine, limits: PushLimits, *, reused: dict[Oid, int]) -> None:
         self.trees: list[PushedTree] = []
         self.problems: list[PathProblem] = []
-        self.plain = TreeSurvey(quarantine, limits, self.note)
-        self.states = StateSurvey(quarantine, limits, self.note)
+        self.plain = TreeSurvey(quarantine, limits, note=self.note)
+        self.states = StateSurvey(quarantine, limits, note=self.note)
         self._quarantine = quarantine
         self._limits = limits
         self._reused = reused
@@ -68,15 +68,15 @@ class RefWalk:
 
     def walk_branch(self, ref: str, tip: Oid) -> None:
         """Walk over a commit and its ancestors, each with its tree."""
-        self._walk_commits(ref, [tip], lambda name, found: self._add_root(name, found.tree, self.plain))
+        self._walk_commits(ref, tip, look=self._add_plain)
 
     def walk_state(self, ref: str, tip: Oid) -> None:
         """Walk over the commit of a state, or of a record's files."""
-        self._walk_commits(ref, [tip], self._add_state)
+        self._walk_commits(ref, tip, look=self._add_state)
 
     def walk_transit(self, ref: str, tip: Oid) -> None:
         """Walk over commits of blobs in transit."""
-        self._walk_commits(ref, [tip], self._add_transit)
+        self._walk_commits(ref, tip, look=self._add_transit)
 
     def read_commit(self, name: str, oid: Oid) -> Commit | None:
         """Return a commit; `None` if it cannot be read, which is then a problem."""
@@ -100,13 +100,13 @@ class RefWalk:
         """Note what a survey found in a tree: at the top of a commit, or `below`, like `code/`."""
         self.trees.append(PushedTree(name, summary.extent, tuple(_place(name, summary, below))))
 
-    def _walk_commits(self, ref: str, tips: list[Oid], look: Callable[[str, Commit], None]) -> None:
-        waiting = tips[:]
+    def _walk_commits(self, ref: str, tip: Oid, *, look: Callable[[str, Commit], None]) -> None:
+        waiting = [tip]
         while waiting and not self.is_over:
             oid = waiting.pop()
             if oid in self._seen or not self._is_new(oid):
                 continue
-            name = shown(ref) if oid in tips else f"{shown(ref)} at commit {oid.short}"
+            name = shown(ref) if oid == tip else f"{shown(ref)} at commit {oid.short}"
             self.skip(oid)
             found = self.read_commit(name, oid)
             if found is not None:
@@ -117,17 +117,20 @@ class RefWalk:
     def _is_new(self, oid: Oid) -> bool:
         return oid in self._reused or self._quarantine.table.find(oid) is not None
 
-    def _add_root(self, name: str, root: Oid, survey: TreeSurvey) -> None:
+    def _add_root(self, name: str, root: Oid, *, survey: TreeSurvey) -> None:
         summary = survey.survey(root)
         pushed = PushedTree(name, summary.extent, tuple(_place(name, summary)))
         # Histories have thousands of trees, of which only those matter that are refused.
         if pushed.problems or any(find_tree_problems(pushed, self._limits)):
             self.trees.append(pushed)
 
+    def _add_plain(self, name: str, found: Commit) -> None:
+        self._add_root(name, found.tree, survey=self.plain)
+
     def _add_state(self, name: str, found: Commit) -> None:
         if found.parents:
             self.problems.append(PathProblem("state-commit", name, "has parents"))
-        self._add_root(name, found.tree, self.states)
+        self._add_root(name, found.tree, survey=self.states)
 
     def _add_transit(self, name: str, found: Commit) -> None:
         problem = find_transit_problem(self.plain, found.tree, is_new=self._is_new)
