@@ -79,13 +79,13 @@ properties: $(READY) ## what holds for any data holds for 1,000 random ones, oth
 	$(PYTEST) -n auto -m hypothesis --examples $(EXAMPLES)
 
 kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
-	$(PYTEST) --kills 100 tests/whole/test_crash.py tests/whole/test_kills.py tests/cli/test_removal.py tests/snapshots/test_restore_losses.py \
+	$(PYTEST) --kills 100 --combinations tests/whole/test_crash.py tests/whole/test_kills.py tests/cli/test_removal.py tests/snapshots/test_restore_losses.py \
 		-k "kill or instant"
 
 settings: $(READY) ## each setting and variable of git that could do harm, for itself; minutes
 	$(PYTEST) --each-setting tests/compat/test_git_settings.py
 
-combinations: $(READY) ## the combinations of large matrices of which make test has a sample
+combinations: $(READY) ## what make test has a sample of: large matrices, kills, what takes seconds
 	$(PYTEST) -n $(WORKERS) --dist worksteal --combinations -m only_with
 
 compat: $(READY) ## what compares with stock git; GITSTORE_TEST_GIT=/path/to/git picks another one

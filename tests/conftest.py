@@ -17,6 +17,7 @@ from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.run import conditions, process
 from tests.support import (
+    combinations,
     commands,
     environments,
     lasting,
@@ -104,7 +105,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--each-setting", action="store_true", help="try each setting of git for itself")
     parser.addoption(
-        "--combinations", action="store_true", default=None, help="try all combinations of large matrices"
+        "--combinations", action="store_true", default=None, help="run what the suite has samples of"
     )
     parser.addoption(
         "--examples", type=int, metavar="N", help="N random examples of each property, other ones each time"
@@ -123,6 +124,14 @@ def pytest_configure(config: pytest.Config) -> None:
             "many", deadline=None, database=None, max_examples=examples, print_blob=True
         )
         settings.load_profile("many")
+
+
+_samples = pytest.StashKey[combinations.Samples]()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave out most of what is sampled, unless all of it is asked for."""
+    item.config.stash.setdefault(_samples, combinations.Samples()).add(item)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

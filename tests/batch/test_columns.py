@@ -11,6 +11,7 @@ import pytest
 
 from gitstore.batch.columns import ArrayColumn, TableColumn
 from gitstore.run.values import arrayfiles, columns
+from tests.support import combinations
 
 MIB = 1 << 20
 
@@ -21,6 +22,7 @@ def resident() -> int:
     return int(line.split()[1]) * 1024
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_large_array_is_never_in_memory(tmp_path: Path, order: str) -> None:
     shape = (256 * MIB // 1024, 256)

@@ -18,6 +18,7 @@ from gitstore.bigfiles.stat_cache import Stamp, StatCache
 from gitstore.errors import FileChanged
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
+from tests.support import combinations
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.examples import examples
@@ -124,6 +125,7 @@ def _replace(path: Path) -> None:
     path.with_name("new").replace(path)
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("size", [1000, 6 * MIB])
 @pytest.mark.parametrize("change", [_append, _overwrite, _truncate, _set_back, _replace])
 def test_a_file_that_changes_while_it_is_read(

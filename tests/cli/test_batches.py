@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support import combinations
 from tests.support.batches import snapshot_of
 from tests.support.commands import GITSTORE
 
@@ -82,6 +83,7 @@ def is_running(process: int) -> bool:
         return False
 
 
+@combinations.rest
 def test_one_worker_and_the_guardian_of_another_are_killed(model: Path) -> None:
     with evaluating(model) as process:
         guardians = children(process.pid)

@@ -14,7 +14,7 @@ import pytest
 
 from gitstore.cli.demo import story
 from gitstore.cli.demo.story import Chapter, Command, StoryFailed
-from tests.support import commands, spawning
+from tests.support import combinations, commands, spawning
 
 GITSTORE = Path(sys.executable).with_name("gitstore")
 
@@ -86,6 +86,7 @@ def test_it_keeps_away_from_what_is_there(run: commands.Run, tmp_path: Path) -> 
     assert told == (1, "", f"error: {tmp_path} already exists\nhint: name a new directory\n")
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("command", ["gitstore init", "gitstore train"])
 def test_nothing_is_left_after_ctrl_c(tmp_path: Path, temporary: Path, command: str) -> None:
     """Pressed while this command of the story runs, or begins to."""

@@ -16,7 +16,7 @@ from gitstore.environments.uv import Permissions, select_variables
 from gitstore.models.model import Model
 from gitstore.sandbox.plan import find_bubblewrap
 from gitstore.settings import set_keys
-from tests.support import models
+from tests.support import combinations, models
 from tests.support.commands import GITSTORE, Git, Run
 from tests.support.wheels import NUMPY, OTHER_NUMPY
 
@@ -113,6 +113,7 @@ class TestLocked:
         lock(here)
         return here
 
+    @combinations.rest
     def test_a_snapshot_gives_the_same_bytes_from_two_clones_with_fresh_caches(
         self, locked: Path, run: Run, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -127,6 +128,7 @@ class TestLocked:
         assert outputs[0] == outputs[1]
         assert np.load(tmp_path / "one" / "out" / "numpy.npy") == OTHER_NUMPY
 
+    @combinations.rest
     def test_another_numpy_in_the_model_leaves_the_snapshot_as_it_was(self, locked: Path, run: Run) -> None:
         assert run("snapshot", "v1", cwd=locked).code == 0
         before = run("evaluate", "v1", "-p", names(), cwd=locked).stdout
@@ -194,6 +196,7 @@ gitstore -C ../dogs evaluate -p names=[]
 """
 
 
+@combinations.rest
 def test_with_filled_caches_everything_works_without_a_network(
     here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.models.model import Model
-from tests.support import spawning
+from tests.support import combinations, spawning
 from tests.support.commands import GITSTORE, Git, Run
 from tests.support.models import take
 
@@ -49,6 +49,7 @@ def test_a_regression_is_found(
     assert "products: 2 of 2 differ, at most by 0.001" in done.stdout
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

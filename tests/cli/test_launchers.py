@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.launchers.directory import identify
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import Git, Gitstore
 
 
@@ -46,6 +46,7 @@ def test_from_start_to_stop(here: Path, gitstore: Gitstore, git: Git) -> None:
     assert gitstore("launcher", "list", "--json", cwd=here).stdout.strip() == "[]"
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it(here: Path, gitstore: Gitstore, number: int) -> None:
     server = subprocess.Popen(
@@ -91,6 +92,7 @@ def _is_alive(process: int) -> bool:
         return False
 
 
+@combinations.rest
 def test_a_model_that_cannot_be_instantiated(here: Path, gitstore: Gitstore) -> None:
     (here / "code" / "model.py").write_text("class Model:\n    pass\n")
     assert gitstore("snapshot", "broken", cwd=here).code == 0

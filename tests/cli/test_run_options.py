@@ -20,6 +20,7 @@ from gitstore.cli.run_options import RunOptions
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.sandbox.choice import Sandbox
+from tests.support import combinations
 from tests.support.commands import Gitstore, Run
 
 MIB = 1 << 20
@@ -64,6 +65,7 @@ def checking(model: Model, data: Path, run: Run) -> Path:
     return model.directory
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_runs_code_as_it_is_told(command: str, checking: Path, run: Run) -> None:
     options, verifies = ("--bind", "../data", *LIMITS), command == "verify --evaluations"

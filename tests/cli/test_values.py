@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from gitstore.models.model import Model
+from tests.support import combinations
 from tests.support.commands import Run
 
 SETTINGS = """
@@ -83,6 +84,7 @@ def check(outputs: dict[str, object]) -> None:
     assert outputs["table"] == [[1, 1]] * 3
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("kind", ["model.py", "main.py"])
 def test_both_kinds_of_models(run: Run, here: Path, kind: str) -> None:
     (here / "code" / "model.py").unlink()

@@ -15,7 +15,7 @@ from gitstore.bigfiles.stored import identify_part
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from gitstore.tensors.regions import find_regions
-from tests.support import second_tensors, second_writer, tensor_files, tensor_samples
+from tests.support import combinations, second_tensors, second_writer, tensor_files, tensor_samples
 from tests.support.examples import examples
 from tests.support.models import put
 from tests.support.second_writer import Region
@@ -29,6 +29,7 @@ def our_regions(content: bytes) -> list[Region]:
     return [(region.start, region.end, region.width) for region in find_regions(InMemory(content)) or []]
 
 
+@combinations.sample(2)
 @either_valid_or_not
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
@@ -61,6 +62,7 @@ def our_parts(path: Path) -> list[Part]:
         return [identify_part(content, width) for content, width in parts]
 
 
+@combinations.rest
 @settings(max_examples=examples(10), suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(tensor_samples.samples())), st.data())
 def test_both_make_the_same_parts_of_a_large_file(
@@ -84,6 +86,7 @@ def test_both_make_the_same_parts_of_a_large_file(
 # One file of each format, whose tree must never change: other ids are another Gitstore-Format
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize(
     ("kind", "tree"),
     [

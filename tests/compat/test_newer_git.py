@@ -12,6 +12,7 @@ from gitstore.derive import worktree
 from gitstore.git.repository import Repository
 from gitstore.models import reference
 from gitstore.models.model import Model
+from tests.support import combinations
 from tests.support.commands import Fsck, Run, git, said
 from tests.support.models import again, noise, put, take, write
 
@@ -175,6 +176,7 @@ def test_hooks_in_the_configuration_do_not_run(model: Model, tmp_path: Path, run
     assert not log.exists()
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(
     "upkeep",
     [

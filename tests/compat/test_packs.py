@@ -134,6 +134,7 @@ def test_a_clone_has_it_all(snapshots: Repository, tmp_path: Path) -> None:
     assert git("status", "--porcelain", cwd=place) == ""
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize(
     "upkeep",
     [

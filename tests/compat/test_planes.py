@@ -8,7 +8,7 @@ from hypothesis import given
 
 from gitstore.bigfiles.word_width import find_width
 from gitstore.models.model import Model
-from tests.support import numbers, page
+from tests.support import combinations, numbers, page
 from tests.support.commands import Run
 from tests.support.content import MIB
 from tests.support.stock import Stock
@@ -21,6 +21,7 @@ def test_the_page_s_code_finds_the_width_that_we_find(content: bytes) -> None:
     assert page_width(content) == find_width(content)
 
 
+@combinations.rest
 def test_the_page_s_width_is_that_of_floats() -> None:
     widths = {kind: page_width(numbers.make(kind, MIB, seed=1)) for kind in numbers.KINDS}
     assert [widths[f"float{8 * width}"] for width in (2, 4, 8)] == [2, 4, 8]

@@ -15,7 +15,7 @@ from gitstore.run import evaluation
 from gitstore.run.values.inputs import Assignments
 from gitstore.snapshots import verify
 from gitstore.workingcopy.branch import Branch
-from tests.support import processes, scenes
+from tests.support import combinations, processes, scenes
 from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import names, refuses
 from tests.support.models import again, git_state, picture, put, refs, take, user_launcher
@@ -123,6 +123,7 @@ class TestRefusals:
             rebase.rebase(here, base, force=True)
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(
     ("owner", "step"), [(Branch, "add_commit"), (Branch, "check_out_commit"), (detach, "make_writable")]
 )

@@ -23,7 +23,7 @@ from gitstore.records.record import Code
 from gitstore.run.creation import CreatedState
 from gitstore.run.values.inputs import Assignments
 from gitstore.states.materialize import materialize
-from tests.support import processes, scenes
+from tests.support import combinations, processes, scenes
 from tests.support.commands import Fsck, Run
 from tests.support.failing import names, refuses
 from tests.support.models import noise, picture, put, refs, take, user_conditions
@@ -199,6 +199,7 @@ class TestCommand:
             assert said == "-p is only for --state create"
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(
     ("form", "owner", "step"),
     [

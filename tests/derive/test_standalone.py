@@ -27,7 +27,7 @@ from gitstore.snapshots import remove, verify
 from gitstore.states.materialize import materialize
 from gitstore.states.use import use_state
 from gitstore.storage import gc, share_packs, usage
-from tests.support import processes, scenes
+from tests.support import combinations, processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
 from tests.support.failing import refuses
 from tests.support.models import make, noise, picture, put, take, user_conditions, user_launcher
@@ -300,6 +300,7 @@ class TestRefusals:
 
 
 class TestInterrupted:
+    @combinations.sample(2)
     @pytest.mark.parametrize(
         ("owner", "step"),
         [

@@ -189,6 +189,7 @@ OTHER_BASES = [
 ]  # fmt: skip
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize(("scene", "snapshot"), [*BASES, *combinations.more(OTHER_BASES)])
 def test_any_base_is_shared(tmp_path: Path, scene: Scene, snapshot: str) -> None:
     scenes.copy(scene, tmp_path)
@@ -212,6 +213,7 @@ def test_nothing_of_another_snapshot_comes_along(tmp_path: Path) -> None:
     assert not held & (other - set(git(*listed, "v2", cwd=tmp_path / "digits").split()))
 
 
+@combinations.rest
 def test_several_models_of_several_snapshots(tmp_path: Path) -> None:
     """The first of another snapshot copies what the first model links: that file cannot be divided.
 
@@ -245,6 +247,7 @@ def test_a_newer_base(tmp_path: Path) -> None:
     check_sound(tmp_path / "dogs", tmp_path / "digits")
 
 
+@combinations.rest
 def test_the_base_s_repository_works_on(tmp_path: Path) -> None:
     """It takes snapshots and collects; its packs stay few; and when it is gone, the model has all."""
     scenes.copy(many, tmp_path)
@@ -261,6 +264,7 @@ def test_the_base_s_repository_works_on(tmp_path: Path) -> None:
     check_sound(tmp_path / "dogs", tmp_path / "cats")
 
 
+@combinations.rest
 def test_derived_at_the_same_time(tmp_path: Path) -> None:
     """Of several processes, one divides the packs at a time; the others look again then."""
     scenes.copy(grown, tmp_path)

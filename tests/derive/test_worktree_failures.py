@@ -12,7 +12,7 @@ from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.storage import reachability
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import Fsck, Git, Run, parsed
 from tests.support.injection import git_under_strace
 from tests.support.models import refs
@@ -25,6 +25,7 @@ HALF_MADE = {
 """What a `git worktree add` leaves that is killed at one of its calls."""
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -53,6 +54,7 @@ def test_a_git_that_fails_leaves_nothing(
     assert (made.directory / "code" / "model.py").exists()
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("damage", HALF_MADE)
 def test_a_half_made_worktree_stops_nobody(tmp_path: Path, git: Git, run: Run, damage: str) -> None:
     """gc names it; what only it could have needed is told by its index."""

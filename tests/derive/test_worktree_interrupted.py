@@ -20,7 +20,7 @@ from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.states.materialize import materialize
-from tests.support import processes, scenes
+from tests.support import combinations, processes, scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import names, refuses
 from tests.support.models import refs, take
@@ -34,6 +34,7 @@ class TestInterrupted:
 
         assert processes.run_forked(patched) == -signal.SIGKILL
 
+    @combinations.sample(3)
     @pytest.mark.parametrize(
         ("owner", "step"),
         [

@@ -10,6 +10,7 @@ import pytest
 from gitstore.diff import code
 from gitstore.models.model import Model
 from gitstore.packs import limits
+from tests.support import combinations
 from tests.support.content import MIB
 from tests.support.failing import refuses
 from tests.support.models import take
@@ -28,6 +29,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
+@combinations.rest
 def test_large_files_of_lines_and_renames(model: Model) -> None:
     """A line takes git 40 bytes, so that 60 MiB of empty lines took 5 GiB; and it reads what is renamed."""
     (model.directory / "settings.yaml").write_text(

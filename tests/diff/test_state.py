@@ -22,7 +22,7 @@ from gitstore.objects.tree import Mode, TreeEntry, encode
 from gitstore.packs.oid import Kind
 from gitstore.states.save import save_state
 from gitstore.states.use import use_state
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import Git
 from tests.support.commands import git as run_git
 from tests.support.failing import refuses
@@ -264,6 +264,7 @@ class TestTensors:
             assert (found.tensors, found.note) == (None, f"not compared by tensor: {note}")
             assert (found.before, found.after, found.changed) == (len(before), len(after), len(after))
 
+    @combinations.rest
     def test_a_large_file_is_not_held_in_memory(self, model: Model) -> None:
         """Some parts at a time, even if nothing is shared and the very last byte is the first to differ."""
         content = bytearray(noise(4 * MIB) * 10)

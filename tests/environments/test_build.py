@@ -13,6 +13,7 @@ from gitstore.environments.spec import EnvironmentSpec
 from gitstore.environments.store import EnvironmentStore
 from gitstore.errors import EnvironmentFailed, GitstoreError
 from tests.environments.conftest import Packages
+from tests.support import combinations
 from tests.support.failing import refuses
 from tests.support.index import sdist
 from tests.support.limits import limit
@@ -63,6 +64,7 @@ def test_no_wheel_for_this_machine(packages: Packages) -> None:
         build(packages, packages.lock("alpha==1.0"))
 
 
+@combinations.rest
 def test_a_package_that_has_to_be_built_is_not_unless_that_is_allowed(packages: Packages) -> None:
     mark = packages.wheels.parent / "built"
     (packages.wheels / "alpha-1.0.tar.gz").write_bytes(sdist("alpha", "1.0", mark))
@@ -75,6 +77,7 @@ def test_a_package_that_has_to_be_built_is_not_unless_that_is_allowed(packages: 
     assert mark.exists()
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("text", ["this is no lock\n", "numpy==1.0\n", "numpy>=1 --hash=sha256:00\n", "\0\n"])
 def test_a_broken_lock(text: str, packages: Packages) -> None:
     with fails("broken_lock", hint="gitstore lock"):

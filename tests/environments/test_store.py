@@ -19,6 +19,7 @@ from gitstore.environments.spec import EnvironmentSpec
 from gitstore.environments.store import EnvironmentStore
 from gitstore.errors import GitstoreError
 from tests.environments.conftest import Packages
+from tests.support import combinations
 from tests.support.failing import refuses
 from tests.support.index import Index, serving
 
@@ -66,6 +67,7 @@ def test_it_is_read_only_compiled_and_shares_no_file(packages: Packages) -> None
     assert not list(environment.path.glob(".*"))
 
 
+@combinations.rest
 def test_programs_of_packages_work_where_it_is(packages: Packages) -> None:
     more = {
         "hello/__init__.py": "import sys\ndef main(): print(sys.prefix)\n",
@@ -99,6 +101,7 @@ def test_a_second_use_starts_no_program(packages: Packages, tmp_path: Path) -> N
     assert time.time() - environment.find_last_use() < 60
 
 
+@combinations.rest
 def test_without_a_network_uv_s_cache_is_enough(packages: Packages, tmp_path: Path) -> None:
     index = Index()
     index.add("numpy", "1.0")
@@ -122,6 +125,7 @@ def test_two_at_once_build_one(packages: Packages) -> None:
     assert len(packages.store.list_environments()) == 1
 
 
+@combinations.rest
 def test_unlocked_is_another_one(packages: Packages) -> None:
     locked = build(packages)
     unlocked = build(packages, EnvironmentSpec(None, "numpy==1.0\n", unlocked=True))
@@ -158,6 +162,7 @@ def damage_record(environment: BuiltEnvironment) -> None:
 CHANGES = [add_module, remove_package, replace_interpreter, remove_interpreter, damage_record]
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_one_is_built_again(change: Callable[[BuiltEnvironment], None], packages: Packages) -> None:
     before = build(packages)
@@ -169,6 +174,7 @@ def test_a_changed_one_is_built_again(change: Callable[[BuiltEnvironment], None]
     assert [environment.path for environment in packages.store.list_environments()] == [after.path]
 
 
+@combinations.rest
 def test_one_that_changes_in_use_stays_until_it_is_free(packages: Packages) -> None:
     with packages.store.open(packages.lock()) as before:
         add_module(before)
@@ -234,6 +240,7 @@ class TestWhatIsInterrupted:
         store.clear()
         assert packages.left() == []
 
+    @combinations.rest
     def test_by_ctrl_c_leaves_nothing(self, index: Index, packages: Packages, tmp_path: Path) -> None:
         with serving(index):
             index.free.clear()
@@ -242,6 +249,7 @@ class TestWhatIsInterrupted:
             assert process.wait(30) == -signal.SIGINT
         assert packages.left() == []
 
+    @combinations.rest
     def test_the_next_build_is_complete(self, index: Index, packages: Packages, tmp_path: Path) -> None:
         with serving(index):
             index.free.clear()

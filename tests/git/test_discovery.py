@@ -14,6 +14,7 @@ from gitstore.errors import NotAModel
 from gitstore.git.discovery import NoRepository
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
+from tests.support import combinations
 from tests.support.commands import git
 from tests.support.failing import names, refuses
 
@@ -144,6 +145,7 @@ SCENES: list[Callable[[Path], Path]] = [
 ]  # fmt: skip
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_working_copy_is_where_git_sees_it(tmp_path: Path, scene: Callable[[Path], Path]) -> None:
     """And our git processes see what a person's git sees in that directory."""

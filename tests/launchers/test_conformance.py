@@ -23,6 +23,7 @@ from gitstore.launchers.ray.launcher import RayLauncher
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.run.evaluation import SnapshotLauncher
+from tests.support import combinations
 from tests.support.launchers import serving
 from tests.support.models import make, take, user_conditions, user_launcher
 from tests.support.ray_cluster import RayCluster
@@ -104,6 +105,7 @@ FAILURES: dict[str, tuple[type[OperationFailed], dict[str, object]]] = {
 }
 
 
+@combinations.sample(5)
 @pytest.mark.parametrize("statement", FAILURES)
 def test_failures_of_evaluate(model: Model, open_launcher: OpenLauncher, statement: str) -> None:
     error, details = FAILURES[statement]

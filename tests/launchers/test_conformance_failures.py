@@ -285,6 +285,7 @@ def _name(value: tuple[str, str] | str) -> str:
     return value if isinstance(value, str) else "-".join(value)
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(("place", "name"), combinations.each_pair(PLACES, FAILURES, every=6), ids=_name)
 def test_a_failure(scene: Scene, place: tuple[str, str], name: str) -> None:
     (operation, phase), failure = place, FAILURES[name]
@@ -336,6 +337,7 @@ def test_without_an_environment_nothing_runs(scene: Scene, operation: str) -> No
     assert_nothing_is_left(scene, before)
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("operation", ["local", "warm"])
 @pytest.mark.parametrize("statement", ["return {'other': values}", "return None", "return {'products': 'x'}"])
 def test_outputs_that_do_not_fit(scene: Scene, operation: str, statement: str) -> None:

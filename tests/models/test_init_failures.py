@@ -15,6 +15,7 @@ import pytest
 from gitstore.git.process import GitFailed, GitLocked
 from gitstore.models import examples, init, new_files
 from gitstore.models.model import Model
+from tests.support import combinations
 from tests.support.commands import Git
 from tests.support.failing import refuses
 from tests.support.models import existing_repository, picture
@@ -91,6 +92,7 @@ def killed(directory: Path, module: ModuleType, name: str, count: int) -> int:
         os._exit(code)
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("adopted", [False, True])
 @pytest.mark.parametrize(
     "where",

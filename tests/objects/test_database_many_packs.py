@@ -14,6 +14,7 @@ from gitstore.git.repository import Repository
 from gitstore.packs import format as pack_format
 from gitstore.packs.format import KEEP_MARK, Entry
 from gitstore.packs.oid import Kind, Oid
+from tests.support import combinations
 from tests.support.commands import git
 from tests.support.packs import add_blobs, entry
 
@@ -44,6 +45,7 @@ def quick_pack(directory: Path, content: bytes, *, is_ours: bool) -> None:
         path.with_suffix(".keep").write_bytes(KEEP_MARK)
 
 
+@combinations.rest
 @pytest.mark.usefixtures("few_files")
 def test_more_packs_than_may_be_open_are_read_and_merged(repository: Repository) -> None:
     directory = repository.common / "objects" / "pack"

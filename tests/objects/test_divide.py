@@ -23,6 +23,7 @@ from gitstore.packs.format import KEEP_MARK
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.pack import Pack
 from gitstore.packs.writer import PackWriter
+from tests.support import combinations
 from tests.support.commands import fsck
 from tests.support.content import MIB, noise
 from tests.support.packs import pack_names, write_pack
@@ -197,6 +198,7 @@ KILL_IT = """
 """
 
 
+@combinations.rest
 def test_a_crash_at_any_name_that_changes_loses_nothing(repository: Repository, tmp_path: Path) -> None:
     """Killed at each file that gets its name or goes. The same again, or a collection, makes one copy."""
     add_packs(repository, [A, B], [C, D], [E])

@@ -19,6 +19,7 @@ from gitstore.objects import prune
 from gitstore.objects.prune import Plan
 from gitstore.packs.format import KEEP_MARK
 from gitstore.packs.oid import Kind, Oid
+from tests.support import combinations
 from tests.support.commands import fsck, git
 from tests.support.content import noise
 from tests.support.packs import pack_names, write_pack
@@ -167,6 +168,7 @@ def test_a_multi_pack_index_goes_with_the_packs_it_names(repository: Repository)
     git("multi-pack-index", "verify", cwd=repository.directory)
 
 
+@combinations.rest
 def test_a_crash_at_any_removal_loses_nothing(repository: Repository, tmp_path: Path) -> None:
     """Killed at each file that goes; the next collection tidies up."""
     packs(repository, [A], [B, C], [B, A])

@@ -16,6 +16,7 @@ from gitstore.objects import repack
 from gitstore.objects.repack import merge_small_packs
 from gitstore.packs.format import KEEP_MARK
 from gitstore.packs.oid import Kind, Oid
+from tests.support import combinations
 from tests.support.commands import fsck, git
 from tests.support.content import MIB, noise
 from tests.support.packs import add_blobs, pack_names, write_pack
@@ -80,6 +81,7 @@ def test_medium_packs_stay_while_they_are_few(repository: Repository) -> None:
     assert all(written is not None and written.path.exists() for written in packs)
 
 
+@combinations.sample(2)
 @pytest.mark.usefixtures("small_limits")
 @pytest.mark.parametrize(("size", "count"), [(10_000, 8), (30_000, 3), (79_000, 2), (2_500, 16)])
 def test_if_there_are_too_many_medium_packs_the_smallest_are_merged(
@@ -96,6 +98,7 @@ def test_if_there_are_too_many_medium_packs_the_smallest_are_merged(
     fsck(repository)
 
 
+@combinations.rest
 @pytest.mark.usefixtures("small_limits")
 def test_packs_of_all_sizes_stay_few(repository: Repository) -> None:
     """Bytes in so many large packs, 32 medium ones, and a logarithm of small ones."""
@@ -211,6 +214,7 @@ def test_a_multi_pack_index_in_a_chain_of_files(repository: Repository) -> None:
     assert not chain.exists()
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("call", range(1, 6))
 def test_an_interruption_loses_nothing(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, call: int
@@ -240,6 +244,7 @@ def test_an_interruption_loses_nothing(
     fsck(repository)
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("step", ["_merge", "_forget_multi_pack_index", "_remove", "sync_directory"])
 def test_a_crash_at_any_step_loses_nothing(repository: Repository, step: str) -> None:
     """A process that is killed there, without a chance to tidy up."""

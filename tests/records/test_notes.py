@@ -13,6 +13,7 @@ from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.packs.oid import Oid
 from gitstore.records import notes
+from tests.support import combinations
 from tests.support.commands import Fsck, Git
 from tests.support.stock import Stock
 
@@ -55,6 +56,7 @@ def test_git_shows_what_we_write_and_the_other_way_round(model: Model, git: Git,
     fsck(model.repository)
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize(("ours", "theirs"), [(10, 10), (10, 300), (300, 0), (300, 300)])
 def test_with_and_without_directories(model: Model, fsck: Fsck, ours: int, theirs: int) -> None:
     """git divides notes by two digits if there are many, and reads every mixture."""

@@ -16,6 +16,7 @@ import pytest
 from gitstore.errors import CodeTerminated, LauncherTerminated, ModelException
 from gitstore.sandbox.limits import Limits
 from tests.sandbox.conftest import MIB, Box, list_groups, list_processes
+from tests.support import combinations
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +69,7 @@ BOMBS = {
 }
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_too_much_memory(box: Box, bomb: str) -> None:
     box.write(evaluate=BOMBS[bomb])
@@ -85,6 +87,7 @@ def test_a_memory_error_is_the_models_own(box: Box) -> None:
     assert "MemoryError" in error.message
 
 
+@combinations.rest
 def test_weights_that_are_mapped_may_be_larger_than_memory(box: Box) -> None:
     with open(box.state / "weights", "wb") as file:
         for _ in range(12):
@@ -101,6 +104,7 @@ def test_weights_that_are_mapped_may_be_larger_than_memory(box: Box) -> None:
     box.evaluate()
 
 
+@combinations.rest
 def test_memory_that_processes_share_counts_once(box: Box) -> None:
     box.write(
         evaluate="""
@@ -161,6 +165,7 @@ FULL = {
 }
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("how", FULL)
 def test_a_full_disk(box: Box, how: str) -> None:
     box.limits = Limits(512 * MIB, 32 * MIB, 1.0, files=5_000)
@@ -192,6 +197,7 @@ FULL_OUT = {
 }
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("how", FULL_OUT)
 def test_too_large_results(box: Box, how: str) -> None:
     box.limits = Limits(128 * MIB, 16 * MIB, 1.0, files=5_000)

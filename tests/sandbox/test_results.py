@@ -12,6 +12,7 @@ import pytest
 from gitstore.bigfiles import scan
 from gitstore.errors import CodeTerminated, GitstoreError, InvalidOutput
 from tests.sandbox.conftest import Box
+from tests.support import combinations
 
 
 def test_files_belong_to_the_caller_and_keep_no_rights_of_their_owner(box: Box) -> None:
@@ -61,6 +62,7 @@ LINKS = {
 }
 
 
+@combinations.sample(5)
 @pytest.mark.parametrize("operation", ["create_state", "train"])
 @pytest.mark.parametrize("link", LINKS)
 def test_a_link_to_what_the_sandbox_hides_is_no_result(

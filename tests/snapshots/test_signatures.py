@@ -12,6 +12,7 @@ import pytest
 
 from gitstore.models.model import Model
 from tests.snapshots.conftest import ADA, Keyring, needed
+from tests.support import combinations
 from tests.support.commands import Fsck, Git, Outcome, Run
 from tests.support.models import refs, take
 
@@ -39,6 +40,7 @@ def forge(git: Git, here: Path, old: str, new: str) -> None:
     git("update-ref", "refs/tags/v1", forged.strip(), cwd=here)
 
 
+@combinations.sample(2)
 def test_what_is_signed_is_verified_and_what_is_changed_is_bad(
     run: Run, here: Path, git: Git, signer: str
 ) -> None:
@@ -239,6 +241,7 @@ class TestOpenPGP:
 
 
 class TestRename:
+    @combinations.sample(2)
     def test_signed_anew(self, run: Run, here: Path, git: Git, signer: str, fsck: Fsck) -> None:
         run("snapshot", "v1", "--sign", "-m", "First", cwd=here)
         assert run("rename", "v1", "größe", cwd=here) == Outcome(

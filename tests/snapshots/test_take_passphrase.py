@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.models.model import Model
-from tests.support import spawning
+from tests.support import combinations, spawning
 from tests.support.commands import Fsck, Git, Gitstore
 from tests.support.models import put, refs
 
@@ -109,6 +109,7 @@ def test_who_knows_the_passphrase(here: Path, terminals: Terminals, git: Git, fs
     fsck(here)
 
 
+@combinations.rest
 def test_who_does_not(here: Path, terminals: Terminals, fsck: Fsck) -> None:
     before = refs(here)
     terminal = terminals("snapshot", "v1", "--sign", cwd=here)
@@ -121,6 +122,7 @@ def test_who_does_not(here: Path, terminals: Terminals, fsck: Fsck) -> None:
     fsck(here)
 
 
+@combinations.rest
 def test_who_gives_up(here: Path, terminals: Terminals, fsck: Fsck) -> None:
     """Ctrl-C reaches everybody at the terminal."""
     before = refs(here)

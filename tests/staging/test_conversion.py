@@ -11,7 +11,7 @@ from gitstore.git.process import GitFailed
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.staging.stage import Staged, list_code, stage_code
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import git
 from tests.support.failing import refuses
 from tests.support.files import commit, make
@@ -85,6 +85,7 @@ def test_a_filter_that_fails(model: Repository) -> None:
 # Exact in both directions, by git's own conversion: the snapshot has what git stores, and says so.
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize(
     ("attributes", "config", "content", "stored", "cause"),
     [

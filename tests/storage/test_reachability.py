@@ -14,7 +14,7 @@ from gitstore.objects.database import TooLarge
 from gitstore.packs import limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.storage.reachability import find_reachable
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import git
 from tests.support.failing import refuses
 
@@ -96,6 +96,7 @@ def merging(place: Path) -> None:
 HOLDING = [staged, stashed, detached, forgotten_by_its_branch, bisected, merging]
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("in_worktree", [False, True], ids=["main", "linked"])
 @pytest.mark.parametrize("hold", HOLDING, ids=lambda hold: hold.__name__)
 def test_what_git_keeps_is_needed(here: Path, hold: Callable[[Path], None], *, in_worktree: bool) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gitstore.tensors import safetensors as safetensors_format
 from gitstore.tensors.safetensors import MAX_HEADER, Header, Tensor, read_header
+from tests.support import combinations
 from tests.support.tensors import InMemory, Values, refusal, safetensors, with_header
 
 
@@ -172,6 +173,7 @@ def test_a_large_header_is_refused_without_being_built_in_memory() -> None:
         tracemalloc.stop()
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(
     "body",
     [b'\\"', b"\\", b'"', b'" ', b'":', b"-", b"[", b"\\u", b'"":"",', b'{"":'],

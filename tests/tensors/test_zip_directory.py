@@ -12,6 +12,7 @@ import pytest
 
 from gitstore.tensors import zip_directory
 from gitstore.tensors.zip_directory import MAX_DIRECTORY, Directory, Member, find_directory, read_members
+from tests.support import combinations
 from tests.support.archives import WIDE, End, Entry, archive, zip64_record
 from tests.support.tensors import InMemory, refusal
 
@@ -179,6 +180,7 @@ def test_many_members_are_listed_in_bounded_time_and_memory() -> None:
         tracemalloc.stop()
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("count", [0, 3, 65_536])
 def test_what_zipfile_writes_is_read(count: int) -> None:
     """From 65,536 members on, it writes the records of ZIP64."""

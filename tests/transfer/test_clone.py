@@ -14,6 +14,7 @@ from gitstore.states.save import save_state
 from gitstore.transfer.clone import clone, name_directory
 from gitstore.transfer.provide import Weights
 from gitstore.transfer.wanted import Selection
+from tests.support import combinations
 from tests.support.commands import Fsck, Gitstore, Run, git, parsed
 from tests.support.models import change, existing_repository, noise, picture, put, take
 from tests.support.sharing import connect, list_objects, make_bare, make_clone, send
@@ -61,6 +62,7 @@ class TestPartial:
         assert (copy.directory / path / "big").read_bytes() == noise(WEIGHTS, 2)
         assert run("verify", "--all", cwd=copy.directory).code == 0
 
+    @combinations.sample(2)
     @pytest.mark.parametrize(
         "command", [["verify", "v1"], ["diff", "v1", "v2"], ["get", "v1"], ["get", "--all"]]
     )

@@ -22,6 +22,7 @@ from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import PackWriter
 from gitstore.snapshots import export, verify
+from tests.support import combinations
 from tests.support.commands import Git, Run
 from tests.support.content import MIB, noise
 from tests.support.failing import refuses
@@ -173,6 +174,7 @@ def deep(repository: Repository) -> Oid:
     return oid
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("where", ["code", "state"])
 @pytest.mark.parametrize(
     ("bomb", "why"),

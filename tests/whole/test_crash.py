@@ -18,7 +18,7 @@ from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.snapshots import verify
 from gitstore.states.save import save_state
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Outcome
 from tests.support.kills import copied
 from tests.support.models import make, noise, picture, put, refs, take
@@ -52,6 +52,7 @@ def leftovers(directory: Path) -> list[str]:
     return found + ([path.name for path in private.glob(".*~new-*")] if private.is_dir() else [])
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
 @pytest.mark.parametrize("command", ["snapshot v1", "state save"])
 def test_kill_at_random_instants(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support import faults
+from tests.support import combinations, faults
 from tests.support.deeds import DEEDS, SIMPLE
 from tests.support.faults import CHANGES, KILL, READS, Call, Fault
 from tests.support.kills import Deed, check_after_failure, fresh, look, names, scene
@@ -83,6 +83,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return scene(tmp_path_factory.mktemp("template") / "scene")
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("command", REMEMBERED)
 def test_what_went_wrong_once(template: Path, tmp_path: Path, command: str) -> None:
     deed = next(deed for deed in DEEDS + SIMPLE if deed.command == command)

@@ -16,7 +16,7 @@ from gitstore.models import init
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from gitstore.storage import gc, usage
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import Fsck, Git
 from tests.support.failing import refuses
 from tests.support.models import make, refs, take
@@ -65,6 +65,7 @@ def _saved(root: Path) -> None:
     take(model, "v1")
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(
     "content",
     ["refs/tags/v1 {v1}\n", "refs/states/../tags/v1/initial {v1}\n", "refs/states/initial {state}\n",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import combinations
 from tests.support.deeds import DEEDS
 from tests.support.kills import Deed, kill_often, names, scene
 
@@ -15,6 +16,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("template") / "scene"
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("deed", DEEDS, ids=names(DEEDS))
 def test_at_random_instants(
     request: pytest.FixtureRequest, template: Path, tmp_path: Path, deed: Deed

@@ -21,7 +21,7 @@ from gitstore.git.refs import Refs
 from gitstore.models.model import Model
 from gitstore.objects.database import ObjectDatabase
 from gitstore.settings import loading
-from tests.support import large
+from tests.support import combinations, large
 from tests.support.amounts import Amounts
 from tests.support.commands import Fsck, Run
 from tests.support.models import put
@@ -71,6 +71,7 @@ def both(run: Run, places: dict[str, Path], *arguments: str) -> tuple[Counter[st
     return work(run, places["small"], *arguments), work(run, places["large"], *arguments)
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(
     "command",
     [
@@ -92,6 +93,7 @@ def test_it_grows_as_what_there_is(run: Run, places: dict[str, Path], command: t
     assert large["calls"] <= TIMES * small["calls"]
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("command", ["snapshot", "derive", "state save", "show", "diff"])
 def test_it_does_not_grow(run: Run, places: dict[str, Path], command: str) -> None:
     """But for the packs, which are as many here."""
@@ -156,6 +158,7 @@ def _deep(frames: int) -> None:
         _deep(frames - 1)
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("command", ["log", "models"])
 def test_it_grows_as_the_chain(chains: dict[str, Path], run: Run, command: str) -> None:
     small, large = both(run, chains, command)

@@ -22,7 +22,7 @@ from gitstore.snapshots.restore import Component, restore
 from gitstore.states import import_files, remove
 from gitstore.states.save import save_state
 from gitstore.workingcopy.branch import Branch
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import Git
 from tests.support.failing import refuses
 from tests.support.models import again, edit, make, noise, put, refs, take
@@ -189,6 +189,7 @@ def _detach(dogs: Model) -> None:
     detach.detach(again(dogs))
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize(
     ("command", "what", "name"),
     [

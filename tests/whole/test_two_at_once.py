@@ -20,6 +20,7 @@ from gitstore.git.repository import Repository
 from gitstore.models import snapshot, state
 from gitstore.models.model import Model
 from gitstore.storage import gc, usage
+from tests.support import combinations
 from tests.support.commands import Outcome, Run
 from tests.support.kills import DERIVED, ROOT, Look, fresh, is_sound, look, scene
 from tests.support.processes import outcome, start
@@ -119,17 +120,20 @@ def _check_sound(top: Path, done: list[Outcome]) -> None:
         snapshot.read_own_snapshots(model)
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize("commands", BOTH, ids=lambda commands: f"{commands[0]}, {commands[1]}")
 def test_both_succeed(template: Path, top: Path, commands: Commands, run: Run) -> None:
     assert [each.code for each in at_once(template, top, commands, run)] == [0, 0]
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("commands", ONE, ids=lambda commands: f"{commands[0]}, {commands[1]}")
 def test_one_of_them_succeeds(template: Path, top: Path, commands: Commands, run: Run) -> None:
     done = at_once(template, top, commands, run)
     assert [each.code for each in done].count(0) == 1, done
 
 
+@combinations.sample(4)
 @pytest.mark.parametrize("commands", ANY, ids=lambda commands: f"{commands[0]}, {commands[1]}")
 def test_at_least_one_succeeds(template: Path, top: Path, commands: Commands, run: Run) -> None:
     done = at_once(template, top, commands, run)

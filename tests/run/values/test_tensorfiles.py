@@ -18,7 +18,7 @@ from gitstore.run.values import arrayfiles
 from gitstore.run.values.reading import read_inputs
 from gitstore.run.worker import shared
 from gitstore.settings.schema import Parameter, TensorType
-from tests.support import workers
+from tests.support import combinations, workers
 
 GIB = 1 << 30
 
@@ -214,6 +214,7 @@ for name in sys.argv[2:]:
 """
 
 
+@combinations.rest
 def test_files_of_many_gib_are_never_in_memory(tmp_path):
     """Of 6 GiB on a sparse file, both processes touch a few pages."""
     count = 6 * GIB // 4

@@ -12,6 +12,7 @@ import pytest
 
 from gitstore.run.worker import guardian
 from tests.run.conftest import Lab
+from tests.support import combinations
 
 NOBODY = 65534
 DUMPABLE = 4  # prctl(2): who changed its user without exec may not write its own uid_map
@@ -114,10 +115,12 @@ def start(
     assert lab.living() == []
 
 
+@combinations.sample(2)
 def test_a_daemon_ends_with_the_worker(start: Start) -> None:
     assert start(DAEMON).wait() == 3
 
 
+@combinations.sample(2)
 def test_all_ends_when_gitstore_is_gone(start: Start) -> None:
     guarded = start("trap '' TERM HUP; setsid sleep 600 & sleep 600")
     os.close(guarded.control)
@@ -125,10 +128,12 @@ def test_all_ends_when_gitstore_is_gone(start: Start) -> None:
     assert guarded.wait() == -signal.SIGKILL
 
 
+@combinations.sample(2)
 def test_a_signal_is_passed_on(start: Start) -> None:
     assert start("kill -SEGV $$").wait() == -signal.SIGSEGV
 
 
+@combinations.sample(2)
 def test_in_a_namespace_nothing_else_is_seen_and_the_cache_is_read_only(
     start: Start, isolated: bool, place: Path
 ) -> None:
