@@ -73,6 +73,12 @@ def spell_snapshot(snapshot: str, model: str = "") -> str:
     return f"{model}@{snapshot}" if model else snapshot
 
 
+def spell_alias(ref: str) -> str:
+    """An alias as people write it: `refs/aliases/dogs/best` is `dogs@best`."""
+    prefix, _, name = ref.removeprefix("refs/aliases/").rpartition("/")
+    return spell_snapshot(name, prefix)
+
+
 def spell_tag(ref: str) -> str:
     """The snapshot of a tag as people write it: `refs/tags/dogs/v1` is `dogs@v1`, `refs/tags/v1` is `v1`."""
     prefix, _, name = ref.removeprefix("refs/tags/").rpartition("/")

@@ -59,6 +59,10 @@ ROOMS = {
         "words disk packs objects bigfiles git models",
         "notes on snapshots and states, and files of their own",
     ),
+    "aliases": Room(
+        "words disk packs objects git models records",
+        "an alias moves to a snapshot of which enough is recorded",
+    ),
     "storage": Room(
         "words billing disk packs objects bigfiles git staging models records",
         "bytes of packs, charged to models",
@@ -77,7 +81,7 @@ ROOMS = {
     ),
     "snapshots": Room(
         "words settings disk packs objects bigfiles git events"
-        " models environments records storage workingcopy states",
+        " models environments records aliases storage workingcopy states",
         "a snapshot is code, a state, settings and packages.lock",
     ),
     "transfer": Room(

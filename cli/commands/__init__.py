@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": "snapshots.verify",
     "export": "snapshots.export",
     "restore": "snapshots.restore",
+    "alias": "snapshots.alias",
     "rename": "snapshots.rename",
     "rm": "snapshots.rm",
     "derive": "models.derive",

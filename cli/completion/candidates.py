@@ -29,7 +29,7 @@ def snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[s
     directory = _directory(ctx)
     path = incomplete.rpartition("@")[0]
     model = Model.identify(directory)
-    names = [*_list_own(model), *_list_of_others(model)]
+    names = [*_list_own(model), *_list_aliases(model), *_list_of_others(model)]
     if path:
         names += [spell_snapshot(name, model.name) for name in _list_own(model)]
         if (directory / path).is_dir() and not any(name.startswith(f"{path}@") for name in names):
@@ -42,6 +42,13 @@ def own_snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
     from gitstore.models.model import Model
 
     return _matching(list(_list_own(Model.identify(_directory(ctx)))), incomplete)
+
+
+def aliases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The aliases of the model itself, by their names."""
+    from gitstore.models.model import Model
+
+    return _matching(list(_list_aliases(Model.identify(_directory(ctx)))), incomplete)
 
 
 def states(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -154,6 +161,12 @@ def _files(directory: Path, incomplete: str) -> Iterator[str]:
 
 def _list_own(model: Model) -> Iterator[str]:
     space = model.tag_ref("")
+    names = (ref.removeprefix(space) for ref in model.repository.refs.list_below(space).refs)
+    return (name for name in names if _is_name(name))
+
+
+def _list_aliases(model: Model) -> Iterator[str]:
+    space = model.alias_ref("")
     names = (ref.removeprefix(space) for ref in model.repository.refs.list_below(space).refs)
     return (name for name in names if _is_name(name))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitstore.cli import output, terminal
@@ -10,10 +10,13 @@ from gitstore.cli.render import snapshots
 
 if TYPE_CHECKING:
     from gitstore.models.lineage import Lineage, LineageModel, LineageSnapshot
+    from gitstore.packs.oid import Oid
     from gitstore.storage.sizes import Sizes
 
 
-def line_json(line: LineageModel, lineage: Lineage, sizes: Sizes) -> dict[str, Any]:
+def line_json(
+    line: LineageModel, lineage: Lineage, sizes: Sizes, *, aliases: Mapping[Oid, Sequence[str]]
+) -> dict[str, Any]:
     """A model with its snapshots, each with the names of the models that are based on it."""
     base = line.model.base
     return {
@@ -21,11 +24,13 @@ def line_json(line: LineageModel, lineage: Lineage, sizes: Sizes) -> dict[str, A
         "base": base.to_json() if base is not None else None,
         "base_name": lineage.find_name(base) if base is not None else None,
         "detached": _is_detached(line),
-        "snapshots": [_place_json(place, line, sizes) for place in line.snapshots],
+        "snapshots": [_place_json(place, line, sizes, aliases=aliases) for place in line.snapshots],
     }
 
 
-def _place_json(place: LineageSnapshot, line: LineageModel, sizes: Sizes) -> dict[str, Any]:
+def _place_json(
+    place: LineageSnapshot, line: LineageModel, sizes: Sizes, *, aliases: Mapping[Oid, Sequence[str]]
+) -> dict[str, Any]:
     """A snapshot in the tree. Of one that was removed, all but the names is null."""
     from gitstore.cli.render.shapes.snapshots import SHAPES
 
@@ -34,7 +39,8 @@ def _place_json(place: LineageSnapshot, line: LineageModel, sizes: Sizes) -> dic
         names = {"name": place.name, "model": line.model.name}
         shape = dict.fromkeys(key.name for key in SHAPES["snapshot"].keys) | names
     else:
-        shape = snapshots.to_json(snapshot, sizes.measure_snapshot(snapshot))
+        size = sizes.measure_snapshot(snapshot)
+        shape = snapshots.to_json(snapshot, size, aliases=aliases.get(snapshot.tag_oid, ()))
     models = [derived.model.name for derived in place.models]
     return shape | {"removed": snapshot is None, "models": models}
 
@@ -48,7 +54,7 @@ class _Branch(NamedTuple):
     indent: str
 
 
-def draw_tree(lineage: Lineage, sizes: Sizes) -> Iterator[str]:
+def draw_tree(lineage: Lineage, sizes: Sizes, *, aliases: Mapping[Oid, Sequence[str]]) -> Iterator[str]:
     """The lines of the tree. The stack is our own: a chain of models can be longer than Python's is deep."""
     waiting = [_Branch(line, None, "", "") for line in reversed(lineage.roots)]
     while waiting:
@@ -58,7 +64,7 @@ def draw_tree(lineage: Lineage, sizes: Sizes) -> Iterator[str]:
             yield head + _model_line(line, lineage, at_the_top=not head)
             below = [(line, place) for place in line.snapshots]
         else:
-            yield head + _snapshot_line(line, place, sizes)
+            yield head + _snapshot_line(line, place, sizes, aliases=aliases)
             below = [(derived, None) for derived in place.models]
         for number, entry in enumerate(reversed(below)):
             corner, side = ("├─ ", "│  ") if number else ("└─ ", "   ")
@@ -73,7 +79,9 @@ def _model_line(line: LineageModel, lineage: Lineage, *, at_the_top: bool) -> st
     return f"{name}{detached}{on}{'' if line.snapshots else '  no snapshots'}"
 
 
-def _snapshot_line(line: LineageModel, place: LineageSnapshot, sizes: Sizes) -> str:
+def _snapshot_line(
+    line: LineageModel, place: LineageSnapshot, sizes: Sizes, *, aliases: Mapping[Oid, Sequence[str]]
+) -> str:
     snapshot = place.snapshot
     if snapshot is None:
         return f"{place.name} (removed)"
@@ -81,7 +89,8 @@ def _snapshot_line(line: LineageModel, place: LineageSnapshot, sizes: Sizes) -> 
     base, recorded = line.model.base, snapshots.recorded_base(snapshot)
     other = f"  on {recorded}" if recorded != (base.full_name if base is not None else None) else ""
     size = output.format_size_if_known(sizes.measure_snapshot(snapshot))
-    return f"{terminal.styled(place.name, 'yellow')}{date}  {size}{other}"
+    name = snapshots.with_aliases(terminal.styled(place.name, "yellow"), aliases.get(snapshot.tag_oid, ()))
+    return f"{name}{date}  {size}{other}"
 
 
 def _is_detached(line: LineageModel) -> bool:

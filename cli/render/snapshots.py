@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output, terminal
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitstore.bigfiles.stored import StoredFile
     from gitstore.models.model import Model
     from gitstore.models.snapshot import Snapshot
+    from gitstore.packs.oid import Oid
     from gitstore.records.of_snapshot import SnapshotRecords
     from gitstore.settings import BasedOn
     from gitstore.snapshots.remove import Removal
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
     from gitstore.storage.sizes import Sizes
 
 
-def to_json(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
-    """The shape of a snapshot, all from its tag. `size` is the bytes of its files, where counted."""
-    shape = {
+def to_json(
+    snapshot: Snapshot, size: int | None = None, *, aliases: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """The shape of a snapshot, from its tag. `size` is the bytes of its files, where counted.
+
+    `aliases` are those that it has, where a command looks for them.
+    """
+    shape: dict[str, Any] = {
         "name": snapshot.name,
         "model": snapshot.model,
         "ref": snapshot.ref,
@@ -37,7 +43,13 @@ def to_json(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
         "based_on": recorded_base(snapshot),
         "message": snapshot.tag.message,
     }
-    return shape if size is None else shape | {"size": size}
+    shape |= {"size": size} if size is not None else {}
+    return shape if aliases is None else shape | {"aliases": list(aliases)}
+
+
+def with_aliases(name: str, aliases: Sequence[str]) -> str:
+    """A snapshot's name with its aliases, for a table."""
+    return f"{name} ({', '.join(aliases)})" if aliases else name
 
 
 def reference_json(snapshot: Snapshot) -> dict[str, Any]:
@@ -56,13 +68,18 @@ def recorded_base(snapshot: Snapshot) -> str | None:
     return snapshot.tag.trailers.get("Based-On", "").partition(" ")[0] or None
 
 
-def show_list(snapshots: Sequence[Snapshot], sizes: Sizes, *, all_models: bool) -> None:
-    """A table of snapshots with the bytes of their files."""
+def show_list(
+    snapshots: Sequence[Snapshot], sizes: Sizes, *, aliases: Mapping[Oid, Sequence[str]], all_models: bool
+) -> None:
+    """A table of snapshots with their aliases and the bytes of their files."""
     output.print_table(
         ["SNAPSHOT", "DATE", "SIZE", "STATE", "MESSAGE"],
         [
             [
-                terminal.styled(snapshot.short_name if all_models else snapshot.name, "yellow"),
+                with_aliases(
+                    terminal.styled(snapshot.short_name if all_models else snapshot.name, "yellow"),
+                    aliases.get(snapshot.tag_oid, ()),
+                ),
                 output.format_minute(snapshot.tag.date) if snapshot.tag.date else "",
                 output.format_size_if_known(sizes.measure_snapshot(snapshot)),
                 snapshot.state_name,
@@ -75,14 +92,19 @@ def show_list(snapshots: Sequence[Snapshot], sizes: Sizes, *, all_models: bool) 
 
 
 def in_full_json(
-    snapshot: Snapshot, files: Sequence[tuple[StoredFile, int | None]], records: SnapshotRecords
+    snapshot: Snapshot,
+    files: Sequence[tuple[StoredFile, int | None]],
+    records: SnapshotRecords,
+    *,
+    aliases: Sequence[str],
 ) -> dict[str, Any]:
     """A snapshot with its files and their sizes, its settings, and its records."""
     from gitstore import settings
     from gitstore.cli.render.records import evaluations, trainings
 
     known = [size for _, size in files if size is not None]
-    return to_json(snapshot, sum(known) if len(known) == len(files) else None) | {
+    size = sum(known) if len(known) == len(files) else None
+    return to_json(snapshot, size, aliases=aliases) | {
         "files": [
             {"path": str(file.path), "size": size, "parts": len(file.parts), "oid": str(file.entry)}
             for file, size in files
@@ -94,7 +116,11 @@ def in_full_json(
 
 
 def show_in_full(
-    snapshot: Snapshot, files: Sequence[tuple[StoredFile, int | None]], records: SnapshotRecords
+    snapshot: Snapshot,
+    files: Sequence[tuple[StoredFile, int | None]],
+    records: SnapshotRecords,
+    *,
+    aliases: Sequence[str],
 ) -> None:
     """A snapshot for a person: what its tag says, its message, files, records and settings."""
     from gitstore.cli.render.records import evaluations
@@ -102,6 +128,7 @@ def show_in_full(
     base = snapshot.settings.based_on
     head = {"snapshot": terminal.styled(snapshot.name, "yellow")} | to_json(snapshot)
     head["based_on"] = locate_base(base) if base is not None else None
+    head["aliases"] = ", ".join(aliases) or None
     for key, value in head.items():
         if value is not None and key not in ("name", "message"):
             output.print_data(f"{key.replace('_', ' ') + ':':<10} {value}")
@@ -159,9 +186,11 @@ def show_renamed(renamed: Renamed, before: Snapshot, *, as_json: bool) -> None:
     """A snapshot that was renamed, and the models that stay based on it."""
     if as_json:
         names = {"renamed_from": to_json(before), "models": list(renamed.models)}
-        output.print_json(to_json(renamed.snapshot) | names)
+        output.print_json(to_json(renamed.snapshot, aliases=renamed.aliases) | names)
         return
     output.print_message(f"Renamed {before.short_name} to {renamed.snapshot.short_name}")
+    if renamed.aliases:
+        output.print_message(f"It still has {', '.join(renamed.aliases)}")
     if renamed.models:
         stay = "stays" if len(renamed.models) == 1 else "stay"
         output.print_message(f"{', '.join(renamed.models)} {stay} based on it")
@@ -194,6 +223,8 @@ def explain_removal(removal: Removal) -> None:
     if dependents:
         them = "it" if len(removal.snapshots) == 1 else "them"
         output.print_message(f"Based on {them}: {', '.join(dependents)}")
+    if removal.aliases:
+        output.print_message(f"Aliases that lead nowhere then: {', '.join(removal.aliases)}")
 
 
 def removal_json(removal: Removal, *, removed: bool) -> dict[str, Any]:
@@ -204,6 +235,7 @@ def removal_json(removal: Removal, *, removed: bool) -> dict[str, Any]:
         "withheld_bytes": removal.withheld,
         "models": list(removal.dependents.models),
         "dependent_snapshots": list(removal.dependents.snapshots),
+        "aliases": list(removal.aliases),
         "removed": removed,
     }
 

@@ -82,7 +82,8 @@ def _last(status: Status) -> Iterator[str]:
             yield "  (gitstore snapshot NAME takes one)"
         return
     date = last.tag.date
-    yield f"snapshot:  {last.name}" + (f", {date:%Y-%m-%d %H:%M}" if date else "")
+    name = snapshots.with_aliases(last.name, status.aliases)
+    yield f"snapshot:  {name}" + (f", {date:%Y-%m-%d %H:%M}" if date else "")
     if status.differs is False:
         yield f"nothing differs from {last.name}"
     if not status.differs:
@@ -127,7 +128,7 @@ def to_json(status: Status) -> dict[str, Any]:
         "base": base.to_json() if base is not None else None,
         "detached": base is not None and bool(base.detached),
         "state": {"name": status.state_name, "form": status.state_form},
-        "snapshot": snapshots.to_json(last) if last is not None else None,
+        "snapshot": snapshots.to_json(last, aliases=status.aliases) if last is not None else None,
         "differs": status.differs,
         "settings": changes.settings_json(settings) if settings is not None else None,
         "code": _rows(status.code),

@@ -69,7 +69,7 @@ def plan_removal(current: Model, name: str, progress: Progress = lambda _: None)
     """
     check_name(name, "model")
     repository = current.repository
-    namespaces = (f"refs/tags/{name}/", f"refs/states/{name}/")
+    namespaces = (f"refs/tags/{name}/", f"refs/states/{name}/", f"refs/aliases/{name}/")
     refs = {ref: oid for ref, oid in repository.refs.all() if ref.startswith(namespaces)}
     tip, is_model = repository.refs.get(f"refs/heads/{name}"), has_derived_model(repository, name)
     if tip is not None and is_model:

@@ -184,10 +184,11 @@ def _check_vacant(base: Snapshot, name: str) -> None:
     refs = base.repository.refs
     if refs.get(f"refs/heads/{name}") is not None or name in _list_ancestors(base):
         raise GitstoreError(f"a model or branch called {name} already exists", "choose another name")
-    for namespace, kind in {"refs/tags/": "snapshot", "refs/states/": "state"}.items():
+    kinds = {"refs/tags/": "a snapshot", "refs/states/": "a state", "refs/aliases/": "an alias"}
+    for namespace, kind in kinds.items():
         if refs.get(namespace + name) is not None:
-            raise GitstoreError(f"a {kind} called {name} already exists", "choose another name")
-    spaces = tuple(f"refs/{space}/{name}/" for space in ("heads", "tags", "states"))
+            raise GitstoreError(f"{kind} called {name} already exists", "choose another name")
+    spaces = tuple(f"refs/{space}/{name}/" for space in ("heads", "tags", "states", "aliases"))
     for ref, _ in refs.all() if refs.has_any_below(*spaces) else ():
         if ref.startswith(spaces):
             unneeded = f", or git update-ref -d {shlex.quote(ref)} if nobody needs it"

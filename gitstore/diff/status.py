@@ -23,7 +23,7 @@ from gitstore.diff.settings import SettingsDiff
 from gitstore.environments import lockfile
 from gitstore.errors import GitstoreError
 from gitstore.layout import STATES, TOP
-from gitstore.models import snapshot, state
+from gitstore.models import alias, snapshot, state
 from gitstore.models.model import FIRST_STATE, LOCK, SETTINGS, Model, read_committed_file
 from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Oid
@@ -57,8 +57,8 @@ class Status:
     """What `gitstore status` shows. A field is `None` if there is no such thing, or if a problem hides it.
 
     `branch` is `None` if HEAD is detached; `tags` are then the refs of the tags on its commit. `settings`,
-    `code` and `state_files` are what differs from `last_snapshot`, the newest one. `lock` is what is wrong
-    with packages.lock.
+    `code` and `state_files` are what differs from `last_snapshot`, the newest one, which has `aliases`.
+    `lock` is what is wrong with packages.lock.
     """
 
     model: Model
@@ -67,6 +67,7 @@ class Status:
     state_name: str | None = None
     state_form: StateForm | None = None
     last_snapshot: Snapshot | None = None
+    aliases: tuple[str, ...] = ()
     settings: SettingsDiff | None = None
     code: tuple[FileChange, ...] | None = None
     state_files: tuple[FileChange, ...] | None = None
@@ -101,6 +102,9 @@ def read_status(model: Model, progress: Progress = lambda _: None) -> Status:
         status.tags = _list_tags_at_head(model) if status.branch is None else ()
     with status._noting_problem():
         status.last_snapshot = _find_newest(model)
+        if status.last_snapshot is not None:
+            names = alias.list_names_by_tag(model.repository)
+            status.aliases = tuple(names.get(status.last_snapshot.tag_oid, ()))
     status.problems += _list_damaged_tags(model)
     with status._noting_problem():
         _read_state(status, progress)

@@ -23,7 +23,7 @@ from gitstore.disk.permissions import share
 from gitstore.errors import Locked
 from gitstore.packs.oid import Oid
 
-NAMESPACES = ("refs/tags/", "refs/states/", "refs/heads/", "refs/notes/", "refs/records/")
+NAMESPACES = ("refs/tags/", "refs/states/", "refs/heads/", "refs/notes/", "refs/records/", "refs/aliases/")
 """The refs that are recorded: those that people create, not those that git fetches."""
 
 _ABSENT = "0" * 40

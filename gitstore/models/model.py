@@ -92,6 +92,10 @@ class Model:
         """The ref of one of the model's states."""
         return f"refs/states/{self.prefix}{state}"
 
+    def alias_ref(self, alias: str) -> str:
+        """The ref of one of the model's aliases."""
+        return f"refs/aliases/{self.prefix}{alias}"
+
     @property
     def active_state(self) -> str:
         """The name of the active state, which need not exist. Raises `Corrupt` like `active_state.read`."""
@@ -242,7 +246,10 @@ def check_name(name: str, kind: str) -> None:
     """Raise `InvalidName` unless `name` can be a model's, snapshot's or state's; `kind` says which."""
     problem = name_problem(name)
     if problem is not None:
-        raise InvalidName(f"{name!r} cannot be the name of a {kind}: it {problem}", "choose another name")
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise InvalidName(
+            f"{name!r} cannot be the name of {article} {kind}: it {problem}", "choose another name"
+        )
 
 
 def _holds_states(states: Path) -> bool:

@@ -1,11 +1,13 @@
 """From what people write to the snapshot they mean: SNAPSHOT, MODEL@SNAPSHOT, PATH@SNAPSHOT, URL@SNAPSHOT.
 
-After PATH@ and URL@ a snapshot of a derived model there is MODEL/SNAPSHOT.
+After PATH@ and URL@ a snapshot of a derived model there is MODEL/SNAPSHOT. In each of them, SNAPSHOT may be
+an alias. The log of this module then says which snapshot has it.
 """
 
 from __future__ import annotations
 
 import difflib
+import logging
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -13,15 +15,19 @@ from typing import NamedTuple
 
 from gitstore.errors import Corrupt, GitstoreError, NoSuchSnapshot, NotAModel
 from gitstore.git.repository import Repository
+from gitstore.models import alias as aliases
 from gitstore.models import snapshot
+from gitstore.models.alias import Alias
 from gitstore.models.model import Model, has_derived_model
 from gitstore.models.snapshot import Snapshot
-from gitstore.names import name_problem, spell_snapshot
+from gitstore.names import name_problem, spell_snapshot, spell_tag
 from gitstore.objects import tag
 from gitstore.packs.oid import Kind, Oid
 from gitstore.settings import BasedOn
 from gitstore.text import quoted
 from gitstore.url import is_url, url_problem, without_credentials
+
+_log = logging.getLogger(__name__)
 
 
 class SeveralRepositories(GitstoreError):
@@ -205,6 +211,9 @@ def _locate_tag(model: Model, name: str, reference: str, *, other: bool = False)
     oid = model.repository.refs.get(ref) if name else None
     if oid is not None:
         return TagLocation(model.repository, ref, oid)
+    alias = aliases.find_alias(model, name)
+    if alias is not None:
+        return _locate_aliased(model.repository, alias)
     close = _find_similar_name(model, name)
     hint = "gitstore list shows the snapshots"
     if other:
@@ -214,6 +223,18 @@ def _locate_tag(model: Model, name: str, reference: str, *, other: bool = False)
     if "@" not in reference and model.base is not None and model.repository.refs.get(f"refs/tags/{name}"):
         hint = f"did you mean {spell_snapshot(name, model.base.model)}?"
     raise NoSuchSnapshot(f"there is no snapshot {reference}", hint)
+
+
+def _locate_aliased(repository: Repository, alias: Alias) -> TagLocation:
+    """Locate the snapshot that has an alias, and say which one it is."""
+    target = alias.move.new
+    if repository.refs.get(alias.snapshot_ref) != target.tag:
+        raise NoSuchSnapshot(
+            f"{alias.short_name} is the alias of {target.snapshot}, which was removed",
+            f"gitstore alias set {alias.name} SNAPSHOT moves it",
+        )
+    _log.info("%s is %s", alias.short_name, spell_tag(alias.snapshot_ref))
+    return TagLocation(repository, alias.snapshot_ref, target.tag)
 
 
 def _is_model_name(where: str, directory: Path) -> bool:

@@ -76,10 +76,10 @@ def parse(content: bytes) -> Tag:
         target, kind, name = Oid.parse(header["object"]), header["type"], header["tag"]
     except KeyError as error:
         raise ValueError(f"it has no {error.args[0]}") from error
-    tagger, date = _parse_tagger(header.get("tagger", ""))
+    tagger, date = parse_identity(header.get("tagger", ""))
     # The first test is cheap, and few tags are signed.
     signature = _SIGNATURE.search(body) if "-----BEGIN " in body else None
-    message, lines = _split_trailers(body[: signature.start()] if signature else body)
+    message, lines = split_trailers(body[: signature.start()] if signature else body)
     signed = _SCHEMES[signature[1]] if signature else None
     trailers = dict(lines)
     counts = Counter(key for key, _ in lines) if len(trailers) < len(lines) else {}
@@ -87,7 +87,8 @@ def parse(content: bytes) -> Tag:
     return Tag(target, kind, name, tagger, date, message, trailers, signed, repeated)
 
 
-def _parse_tagger(line: str) -> tuple[str, datetime | None]:
+def parse_identity(line: str) -> tuple[str, datetime | None]:
+    """Split name and mail from the date in a tagger, author or committer. No date if it is malformed."""
     match = _TAGGER.fullmatch(line)
     if match is None:
         return line, None
@@ -104,7 +105,7 @@ def _zone(sign: str, hours: str, minutes: str) -> timezone:
     return timezone(-offset if sign == "-" else offset)
 
 
-def _split_trailers(text: str) -> tuple[str, list[tuple[str, str]]]:
+def split_trailers(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Split a message from the trailers of its last paragraph, git-interpret-trailers(1)."""
     text = text.rstrip()
     message, blank, last = text.rpartition("\n\n")

@@ -21,6 +21,11 @@ def check_vacant(model: Model, name: str) -> None:
         raise SnapshotExists(
             f"the snapshot {name} already exists, and a snapshot never changes", "choose another name"
         )
+    if refs.get(model.alias_ref(name)) is not None:
+        raise GitstoreError(
+            f"{name} is an alias, so it cannot be the name of a snapshot",
+            f"choose another name, or remove the alias with gitstore alias rm {name}",
+        )
     if not model.prefix and has_derived_model(model.repository, name):
         raise GitstoreError(
             f"{name} is the name of a derived model, so it cannot be the name of a snapshot",

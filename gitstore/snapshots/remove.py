@@ -11,7 +11,7 @@ from gitstore.events import dispatch
 from gitstore.events.events import PreRm
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
-from gitstore.models import dependents
+from gitstore.models import alias, dependents
 from gitstore.models.dependents import Dependents
 from gitstore.models.reference import SeveralRepositories
 from gitstore.models.snapshot import Snapshot
@@ -26,6 +26,10 @@ class HasDependents(GitstoreError):
     """A derived model is based on a snapshot that was to be removed."""
 
 
+class HasAliases(GitstoreError):
+    """A snapshot that was to be removed has an alias."""
+
+
 @dataclass(frozen=True)
 class Removal:
     """What removing some snapshots of a repository would do.
@@ -33,6 +37,7 @@ class Removal:
     `exclusive` are the bytes that only these snapshots hold. The next gc leaves two kinds of them:
     `needed` bytes are held by reflogs, indexes, unfinished operations of git or refs that vanished lately.
     `lasting` bytes are in packs with too few dead bytes to be rewritten, or in packs that git collects.
+    `aliases` are those that one of the snapshots has; they stay, and lead nowhere then.
     """
 
     repository: Repository
@@ -41,6 +46,7 @@ class Removal:
     needed: int
     lasting: int
     dependents: Dependents
+    aliases: tuple[str, ...] = ()
 
     @property
     def withheld(self) -> int:
@@ -73,7 +79,14 @@ def plan_removal(snapshots: Sequence[Snapshot]) -> Removal:
         needed=sum(sizes[oid] for oid in sizes.keys() & needed),
         lasting=sum(sizes[oid] for oid in _find_lasting(repository, dead, held | needed)),
         dependents=dependents.find_dependents(repository, {snapshot.commit for snapshot in snapshots}),
+        aliases=_find_aliases(repository, snapshots),
     )
+
+
+def _find_aliases(repository: Repository, snapshots: Iterable[Snapshot]) -> tuple[str, ...]:
+    tags = {snapshot.tag_oid for snapshot in snapshots}
+    aliases = alias.select_by_tags(alias.list_all_aliases(repository), tags)
+    return tuple(named.short_name for named in aliases)
 
 
 def _list_record_refs(repository: Repository, snapshots: Iterable[Snapshot]) -> set[str]:
@@ -104,12 +117,23 @@ def check_dependents(removal: Removal) -> None:
         )
 
 
+def check_aliases(removal: Removal) -> None:
+    """Raise `HasAliases` if one of the snapshots has an alias."""
+    if removal.aliases:
+        raise HasAliases(
+            f"{removal.names} {'has' if len(removal.snapshots) == 1 else 'have'} the"
+            f" {'alias' if len(removal.aliases) == 1 else 'aliases'} {', '.join(removal.aliases)}",
+            f"move it with gitstore alias set {removal.aliases[0]} SNAPSHOT;"
+            " --force removes the snapshot anyway, and then the alias leads nowhere",
+        )
+
+
 def remove(removal: Removal, *, force: bool = False, call_hook: bool = True) -> None:
     """Delete the tags and the files of their records, all or none. The next gc frees the disk.
 
     The hook pre-rm is called for each snapshot first, unless `call_hook` is false. Raises `HookRefused` if it
-    refuses, `RefChanged` if a tag has changed or vanished meanwhile, and, unless `force`, `HasDependents`
-    if a model has been derived meanwhile. Nothing is removed then.
+    refuses, `RefChanged` if a tag has changed or vanished meanwhile, and, unless `force`, `HasDependents` or
+    `HasAliases` if a model has been derived or an alias set meanwhile. Nothing is removed then.
     """
     repository = removal.repository
     for snapshot in removal.snapshots if call_hook else ():
@@ -120,6 +144,7 @@ def remove(removal: Removal, *, force: bool = False, call_hook: bool = True) -> 
                 repository, {snapshot.commit for snapshot in removal.snapshots}
             )
             check_dependents(replace(removal, dependents=current))
+            check_aliases(replace(removal, aliases=_find_aliases(repository, removal.snapshots)))
         changes = [RefChange(snapshot.ref, snapshot.tag_oid, None) for snapshot in removal.snapshots]
         tags = {snapshot.tag_oid for snapshot in removal.snapshots}
         changes += forget.plan_removal(repository, tags)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gitstore.aliases.move import follow_renaming
 from gitstore.errors import GitstoreError
 from gitstore.git.refs import RefChange
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
-from gitstore.models import dependents
+from gitstore.models import alias, dependents
 from gitstore.models import snapshot as snapshots
+from gitstore.models.alias import AliasTarget
 from gitstore.models.model import Model
 from gitstore.models.snapshot import RENAMED_FROM, Snapshot
 from gitstore.objects import tag
@@ -19,17 +21,21 @@ from gitstore.snapshots.create_ref import check_vacant, create_ref
 
 @dataclass(frozen=True)
 class Renamed:
-    """A snapshot under its new name, and the derived models that are based on it, which do not change."""
+    """A snapshot under its new name, and the derived models that are based on it, which do not change.
+
+    `aliases` are those that it has, each with a move to the new name.
+    """
 
     snapshot: Snapshot
     models: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
 
 
 def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer = AS_CONFIGURED) -> Renamed:
     """Give a snapshot another name in its model. Durable. After a kill, it may have both names.
 
     The same call again finishes that. Commit, tagger, date and message stay. Models that are based on the
-    snapshot refer to its commit, so they stay valid.
+    snapshot refer to its commit, so they stay valid. Its aliases move along, in the same transaction.
 
     Raises `GitstoreError` for a name that cannot be used and for a signature that fails. Unless `force`,
     also raises it if the old tag is signed and the new one would not be: a signature covers the name.
@@ -46,6 +52,7 @@ def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer
         forget.drop_notes(repository, {snapshot.tag_oid})
         return Renamed(begun, models)
     check_vacant(model, name)
+    aliases = alias.select_by_tags(alias.list_aliases(model), [snapshot.tag_oid])
     with repository.writer() as writer:
         old = repository.objects.read_as(Kind.TAG, snapshot.tag_oid)
         signs = signer.signs(repository)
@@ -59,12 +66,13 @@ def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer
             commit = repository.objects.read_as(Kind.COMMIT, snapshot.commit)
             content = signer.sign(repository, content, commit=commit)
         oid = writer.add(Kind.TAG, content)
+        following = follow_renaming(writer, model, aliases, target=AliasTarget(name, oid))
         writer.finish()
-        together = [*_move_records(snapshot, oid), removal]
+        together = [*_move_records(snapshot, oid), *following, removal]
         renamed = create_ref(repository, model.tag_ref(name), oid, reason=reason, together=together)
     forget.drop_notes(repository, {snapshot.tag_oid})
     repository.maintain()
-    return Renamed(renamed, models)
+    return Renamed(renamed, models, tuple(named.name for named in aliases))
 
 
 def _move_records(snapshot: Snapshot, tag_oid: Oid) -> list[RefChange]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
-from gitstore.models import active_state
+from gitstore.models import active_state, alias
 from gitstore.models.model import CLAIM, has_derived_model
 from gitstore.packs.pack import Pack
 from gitstore.progress import Progress
@@ -26,6 +26,8 @@ def check_repository(repository: Repository, progress: Progress = lambda _: None
     problems += git_files.find_problems(repository, progress)
     problems += check_packs(repository.objects.own_packs)
     problems += [error.message for error in repository.objects.damaged]
+    for lines, more in zip((problems, notices), alias.find_problems(repository), strict=True):
+        lines += more
     problems += [*active_state.find_problems(repository), *_check_claims(repository)]
     if not problems:
         try:

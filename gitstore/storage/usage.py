@@ -33,6 +33,7 @@ _KINDS = {
     "refs/states/": "state",
     "refs/heads/": "branch",
     "refs/records/": "record",
+    "refs/aliases/": "alias",
 }
 
 _TAGS, _STATES, _HEADS, _HEAD = "refs/tags/", "refs/states/", "refs/heads/", "/HEAD"

@@ -24,7 +24,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
       gitstore log
       gitstore log --json
     """
-    from gitstore.models import catalog
+    from gitstore.models import alias, catalog
     from gitstore.models.lineage import Lineage
     from gitstore.models.model import Model
     from gitstore.storage.sizes import Sizes
@@ -34,11 +34,14 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         output.print_message(f"warning: {problem}")
     listing = catalog.list_models(current)
     lineage, sizes = Lineage(listing.models), Sizes(current.repository.objects)
+    aliases = alias.list_names_by_tag(current.repository)
     if as_json:
-        output.print_json([render.line_json(line, lineage, sizes) for line in lineage.walk()])
+        output.print_json(
+            [render.line_json(line, lineage, sizes, aliases=aliases) for line in lineage.walk()]
+        )
     else:
         pager.choose_colour(ctx.obj)
         with pager.paged(ctx.obj):
-            output.print_data("\n".join(render.draw_tree(lineage, sizes)))
+            output.print_data("\n".join(render.draw_tree(lineage, sizes, aliases=aliases)))
     if listing.unreadable is not None:
         raise listing.unreadable

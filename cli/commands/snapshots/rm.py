@@ -14,7 +14,9 @@ from gitstore.cli.render import snapshots as render
 @click.option(
     "-n", "--dry-run", is_flag=True, help="Only show what removing would free, and what depends on it."
 )
-@click.option("--force", is_flag=True, help="Also remove snapshots that derived models are based on.")
+@click.option(
+    "--force", is_flag=True, help="Also remove snapshots that have an alias, or that models are based on."
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @options.no_verify_option
 @output.json_option
@@ -51,6 +53,7 @@ def command(
     if not dry_run:
         if not force:
             remove.check_dependents(removal)
+            remove.check_aliases(removal)
         output.confirm(ctx, f"Remove {removal.names}?", assumed=yes)
         remove.remove(removal, force=force, call_hook=call_hook)
     if as_json:

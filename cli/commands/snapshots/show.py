@@ -21,6 +21,7 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
       gitstore show v1
       gitstore show dogs@v1 --json
     """
+    from gitstore.models import alias
     from gitstore.models import reference as references
     from gitstore.records.of_snapshot import read_records
     from gitstore.snapshots import export
@@ -30,9 +31,10 @@ def command(ctx: click.Context, reference: str, *, as_json: bool) -> None:
     objects = snapshot.repository.objects
     files = [(file, measure_if_here(file, objects)) for file in export.list_files(snapshot)]
     records = read_records(snapshot)
+    aliases = alias.list_names_by_tag(snapshot.repository).get(snapshot.tag_oid, [])
     if as_json:
-        output.print_json(render.in_full_json(snapshot, files, records))
+        output.print_json(render.in_full_json(snapshot, files, records, aliases=aliases))
         return
     pager.choose_colour(ctx.obj)
     with pager.paged(ctx.obj):
-        render.show_in_full(snapshot, files, records)
+        render.show_in_full(snapshot, files, records, aliases=aliases)

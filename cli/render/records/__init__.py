@@ -1,1 +1,1 @@
-"""How records are shown: how states were trained, with charts, and evaluations and their differences."""
+"""How records are shown: of trainings, with charts, of evaluations and their differences, of aliases."""

@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from gitstore.cli.render.shapes import (
+    aliases,
     changes,
     environments,
     files,
@@ -26,6 +27,7 @@ from gitstore.cli.render.shapes.shape import TYPES, Key, Shape
 
 GROUPS: dict[str, dict[str, Shape]] = {
     "Snapshots": snapshots.SHAPES,
+    "Aliases": aliases.SHAPES,
     "Models": models.SHAPES,
     "States and operations": states.SHAPES,
     "Environments": environments.SHAPES,
@@ -81,6 +83,12 @@ COMMANDS: dict[str, str] = {
     "verify": "verified snapshots",
     "export": "exported snapshot",
     "restore": "restored snapshot",
+    "alias set": "moved alias",
+    "alias list": "alias[]",
+    "alias show": "alias",
+    "alias log": "alias move[]",
+    "alias rollback": "moved alias",
+    "alias rm": "alias",
     "rename": "renamed snapshot",
     "rm": "removed snapshots",
     "derive": "derived model",

@@ -20,6 +20,7 @@ SHAPES = {
             based_on  text?   the model's base at that time, as MODEL@SNAPSHOT
             message   text    its message
             size      bytes*  of all its files; where a command counts them, and no partial clone lacks one
+            aliases   text[]*  the aliases that it has; where a command looks for them
         """),
     ),
     "taken snapshot": Shape(
@@ -101,7 +102,10 @@ SHAPES = {
     ),
     "removed snapshots": Shape(
         "What `rm` removed, or would remove.",
-        keys("withheld_bytes  bytes  what the next gc does not free yet"),
+        keys("""
+            withheld_bytes  bytes   what the next gc does not free yet
+            aliases         text[]  aliases that lead nowhere without them
+        """),
         extends="removal",
     ),
     "verified snapshots": Shape(
