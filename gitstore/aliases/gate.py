@@ -17,7 +17,7 @@ class RequirementNotMet(GitstoreError):
 
     kind = "requirement_not_met"
 
-    def __init__(self, name: str, snapshot: Snapshot, problems: Sequence[str]) -> None:
+    def __init__(self, name: str, snapshot: Snapshot, *, problems: Sequence[str]) -> None:
         lines = [f"{snapshot.short_name} cannot get the alias {name}: {problem}" for problem in problems]
         super().__init__(
             "\n".join(lines), f"gitstore show {snapshot.short_name} lists what was recorded of it"
@@ -25,7 +25,7 @@ class RequirementNotMet(GitstoreError):
 
 
 def check_requirements(
-    model: Model, name: str, snapshot: Snapshot, requirements: Sequence[Requirement]
+    model: Model, name: str, snapshot: Snapshot, *, requirements: Sequence[Requirement]
 ) -> tuple[list[str], list[str]]:
     """Check what a snapshot must meet to get an alias of the model.
 
@@ -44,7 +44,7 @@ def check_requirements(
         if not verdict.holds
     ]
     if problems:
-        raise RequirementNotMet(name, snapshot, problems)
+        raise RequirementNotMet(name, snapshot, problems=problems)
     evaluations = [f"{record.name} {record.tree}" for record in list_records(requirements, records)]
     return [str(verdict) for verdict in verdicts], evaluations
 

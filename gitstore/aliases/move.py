@@ -19,7 +19,7 @@ from gitstore.names import spell_snapshot
 from gitstore.objects.writer import ObjectWriter
 
 
-def set_alias(model: Model, name: str, snapshot: Snapshot, reason: Reason) -> Alias:
+def set_alias(model: Model, name: str, snapshot: Snapshot, *, reason: Reason) -> Alias:
     """Let a snapshot of the model have an alias, which need not exist yet. Atomic and durable.
 
     If the snapshot has it already, nothing is written. Raises `GitstoreError` for a name that cannot be an

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gitstore.errors import GitstoreError
 from gitstore.models.alias import ALIAS, EVALUATION, FROM, RENAMED, REQUIRED, REVERTS, TO, AliasTarget, Move
-from gitstore.models.snapshot import FORMAT
+from gitstore.models.shape import FORMAT
 from gitstore.objects import commit, tree
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid

@@ -47,32 +47,38 @@ def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer
     removal = RefChange(snapshot.ref, snapshot.tag_oid, None)
     reason = f"rename {snapshot.short_name} to {name}"
     begun = _find_begun(snapshot, model.tag_ref(name))
-    if begun is not None:
-        repository.refs.change([removal, *_move_records(snapshot, begun.tag_oid)], reason)
-        forget.drop_notes(repository, {snapshot.tag_oid})
-        return Renamed(begun, models)
-    check_vacant(model, name)
+    if begun is None:
+        check_vacant(model, name)
     aliases = alias.select_by_tags(alias.list_aliases(model), [snapshot.tag_oid])
     with repository.writer() as writer:
-        old = repository.objects.read_as(Kind.TAG, snapshot.tag_oid)
-        signs = signer.signs(repository)
-        if snapshot.tag.signed and not signs and not force:
-            raise GitstoreError(
-                f"the snapshot {snapshot.short_name} is signed, and the signature is for that name",
-                "--sign signs the new name; --force drops the signature",
-            )
-        content = _encode_tag(snapshot, old, name)
-        if signs:
-            commit = repository.objects.read_as(Kind.COMMIT, snapshot.commit)
-            content = signer.sign(repository, content, commit=commit)
-        oid = writer.add(Kind.TAG, content)
+        oid = begun.tag_oid if begun else writer.add(Kind.TAG, _make_tag(snapshot, name, signer, force=force))
         following = follow_renaming(writer, model, aliases, target=AliasTarget(name, oid))
         writer.finish()
         together = [*_move_records(snapshot, oid), *following, removal]
-        renamed = create_ref(repository, model.tag_ref(name), oid, reason=reason, together=together)
+        if begun is None:
+            renamed = create_ref(repository, model.tag_ref(name), oid, reason=reason, together=together)
+        else:
+            repository.refs.change(together, reason)
+            renamed = begun
     forget.drop_notes(repository, {snapshot.tag_oid})
     repository.maintain()
     return Renamed(renamed, models, tuple(named.name for named in aliases))
+
+
+def _make_tag(snapshot: Snapshot, name: str, signer: Signer, *, force: bool) -> bytes:
+    """Return the new tag, signed if it should be."""
+    repository = snapshot.repository
+    signs = signer.signs(repository)
+    if snapshot.tag.signed and not signs and not force:
+        raise GitstoreError(
+            f"the snapshot {snapshot.short_name} is signed, and the signature is for that name",
+            "--sign signs the new name; --force drops the signature",
+        )
+    content = _encode_tag(snapshot, repository.objects.read_as(Kind.TAG, snapshot.tag_oid), name)
+    if not signs:
+        return content
+    commit = repository.objects.read_as(Kind.COMMIT, snapshot.commit)
+    return signer.sign(repository, content, commit=commit)
 
 
 def _move_records(snapshot: Snapshot, tag_oid: Oid) -> list[RefChange]:

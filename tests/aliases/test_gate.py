@@ -35,17 +35,17 @@ def test_what_is_recorded_decides(tmp_path: Path) -> None:
     v1, v2 = (reference.resolve(name, model.directory) for name in ("v1", "v2"))
     rules = [parse("bench.accuracy >= 0.5"), parse("bench.accuracy >= current")]
     with pytest.raises(RequirementNotMet) as error:
-        check_requirements(model, "production", v1, rules)
+        check_requirements(model, "production", v1, requirements=rules)
     assert error.value.message == (
         "v1 cannot get the alias production: it does not meet bench.accuracy >= 0.5:"
         " no evaluation bench was recorded"
     )
     record(model, "v1", 0.75, tmp_path / "one")
-    found, used = check_requirements(model, "production", v1, rules)
+    found, used = check_requirements(model, "production", v1, requirements=rules)
     assert found[0] == "bench.accuracy >= 0.5 (it is 0.75)"
     assert [one.partition(" ")[0] for one in used] == ["bench"]
-    set_alias(model, "production", v1, Reason(required=found, evaluations=used))
+    set_alias(model, "production", v1, reason=Reason(required=found, evaluations=used))
     record(model, "v2", 0.7, tmp_path / "two")
     with pytest.raises(RequirementNotMet, match=r"it is 0\.7, current 0\.75"):
-        check_requirements(model, "production", v2, rules)
-    assert check_requirements(model, "production", v2, []) == ([], [])
+        check_requirements(model, "production", v2, requirements=rules)
+    assert check_requirements(model, "production", v2, requirements=[]) == ([], [])

@@ -200,8 +200,8 @@ FREE = {
     "snapshot name", "derive name", "rename new", "state rename new", "state create name", "init name",
     "init code", "train name", "snapshot message", "snapshot key", "rename key", "lock upgraded",
     "hooks run name", "evaluate record", "evaluate rtol", "evaluate atol", "verify rtol", "verify atol",
-    "serve-model idle", "evaluate launcher", "clone url", "usage price", "alias set message", "alias set requirements",
-    "alias show at", "alias rollback message",
+    "serve-model idle", "evaluate launcher", "clone url", "usage price", "alias set message",
+    "alias set requirements", "alias show at", "alias rollback message",
 }  # fmt: skip
 """What a person thinks of, or git says; all else has something to suggest, or is a path or a choice."""
 

@@ -84,8 +84,8 @@ def set_(
     model, parsed = Model.identify(ctx.obj), _parse_requirements(requirements)
     snapshot = references.resolve(reference, ctx.obj)
     before = aliases.find_alias(model, name)
-    required, evaluations = check_requirements(model, name, snapshot, parsed)
-    moved = set_alias(model, name, snapshot, Reason(message, required, evaluations))
+    required, evaluations = check_requirements(model, name, snapshot, requirements=parsed)
+    moved = set_alias(model, name, snapshot, reason=Reason(message, required, evaluations))
     render.show_moved(model.repository, moved, before, as_json=as_json)
 
 
