@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
@@ -30,7 +30,7 @@ class Case(NamedTuple):
     spoil: Callable[[bytes], bytes] = bytes
 
 
-def snapshot(**top: object) -> Make:
+def snapshot(**top: Any) -> Make:
     """A snapshot v2 with other entries."""
     return lambda craft, refs: Command(NEW, craft.snapshot("v2", refs[HEAD], **top))
 
