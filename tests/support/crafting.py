@@ -144,6 +144,15 @@ def number(value: int) -> bytes:
     return bytes([*found, value])
 
 
+def tell_hook(bare: Path, *, role: str = "write", limits: Mapping[str, int] | None = None) -> dict[str, str]:
+    """The variables with which the hook of a repository runs."""
+    return {
+        "TEST_ROLE": role,
+        "TEST_LIMITS": json.dumps(dict(limits or {})),
+        "TEST_REPORT": str(bare / "report"),
+    }
+
+
 class Received(NamedTuple):
     """What became of a push: what the pusher was told, and what it cost.
 
@@ -156,6 +165,7 @@ class Received(NamedTuple):
     cpu: float
     hook: float
     memory: int
+    facts: Mapping[str, Any]
 
 
 def send(
@@ -174,11 +184,7 @@ def send(
         given += f"{len(text.encode('utf-8', 'surrogateescape')) + 4:04x}".encode()
         given += text.encode("utf-8", "surrogateescape")
     given += b"0000"
-    variables = {
-        "TEST_ROLE": role,
-        "TEST_LIMITS": json.dumps(dict(limits or {})),
-        "TEST_REPORT": str(bare / "report"),
-    }
+    variables = tell_hook(bare, role=role, limits=limits)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         ["git", "receive-pack", str(bare)],
@@ -189,12 +195,26 @@ def send(
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     status = done.stdout.decode(errors="replace").rpartition("unpack ")[2]
-    report = bare / "report"
-    cpu, memory = json.loads(report.read_text()) if report.exists() else (0.0, 0)
-    report.unlink(missing_ok=True)
+    facts = read_report(bare)
+    hook = facts.get("hook", 0.0)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     is_accepted = status.startswith("ok") and "ng " not in status
-    return Received(done.stderr.decode(errors="replace") + status, is_accepted, used + cpu, cpu, memory)
+    return Received(
+        done.stderr.decode(errors="replace") + status,
+        is_accepted,
+        used + hook,
+        hook,
+        facts.get("memory", 0),
+        facts,
+    )
+
+
+def read_report(bare: Path) -> dict[str, Any]:
+    """What the last hook found, and remove it; nothing if none ran."""
+    path = bare / "report"
+    report: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    path.unlink(missing_ok=True)
+    return report
 
 
 def make_bare(root: Path) -> Path:
@@ -202,8 +222,24 @@ def make_bare(root: Path) -> Path:
 
     It has the branch main and the snapshot v1 of it.
     """
+    scenes.copy(_build_filled, root)
+    return root / "digits.git"
+
+
+def make_empty(root: Path) -> Path:
+    """The same repository without any refs."""
     scenes.copy(_build, root)
     return root / "digits.git"
+
+
+def _build_filled(root: Path) -> None:
+    _build(root)
+    bare = root / "digits.git"
+    crafted = Craft()
+    main = crafted.commit(crafted.tree({"code": {"model.py": b"pass\n"}, "settings.yaml": SETTINGS}))
+    commands = [Command("refs/heads/main", main), Command("refs/tags/v1", crafted.snapshot("v1", main))]
+    received = send(bare, commands, crafted.pack())
+    assert received.is_accepted, received.text
 
 
 def _build(root: Path) -> None:
@@ -216,12 +252,6 @@ def _build(root: Path) -> None:
     (hooks / "pre-receive").chmod(0o755)
     for key, value in repository_settings(hooks, LimitsConfig()).items():
         subprocess.run(["git", "config", key, value], cwd=bare, check=True)
-
-    crafted = Craft()
-    main = crafted.commit(crafted.tree({"code": {"model.py": b"pass\n"}, "settings.yaml": SETTINGS}))
-    commands = [Command("refs/heads/main", main), Command("refs/tags/v1", crafted.snapshot("v1", main))]
-    received = send(bare, commands, crafted.pack())
-    assert received.is_accepted, received.text
 
 
 def list_files(directory: Path) -> list[str]:

@@ -13,6 +13,7 @@ from gitstore.policy.decide import decide
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.role import Role
 from gitstore.store.receive import facts
+from gitstore.store.receive.needed import list_needed
 
 
 def memory(key: str) -> int:
@@ -31,8 +32,9 @@ def main() -> int:
     before, start = memory("VmRSS"), time.process_time()
     limits = PushLimits(**json.loads(os.environ["TEST_LIMITS"]))
     quarantine = os.environ.get("GIT_QUARANTINE_PATH")
+    repository = Repository(Path(os.environ["GIT_DIR"]).absolute())
     found = facts.collect(
-        Repository(Path(os.environ["GIT_DIR"]).absolute()),
+        repository,
         facts.parse_changes(sys.stdin.buffer.read()),
         quarantine=Path(quarantine) if quarantine else None,
         role=Role[os.environ["TEST_ROLE"].upper()],
@@ -41,8 +43,17 @@ def main() -> int:
     refusals = decide(found.push, limits)
     for refusal in refusals:
         print(f"error: {refusal}", file=sys.stderr)
-    used = [time.process_time() - start, memory("VmHWM") - before]
-    Path(os.environ["TEST_REPORT"]).write_text(json.dumps(used))
+    report = {
+        "hook": time.process_time() - start,
+        "memory": memory("VmHWM") - before,
+        "pack": found.push.pack,
+        "relied_on": [str(oid) for oid in found.reused],
+        "needed": [
+            [ref, tag and str(tag), {str(oid): [new.size, len(new.children)] for oid, new in objects.items()}]
+            for ref, tag, objects in list_needed(found, lambda _: ())
+        ],
+    }
+    Path(os.environ["TEST_REPORT"]).write_text(json.dumps(report))
     return 1 if refusals else 0
 
 

@@ -7,7 +7,7 @@ once, and blobs are not read, except settings and the targets of links.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.limits import PushLimits
-from gitstore.policy.object_table import ObjectTable
 from gitstore.policy.push import BrokenTag, PathProblem, Push, PushedSnapshot, RefMove
 from gitstore.policy.refs import Namespace, order_of_charging
 from gitstore.policy.role import Role
@@ -28,6 +27,8 @@ from gitstore.store.receive.walk import RefWalk
 _MOVING = (Namespace.BRANCH, Namespace.NOTES, Namespace.ALIAS)
 """Namespaces of which the policy asks whether a ref moves forward."""
 
+_MOST_BROKEN = 20
+
 
 class AskedChange(NamedTuple):
     """A line that pre-receive reads: a ref, and what it was and will be; `None` if it does not exist."""
@@ -37,48 +38,20 @@ class AskedChange(NamedTuple):
     new: Oid | None
 
 
-class NeededObjects(NamedTuple):
-    """What a pushed ref needs and no ref before it in the order of charging did: ids with bytes in packs.
-
-    `tag` is the tag object of a snapshot, else `None`. Objects of the quarantine have their bytes there.
-    Those that exist already, but that perhaps no ref holds, have theirs in the repository.
-    """
-
-    ref: str
-    tag: Oid | None
-    objects: Mapping[Oid, int]
-
-
 @dataclass(frozen=True)
 class Facts:
-    """The facts of a push: `push` for the policy, the rest for the ledger.
+    """The facts of a push: `push` for the policy, the rest for the ledger (`needed.list_needed`).
 
-    `relied_on` are objects that the push needs, that exist outside of the quarantine, and that perhaps no ref
-    holds. After the reservation, with which no gc begins, `find_missing` must return none of them.
+    `ordered` are the refs that get a value, in the order in which objects are charged. `reused` has the
+    objects that the push needs, that exist outside of the quarantine, and that perhaps no ref holds, with the
+    number in `ordered` (from 1 on) of the first ref that needs them. After the reservation, with which no gc
+    begins, `find_missing` must return none of them.
     """
 
     push: Push
-    table: ObjectTable
-    ordered: tuple[RefMove, ...] = ()
-    reused: Mapping[Oid, int] = field(default_factory=dict, repr=False)
-
-    @property
-    def relied_on(self) -> tuple[Oid, ...]:
-        return tuple(self.reused)
-
-    def list_needed(self, repository: Repository) -> tuple[NeededObjects, ...]:
-        """Return what each created or moved ref needs, in the order in which objects are charged."""
-        objects: list[dict[Oid, int]] = [{} for _ in self.ordered]
-        for at, oid in enumerate(self.table):
-            if self.table.marks[at]:
-                objects[self.table.marks[at] - 1][oid] = self.table.disk_at(at)
-        for oid, number in self.reused.items():
-            if number:
-                objects[number - 1][oid] = _measure_stored(repository, oid)
-        return tuple(
-            NeededObjects(move.ref, move.new if Namespace.of(move.ref) is Namespace.SNAPSHOT else None, found)
-            for move, found in zip(self.ordered, objects, strict=True)
-        )
+    quarantine: Quarantine
+    ordered: tuple[RefMove, ...]
+    reused: Mapping[Oid, int]
 
 
 def parse_changes(lines: bytes) -> list[AskedChange]:
@@ -149,7 +122,7 @@ class _Collector:
             trees=tuple(self._walk.trees),
             problems=(*problems, *self._walk.problems),
         )
-        return Facts(push, self._quarantine.table, tuple(ordered), self._reused)
+        return Facts(push, self._quarantine, tuple(ordered), self._reused)
 
     def _find_size_problems(self, pack: int, changes: Sequence[AskedChange]) -> list[PathProblem]:
         """List the objects, unless the pack is too large already. Nothing has been read yet."""
@@ -217,15 +190,3 @@ class _Collector:
         """Return the new objects that no ref needs and that the repository does not have."""
         table, objects = self._quarantine.table, self._repository.objects
         return tuple(oid for at, oid in enumerate(table) if not table.marks[at] and oid not in objects)
-
-
-_MOST_BROKEN = 20
-
-
-def _measure_stored(repository: Repository, oid: Oid) -> int:
-    """Return the bytes of an object in the repository, like git's `objectsize:disk`."""
-    packed = repository.objects.find(oid)
-    if packed is not None:
-        return packed.disk_size
-    path = repository.objects.loose_path(oid)
-    return path.stat().st_size if path is not None else 0

@@ -30,7 +30,7 @@ class Quarantine:
         self.repository = repository
         self.directory = directory
         self.table = ObjectTable()
-        self._objects = repository.open_quarantine(directory) if directory else repository.objects
+        self.objects = repository.open_quarantine(directory) if directory else repository.objects
 
     def measure_packs(self) -> int:
         """Return the bytes of the packs, or of loose objects."""
@@ -81,11 +81,19 @@ class Quarantine:
     def header(self, oid: Oid) -> tuple[Kind, int]:
         """Return an object's kind and the size of its content. Raises `Corrupt`."""
         new = self.table.get(oid)
-        return (new.kind, new.size) if new is not None else self._objects.header(oid)
+        return (new.kind, new.size) if new is not None else self.objects.header(oid)
 
     def read_as(self, kind: Kind, oid: Oid, *, at_most: int = read_limits.TREE) -> bytes:
         """Return the content of an object of this kind. Raises `Corrupt`."""
-        return self._objects.read_as(kind, oid, at_most=at_most)
+        return self.objects.read_as(kind, oid, at_most=at_most)
+
+    def measure_stored(self, oid: Oid) -> int:
+        """Return the bytes of an object in the repository, like git's `objectsize:disk`; 0 if it is gone."""
+        packed = self.repository.objects.find(oid)
+        if packed is not None:
+            return packed.disk_size
+        path = self.repository.objects.loose_path(oid)
+        return path.stat().st_size if path is not None else 0
 
     def _read_lines(
         self, arguments: tuple[str, ...], variables: dict[str, str], *, given: bytes = b""
