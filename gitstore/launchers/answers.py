@@ -60,7 +60,9 @@ def receive_answer(channel: wire.Channel) -> Evaluation:
         environment_key=ran.environment_key,
         confinement=confinement,
     )
-    return Evaluation(frame.tensors, ran.durations, workplace, ran.peak_memory)
+    return Evaluation(
+        outputs=frame.tensors, durations=ran.durations, workplace=workplace, peak_memory=ran.peak_memory
+    )
 
 
 def send_outputs(channel: wire.Channel, evaluated: Evaluation) -> None:

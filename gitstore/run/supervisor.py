@@ -46,54 +46,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Creation:
-    """A created state. `durations` has the seconds of each phase, and their `total`.
-
-    `workplace`, `peak_memory` and `printed` are as those of `Evaluation`.
-    """
-
-    durations: dict[str, float]
-    workplace: Workplace
-    peak_memory: int | None = None
-    printed: bytes = b""
-
-    @property
-    def sandbox(self) -> dict[str, Any]:
-        """How the worker was confined."""
-        return self.workplace.sandbox
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The outputs by name, checked against settings.yaml, and the seconds of each phase.
-
-    An output is an array, or a list of arrays if it is ragged. `workplace` is where it ran, `peak_memory` the
-    most bytes of memory that the worker says it had, and `printed` the end of what it printed, at most
-    `output.KEPT` bytes.
-    """
-
-    outputs: dict[str, Any]
-    durations: dict[str, float]
-    workplace: Workplace
-    peak_memory: int | None = None
-    printed: bytes = b""
-
-    @property
-    def sandbox(self) -> dict[str, Any]:
-        """How the worker was confined."""
-        return self.workplace.sandbox
-
-
-@dataclass(frozen=True)
-class Training:
-    """The metrics in the order of their reports, and the seconds of each phase.
+@dataclass(frozen=True, kw_only=True)
+class _Operation:
+    """What is known of each operation. `durations` has the seconds of each phase, and their `total`.
 
     `workplace` is where it ran, `peak_memory` the most bytes of memory that the worker says it had, and
     `printed` the end of what it printed, at most `output.KEPT` bytes.
     """
 
-    metrics: tuple[Metric, ...]
     durations: dict[str, float]
     workplace: Workplace
     peak_memory: int | None = None
@@ -103,6 +63,24 @@ class Training:
     def sandbox(self) -> dict[str, Any]:
         """How the worker was confined."""
         return self.workplace.sandbox
+
+
+class Creation(_Operation):
+    """A created state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(_Operation):
+    """The outputs by name, checked against settings.yaml: arrays, or a list of arrays if one is ragged."""
+
+    outputs: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(_Operation):
+    """The metrics in the order of their reports."""
+
+    metrics: tuple[Metric, ...]
 
 
 def create_state(
@@ -115,7 +93,12 @@ def create_state(
     inputs = parameters.check_inputs(params, settings.types.create_state)
     dialogue = _run("create_state", settings, inputs, workplace=workplace, files=Files(code, out=out))
     _check_links(out, workplace, phase="create_state")
-    return Creation(dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
+    return Creation(
+        durations=dialogue.durations,
+        workplace=workplace,
+        peak_memory=dialogue.peak_memory,
+        printed=dialogue.printed,
+    )
 
 
 def evaluate(
@@ -167,7 +150,13 @@ def evaluate_on(
 
 def _make_evaluation(dialogue: Dialogue, settings: Settings, workplace: Workplace) -> Evaluation:
     outputs = parameters.check_outputs(dialogue.outputs or {}, settings.types.evaluate.outputs)
-    return Evaluation(outputs, dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
+    return Evaluation(
+        outputs=outputs,
+        durations=dialogue.durations,
+        workplace=workplace,
+        peak_memory=dialogue.peak_memory,
+        printed=dialogue.printed,
+    )
 
 
 def load(*, code: Path, state: Path, settings: Settings, workplace: Workplace) -> dict[str, float]:
@@ -206,8 +195,13 @@ def train(
             observers=observers,
         )
     _check_links(out, workplace, phase="get_state")
-    metrics = tuple(dialogue.metrics)
-    return Training(metrics, dialogue.durations, workplace, dialogue.peak_memory, dialogue.printed)
+    return Training(
+        metrics=tuple(dialogue.metrics),
+        durations=dialogue.durations,
+        workplace=workplace,
+        peak_memory=dialogue.peak_memory,
+        printed=dialogue.printed,
+    )
 
 
 def _check_links(out: Path, workplace: Workplace, *, phase: str) -> None:

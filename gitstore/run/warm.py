@@ -54,7 +54,9 @@ class WarmModel:
             outputs, durations = self._dialogue.outputs or {}, self._dialogue.durations
             peak_memory = self._dialogue.peak_memory
         checked = parameters.check_outputs(outputs, types.outputs)
-        return Evaluation(checked, durations, self.workplace, peak_memory)
+        return Evaluation(
+            outputs=checked, durations=durations, workplace=self.workplace, peak_memory=peak_memory
+        )
 
     def close(self) -> None:
         """Let the model end, after the evaluation that runs."""
