@@ -4,6 +4,7 @@ The tree:
 
     GitstoreError                  1   an expected failure
     ├── NotAModel                 10   the directory is not a model
+    ├── NotAStore                 10   the directory is not a store of models
     ├── Locked                    11   another process holds the repository
     ├── Corrupt                   12   what is stored is not what was put in
     ├── BadSettings               13   settings.yaml is invalid
