@@ -54,11 +54,12 @@ def open_database(path: Path, migrations: Sequence[Migration], *, wait: float = 
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All changes of the block, durable at its end, or none of them: `BEGIN IMMEDIATE`.
 
-    Inside of another transaction, the block becomes a part of that one. Raises `Locked`, `Corrupt` or
-    `GitstoreError` as `open_database` does.
+    Inside of another transaction, the block becomes a part of that one; if it raises, its own changes are
+    undone. Raises `Locked`, `Corrupt` or `GitstoreError` as `open_database` does.
     """
     if is_open(connection):
-        yield
+        with _savepoint(connection):
+            yield
         return
     with _explained(file_of(connection)):
         connection.execute("BEGIN IMMEDIATE")
@@ -69,6 +70,19 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             if is_open(connection):  # SQLite itself rolls back when the disk is full
                 connection.execute("ROLLBACK")
             raise
+
+
+@contextmanager
+def _savepoint(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("SAVEPOINT inner")
+    try:
+        yield
+    except BaseException:
+        if is_open(connection):
+            connection.execute("ROLLBACK TO inner")
+            connection.execute("RELEASE inner")
+        raise
+    connection.execute("RELEASE inner")
 
 
 @contextmanager

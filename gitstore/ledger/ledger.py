@@ -11,6 +11,10 @@ from typing import Self
 
 from gitstore.disk import sqlite
 from gitstore.disk.processes import ProcessId
+from gitstore.ledger import deletion, reservations, settlement
+from gitstore.ledger.reservations import Request
+from gitstore.ledger.tables import entries, graph, holdings, models, pending
+from gitstore.ledger.tables.schema import MIGRATIONS
 from gitstore.ledger.values import (
     UNLIMITED,
     Admission,
@@ -41,7 +45,7 @@ class Ledger:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open the ledger, and create it if it does not exist."""
-        raise NotImplementedError
+        return cls(sqlite.open_database(path, MIGRATIONS))
 
     def close(self) -> None:
         """Close the file."""
@@ -67,7 +71,9 @@ class Ledger:
 
     def find_live(self, model: str, oids: Collection[Oid]) -> set[Oid]:
         """Return those of some objects that a ref of the model holds, or a living push has reserved."""
-        raise NotImplementedError
+        with self.reading():
+            number = models.get_model(self.connection, model).id
+            return {Oid(oid) for oid in graph.find_ids(self.connection, number, oids=oids)}
 
     def reserve(
         self,
@@ -85,7 +91,10 @@ class Ledger:
         Raises `NotLive` if an object refers to one that neither the ledger nor the admissions have, because
         its last holder went meanwhile: collect the admissions again.
         """
-        raise NotImplementedError
+        request = Request(transaction, process, now, quotas)
+        with self.transaction():
+            found = models.get_model(self.connection, model)
+            return reservations.reserve(self.connection, found, admissions, request=request)
 
     def settle(self, transaction: str, refs: Mapping[str, Oid | None], *, now: int) -> Settlement:
         """Record the refs that moved, and release the rest of a reservation.
@@ -95,21 +104,25 @@ class Ledger:
         the events of the refs that moved; `quota.warning` when a quota is crossed. Does nothing if the
         reservation is settled already.
         """
-        raise NotImplementedError
+        with self.transaction():
+            return settlement.settle(self.connection, transaction, refs, now=now)
 
-    def release(self, transaction: str) -> None:
+    def release(self, transaction: str, *, now: int) -> None:
         """Give up a reservation: no ref moved. Does nothing if there is none."""
-        raise NotImplementedError
+        with self.transaction():
+            settlement.release(self.connection, transaction, now=now)
 
     def pending(self, model: str | None = None) -> list[Pending]:
         """Return the reservations of a model, or of all, that are neither settled nor released."""
-        raise NotImplementedError
+        with self.reading():
+            return pending.list_pending(self.connection, model)
 
     # The operator
 
     def create(self, model: str, *, now: int, event: ModelEvent | None = None) -> None:
         """Record a new, empty model. Does nothing if it is recorded already."""
-        raise NotImplementedError
+        with self.transaction():
+            deletion.create(self.connection, model, now=now, event=event)
 
     def derive(
         self,
@@ -127,7 +140,13 @@ class Ledger:
 
         Objects that the base holds are the base's to pay, as long as it holds them. Raises as `reserve` does.
         """
-        raise NotImplementedError
+        request = Request(transaction, process, now, quotas, base=None, event=event)
+        with self.transaction():
+            request = request._replace(base=models.get_model(self.connection, base))
+            derived = models.find_model(self.connection, model)
+            if derived is None:
+                derived = models.add_model(self.connection, model, now=now, base=request.base)
+            return reservations.reserve(self.connection, derived, admissions, request=request)
 
     def delete(
         self,
@@ -144,34 +163,44 @@ class Ledger:
         appended with the bytes that it freed. Does nothing for refs that the ledger does not have, so a
         repetition is harmless.
         """
-        raise NotImplementedError
+        with self.transaction():
+            return deletion.delete(
+                self.connection, model, refs, transaction=transaction, now=now, events=events
+            )
 
     def delete_model(
         self, model: str, *, transaction: str, now: int, event: ModelEvent | None = None
     ) -> Settlement:
         """Record that a model is gone, with all its refs. Models that were derived from it inherit."""
-        raise NotImplementedError
+        with self.transaction():
+            return deletion.delete_model(
+                self.connection, model, transaction=transaction, now=now, event=event
+            )
 
     # Queries
 
     def models(self, owner: str | None = None) -> list[str]:
-        """Return the names of the models that exist, sorted."""
-        raise NotImplementedError
+        """Return the names of the models that exist, by owner and name."""
+        with self.reading():
+            return [balance.full_name for balance in models.list_balances(self.connection, owner)]
 
     def refs(self, model: str) -> dict[str, Oid]:
         """Return the refs of a model as the ledger has them, settled ones only."""
-        raise NotImplementedError
+        with self.reading():
+            return holdings.list_refs(self.connection, models.get_model(self.connection, model).id)
 
     def balances(self, owner: str | None = None) -> list[Balance]:
         """Return what each model is charged now, by name."""
-        raise NotImplementedError
+        with self.reading():
+            return models.list_balances(self.connection, owner)
 
     def holdings(self, name: str | None = None) -> list[Holding]:
         """Return each ref with its charge, by model and ref; of an owner, or of one model "OWNER/MODEL"."""
-        raise NotImplementedError
+        with self.reading():
+            return holdings.list_holdings(self.connection, name)
 
     def rows(
         self, name: str | None = None, *, since: int | None = None, until: int | None = None
     ) -> Iterator[LedgerRow]:
         """Yield rows in order: of an owner, or of one model; from `since` on, before `until`."""
-        raise NotImplementedError
+        return entries.read(self.connection, name, since=since, until=until)

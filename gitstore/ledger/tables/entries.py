@@ -1,0 +1,63 @@
+"""The rows of the ledger: appending them to the chain, and reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from gitstore.ledger import chain
+from gitstore.ledger.tables.models import LedgerModel
+from gitstore.ledger.values import LedgerRow, RowKind
+
+_COLUMNS = "number, time, owner, model, ref, snapshot, kind, objects, bytes, transaction_id, hash"
+
+
+class NewRow(NamedTuple):
+    """What a new row says, before it has its place in the chain."""
+
+    model: LedgerModel
+    ref: str
+    tag: bytes | None
+    kind: RowKind
+    objects: int
+    bytes: int
+
+
+def append(
+    connection: Connection, entries: Iterable[NewRow], *, transaction: str, now: int
+) -> list[LedgerRow]:
+    """Append rows. Their time is `now`, or that of the last row if the clock went back."""
+    number, time, previous = connection.execute(
+        "SELECT number, time, hash FROM ledger_rows ORDER BY number DESC LIMIT 1"
+    ).fetchone() or (0, 0, chain.FIRST)
+    time = max(time, now)
+    rows: list[LedgerRow] = []
+    for entry in entries:
+        number += 1
+        columns = (
+            number, time, entry.model.owner, entry.model.name, entry.ref, entry.tag and entry.tag.hex(),
+            str(entry.kind), entry.objects, entry.bytes, transaction,
+        )  # fmt: skip
+        previous = chain.link(previous, columns)
+        rows.append(_parse((*columns, previous)))
+    connection.executemany("INSERT INTO ledger_rows VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
+    return rows
+
+
+def read(
+    connection: Connection, name: str | None = None, *, since: int | None = None, until: int | None = None
+) -> Iterator[LedgerRow]:
+    """Yield rows in order: of an owner, or of one model; from `since` on, before `until`."""
+    owner, _, model = (name or "").partition("/")
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM ledger_rows WHERE (?1 = '' OR owner = ?1) AND (?2 = '' OR model = ?2)"  # noqa: S608 - no text from outside
+        " AND (?3 IS NULL OR time >= ?3) AND (?4 IS NULL OR time < ?4) ORDER BY number",
+        (owner, model, since, until),
+    )
+    return map(_parse, rows)
+
+
+def _parse(columns: tuple[object, ...]) -> LedgerRow:
+    row = LedgerRow._make(columns)
+    return row._replace(kind=RowKind(row.kind))
