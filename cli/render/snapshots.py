@@ -68,6 +68,18 @@ def recorded_base(snapshot: Snapshot) -> str | None:
     return snapshot.tag.trailers.get("Based-On", "").partition(" ")[0] or None
 
 
+def print_list_json(
+    snapshots: Sequence[Snapshot], sizes: Sizes, *, aliases: Mapping[Oid, Sequence[str]]
+) -> None:
+    """The shapes of snapshots, with their aliases and the bytes of their files."""
+    output.print_json(
+        [
+            to_json(snapshot, sizes.measure_snapshot(snapshot), aliases=aliases.get(snapshot.tag_oid, ()))
+            for snapshot in snapshots
+        ]
+    )
+
+
 def show_list(
     snapshots: Sequence[Snapshot], sizes: Sizes, *, aliases: Mapping[Oid, Sequence[str]], all_models: bool
 ) -> None:

@@ -115,6 +115,8 @@ def _show_totals(usage: Usage, cached: CacheUse, environments: int) -> None:
     width = max(map(len, lines))
     for label, size in lines.items():
         output.print_data(f"{label:<{width}}  {_bytes(size):>16}")
+    if usage.absent:
+        output.print_data(f"{usage.absent:,} objects are not here, and their sizes are unknown")
 
 
 def _bytes(size: int) -> str:

@@ -20,7 +20,7 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.objects.walk import walk
 from gitstore.storage import share_packs
 from gitstore.storage.share_packs import ImportedBytes
-from gitstore.transfer import fetch_tag
+from gitstore.transfer.elsewhere import fetch_tag
 from gitstore.url import url_problem, without_credentials
 
 REMOTE = "base"

@@ -54,8 +54,16 @@ class RemoteSnapshot(NamedTuple):
 
 def resolve_anywhere(reference: str, directory: Path) -> Snapshot | RemoteSnapshot:
     """Resolve a reference that may also be a snapshot behind a URL. Raises like `resolve`."""
+    return resolve_url(reference, directory) or resolve(reference, directory)
+
+
+def resolve_url(reference: str, directory: Path) -> RemoteSnapshot | None:
+    """Return the snapshot that URL@SNAPSHOT means; `None` if it is no such reference.
+
+    Raises `GitstoreError` for a URL that git must not get.
+    """
     where, _, name = reference.rpartition("@")
-    return _make_remote(where, name) if _is_url(where, directory) else resolve(reference, directory)
+    return _make_remote(where, name) if _is_url(where, directory) else None
 
 
 def is_in_same_repository(target: Snapshot | RemoteSnapshot, directory: Path) -> bool:
@@ -137,7 +145,7 @@ def locate(reference: str, directory: Path) -> TagLocation:
     if _is_url(where, directory):
         raise GitstoreError(
             f"{reference}: this command reads snapshots from local repositories only",
-            f"clone it first: git clone {where}",
+            f"clone it first: gitstore clone {where}",
         )
     if where and (directory / where).is_dir() and not _is_model_name(where, directory):
         return _locate_in_directory(directory / where, reference)
@@ -172,6 +180,13 @@ def _locate_in_repository(model: Model, where: str, name: str, *, reference: str
     return _locate_tag(named, name, reference, other=named.name != model.name)
 
 
+def check_url(url: str) -> None:
+    """Raise `GitstoreError` for a URL that git must not get."""
+    problem = url_problem(url)
+    if problem is not None:
+        raise GitstoreError(f"{quoted(url)} {problem}", "use an https, ssh, git or file URL")
+
+
 def _is_url(where: str, directory: Path) -> bool:
     """Whether the text before the last @ is a URL. An existing directory takes precedence."""
     return bool(where and not (directory / where).is_dir() and is_url(where))
@@ -179,9 +194,7 @@ def _is_url(where: str, directory: Path) -> bool:
 
 def _make_remote(url: str, *names: str) -> RemoteSnapshot:
     """Make a reference to snapshots behind a URL. Raises `GitstoreError` for a URL that git must not get."""
-    problem = url_problem(url)
-    if problem is not None:
-        raise GitstoreError(f"{quoted(url)} {problem}", "use an https, ssh, git or file URL")
+    check_url(url)
     for name in names:
         for step in name.split("/"):
             if name_problem(step) is not None or name.count("/") > 1:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
@@ -87,7 +87,11 @@ class PackUse:
 
 @dataclass(frozen=True)
 class Usage:
-    """The storage of a repository. `index` are bytes of the files beside the packs, `.idx` and others."""
+    """The storage of a repository. `index` are bytes of the files beside the packs, `.idx` and others.
+
+    `absent` counts the objects that a partial clone lacks. They take no bytes here, and their sizes are
+    unknown.
+    """
 
     holders: list[Holder]
     models: list[ModelUse]
@@ -95,10 +99,18 @@ class Usage:
     loose_live: int
     loose_dead: int
     index: int
+    absent: int = 0
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}={getattr(self, name)}" for name in ("live", "dead", "disk", "linked"))
         return f"Usage({sizes}, {len(self.holders)} holders)"
+
+    def only(self, ref: str) -> Usage:
+        """Return the same with one holder, that of a ref, and its model."""
+        holders = [holder for holder in self.holders if holder.ref == ref]
+        names = {holder.model for holder in holders}
+        models = [model for model in self.models if model.name in names]
+        return replace(self, holders=holders, models=models)
 
     @property
     def live(self) -> int:
@@ -141,7 +153,7 @@ def _measure(repository: Repository) -> Usage:
     copies = _Copies(objects, nodes.keys())
     subjects = _find_subjects(refs, nodes)
     owners = _find_owners([subjects.get(ref, ref) for ref, _ in refs])
-    sizes = _measure_logical(objects, nodes)
+    sizes, absent_objects = _measure_logical(objects, nodes)
     allocations = allocation.allocate(nodes, [oid for _, oid in refs], sizes=copies.size, groups=owners)
     holders = [
         Holder(kind, _name(kind, ref, subjects), ref, owner, sizes[oid], *allocated)
@@ -154,7 +166,13 @@ def _measure(repository: Repository) -> Usage:
     owned = sorted(charged, key=lambda owner: (owner is None, owner or ROOT))
     models = [ModelUse(owner, allocations.exclusive_by_group[owner], charged[owner]) for owner in owned]
     return Usage(
-        holders, models, copies.packs, copies.loose_live, copies.loose_dead, _measure_beside_packs(objects)
+        holders,
+        models,
+        copies.packs,
+        copies.loose_live,
+        copies.loose_dead,
+        _measure_beside_packs(objects),
+        absent_objects,
     )
 
 
@@ -174,12 +192,13 @@ def _list_detached(repository: Repository) -> Iterator[tuple[str, Oid]]:
             yield f"HEAD of {worktree.directory}", worktree.detached
 
 
-def _measure_logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> dict[Oid, int]:
+def _measure_logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> tuple[dict[Oid, int], int]:
     """Return the bytes of the files below each object when they are on disk, without a commit's parents.
 
-    What a partial clone lacks counts as nothing.
+    What a partial clone lacks counts as nothing; also return how many objects that are.
     """
     sizes: dict[Oid, int] = {}
+    absent = 0
     for oid in reversed(list(nodes)):
         kind, children = nodes[oid]
         if kind is Kind.BLOB:
@@ -187,10 +206,11 @@ def _measure_logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> dict
                 sizes[oid] = objects.size(oid)
             except AbsentObject:
                 sizes[oid] = 0
+                absent += 1
         else:
             counted = children if kind is Kind.TREE else children[:1]
             sizes[oid] = sum(map(sizes.__getitem__, counted))
-    return sizes
+    return sizes, absent
 
 
 def _measure_on_disk(objects: ObjectDatabase, oid: Oid) -> int | None:

@@ -36,7 +36,7 @@ SMALL = 65536
 _ORIGIN = "origin"
 _SPARSE = f"/*\n!/{shape.STATE}/\n"
 """gitignore patterns with which a checkout of a snapshot leaves out the weights, git-sparse-checkout(1)."""
-_NO_FILTER = "filtering not recognized by server"
+NO_FILTER = "filtering not recognized by server"
 _KEYS = ("extensions.partialClone", f"remote.{_ORIGIN}.promisor", f"remote.{_ORIGIN}.partialCloneFilter")
 
 
@@ -117,12 +117,12 @@ def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None
     if completed.returncode:
         raise wire.explain(completed, arguments, remote=remote)
     repository = Repository.discover(hidden)
-    if _NO_FILTER in completed.stderr or not repository.objects.is_partial:  # plain HTTP says nothing
-        _make_whole(repository)
+    if NO_FILTER in completed.stderr or not repository.objects.is_partial:  # plain HTTP says nothing
+        make_whole(repository)
 
 
-def _make_whole(repository: Repository) -> None:
-    """Let a clone that git takes for a partial one be a whole one: the server has sent everything."""
+def make_whole(repository: Repository) -> None:
+    """Let a repository that git takes for a partial clone be a whole one: the server has sent everything."""
     for key in _KEYS:
         repository.local_config.unset(key)
     repository.forget_config()

@@ -33,6 +33,11 @@ class Remote:
     def __str__(self) -> str:
         return self.name or self.url
 
+    @classmethod
+    def of_url(cls, url: str) -> Remote:
+        """Make a remote that has no name."""
+        return cls(None, url, without_credentials(url))
+
 
 @dataclass(frozen=True)
 class RemoteRefs:
@@ -66,7 +71,7 @@ def find_remote(
     if path.is_dir():
         return Remote(None, str(path.absolute()), str(path.absolute()))
     if is_url(name):
-        return Remote(None, name, without_credentials(name))
+        return Remote.of_url(name)
     raise GitstoreError(
         f"there is no remote {name}, and no directory of that name", "git remote -v lists the remotes"
     )
@@ -75,6 +80,14 @@ def find_remote(
 def is_remote(repository: Repository, name: str) -> bool:
     """Whether git's configuration has a remote of this name."""
     return f"remote.{name}.url" in repository.git_config.sections("remote")
+
+
+def read_address(repository: Repository, remote: Remote) -> str:
+    """Return the URL or path with which git reaches a remote from anywhere, with credentials."""
+    if remote.name is None or remote.address != remote.name:
+        return remote.address
+    url = repository.git("remote", "get-url", "--", remote.name)
+    return url.decode(errors="surrogateescape").rstrip("\n")
 
 
 def list_refs(repository: Repository, remote: Remote) -> RemoteRefs:

@@ -91,8 +91,8 @@ def test_what_leads_nowhere(tmp_path: Path) -> None:
         ("digits@", NoSuchSnapshot, ("digits@",), "gitstore list"),
         ("digits@nothing", NoSuchSnapshot, ("digits@nothing",), "gitstore list"),
         ("cats@v1", NoSuchSnapshot, ("cats@v1", "cats is"), "gitstore list --all"),
-        ("https://example.org/m.git@v1", GitstoreError, local, "git clone https://example.org/m.git"),
-        ("git@example.org:m@v1", GitstoreError, local, "git clone git@example.org:m"),
+        ("https://example.org/m.git@v1", GitstoreError, local, "gitstore clone https://example.org/m.git"),
+        ("git@example.org:m@v1", GitstoreError, local, "gitstore clone git@example.org:m"),
         ("a b@v1", NoSuchSnapshot, ("a b@v1", "a b is"), ""),
         ("..@v1", NotAModel, (here / "..",), "gitstore init"),
     ]

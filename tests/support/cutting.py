@@ -1,4 +1,7 @@
-"""A proxy on loopback that cuts a connection after a number of bytes, and counts what it carried."""
+"""A proxy on loopback that cuts a connection after a number of bytes, and counts what it carried.
+
+`carried` are bytes to the server, `returned` those to the client.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ class Proxy:
 
     def __init__(self, listener: socket.socket, server: tuple[str, int]) -> None:
         self.allowed: int | None = None
-        self.carried = 0
+        self.carried = self.returned = 0
         self._listener = listener
         self._server = server
         self._lock = threading.Lock()
@@ -44,10 +47,16 @@ class Proxy:
             while block := source.recv(_BLOCK):
                 if counted and not self._may_pass(len(block)):
                     break
+                if not counted:
+                    self._count_returned(len(block))
                 target.sendall(block)
         for end in (source, target):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _count_returned(self, size: int) -> None:
+        with self._lock:
+            self.returned += size
 
     def _may_pass(self, size: int) -> bool:
         with self._lock:

@@ -9,6 +9,7 @@ import click
 
 from gitstore.cli import options, output, totals
 from gitstore.cli.commands.run import batches, expectations
+from gitstore.cli.commands.sharing import references
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render import outputs as render
@@ -46,8 +47,8 @@ def command(
 ) -> None:  # fmt: skip
     """Evaluate a snapshot or the working copy. Prints the outputs as JSON.
 
-    Without REF, it evaluates the working copy. With --out, it prints the paths of the files that it wrote.
-    With --json, outputs or paths are in an object that also says how it ran.
+    Without REF, it evaluates the working copy. REF may also be REMOTE:SNAPSHOT or URL@SNAPSHOT. With --out,
+    it prints the paths of the files that it wrote. With --json, the object also says how it ran.
 
     A snapshot always runs the code, state and settings that it was taken with, and with the packages of its
     packages.lock, here or on a Ray cluster. It runs in a sandbox: it sees neither the network nor your files,
@@ -62,7 +63,7 @@ def command(
     \b
     Examples:
       gitstore evaluate v1 -p images=@data/digits.npz:test_images --out out
-      gitstore evaluate dogs@v1 -p images=@image.npy
+      gitstore evaluate origin:v2 -p images=@image.npy
       gitstore evaluate v1 -p 'pictures=@holiday/*.png' --out out --warm
       gitstore evaluate v1 -p images=@image.npy --launcher ray:10.0.0.5:6379
       gitstore evaluate -p images=@image.npy --memory 4GiB --bind /data/vocabulary
@@ -76,7 +77,7 @@ def command(
     batch.check(ctx)
     _check_place(ctx, records, run_with)
     conditions = launcher.apply(run_with.find_conditions(ctx.obj))
-    place = _Place(ctx.obj, conditions, records, warm, show_progress)
+    place = _Place(ctx, ctx.obj, conditions, records, warm, show_progress)
     values = Assignments(inputs, ctx.obj)
     _run(ctx, place, reference=reference, values=values, batch=batch, out=out, as_json=as_json)
 
@@ -109,6 +110,8 @@ def _check_place(ctx: click.Context, records: expectations.RecordOptions, run_wi
     reference, with_files, warm = ctx.params["reference"], ctx.params["out"] is not None, ctx.params["warm"]
     records.check(ctx, reference=reference, with_files=with_files, warm=warm)
     has_snapshot = reference is not None
+    if records.record is not None and references.is_remote(ctx, reference):
+        raise click.UsageError("--record needs a snapshot that is here; gitstore pull fetches it", ctx)
     if ctx.params["launcher"].engine == "ray" and (warm or records.compares or not has_snapshot):
         raise click.UsageError("--launcher ray needs REF, and is not for --warm, --expect and --compare", ctx)
     if not warm:
@@ -122,6 +125,7 @@ def _check_place(ctx: click.Context, records: expectations.RecordOptions, run_wi
 class _Place(NamedTuple):
     """Where, and how, a command evaluates."""
 
+    ctx: click.Context
     directory: Path
     conditions: Conditions
     records: expectations.RecordOptions
@@ -130,21 +134,19 @@ class _Place(NamedTuple):
 
     def evaluate(self, reference: str | None, values: Inputs) -> Evaluation:
         """Evaluate a snapshot or the working copy, and record it if that is asked for."""
-        from gitstore.models import reference as references
         from gitstore.models.model import Model
         from gitstore.run import evaluation
 
         if reference is None:
             model = Model.open(self.directory)
             return evaluation.evaluate_working_copy(model, values, conditions=self.conditions)
-        return self._evaluate_snapshot(references.resolve(reference, self.directory), values)
+        return self._evaluate_snapshot(references.resolve(self.ctx, reference), values)
 
     def evaluate_batch(self, ctx: click.Context, *, options: batches.BatchOptions, values: Inputs) -> None:
         """Evaluate a batch, and show what became of it."""
         from gitstore.launchers.choice import choose_launcher
-        from gitstore.models import reference as references
 
-        snapshot = references.resolve(ctx.params["reference"], self.directory)
+        snapshot = references.resolve(ctx, ctx.params["reference"])
         launcher = choose_launcher(snapshot, self.conditions)
         command = batches.BatchCommand(self.directory, options, values, launcher, self.show_progress)
         command.run(snapshot, ctx.params["out"], as_json=ctx.params["as_json"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gitstore.cli import options, output, pager, terminal
+from gitstore.cli.commands.sharing import references
 from gitstore.cli.completion import candidates
 from gitstore.cli.progress import count_progress
 from gitstore.cli.render import diff as render
@@ -31,6 +32,8 @@ def command(
     stored again. The working copy is compared as a snapshot would take it now. Prints nothing if nothing
     differs.
 
+    A and B may also be REMOTE:SNAPSHOT or URL@SNAPSHOT.
+
     \b
     + only in B    - only in A    ~ in both, but different
 
@@ -40,13 +43,13 @@ def command(
       gitstore diff v1 v2 --patch
       gitstore diff digits@v1 even@v1
       gitstore diff ../other@v3 v2 --json
+      gitstore diff v2 origin:v3
     """
     from gitstore.diff import diff
-    from gitstore.models import reference
     from gitstore.models.model import Model
 
-    before = reference.resolve(a, ctx.obj)
-    after = Model.open(ctx.obj) if b is None else reference.resolve(b, ctx.obj)
+    before = references.resolve(ctx, a)
+    after = Model.open(ctx.obj) if b is None else references.resolve(ctx, b)
     pager.choose_colour(ctx.obj, "color.diff")
     colour = terminal.in_colour() and not as_json
     with count_progress("compare state", show=show_progress, in_bytes=True) as (expect, progress):

@@ -14,6 +14,7 @@ SHAPES = {
             loose_live  bytes         loose objects that something holds
             loose_dead  bytes         loose objects that nothing holds
             index       bytes         the files beside the packs
+            absent      int           objects that a partial clone lacks; they take no bytes
             totals      usage-totals  the sums of the repository
             cache       cache-usage   the user's cache
             price       text*         the price, with `--price`; costs are for a month, in micro-units
