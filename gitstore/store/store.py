@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitstore.errors import NotAStore
 from gitstore.git.repository import Repository
@@ -15,6 +16,9 @@ from gitstore.store.access import OPERATOR, User, no_such_model
 from gitstore.store.config import load
 from gitstore.store.config.schema import StoreConfig
 from gitstore.store.names import SUFFIX, ModelName, owner_problem, parse_model_name
+
+if TYPE_CHECKING:
+    from gitstore.ledger.ledger import Ledger
 
 LEDGER, HOOKS, KEYS = "ledger.sqlite", "hooks", "keys"
 
@@ -95,6 +99,12 @@ class Store:
     def config(self) -> StoreConfig:
         """The settings of the store. Raises `BadSettings`."""
         return load.load(self.config_path)
+
+    def ledger(self) -> Ledger:
+        """Open the ledger, which the caller closes. Raises `Corrupt` and `Locked`."""
+        from gitstore.ledger.ledger import Ledger
+
+        return Ledger.open(self.ledger_path)
 
     def path(self, name: ModelName) -> Path:
         """Return where a model's repository is, or would be. The name must have been checked."""
