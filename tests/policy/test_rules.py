@@ -1,0 +1,51 @@
+"""The rules as data: each has a name, a reason and a remedy, and is asked somewhere in the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import gitstore.policy
+from gitstore.policy.push import PathProblem
+from gitstore.policy.refusal import Refusal
+from gitstore.policy.rules import BY_NAME, RULES, refuse_path
+
+ROOT = Path(gitstore.policy.__file__).parents[1]
+
+
+def test_each_rule_has_a_name_of_its_own() -> None:
+    assert len(BY_NAME) == len(RULES)
+    assert [rule.name for rule in RULES if not re.fullmatch("[a-z]+(-[a-z]+)*", rule.name)] == []
+    assert [
+        rule.name for rule in RULES if not (rule.text.endswith(".") and rule.reason and rule.remedy)
+    ] == []
+
+
+def test_each_rule_is_asked_somewhere() -> None:
+    folders = (ROOT / "policy", ROOT / "store" / "receive")
+    modules = [path for folder in folders for path in folder.glob("*.py") if path.stem != "rules"]
+    text = "".join(path.read_text() for path in modules)
+    assert [rule.name for rule in RULES if f'"{rule.name}"' not in text] == []
+
+
+def test_no_code_names_a_rule_that_does_not_exist() -> None:
+    for path in (*(ROOT / "policy").glob("*.py"), *(ROOT / "store" / "receive").glob("*.py")):
+        named = re.findall(r'(?:PathProblem|refuse)\(\s*"([^"]+)"', path.read_text())
+        assert set(named) <= BY_NAME.keys(), path
+
+
+def test_a_refusal_says_where_what_and_what_to_do() -> None:
+    refusal = refuse_path(PathProblem("link", "refs/heads/main:code/l", "is a link out of its tree"))
+    assert str(refusal) == (
+        "refs/heads/main:code/l is a link out of its tree [link]; replace the link by a copy of the file"
+    )
+    assert str(Refusal("ref-count", "", "changes 3 refs", "push in parts")).startswith(
+        "the push changes 3 refs"
+    )
+
+
+def test_a_rule_that_does_not_exist_is_a_bug() -> None:
+    with pytest.raises(KeyError):
+        refuse_path(PathProblem("nope", "", ""))
