@@ -25,6 +25,7 @@ from gitstore.names import name_problem
 from gitstore.packs.oid import Oid
 from gitstore.states.save import save_tree
 from gitstore.transfer import seen, wire
+from gitstore.transfer.aliases import receive_aliases
 from gitstore.transfer.provide import Weights, list_roots, provide
 from gitstore.transfer.records import receive_records
 from gitstore.transfer.remotes import Remote, list_refs
@@ -78,6 +79,7 @@ def clone(
         newest = _find_newest(model)
         if newest is not None:
             _activate_state(model, remote, newest, theirs=theirs)
+        receive_aliases(repository, remote, theirs)
         receive_records(repository, remote, theirs)
         provide(repository, list_roots(model, weights))
     model = Model.open(target)

@@ -19,12 +19,13 @@ from gitstore.models import snapshot as snapshots
 from gitstore.models import state
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.names import spell_tag
+from gitstore.names import spell_alias, spell_tag
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.states.drop import drop
 from gitstore.states.materialize import materialize
 from gitstore.transfer import seen, wire
+from gitstore.transfer.aliases import choose_moves
 from gitstore.transfer.pull_plan import PullPlan, RefPair, Wanted, plan_pull
 from gitstore.transfer.records import receive_records
 from gitstore.transfer.remotes import Conflicting, Remote, list_refs
@@ -52,7 +53,7 @@ class Pulled:
     """What a pull brought. `branch` is the branch's ref pair if it moved, `diverged` if it could not.
 
     `kept` are states that have unsaved changes on disk, and so did not move. `has_records` says that records
-    of evaluations or trainings came.
+    of evaluations or trainings came. `diverged_aliases` moved on both sides.
     """
 
     plan: PullPlan
@@ -62,6 +63,8 @@ class Pulled:
     branch: RefPair | None = None
     diverged: RefPair | None = None
     has_records: bool = False
+    aliases: list[str] = field(default_factory=list)
+    diverged_aliases: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,9 @@ def pull(prepared: PreparedPull, *, progress: Progress = lambda _: None) -> Pull
         if plan.fetched:
             wire.receive(model.repository, remote, [pair.ref for pair in plan.fetched], progress=progress)
             model.repository.objects.refresh()
-        tags = list(_check_tags(model.repository, pulled, remote))
+        changed = [*_check_tags(model.repository, pulled, remote), *_move_aliases(prepared, pulled)]
         with _without_files(model, plan.states, pulled) as moving:
-            changes = [*tags, *(RefChange(pair.ref, pair.ours, pair.theirs) for pair in moving)]
+            changes = [*changed, *(RefChange(pair.ref, pair.ours, pair.theirs) for pair in moving)]
             if changes:
                 model.repository.refs.change(changes, f"pull from {remote}")
     _note_states(model.repository, remote, plan, moved=pulled.states)
@@ -127,6 +130,9 @@ def check(prepared: PreparedPull, pulled: Pulled) -> None:
     hint = "gitstore rename gives the snapshot here another name; then pull again" if tags else None
     if states:
         hint = "gitstore state rename gives the state here another name; then pull again"
+    for name in pulled.diverged_aliases:
+        lines.append(f"the alias {name} moved here and in {remote}")
+        hint = f"gitstore alias rm {name} forgets the moves here; then pull again"
     if pulled.diverged is not None:
         branch = pulled.diverged.ref.removeprefix(_HEADS)
         lines.append(f"the branch {branch} has diverged: {remote} has commits that are not here")
@@ -181,6 +187,14 @@ def _check_tags(repository: Repository, pulled: Pulled, remote: Remote) -> Itera
         if snapshot is not None:
             pulled.snapshots.append(snapshot)
         yield RefChange(pair.ref, None, pair.theirs)
+
+
+def _move_aliases(prepared: PreparedPull, pulled: Pulled) -> list[RefChange]:
+    """Return the changes of aliases that moved forward there."""
+    moves = choose_moves(prepared.model.repository, prepared.plan.aliases, prepared.remote)
+    pulled.aliases += [spell_alias(change.ref) for change in moves.changes]
+    pulled.diverged_aliases += [spell_alias(pair.ref) for pair in moves.diverged]
+    return moves.changes
 
 
 @contextmanager

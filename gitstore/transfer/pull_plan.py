@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gitstore.packs.oid import Oid
 
-_STATES, _TAGS = "refs/states/", "refs/tags/"
+_STATES, _TAGS, _ALIASES = "refs/states/", "refs/tags/", "refs/aliases/"
 
 
 class RefPair(NamedTuple):
@@ -24,7 +24,8 @@ class PullPlan:
     """What a pull does.
 
     `tags` and `states` are fetched. `conflicts` have another value on each side. `ahead` are states that
-    moved only here: the next push sends them. `branch` has new commits there, or another history.
+    moved only here: the next push sends them. `branch` has new commits there, or another history, and so
+    have `aliases`.
     """
 
     branch: RefPair | None
@@ -32,11 +33,12 @@ class PullPlan:
     states: tuple[RefPair, ...]
     conflicts: tuple[RefPair, ...]
     ahead: tuple[RefPair, ...]
+    aliases: tuple[RefPair, ...] = ()
 
     @property
     def fetched(self) -> tuple[RefPair, ...]:
         """All that is fetched."""
-        return (*self.tags, *self.states, *((self.branch,) if self.branch is not None else ()))
+        return (*self.tags, *self.states, *self.aliases, *((self.branch,) if self.branch is not None else ()))
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,15 @@ def plan_pull(
     A snapshot never moves. A state moves if it is as it was `last_seen` on the other side.
     """
     tags, states = list[RefPair](), list[RefPair]()
-    conflicts, ahead = list[RefPair](), list[RefPair]()
+    conflicts, ahead, aliases = list[RefPair](), list[RefPair](), list[RefPair]()
     for ref, oid in theirs.items():
         pair = RefPair(ref, ours.get(ref), oid)
         if pair.ours == oid or not _is_wanted(pair, wanted):
             continue
         if ref.startswith(_TAGS):
             (tags if pair.ours is None else conflicts).append(pair)
+        elif ref.startswith(_ALIASES):
+            aliases.append(pair)
         elif pair.ours in (None, last_seen.get(ref)):
             states.append(pair)
         else:
@@ -82,11 +86,11 @@ def plan_pull(
     branch = None
     if wanted.branch is not None and theirs.get(wanted.branch, tip) != tip:
         branch = RefPair(wanted.branch, tip, theirs[wanted.branch])
-    return PullPlan(branch, tuple(tags), tuple(states), tuple(conflicts), tuple(ahead))
+    return PullPlan(branch, tuple(tags), tuple(states), tuple(conflicts), tuple(ahead), tuple(aliases))
 
 
 def _is_wanted(pair: RefPair, wanted: Wanted) -> bool:
-    namespace = next((space for space in (_TAGS, _STATES) if pair.ref.startswith(space)), None)
+    namespace = next((space for space in (_TAGS, _STATES, _ALIASES) if pair.ref.startswith(space)), None)
     if namespace is None:
         return False
     if pair.ref in wanted.tags or pair.ref in wanted.states:
@@ -94,4 +98,4 @@ def _is_wanted(pair: RefPair, wanted: Wanted) -> bool:
     prefix, slash, _ = pair.ref.removeprefix(namespace).rpartition("/")
     if f"{prefix}{slash}" not in wanted.prefixes:
         return False
-    return namespace == _TAGS or wanted.all_states or pair.ours is not None
+    return namespace != _STATES or wanted.all_states or pair.ours is not None

@@ -185,6 +185,8 @@ def _describe(conflict: PushConflict, remote: Remote) -> str:
         return f"{wanted.name} is another snapshot in {remote}: {theirs} there, {str(wanted.oid)[:10]} here"
     if wanted.kind is RefKind.STATE:
         return f"the state {wanted.name} has moved in {remote}, to {theirs}"
+    if wanted.kind is RefKind.ALIAS:
+        return f"the alias {wanted.name} moved here and in {remote}"
     return f"the branch {wanted.name} has diverged: {remote} has commits that are not here"
 
 

@@ -16,7 +16,12 @@ class RefKind(Enum):
     BRANCH = "branch"
     SNAPSHOT = "snapshot"
     STATE = "state"
+    ALIAS = "alias"
     RECORD = "record"
+
+
+_LINES = (RefKind.BRANCH, RefKind.ALIAS)
+"""Refs that are lines of commits, and move forward only."""
 
 
 class WantedRef(NamedTuple):
@@ -47,7 +52,7 @@ class PushConflict(NamedTuple):
 class PushPlan:
     """What a push does: `updates` move, `conflicts` must not, `unchanged` are equal on both sides.
 
-    `behind` are branches of which the other side has more commits.
+    `behind` are branches and aliases of which the other side has more commits.
     """
 
     updates: tuple[RefUpdate, ...]
@@ -69,8 +74,8 @@ def plan_push(
 ) -> PushPlan:
     """Decide for each wanted ref whether it moves. `theirs` are the refs of the other side.
 
-    A snapshot never moves. A branch moves forward only. A state moves if the other side still has what was
-    `last_seen` there.
+    A snapshot never moves. A branch and an alias move forward only. A state moves if the other side still
+    has what was `last_seen` there.
     """
     updates, conflicts, unchanged, behind = [], [], [], []
     for ref in wanted:
@@ -79,7 +84,7 @@ def plan_push(
             unchanged.append(ref)
         elif old is None or _may_move(ref, old, last_seen=last_seen, is_ancestor=is_ancestor):
             updates.append(RefUpdate(ref, old))
-        elif ref.kind is RefKind.BRANCH and is_ancestor(ref.oid, old):
+        elif ref.kind in _LINES and is_ancestor(ref.oid, old):
             behind.append(ref)
         else:
             conflicts.append(PushConflict(ref, old))
@@ -87,6 +92,6 @@ def plan_push(
 
 
 def _may_move(ref: WantedRef, old: Oid, *, last_seen: Mapping[str, Oid], is_ancestor: IsAncestor) -> bool:
-    if ref.kind is RefKind.BRANCH:
+    if ref.kind in _LINES:
         return is_ancestor(old, ref.oid)
     return ref.kind is RefKind.STATE and last_seen.get(ref.ref) == old

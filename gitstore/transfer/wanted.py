@@ -14,6 +14,7 @@ from gitstore.models.state import not_saved_error
 from gitstore.names import name_problem, spell_snapshot, spell_tag
 from gitstore.packs.oid import Oid
 from gitstore.settings import BasedOn
+from gitstore.transfer.aliases import list_aliases
 from gitstore.transfer.push_plan import RefKind, WantedRef
 
 _HEADS, _STATES, _TAGS = "refs/heads/", "refs/states/", "refs/tags/"
@@ -24,13 +25,14 @@ class Selection:
     """What to send. Without `snapshots`, the branch and all snapshots; with them, these alone.
 
     `states` are names of saved states of the model. `all_states` sends every one that is saved, and
-    `all_models` the repository's other models, too.
+    `all_models` the repository's other models, too. `all_aliases` sends the aliases of the models.
     """
 
     snapshots: tuple[Snapshot, ...] = ()
     states: tuple[str, ...] = ()
     all_states: bool = False
     all_models: bool = False
+    all_aliases: bool = False
 
 
 def list_wanted(model: Model, selection: Selection, *, theirs: Mapping[str, Oid]) -> list[WantedRef]:
@@ -51,6 +53,8 @@ def list_wanted(model: Model, selection: Selection, *, theirs: Mapping[str, Oid]
         for prefix in models:
             wanted += _list_snapshots(model.repository, prefix, theirs=theirs)
         wanted += _list_branches(model.repository, models.values())
+    if selection.all_aliases:
+        wanted += list_aliases(model.repository, models)
     return list({ref.ref: ref for ref in wanted}.values())
 
 

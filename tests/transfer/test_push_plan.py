@@ -7,7 +7,13 @@ from gitstore.transfer.push_plan import PushPlan, RefKind, WantedRef, plan_push
 
 A, B, C = (Oid.of(Kind.BLOB, name) for name in (b"a", b"b", b"c"))
 MAIN, V1, NIGHT, NOTES = "refs/heads/main", "refs/tags/v1", "refs/states/night", "refs/notes/trainings"
-REFS = {RefKind.BRANCH: MAIN, RefKind.SNAPSHOT: V1, RefKind.STATE: NIGHT, RefKind.RECORD: NOTES}
+REFS = {
+    RefKind.BRANCH: MAIN,
+    RefKind.SNAPSHOT: V1,
+    RefKind.STATE: NIGHT,
+    RefKind.ALIAS: "refs/aliases/best",
+    RefKind.RECORD: NOTES,
+}
 ORDER = {A: 0, B: 1}
 """The commits of a branch. C is a commit that is not here."""
 
@@ -40,10 +46,11 @@ class TestPush:
         for kind in RefKind:
             assert outcome(push(kind, A, A)) == "unchanged"
 
-    def test_a_branch_moves_forward_only(self) -> None:
-        assert outcome(push(RefKind.BRANCH, B, A)) == "updates"
-        assert outcome(push(RefKind.BRANCH, A, B)) == "behind"
-        assert outcome(push(RefKind.BRANCH, A, C)) == "conflicts"
+    def test_a_branch_and_an_alias_move_forward_only(self) -> None:
+        for kind in (RefKind.BRANCH, RefKind.ALIAS):
+            assert outcome(push(kind, B, A)) == "updates"
+            assert outcome(push(kind, A, B)) == "behind"
+            assert outcome(push(kind, A, C)) == "conflicts"
 
     def test_a_snapshot_never_moves(self) -> None:
         assert outcome(push(RefKind.SNAPSHOT, B, A)) == "conflicts"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 @arguments.names_argument
 @arguments.states_option("Also send a saved state, or all of them. Can be repeated.")
 @click.option("--models", "all_models", is_flag=True, help="Also send the repository's other models.")
+@click.option("--aliases", is_flag=True, help="Also send the aliases, and the snapshots that have them.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would travel.")
 @options.progress_option
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context, names: tuple[str, ...], *, states: tuple[str, ...], all_models: bool, dry_run: bool,
-    show_progress: bool | None, as_json: bool,
-) -> None:  # fmt: skip
+    ctx: click.Context, /, *, dry_run: bool, show_progress: bool | None, as_json: bool, **selection: Any
+) -> None:
     """Send the model's branch and its snapshots to another repository, on any git host.
 
     REMOTE is the name of a remote, a URL or a path. It defaults to the remote that git push would use. With
@@ -35,7 +35,8 @@ def command(
     move at the end, together.
 
     A snapshot that the remote has under the same name with other content is never overwritten. A state is
-    overwritten there unless somebody else has changed it since the last push or pull.
+    overwritten there unless somebody else has changed it since the last push or pull. Aliases only move
+    forward. Records of evaluations and trainings travel with what they are about.
 
     \b
     Examples:
@@ -43,9 +44,9 @@ def command(
       gitstore push origin v1 v2
       gitstore push --states=night-shift
       gitstore push --states --models git@example.org:ada/digits.git
-      gitstore push --dry-run
+      gitstore push --aliases --dry-run
     """
-    prepared = _prepare(ctx.obj, names, states, all_models=all_models, dry_run=dry_run)
+    prepared = _prepare(ctx.obj, dry_run=dry_run, **selection)
     if not dry_run:
         from gitstore.transfer import push
 
@@ -57,8 +58,15 @@ def command(
 
 
 def _prepare(
-    directory: Path, names: tuple[str, ...], states: tuple[str, ...], *, all_models: bool, dry_run: bool
+    directory: Path,
+    *,
+    names: tuple[str, ...],
+    states: tuple[str, ...],
+    all_models: bool,
+    aliases: bool,
+    dry_run: bool,
 ) -> PreparedPush:
+    """Plan the push that the arguments ask for."""
     from gitstore.models import reference
     from gitstore.models.model import Model
     from gitstore.transfer import push
@@ -71,7 +79,8 @@ def _prepare(
         raise click.UsageError("--models sends all snapshots; name none, or leave it out")
     remote = find_remote(model.repository, place, directory=directory, to_push=True)
     snapshots = tuple(reference.resolve(name, directory) for name in references)
-    selection = Selection(snapshots, *arguments.read_states(states), all_models=all_models)
+    states_to_send = arguments.read_states(states)
+    selection = Selection(snapshots, *states_to_send, all_models=all_models, all_aliases=aliases)
     prepared = push.prepare(model, remote, selection, dry_run=dry_run)
     prepared.check_named()
     return prepared

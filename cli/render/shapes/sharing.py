@@ -40,7 +40,7 @@ SHAPES = {
     "moved ref": Shape(
         "A ref on the other side.",
         keys("""
-            kind  text  `branch`, `snapshot`, `state` or `record`
+            kind  text  `branch`, `snapshot`, `state`, `alias` or `record`
             name  text  its name
             ref   text  the ref
             old   id?   what it has there
@@ -54,6 +54,7 @@ SHAPES = {
             snapshots  text[]  new snapshots
             states     text[]  states that are new or have moved
             kept       text[]  states that moved there, but have unsaved changes here
+            aliases    text[]  aliases that are new or have moved
             records    flag    whether records of evaluations and trainings came
             branch     text?   the branch, if it moved forward
             diverged   text?   the branch, if it has other commits there

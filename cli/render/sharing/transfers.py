@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
-from gitstore.names import spell_tag
+from gitstore.names import spell_alias, spell_tag
 from gitstore.units import format_size
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def show_pull(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool, as_json:
         return
     lines = [f"new snapshot {spell_tag(pair.ref)}" for pair in plan.tags]
     lines += [f"state {name}" for name in pulled.states]
+    lines += [f"alias {name}" for name in pulled.aliases]
     if plan.branch is not None and (dry_run or pulled.branch is not None):
         lines.append(f"branch {plan.branch.ref.removeprefix('refs/heads/')}")
     if pulled.has_records:
@@ -99,7 +100,8 @@ def show_pull(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool, as_json:
         output.print_message(
             f"The state {name} has changed on disk, so it stays; gitstore state save {name} saves it"
         )
-    if not lines and not pulled.kept and not plan.conflicts and pulled.diverged is None:
+    diverged = pulled.diverged is not None or pulled.diverged_aliases
+    if not lines and not pulled.kept and not plan.conflicts and not diverged:
         output.print_message(f"{remote} has nothing new")
     elif lines:
         output.print_message(f"{'Would pull' if dry_run else 'Pulled'} from {remote}")
@@ -121,6 +123,7 @@ def _pull_json(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool) -> dict
         "snapshots": [spell_tag(pair.ref) for pair in plan.tags],
         "states": pulled.states if not dry_run else [pair.ref for pair in plan.states],
         "kept": pulled.kept,
+        "aliases": pulled.aliases if not dry_run else [spell_alias(pair.ref) for pair in plan.aliases],
         "records": pulled.has_records,
         "branch": branch.ref if branch is not None else None,
         "diverged": pulled.diverged.ref if pulled.diverged is not None else None,
