@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import gitstore.policy
+from gitstore.policy.limits import PushLimits
 from gitstore.policy.push import PathProblem
 from gitstore.policy.refusal import Refusal
 from gitstore.policy.rules import BY_NAME, RULES, refuse_path
+from gitstore.units import parse_size
 
 ROOT = Path(gitstore.policy.__file__).parents[1]
 
@@ -44,6 +47,24 @@ def test_a_refusal_says_where_what_and_what_to_do() -> None:
     assert str(Refusal("ref-count", "", "changes 3 refs", "push in parts")).startswith(
         "the push changes 3 refs"
     )
+
+
+def test_the_documentation_has_each_rule() -> None:
+    page = (ROOT.parent / "docs" / "store.md").read_text()
+    rows = [f"| `{rule.name}` | {rule.text} | {rule.reason} |" for rule in RULES]
+    assert [row for row in rows if row not in page] == []
+    table = page.partition("| rule |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == [rule.name for rule in RULES]
+
+
+def test_the_documentation_has_each_limit() -> None:
+    page = (ROOT.parent / "docs" / "store.md").read_text().partition("`limits` in store.yaml")[2]
+    for limit in fields(PushLimits):
+        if limit.name != "alias_roles":
+            match = re.search(rf"^\| `{limit.name}` \| ([^|]+) \|", page, re.MULTILINE)
+            assert match is not None, limit.name
+            text = match[1].replace(",", "")
+            assert (int(text) if text.isdigit() else parse_size(text)) == limit.default, limit.name
 
 
 def test_a_rule_that_does_not_exist_is_a_bug() -> None:

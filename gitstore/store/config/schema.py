@@ -63,10 +63,14 @@ class LimitsConfig(Keys, frozen=True, kw_only=True):
     inflated: Annotated[int, size_meta("Bytes of all objects of a push, decompressed.")] = PushLimits.inflated
     object: Annotated[int, size_meta("Bytes of one object, decompressed.")] = PushLimits.object
     objects: Annotated[int, _count("Objects of a push.")] = PushLimits.objects
+    tree: Annotated[int, size_meta("Bytes of one tree: 36 for each part of a file.")] = PushLimits.tree
+    trees: Annotated[int, size_meta("Bytes of all trees that a push leads to.")] = PushLimits.trees
     paths: Annotated[int, _count("Files in a snapshot.")] = PushLimits.paths
     parts: Annotated[int, _count("Parts of large files in a snapshot.")] = PushLimits.parts
     depth: Annotated[int, _count("How deep directories may be nested.")] = PushLimits.depth
+    path: Annotated[int, _count("Bytes of a path.")] = PushLimits.path
     refs: Annotated[int, _count("Refs that one push changes.")] = PushLimits.refs
+    parents: Annotated[int, _count("Parents of a commit.")] = PushLimits.parents
 
     def to_push_limits(self, alias_roles: Mapping[str, Role]) -> PushLimits:
         """Return the limits for the policy, with the roles that move protected aliases."""
