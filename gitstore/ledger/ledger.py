@@ -108,7 +108,10 @@ class Ledger:
             return settlement.settle(self.connection, transaction, refs, now=now)
 
     def release(self, transaction: str, *, now: int) -> None:
-        """Give up a reservation: no ref moved. Does nothing if there is none."""
+        """Give up a reservation: no ref moved. Does nothing if there is none.
+
+        A model that was about to be derived is forgotten.
+        """
         with self.transaction():
             settlement.release(self.connection, transaction, now=now)
 
@@ -121,6 +124,9 @@ class Ledger:
 
     def create(self, model: str, *, now: int, event: ModelEvent | None = None) -> None:
         """Record a new, empty model. Does nothing if it is recorded already."""
+        with self.reading():
+            if models.find_model(self.connection, model) is not None:
+                return
         with self.transaction():
             deletion.create(self.connection, model, now=now, event=event)
 

@@ -9,12 +9,12 @@ from gitstore.ledger import record, reservations
 from gitstore.ledger.contention import take_from_pending
 from gitstore.ledger.layers import list_superseded
 from gitstore.ledger.removal import remove
-from gitstore.ledger.tables import charges, entries, pending
+from gitstore.ledger.tables import charges, entries, models, pending
 from gitstore.ledger.tables.charges import Charge, Gains
 from gitstore.ledger.tables.models import LedgerModel
 from gitstore.ledger.tables.pending import Change, Reserved
 from gitstore.ledger.tables.schema import PENDING
-from gitstore.ledger.values import LedgerRow, Settlement
+from gitstore.ledger.values import LedgerRow, RowKind, Settlement
 from gitstore.packs.oid import Oid
 
 
@@ -145,4 +145,9 @@ def _release_rest(connection: Connection, transaction: str, *, now: int) -> None
     # What passed to a model that was derived from this one meanwhile is on its bill from now on.
     drafts = record.list_inherited(connection, gains)
     entries.append(connection, drafts, transaction=transaction, now=now)
+    reserved = pending.find_reserved(connection, transaction)
     connection.execute("DELETE FROM ledger_reservations WHERE transaction_id = ?", (transaction,))
+    if reserved is not None and reserved.kind is RowKind.DERIVED:
+        model = reserved.model.id
+        if reserved.event is not None and not charges.list_all_settled(connection, model):
+            models.forget_model(connection, model, now=now)

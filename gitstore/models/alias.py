@@ -191,7 +191,11 @@ def find_at(repository: Repository, alias: Alias, time: datetime) -> Alias:
 
 def read_move(repository: Repository, oid: Oid) -> Move:
     """Read a move. Raises `Corrupt` if the commit is missing, or no move of an alias."""
-    content = repository.objects.read_as(Kind.COMMIT, oid)
+    return parse_move(oid, repository.objects.read_as(Kind.COMMIT, oid))
+
+
+def parse_move(oid: Oid, content: bytes) -> Move:
+    """Return the move in a commit. Raises `Corrupt` if it is no move of an alias."""
     try:
         parents = commit.parse(content).parents
         text = commit.parse_text(content)

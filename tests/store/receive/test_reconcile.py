@@ -1,0 +1,220 @@
+"""Reconciling: whatever was killed, and whoever moved refs, each change has its rows and its event once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from gitstore.disk.processes import ProcessId, identify
+from gitstore.ledger import chain
+from gitstore.ledger.ledger import Ledger
+from gitstore.ledger.values import Admission
+from gitstore.outbox.events import decode, type_of
+from gitstore.packs.oid import Oid
+from gitstore.store.receive.reconcile import Reconciled, reconcile, reconcile_models
+from gitstore.store.receive.ref_events import describe_change
+from gitstore.store.receive.stored import collect_stored
+from gitstore.store.store import Store, StoreModel
+from tests.support.commands import Fsck, git
+
+DEAD = ProcessId(2**22 - 1, 1, "no boot of ours")
+
+
+class SmallStore:
+    """A store with one model, whose refs the tests move as they like."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir()
+        (root / "store.yaml").write_text("")
+        self.store = Store.open(root)
+        self.model = StoreModel("ada", "digits", root / "ada" / "digits.git")
+        git("init", "--quiet", "--bare", "-b", "main", str(self.model.directory), cwd=root)
+        self.ledger = Ledger.open(self.store.ledger_path)
+
+    def commit(self, content: str, *parents: Oid) -> Oid:
+        """A commit of one file."""
+        blob = self.git("hash-object", "-w", "--stdin", stdin=content)
+        tree = self.git("mktree", stdin=f"100644 blob {blob}\tfile\n")
+        options = [word for parent in parents for word in ("-p", str(parent))]
+        return Oid.parse(self.git("commit-tree", tree, *options, "-m", content))
+
+    def tag(self, name: str, target: Oid) -> Oid:
+        """A tag object without a ref."""
+        text = f"object {target}\ntype commit\ntag {name}\ntagger A <a@b.c> 1700000000 +0000\n\n{name}\n"
+        return Oid.parse(self.git("mktag", stdin=text))
+
+    def move(self, ref: str, new: Oid | None) -> None:
+        """Move a ref without a hook."""
+        self.git("update-ref", *(["-d", ref] if new is None else [ref, str(new)]))
+
+    def git(self, *arguments: str, stdin: str = "") -> str:
+        return git(*arguments, cwd=self.model.directory, stdin=stdin.encode()).strip()
+
+    def reserve(self, transaction: str, refs: dict[str, Oid | None], process: ProcessId) -> None:
+        """Reserve as the hook does."""
+        objects = self.model.repository.objects
+        objects.refresh()
+        name = self.model.full_name
+        self.ledger.create(name, now=0)
+        now = self.ledger.refs(name)
+        targets = [oid for oid in refs.values() if oid is not None]
+        stored = collect_stored(objects, targets, lambda oids: self.ledger.find_live(name, oids))
+        admissions = [
+            Admission(
+                ref=ref, old=now.get(ref), new=new, objects=stored,
+                event=describe_change(objects, name, ref, old=now.get(ref), new=new),
+            )
+            for ref, new in refs.items()
+        ]  # fmt: skip
+        self.ledger.reserve(name, admissions, transaction=transaction, process=process, now=1)
+
+    def reconcile(self) -> Reconciled:
+        return reconcile(self.ledger, self.model, now=2, pid=os.getpid())
+
+    def events(self) -> list[str]:
+        """What was told of whom, without the model's creation."""
+        bodies = self.ledger.connection.execute("SELECT body FROM outbox_events ORDER BY number")
+        events = [decode(body) for (body,) in bodies]
+        return [f"{type_of(event)} {event.subject}" for event in events if type_of(event) != "model.created"]
+
+    def check(self) -> None:
+        """The ledger has the refs and the bytes of the repository."""
+        refs = dict(self.model.repository.refs.all())
+        assert self.ledger.refs(self.model.full_name) == refs
+        stored = collect_stored(self.model.repository.objects, refs.values(), lambda oids: ())
+        (balance,) = self.ledger.balances()
+        assert balance.bytes == sum(item.size for item in stored.values())
+        assert (balance.objects, balance.reserved) == (len(stored), 0)
+        assert sum(row.bytes for row in self.ledger.rows()) == balance.bytes
+        assert chain.find_break(self.ledger.rows()) is None
+        assert self.ledger.pending() == []
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[SmallStore]:
+    store = SmallStore(tmp_path / "store")
+    yield store
+    store.ledger.close()
+
+
+def test_refs_that_an_operator_moved_are_admitted_once(small: SmallStore) -> None:
+    first = small.commit("one")
+    small.move("refs/tags/v1", small.tag("v1", first))
+    small.move("refs/heads/main", first)
+    assert small.reconcile().unhooked == ("refs/heads/main", "refs/tags/v1")
+    small.check()
+    assert small.events() == ["snapshot.created v1"]
+    assert small.reconcile() == Reconciled()
+    assert len(list(small.ledger.rows())) == 2
+
+
+def test_refs_that_an_operator_deleted_or_forced_are_taken_off(small: SmallStore) -> None:
+    first, second = small.commit("one"), small.commit("two")
+    small.move("refs/tags/v1", small.tag("v1", first))
+    small.move("refs/heads/main", first)
+    small.reconcile()
+    small.move("refs/tags/v1", None)
+    small.move("refs/heads/main", second)
+    small.reconcile()
+    small.check()
+    assert small.events() == ["snapshot.created v1", "snapshot.deleted v1"]
+
+
+def test_what_a_killed_push_moved_is_settled_and_the_rest_released(small: SmallStore) -> None:
+    first, second = small.commit("one"), small.commit("two")
+    tag = small.tag("v1", first)
+    small.reserve("t", {"refs/tags/v1": tag, "refs/states/s": second, "refs/heads/main": first}, DEAD)
+    small.move("refs/tags/v1", tag)
+    assert small.reconcile().settled == ("t",)
+    small.check()
+    assert small.events() == ["snapshot.created v1"]
+    assert [row.transaction for row in small.ledger.rows()] == ["t"]
+
+
+def test_a_living_push_is_left_alone(small: SmallStore) -> None:
+    first = small.commit("one")
+    small.reserve("t", {"refs/states/s": first}, identify(os.getpid()))
+    small.move("refs/states/s", first)
+    assert small.reconcile() == Reconciled()
+    assert len(small.ledger.pending()) == 1
+    small.ledger.settle("t", {"refs/states/s": first}, now=3)
+    small.check()
+    assert small.events() == ["state.created s"]
+
+
+def test_a_state_that_moved_on_before_its_push_was_settled_has_both_events(small: SmallStore) -> None:
+    first, second = small.commit("one"), small.commit("two")
+    small.reserve("t1", {"refs/states/s": first}, DEAD)
+    small.move("refs/states/s", first)
+    objects = small.model.repository.objects
+    stored = collect_stored(objects, [second], lambda oids: ())
+    event = describe_change(objects, "ada/digits", "refs/states/s", old=first, new=second)
+    admission = Admission(ref="refs/states/s", old=first, new=second, objects=stored, event=event)
+    small.ledger.reserve("ada/digits", [admission], transaction="t2", process=identify(os.getpid()), now=1)
+    small.move("refs/states/s", second)
+    small.reconcile()  # the first one is dead, and the ref says no longer that it happened
+    small.ledger.settle("t2", {"refs/states/s": second}, now=3)
+    small.check()
+    assert small.events() == ["state.created s", "state.created s"]
+
+
+def test_a_model_whose_directory_is_gone_is_deleted(small: SmallStore) -> None:
+    small.move("refs/heads/main", small.commit("one"))
+    small.reconcile()
+    assert reconcile_models(small.ledger, small.store, now=3) == []
+    small.model.directory.rename(small.model.directory.with_name("elsewhere"))
+    assert reconcile_models(small.ledger, small.store, now=3) == ["ada/digits"]
+    assert small.events() == ["model.deleted ada/digits"]
+    assert sum(row.bytes for row in small.ledger.rows()) == 0
+    assert reconcile_models(small.ledger, small.store, now=3) == []
+
+
+def test_a_push_killed_at_any_instant_is_recorded_as_far_as_it_came(
+    small: SmallStore, pytestconfig: pytest.Config, fsck: Fsck
+) -> None:
+    """Each round kills what reserves, moves refs and settles; then everything is as it should be."""
+    chance = random.Random(1)
+    created: Counter[str] = Counter()
+    last: Oid | None = None
+    for number in range(pytestconfig.getoption("--kills") * 5):
+        commit = small.commit(f"{number}", *([] if last is None else [last]))
+        name, tag = f"v{number}", small.tag(f"v{number}", commit)
+        wanted = {f"refs/tags/{name}": tag, "refs/states/s": commit, "refs/heads/main": commit}
+        child = os.fork()
+        if child == 0:
+            push_and_exit(small.store, f"t{number}", wanted)
+        with suppress(PermissionError, ProcessLookupError):  # it has done so itself
+            os.setpgid(child, child)
+        time.sleep(chance.random() * 0.06)
+        os.killpg(child, signal.SIGKILL)  # with the git that it has started
+        os.waitpid(child, 0)
+        small.reconcile()
+        small.check()
+        moved = [ref for ref, new in wanted.items() if small.ledger.refs("ada/digits").get(ref) == new]
+        created[f"snapshot.created {name}"] += wanted.keys() & moved >= {f"refs/tags/{name}"}
+        created["state.created s"] += "refs/states/s" in moved
+        last = commit if "refs/heads/main" in moved else last
+    assert Counter(small.events()) == +created
+    fsck(small.model.directory)
+
+
+def push_and_exit(store: Store, transaction: str, refs: dict[str, Oid]) -> NoReturn:
+    """What the hooks and git do, one step after the other, in a fork with a ledger of its own."""
+    os.setpgid(0, 0)
+    small = SmallStore.__new__(SmallStore)
+    small.store, small.ledger = store, Ledger.open(store.ledger_path)
+    small.model = store.find_model("ada/digits")
+    small.reserve(transaction, dict(refs), identify(os.getpid()))
+    for ref, new in refs.items():
+        small.move(ref, new)
+    small.ledger.settle(transaction, dict(refs), now=2)
+    os._exit(0)
