@@ -44,7 +44,6 @@ ROOMS = {
     ),
     "git": Room("words disk packs objects bigfiles", "a repository brings together what lies below"),
     "staging": Room("words disk packs objects bigfiles git", "git says what is ignored and converted"),
-    "events": Room("words disk git", "hooks are found by git's rules"),
     "models": Room(
         "words settings disk packs objects bigfiles git",
         "what a model is stands in settings, refs and objects",
@@ -59,8 +58,12 @@ ROOMS = {
         "words disk packs objects bigfiles git models",
         "notes on snapshots and states, and files of their own",
     ),
+    "events": Room(
+        "words settings disk outbox packs objects git models records",
+        "hooks are found by git's rules; the refs of all kinds tell what has happened",
+    ),
     "aliases": Room(
-        "words disk packs objects git models records",
+        "words disk packs objects git models records events",
         "an alias moves to a snapshot of which enough is recorded",
     ),
     "storage": Room(
@@ -85,7 +88,7 @@ ROOMS = {
         "a snapshot is code, a state, settings and packages.lock",
     ),
     "transfer": Room(
-        "words settings disk packs objects git models records states",
+        "words settings disk packs objects git models records events states",
         "refs of two repositories are compared, and git carries what one of them lacks",
     ),
     "derive": Room(
@@ -105,6 +108,10 @@ ROOMS = {
     "batch": Room(
         "words settings disk git events models run",
         "many evaluations of a snapshot, on whatever evaluates",
+    ),
+    "automation": Room(
+        "words settings disk git events models records aliases outbox run",
+        "an event may evaluate a snapshot, move an alias, or leave the machine",
     ),
     "launchers": Room(
         "words settings disk packs objects git models records run sandbox",

@@ -38,6 +38,7 @@ COMMANDS = {
     "pull": "sharing.pull",
     "usage": "storage.usage",
     "gc": "storage.gc",
+    "automation": "automation.automation",
     "hooks": "hooks",
     "demo": "demo",
     "completion": "completion",

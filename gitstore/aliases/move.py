@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from gitstore.aliases.write_move import NewMove, Reason
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, NoSuchSnapshot
+from gitstore.events import journal
 from gitstore.git.refs import RefChange
 from gitstore.models import alias as alias_model
 from gitstore.models.alias import Alias, AliasTarget, Move
@@ -104,7 +105,9 @@ def remove_alias(model: Model, name: str) -> Alias:
     """
     current = alias_model.get_alias(model, name)
     change = RefChange(current.ref, current.move.commit, None)
+    journal.observe(model.repository)
     model.repository.refs.change([change], f"remove the alias {current.short_name}")
+    journal.observe(model.repository)
     return current
 
 
@@ -127,6 +130,7 @@ def _write(model: Model, new: NewMove) -> Alias:
     """Write a move and let the alias's ref lead to it, if the snapshot still exists."""
     repository, old = model.repository, new.last.commit if new.last is not None else None
     identity = new.reason.identity or repository.identity()
+    journal.observe(repository)
     with locks.derivation(repository.private), repository.writer() as writer:  # rm holds the lock, too
         _check_exists(model, new.target)
         oid = new.write(writer, identity=identity)
@@ -135,6 +139,7 @@ def _write(model: Model, new: NewMove) -> Alias:
         change = RefChange(moved.ref, old, oid)
         repository.refs.change([change], f"move the alias {moved.short_name} to {new.target.snapshot}")
     repository.maintain()
+    journal.observe(repository)
     return moved
 
 

@@ -16,7 +16,7 @@ from gitstore.disk import locks
 from gitstore.disk.afterwards import only_warn
 from gitstore.disk.exchange import absence
 from gitstore.errors import GitstoreError
-from gitstore.events import dispatch
+from gitstore.events import dispatch, journal
 from gitstore.git import new_worktree, worktrees
 from gitstore.git.process import GitFailed
 from gitstore.git.refs import RefChange, RefListing
@@ -131,6 +131,7 @@ def remove(removal: ModelRemoval, *, call_hook: bool = True) -> None:
     The hook pre-rm is called for each snapshot first, unless `call_hook` is false. Raises `HookRefused` if it
     refuses, `Locked`, and `RefChanged` if a ref has changed meanwhile. Nothing is removed then.
     """
+    journal.observe(removal.repository)
     for removed in removal.snapshots if call_hook else ():
         dispatch.call_pre_hook(removal.repository, build_pre_rm(removed, removal.snapshots))
     repository = removal.repository
@@ -143,6 +144,7 @@ def remove(removal: ModelRemoval, *, call_hook: bool = True) -> None:
             active_state.forget(repository, f"{removal.name}/")
         with suppress(GitFailed):  # usually, there is no such section
             repository.git("config", "--local", "--remove-section", f"branch.{removal.name}")
+    journal.observe(repository)
 
 
 def _read_snapshots(repository: Repository, refs: dict[str, Oid]) -> tuple[Snapshot, ...]:

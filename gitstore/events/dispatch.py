@@ -16,7 +16,7 @@ from msgspec import to_builtins
 
 from gitstore.disk.afterwards import only_warn
 from gitstore.errors import GitstoreError
-from gitstore.events import hooks_path
+from gitstore.events import hooks_path, journal
 from gitstore.events import process as hook_process
 from gitstore.events.events import Event
 from gitstore.events.process import CannotStart
@@ -43,6 +43,7 @@ def call_pre_hook(repository: Repository, event: Event) -> None:
     Its output goes to the log line by line. If it refuses, the last line is the reason in the message
     instead. Raises `HookRefused` if it exits with anything but 0, or cannot be started.
     """
+    journal.observe(repository)  # what an earlier command was killed before it could tell
     path = find_hook(repository, event.hook)
     if path is None:
         return
@@ -67,11 +68,12 @@ def call_pre_hook(repository: Repository, event: Event) -> None:
 
 
 def notify_post_hook(repository: Repository, event: Event) -> None:
-    """Run the hook of something that has happened, if there is one.
+    """Run the hook of something that has happened, if there is one, and append to the journal.
 
     Its output goes to standard error. Its failure is a warning in the log. Raises neither `GitstoreError`
     nor `OSError`: the event has happened.
     """
+    journal.observe(repository)
     with only_warn(f"the hook {event.hook} cannot be run"):
         _run_post_hook(repository, event)
 

@@ -7,7 +7,8 @@ import os
 import selectors
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -20,23 +21,38 @@ _GRACE_PERIOD = 5.0
 """Seconds between SIGTERM and SIGKILL for a hook when gitstore is stopped."""
 
 
+class TookTooLong(Exception):
+    """The hook was ended because it took longer than it may."""
+
+
 class CannotStart(Exception):
     """The operating system does not run the file. The message says why."""
 
 
-def run(path: Path, *, cwd: Path, stdin: bytes, on_line: OnLine | None = None) -> int:
+def run(
+    path: Path,
+    *,
+    cwd: Path,
+    stdin: bytes,
+    on_line: OnLine | None = None,
+    arguments: Sequence[str] = (),
+    timeout: float | None = None,
+) -> int:
     """Run a hook to its end, and return its exit code, or the signal that ended it, negated.
 
     Both its outputs go to standard error, and a process that it leaves behind may go on writing there. With
-    `on_line`, they go to that function instead, line by line. Raises `CannotStart`.
+    `on_line`, they go to that function instead, line by line. Raises `CannotStart`, and `TookTooLong` after
+    `timeout` seconds, for which `on_line` is needed.
     """
+    deadline = None if timeout is None else time.monotonic() + timeout
     # A file, not a pipe: a hook does not have to read it, however long it is.
     with tempfile.TemporaryFile() as file:
         file.write(stdin)
         file.seek(0)
-        process = _start(path, cwd=cwd, stdin=file, output=_STDERR if on_line is None else subprocess.PIPE)
+        output = _STDERR if on_line is None else subprocess.PIPE
+        process = _start([str(path), *arguments], cwd=cwd, stdin=file, output=output)
     try:
-        for line in _read_lines(process):
+        for line in _read_lines(process, deadline):
             if on_line is not None:
                 on_line(line)
         return process.wait()
@@ -48,13 +64,13 @@ def run(path: Path, *, cwd: Path, stdin: bytes, on_line: OnLine | None = None) -
             process.stdout.close()
 
 
-def _start(path: Path, *, cwd: Path, stdin: IO[bytes], output: int) -> subprocess.Popen[bytes]:
+def _start(command: list[str], *, cwd: Path, stdin: IO[bytes], output: int) -> subprocess.Popen[bytes]:
     try:
-        return _popen([str(path)], cwd=cwd, stdin=stdin, output=output)
+        return _popen(command, cwd=cwd, stdin=stdin, output=output)
     except OSError as error:
         if error.errno == errno.ENOEXEC:  # without `#!`, sh runs it, as in git and in shells
-            return _popen(["sh", str(path)], cwd=cwd, stdin=stdin, output=output)
-        lacks_interpreter = isinstance(error, FileNotFoundError) and path.exists()
+            return _popen(["sh", *command], cwd=cwd, stdin=stdin, output=output)
+        lacks_interpreter = isinstance(error, FileNotFoundError) and Path(command[0]).exists()
         reason = "the interpreter in its first line does not exist" if lacks_interpreter else error.strerror
         raise CannotStart(reason) from error
 
@@ -64,14 +80,19 @@ def _popen(command: list[str], *, cwd: Path, stdin: IO[bytes], output: int) -> s
     return subprocess.Popen(command, cwd=cwd, stdin=stdin, stdout=output, stderr=stderr)
 
 
-def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Yield the lines that a process writes until it ends, even if its children keep the pipe open."""
+def _read_lines(process: subprocess.Popen[bytes], deadline: float | None) -> Iterator[str]:
+    """Yield the lines that a process writes until it ends, even if its children keep the pipe open.
+
+    Raises `TookTooLong` at the deadline.
+    """
     if process.stdout is None:
         return
     pending = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
+            if deadline is not None and time.monotonic() > deadline and process.poll() is None:
+                raise TookTooLong
             has_ended = process.poll() is not None  # before the read: by then, all its output is in the pipe
             is_ready = bool(selector.select(0 if has_ended else _POLL_INTERVAL))
             chunk = os.read(process.stdout.fileno(), 65536) if is_ready else b""

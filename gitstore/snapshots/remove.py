@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError
-from gitstore.events import dispatch
+from gitstore.events import dispatch, journal
 from gitstore.events.events import PreRm
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
@@ -136,6 +136,7 @@ def remove(removal: Removal, *, force: bool = False, call_hook: bool = True) -> 
     `HasAliases` if a model has been derived or an alias set meanwhile. Nothing is removed then.
     """
     repository = removal.repository
+    journal.observe(repository)
     for snapshot in removal.snapshots if call_hook else ():
         dispatch.call_pre_hook(repository, build_pre_rm(snapshot, removal.snapshots))
     with locks.derivation(repository.private):
@@ -150,6 +151,7 @@ def remove(removal: Removal, *, force: bool = False, call_hook: bool = True) -> 
         changes += forget.plan_removal(repository, tags)
         repository.refs.change(changes, f"remove {removal.names}")
     forget.drop_notes(repository, tags)
+    journal.observe(repository)
 
 
 def build_pre_rm(snapshot: Snapshot, together: Sequence[Snapshot]) -> PreRm:

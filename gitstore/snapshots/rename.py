@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gitstore.aliases.move import follow_renaming
 from gitstore.errors import GitstoreError
+from gitstore.events import journal
 from gitstore.git.refs import RefChange
 from gitstore.git.sign_tag import AS_CONFIGURED, Signer
 from gitstore.models import alias, dependents
@@ -42,6 +43,7 @@ def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer
     """
     snapshot.check_tag()
     repository = snapshot.repository
+    journal.observe(repository)
     model = Model(repository, snapshot.model, snapshot.prefix)
     models = dependents.find_dependents(repository, {snapshot.commit}).models
     removal = RefChange(snapshot.ref, snapshot.tag_oid, None)
@@ -62,6 +64,7 @@ def rename(snapshot: Snapshot, name: str, *, force: bool = False, signer: Signer
             renamed = begun
     forget.drop_notes(repository, {snapshot.tag_oid})
     repository.maintain()
+    journal.observe(repository)
     return Renamed(renamed, models, tuple(named.name for named in aliases))
 
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from gitstore.errors import Corrupt, GitstoreError
+from gitstore.events import journal
 from gitstore.git.process import GitFailed
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
@@ -117,6 +118,7 @@ def pull(prepared: PreparedPull, *, progress: Progress = lambda _: None) -> Pull
     if plan.branch is not None:
         _forward(model, plan.branch, pulled)
     model.repository.maintain()
+    journal.observe(model.repository)
     return pulled
 
 

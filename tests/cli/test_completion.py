@@ -201,7 +201,8 @@ FREE = {
     "init code", "train name", "snapshot message", "snapshot key", "rename key", "lock upgraded",
     "hooks run name", "evaluate record", "evaluate rtol", "evaluate atol", "verify rtol", "verify atol",
     "serve-model idle", "evaluate launcher", "clone url", "usage price", "alias set message",
-    "alias set requirements", "alias show at", "alias rollback message",
+    "alias set requirements", "alias show at", "automation events show event_id",
+    "automation events redeliver event_id", "automation events redeliver rule", "alias rollback message",
 }  # fmt: skip
 """What a person thinks of, or git says; all else has something to suggest, or is a path or a choice."""
 

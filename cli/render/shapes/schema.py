@@ -12,6 +12,7 @@ from typing import Any
 
 from gitstore.cli.render.shapes import (
     aliases,
+    automation,
     changes,
     environments,
     files,
@@ -35,6 +36,7 @@ GROUPS: dict[str, dict[str, Shape]] = {
     "Warm launchers": launchers.SHAPES,
     "Differences": changes.SHAPES,
     "Sharing": sharing.SHAPES,
+    "Automation": automation.SHAPES,
     "Storage": storage.SHAPES,
     "Settings, hooks and errors": files.SHAPES,
 }
@@ -99,6 +101,10 @@ COMMANDS: dict[str, str] = {
     "log": "model in the tree[]",
     "usage": "usage",
     "gc": "gc report",
+    "automation check": "automation rules",
+    "automation events list": "event[]",
+    "automation events show": "event",
+    "automation events redeliver": "event",
     "hooks install": "installed guard",
     "hooks uninstall": "uninstalled guard",
     "hooks list": "hook list",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gitstore.disk import directories
 from gitstore.errors import GitstoreError, InvalidInput
+from gitstore.events import journal
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
@@ -90,6 +91,7 @@ def evaluate_and_record(
         if evaluated.printed:
             (directory / files.OUTPUT).write_bytes(evaluated.printed)
         record = evaluations.add_record(snapshot, record, directory, replacing=replacing)
+    journal.observe(snapshot.repository)
     return Recorded(evaluated, record)
 
 

@@ -1,0 +1,241 @@
+"""From the refs of two times to the events between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from msgspec import UnsetType
+
+from gitstore.errors import Corrupt
+from gitstore.git.repository import Repository
+from gitstore.models import alias as aliases
+from gitstore.models import catalog
+from gitstore.models.alias import Move
+from gitstore.models.snapshot import RENAMED_FROM
+from gitstore.names import spell_snapshot, spell_tag
+from gitstore.objects import tag
+from gitstore.objects.tag import Tag
+from gitstore.outbox.events import (
+    AliasMoved,
+    EvaluationFinished,
+    ModelDeleted,
+    ModelDerived,
+    ModelEvent,
+    SnapshotCreated,
+    SnapshotDeleted,
+    SnapshotRenamed,
+    StateCreated,
+)
+from gitstore.packs.oid import Kind, Oid
+from gitstore.records import evaluations, files, notes
+from gitstore.records.record import EvaluationRecord, parse_lines
+from gitstore.settings import BasedOn
+
+_TAGS, _STATES, _HEADS = "refs/tags/", "refs/states/", "refs/heads/"
+
+PLAIN = "-"
+"""What stands before the id of a tag that is no snapshot, so that its removal is no news."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The refs that events have told of, and those that exist, at a time in microseconds."""
+
+    model: str
+    told: Mapping[str, str]
+    refs: Mapping[str, str]
+    time: int
+    user: str | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What all events of it have."""
+        return {"time": self.time, "model": self.model, "user": self.user}
+
+    def added(self, space: str) -> dict[str, str]:
+        """The refs below `space` that are new, or hold something else."""
+        return {
+            ref: oid
+            for ref, oid in sorted(self.refs.items())
+            if ref.startswith(space) and self.told.get(ref, "").removeprefix(PLAIN) != oid
+        }
+
+    def removed(self, space: str) -> dict[str, str]:
+        """The refs below `space` that are gone, with what they held."""
+        return {
+            ref: oid
+            for ref, oid in sorted(self.told.items())
+            if ref.startswith(space) and ref not in self.refs and not oid.startswith(PLAIN)
+        }
+
+
+class RefReader:
+    """Reads what refs lead to. What cannot be read is `None`: an event then says less."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def read_tag(self, ref: str, oid: str) -> Tag | None:
+        """Return a snapshot's tag; `None` for any other tag, and for one that was created as another."""
+        with suppress(Corrupt, ValueError):
+            kind, content = self._repository.objects.read_inner(Oid.parse(oid))
+            if kind is Kind.TAG:
+                parsed = tag.parse(content)
+                if "Gitstore-Format" in parsed.trailers and f"{_TAGS}{parsed.name}" == ref:
+                    return parsed
+        return None
+
+    def describe(self, ref: str, oid: str) -> str:
+        """Return what to remember of a ref."""
+        is_plain = ref.startswith(_TAGS) and self.read_tag(ref, oid) is None
+        return f"{PLAIN}{oid}" if is_plain else oid
+
+    def read_tree(self, commit: str) -> str | None:
+        """Return the tree of a commit."""
+        with suppress(Corrupt):
+            return str(self._repository.commit(Oid.parse(commit)).tree)
+        return None
+
+    def list_moves(self, tip: str, *, until: str | None) -> list[Move]:
+        """Return the moves of an alias that follow the move `until`, the first one first."""
+        moves: list[Move] = []
+        oid: Oid | None = Oid.parse(tip)
+        with suppress(Corrupt):
+            while oid is not None and str(oid) != until:
+                move = aliases.read_move(self._repository, oid)
+                moves.append(move)
+                oid = move.parent
+        return moves[::-1]
+
+    def read_outputs(self, target: str, name: str) -> dict[str, Any]:
+        """Return the scalars among the outputs of an evaluation record."""
+        with suppress(Corrupt):
+            content = notes.read_note(self._repository, evaluations.NOTES, Oid.parse(target))
+            for record in parse_lines(content, EvaluationRecord):
+                if record.name == name:
+                    values = {value.name: value.value for value in record.outputs}
+                    return {key: one for key, one in values.items() if not isinstance(one, UnsetType)}
+        return {}
+
+    @cached_property
+    def bases(self) -> dict[str, BasedOn]:
+        """What the derived models of the repository are based on, by their names."""
+        with suppress(Corrupt):
+            return catalog.find_bases(self._repository, self._repository.refs.below(_HEADS))
+        return {}
+
+
+def list_events(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
+    """Yield the events between two times, in an order that makes sense to whoever reads them."""
+    yield from _list_models(seen, reader)
+    yield from _list_states(seen, reader)
+    renamed: dict[str, str] = {}
+    for event in _list_snapshots(seen, reader):
+        if isinstance(event, SnapshotRenamed):
+            renamed[event.tag] = event.old_tag
+        yield event
+    yield from _list_evaluations(seen, reader, renamed)
+    yield from _list_alias_moves(seen, reader)
+
+
+def _list_models(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
+    for ref in seen.added(_HEADS):
+        name = ref.removeprefix(_HEADS)
+        base = reader.bases.get(name)
+        if base is not None:
+            yield ModelDerived(**seen.facts, base=base.full_name, base_tag=base.tag, derived=name)
+    for ref in seen.removed(_HEADS):
+        # A branch that was no model has neither tags nor states below its name.
+        name = ref.removeprefix(_HEADS)
+        if any(other.startswith((f"{_TAGS}{name}/", f"{_STATES}{name}/")) for other in seen.told):
+            yield ModelDeleted(**seen.facts, derived=name)
+
+
+def _list_states(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
+    for ref, oid in seen.added(_STATES).items():
+        prefix, _, name = ref.removeprefix(_STATES).rpartition("/")
+        yield StateCreated(
+            **seen.facts,
+            state=spell_snapshot(name, prefix),
+            ref=ref,
+            commit=oid,
+            tree=reader.read_tree(oid),
+            replaced=seen.told.get(ref),
+        )
+
+
+def _list_snapshots(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
+    gone = {oid: ref for ref, oid in seen.removed(_TAGS).items()}
+    for ref, oid in seen.added(_TAGS).items():
+        parsed = reader.read_tag(ref, oid)
+        if parsed is None:
+            continue
+        facts = {**seen.facts, "snapshot": spell_tag(ref), "ref": ref, "tag": oid}
+        facts["user"] = seen.user or parsed.tagger or None
+        old_tag = parsed.trailers.get(RENAMED_FROM, "").rpartition(" ")[2]
+        if old_tag in gone:
+            old_ref = gone.pop(old_tag)
+            yield SnapshotRenamed(**facts, old_snapshot=spell_tag(old_ref), old_ref=old_ref, old_tag=old_tag)
+        else:
+            yield SnapshotCreated(**facts, commit=str(parsed.target), message=parsed.message)
+    for oid, ref in gone.items():
+        yield SnapshotDeleted(**seen.facts, snapshot=spell_tag(ref), ref=ref, tag=oid)
+
+
+def _list_evaluations(
+    seen: Observation, reader: RefReader, renamed: Mapping[str, str]
+) -> Iterator[ModelEvent]:
+    """Yield the evaluations that were recorded. A renamed snapshot keeps its records, which is no news."""
+    snapshots = {oid: ref for ref, oid in seen.refs.items() if ref.startswith(_TAGS)}
+    for ref in seen.added(files.PREFIX):
+        target, _, name = ref.removeprefix(files.PREFIX).partition("/")
+        if target in snapshots and f"{files.PREFIX}{renamed.get(target)}/{name}" not in seen.told:
+            yield EvaluationFinished(
+                **seen.facts,
+                snapshot=spell_tag(snapshots[target]),
+                ref=snapshots[target],
+                tag=target,
+                record=name,
+                outputs=reader.read_outputs(target, name),
+            )
+
+
+def _list_alias_moves(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
+    for ref, oid in seen.added(aliases.PREFIX).items():
+        for move in reader.list_moves(oid, until=seen.told.get(ref)):
+            yield build_alias_moved(ref, move, facts=seen.facts)
+    for ref, oid in seen.removed(aliases.PREFIX).items():
+        last = next(iter(reader.list_moves(oid, until=None)[-1:]), None)
+        yield AliasMoved(
+            **seen.facts,
+            **_describe_alias(ref),
+            commit=None,
+            snapshot=None,
+            tag=None,
+            old_snapshot=last.new.snapshot if last is not None else None,
+            old_tag=str(last.new.tag) if last is not None else None,
+        )
+
+
+def build_alias_moved(ref: str, move: Move, *, facts: Mapping[str, Any]) -> AliasMoved:
+    """Return the event of a move of an alias. `facts` are the keys that all events have."""
+    prefix = ref.removeprefix(aliases.PREFIX).rpartition("/")[0]
+    return AliasMoved(
+        **{**facts, "user": facts.get("user") or move.author},
+        **_describe_alias(ref),
+        commit=str(move.commit),
+        snapshot=spell_snapshot(move.new.snapshot, prefix),
+        tag=str(move.new.tag),
+        old_snapshot=spell_snapshot(move.old.snapshot, prefix) if move.old is not None else None,
+        old_tag=str(move.old.tag) if move.old is not None else None,
+        message=move.message,
+    )
+
+
+def _describe_alias(ref: str) -> dict[str, Any]:
+    prefix, _, name = ref.removeprefix(aliases.PREFIX).rpartition("/")
+    return {"alias": spell_snapshot(name, prefix), "ref": ref}
