@@ -35,6 +35,7 @@ _TYPES: dict[int, Kind | None] = {
 }
 
 _OFS_DELTA = 6
+_LONGEST_OFFSET = 10
 _PACK_VERSION = 2
 _INDEX_SIGNATURE = b"\xfftOc\x00\x00\x00\x02"
 _LARGE_OFFSET = 0x80000000
@@ -112,23 +113,46 @@ class DeltaStart(NamedTuple):
 
 def parse_delta(data: bytes, length: int) -> DeltaStart:
     """Return the start of a delta in an entry whose header has `length` bytes. Raises `ValueError`."""
-    is_offset = data[0] >> 4 & 7 == _OFS_DELTA
-    at, back = length, 0
+    at = length + base_length(data, length)
+    back = 0
+    if _is_offset_delta(data):
+        back = data[length] & 0x7F
+        for byte in data[length + 1 : at]:
+            back = (back + 1) << 7 | byte & 0x7F
     try:
-        if is_offset:
-            back = data[at] & 0x7F
-            while data[at] & 0x80:
-                at += 1
-                back = (back + 1) << 7 | data[at] & 0x7F
-            at += 1
-        else:
-            at += TRAILER_SIZE
         start = zlib.decompressobj().decompress(data[at:], 2 * ENTRY_HEADER_MAX)
-        base, at_result = _size(start, 0)
-        result, _ = _size(start, at_result)
-    except (IndexError, zlib.error):
+    except zlib.error:
         raise ValueError("the start of a delta is broken") from None
-    return DeltaStart(base, result, back, None if is_offset else Oid(data[length : length + TRAILER_SIZE]))
+    base, result = parse_delta_sizes(start)
+    oid = None if _is_offset_delta(data) else Oid(data[length : length + TRAILER_SIZE])
+    return DeltaStart(base, result, back, oid)
+
+
+def base_length(data: bytes, length: int) -> int:
+    """Return how many bytes say where the base of a delta is, behind a header of `length` bytes.
+
+    Raises `ValueError` if they do not end.
+    """
+    if not _is_offset_delta(data):
+        return TRAILER_SIZE
+    for at in range(length, min(len(data), length + _LONGEST_OFFSET)):
+        if data[at] < 0x80:
+            return at + 1 - length
+    raise ValueError("the start of a delta is broken")
+
+
+def parse_delta_sizes(start: bytes) -> tuple[int, int]:
+    """Return the sizes of a delta's base and result from its first bytes, inflated. Raises `ValueError`."""
+    try:
+        base, at = _size(start, 0)
+        result, _ = _size(start, at)
+    except IndexError:
+        raise ValueError("the start of a delta is broken") from None
+    return base, result
+
+
+def _is_offset_delta(data: bytes) -> bool:
+    return data[0] >> 4 & 7 == _OFS_DELTA
 
 
 def _size(data: bytes, at: int) -> tuple[int, int]:

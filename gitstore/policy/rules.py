@@ -117,6 +117,18 @@ RULES = (
         "push in batches: git config gitstore.pushBatch 500MiB",
     ),
     Rule(
+        "expansion",
+        "What is in a pack is at most 64 MiB more than 200 times its bytes; deltas count as they are.",
+        "a pack of a megabyte keeps git busy for minutes",
+        "store what consists of one byte in another form",
+    ),
+    Rule(
+        "pack-form",
+        "A push is as git sends it: commands, then a pack of version 2.",
+        "what cannot be followed cannot be bounded",
+        "push with stock git",
+    ),
+    Rule(
         "object-size",
         "A blob is at most `object` bytes, a commit or a tag 1 MiB, a tree `tree` bytes.",
         "git holds objects in memory to compare them",

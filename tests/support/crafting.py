@@ -153,6 +153,14 @@ def tell_hook(bare: Path, *, role: str = "write", limits: Mapping[str, int] | No
     }
 
 
+def zeros(size: int) -> bytes:
+    """A stream of so many zeros (a multiple of 1 MiB), deflated a thousand times."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    block = stream.compress(bytes(MIB)) + stream.flush(zlib.Z_FULL_FLUSH)  # refers to nothing in front of it
+    checksum = size % 65521 << 16 | 1
+    return b"\x78\xda" + block * (size // MIB) + b"\x03\0" + checksum.to_bytes(4, "big")
+
+
 class Received(NamedTuple):
     """What became of a push: what the pusher was told, and what it cost.
 
@@ -168,6 +176,14 @@ class Received(NamedTuple):
     facts: Mapping[str, Any]
 
 
+def format_commands(commands: Sequence[Command]) -> bytes:
+    """What a client says to git receive-pack in front of the pack (gitprotocol-pack(5))."""
+    lines = [f"{command.old or NONE} {command.new or NONE} {command.ref}" for command in commands]
+    lines[0] += "\0 report-status delete-refs atomic"
+    encoded = [f"{line}\n".encode("utf-8", "surrogateescape") for line in lines]
+    return b"".join(b"%04x%s" % (len(line) + 4, line) for line in encoded) + b"0000"
+
+
 def send(
     bare: Path,
     commands: Sequence[Command],
@@ -177,18 +193,11 @@ def send(
     limits: Mapping[str, int] | None = None,
 ) -> Received:
     """Let `git receive-pack` receive a pack. `memory` is the hook's beyond what it started with, in bytes."""
-    lines = [f"{command.old or NONE} {command.new or NONE} {command.ref}" for command in commands]
-    given = b""
-    for at, line in enumerate(lines):
-        text = line + ("\0 report-status delete-refs atomic\n" if at == 0 else "\n")
-        given += f"{len(text.encode('utf-8', 'surrogateescape')) + 4:04x}".encode()
-        given += text.encode("utf-8", "surrogateescape")
-    given += b"0000"
     variables = tell_hook(bare, role=role, limits=limits)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         ["git", "receive-pack", str(bare)],
-        input=given + pack,
+        input=format_commands(commands) + pack,
         capture_output=True,
         env={**os.environ, **variables},
         check=False,

@@ -15,9 +15,9 @@ from gitstore.git import process as git
 from gitstore.git.repository import Repository
 from gitstore.packs import limits as read_limits
 from gitstore.packs.oid import Kind, Oid
-from gitstore.policy.object_table import ObjectTable
 from gitstore.policy.push import NewObject
 from gitstore.policy.sizes import ObjectCounter
+from gitstore.store.receive.object_table import ObjectTable
 
 _BLOCK = 64 * 1024
 _FORMAT = "%(objectname) %(objecttype) %(objectsize) %(objectsize:disk)"

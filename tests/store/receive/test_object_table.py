@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore.packs.oid import Kind, Oid
-from gitstore.policy.object_table import ObjectTable
 from gitstore.policy.push import NewObject
+from gitstore.store.receive.object_table import ObjectTable
 
 OBJECTS = st.builds(NewObject, st.sampled_from(Kind), st.integers(0, 2**40), st.integers(0, 2**40))
 

@@ -1,0 +1,118 @@
+"""A push as it arrives: it is stopped at the first byte that shows that it is too large.
+
+`git index-pack` would inflate and hash all of it first: minutes for a pack of a megabyte. A front lets what
+it gets pass through here before git sees it. What is decided here is decided again by the other rules, from
+the sizes that git has found. This only saves the work.
+"""
+
+from __future__ import annotations
+
+from gitstore.packs import limits as read_limits
+from gitstore.packs.oid import Kind
+from gitstore.packs.scan import PackScanner
+from gitstore.policy.limits import PushLimits
+from gitstore.policy.push import PathProblem
+from gitstore.policy.refusal import Refusal
+from gitstore.policy.rules import refuse_path
+from gitstore.units import MIB
+
+FREE = 64 * MIB
+"""Bytes that any pack may inflate to."""
+
+EXPANSION = 200
+"""How many times larger than the pack its entries may be beyond that. Text deflates to a fifth."""
+
+_FLUSH = b"0000"
+
+
+class PushStopped(Exception):
+    """A push that must not go on."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+class PushStream:
+    """Follows what a pusher sends to git receive-pack (gitprotocol-pack(5)): commands, then a pack."""
+
+    def __init__(self, limits: PushLimits) -> None:
+        self._limits = limits
+        self._lines = bytearray()
+        self._count = self._size = 0
+        self._scanner: PackScanner | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Follow the next bytes. Raises `PushStopped`."""
+        if self._scanner is None:
+            self._lines += data
+            data = self._read_lines()
+        if self._scanner is None or not data:
+            return
+        self._size += len(data)
+        if self._size > self._limits.pack:
+            raise _stop("pack-size", f"has a pack of over {self._limits.pack:,} bytes")
+        try:
+            self._scanner.feed(data)
+        except ValueError as error:
+            raise _stop("pack-form", f"has a malformed pack: {error}") from error
+
+    def _read_lines(self) -> bytes:
+        """Read commands up to the line that ends them, and return what follows it."""
+        at = 0
+        while len(self._lines) >= at + len(_FLUSH):
+            digits = bytes(self._lines[at : at + len(_FLUSH)])
+            if digits == _FLUSH:
+                self._scanner = PackScanner(_Watch(self._limits))
+                return bytes(self._lines[at + len(_FLUSH) :])
+            length = _parse_length(digits)
+            if len(self._lines) < at + length:
+                break
+            at += length
+            self._count += 1
+            if self._count > self._limits.refs:
+                raise _stop("ref-count", f"changes more than {self._limits.refs:,} refs")
+        del self._lines[:at]
+        return b""
+
+
+class _Watch:
+    """Compares what a pack has with the limits."""
+
+    def __init__(self, limits: PushLimits) -> None:
+        self._limits = limits
+        self._results = 0
+
+    def begin(self, count: int) -> None:
+        if count > self._limits.objects:
+            raise _stop("object-count", f"has {count:,} objects, over {self._limits.objects:,}")
+
+    def enter(self, kind: Kind | None, size: int) -> None:
+        inner = {Kind.TREE: self._limits.tree, Kind.COMMIT: read_limits.COMMIT, Kind.TAG: read_limits.TAG}
+        limit = self._limits.object if kind is None else inner.get(kind, self._limits.object)
+        if size > limit:
+            raise _stop("object-size", f"has an object of {size:,} bytes, over {limit:,}")
+
+    def see_delta(self, base: int, result: int) -> None:
+        self.enter(None, max(base, result))
+        self._results += result
+
+    def advance(self, packed: int, inflated: int) -> None:
+        if inflated + self._results > self._limits.inflated:
+            raise _stop("inflated-size", f"has objects of over {self._limits.inflated:,} bytes")
+        if inflated > FREE + EXPANSION * packed:
+            raise _stop("expansion", f"expands to {inflated:,} bytes from {packed:,}")
+
+
+def _parse_length(digits: bytes) -> int:
+    try:
+        length = int(digits, 16)
+    except ValueError:
+        length = 0
+    if length <= len(_FLUSH):
+        raise _stop("pack-form", "is not what git sends")
+    return length
+
+
+def _stop(rule: str, problem: str) -> PushStopped:
+    return PushStopped(refuse_path(PathProblem(rule, "", problem)))

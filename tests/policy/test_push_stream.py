@@ -1,0 +1,92 @@
+"""A push that is too large stops where that shows, long before git would notice."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitstore.packs.format import entry_header, pack_header
+from gitstore.packs.oid import Kind
+from gitstore.policy.limits import PushLimits
+from gitstore.policy.push_stream import PushStopped, PushStream
+from tests.support.crafting import MIB, Craft, number, zeros
+
+COMMANDS = b"0015x refs/heads/main0000"
+LIMITS = PushLimits()
+
+
+def stops(data: bytes, limits: PushLimits = LIMITS, *, piece: int = 64 * 1024) -> tuple[str, int] | None:
+    """The rule that stops a push, and after how many bytes; `None` if none does."""
+    stream = PushStream(limits)
+    for start in range(0, len(data), piece):
+        try:
+            stream.feed(data[start : start + piece])
+        except PushStopped as error:
+            return error.refusal.rule, start
+    return None
+
+
+@pytest.mark.parametrize("piece", [1, 10, 1 << 20])
+def test_a_sound_push(piece: int) -> None:
+    craft = Craft()
+    craft.snapshot("v1", state={"w": bytes(2 * MIB)})
+    assert stops(COMMANDS + craft.pack(), piece=piece if piece > 1 else 100) is None
+    assert stops(b"0015x refs/heads/main" * 3 + b"0000", piece=piece) is None
+    assert stops(b"0000", piece=piece) is None
+    assert stops(b"", piece=piece) is None
+
+
+def test_a_blob_of_a_terabyte_stops_at_its_header() -> None:
+    pack = pack_header(1) + entry_header(Kind.BLOB, 1 << 40) + bytes(100)
+    assert stops(COMMANDS + pack, piece=20) == ("object-size", 60)
+
+
+def test_blobs_of_zeros_stop_after_64_mebibytes() -> None:
+    craft = Craft()
+    for _ in range(4):
+        craft.add_entry(entry_header(Kind.BLOB, 100 * MIB) + zeros(100 * MIB))
+    pack = craft.pack()
+    stopped = stops(COMMANDS + pack, piece=1000)
+    assert stopped is not None
+    assert stopped[0] == "expansion"
+    assert stopped[1] < 100_000
+
+
+def test_deltas_with_large_results() -> None:
+    craft = Craft()
+    oid = craft.blob(b"b")
+    for _ in range(100):
+        craft.add_delta(oid, number(1) + number(200 * MIB) + b"\x01x")
+    stopped = stops(COMMANDS + craft.pack())
+    assert stopped is not None
+    assert stopped[0] == "inflated-size"
+    other = Craft()
+    other.add_delta(oid, number(1 << 40) + number(1) + b"\x01x")
+    stopped = stops(COMMANDS + other.pack())
+    assert stopped is not None
+    assert stopped[0] == "object-size"
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (COMMANDS + pack_header(1 << 31), "object-count"),
+        (COMMANDS + pack_header(1) + entry_header(Kind.COMMIT, 2 * MIB) + bytes(30), "object-size"),
+        (COMMANDS + pack_header(1) + entry_header(Kind.TREE, 5 * MIB) + bytes(30), "object-size"),
+        (COMMANDS + b"x" * 100, "pack-form"),
+        (b"not git at all", "pack-form"),
+        (b"0003", "pack-form"),
+        (b"-001", "pack-form"),
+        (b"0015x refs/heads/main" * 50_001, "ref-count"),
+        (COMMANDS + pack_header(1) + entry_header(Kind.BLOB, 3) + b"\0" * 100, "pack-form"),
+    ],
+)
+def test_what_stops(data: bytes, rule: str) -> None:
+    stopped = stops(data)
+    assert stopped is not None
+    assert stopped[0] == rule
+
+
+def test_a_pack_over_the_limit() -> None:
+    craft = Craft()
+    craft.blob(bytes(range(256)) * 100)
+    assert stops(COMMANDS + craft.pack(), PushLimits(pack=100)) == ("pack-size", 0)
