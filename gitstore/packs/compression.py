@@ -26,7 +26,7 @@ _FEED = 64 * 1024  # small, because the unconsumed rest is copied for each piece
 _PIECE = 1024 * 1024
 _STORED_MAX = 0xFFFF  # a stored block's length has 16 bits, RFC 1951 section 3.2.4
 _ZLIB_HEADER = b"\x78\x01"
-_IsalError = cast("type[Exception]", isal_zlib.IsalError)  # its stub calls it an instance
+IsalError = cast("type[Exception]", isal_zlib.IsalError)  # its stub calls it an instance
 
 
 def deflate(content: bytes | memoryview, *, width: int = 1) -> bytes:
@@ -121,7 +121,7 @@ def inflate(stream: bytes | memoryview, size: int) -> bytes:
     engine = isal_zlib.decompressobj()
     try:
         content: bytes = engine.decompress(stream, size + 1)
-    except _IsalError as error:
+    except IsalError as error:
         raise ValueError(f"broken zlib stream: {error}") from error
     if len(content) != size or not engine.eof:
         raise ValueError(f"zlib stream does not hold {size} bytes")
@@ -149,7 +149,7 @@ def _decompress(engine: Any, data: bytes | memoryview) -> Iterator[bytes]:
     while has_more and not engine.eof:
         try:
             piece: bytes = engine.decompress(data, _PIECE)
-        except _IsalError as error:
+        except IsalError as error:
             raise ValueError(f"broken zlib stream: {error}") from error
         yield piece
         # The engine may hold output back. The next call returns that, without further input.

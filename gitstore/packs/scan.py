@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from isal import isal_zlib
 
 from gitstore.packs import format as pack_format
+from gitstore.packs.compression import IsalError
 from gitstore.packs.oid import Kind
 
 _FEWEST = 1 + 8 + pack_format.TRAILER_SIZE
@@ -116,7 +117,7 @@ class _Entry:
         """Inflate bytes, and return how many came of it. Raises `ValueError`."""
         try:
             content = self._stream.decompress(window)
-        except isal_zlib.error as error:
+        except IsalError as error:
             raise ValueError(f"an entry cannot be inflated: {error}") from error
         self._inflated += len(content)
         self.window = min(2 * self.window, _LARGEST_WINDOW)
