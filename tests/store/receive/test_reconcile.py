@@ -15,88 +15,17 @@ from typing import NoReturn
 import pytest
 
 from gitstore.disk.processes import ProcessId, identify
-from gitstore.ledger import chain
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import Admission
-from gitstore.outbox.events import decode, type_of
 from gitstore.packs.oid import Oid
-from gitstore.store.receive.reconcile import Reconciled, reconcile, reconcile_models
+from gitstore.store.receive.reconcile import Reconciled, reconcile_models
 from gitstore.store.receive.ref_events import describe_change
 from gitstore.store.receive.stored import collect_stored
-from gitstore.store.store import Store, StoreModel
-from tests.support.commands import Fsck, git
+from gitstore.store.store import Store
+from tests.support.commands import Fsck
+from tests.support.small_store import SmallStore
 
 DEAD = ProcessId(2**22 - 1, 1, "no boot of ours")
-
-
-class SmallStore:
-    """A store with one model, whose refs the tests move as they like."""
-
-    def __init__(self, root: Path) -> None:
-        root.mkdir()
-        (root / "store.yaml").write_text("")
-        self.store = Store.open(root)
-        self.model = StoreModel("ada", "digits", root / "ada" / "digits.git")
-        git("init", "--quiet", "--bare", "-b", "main", str(self.model.directory), cwd=root)
-        self.ledger = Ledger.open(self.store.ledger_path)
-
-    def commit(self, content: str, *parents: Oid) -> Oid:
-        """A commit of one file."""
-        blob = self.git("hash-object", "-w", "--stdin", stdin=content)
-        tree = self.git("mktree", stdin=f"100644 blob {blob}\tfile\n")
-        options = [word for parent in parents for word in ("-p", str(parent))]
-        return Oid.parse(self.git("commit-tree", tree, *options, "-m", content))
-
-    def tag(self, name: str, target: Oid) -> Oid:
-        """A tag object without a ref."""
-        text = f"object {target}\ntype commit\ntag {name}\ntagger A <a@b.c> 1700000000 +0000\n\n{name}\n"
-        return Oid.parse(self.git("mktag", stdin=text))
-
-    def move(self, ref: str, new: Oid | None) -> None:
-        """Move a ref without a hook."""
-        self.git("update-ref", *(["-d", ref] if new is None else [ref, str(new)]))
-
-    def git(self, *arguments: str, stdin: str = "") -> str:
-        return git(*arguments, cwd=self.model.directory, stdin=stdin.encode()).strip()
-
-    def reserve(self, transaction: str, refs: dict[str, Oid | None], process: ProcessId) -> None:
-        """Reserve as the hook does."""
-        objects = self.model.repository.objects
-        objects.refresh()
-        name = self.model.full_name
-        self.ledger.create(name, now=0)
-        now = self.ledger.refs(name)
-        targets = [oid for oid in refs.values() if oid is not None]
-        stored = collect_stored(objects, targets, lambda oids: self.ledger.find_live(name, oids))
-        admissions = [
-            Admission(
-                ref=ref, old=now.get(ref), new=new, objects=stored,
-                event=describe_change(objects, name, ref, old=now.get(ref), new=new),
-            )
-            for ref, new in refs.items()
-        ]  # fmt: skip
-        self.ledger.reserve(name, admissions, transaction=transaction, process=process, now=1)
-
-    def reconcile(self) -> Reconciled:
-        return reconcile(self.ledger, self.model, now=2, pid=os.getpid())
-
-    def events(self) -> list[str]:
-        """What was told of whom, without the model's creation."""
-        bodies = self.ledger.connection.execute("SELECT body FROM outbox_events ORDER BY number")
-        events = [decode(body) for (body,) in bodies]
-        return [f"{type_of(event)} {event.subject}" for event in events if type_of(event) != "model.created"]
-
-    def check(self) -> None:
-        """The ledger has the refs and the bytes of the repository."""
-        refs = dict(self.model.repository.refs.all())
-        assert self.ledger.refs(self.model.full_name) == refs
-        stored = collect_stored(self.model.repository.objects, refs.values(), lambda oids: ())
-        (balance,) = self.ledger.balances()
-        assert balance.bytes == sum(item.size for item in stored.values())
-        assert (balance.objects, balance.reserved) == (len(stored), 0)
-        assert sum(row.bytes for row in self.ledger.rows()) == balance.bytes
-        assert chain.find_break(self.ledger.rows()) is None
-        assert self.ledger.pending() == []
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""Reading all that the ledger says of a model, for an audit, and comparing its own sums with each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from gitstore.ledger.tables import charges, holdings, models, pending
+from gitstore.ledger.tables.charges import Charge
+from gitstore.ledger.values import LedgerRow, Pending, RowKind
+from gitstore.packs.oid import Oid
+
+
+class InspectedModel(NamedTuple):
+    """All that the ledger says of a model, without what is only reserved.
+
+    `charged` has the admission that is charged for each object, `sizes` the objects' frozen bytes, those that
+    a base pays for included. `bytes` is what the model itself pays.
+    """
+
+    refs: Mapping[str, Oid]
+    admissions: Mapping[int, Charge]
+    charged: Mapping[Oid, int]
+    sizes: Mapping[Oid, int]
+    bytes: int
+    pending: tuple[Pending, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def holders(self) -> Iterator[tuple[int, Oid]]:
+        """The admissions with their values, the oldest first."""
+        for number, charge in self.admissions.items():
+            yield number, Oid(charge.target)
+
+    @property
+    def busy(self) -> set[str]:
+        """The refs that living pushes are changing."""
+        return {change.ref for reserved in self.pending for change in reserved.refs}
+
+    def ref_of(self, admission: int | None) -> str:
+        """Return the ref of an admission, for a message."""
+        return "nobody" if admission is None else self.admissions[admission].ref
+
+
+def inspect(connection: Connection, full_name: str) -> InspectedModel | None:
+    """Return what the ledger says of a model; `None` if it does not know it."""
+    model = models.find_model(connection, full_name)
+    if model is None:
+        return None
+    settled = {charge.admission: charge for charge in charges.list_all_settled(connection, model.id)}
+    charged: dict[Oid, int] = {}
+    sizes: dict[Oid, int] = {}
+    paid: Counter[int] = Counter()
+    rows = connection.execute(
+        "SELECT oid, size, admission, payer FROM ledger_objects WHERE model = ?", (model.id,)
+    )
+    for name, size, admission, payer in rows:
+        if admission in settled:
+            oid = Oid(name)
+            charged[oid], sizes[oid] = admission, size
+            paid[admission] += size if payer is None else 0
+    return InspectedModel(
+        holdings.list_refs(connection, model.id),
+        settled,
+        charged,
+        sizes,
+        paid.total(),
+        tuple(pending.list_pending(connection, full_name)),
+        tuple(_compare_sums(connection, model.id, settled, paid)),
+    )
+
+
+def _compare_sums(
+    connection: Connection, model: int, settled: Mapping[int, Charge], paid: Counter[int]
+) -> Iterator[str]:
+    """Yield where the sums of admissions and of the model are not those of its objects."""
+    for number, charge in settled.items():
+        if charge.bytes != paid[number]:
+            yield f"{charge.ref} has {charge.bytes:,} bytes, and its objects have {paid[number]:,}"
+    (total,) = connection.execute("SELECT bytes FROM ledger_models WHERE id = ?", (model,)).fetchone()
+    if total != paid.total():
+        yield f"has {total:,} bytes, and its objects have {paid.total():,}"
+
+
+def compare_rows(connection: Connection, rows: Iterable[LedgerRow]) -> Iterator[str]:
+    """Yield the refs whose rows do not add up to what is charged to them."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        sums[f"{row.owner}/{row.model}", row.ref] += row.bytes
+    for holding in holdings.list_holdings(connection):
+        size = sums.pop((holding.model, holding.ref), 0)
+        if size != holding.bytes:
+            yield f"{holding.model} {holding.ref} has {holding.bytes:,} bytes, and its rows have {size:,}"
+    for (model, ref), size in sorted(sums.items()):
+        if size:
+            yield f"{model} {ref} is gone, and its rows have {size:,} bytes"
+
+
+def find_unpaid(connection: Connection) -> Iterator[str]:
+    """Yield the models that link objects which the model that should pay for them does not pay."""
+    rows = connection.execute(
+        "SELECT m.owner || '/' || m.name, lower(hex(d.oid)) FROM ledger_objects AS d"
+        " JOIN ledger_models AS m ON m.id = d.model WHERE d.payer IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_objects AS p WHERE p.model = d.payer AND p.oid = d.oid"
+        " AND p.payer IS NULL AND p.size = d.size)"
+    )
+    for model, oid in rows:
+        yield f"{model} object {oid} is paid by nobody"
+
+
+_EVENT_OF = {"refs/tags/": "snapshot.created", "refs/states/": "state.created"}
+
+
+def compare_events(connection: Connection, rows: Iterable[LedgerRow]) -> Iterator[str]:
+    """Yield the snapshots and states whose admissions do not have exactly one event each.
+
+    Events that were pruned are not missed: only rows since the first event are compared.
+    """
+    first = connection.execute("SELECT min(time) FROM outbox_events").fetchone()[0]
+    admitted: Counter[tuple[str, str, str]] = Counter()
+    for row in rows:
+        if row.kind in {RowKind.ADMITTED, RowKind.DERIVED} and first is not None and row.time >= first:
+            for prefix, kind in _EVENT_OF.items():
+                if row.ref.startswith(prefix):
+                    admitted[kind, f"{row.owner}/{row.model}", row.ref] += 1
+    told = connection.execute(
+        "SELECT type, json_extract(body, '$.owner') || '/' || json_extract(body, '$.model'),"
+        " json_extract(body, '$.ref'), count(*) FROM outbox_events"
+        " WHERE type IN ('snapshot.created', 'state.created') GROUP BY 1, 2, 3"
+    )
+    counts = Counter({(kind, model, ref): count for kind, model, ref, count in told})
+    for key in sorted(admitted.keys() | counts.keys()):
+        if admitted[key] != counts[key]:
+            kind, model, ref = key
+            yield f"{model} {ref} was admitted {admitted[key]} times, and has {counts[key]} events {kind}"
