@@ -68,12 +68,12 @@ def inspect(connection: Connection, full_name: str) -> InspectedModel | None:
         sizes,
         paid.total(),
         tuple(pending.list_pending(connection, full_name)),
-        tuple(_compare_sums(connection, model.id, settled, paid)),
+        tuple(_compare_sums(connection, model.id, settled=settled, paid=paid)),
     )
 
 
 def _compare_sums(
-    connection: Connection, model: int, settled: Mapping[int, Charge], paid: Counter[int]
+    connection: Connection, model: int, *, settled: Mapping[int, Charge], paid: Counter[int]
 ) -> Iterator[str]:
     """Yield where the sums of admissions and of the model are not those of its objects."""
     for number, charge in settled.items():
