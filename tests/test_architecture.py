@@ -88,7 +88,7 @@ ROOMS = {
         "a snapshot is code, a state, settings and packages.lock",
     ),
     "transfer": Room(
-        "words settings disk packs objects git models records events states",
+        "words settings disk packs objects git models records events storage states",
         "refs of two repositories are compared, and git carries what one of them lacks",
     ),
     "derive": Room(

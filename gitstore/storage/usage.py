@@ -182,7 +182,7 @@ def measure_exclusive(repository: Repository, refs: Collection[str], held: Colle
     objects.refresh()
     roots = [oid for oid in map(repository.refs.get, refs) if oid is not None]
     exclusive = graph.walk(objects, roots, lambda oid: oid not in held)
-    return {oid: size for oid in exclusive if (size := _measure_on_disk(objects, oid)) is not None}
+    return {oid: size for oid in exclusive if (size := measure_on_disk(objects, oid)) is not None}
 
 
 def _list_detached(repository: Repository) -> Iterator[tuple[str, Oid]]:
@@ -213,7 +213,7 @@ def _measure_logical(objects: ObjectDatabase, nodes: Mapping[Oid, Node]) -> tupl
     return sizes, absent
 
 
-def _measure_on_disk(objects: ObjectDatabase, oid: Oid) -> int | None:
+def measure_on_disk(objects: ObjectDatabase, oid: Oid) -> int | None:
     """Return the bytes of an object in the repository's own files; `None` if an alternate has it."""
     packed = objects.find(oid)
     if packed is not None:

@@ -17,32 +17,36 @@ from gitstore.cli.render import snapshots as render
 @click.option(
     "--force", is_flag=True, help="Also remove snapshots that have an alias, or that models are based on."
 )
+@click.option(
+    "--remote", metavar="NAME", shell_complete=candidates.remotes,
+    help="Remove the snapshots of a remote or URL, and none here.",
+)  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @options.no_verify_option
 @output.json_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    references: tuple[str, ...],
-    *,
-    dry_run: bool,
-    force: bool,
-    yes: bool,
-    call_hook: bool,
-    as_json: bool,
-) -> None:
+    ctx: click.Context, references: tuple[str, ...], *, dry_run: bool, force: bool, remote: str | None,
+    yes: bool, call_hook: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Remove snapshots. First shows what that frees, and which models are based on them; asks on a
     terminal.
 
     This removes the tags; the next gitstore gc frees the disk space. Derived models keep what they need of
     their base, because it is in their history, so --force takes nothing from them.
 
+    With --remote, the snapshots are removed in another repository, if it permits that, and not here.
+
     \b
     Examples:
       gitstore rm v1 --dry-run
       gitstore rm v1 v2 dogs@v3
       gitstore rm v1 --force --yes
+      gitstore rm v1 --remote origin
     """
+    if remote is not None:
+        _remove_remotely(ctx, remote, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
     from gitstore.models import reference
     from gitstore.snapshots import remove
 
@@ -60,3 +64,21 @@ def command(
         output.print_json(render.removal_json(removal, removed=not dry_run))
     elif not dry_run:
         output.print_message(f"Removed {removal.names}; gitstore gc frees the disk space")
+
+
+def _remove_remotely(ctx: click.Context, name: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Remove snapshots of a remote."""
+    from gitstore.cli.render.sharing import removals
+    from gitstore.git.repository import Repository
+    from gitstore.transfer.elsewhere import removal as removing
+    from gitstore.transfer.remotes import find_remote
+
+    repository = Repository.discover(ctx.obj)
+    remote = find_remote(repository, name, directory=ctx.obj, to_push=True)
+    removal = removing.plan_remote_removal(repository, remote, ctx.params["references"])
+    if not as_json:
+        removals.explain(removal)
+    if not dry_run:
+        output.confirm(ctx, f"Remove {removal.names} in {remote}?", assumed=yes)
+        removing.remove_remotely(removal)
+    removals.show(removal, removed=not dry_run, as_json=as_json)

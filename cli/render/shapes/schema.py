@@ -93,6 +93,7 @@ COMMANDS: dict[str, str] = {
     "alias rm": "alias",
     "rename": "renamed snapshot",
     "rm": "removed snapshots",
+    "rm --remote": "removed remote snapshots",
     "derive": "derived model",
     "rebase": "rebased model",
     "detach": "detached model",

@@ -47,6 +47,16 @@ SHAPES = {
             new   id    what it gets
         """),
     ),
+    "removed remote snapshots": Shape(
+        "Snapshots of a remote that were removed, or would be.",
+        _REMOTE
+        + keys("""
+            snapshots  text[]  their names
+            refs       text[]  what that deletes there: the tags, and the files of their records
+            frees      bytes?  what no other ref there needs, in packs here; null if it is not known
+            removed    flag    whether they are gone
+        """),
+    ),
     "pull": Shape(
         "What a pull brought, or would bring.",
         _REMOTE
