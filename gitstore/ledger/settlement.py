@@ -52,7 +52,25 @@ def _has_moved(
             return False
         value = later.old
         seen.add(value)
-    return True
+    return not _was_faster(connection, model, change)
+
+
+def _was_faster(connection: Connection, model: LedgerModel, change: Change) -> bool:
+    """Whether another push made the same change: the ref is recorded with it, and no change leads on to ours.
+
+    Git refused this one then, whose hook saw the ref as it was before.
+    """
+    newest = charges.find_newest(connection, model.id, change.ref)
+    if newest is None or newest.target != change.new:
+        return False
+    reached: list[bytes | None] = [newest.target]
+    for value in reached:
+        reached += [
+            other.new
+            for other in pending.list_starting(connection, model.id, ref=change.ref, old=value)
+            if other.transaction != change.transaction and other.new not in reached
+        ]
+    return change.old not in reached
 
 
 def settle_changes(

@@ -65,6 +65,11 @@ def find_change(connection: Connection, model: int, *, ref: str, new: bytes | No
     return changes[0] if changes else None
 
 
+def list_starting(connection: Connection, model: int, *, ref: str, old: bytes | None) -> list[Change]:
+    """Return the reserved changes of a ref from a value."""
+    return _query(connection, "model = ? AND ref = ? AND old IS ?", model, ref, old)
+
+
 def _query(connection: Connection, condition: str, *parameters: object) -> list[Change]:
     rows = connection.execute(
         "SELECT transaction_id, ref, old, new, admission, event FROM ledger_changes"  # noqa: S608
