@@ -110,7 +110,7 @@ ROOMS = {
         "many evaluations of a snapshot, on whatever evaluates",
     ),
     "automation": Room(
-        "words settings disk git events models records aliases outbox run",
+        "words settings disk outbox ledger git models records events aliases store run",
         "an event may evaluate a snapshot, move an alias, or leave the machine",
     ),
     "launchers": Room(

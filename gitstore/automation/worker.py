@@ -37,8 +37,8 @@ LEASE = 60.0
 POLL = 1.0
 """Seconds between two looks at the outbox."""
 
-RECONCILE = 60.0
-"""Seconds between two comparisons of the refs with what was told."""
+RECONCILE = 900.0
+"""Seconds between two comparisons of the refs with what was told. Whoever moves refs tells it himself."""
 
 KEEP = 90 * 24 * 3600.0
 """Seconds that an event is kept after it happened, unless something still waits."""

@@ -9,7 +9,14 @@ from gitstore.models import alias
 from gitstore.models.alias import Move
 from gitstore.names import spell_alias, spell_snapshot, spell_tag
 from gitstore.objects import commit, tag
-from gitstore.outbox.events import AliasMoved, ModelEvent, SnapshotCreated, SnapshotDeleted, StateCreated
+from gitstore.outbox.events import (
+    AliasMoved,
+    EvaluationFinished,
+    ModelEvent,
+    SnapshotCreated,
+    SnapshotDeleted,
+    StateCreated,
+)
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.refs import Namespace
 
@@ -35,6 +42,8 @@ def describe_change(
             return _describe_state(objects, model, ref, old=old, new=new, user=user)
         case Namespace.ALIAS:
             return _describe_alias(objects, model, ref, old=old, new=new, user=user)
+        case Namespace.RECORD:
+            return _describe_record(objects, model, ref, user=user) if new is not None else None
     return None
 
 
@@ -73,6 +82,20 @@ def _describe_state(
     return StateCreated(
         time=0, owner=owner, model=name, user=user, state=spell_snapshot(state, prefix), ref=ref,
         commit=str(new), tree=tree, replaced=None if old is None else str(old),
+    )  # fmt: skip
+
+
+def _describe_record(objects: ReadObject, model: str, ref: str, *, user: str | None) -> ModelEvent | None:
+    """Describe an evaluation that was recorded. A record of a training is about a tree, and no event."""
+    owner, _, name = model.partition("/")
+    target, _, record = ref.removeprefix(Namespace.RECORD.value).partition("/")
+    try:
+        snapshot = f"{Namespace.SNAPSHOT.value}{tag.parse(objects.read_as(Kind.TAG, Oid.parse(target))).name}"
+    except (Corrupt, ValueError):
+        return None
+    return EvaluationFinished(
+        time=0, owner=owner, model=name, user=user, snapshot=spell_tag(snapshot), ref=snapshot, tag=target,
+        record=record,
     )  # fmt: skip
 
 
