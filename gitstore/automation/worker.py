@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitstore.automation.act import act
+from gitstore.automation.actions.act import act
+from gitstore.automation.actions.result import ActionResult
 from gitstore.automation.backoff import wait_after
 from gitstore.automation.place import Place
-from gitstore.automation.result import ActionResult
 from gitstore.automation.rules import AutomationRule
 from gitstore.automation.selection import select_rules
 from gitstore.disk.afterwards import only_warn

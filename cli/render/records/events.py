@@ -19,7 +19,7 @@ def to_json(stored: StoredEvent) -> dict[str, Any]:
     """The shape of an event with its deliveries."""
     import msgspec
 
-    from gitstore.automation.cloud_event import format_time
+    from gitstore.automation.actions.cloud_event import format_time
     from gitstore.outbox.events import type_of
 
     event = stored.event
@@ -40,7 +40,7 @@ def to_json(stored: StoredEvent) -> dict[str, Any]:
 
 
 def _delivery_json(delivery: Delivery) -> dict[str, Any]:
-    from gitstore.automation.cloud_event import format_time
+    from gitstore.automation.actions.cloud_event import format_time
 
     return {
         "rule": delivery.rule,

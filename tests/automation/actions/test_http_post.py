@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from gitstore.automation import http_post
-from gitstore.automation.http_post import AddressRefused, CannotPost, check_address, post
+from gitstore.automation.actions import http_post
+from gitstore.automation.actions.http_post import AddressRefused, CannotPost, check_address, post
 from tests.support.receiver import Receiver, receiving
 
 

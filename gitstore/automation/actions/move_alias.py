@@ -6,7 +6,7 @@ from gitstore.aliases import requirements
 from gitstore.aliases.gate import RequirementNotMet, check_requirements
 from gitstore.aliases.move import set_alias
 from gitstore.aliases.write_move import Reason
-from gitstore.automation.result import ActionResult
+from gitstore.automation.actions.result import ActionResult
 from gitstore.automation.rules import AliasAction
 from gitstore.models import alias as aliases
 from gitstore.models.model import Model

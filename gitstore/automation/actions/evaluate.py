@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitstore.automation.result import ActionResult
+from gitstore.automation.actions.result import ActionResult
 from gitstore.automation.rules import EvaluateAction
 from gitstore.errors import BadSettings, InvalidInput, NoSuchSnapshot, OperationFailed
 from gitstore.models import alias as aliases

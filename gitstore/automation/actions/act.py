@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gitstore.automation import run_program, webhook
+from gitstore.automation.actions import run_program, webhook
+from gitstore.automation.actions.result import ActionResult
 from gitstore.automation.place import Place
-from gitstore.automation.result import ActionResult
 from gitstore.automation.rules import AutomationRule
 from gitstore.errors import GitstoreError
 from gitstore.models import snapshot as snapshots
@@ -43,7 +43,7 @@ def _act_on(
     rule: AutomationRule, snapshot: Snapshot, event: SnapshotEvent, *, place: Place, now: int
 ) -> ActionResult:
     """Do what changes the repository, and let the place know."""
-    from gitstore.automation import evaluate, move_alias
+    from gitstore.automation.actions import evaluate, move_alias
 
     try:
         if rule.alias is not None:

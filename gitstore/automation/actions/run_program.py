@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
-from gitstore.automation import cloud_event
-from gitstore.automation.result import ActionResult
+from gitstore.automation.actions import cloud_event
+from gitstore.automation.actions.result import ActionResult
 from gitstore.automation.rules import RunAction
 from gitstore.events import process
 from gitstore.events.dispatch import describe_exit

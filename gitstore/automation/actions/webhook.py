@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gitstore.automation import cloud_event
-from gitstore.automation.http_post import AddressRefused, CannotPost, HttpAnswer, post
-from gitstore.automation.result import ActionResult
+from gitstore.automation.actions import cloud_event
+from gitstore.automation.actions.http_post import AddressRefused, CannotPost, HttpAnswer, post
+from gitstore.automation.actions.result import ActionResult
 from gitstore.automation.rules import WebhookAction, secret_problem
 from gitstore.errors import GitstoreError
 from gitstore.outbox.events import ModelEvent
