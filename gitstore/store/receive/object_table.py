@@ -1,13 +1,17 @@
-"""The objects of a push in little memory: 37 bytes for each instead of 300."""
+"""The objects of a push in little memory: 41 bytes for each instead of 300."""
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.push import NewObject
+
+_ID = 20
+_BUCKETS = 1 << 16
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 class ObjectTable(Mapping[Oid, NewObject]):
@@ -15,6 +19,7 @@ class ObjectTable(Mapping[Oid, NewObject]):
 
     def __init__(self) -> None:
         self._oids = bytearray()
+        self._starts: list[int] | None = None
         self._kinds = bytearray()
         self._sizes = array("Q")
         self._disks = array("Q")
@@ -23,9 +28,10 @@ class ObjectTable(Mapping[Oid, NewObject]):
 
     def append(self, oid: Oid, new: NewObject) -> None:
         """Add an object. Raises `ValueError` unless its id is larger than all before it."""
-        if self._kinds and bytes(self._oids[-20:]) >= oid:
+        if self._kinds and bytes(self._oids[-_ID:]) >= oid:
             raise ValueError(f"object {oid} is not in order")
         self._oids += oid
+        self._starts = None
         self._kinds.append(new.kind)
         self._sizes.append(new.size)
         self._disks.append(new.disk)
@@ -33,8 +39,18 @@ class ObjectTable(Mapping[Oid, NewObject]):
 
     def find(self, oid: Oid) -> int | None:
         """Return the place of an object; `None` if it is not there."""
-        at = bisect_left(range(len(self._kinds)), bytes(oid), key=self._oid_at)
-        return at if at < len(self._kinds) and self._oid_at(at) == oid else None
+        starts = self._starts or self._find_starts()
+        bucket = oid[0] << 8 | oid[1]
+        place, end = starts[bucket], starts[bucket + 1]
+        while (place := self._oids.find(oid, place, end)) % _ID:  # not found, or across two ids
+            if place < 0:
+                return None
+            place += 1
+        return place // _ID
+
+    def header_at(self, at: int) -> tuple[Kind, int]:
+        """Return the kind and the size of the content of the object at a place."""
+        return _KINDS[self._kinds[at]], self._sizes[at]
 
     def disk_at(self, at: int) -> int:
         """Return the bytes in the pack of the object at a place."""
@@ -44,7 +60,7 @@ class ObjectTable(Mapping[Oid, NewObject]):
         at = self.find(oid)
         if at is None:
             raise KeyError(oid)
-        return NewObject(Kind(self._kinds[at]), self._sizes[at], self._disks[at])
+        return NewObject(_KINDS[self._kinds[at]], self._sizes[at], self._disks[at])
 
     def __iter__(self) -> Iterator[Oid]:
         return (Oid(self._oid_at(at)) for at in range(len(self._kinds)))
@@ -53,4 +69,13 @@ class ObjectTable(Mapping[Oid, NewObject]):
         return len(self._kinds)
 
     def _oid_at(self, at: int) -> bytes:
-        return bytes(self._oids[20 * at : 20 * at + 20])
+        return bytes(self._oids[_ID * at : _ID * (at + 1)])
+
+    def _find_starts(self) -> list[int]:
+        """Return where the ids begin that have the same first two bytes, for all such bytes."""
+        counts = [0] * (_BUCKETS + 1)
+        oids = self._oids
+        for first, second in zip(oids[::_ID], oids[1::_ID], strict=True):
+            counts[(first << 8 | second) + 1] += _ID
+        self._starts = list(accumulate(counts))
+        return self._starts

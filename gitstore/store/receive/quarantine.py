@@ -80,8 +80,8 @@ class Quarantine:
 
     def header(self, oid: Oid) -> tuple[Kind, int]:
         """Return an object's kind and the size of its content. Raises `Corrupt`."""
-        new = self.table.get(oid)
-        return (new.kind, new.size) if new is not None else self.objects.header(oid)
+        at = self.table.find(oid)
+        return self.table.header_at(at) if at is not None else self.objects.header(oid)
 
     def read_as(self, kind: Kind, oid: Oid, *, at_most: int = read_limits.TREE) -> bytes:
         """Return the content of an object of this kind. Raises `Corrupt`."""
