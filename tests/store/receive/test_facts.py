@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gitstore.git.repository import Repository
@@ -171,3 +172,27 @@ def test_a_reader_may_not_push(everything: Model, monkeypatch: pytest.MonkeyPatc
     outcome = run("push", cwd=everything.directory)
     assert outcome.code == 1
     assert "needs the role write, and yours is read [role]" in outcome.stderr
+
+
+def test_a_rebased_and_then_detached_model(bare: Path, tmp_path: Path, run: Run) -> None:
+    dogs = scenes.behind(tmp_path)
+    digits = sharing.connect(Model.open(tmp_path / "digits"), bare)
+    models.take(dogs, "d1")
+    push(digits)
+    for command in (["rebase", "v2"], ["snapshot", "d2"], ["detach"]):
+        assert run(*command, cwd=dogs.directory).code == 0
+    (dogs.directory / "code" / "model.py").write_text("# its own\n")
+    assert run("snapshot", "d3", cwd=dogs.directory).code == 0
+    assert {"refs/tags/dogs/d2", "refs/tags/dogs/d3"} <= charged(push(digits)).keys()
+
+
+def test_files_in_parts_and_planes(bare: Path, tmp_path: Path, run: Run) -> None:
+    scenes.snapshot(tmp_path)
+    digits = sharing.connect(Model.open(tmp_path / "digits"), bare)
+    weights = np.random.default_rng(1).normal(size=1_500_000).astype("float32")
+    np.save(digits.directory / "states" / "initial" / "w.npy", weights)
+    (digits.directory / "states" / "initial" / ".gitattributes").write_text("* text\n")
+    models.take(digits, "v2")
+    (v2,) = (objects for ref, _, objects in push(digits)["needed"] if ref == "refs/tags/v2")
+    assert sum(size for size, _ in v2.values()) > 4_000_000
+    assert "w.npy.planes" in git("ls-tree", "-r", "--name-only", "v2", cwd=bare)
