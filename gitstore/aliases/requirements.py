@@ -18,13 +18,16 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from msgspec import UnsetType
 
 from gitstore.names import name_problem
-from gitstore.records.of_snapshot import SnapshotRecords
-from gitstore.records.record import EvaluationRecord, Value
 from gitstore.text import quoted
+
+if TYPE_CHECKING:  # files of settings only parse requirements, and their readers start often
+    from gitstore.records.of_snapshot import SnapshotRecords
+    from gitstore.records.record import EvaluationRecord, Value
 
 _FORM = re.compile(
     r"(?P<term>[^\s<>=]+)"

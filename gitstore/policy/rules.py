@@ -86,6 +86,13 @@ RULES = (
         "pull the alias first, then move it",
     ),
     Rule(
+        "alias-gate",
+        "A protected alias moves only to a snapshot that meets its gate in store.yaml, by records that the"
+        " store has already.",
+        "what runs in production would not have been tried",
+        "push the snapshot and its records first; gitstore show lists what is recorded",
+    ),
+    Rule(
         "transit",
         "What is in transit is commits of blobs that are named by their ids, in directories of digits.",
         "these refs are deleted without a look at them",

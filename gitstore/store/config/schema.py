@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
+from gitstore.aliases import requirements
 from gitstore.billing.periods import parse_time
 from gitstore.billing.prices import PRICE_PATTERN, DatedPrice, parse_price
 from gitstore.names import name_problem
@@ -29,6 +31,11 @@ UserName = Annotated[str, Meta(extra={"problem": user_problem, "allowed": _WORD}
 
 RoleName = Literal["read", "write", "admin"]
 """A role, as `policy.role` has it, in words."""
+
+
+GateRule = Annotated[
+    str, Meta(extra={"problem": requirements.problem, "allowed": f"write {requirements.EXAMPLE}"})
+]
 
 
 def _count(description: str) -> Meta:
@@ -120,8 +127,10 @@ class AliasConfig(Keys, frozen=True, kw_only=True):
             extra={"problem": control_problem, "allowed": "write it like ada/*"},
         ),
     ] = "*"
-    gate: Any = None
-    """What must hold, as a node of YAML; `aliases/` knows its keys."""
+    gate: Annotated[
+        tuple[GateRule, ...],
+        Meta(description="What must be recorded of a snapshot before the alias moves to it."),
+    ] = ()
 
 
 Members = dict[UserName, RoleName]
@@ -188,6 +197,11 @@ class StoreConfig(Keys, frozen=True, kw_only=True):
     def dated_prices(self) -> list[DatedPrice]:
         """Return the prices, each with the second from which it holds."""
         return [DatedPrice(parse_time(entry.start), parse_price(entry.storage)) for entry in self.prices]
+
+    def list_protected(self, model: str) -> list[AliasConfig]:
+        """Return the protected aliases of a model OWNER/MODEL, the first entry for each name."""
+        fitting = [alias for alias in self.aliases if fnmatchcase(model, alias.models)]
+        return list({alias.name: alias for alias in reversed(fitting)}.values())
 
     def owner(self, name: str) -> OwnerConfig:
         """Return the settings of an owner; the defaults if there are none."""
