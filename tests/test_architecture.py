@@ -122,7 +122,7 @@ ROOMS = {
         "a hook is tried with what would happen",
     ),
     "library": Room(
-        "words settings models records storage states snapshots derive run sandbox",
+        "words settings models records aliases storage states snapshots derive run sandbox",
         "what outsiders import: each method is one call into a room",
     ),
     "cli": Room("*", "the face of all of it"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitstore import settings
-from gitstore.library import records
+from gitstore.library import aliases, records
 from gitstore.library import state as states
 from gitstore.library.new_state import NewState
 from gitstore.library.records import RecordedTraining
@@ -80,11 +80,26 @@ class Model:
         return [wrap_snapshot(snapshot) for snapshot in snapshots.read_own_snapshots(self._identify())]
 
     def snapshot(self, name: str) -> Snapshot:
-        """The snapshot of this name, or MODEL@NAME for another model of the repository.
+        """The snapshot of this name or alias, or MODEL@NAME for another model of the repository.
 
         Raises `NoSuchSnapshot`, and `Corrupt` if it cannot be read or trusted.
         """
         return wrap_snapshot(reference.resolve(name, self.directory))
+
+    def aliases(self) -> dict[str, Snapshot]:
+        """The snapshots that have an alias, by alias. Raises `Corrupt` if one cannot be read."""
+        return aliases.list_aliases(self._identify())
+
+    def set_alias(
+        self, name: str, snapshot: str, *, message: str | None = None, require: Sequence[str] = ()
+    ) -> None:
+        """Let a snapshot have an alias, which another one may have had until now. Atomic and durable.
+
+        `message` says why. `require` is what must be recorded of the snapshot, such as
+        `bench.accuracy >= current`. Raises `NoSuchSnapshot`, and `GitstoreError` for a name that cannot be
+        an alias, for what is not met, and if somebody else moved the alias meanwhile.
+        """
+        aliases.move(self._identify(), name, snapshot, message=message, require=require)
 
     def states(self, *, progress: Progress = lambda _: None) -> list[State]:
         """The model's states, saved or on disk, by name.
