@@ -10,6 +10,7 @@ from pathlib import Path
 from gitstore.errors import GitstoreError
 from gitstore.git import process as git
 from gitstore.git.config import ONE_PACK
+from gitstore.objects.received import owning
 from gitstore.packs.oid import Oid
 from gitstore.progress import PROGRESS, TRANSIENT
 
@@ -41,13 +42,14 @@ class PartialClone:
                 "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none",
                 "--stdin", remote,
             ]  # fmt: skip
-            fetched = git.watch(
-                *arguments,
-                cwd=self._directory,
-                variables={"GIT_DIR": str(self._directory)},
-                stdin="".join(f"{oid}\n" for oid in batch).encode(),
-                on_progress=_report,
-            )
+            with owning(self._directory / "objects"):
+                fetched = git.watch(
+                    *arguments,
+                    cwd=self._directory,
+                    variables={"GIT_DIR": str(self._directory)},
+                    stdin="".join(f"{oid}\n" for oid in batch).encode(),
+                    on_progress=_report,
+                )
             if fetched.returncode:
                 reason = " ".join(fetched.stderr.split()).removeprefix("fatal: ")
                 lacking = f"this partial clone lacks {len(oids) - start:,} objects"

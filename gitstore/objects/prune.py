@@ -12,7 +12,7 @@ object instead of writing it, it updates the time of its pack. A pack whose time
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitstore.objects.database import MissingObject, ObjectDatabase
@@ -103,10 +103,15 @@ def check_known(database: ObjectDatabase, live: Collection[Oid]) -> None:
             raise MissingObject(oid)
 
 
-def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
+Repack = Callable[[list[Oid]], Path]
+"""Lets git write a pack of some objects, and returns its path."""
+
+
+def plan(packs: Iterable[Pack], live: Collection[Oid], *, with_deltas: bool = False) -> Plan:
     """Return what to do with our packs. Of an object in several packs, the copy in the largest stays.
 
-    But one in a pack that another repository links goes before: removing that would free nothing.
+    But one in a pack that another repository links goes before: removing that would free nothing. Packs with
+    deltas are only rewritten if git can do that: `with_deltas`.
     """
     changes, dead_kept, owned = [], 0, dict[Oid, Packed]()
     for pack in sorted(packs, key=lambda pack: (not pack.is_linked, -pack.size, pack.path)):
@@ -120,7 +125,7 @@ def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
             else:
                 dropped_positions.append(position)
         dead = pack.size - size
-        if kept_positions and dead and _stays_whole(pack, dead):
+        if kept_positions and dead and _stays_whole(pack, dead, with_deltas=with_deltas):
             dead_kept += dead
         elif dropped_positions:
             elsewhere = tuple(owned[oid] for oid in map(pack.index.oid, dropped_positions) if oid in owned)
@@ -128,13 +133,15 @@ def plan(packs: Iterable[Pack], live: Collection[Oid]) -> Plan:
     return Plan(tuple(changes), dead_kept)
 
 
-def _stays_whole(pack: Pack, dead: int) -> bool:
+def _stays_whole(pack: Pack, dead: int, *, with_deltas: bool) -> bool:
     """Whether a pack with dead bytes stays as it is: it has deltas, or is large with few dead bytes.
 
-    Rewriting a pack that another repository links would cost bytes and free none.
+    Rewriting a pack that another repository links would cost bytes and free none. One of a partial clone
+    stays, because what is rewritten would no longer tell git what was left out.
     """
     large = pack.size >= (LINKED_PACK if pack.is_linked else LARGE_PACK)
-    return not pack.is_plain or (large and dead * MOST_DEAD <= pack.size)
+    is_fixed = not pack.is_plain and (not with_deltas or pack.is_promised)
+    return is_fixed or (large and dead * MOST_DEAD <= pack.size)
 
 
 def _change(
@@ -160,9 +167,12 @@ def carry_out(
     plan: Plan,
     before: Survey,
     *,
+    repack: Repack | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[PackChange]:
     """Carry out a plan; return the changes that were made. `progress` is called with the bytes of each pack.
+
+    `repack` rewrites packs with deltas; a plan `with_deltas` needs it.
 
     Raises `Corrupt` for a damaged pack and `GitstoreError` for a full disk. Even then, no live object is
     lost.
@@ -173,7 +183,9 @@ def carry_out(
     _check_copies(copy for change in plan.changes for copy in change.elsewhere)
     for change in sorted(plan.changes, key=lambda change: len(change.kept_positions) > 0):
         if change.kept_positions:
-            written.add(_rewrite(database, change))
+            path = _rewrite(database, change, repack)
+            written.add(path)
+            change = _measure(change, path)
         # If the new pack has the name and bytes of an existing one, that one stays.
         if change.pack.path not in written and _is_untouched(change.pack, before[change.pack]):
             remove_packs(database, [change.pack])
@@ -194,8 +206,19 @@ def _check_copies(copies: Iterable[Packed]) -> None:
         pack.check_content()
 
 
-def _rewrite(database: ObjectDatabase, change: PackChange) -> Path | None:
+def _measure(change: PackChange, path: Path | None) -> PackChange:
+    """Return a change with the real size of the pack that git wrote: it chooses deltas anew."""
+    if change.pack.is_plain or path is None:
+        return change
+    size = path.stat().st_size
+    return replace(change, size_after=size, freed=change.freed + change.size_after - size)
+
+
+def _rewrite(database: ObjectDatabase, change: PackChange, repack: Repack | None) -> Path | None:
     """Write the kept objects into a new pack; return its path."""
+    if repack is not None and not change.pack.is_plain:
+        change.pack.check_content()  # nothing would reveal damage in the copy
+        return repack([change.pack.index.oid(position) for position in change.kept_positions])
     return copy_into_pack(database, (Packed(change.pack, position) for position in change.kept_positions))
 
 

@@ -20,7 +20,7 @@ from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.packs.index import PackIndex, remedy
 from gitstore.packs.oid import Kind, Oid
 
-SUFFIXES = (".idx", ".rev", ".bitmap", ".pack", ".keep")
+SUFFIXES = (".idx", ".rev", ".bitmap", ".promisor", ".pack", ".keep")
 """The suffixes of a pack's files, in the order in which they are deleted."""
 
 
@@ -70,13 +70,22 @@ class Pack:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the pack has the `.keep` of gitstore, which prevents git from removing it."""
-        return self._mark in (KEEP_MARK, GIT_MARK)
+        """Whether the pack has the `.keep` of gitstore, which prevents git from removing it.
+
+        A pack that git fetched into a partial clone has the mark in its `.promisor`: git gc would copy
+        the objects of one that it must keep.
+        """
+        return self._mark in (KEEP_MARK, GIT_MARK) or (not self._mark and self._is_marked_promise)
 
     @property
     def is_plain(self) -> bool:
         """Whether the pack is ours and has no deltas, so that its entries can be copied into other packs."""
         return self._mark == KEEP_MARK
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether git fetched the pack into a partial clone: what its objects lack, the remote has."""
+        return self.path.with_suffix(".promisor").exists()
 
     @property
     def is_linked(self) -> bool:
@@ -223,6 +232,15 @@ class Pack:
         while data := self._pread(size, offset):
             yield data
             offset += len(data)
+
+    @property
+    def _is_marked_promise(self) -> bool:
+        try:
+            with self.path.with_suffix(".promisor").open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - len(GIT_MARK)))
+                return file.read() == GIT_MARK
+        except OSError:
+            return False
 
     @property
     def _mark(self) -> bytes:

@@ -98,7 +98,7 @@ def _list_record_refs(repository: Repository, snapshots: Iterable[Snapshot]) -> 
 def _find_lasting(repository: Repository, dead: Set[Oid], live: Set[Oid]) -> Iterator[Oid]:
     """Yield those of the dead objects that gc would leave where they are."""
     objects = repository.objects
-    collected = prune.plan(prune.survey(objects), live).packs
+    collected = prune.plan(prune.survey(objects), live, with_deltas=True).packs
     for oid in dead:
         packed = objects.find(oid)
         if packed is None or packed.pack.path not in collected:

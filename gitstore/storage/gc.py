@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ from gitstore.packs.pack import Packed
 from gitstore.progress import Progress
 from gitstore.records import files
 from gitstore.storage import leftovers
+from gitstore.storage.pack_by_git import pack_by_git
 from gitstore.storage.reachability import find_held, find_kept
 
 
@@ -93,7 +95,7 @@ def collect_garbage(
         survey = prune.survey(objects)
         live, vanished, orphans = _find_live(repository, prune_vanished=prune_vanished)
         prune.check_known(objects, live)
-        plan = prune.plan(survey, live)
+        plan = prune.plan(survey, live, with_deltas=True)
         paths = leftovers.find_leftovers(repository)
         report = _report(
             plan,
@@ -107,10 +109,18 @@ def collect_garbage(
                 leftovers.remove_leftover(path)
             _delete_refs(repository, orphans)
             expect(sum(change.pack.size for change in plan.changes))
-            report = _with_changes(report, prune.carry_out(objects, plan, survey, progress=progress))
+            report = _with_changes(report, _carry_out(repository, plan, survey, progress=progress))
             repository.ref_record.update(dict(repository.refs.all()), vanished)
     damaged = [copy.path for copy in worktrees.list_damaged(repository.common)]
     return replace(report, locks=leftovers.find_git_locks(repository), damaged=damaged)
+
+
+def _carry_out(
+    repository: Repository, plan: Plan, survey: prune.Survey, *, progress: Progress
+) -> list[PackChange]:
+    """Carry out a plan; git rewrites packs with deltas."""
+    repack = partial(pack_by_git, repository)
+    return prune.carry_out(repository.objects, plan, survey, repack=repack, progress=progress)
 
 
 class _Live(NamedTuple):

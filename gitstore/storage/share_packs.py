@@ -21,7 +21,6 @@ from gitstore.bigfiles.stat_cache import Stamp
 from gitstore.disk import directories
 from gitstore.disk.atomic import durable_file, sync_directory, sync_file
 from gitstore.errors import Corrupt, GitstoreError
-from gitstore.git.config import BIG_FILE_THRESHOLD
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import Repository
 from gitstore.packs import limits
@@ -33,6 +32,7 @@ from gitstore.packs.pack import Pack, Packed
 from gitstore.packs.writer import PackWriter
 from gitstore.staging.stage import borrow_objects
 from gitstore.storage import linkable
+from gitstore.storage.pack_by_git import pack_by_git
 
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)
 """Another file system, fs.protected_hardlinks, too many links, or a file system that has none."""
@@ -163,7 +163,10 @@ def _pack_rest(target: Repository, source: Repository, missing: Iterable[Oid]) -
             plain[packed.pack].append(packed.position)
         else:
             packed_by_git.append(oid)
-    by_git = _pack_by_git(target, source, [*packed_by_git, *loose]) if packed_by_git else 0
+    by_git = 0
+    if packed_by_git:
+        path = pack_by_git(target, [*packed_by_git, *loose], variables=borrow_objects(source))
+        by_git = path.stat().st_size
     return by_git + _write_pack(target, source, plain=plain, loose=[] if packed_by_git else loose)
 
 
@@ -180,17 +183,3 @@ def _write_pack(
             writer.append(oid, entry_header(kind, len(content)) + deflate(content))
         written = writer.finish()
     return written.size if written is not None else 0
-
-
-def _pack_by_git(target: Repository, source: Repository, oids: list[Oid]) -> int:
-    """Let git write a pack in the target, with the deltas that the source has; return its bytes."""
-    directory = target.common / "objects" / "pack"
-    name = target.git(
-        "-c", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}", "-c", "core.fsync=committed",
-        "pack-objects", "--quiet", "--delta-base-offset", str(directory / "pack"),
-        stdin="".join(f"{oid}\n" for oid in oids).encode(), variables=borrow_objects(source),
-    ).decode().strip()  # fmt: skip
-    with durable_file(directory, GIT_MARK, suffix="keep") as keep:
-        keep.rename(directory / f"pack-{name}.keep")
-    sync_directory(directory)
-    return (directory / f"pack-{name}.pack").stat().st_size

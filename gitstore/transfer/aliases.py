@@ -65,7 +65,9 @@ def choose_moves(repository: Repository, pairs: Iterable[RefPair], remote: Remot
 def receive_aliases(repository: Repository, remote: Remote, theirs: Mapping[str, Oid]) -> None:
     """Fetch all aliases into a new clone."""
     pairs = [RefPair(ref, None, oid) for ref, oid in theirs.items() if ref.startswith(alias.PREFIX)]
-    if pairs:
+    if not pairs:
+        return
+    with repository.writing():
         wire.receive(repository, remote, [pair.ref for pair in pairs])
         repository.objects.refresh()
         changes = choose_moves(repository, pairs, remote).changes

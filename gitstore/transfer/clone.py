@@ -22,6 +22,7 @@ from gitstore.models import active_state, shape, snapshot
 from gitstore.models.model import SETTINGS, Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
+from gitstore.objects.received import own_packs
 from gitstore.packs.oid import Oid
 from gitstore.states.save import save_tree
 from gitstore.transfer import seen, wire
@@ -121,6 +122,7 @@ def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None
     repository = Repository.discover(hidden)
     if NO_FILTER in completed.stderr or not repository.objects.is_partial:  # plain HTTP says nothing
         make_whole(repository)
+    own_packs(repository.common / "objects")
 
 
 def make_whole(repository: Repository) -> None:

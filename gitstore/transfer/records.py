@@ -47,10 +47,10 @@ def receive_records(
     if not news.notes and not news.files:
         return False
     wanted = [ref for ref, oid in (news.notes | news.files).items() if oid not in repository.objects]
-    if wanted:
-        wire.receive(repository, remote, wanted, progress=progress)
-        repository.objects.refresh()
     with repository.writing(), locks.notes(repository.private):
+        if wanted:
+            wire.receive(repository, remote, wanted, progress=progress)
+            repository.objects.refresh()
         changes = [*_combine_notes(repository, news, remote)]
         tips = {change.ref: change.new for change in changes}
         changes += _place_files(repository, news, tips)

@@ -12,6 +12,7 @@ from gitstore.git import process as git
 from gitstore.git.config import ONE_PACK
 from gitstore.git.process import Completed, GitFailed
 from gitstore.git.repository import Repository
+from gitstore.objects.received import owning
 from gitstore.progress import Progress
 from gitstore.text import harmless
 from gitstore.transfer.remotes import Remote, explain_failure
@@ -92,7 +93,8 @@ def receive(
 ) -> None:
     """Fetch refs, or objects by id, with all that they need.
 
-    No ref is set but `refs/remotes/REMOTE/*` for branches: the others are the caller's part.
+    No ref is set but `refs/remotes/REMOTE/*` for branches: the others are the caller's part, who holds
+    `repository.writing()` until they are set. The packs become ours.
 
     `progress` is called with bytes received. Raises `GitstoreError` if the connection breaks.
     """
@@ -100,7 +102,8 @@ def receive(
     options = ("--no-tags", "--no-write-fetch-head", f"--refmap={tracked}", "--recurse-submodules=no")
     command = ("-c", "fetch.fsckObjects=true", "fetch", "--progress", *options, "--stdin", remote.address)
     arguments = [*ONE_PACK, *command]
-    completed = _watch(repository, arguments, progress=progress, stdin="\n".join(sources).encode())
+    with owning(repository.common / "objects"):
+        completed = _watch(repository, arguments, progress=progress, stdin="\n".join(sources).encode())
     if completed.returncode:
         raise explain(completed, arguments, remote=remote)
 

@@ -1,0 +1,64 @@
+"""Packs that a fetch or a clone of git brought become gitstore's own, so that gc frees them.
+
+A pack without deltas is marked like one that gitstore wrote: its entries can be copied. One with deltas is
+marked as packed by git for gitstore. A partial clone's packs from the remote have the mark in the `.promisor`
+that tells git what they are, and no `.keep`: `git gc` would copy their objects each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gitstore.disk.atomic import durable_file, sync_directory
+from gitstore.errors import Corrupt
+from gitstore.packs.format import GIT_MARK, KEEP_MARK
+from gitstore.packs.pack import Pack
+
+
+@contextmanager
+def owning(objects: Path) -> Iterator[None]:
+    """Mark the packs that appear in an object directory while the block runs, also if it raises.
+
+    The caller keeps gc away until refs need what was fetched.
+    """
+    known = set(_list_indexes(objects / "pack"))
+    try:
+        yield
+    finally:
+        own_packs(objects, known)
+
+
+def own_packs(objects: Path, known: set[Path] | frozenset[Path] = frozenset()) -> None:
+    """Mark the packs of an object directory that are not known and have no mark. Durable."""
+    directory = objects / "pack"
+    marked = [index for index in _list_indexes(directory) if index not in known and _mark(index)]
+    if marked:
+        sync_directory(directory)
+
+
+def _list_indexes(directory: Path) -> list[Path]:
+    return sorted(directory.glob("pack-*.idx"))
+
+
+def _mark(index: Path) -> bool:
+    """Mark a pack that has no `.keep` and no mark; return whether it was marked."""
+    with suppress(FileNotFoundError, Corrupt):  # repacked meanwhile; a damaged one is for verify to report
+        pack = Pack(index)
+        if pack.keep_path.exists() or pack.is_ours:
+            return False
+        if pack.is_promised:
+            promise = index.with_suffix(".promisor")
+            suffix, target, content = "promisor", promise, promise.read_bytes() + GIT_MARK
+        else:
+            mark = GIT_MARK if _has_deltas(pack) else KEEP_MARK
+            suffix, target, content = "keep", pack.keep_path, mark
+        with durable_file(index.parent, content, suffix=suffix) as path:
+            path.rename(target)
+        return True
+    return False
+
+
+def _has_deltas(pack: Pack) -> bool:
+    return any(pack.header(position).kind is None for position in range(pack.index.count))
