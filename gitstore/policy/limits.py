@@ -18,7 +18,8 @@ class PushLimits:
     tree. `trees` is the sum of all trees that a check must read. `paths` and `parts` are counted in each tree
     as often as they would be on disk. `depth` counts directories below one another, `path` the bytes of a
     whole path.
-    `alias_roles` has the role that moves a protected alias, by its name; all others take `Role.WRITE`.
+    `alias_roles` has the role that moves a protected alias, by its name without that of a model. All others
+    take `Role.WRITE`.
     """
 
     pack: int = 2 * GIB

@@ -116,6 +116,14 @@ class BrokenTag(NamedTuple):
     problem: str
 
 
+class PushedAlias(NamedTuple):
+    """The last move of an alias that a push changes: the ref and the tag of the snapshot that gets it."""
+
+    ref: str
+    snapshot_ref: str
+    tag: Oid
+
+
 @dataclass(frozen=True)
 class Push:
     """A push. Nothing of it is visible yet.
@@ -135,5 +143,6 @@ class Push:
     hidden: tuple[Oid, ...] = ()
     snapshots: tuple[PushedSnapshot, ...] = ()
     broken_tags: tuple[BrokenTag, ...] = ()
+    aliases: tuple[PushedAlias, ...] = ()
     trees: tuple[PushedTree, ...] = ()
     problems: tuple[PathProblem, ...] = ()

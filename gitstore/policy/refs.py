@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
-from gitstore.names import name_problem
+from gitstore.names import name_problem, spell_tag
 from gitstore.packs.oid import Kind
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.names import fold
@@ -58,6 +58,16 @@ def find_problems(push: Push, limits: PushLimits) -> Iterator[PathProblem]:
         if problem is not None:
             yield PathProblem(problem[0], shown(move.ref), problem[1])
     yield from _find_collisions(push)
+    yield from _find_alias_problems(push)
+
+
+def _find_alias_problems(push: Push) -> Iterator[PathProblem]:
+    """Yield the aliases that lead nowhere."""
+    later = {move.ref: move.new for move in push.moves}
+    for ref, snapshot_ref, tag in push.aliases:
+        if later.get(snapshot_ref, push.refs.get(snapshot_ref)) != tag:
+            problem = f"names {shown(spell_tag(snapshot_ref))}, which is not there with the tag {tag.short}"
+            yield PathProblem("alias-move", shown(ref), problem)
 
 
 def _find_place_problem(move: RefMove) -> tuple[str, str] | None:
@@ -79,10 +89,8 @@ def _find_name_problem(namespace: Namespace, name: str) -> str | None:
     """Return what is wrong with the name of a ref behind its namespace."""
     steps = name.split("/")
     match namespace:
-        case Namespace.SNAPSHOT | Namespace.STATE if len(steps) > 2:
+        case Namespace.SNAPSHOT | Namespace.STATE | Namespace.ALIAS if len(steps) > 2:
             return "has more than a model and a name"
-        case Namespace.ALIAS if len(steps) > 1:
-            return "has more than a name"
         case Namespace.RECORD if len(steps) != 2 or not _HEX.fullmatch(steps[0]):
             return "is not the id of an object and a name"
         case Namespace.RECORD:
@@ -120,8 +128,7 @@ def _find_move_problem(move: RefMove, push: Push, *, limits: PushLimits) -> tupl
     if move.old is not None and namespace is Namespace.SNAPSHOT:
         return "snapshot-fixed", "exists; a push cannot delete it" if move.new is None else "exists already"
     if namespace is Namespace.ALIAS:
-        name = move.ref.removeprefix(Namespace.ALIAS.value)
-        role = limits.alias_roles.get(name, Role.WRITE)
+        role = limits.alias_roles.get(move.ref.rpartition("/")[2], Role.WRITE)
         if push.role < role:
             return "alias-role", f"needs the role {role.word}, and yours is {push.role.word}"
     if move.old is None or (is_admin and move.new is None and namespace is not Namespace.BRANCH):

@@ -93,6 +93,13 @@ RULES = (
         "push the snapshot and its records first; gitstore show lists what is recorded",
     ),
     Rule(
+        "alias-move",
+        "An alias is a line of commits with an empty tree, one for each move. The last one names a snapshot"
+        " of its model that is there.",
+        "an alias would hold the bytes of snapshots that were removed, or lead nowhere",
+        "move it with gitstore alias set, and push the snapshot with it",
+    ),
+    Rule(
         "transit",
         "What is in transit is commits of blobs that are named by their ids, in directories of digits.",
         "these refs are deleted without a look at them",

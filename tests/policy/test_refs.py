@@ -7,7 +7,7 @@ import pytest
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.decide import decide
 from gitstore.policy.limits import PushLimits
-from gitstore.policy.push import Push, RefMove
+from gitstore.policy.push import Push, PushedAlias, RefMove
 from gitstore.policy.refs import order_of_charging
 from gitstore.policy.role import Role
 
@@ -81,7 +81,8 @@ def test_who_may_do_what(ref: str, how: str, writer: list[str], admin: list[str]
         ("refs/states/dogs/initial", None),
         ("refs/states/HEAD", "ref-name"),
         ("refs/states/a/b/c", "ref-name"),
-        ("refs/aliases/a/b", "ref-name"),
+        ("refs/aliases/dogs/staging", None),
+        ("refs/aliases/a/b/c", "ref-name"),
         ("refs/notes/evaluations/x", "ref-collision"),
         ("refs/records/tests", "ref-name"),
         ("refs/gitstore/transit/../x", "ref-name"),
@@ -101,6 +102,20 @@ def test_a_ref_that_takes_the_place_of_one_that_goes() -> None:
         RefMove("refs/heads/A", None, TWO, Kind.COMMIT),
     )
     assert decide(Push(Role.WRITE, moves, EXISTING), LIMITS) == ()
+
+
+def test_an_alias_that_leads_nowhere() -> None:
+    alias = PushedAlias("refs/aliases/staging", "refs/tags/v1", ONE)
+    for aliases, refused in (
+        ((alias,), []),
+        ((alias._replace(tag=TWO),), ["alias-move"]),
+        ((alias._replace(snapshot_ref="refs/tags/v2"),), ["alias-move"]),
+    ):
+        push = Push(Role.WRITE, (), EXISTING, aliases=aliases)
+        assert [refusal.rule for refusal in decide(push, LIMITS)] == refused
+    brought = RefMove("refs/tags/v2", None, TWO, Kind.TAG)
+    both = alias._replace(snapshot_ref="refs/tags/v2", tag=TWO)
+    assert decide(Push(Role.WRITE, (brought,), EXISTING, aliases=(both,)), LIMITS) == ()
 
 
 def test_two_new_refs_that_collide() -> None:

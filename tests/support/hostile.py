@@ -194,6 +194,16 @@ REFS = {
         lambda craft, refs: Command("refs/gitstore/transit/1", craft.commit(craft.tree({"f": b"x"}))),
         "[transit]",
     ),
+    "an alias that holds files": Case(ref("refs/aliases/production"), "[alias-move]"),
+    "an alias that is no move": Case(
+        lambda craft, refs: Command("refs/aliases/production", craft.commit(craft.tree({}))), "[alias-move]"
+    ),
+    "an alias that leads nowhere": Case(
+        lambda craft, refs: Command(
+            "refs/aliases/production", craft.commit(craft.tree({}), message=f"x\n\nTo: v9 {'1' * 40}")
+        ),
+        "[alias-move]",
+    ),
     "a state with a history": Case(
         lambda craft, refs: Command(STATE, craft.commit(craft.tree({"w": b"w"}), refs[HEAD])),
         "[state-commit]",

@@ -15,7 +15,7 @@ from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.limits import PushLimits
-from gitstore.policy.push import BrokenTag, PathProblem, Push, PushedSnapshot, RefMove
+from gitstore.policy.push import BrokenTag, PathProblem, Push, PushedAlias, PushedSnapshot, RefMove
 from gitstore.policy.refs import Namespace, order_of_charging
 from gitstore.policy.role import Role
 from gitstore.policy.sizes import ObjectCounter, find_pack_problem
@@ -99,6 +99,7 @@ class _Collector:
         self._walk = RefWalk(self._quarantine, limits, reused=self._reused)
         self._snapshots: list[PushedSnapshot] = []
         self._broken: list[BrokenTag] = []
+        self._aliases: list[PushedAlias] = []
 
     def collect(self, changes: Sequence[AskedChange], role: Role) -> Facts:
         pack = self._quarantine.measure_packs()
@@ -119,6 +120,7 @@ class _Collector:
             hidden=self._find_hidden() if is_whole else (),
             snapshots=tuple(self._snapshots),
             broken_tags=tuple(self._broken),
+            aliases=tuple(self._aliases),
             trees=tuple(self._walk.trees),
             problems=(*problems, *self._walk.problems),
         )
@@ -179,12 +181,22 @@ class _Collector:
                     self._snapshots.append(snapshot)
             case ((Namespace.STATE | Namespace.RECORD), Kind.COMMIT):
                 self._walk.walk_state(move.ref, move.new)
+            case Namespace.ALIAS, Kind.COMMIT:
+                self._walk.walk_alias(move.ref, move.new)
+                self._add_alias(move.ref, move.new)
             case Namespace.TRANSIT, Kind.COMMIT:
                 self._walk.walk_transit(move.ref, move.new)
             case _, Kind.COMMIT:
                 self._walk.walk_branch(move.ref, move.new)
             case _:
                 self._walk.note(move.new)
+
+    def _add_alias(self, ref: str, tip: Oid) -> None:
+        last = self._walk.read_move(tip)
+        if last is not None:
+            model, slash, _ = ref.removeprefix(Namespace.ALIAS.value).rpartition("/")
+            target = f"{Namespace.SNAPSHOT.value}{model}{slash}{last.new.snapshot}"
+            self._aliases.append(PushedAlias(ref, target, last.new.tag))
 
     def _find_hidden(self) -> tuple[Oid, ...]:
         """Return the new objects that no ref needs and that the repository does not have."""

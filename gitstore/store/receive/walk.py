@@ -7,8 +7,11 @@ The walk ends at commits that refs of the repository hold already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from gitstore.errors import Corrupt
+from gitstore.models import alias
+from gitstore.models.alias import Move
 from gitstore.objects import commit as commits
 from gitstore.objects.commit import Commit
 from gitstore.packs import limits as read_limits
@@ -23,6 +26,16 @@ from gitstore.store.receive.quarantine import Quarantine
 from gitstore.text import shown
 
 _MOST_PROBLEMS = 20
+_EMPTY_TREE = Oid.of(Kind.TREE, b"")
+
+
+class FoundCommit(NamedTuple):
+    """A commit on the way, and how it is called in messages."""
+
+    oid: Oid
+    name: str
+    tree: Oid
+    parents: tuple[Oid, ...]
 
 
 class RefWalk:
@@ -74,6 +87,18 @@ class RefWalk:
         """Walk over the commit of a state, or of a record's files."""
         self._walk_commits(ref, tip, look=self._add_state)
 
+    def walk_alias(self, ref: str, tip: Oid) -> None:
+        """Walk over the moves of an alias."""
+        self._walk_commits(ref, tip, look=self._add_alias)
+
+    def read_move(self, oid: Oid) -> Move | None:
+        """Return the move of an alias that a commit is; `None` if it is none."""
+        try:
+            content = self._quarantine.read_as(Kind.COMMIT, oid, at_most=read_limits.COMMIT)
+            return alias.parse_move(oid, content)
+        except Corrupt:
+            return None
+
     def walk_transit(self, ref: str, tip: Oid) -> None:
         """Walk over commits of blobs in transit."""
         self._walk_commits(ref, tip, look=self._add_transit)
@@ -100,7 +125,7 @@ class RefWalk:
         """Note what a survey found in a tree: at the top of a commit, or `below`, like `code/`."""
         self.trees.append(PushedTree(name, summary.extent, tuple(_place(name, summary, below))))
 
-    def _walk_commits(self, ref: str, tip: Oid, *, look: Callable[[str, Commit], None]) -> None:
+    def _walk_commits(self, ref: str, tip: Oid, *, look: Callable[[FoundCommit], None]) -> None:
         waiting = [tip]
         while waiting and not self.is_over:
             oid = waiting.pop()
@@ -111,7 +136,7 @@ class RefWalk:
             found = self.read_commit(name, oid)
             if found is not None:
                 self.note(found.tree)
-                look(name, found)
+                look(FoundCommit(oid, name, *found))
                 waiting += found.parents
 
     def _is_new(self, oid: Oid) -> bool:
@@ -124,18 +149,25 @@ class RefWalk:
         if pushed.problems or any(find_tree_problems(pushed, self._limits)):
             self.trees.append(pushed)
 
-    def _add_plain(self, name: str, found: Commit) -> None:
-        self._add_root(name, found.tree, survey=self.plain)
+    def _add_plain(self, found: FoundCommit) -> None:
+        self._add_root(found.name, found.tree, survey=self.plain)
 
-    def _add_state(self, name: str, found: Commit) -> None:
+    def _add_state(self, found: FoundCommit) -> None:
         if found.parents:
-            self.problems.append(PathProblem("state-commit", name, "has parents"))
-        self._add_root(name, found.tree, survey=self.states)
+            self.problems.append(PathProblem("state-commit", found.name, "has parents"))
+        self._add_root(found.name, found.tree, survey=self.states)
 
-    def _add_transit(self, name: str, found: Commit) -> None:
+    def _add_alias(self, found: FoundCommit) -> None:
+        if found.tree != _EMPTY_TREE or len(found.parents) > 1:
+            problem = "holds files" if found.tree != _EMPTY_TREE else "has several parents"
+            self.problems.append(PathProblem("alias-move", found.name, problem))
+        elif self.read_move(found.oid) is None:
+            self.problems.append(PathProblem("alias-move", found.name, "is not a move of an alias"))
+
+    def _add_transit(self, found: FoundCommit) -> None:
         problem = find_transit_problem(self.plain, found.tree, is_new=self._is_new)
         if problem is not None:
-            self.problems.append(problem._replace(path=f"{name}:{problem.path}"))
+            self.problems.append(problem._replace(path=f"{found.name}:{problem.path}"))
 
 
 def _place(name: str, summary: TreeSummary, below: str = "") -> Iterator[PathProblem]:

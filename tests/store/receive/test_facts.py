@@ -174,6 +174,17 @@ def test_a_reader_may_not_push(everything: Model, monkeypatch: pytest.MonkeyPatc
     assert "needs the role write, and yours is read [role]" in outcome.stderr
 
 
+def test_aliases(bare: Path, tmp_path: Path, run: Run) -> None:
+    dogs = scenes.derived(tmp_path, "v1", "v2")
+    models.take(dogs, "d1")
+    digits = sharing.connect(Model.open(tmp_path / "digits"), bare)
+    for model, snapshot in ((digits, "v1"), (digits, "v2"), (dogs, "d1")):
+        assert run("alias", "set", "production", snapshot, cwd=model.directory).code == 0
+    outcome = run("push", "--models", "--aliases", cwd=digits.directory)
+    assert outcome.code == 0, outcome.stderr
+    assert charged(crafting.read_report(bare))["refs/aliases/production"] == 2  # the moves; dogs has the tree
+
+
 def test_a_rebased_and_then_detached_model(bare: Path, tmp_path: Path, run: Run) -> None:
     dogs = scenes.behind(tmp_path)
     digits = sharing.connect(Model.open(tmp_path / "digits"), bare)
