@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gitstore.errors import Corrupt
+from gitstore.ledger.reservations import shown_ref
 from gitstore.models import alias
 from gitstore.models.alias import Move
 from gitstore.names import spell_alias, spell_snapshot, spell_tag
@@ -35,6 +36,7 @@ def describe_change(
 
     `model` is "OWNER/MODEL". The ledger gives the event its time and its bytes.
     """
+    ref = shown_ref(ref)  # an event is JSON, which has no bytes
     match Namespace.of(ref):
         case Namespace.SNAPSHOT:
             return _describe_snapshot(objects, model, ref, old=old, new=new, user=user)
