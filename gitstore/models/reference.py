@@ -99,7 +99,7 @@ def resolve_base(reference: str, model: Model, directory: Path) -> Snapshot | Re
     if base.url is None:
         return resolve_anywhere(spell_snapshot(name, base.model), directory)
     if _is_url(base.url, directory):
-        prefix = _prefix_of_base(model.repository, base)
+        prefix = find_base_prefix(model.repository, base)
         names = (f"{base.model}/{name}", name) if prefix is None else (f"{prefix}{name}",)
         return _make_remote(base.url, *names)
     if not Path(base.url).is_dir():
@@ -112,7 +112,7 @@ def resolve_base(reference: str, model: Model, directory: Path) -> Snapshot | Re
     return _read_snapshot(_locate_tag(Model(repository, base.model, prefix), name, reference))
 
 
-def _prefix_of_base(repository: Repository, base: BasedOn) -> str | None:
+def find_base_prefix(repository: Repository, base: BasedOn) -> str | None:
     """The prefix of the base's model in its repository, by the base's tag; `None` if that is not here."""
     try:
         name = tag.parse(repository.objects.read_as(Kind.TAG, Oid.parse(base.tag))).name

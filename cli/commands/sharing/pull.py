@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gitstore.cli import options, output
 from gitstore.cli.commands.sharing import arguments
 from gitstore.cli.progress import byte_progress
 from gitstore.cli.render.sharing import transfers as render
+
+if TYPE_CHECKING:
+    from gitstore.models.model import Model
 
 
 @click.command()
@@ -53,5 +58,21 @@ def command(
     with byte_progress(f"pull from {remote}", None, show=show_progress) as progress:
         pulled = pull.pull(prepared, progress=progress)
     render.show_pull(prepared, pulled, dry_run=False, as_json=as_json)
-    render.show_newer(find_newer(Model.open(ctx.obj)))
+    fresh = Model.open(ctx.obj)
+    render.show_newer(find_newer(fresh))
+    _show_newer_there(fresh)
     pull.check(prepared, pulled)
+
+
+def _show_newer_there(model: Model) -> None:
+    """Say which snapshots of a base behind a URL are newer. That it cannot be reached is no failure."""
+    from gitstore.errors import GitstoreError
+    from gitstore.transfer.elsewhere.newer import find_newer_names
+
+    try:
+        names = find_newer_names(model)
+    except GitstoreError as error:
+        output.print_message(f"warning: newer snapshots of the base are not known: {error.message}")
+        return
+    if names and model.base is not None:
+        render.show_newer_names(model.base.model, names)

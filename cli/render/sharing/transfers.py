@@ -110,8 +110,12 @@ def show_pull(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool, as_json:
 def show_newer(snapshots: Sequence[Snapshot]) -> None:
     """Newer snapshots of a model's base."""
     if snapshots:
-        newest = snapshots[-1]
-        output.print_message(f"{newest.model} has {newest.name}; gitstore rebase {newest.name} moves to it")
+        show_newer_names(snapshots[-1].model, [snapshot.name for snapshot in snapshots])
+
+
+def show_newer_names(model: str, names: Sequence[str]) -> None:
+    """Names of newer snapshots of a base's model, the newest last."""
+    output.print_message(f"{model} has {names[-1]}; gitstore rebase {names[-1]} moves to it")
 
 
 def _pull_json(prepared: PreparedPull, pulled: Pulled, *, dry_run: bool) -> dict[str, Any]:
