@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -225,6 +226,38 @@ def write_blocks(blocks: Iterable[bytes], *arguments: str, cwd: Path, variables:
         for block in blocks:
             if pipe is not None:
                 pipe.write(block)
+
+
+def serve(
+    *arguments: str,
+    cwd: Path,
+    blocks: Iterable[bytes],
+    variables: Mapping[str, str],
+    cpu_seconds: int,
+) -> int:
+    """Run git for somebody else, with `blocks` as its input, and return its exit code.
+
+    It has our standard output and error, the hooks of the repository, and `variables` as its whole
+    environment. Each process of git may use so many seconds of the processor (on Linux). If git ends early,
+    the other blocks are dropped.
+    """
+    with _explain_failed_start(cwd):
+        process = subprocess.Popen(
+            ["git", *arguments], cwd=cwd, env=dict(variables), stdin=subprocess.PIPE, bufsize=0
+        )
+    with process:
+        if hasattr(resource, "prlimit"):
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
+        with suppress(BrokenPipeError), process.stdin or nullcontext() as pipe:
+            for block in blocks:
+                _write_all(pipe, block)
+    return process.returncode
+
+
+def _write_all(pipe: IO[bytes] | None, block: bytes) -> None:
+    view = memoryview(block)
+    while pipe is not None and view:
+        view = view[pipe.write(view) :]
 
 
 @contextmanager

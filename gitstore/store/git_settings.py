@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitstore.git.config import BIG_FILE_THRESHOLD
+from gitstore.policy import reception
 from gitstore.store.config.schema import LimitsConfig
 
 _FIXED = {
@@ -50,4 +51,5 @@ def repository_settings(hooks: Path, limits: LimitsConfig) -> dict[str, str]:
 
     `hooks` is the store's directory of hooks.
     """
-    return {"core.hooksPath": str(hooks), "receive.maxInputSize": str(limits.pack), **_FIXED}
+    bounds = {bound.key: bound.value for bound in reception.CONFIGURATION}
+    return {"core.hooksPath": str(hooks), "receive.maxInputSize": str(limits.pack), **_FIXED, **bounds}

@@ -1,36 +1,74 @@
-"""Letting a push through to git, byte by byte, up to where it must stop."""
+"""Letting a push through to git while it streams in, up to where it must stop.
+
+For a front that starts git itself: `gitstore store shell`, a CGI program. git runs with the bounds of
+`policy/reception`. Whatever is let through is judged by pre-receive.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
+from gitstore.git import process as git
+from gitstore.policy import reception
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.push_stream import PushStopped, PushStream
 from gitstore.policy.refusal import Refusal
 
 _BLOCK = 64 * 1024
 
+Read = Callable[[int], bytes]
+"""Returns the next bytes that have come, at most so many; nothing at the end."""
 
-def forward(source: int, sink: int, limits: PushLimits) -> Refusal | None:
-    """Copy what a pusher sends from one descriptor to the other, standard input of git receive-pack.
 
-    Returns at the end of the source, if git does not want more, or with the refusal that stopped the push.
-    Then the caller closes `sink`: git finds half a pack, removes the quarantine, and reports that to the
-    pusher; the refusal is the caller's to tell.
+class ServedPush(NamedTuple):
+    """How a push ended: git's exit code, and the refusal that stopped it on the way, if one did."""
+
+    exit_code: int
+    refusal: Refusal | None
+
+
+def serve_push(
+    *arguments: str, cwd: Path, read: Read, limits: PushLimits, variables: Mapping[str, str]
+) -> ServedPush:
+    """Run a git that receives a push, with the standard output and error of this process.
+
+    `arguments` are those of git: `receive-pack DIRECTORY`, `http-backend`. `read` gives what the pusher
+    sends, not compressed. git and its hooks get `variables` and nothing else. If the push is stopped, git
+    finds half a pack, removes the quarantine and reports that. The refusal is the caller's to tell.
     """
-    stream = PushStream(limits)
-    while block := os.read(source, _BLOCK):
-        try:
-            stream.feed(block)
-            _write(sink, block)
-        except PushStopped as error:
-            return error.refusal
-        except BrokenPipeError:
-            return None
-    return None
+    stream = _Stopping(read, limits)
+    bounds = {bound.key: bound.value for bound in reception.ENVIRONMENT}
+    exit_code = git.serve(
+        *arguments,
+        cwd=cwd,
+        blocks=stream.follow(),
+        variables={**variables, **bounds},
+        cpu_seconds=reception.cpu_seconds(limits),
+    )
+    return ServedPush(exit_code, stream.refusal)
 
 
-def _write(sink: int, block: bytes) -> None:
-    view = memoryview(block)
-    while view:
-        view = view[os.write(sink, view) :]
+def read_from(descriptor: int) -> Read:
+    """Return a function that reads from a descriptor, without waiting for more than has come."""
+    return lambda size: os.read(descriptor, size)
+
+
+class _Stopping:
+    """Blocks of a push, up to the first that must not reach git."""
+
+    def __init__(self, read: Read, limits: PushLimits) -> None:
+        self.refusal: Refusal | None = None
+        self._read = read
+        self._stream = PushStream(limits)
+
+    def follow(self) -> Iterator[bytes]:
+        while block := self._read(_BLOCK):
+            try:
+                self._stream.feed(block)
+            except PushStopped as error:
+                self.refusal = error.refusal
+                return
+            yield block

@@ -13,6 +13,7 @@ import pytest
 from gitstore.packs.oid import Kind, Oid
 from gitstore.text import harmless
 from tests.support import crafting
+from tests.support.combinations import sample
 from tests.support.crafting import MIB, Craft, Received, send
 from tests.support.hostile import ALL, MALFORMED, Case, branch
 
@@ -37,6 +38,7 @@ def refuse(bare: Path, case: Case) -> Received:
     return received
 
 
+@sample(3)
 @pytest.mark.parametrize("name", ALL)
 def test_a_hostile_push(name: str, bare: Path) -> None:
     received = refuse(bare, ALL[name])
