@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import selectors
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -50,34 +52,41 @@ def run(
         file.write(stdin)
         file.seek(0)
         output = _STDERR if on_line is None else subprocess.PIPE
-        process = _start([str(path), *arguments], cwd=cwd, stdin=file, output=output)
+        group = timeout is not None  # what it starts ends with it, too
+        process = _start([str(path), *arguments], cwd=cwd, stdin=file, output=output, own_group=group)
     try:
         for line in _read_lines(process, deadline):
             if on_line is not None:
                 on_line(line)
         return process.wait()
     except BaseException:
-        _stop(process)
+        _stop(process, with_group=timeout is not None)
         raise
     finally:
         if process.stdout is not None:
             process.stdout.close()
 
 
-def _start(command: list[str], *, cwd: Path, stdin: IO[bytes], output: int) -> subprocess.Popen[bytes]:
+def _start(
+    command: list[str], *, cwd: Path, stdin: IO[bytes], output: int, own_group: bool
+) -> subprocess.Popen[bytes]:
     try:
-        return _popen(command, cwd=cwd, stdin=stdin, output=output)
+        return _popen(command, cwd=cwd, stdin=stdin, output=output, own_group=own_group)
     except OSError as error:
         if error.errno == errno.ENOEXEC:  # without `#!`, sh runs it, as in git and in shells
-            return _popen(["sh", *command], cwd=cwd, stdin=stdin, output=output)
+            return _popen(["sh", *command], cwd=cwd, stdin=stdin, output=output, own_group=own_group)
         lacks_interpreter = isinstance(error, FileNotFoundError) and Path(command[0]).exists()
         reason = "the interpreter in its first line does not exist" if lacks_interpreter else error.strerror
         raise CannotStart(reason) from error
 
 
-def _popen(command: list[str], *, cwd: Path, stdin: IO[bytes], output: int) -> subprocess.Popen[bytes]:
+def _popen(
+    command: list[str], *, cwd: Path, stdin: IO[bytes], output: int, own_group: bool
+) -> subprocess.Popen[bytes]:
     stderr = subprocess.STDOUT if output == subprocess.PIPE else None
-    return subprocess.Popen(command, cwd=cwd, stdin=stdin, stdout=output, stderr=stderr)
+    return subprocess.Popen(
+        command, cwd=cwd, stdin=stdin, stdout=output, stderr=stderr, process_group=0 if own_group else None
+    )
 
 
 def _read_lines(process: subprocess.Popen[bytes], deadline: float | None) -> Iterator[str]:
@@ -104,11 +113,20 @@ def _read_lines(process: subprocess.Popen[bytes], deadline: float | None) -> Ite
         yield pending.decode(errors="replace")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], *, with_group: bool) -> None:
     """Leave no hook behind when gitstore is stopped. At a terminal, Ctrl-C has reached the hook, too."""
+    if with_group:
+        _signal_group(process, signal.SIGTERM)
     process.terminate()
     try:
         process.wait(_GRACE_PERIOD)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    if with_group:
+        _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -12,6 +12,7 @@ import pytest
 
 from gitstore.automation.place import LocalPlace
 from gitstore.automation.worker import Worker
+from gitstore.disk.processes import identify, is_alive
 from gitstore.errors import BadSettings
 from gitstore.events import journal
 from gitstore.models import alias as aliases
@@ -193,6 +194,17 @@ def test_a_program_that_does_not_end_is_ended(model: Model) -> None:
     models.take(model, "v2")
     worker(model).work_once()
     assert events(model)[0].deliveries[0].log[0].detail == "it took longer than 0.2 s"
+
+
+def test_what_a_program_started_ends_with_it(model: Model, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\nsleep 60 &\necho $! > {tmp_path}/pid\nwait\n")
+    script.chmod(0o755)
+    rules(model, f"{{name: slow, on: [snapshot.created], run: {{command: [{script}], timeout: 500ms}}}}")
+    models.take(model, "v2")
+    worker(model).work_once()
+    child = int((tmp_path / "pid").read_text())
+    assert not is_alive(identify(child)) or Path(f"/proc/{child}/stat").read_text().split()[2] == "Z"
 
 
 def test_an_evaluation_and_an_alias_follow(model: Model) -> None:

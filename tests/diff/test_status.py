@@ -100,7 +100,7 @@ def test_json(run: Run, model: Model, v1: Snapshot, git: Git) -> None:
         "base": None,
         "detached": False,
         "state": {"name": "initial", "form": "on disk"},
-        "snapshot": snapshot_shape(git, model.directory, "v1"),
+        "snapshot": snapshot_shape(git, model.directory, "v1") | {"aliases": []},
         "differs": True,
         "settings": {"changes": [], "is_other_text": False},
         "code": [{"path": "code/new.py", "kind": "added"}],

@@ -117,7 +117,7 @@ _VARYING = {
     rf"(environment .*), {_SIZE}": r"\1, <size>",
     r'("name": "[0-9a-f]{32}",\s+"size"): \d+': r"\1: <size>",
     r"evt_[0-9a-f]{32}": "evt_<id>",
-    r"\d{4}-\d\d-\d\dT[\d:]+(?:\.\d+)?Z": "<date>",
+    r"(?!2023-11-14)\d{4}-\d\d-\d\dT[\d:]+(?:\.\d+)?Z": "<date>",
     r"(?m)^[0-9a-f]{12}  \d{4}-\d\d-\d\d \d\d:\d\d  ": "<event>       <minute>          ",
     # What a machine, its git and its Python decide.
     r"\b[0-9a-f]{32}\b(/[0-9a-f]{12})?": "<key>",
