@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -15,37 +14,12 @@ import click
 from gitstore import __version__
 from gitstore.cli import child_output, environment, failures, output, pager, streams
 from gitstore.cli.commands import COMMANDS
+from gitstore.cli.commands.lazy_group import LazyGroup
 from gitstore.cli.completion import COMPLETING
 from gitstore.errors import GitstoreError
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module only when the command is run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"gitstore.cli.commands.{COMMANDS[cmd_name]}")
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib
-
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else " See 'gitstore --help'."
-            raise click.UsageError(f"{args[0]!r} is not a gitstore command.{hint}", ctx) from error
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="gitstore %(version)s")
 @click.option(
     "-C",

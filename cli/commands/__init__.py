@@ -36,6 +36,7 @@ COMMANDS = {
     "get": "sharing.get",
     "push": "sharing.push",
     "pull": "sharing.pull",
+    "store": "store.store",
     "usage": "storage.usage",
     "gc": "storage.gc",
     "automation": "automation.automation",
@@ -43,3 +44,22 @@ COMMANDS = {
     "demo": "demo",
     "completion": "completion",
 }
+
+STORE_COMMANDS = {
+    "init": "store.init",
+    "create": "store.create",
+    "list": "store.list_",
+    "show": "store.show",
+    "derive": "store.derive",
+    "rm": "store.rm",
+    "gc": "store.gc",
+    "verify": "store.verify",
+    "check": "store.check",
+    "keys": "store.front.keys",
+    "shell": "store.front.shell",
+    "http-backend": "store.front.http_backend",
+}
+"""The commands of `gitstore store`, as `COMMANDS` has the others."""
+
+STORE_HOOKS = {"hook": "store.front.hook"}
+"""The command that git runs as the hooks of a store."""

@@ -18,6 +18,7 @@ from gitstore.names import spell_snapshot
 if TYPE_CHECKING:
     from gitstore.models.model import Model
     from gitstore.settings import Parameter
+    from gitstore.store.store import Store
 
 _TAGS = "refs/tags/"
 
@@ -75,6 +76,33 @@ def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
 
     models = catalog.list_models(Model.identify(_directory(ctx))).models
     return _matching([model.name for model in models if model.prefix], incomplete)
+
+
+def store_models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The models of a store, as OWNER/MODEL."""
+    return _matching([model.full_name for model in _find_store(ctx).models()], incomplete)
+
+
+def store_owners(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The owners of models in a store."""
+    return _matching(_find_store(ctx).owners(), incomplete)
+
+
+def store_snapshots(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The models of a store, and after `@` the snapshots of one."""
+    store = _find_store(ctx)
+    name, at, _rest = incomplete.partition("@")
+    if not at:
+        return _matching([model.full_name for model in store.models()], incomplete)
+    refs = store.find_model(name).repository.refs.below(_TAGS)
+    return _matching([f"{name}@{ref.removeprefix(_TAGS)}" for ref, _ in refs], incomplete)
+
+
+def _find_store(ctx: click.Context) -> Store:
+    from gitstore.store.store import Store
+
+    root = ctx.params.get("root")
+    return Store.open(_directory(ctx) / root) if root is not None else Store.discover(_directory(ctx))
 
 
 def environments(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:

@@ -69,3 +69,33 @@ def _answers(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def find_working_in(directory: Path, program: str) -> bool | None:
+    """Whether a process has a directory, or one below it, as its current directory, proc(5).
+
+    This process does not count. `None` if that cannot be known: there is no /proc, or it hides the directory
+    of a process that is called `program`.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    place, is_known = directory.resolve(), True
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                current = (entry / "cwd").readlink()
+            except FileNotFoundError:
+                continue  # it has ended
+            except OSError:
+                is_known = is_known and not _is_called(entry, program)
+                continue
+            if current == place or place in current.parents:
+                return True
+    return False if is_known else None
+
+
+def _is_called(entry: Path, program: str) -> bool:
+    try:
+        return (entry / "comm").read_text().strip() == program
+    except OSError:
+        return False

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, NoReturn
 
 from gitstore.disk import locks
 from gitstore.errors import GitstoreError, Locked
@@ -306,6 +306,15 @@ def disable_hooks(keys: Iterable[str]) -> list[str]:
     # A "=" would end the key.
     usable = [name for name in sorted(names) if name and "=" not in name]
     return [word for name in usable for word in ("-c", f"hook.{name}.enabled=false")]
+
+
+def become(*arguments: str, environment: Mapping[str, str]) -> NoReturn:
+    """Let git take the place of this process, with its standard streams, and with this environment alone.
+
+    For services that git offers to others. Raises `GitstoreError` if git is not installed.
+    """
+    with _explain_failed_start(Path()):
+        os.execvpe("git", ["git", *arguments], dict(environment))  # noqa: S606 - without a shell on purpose
 
 
 def environment_variable(name: str) -> str | None:

@@ -6,7 +6,7 @@ objects that git wrote are left to git gc; their dead bytes are only counted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -79,18 +79,21 @@ def collect_garbage(
     *,
     dry_run: bool = False,
     prune_vanished: bool = False,
+    prepare: Callable[[], None] = lambda: None,
     expect: Progress = lambda _: None,
     progress: Progress = lambda _: None,
 ) -> GcReport:
     """Delete what nothing needs; with `dry_run`, only find out what that is.
 
     Objects of refs that vanished without gitstore are kept for `gc.pruneExpire`, unless `prune_vanished`.
+    `prepare` is called when the repository is locked; if it raises, nothing is deleted.
     However the call ends, every object that is needed exists. `expect` is called once with the bytes of
     all packs that are removed or rewritten, `progress` with the bytes of each. Raises `Locked` while another
     gitstore command writes, and `Corrupt` if a needed object is missing.
     """
     _check_allowed(repository)
     with repository.collecting():
+        prepare()
         objects = repository.objects
         survey = prune.survey(objects)
         live, vanished, orphans = _find_live(repository, prune_vanished=prune_vanished)
@@ -105,12 +108,15 @@ def collect_garbage(
             vanished=vanished,
         )
         if not dry_run:
-            for path in paths:
-                leftovers.remove_leftover(path)
-            _delete_refs(repository, orphans)
+            _clean_up(repository, paths, orphans)
             expect(sum(change.pack.size for change in plan.changes))
             report = _with_changes(report, _carry_out(repository, plan, survey, progress=progress))
             repository.ref_record.update(dict(repository.refs.all()), vanished)
+    return _add_remains(report, repository)
+
+
+def _add_remains(report: GcReport, repository: Repository) -> GcReport:
+    """Return the report with what only a person can decide about."""
     damaged = [copy.path for copy in worktrees.list_damaged(repository.common)]
     return replace(report, locks=leftovers.find_git_locks(repository), damaged=damaged)
 
@@ -146,7 +152,10 @@ def _find_live(repository: Repository, *, prune_vanished: bool) -> _Live:
     return _Live(live, vanished, orphans)
 
 
-def _delete_refs(repository: Repository, refs: Sequence[str]) -> None:
+def _clean_up(repository: Repository, paths: Iterable[Path], refs: Sequence[str]) -> None:
+    """Remove leftovers of crashes, and refs that nothing needs."""
+    for path in paths:
+        leftovers.remove_leftover(path)
     oids = {ref: repository.refs.get(ref) for ref in refs}
     changes = [RefChange(ref, oid, None) for ref, oid in oids.items() if oid is not None]
     if changes:

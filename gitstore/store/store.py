@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -112,15 +111,20 @@ class Store:
 
     def models(self) -> list[StoreModel]:
         """List the models by name. Repositories are not opened."""
-        return sorted(self._scan(), key=lambda model: (model.owner, model.name))
+        return [model for owner in self.owners() for model in self.models_of(owner)]
 
-    def _scan(self) -> Iterator[StoreModel]:
-        for owner in _list_directories(self.root):
-            if owner_problem(owner) is None:
-                for entry in _list_directories(self.root / owner):
-                    name = entry.removesuffix(SUFFIX)
-                    if name != entry and name_problem(name) is None:
-                        yield StoreModel(owner, name, self.root / owner / entry)
+    def owners(self) -> list[str]:
+        """List the owners that have a directory, by name."""
+        return sorted(name for name in _list_directories(self.root) if owner_problem(name) is None)
+
+    def models_of(self, owner: str) -> list[StoreModel]:
+        """List the models of an owner by name."""
+        found = []
+        for entry in _list_directories(self.root / owner):
+            name = entry.removesuffix(SUFFIX)
+            if name != entry and name_problem(name) is None:
+                found.append(StoreModel(owner, name, self.root / owner / entry))
+        return sorted(found, key=lambda model: model.name)
 
     def find_model(self, name: str | ModelName, user: User = OPERATOR) -> StoreModel:
         """Return a model by OWNER/MODEL. Raises `AccessDenied` if there is none, and `InvalidName`.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gitstore.disk.processes import ProcessId, identify, is_alive
+from gitstore.disk.processes import ProcessId, find_working_in, identify, is_alive
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc here")
 
@@ -53,3 +54,12 @@ def test_a_name_with_spaces_and_brackets(tmp_path: Path) -> None:
     assert is_alive(identify(child))
     os.kill(child, 9)
     os.waitpid(child, 0)
+
+
+def test_who_works_in_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    assert find_working_in(tmp_path, "git") is False
+    with subprocess.Popen(["sleep", "60"], cwd=tmp_path / "below") as process:
+        assert find_working_in(tmp_path, "git") is True
+        process.kill()
+    assert find_working_in(tmp_path, "git") is False

@@ -19,14 +19,21 @@ from tests.support.commands import git
 _BLOCK = 65536
 
 
-class _Backend(BaseHTTPRequestHandler):
-    """Runs `git http-backend` for each request, as CGI (RFC 3875) asks."""
+class CgiHandler(BaseHTTPRequestHandler):
+    """Runs a program for each request, as CGI (RFC 3875) asks."""
 
     protocol_version = "HTTP/1.0"
 
-    def __init__(self, root: Path, *arguments: object) -> None:
-        self.root = root
+    def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def list_command(self) -> list[str]:
+        """The program and its arguments."""
+        raise NotImplementedError
+
+    def make_variables(self) -> Mapping[str, str]:
+        """Variables beside those that say what is asked for."""
+        raise NotImplementedError
 
     def do_GET(self) -> None:
         self._serve()
@@ -40,7 +47,7 @@ class _Backend(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         path, _, query = self.path.partition("?")
         process = subprocess.Popen(
-            ["git", "http-backend"],
+            self.list_command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=self._environ(path, query),
@@ -79,20 +86,37 @@ class _Backend(BaseHTTPRequestHandler):
 
     def _environ(self, path: str, query: str) -> Mapping[str, str]:
         values = {
-            "GIT_PROJECT_ROOT": str(self.root),
-            "GIT_HTTP_EXPORT_ALL": "1",
+            "GATEWAY_INTERFACE": "CGI/1.1",
             "PATH_INFO": path,
             "QUERY_STRING": query,
             "REQUEST_METHOD": self.command,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            "REMOTE_USER": "ada",
+            "HTTP_GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
             "REMOTE_ADDR": "127.0.0.1",
         }
         if "Content-Length" in self.headers:
             values["CONTENT_LENGTH"] = self.headers["Content-Length"]
-        return {**os.environ, **values}
+        return {**os.environ, **values, **self.make_variables()}
+
+
+class _GitBackend(CgiHandler):
+    """Runs `git http-backend` for the repositories in a directory."""
+
+    def __init__(self, root: Path, *arguments: object) -> None:
+        self.root = root
+        super().__init__(*arguments)
+
+    def list_command(self) -> list[str]:
+        return ["git", "http-backend"]
+
+    def make_variables(self) -> Mapping[str, str]:
+        return {
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "REMOTE_USER": "ada",
+        }
 
 
 class _Files(SimpleHTTPRequestHandler):
@@ -103,7 +127,8 @@ class _Files(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def _serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a web server on loopback."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -118,7 +143,7 @@ def _serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
 def smart_http(repository: Path) -> Iterator[str]:
     """The URL of a bare repository behind `git http-backend`, which may be pushed to."""
     git("config", "http.receivepack", "true", cwd=repository)
-    with _serving(partial(_Backend, repository.parent)) as url:
+    with serving(partial(_GitBackend, repository.parent)) as url:
         yield f"{url}/{repository.name}"
 
 
@@ -126,7 +151,7 @@ def smart_http(repository: Path) -> Iterator[str]:
 def dumb_http(repository: Path) -> Iterator[str]:
     """The URL of a bare repository as plain files, which can be read only."""
     git("update-server-info", cwd=repository)
-    with _serving(partial(_Files, directory=str(repository.parent))) as url:
+    with serving(partial(_Files, directory=str(repository.parent))) as url:
         yield f"{url}/{repository.name}"
 
 

@@ -23,6 +23,7 @@ from gitstore.cli.render.shapes import (
     snapshots,
     states,
     storage,
+    stores,
 )
 from gitstore.cli.render.shapes.shape import TYPES, Key, Shape
 
@@ -38,6 +39,7 @@ GROUPS: dict[str, dict[str, Shape]] = {
     "Sharing": sharing.SHAPES,
     "Automation": automation.SHAPES,
     "Storage": storage.SHAPES,
+    "Stores": stores.SHAPES,
     "Settings, hooks and errors": files.SHAPES,
 }
 
@@ -106,6 +108,15 @@ COMMANDS: dict[str, str] = {
     "automation events list": "event[]",
     "automation events show": "event",
     "automation events redeliver": "event",
+    "store init": "initialized store",
+    "store create": "created store model",
+    "store list": "store model[]",
+    "store show": "described store model",
+    "store derive": "derived store model",
+    "store rm": "store removal",
+    "store gc": "store gc",
+    "store verify": "verified store",
+    "store check": "checked store",
     "hooks install": "installed guard",
     "hooks uninstall": "uninstalled guard",
     "hooks list": "hook list",

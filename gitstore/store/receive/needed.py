@@ -35,7 +35,7 @@ def list_needed(facts: Facts, find_live: FindLive) -> list[NeededObjects]:
     """
     objects: list[dict[Oid, StoredObject]] = [{} for _ in facts.ordered]
     for oid, number, size in _list_marked(facts, find_live):
-        objects[number - 1][oid] = _read_object(facts.quarantine, oid, size)
+        objects[number - 1][oid] = read_object(facts.quarantine, oid, size)
     return [
         NeededObjects(move.ref, move.new if Namespace.of(move.ref) is Namespace.SNAPSHOT else None, needed)
         for move, needed in zip(facts.ordered, objects, strict=True)
@@ -54,7 +54,8 @@ def _list_marked(facts: Facts, find_live: FindLive) -> Iterator[tuple[Oid, int, 
             yield oid, number, quarantine.measure_stored(oid)
 
 
-def _read_object(quarantine: Quarantine, oid: Oid, size: int) -> StoredObject:
+def read_object(quarantine: Quarantine, oid: Oid, size: int) -> StoredObject:
+    """Return an object with its bytes in a pack, and what it refers to. Raises `Corrupt`."""
     kind = quarantine.header(oid)[0]
     if kind is Kind.BLOB:
         return StoredObject(kind, size)

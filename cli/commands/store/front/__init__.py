@@ -1,0 +1,1 @@
+"""Commands that ssh, web servers and git start in a store."""

@@ -1,0 +1,61 @@
+"""`gitstore store http-backend`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gitstore.cli.commands.store import options
+
+if TYPE_CHECKING:
+    from gitstore.store.front.http import HttpCall, HttpRefusal
+
+
+@click.command("http-backend")
+@options.store_option
+@click.pass_context
+def command(ctx: click.Context, *, root: Path | None) -> None:
+    """Answer one request for a web server, as git http-backend does, by the roles in store.yaml.
+
+    The web server runs it as a CGI program and must have checked who asks: REMOTE_USER is believed. Without
+    it, only public models can be read.
+
+    \b
+    Examples:
+      gitstore store http-backend --store /srv/models
+    """
+    from gitstore.store.front.http import HttpRefusal, parse_request
+
+    store = options.open_store(ctx, root)
+    user = options.find_web_user()
+    try:
+        _answer(parse_request(store, os.environ, user), os.environ)
+    except HttpRefusal as refusal:
+        _refuse(refusal)
+
+
+def _answer(call: HttpCall, request: Mapping[str, str]) -> NoReturn:
+    """Let git answer. What a client wants and has is read first, with a limit, and then given to git."""
+    from gitstore.git import process as git
+    from gitstore.store.front.http import read_body
+
+    environment = call.environment
+    if call.is_list:
+        with tempfile.TemporaryFile() as body:
+            for block in read_body(request, sys.stdin.buffer):
+                body.write(block)
+            environment = environment | {"CONTENT_LENGTH": str(body.tell())}
+            body.seek(0)
+            os.dup2(body.fileno(), 0)
+    git.become("http-backend", environment=environment)
+
+
+def _refuse(refusal: HttpRefusal) -> None:
+    lines = (f"Status: {refusal.status}", *refusal.headers, "Content-Type: text/plain", "", refusal.message)
+    sys.stdout.write("".join(f"{line}\r\n" for line in lines))

@@ -1,0 +1,1 @@
+"""How a store and its models are shown."""

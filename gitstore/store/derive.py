@@ -1,0 +1,140 @@
+"""Deriving a model inside a store: a repository of its own that has what its base needs, and nothing else.
+
+Packs are hard-linked, never borrowed: the base can be removed, rewritten and collected, and whoever may read
+the derived model can read no other object of the base's repository.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from gitstore.derive import base_repository, first_commit, first_state
+from gitstore.derive.base_repository import OpenedBase
+from gitstore.disk.construction import construction
+from gitstore.disk.processes import identify
+from gitstore.errors import NoSuchSnapshot
+from gitstore.git.refs import RefChange
+from gitstore.git.repository import Repository
+from gitstore.ledger.values import Admission
+from gitstore.models import snapshot as snapshots
+from gitstore.models.model import FIRST_STATE
+from gitstore.models.snapshot import Snapshot
+from gitstore.objects.adopt import adopt_packs
+from gitstore.objects.walk import walk
+from gitstore.outbox.events import ModelDerived
+from gitstore.packs.oid import Oid
+from gitstore.policy.refs import Namespace, order_of_charging
+from gitstore.policy.role import Role
+from gitstore.storage.share_packs import ImportedBytes
+from gitstore.store.access import User, check_model, check_owner
+from gitstore.store.create import BRANCH, build_repository, check_new
+from gitstore.store.names import ModelName, SnapshotName
+from gitstore.store.receive.needed import read_object
+from gitstore.store.receive.pre_receive import find_quotas
+from gitstore.store.receive.quarantine import Quarantine
+from gitstore.store.store import Store, StoreModel
+
+
+@dataclass(frozen=True)
+class DerivedInStore:
+    """A model that was derived: its base, the bytes that were linked and copied, and what it is charged."""
+
+    model: StoreModel
+    base: SnapshotName
+    imported: ImportedBytes
+    charged: int
+
+
+def derive_model(
+    store: Store, base: SnapshotName, name: ModelName, *, user: User, process: int, now: int
+) -> DerivedInStore:
+    """Derive a model from a snapshot. It appears whole and durable, at one instant.
+
+    `process` is the id of the process that does it, and `now` the time in microseconds since 1970, UTC. The
+    time that it takes depends on the number of objects, not on their size. Raises `AccessDenied` unless the
+    user may read the base and write for the new model's owner, `NoSuchSnapshot`, `QuotaExceeded`, and
+    `GitstoreError` if there is such a model.
+    """
+    check_model(store.config, user, base.model, needed=Role.READ)
+    check_owner(store.config, user, name.owner, needed=Role.WRITE)
+    source = store.find_model(base.model, user)
+    check_new(store, name)
+    transaction = secrets.token_hex(16)
+    place = store.path(name)
+    model = StoreModel(name.owner, name.model, place)
+    with store.ledger() as ledger:
+        with construction(place) as hidden, source.repository.reading():
+            build_repository(store, hidden)
+            repository = Repository(hidden)
+            snapshot = _find_snapshot(source, base)
+            adopt_packs(source.repository.objects)  # packs of pushes can be divided and linked from now on
+            imported = base_repository.import_base(
+                repository, OpenedBase(snapshot, _spell_url(store, base.model), is_shared=True)
+            )
+            refs = _write(repository, snapshot, name, url=_spell_url(store, base.model), user=user, now=now)
+            event = ModelDerived(
+                time=now, owner=name.owner, model=name.model, user=user.name or None,
+                base=str(base), base_tag=str(snapshot.tag_oid),
+            )  # fmt: skip
+            reservation = ledger.derive(
+                str(name), _list_admissions(repository, refs), base=str(base.model), transaction=transaction,
+                process=identify(process), now=now, quotas=find_quotas(store.config, model), event=event,
+            )  # fmt: skip
+        ledger.settle(transaction, refs, now=now)
+    return DerivedInStore(model, base, imported, reservation.bytes)
+
+
+def _find_snapshot(source: StoreModel, name: SnapshotName) -> Snapshot:
+    repository = source.repository
+    oid = repository.refs.get(name.ref)
+    snapshot = snapshots.read(repository, name.ref, oid) if oid is not None else None
+    if snapshot is None:
+        raise NoSuchSnapshot(
+            f"{name.model} has no snapshot {name.snapshot}", "gitstore store show lists them"
+        )
+    return snapshot
+
+
+def _spell_url(store: Store, name: ModelName) -> str:
+    """Return what the derived model's settings say of its base's repository."""
+    url = store.config.url
+    return f"{url.rstrip('/')}/{name}.git" if url is not None else str(store.path(name))
+
+
+def _write(
+    repository: Repository, snapshot: Snapshot, name: ModelName, *, url: str, user: User, now: int
+) -> dict[str, Oid]:
+    """Write the first commit and the first state of the model, and its refs. Returns the refs."""
+    base = snapshots.read(repository, snapshot.ref, snapshot.tag_oid) or snapshot
+    who = user.name or "operator"
+    identity = f"{who} <{who}@localhost> {now // 1_000_000} +0000"
+    with repository.writer() as writer:
+        head = first_commit.add_first_commit(base, name.model, writer, identity=identity, url=url)
+        state = first_state.add_first_state(
+            snapshot.state_tree, writer, repository=repository, model_name=name.model
+        )
+        writer.finish()
+        changes = [
+            RefChange(f"refs/heads/{BRANCH}", None, head),
+            *base_repository.ref_changes(repository, base),
+        ]
+        if state is not None:
+            changes.append(RefChange(f"refs/states/{FIRST_STATE}", None, state))
+        repository.refs.change(changes, f"derive {name}")
+    return {change.ref: change.new for change in changes if change.new is not None}
+
+
+def _list_admissions(repository: Repository, refs: dict[str, Oid]) -> list[Admission]:
+    """Return an admission for each ref, with all objects that no ref before it needs."""
+    repository.objects.refresh()
+    quarantine = Quarantine(repository, None)
+    seen: set[Oid] = set()
+    admissions = []
+    for ref in sorted(refs, key=order_of_charging):
+        oids = list(walk(repository.objects, [refs[ref]], lambda oid: oid not in seen))
+        seen.update(oids)
+        tag = refs[ref] if Namespace.of(ref) is Namespace.SNAPSHOT else None
+        objects = {oid: read_object(quarantine, oid, quarantine.measure_stored(oid)) for oid in oids}
+        admissions.append(Admission(ref=ref, new=refs[ref], tag=tag, objects=objects))
+    return admissions

@@ -1,0 +1,32 @@
+"""Directories of pushes that a killed git left in a repository: objects that nothing ever names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gitstore.disk.directories import measure_size, remove_tree
+from gitstore.disk.processes import find_working_in
+
+_PATTERNS = ("tmp_objdir-*", "incoming-*")
+"""The names of git's quarantines, tmp-objdir.c of git; `incoming-` until git 2.34."""
+
+
+def list_quarantines(repository: Path) -> list[Path]:
+    """Return the quarantines of a repository, of living pushes too."""
+    return sorted(path for pattern in _PATTERNS for path in (repository / "objects").glob(pattern))
+
+
+def sweep_quarantines(repository: Path, *, dry_run: bool = False) -> int:
+    """Remove quarantines unless a push may still use them; return their bytes.
+
+    git works in the repository while it receives a push. As long as any process does, or the system does not
+    say, all quarantines stay.
+    """
+    quarantines = list_quarantines(repository)
+    if not quarantines or find_working_in(repository, "git") is not False:
+        return 0
+    size = sum(measure_size(path) for path in quarantines)
+    if not dry_run:
+        for path in quarantines:
+            remove_tree(path)
+    return size

@@ -1,0 +1,177 @@
+"""Removing models and snapshots from a store: what that frees, who needs them, and the removal itself.
+
+The charge ends at once. The next `gc` gives the bytes back to the disk.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gitstore.disk import directories
+from gitstore.disk.atomic import sync_directory
+from gitstore.disk.hidden_names import new_prefix
+from gitstore.errors import GitstoreError, NoSuchSnapshot
+from gitstore.git.refs import RefChange
+from gitstore.ledger.ledger import Ledger
+from gitstore.ledger.values import LedgerRow, RowKind
+from gitstore.models import alias as alias_model
+from gitstore.models import snapshot as snapshots
+from gitstore.models.dependents import find_dependents
+from gitstore.names import spell_tag
+from gitstore.outbox.events import ModelDeleted, ModelEvent, SnapshotDeleted
+from gitstore.packs.oid import Oid
+from gitstore.policy.role import Role
+from gitstore.records import forget
+from gitstore.store.access import User, check_model
+from gitstore.store.gc import PushUnderWay
+from gitstore.store.names import ModelName, SnapshotName
+from gitstore.store.receive.ended import finish_ended
+from gitstore.store.store import Store, StoreModel
+
+
+@dataclass(frozen=True)
+class StoreRemoval:
+    """What was removed, or would be. `freed` are bytes that nobody is charged any more.
+
+    `inherited` are bytes that others are charged from then on: by the names of their models. `based` are
+    models in the same repository that are based on the snapshot. `aliases` lead to it.
+    """
+
+    name: str
+    refs: tuple[str, ...]
+    freed: int
+    inherited: dict[str, int]
+    based: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+class StillNeeded(GitstoreError):
+    """A snapshot has an alias, or models are based on it."""
+
+
+class _RolledBack(Exception):
+    """The end of a transaction that only finds out what would happen."""
+
+
+def remove_model(
+    store: Store, name: ModelName, *, user: User, now: int, dry_run: bool = False
+) -> StoreRemoval:
+    """Remove a model with all its snapshots. Its name is free at one instant; models derived from it stay.
+
+    Raises `AccessDenied` unless the user is an admin of the model, and `PushUnderWay`.
+    """
+    check_model(store.config, user, name, needed=Role.ADMIN)
+    model = store.find_model(name, user)
+    with _alone(store, model, now=now) as ledger:
+        refs = dict(ledger.refs(model.full_name))
+        event = ModelDeleted(time=now, owner=name.owner, model=name.model, user=user.name or None)
+        rows: Sequence[LedgerRow] = ()
+        hidden = model.directory.with_name(f"{new_prefix(model.directory.name)}{secrets.token_hex(4)}")
+        try:
+            with ledger.transaction():
+                settled = ledger.delete_model(
+                    model.full_name, transaction=secrets.token_hex(16), now=now, event=event
+                )
+                rows = settled.rows
+                if dry_run:
+                    raise _RolledBack
+                # Hidden directories that no process holds are removed by gc, if this process is killed.
+                model.directory.rename(hidden)
+                sync_directory(hidden.parent)
+        except _RolledBack:
+            pass
+    if not dry_run:
+        directories.remove_tree(hidden)
+    return _report(str(name), tuple(sorted(refs)), rows)
+
+
+def remove_snapshot(
+    store: Store, name: SnapshotName, *, user: User, now: int, dry_run: bool = False, force: bool = False
+) -> StoreRemoval:
+    """Remove a snapshot, and the records about it.
+
+    Raises `AccessDenied` unless the user is an admin of the model, `NoSuchSnapshot`, `PushUnderWay`, and
+    `StillNeeded` if an alias leads to it or a model in the same repository is based on it, unless `force`.
+    """
+    check_model(store.config, user, name.model, needed=Role.ADMIN)
+    model = store.find_model(name.model, user)
+    with _alone(store, model, now=now) as ledger:
+        repository = model.repository
+        oid = repository.refs.get(name.ref)
+        snapshot = snapshots.read(repository, name.ref, oid) if oid is not None else None
+        if oid is None or snapshot is None:
+            raise NoSuchSnapshot(
+                f"{name.model} has no snapshot {name.snapshot}", "gitstore store show lists them"
+            )
+        based = find_dependents(repository, {snapshot.commit}).models
+        aliases = tuple(alias_model.list_names_by_tag(repository).get(oid, ()))
+        if (based or aliases) and not force and not dry_run:
+            raise _still_needed(name, based=based, aliases=aliases)
+        changes = [RefChange(name.ref, oid, None), *forget.plan_removal(repository, {oid})]
+        refs = {change.ref: change.old for change in changes}
+        event = SnapshotDeleted(
+            time=now, owner=model.owner, model=model.name, user=user.name or None,
+            snapshot=spell_tag(name.ref), ref=name.ref, tag=str(oid),
+        )  # fmt: skip
+        if not dry_run:
+            repository.refs.change(changes, f"remove {name}")
+            forget.drop_notes(repository, {oid})
+        rows = _delete_in_ledger(ledger, model, refs, events={name.ref: event}, now=now, dry_run=dry_run)
+    return _report(str(name), tuple(refs), rows, based=based, aliases=aliases)
+
+
+@contextmanager
+def _alone(store: Store, model: StoreModel, *, now: int) -> Iterator[Ledger]:
+    """Hold the model's repository alone, with no push under way. Yields the ledger."""
+    with model.repository.collecting(), store.ledger() as ledger:
+        if finish_ended(model, ledger, now=now):
+            raise PushUnderWay(f"somebody pushes to {model.full_name}", "run it again later")
+        yield ledger
+
+
+def _delete_in_ledger(
+    ledger: Ledger,
+    model: StoreModel,
+    refs: dict[str, Oid | None],
+    *,
+    events: dict[str, ModelEvent],
+    now: int,
+    dry_run: bool,
+) -> Sequence[LedgerRow]:
+    rows: Sequence[LedgerRow] = ()
+    try:
+        with ledger.transaction():
+            settled = ledger.delete(
+                model.full_name, refs, transaction=secrets.token_hex(16), now=now, events=events
+            )
+            rows = settled.rows
+            if dry_run:
+                raise _RolledBack
+    except _RolledBack:
+        pass
+    return rows
+
+
+def _still_needed(name: SnapshotName, *, based: Sequence[str], aliases: Sequence[str]) -> StillNeeded:
+    reasons = [f"the alias {alias} leads to it" for alias in aliases]
+    reasons += [f"{model} is based on it" for model in based]
+    return StillNeeded(f"{name} is still needed: {', '.join(reasons)}", "--force removes it anyway")
+
+
+def _report(
+    name: str,
+    refs: tuple[str, ...],
+    rows: Sequence[LedgerRow],
+    *,
+    based: tuple[str, ...] = (),
+    aliases: tuple[str, ...] = (),
+) -> StoreRemoval:
+    inherited: dict[str, int] = {}
+    for row in rows:
+        if row.kind is RowKind.INHERITED:
+            other = f"{row.owner}/{row.model}"
+            inherited[other] = inherited.get(other, 0) + row.bytes
+    return StoreRemoval(name, refs, -sum(row.bytes for row in rows), inherited, based, aliases)

@@ -1,0 +1,152 @@
+"""A store behind a web server on loopback: git over smart HTTP by roles, and what else is asked for."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitstore.store.access import ANONYMOUS, User
+from gitstore.store.front.http import LARGEST_REQUEST, HttpRefusal, parse_request, read_body
+from gitstore.store.store import Store
+from tests.support import models
+from tests.support.commands import fsck, git
+from tests.support.stores import add_model, list_refs, make_pushed, make_store, web_server
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return make_store(tmp_path / "store")
+
+
+@pytest.fixture
+def url(store: Store) -> Iterator[str]:
+    with web_server(store) as url:
+        yield url
+
+
+def log_in(url: str, user: str) -> str:
+    return url.replace("http://", f"http://{user}:x@")
+
+
+def run_git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_push_and_clone_by_roles(store: Store, url: str, tmp_path: Path) -> None:
+    local = make_pushed(store, tmp_path / "digits", "v1")
+    models.take(local, "v2")
+    for user, code in (("carol", "403"), ("eve", "not found")):
+        refused = run_git("push", f"{log_in(url, user)}/ada/digits", "v2", cwd=local.directory)
+        assert code in refused.stderr
+    pushed = run_git("push", f"{log_in(url, 'bob')}/ada/digits.git", "v2", cwd=local.directory)
+    assert pushed.returncode == 0, pushed.stderr
+    cloned = run_git("clone", "--quiet", f"{log_in(url, 'carol')}/ada/digits", "copy", cwd=tmp_path)
+    assert cloned.returncode == 0, cloned.stderr
+    assert set(list_refs(tmp_path / "copy")) >= {"refs/tags/v1", "refs/tags/v2"}
+    fsck(store.find_model("ada/digits").directory)
+
+
+def test_the_public_is_read_without_a_name(store: Store, url: str, tmp_path: Path) -> None:
+    make_pushed(store, tmp_path / "shown", "v1", model="ada/shown")
+    assert run_git("ls-remote", f"{url}/ada/shown", cwd=tmp_path).returncode == 0
+    assert get(f"{url}/ada/shown/info/refs?service=git-receive-pack")[0] == 401
+
+
+def test_a_private_model_does_not_show_that_it_exists(store: Store, url: str) -> None:
+    add_model(store)
+    for ask in (lambda path: get(url + path), lambda path: ask_as("eve", store, path)):
+        answers = {ask(f"/ada/{name}/info/refs?service=git-upload-pack") for name in ("digits", "none")}
+        assert len(answers) == 1
+    assert get(f"{url}/ada/digits/info/refs?service=git-upload-pack")[0] == 401
+
+
+def ask_as(user: str, store: Store, path: str) -> tuple[int, str]:
+    path, _, query = path.partition("?")
+    try:
+        parse_request(store, {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query}, User(user))
+    except HttpRefusal as refusal:
+        return int(refusal.status.split()[0]), refusal.message
+    return 200, ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/store.yaml", "/ledger.sqlite", "/hooks/pre-receive", "/ada/shown.git/HEAD",
+        "/ada/shown.git/config", "/ada/shown.git/objects/info/packs",
+        "/ada/shown.git/objects/info/alternates", "/ada/shown.git/info/refs",
+        "/ada/shown.git/info/refs?service=git-upload-archive",
+        "/ada/../shown/info/refs?service=git-upload-pack", "/ada/shown.git/git-upload-pack",
+        "/ada/shown.git/info/refs?service=git-upload-pack&x", "//ada/shown/info/refs?service=git-upload-pack",
+        "/ada/shown.git/../../info/refs?service=git-upload-pack",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_served(store: Store, path: str) -> None:
+    add_model(store, "ada/shown")
+    assert ask_as("ada", store, path)[0] == 404
+
+
+def test_a_user_s_name_in_a_header_is_not_believed(store: Store) -> None:
+    add_model(store)
+    request = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": "/ada/digits/info/refs", "HTTP_REMOTE_USER": "ada",
+        "QUERY_STRING": "service=git-receive-pack", "HTTP_GITSTORE_USER": "ada",
+        "HTTP_AUTHORIZATION": "Basic YWRhOng=",
+    }  # fmt: skip
+    with pytest.raises(HttpRefusal, match="log in first"):
+        parse_request(store, request, ANONYMOUS)
+    call = parse_request(store, request, User("ada"))
+    assert not [name for name in call.environment if name.startswith("HTTP_")]
+
+
+def test_a_bomb_of_haves_is_refused_before_it_takes_memory() -> None:
+    body = gzip.compress(b"0032have " + b"0" * (LARGEST_REQUEST + 1))
+    request = {"CONTENT_LENGTH": str(len(body)), "HTTP_CONTENT_ENCODING": "gzip"}
+    with pytest.raises(HttpRefusal, match="the request needs more than 33,554,432 bytes"):
+        for _ in read_body(request, io.BytesIO(body)):
+            pass
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_a_body_is_read_to_its_end(encoding: str) -> None:
+    content = bytes(range(256)) * 1000
+    body = gzip.compress(content) if encoding else content
+    for length in (str(len(body)), ""):
+        request = {"CONTENT_LENGTH": length, "HTTP_CONTENT_ENCODING": encoding}
+        assert b"".join(read_body(request, io.BytesIO(body + b"more" * (length != "")))) == content
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("br", "415"), ("gzip", "400")])
+def test_a_body_that_cannot_be_read(encoding: str, status: str) -> None:
+    with pytest.raises(HttpRefusal) as caught:
+        list(read_body({"HTTP_CONTENT_ENCODING": encoding}, io.BytesIO(b"no gzip")))
+    assert caught.value.status.startswith(status)
+
+
+def test_many_haves_go_through_compressed(store: Store, url: str, tmp_path: Path) -> None:
+    """git compresses what it wants and has as soon as that is over a kilobyte."""
+    local = make_pushed(store, tmp_path / "digits", "v1")
+    address = f"{log_in(url, 'ada')}/ada/digits"
+    assert run_git("clone", "--quiet", address, "copy", cwd=tmp_path).returncode == 0
+    for number in range(60):
+        git("commit", "--quiet", "--allow-empty", "-m", str(number), cwd=tmp_path / "copy")
+    models.take(local, "v2")
+    git("push", "--quiet", "origin", "v2", cwd=local.directory)
+    fetched = run_git("fetch", "--quiet", "origin", "--tags", cwd=tmp_path / "copy")
+    assert fetched.returncode == 0, fetched.stderr
+    assert "refs/tags/v2" in list_refs(tmp_path / "copy")

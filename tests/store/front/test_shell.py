@@ -1,0 +1,132 @@
+"""What a user may run over ssh, from the text of the command alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstore.errors import GitstoreError, InvalidName
+from gitstore.store.access import AccessDenied, User
+from gitstore.store.front.shell import BadCommand, ServiceCall, VerbCall, parse_command
+from gitstore.store.store import Store
+from tests.support.stores import add_model, make_store
+
+SSHD = {
+    "PATH": "/bin",
+    "GIT_PROTOCOL": "version=2",
+    "GIT_DIR": "/elsewhere",
+    "LD_PRELOAD": "x",
+    "HOME": "/tmp",
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = make_store(tmp_path / "store")
+    for name in ("ada/digits", "ada/shown"):
+        add_model(store, name)
+    return store
+
+
+def run(store: Store, command: str, user: str = "ada") -> ServiceCall | VerbCall:
+    return parse_command(store, command, user=User(user), inherited=SSHD)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "git-upload-pack 'ada/digits'",
+        "git-upload-pack '/ada/digits.git'",
+        "git upload-pack ada/digits",
+        "git-upload-pack '{root}/ada/digits.git'",
+    ],
+)
+def test_services_of_git(store: Store, command: str) -> None:
+    call = run(store, command.replace("{root}", str(store.root)))
+    assert isinstance(call, ServiceCall)
+    assert call.arguments == ("upload-pack", "--strict", str(store.root / "ada" / "digits.git"))
+
+
+def test_the_environment_of_git_is_ours(store: Store) -> None:
+    call = run(store, "git-receive-pack ada/digits", "bob")
+    assert isinstance(call, ServiceCall)
+    variables = call.environment
+    assert (variables["GITSTORE_USER"], variables["GIT_PROTOCOL"]) == ("bob", "version=2")
+    assert not {"GIT_DIR", "LD_PRELOAD"} & variables.keys()
+    settings = {
+        variables[f"GIT_CONFIG_KEY_{number}"]: variables[f"GIT_CONFIG_VALUE_{number}"]
+        for number in range(int(variables["GIT_CONFIG_COUNT"]))
+    }
+    assert settings["core.hooksPath"] == str(store.root / "hooks")
+    assert settings["http.getanyfile"] == "false"
+
+
+@pytest.mark.parametrize("protocol", ["version=2\nX=y", "version=2;id", "a" * 200, "$(id)"])
+def test_a_malformed_protocol_is_left_out(store: Store, protocol: str) -> None:
+    inherited = SSHD | {"GIT_PROTOCOL": protocol}
+    call = parse_command(store, "git-upload-pack ada/digits", user=User("ada"), inherited=inherited)
+    assert isinstance(call, ServiceCall)
+    assert "GIT_PROTOCOL" not in call.environment
+
+
+@pytest.mark.parametrize(
+    ("user", "command", "message"),
+    [
+        ("carol", "git-receive-pack ada/digits", "carol has the role read for ada/digits; this needs write"),
+        ("eve", "git-upload-pack ada/digits", "there is no model ada/digits here that eve may read"),
+        ("eve", "git-upload-pack ada/none", "there is no model ada/none here that eve may read"),
+        ("eve", "git-receive-pack ada/shown", "eve has the role read for ada/shown; this needs write"),
+        ("ada", "git-upload-pack ada/none", "there is no model ada/none here that ada may read"),
+    ],
+)
+def test_roles(store: Store, user: str, command: str, message: str) -> None:
+    with pytest.raises(AccessDenied, match=message):
+        run(store, command, user)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "", "   ", "bash", "sh -c id", "git", "git-shell", "git-upload-archive ada/digits", "git gc",
+        "upload-pack ada/x", "git-upload-pack", "git-upload-pack ada/digits ada/shown",
+        "git-upload-pack --help ada/digits", "git-upload-pack 'x", "git-upload-pack ada/digits; id",
+        "list\nid", "create\0x", "list --store /", "list --store=/", "list --stor /", "list -C /",
+        "rm ada/digits --store=/", "list -- --store=/", "usage --month", "gc", "hook pre-receive",
+        "list " + "x" * 5000,
+    ],
+)  # fmt: skip
+def test_what_nobody_may_run(store: Store, command: str) -> None:
+    with pytest.raises(BadCommand):
+        run(store, command)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../ada/digits",
+        "ada/../../etc",
+        "/etc/passwd",
+        "ada/digits/../shown",
+        "-x",
+        "ada/digits\\",
+        "~/x",
+        "hooks/x",
+    ],
+)
+def test_no_path_leads_out_of_the_store(store: Store, path: str) -> None:
+    with pytest.raises((InvalidName, BadCommand, AccessDenied)):
+        run(store, f"git-upload-pack '{path}'")
+
+
+def test_the_root_of_another_store_is_no_prefix(store: Store) -> None:
+    with pytest.raises(GitstoreError):
+        run(store, f"git-upload-pack '{store.root}er/ada/digits'")
+
+
+def test_verbs(store: Store) -> None:
+    assert run(store, "list --json") == VerbCall("list", ("--json",))
+    assert run(store, "alias set production v3 -m '--store why'") == VerbCall(
+        "alias", ("set", "production", "v3", "-m", "--store why")
+    )
+    assert run(store, "usage --month=2026-11 ada") == VerbCall("usage", ("--month=2026-11", "ada"))
