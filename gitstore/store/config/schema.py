@@ -77,10 +77,6 @@ class LimitsConfig(Keys, frozen=True, kw_only=True):
     depth: Annotated[int, _count("How deep directories may be nested.")] = PushLimits.depth
     path: Annotated[int, _count("Bytes of a path.")] = PushLimits.path
     refs: Annotated[int, _count("Refs that one push changes.")] = PushLimits.refs
-    tree: Annotated[int, size_meta("Bytes of one tree.")] = PushLimits.tree
-    trees: Annotated[int, size_meta("Bytes of all trees that a push leads to.")] = PushLimits.trees
-    path: Annotated[int, _count("Bytes of a path in a tree.")] = PushLimits.path
-    parents: Annotated[int, _count("Parents of a commit.")] = PushLimits.parents
     parents: Annotated[int, _count("Parents of a commit.")] = PushLimits.parents
 
     def to_push_limits(self, alias_roles: Mapping[str, Role]) -> PushLimits:

@@ -1,4 +1,4 @@
-"""Pushes whose git has ended before it was done: what they left is finished, and those that live are found."""
+"""Pushes whose git ended before it was done: what they left is finished, and those that live are found."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from gitstore.disk.processes import is_alive
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import Pending
+from gitstore.outbox.events import ModelCreated
 from gitstore.store.receive.reconcile import reconcile
 from gitstore.store.store import StoreModel
 
@@ -17,6 +18,8 @@ def finish_ended(model: StoreModel, ledger: Ledger, *, now: int) -> list[Pending
     Removes the locks that a killed git left on the refs that it was about to move. Idempotent. Raises
     `Corrupt` if a ref cannot be read.
     """
+    created = ModelCreated(time=now, owner=model.owner, model=model.name)
+    ledger.create(model.full_name, now=now, event=created)  # somebody copied a repository into the store
     pending = ledger.pending(model.full_name)
     living = [reservation for reservation in pending if is_alive(reservation.process)]
     held = {change.ref for reservation in living for change in reservation.refs}
