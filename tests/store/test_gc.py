@@ -15,7 +15,7 @@ from gitstore.disk.processes import identify
 from gitstore.ledger.values import Admission
 from gitstore.packs.oid import Oid
 from gitstore.store.access import OPERATOR
-from gitstore.store.gc import collect_store
+from gitstore.store.gc import CollectedModel, collect_store
 from gitstore.store.names import parse_snapshot_name
 from gitstore.store.quarantines import list_quarantines
 from gitstore.store.remove import remove_snapshot
@@ -132,7 +132,7 @@ def test_pushes_while_gc_runs(store: Store, tmp_path: Path) -> None:
     """Each push removes the branch of the one before, so there is always something to collect."""
     local = make_pushed(store, tmp_path / "digits", "v1")
     directory = store.find_model("ada/digits").directory
-    is_over, failures = threading.Event(), []
+    is_over, failures = threading.Event(), list[CollectedModel]()
 
     def collect() -> None:
         while not is_over.is_set():

@@ -69,9 +69,9 @@ def test_the_public_is_read_without_a_name(store: Store, url: str, tmp_path: Pat
 
 def test_a_private_model_does_not_show_that_it_exists(store: Store, url: str) -> None:
     add_model(store)
-    for ask in (lambda path: get(url + path), lambda path: ask_as("eve", store, path)):
-        answers = {ask(f"/ada/{name}/info/refs?service=git-upload-pack") for name in ("digits", "none")}
-        assert len(answers) == 1
+    paths = [f"/ada/{name}/info/refs?service=git-upload-pack" for name in ("digits", "none")]
+    assert len({get(url + path) for path in paths}) == 1
+    assert len({ask_as("eve", store, path) for path in paths}) == 1
     assert get(f"{url}/ada/digits/info/refs?service=git-upload-pack")[0] == 401
 
 

@@ -11,7 +11,8 @@ import pytest
 from gitstore.store.store import Store
 from tests.support import models
 from tests.support.commands import fsck, git
-from tests.support.sharing import again, connect, send
+from tests.support.models import again
+from tests.support.sharing import connect, send
 from tests.support.stores import OWNERS, add_model, list_refs, make_pushed, make_store
 
 
