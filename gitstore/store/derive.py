@@ -20,7 +20,7 @@ from gitstore.ledger.values import Admission
 from gitstore.models import snapshot as snapshots
 from gitstore.models.model import FIRST_STATE
 from gitstore.models.snapshot import Snapshot
-from gitstore.objects.adopt import adopt_packs
+from gitstore.objects.received import own_packs
 from gitstore.objects.walk import walk
 from gitstore.outbox.events import ModelDerived
 from gitstore.packs.oid import Oid
@@ -68,7 +68,9 @@ def derive_model(
             build_repository(store, hidden)
             repository = Repository(hidden)
             snapshot = _find_snapshot(source, base)
-            adopt_packs(source.repository.objects)  # packs of pushes can be divided and linked from now on
+            own_packs(
+                source.repository.objects.directory
+            )  # packs of pushes can be divided and linked from now on
             imported = base_repository.import_base(
                 repository, OpenedBase(snapshot, _spell_url(store, base.model), is_shared=True)
             )

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 from gitstore.disk import directories
 from gitstore.errors import GitstoreError, Locked
-from gitstore.objects.adopt import adopt_packs
+from gitstore.objects.received import own_packs
 from gitstore.storage.gc import collect_garbage
-from gitstore.storage.reachability import find_reachable
-from gitstore.storage.rewrite_deltas import rewrite_delta_packs
-from gitstore.store.quarantines import sweep_quarantines
+from gitstore.store.quarantines import drop_receiving_marks, sweep_quarantines
 from gitstore.store.receive.ended import finish_ended
 from gitstore.store.receive.reconcile import reconcile_models
 from gitstore.store.store import Store, StoreModel
@@ -89,8 +87,8 @@ def _collect(store: Store, model: StoreModel, *, dry_run: bool, now: int) -> int
                 raise PushUnderWay(f"somebody pushes to {model.full_name}", "run it again later")
         freed = sweep_quarantines(model.directory, dry_run=dry_run)
         if not dry_run:
-            adopt_packs(repository.objects)
-            freed += rewrite_delta_packs(repository, find_reachable(repository))
+            drop_receiving_marks(model.directory)
+            own_packs(repository.objects.directory)
             repository.git("pack-refs", "--all")
 
     report = collect_garbage(repository, dry_run=dry_run, prune_vanished=True, prepare=prepare)

@@ -10,6 +10,8 @@ from gitstore.disk.processes import find_working_in
 _PATTERNS = ("tmp_objdir-*", "incoming-*")
 """The names of git's quarantines, tmp-objdir.c of git; `incoming-` until git 2.34."""
 
+_RECEIVING = b"receive-pack "
+
 
 def list_quarantines(repository: Path) -> list[Path]:
     """Return the quarantines of a repository, of living pushes too."""
@@ -30,3 +32,15 @@ def sweep_quarantines(repository: Path, *, dry_run: bool = False) -> int:
         for path in quarantines:
             remove_tree(path)
     return size
+
+
+def drop_receiving_marks(repository: Path) -> None:
+    """Remove the `.keep` with which git protects a pack until its refs are set, and which a killed git leaves.
+
+    Nothing happens while a push may still need them.
+    """
+    marks = list((repository / "objects" / "pack").glob("*.keep"))
+    stale = [path for path in marks if path.read_bytes().startswith(_RECEIVING)]
+    if stale and find_working_in(repository, "git") is False:
+        for path in stale:
+            path.unlink(missing_ok=True)
