@@ -35,7 +35,7 @@ def sweep_quarantines(repository: Path, *, dry_run: bool = False) -> int:
 
 
 def drop_receiving_marks(repository: Path) -> None:
-    """Remove the `.keep` with which git protects a pack until its refs are set, and which a killed git leaves.
+    """Remove the `.keep` of a pack whose refs are not set yet, which a killed git leaves.
 
     Nothing happens while a push may still need them.
     """
