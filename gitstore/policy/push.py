@@ -24,7 +24,7 @@ class RefMove:
     """A ref that a push wants to change, from `old` to `new`; `None` for a ref that does not exist.
 
     `kind` is that of the new object. `is_forward` says whether the new commit has the old one among its
-    ancestors.
+    ancestors; it is only known of refs that must move forward, else `False`.
     """
 
     ref: str

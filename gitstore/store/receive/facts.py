@@ -23,9 +23,12 @@ from gitstore.policy.survey import TooManyTrees
 from gitstore.store.receive.quarantine import Quarantine
 from gitstore.store.receive.snapshots import SnapshotReader
 from gitstore.store.receive.walk import RefWalk
+from gitstore.text import shown
 
-_MOVING = (Namespace.BRANCH, Namespace.NOTES, Namespace.ALIAS)
-"""Namespaces of which the policy asks whether a ref moves forward."""
+_FORWARD = (Namespace.NOTES, Namespace.ALIAS)
+"""Namespaces whose refs must move forward, like the branch of HEAD."""
+
+_MOST_ASKED = 200
 
 _MOST_BROKEN = 20
 
@@ -95,8 +98,11 @@ class _Collector:
         self._repository = repository
         self._limits = limits
         self._quarantine = Quarantine(repository, directory)
+        self._head = repository.refs.symbolic("HEAD")
+        self._asked = 0
         self._reused: dict[Oid, int] = {}
         self._walk = RefWalk(self._quarantine, limits, reused=self._reused)
+        self._reader = SnapshotReader(self._quarantine, self._walk)
         self._snapshots: list[PushedSnapshot] = []
         self._broken: list[BrokenTag] = []
         self._aliases: list[PushedAlias] = []
@@ -114,11 +120,11 @@ class _Collector:
             role=role,
             moves=moves,
             refs=self._repository.refs.list_below("refs/").refs,
-            head=self._repository.refs.symbolic("HEAD"),
+            head=self._head,
             pack=pack,
             objects=self._quarantine.table,
             hidden=self._find_hidden() if is_whole else (),
-            snapshots=tuple(self._snapshots),
+            snapshots=tuple(self._reader.add_bases(self._snapshots)),
             broken_tags=tuple(self._broken),
             aliases=tuple(self._aliases),
             trees=tuple(self._walk.trees),
@@ -145,11 +151,19 @@ class _Collector:
             kind = self._quarantine.header(new)[0] if new is not None else None
         except Corrupt:
             kind = None
-        is_moving = old is not None and new is not None and Namespace.of(ref) in _MOVING
-        is_forward = (
-            is_moving and old is not None and new is not None and self._quarantine.is_ancestor(old, new)
-        )
-        return RefMove(ref, old, new, kind, is_forward)
+        return RefMove(ref, old, new, kind, is_forward=self._is_forward(change, kind))
+
+    def _is_forward(self, change: AskedChange, kind: Kind | None) -> bool:
+        """Whether a ref moves forward, if a rule asks for that. At most 200 answers take a process of git."""
+        ref, old, new = change
+        is_asked = ref == self._head or Namespace.of(ref) in _FORWARD
+        if old is None or new is None or kind is not Kind.COMMIT or not is_asked:
+            return False
+        found = self._walk.read_commit(shown(ref), new)
+        if found is not None and old in found.parents:
+            return True
+        self._asked += 1
+        return self._asked <= _MOST_ASKED and bool(self._quarantine.select_descendants(old, {new}))
 
     def _list_reused(self, ordered: Sequence[RefMove]) -> None:
         table = self._quarantine.table
@@ -174,7 +188,7 @@ class _Collector:
             return
         match Namespace.of(move.ref), move.kind:
             case Namespace.SNAPSHOT, Kind.TAG:
-                snapshot = SnapshotReader(self._quarantine, self._walk).read(move.ref, move.new)
+                snapshot = self._reader.read(move.ref, move.new)
                 if isinstance(snapshot, BrokenTag):
                     self._broken.append(snapshot)
                 else:

@@ -7,10 +7,11 @@ While pre-receive runs, they are in a directory of their own, which git removes 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from gitstore.errors import Corrupt
 from gitstore.git import process as git
 from gitstore.git.repository import Repository
 from gitstore.packs import limits as read_limits
@@ -63,10 +64,24 @@ class Quarantine:
         for line in self._read_lines(arguments, self.variables, given=given):
             yield Oid.parse(line)
 
-    def is_ancestor(self, ancestor: Oid, descendant: Oid) -> bool:
-        """Whether a commit is an ancestor of another, or the same. A commit that is not there is none."""
-        arguments = ("merge-base", "--is-ancestor", str(ancestor), str(descendant))
-        return not git.attempt(*arguments, cwd=self.repository.common, variables=self.variables).returncode
+    def select_descendants(self, ancestor: Oid, commits: Collection[Oid]) -> set[Oid]:
+        """Return those of some commits that have another one among their ancestors, or are it.
+
+        None are, if that commit is not there. One process of git answers for all of them.
+        """
+        descendants = {oid for oid in commits if oid == ancestor}
+        if len(descendants) == len(commits) or not self._has_commit(ancestor):
+            return descendants
+        given = "".join(f"{oid}\n" for oid in (f"^{ancestor}", *commits)).encode()
+        arguments = ("rev-list", "--ancestry-path", "--stdin")
+        lines = self._read_lines(arguments, self.variables, given=given)
+        return descendants | {oid for line in lines if (oid := Oid.parse(line)) in commits}
+
+    def _has_commit(self, oid: Oid) -> bool:
+        try:
+            return self.header(oid)[0] is Kind.COMMIT
+        except Corrupt:
+            return False
 
     @property
     def variables(self) -> dict[str, str]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
 from gitstore import settings
 from gitstore.errors import BadSettings, Corrupt
 from gitstore.layout import CODE, LOCK, SETTINGS
@@ -16,10 +20,12 @@ from gitstore.packs import limits as read_limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.push import BaseFacts, BrokenTag, PathProblem, PushedSnapshot
 from gitstore.policy.snapshots import find_format_problem
-from gitstore.settings import BasedOn
 from gitstore.store.receive.quarantine import Quarantine
 from gitstore.store.receive.walk import RefWalk
 from gitstore.text import shown
+
+_MOST_BASES = 200
+"""Bases of the snapshots of one push. Each one takes a process of git."""
 
 
 class SnapshotReader:
@@ -28,7 +34,6 @@ class SnapshotReader:
     def __init__(self, quarantine: Quarantine, walk: RefWalk) -> None:
         self._quarantine = quarantine
         self._walk = walk
-        self._ancestry: dict[tuple[Oid, tuple[Oid, ...]], bool] = {}
 
     def read(self, ref: str, oid: Oid) -> PushedSnapshot | BrokenTag:
         """Read the snapshot that a tag is, and walk over its objects."""
@@ -73,7 +78,6 @@ class SnapshotReader:
         by_name = {entry.name.decode(): entry.oid for entry in entries}
         self._walk.add_tree(shown(ref), self._walk.plain.survey(by_name[CODE]), below=f"{CODE}/")
         self._walk.add_tree(shown(ref), self._walk.states.survey(by_name[STATE]), below=f"{STATE}/")
-        content = self._read_settings(by_name[SETTINGS])
         return PushedSnapshot(
             ref=ref,
             tag=tag,
@@ -81,8 +85,7 @@ class SnapshotReader:
             code_tree=by_name[CODE],
             state_tree=by_name[STATE],
             settings_blob=by_name[SETTINGS],
-            settings=content,
-            base=self._find_base(content, found) if content is not None else None,
+            settings=self._read_settings(by_name[SETTINGS]),
         )
 
     def _read_settings(self, oid: Oid) -> bytes | None:
@@ -94,26 +97,41 @@ class SnapshotReader:
     def _measure(self, oid: Oid) -> int:
         return self._quarantine.header(oid)[1]
 
-    def _find_base(self, content: bytes, found: Commit) -> BaseFacts | None:
+    def add_bases(self, snapshots: Sequence[PushedSnapshot]) -> Iterator[PushedSnapshot]:
+        """Yield the snapshots with what the repository knows of their bases.
+
+        For a base that more than `_MOST_BASES` others stand before, it is as if it was not there.
+        """
+        parents: dict[Oid, set[Oid]] = defaultdict(set)
+        bases = [self._read_base(snapshot) for snapshot in snapshots]
+        for snapshot, base in zip(snapshots, bases, strict=True):
+            if base is not None and (base in parents or len(parents) < _MOST_BASES):
+                parents[base].update(snapshot.parents)
+        descendants = {
+            base: self._quarantine.select_descendants(base, commits) for base, commits in parents.items()
+        }
+        codes = {base: self._find_code(base) for base, commits in descendants.items() if commits}
+        for snapshot, base in zip(snapshots, bases, strict=True):
+            if base is None:
+                yield snapshot
+            else:
+                is_ancestor = not descendants.get(base, set()).isdisjoint(snapshot.parents)
+                yield replace(snapshot, base=BaseFacts(codes.get(base), is_ancestor))
+
+    def _read_base(self, snapshot: PushedSnapshot) -> Oid | None:
+        """Return the commit of a snapshot's base, if it has one whose code it must have."""
+        if snapshot.settings is None:
+            return None
         try:
-            base = settings.parse(content).based_on
+            base = settings.parse(snapshot.settings).based_on
         except BadSettings:
             return None
-        if base is None or base.detached:
-            return None
-        oid = Oid.parse(base.commit)
-        key = (oid, found.parents)
-        if key not in self._ancestry:
-            quarantine = self._quarantine
-            self._ancestry[key] = any(quarantine.is_ancestor(oid, parent) for parent in found.parents)
-        if not self._ancestry[key]:
-            return BaseFacts(None, is_ancestor=False)
-        return BaseFacts(self._find_code(base), is_ancestor=True)
+        return Oid.parse(base.commit) if base is not None and not base.detached else None
 
-    def _find_code(self, base: BasedOn) -> Oid | None:
+    def _find_code(self, base: Oid) -> Oid | None:
         """Return the code of a base; `None` if it has none, or cannot be read."""
         try:
-            content = self._quarantine.read_as(Kind.COMMIT, Oid.parse(base.commit))
+            content = self._quarantine.read_as(Kind.COMMIT, base)
             top = self._quarantine.read_as(Kind.TREE, commits.parse(content).tree)
             entries = tree.parse(top)
         except (Corrupt, ValueError):

@@ -14,6 +14,7 @@ from gitstore.models.model import Model
 from gitstore.packs.oid import Oid
 from gitstore.store.receive import facts
 from gitstore.store.receive.facts import AskedChange
+from gitstore.store.receive.quarantine import Quarantine
 from gitstore.transfer.wanted import Selection
 from tests.support import crafting, models, scenes, sharing
 from tests.support.commands import Fsck, Git, Run, git
@@ -142,6 +143,33 @@ def test_what_a_deleted_ref_left_is_charged_again(tmp_path: Path) -> None:
     assert all(size for size, _ in objects.values())
     repository = Repository(bare)
     assert facts.find_missing(repository, [tip, Oid(b"\1" * 20)]) == [Oid(b"\1" * 20)]
+
+
+def test_several_commits_forward(tmp_path: Path) -> None:
+    """Of the branch of HEAD, which writers may not rewrite, and of notes."""
+    bare = crafting.make_bare(tmp_path)
+    for ref in ("refs/heads/main", "refs/notes/evaluations"):
+        old = crafting.list_refs(bare).get(ref)
+        for _ in range(2):
+            craft = Craft()
+            tips = [old] if old is not None else []
+            for at in range(3):
+                tips = [craft.commit(craft.tree({"f": b"%d" % at}), *tips, message=ref)]
+            received = crafting.send(bare, [Command(ref, tips[0], old)], craft.pack())
+            assert received.is_accepted, received.text
+            old = tips[0]
+
+
+def test_descendants(tmp_path: Path) -> None:
+    quarantine = Quarantine(Repository(crafting.make_bare(tmp_path)), None)
+    main = crafting.list_refs(quarantine.repository.common)["refs/heads/main"]
+    v1 = Oid.parse(git("rev-parse", "v1^{commit}", cwd=quarantine.repository.common).strip())
+    other = Oid.parse(git("commit-tree", "-m", "x", "main^{tree}", cwd=quarantine.repository.common).strip())
+    gone = Oid(b"\1" * 20)
+    assert quarantine.select_descendants(main, {main, v1, other}) == {main, v1}
+    assert quarantine.select_descendants(v1, {main, other}) == set()
+    assert quarantine.select_descendants(gone, {main, v1}) == set()
+    assert quarantine.select_descendants(main, set()) == set()
 
 
 def test_what_the_hook_reads() -> None:
