@@ -43,7 +43,9 @@ def _contains(connection: Connection, model: int, whole: bytes, *, part: bytes) 
     row = connection.execute(
         "WITH RECURSIVE above (id) AS ("
         " SELECT id FROM ledger_objects WHERE model = ?1 AND oid = ?2"
-        " UNION SELECT e.parent FROM ledger_edges AS e JOIN above ON e.child = above.id)"
+        " UNION SELECT e.parent FROM above CROSS JOIN ledger_objects AS o ON o.id = above.id"
+        " CROSS JOIN ledger_buckets AS b ON b.id BETWEEN o.first AND o.last"
+        " CROSS JOIN ledger_edges AS e ON e.bucket = b.id AND e.child = o.id)"
         " SELECT 1 FROM above WHERE id = (SELECT id FROM ledger_objects WHERE model = ?1 AND oid = ?3)"
         " LIMIT 1",
         (model, part, whole),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from sqlite3 import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gitstore.ledger.charging import pass_on
 from gitstore.ledger.tables import charges, graph
@@ -19,6 +19,7 @@ class _Object(NamedTuple):
     oid: bytes
     size: int
     payer: int | None
+    bucket: int
     children: Sequence[int]
 
 
@@ -33,7 +34,7 @@ def remove(connection: Connection, leaving: Sequence[Charge]) -> Gains:
     ranks = pass_on(children, _find_outside(connection))
     _hand_over(connection, objects, ranks=ranks, gains=gains)
     freed = {key: objects[key] for key, rank in ranks.items() if rank is None}
-    graph.delete(connection, {key: item.children for key, item in freed.items()})
+    _delete(connection, freed)
     _hand_down(connection, leaving[0].model, freed.values(), gains=gains)
     charges.remove(connection, leaving)
     charges.apply(connection, gains)
@@ -48,11 +49,14 @@ def _name_leaving(connection: Connection, admissions: Sequence[int]) -> None:
 
 
 def _load(connection: Connection) -> dict[int, _Object]:
-    rows = connection.execute(
-        "SELECT id, oid, size, payer, children FROM ledger_objects WHERE admission IN leaving"
-    )
+    query = "SELECT id, oid, size, payer, bucket, children FROM ledger_objects WHERE admission IN leaving"
+    return _parse(connection.execute(query))
+
+
+def _parse(rows: Iterable[tuple[Any, ...]]) -> dict[int, _Object]:
     return {
-        key: _Object(oid, size, payer, graph.unpack_ids(children)) for key, oid, size, payer, children in rows
+        key: _Object(oid, size, payer, bucket, graph.unpack_ids(children))
+        for key, oid, size, payer, bucket, children in rows
     }
 
 
@@ -68,8 +72,10 @@ def _find_outside(connection: Connection) -> dict[int, int]:
     )
     held = connection.execute(
         "SELECT o.id FROM ledger_objects AS o WHERE o.admission IN leaving"
-        " AND EXISTS (SELECT 1 FROM ledger_edges AS e JOIN ledger_objects AS p ON p.id = e.parent"
-        " WHERE e.child = o.id AND p.admission NOT IN leaving)"
+        " AND EXISTS (SELECT 1 FROM ledger_buckets AS b"
+        " CROSS JOIN ledger_edges AS e ON e.bucket = b.id AND e.child = o.id"
+        " CROSS JOIN ledger_objects AS p ON p.id = e.parent"
+        " WHERE b.id BETWEEN o.first AND o.last AND p.admission NOT IN leaving)"
     ).fetchall()
     for (key,) in held:
         rank = _find_lowest(connection, key)
@@ -78,22 +84,39 @@ def _find_outside(connection: Connection) -> dict[int, int]:
 
 
 def _find_lowest(connection: Connection, key: int) -> int:
-    """Return the lowest rank among what refers to an object, except what is charged to these admissions."""
+    """Return the lowest rank among what refers to an object, except what is charged to what goes."""
     # A part may belong to the trees of 20,000 snapshots. `since` grows with the parent's number, and no rank
     # is lower than it, so that usually two of them are looked at.
-    rows = connection.execute(
-        "SELECT p.since, a.rank FROM ledger_edges AS e JOIN ledger_objects AS p ON p.id = e.parent"
-        " JOIN ledger_admissions AS a ON a.id = p.admission"
-        " WHERE e.child = ? AND p.admission NOT IN leaving ORDER BY e.parent",
-        (key,),
-    )
-    _, lowest = next(rows)
-    for since, rank in rows:
-        if since >= lowest:
+    rows = connection.execute(PARENTS, (key,))
+    start: int | None = None
+    lowest: int | None = None
+    for first, bucket, since, rank, is_leaving in rows:
+        if start is None:
+            start = bucket
+            if bucket > first:  # the buckets before have nothing for this object: do not look there again
+                connection.execute("UPDATE ledger_objects SET first = ? WHERE id = ?", (bucket, key))
+        if lowest is not None and since >= lowest:
             break
-        lowest = min(lowest, rank)
+        if not is_leaving:
+            lowest = rank if lowest is None else min(lowest, rank)
     rows.close()
-    return int(lowest)
+    return int(lowest or 0)
+
+
+PARENTS = (
+    "SELECT o.first, b.id, p.since, a.rank, p.admission IN leaving FROM ledger_objects AS o"
+    " CROSS JOIN ledger_buckets AS b ON b.id BETWEEN o.first AND o.last"
+    " CROSS JOIN ledger_edges AS e ON e.bucket = b.id AND e.child = o.id"
+    " CROSS JOIN ledger_objects AS p ON p.id = e.parent"
+    " CROSS JOIN ledger_admissions AS a ON a.id = p.admission"
+    " WHERE o.id = ? ORDER BY b.id, e.parent"
+)
+"""What refers to an object, the oldest first. It must need no sorting, as the first rows are enough."""
+
+
+def _delete(connection: Connection, freed: Mapping[int, _Object]) -> None:
+    children = {key: item.children for key, item in freed.items()}
+    graph.delete(connection, children, buckets={key: item.bucket for key, item in freed.items()})
 
 
 def _hand_over(
@@ -155,10 +178,8 @@ def remove_model(connection: Connection, model: int) -> Gains:
     for _, group in groupby(linked, key=itemgetter(0)):
         rows = list(group)
         _choose_payer(connection, [row[1:4] for row in rows], size=rows[0][4], gains=gains)
-    connection.execute(
-        "DELETE FROM ledger_edges WHERE child IN (SELECT id FROM ledger_objects WHERE model = ?)", (model,)
-    )
-    connection.execute("DELETE FROM ledger_objects WHERE model = ?", (model,))
+    query = "SELECT id, oid, size, payer, bucket, children FROM ledger_objects WHERE model = ?"
+    _delete(connection, _parse(connection.execute(query, (model,))))
     connection.execute("DELETE FROM ledger_admissions WHERE model = ?", (model,))
     charges.apply(connection, gains)
     return gains

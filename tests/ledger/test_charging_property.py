@@ -15,6 +15,7 @@ from gitstore.disk.processes import ProcessId
 from gitstore.ledger import chain
 from gitstore.ledger.charging import charge_all
 from gitstore.ledger.ledger import Ledger
+from gitstore.ledger.tables import graph
 from gitstore.ledger.tables.graph import unpack_ids
 from gitstore.ledger.tables.schema import PENDING
 from gitstore.ledger.values import Admission, StoredObject
@@ -191,7 +192,8 @@ def test_the_ledger_charges_what_the_definition_says(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
     path = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
-    with Ledger.open(path) as ledger:
+    with Ledger.open(path) as ledger, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph, "BUCKET", 5)
         ledger.connection.execute("PRAGMA synchronous = OFF")
         life = Life(ledger, seed)
         for _ in range(4):

@@ -16,6 +16,10 @@ _AT_ONCE = 500
 """How many ids one query looks up."""
 
 
+BUCKET = 32_768
+"""Edges after which a new bucket begins: a few hundred kilobytes."""
+
+
 class Payment(NamedTuple):
     """The model that pays for an object which another one links, and the object's frozen bytes."""
 
@@ -65,27 +69,50 @@ def insert(
 ) -> None:
     """Add objects. `ids` has the numbers of all other objects that they refer to; theirs are added to it."""
     (next_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM ledger_objects").fetchone()
+    (bucket,) = connection.execute("SELECT max(id) FROM ledger_buckets").fetchone()
     rows: list[tuple[object, ...]] = []
-    edges: list[tuple[int, int]] = []
+    edges: list[tuple[int, int, int]] = []
+    first_new = next_id
     for admission, since, objects in new:
         for oid, (kind, size, references) in objects.items():
             ids[oid] = next_id
             children = sorted({ids[child] for child in references}) if references else ()
-            edges += [(child, next_id) for child in children]
-            payment = payments.get(oid)
-            payer, size = payment or (None, size)
+            edges += [(bucket, child, next_id) for child in children]
+            payer, size = payments.get(oid) or (None, size)
+            packed = pack_ids(children) or None
             rows.append(
-                (next_id, model, oid, kind, size, admission, payer, since, pack_ids(children) or None)
+                (next_id, model, oid, kind, size, admission, payer, since, packed, bucket, bucket, bucket)
             )
             next_id += 1
-    connection.executemany("INSERT INTO ledger_objects VALUES (?,?,?,?,?,?,?,?,?)", rows)
-    connection.executemany("INSERT INTO ledger_edges VALUES (?,?)", edges)
+    connection.executemany("INSERT INTO ledger_objects VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+    connection.executemany("INSERT INTO ledger_edges VALUES (?,?,?)", sorted(edges))
+    older = sorted({child for _, child, _ in edges if child < first_new})
+    connection.executemany(
+        "UPDATE ledger_objects SET last = ?1 WHERE id = ?2 AND last < ?1",
+        [(bucket, child) for child in older],
+    )
+    _fill_bucket(connection, bucket, len(edges))
 
 
-def delete(connection: Connection, children: Mapping[int, Sequence[int]]) -> None:
+def _fill_bucket(connection: Connection, bucket: int, edges: int) -> None:
+    """Count new edges, and begin another bucket if the last one is full."""
+    connection.execute("UPDATE ledger_buckets SET edges = edges + ? WHERE id = ?", (edges, bucket))
+    connection.execute(
+        "INSERT INTO ledger_buckets SELECT id + 1, 0 FROM ledger_buckets WHERE id = ? AND edges >= ?",
+        (bucket, BUCKET),
+    )
+
+
+def delete(
+    connection: Connection, children: Mapping[int, Sequence[int]], *, buckets: Mapping[int, int]
+) -> None:
     """Remove objects, which nothing else refers to, with what they refer to."""
-    edges = [(child, parent) for parent, references in children.items() for child in references]
-    connection.executemany("DELETE FROM ledger_edges WHERE child = ? AND parent = ?", edges)
+    edges = [
+        (buckets[parent], child, parent) for parent, references in children.items() for child in references
+    ]
+    connection.executemany(
+        "DELETE FROM ledger_edges WHERE bucket = ? AND child = ? AND parent = ?", sorted(edges)
+    )
     connection.executemany("DELETE FROM ledger_objects WHERE id = ?", [(key,) for key in children])
 
 

@@ -7,6 +7,11 @@ reserved is admitted as well, with a rank beyond `PENDING`, so that nobody else'
 charged for it, and `payer` is the model that pays instead, if this one was derived from it. `since` is a
 lower bound of the ranks of all admissions that ever hold it; it grows with `id`. `children` are ids, 4 bytes
 each, little-endian. `ledger_edges` has the same the other way round, to find the next holder.
+
+A part may belong to the trees of thousands of snapshots. If its edges lay together, a tree of thousands of
+parts would write to as many pages. So edges are divided into buckets by age: new ones are in the last one,
+which is small. `bucket` is that of the edges from an object to its children; its edges from parents are in
+buckets from `first` to `last`.
 """
 
 from __future__ import annotations
@@ -83,14 +88,23 @@ MIGRATIONS: tuple[Migration, ...] = (
             payer INTEGER,
             since INTEGER NOT NULL,
             children BLOB,
+            bucket INTEGER,
+            first INTEGER NOT NULL,
+            last INTEGER NOT NULL,
             UNIQUE (model, oid)
         ) STRICT""",
         "CREATE INDEX ledger_object_admissions ON ledger_objects (admission)",
         "CREATE INDEX ledger_object_payers ON ledger_objects (payer, oid) WHERE payer IS NOT NULL",
+        """CREATE TABLE ledger_buckets (
+            id INTEGER PRIMARY KEY,
+            edges INTEGER NOT NULL
+        ) STRICT""",
+        "INSERT INTO ledger_buckets VALUES (1, 0)",
         """CREATE TABLE ledger_edges (
+            bucket INTEGER NOT NULL,
             child INTEGER NOT NULL,
             parent INTEGER NOT NULL,
-            PRIMARY KEY (child, parent)
+            PRIMARY KEY (bucket, child, parent)
         ) STRICT, WITHOUT ROWID""",
         """CREATE TABLE ledger_rows (
             number INTEGER PRIMARY KEY,
