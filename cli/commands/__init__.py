@@ -55,6 +55,8 @@ STORE_COMMANDS = {
     "gc": "store.gc",
     "verify": "store.verify",
     "check": "store.check",
+    "worker": "store.worker",
+    "events": "store.events",
     "keys": "store.front.keys",
     "shell": "store.front.shell",
     "http-backend": "store.front.http_backend",

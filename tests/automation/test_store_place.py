@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from gitstore.models.model import Model
 from gitstore.outbox import listing
 from gitstore.outbox.events import ModelEvent, type_of
 from gitstore.store.store import Store
-from tests.support import scenes
-from tests.support.commands import Git
+from tests.support import scenes, stores
+from tests.support.commands import Git, Run
 from tests.support.receiver import SECRET, receiving
 
 HEAD = "owners: {ada: {members: {ada: admin}}}\n"
@@ -104,3 +105,30 @@ def test_a_model_that_is_gone_is_no_bug(store: Store) -> None:
         deliveries = [one for stored in listing.list_events(connection) for one in stored.deliveries]
     assert {delivery.state for delivery in deliveries} == {"waiting"}
     assert "digits" in (deliveries[0].log[0].detail or "")
+
+
+def test_events_of_a_push_wait_for_the_worker(tmp_path: Path) -> None:
+    """The hooks append, in the ledger's transaction; nothing has to be reconciled."""
+    store = stores.make_store(tmp_path / "store", f"{HEAD}automation: []\n")
+    stores.make_pushed(store, tmp_path / "digits", "v1")
+    assert names(store) == [("model.created", "ada/digits"), ("snapshot.created", "v1")]
+    created = told(store)[1]
+    rule = "{name: note, on: [snapshot.created], run: {command: [/bin/true]}}"
+    store.config_path.write_text(f"{HEAD}automation: [{rule}]\n")
+    assert work(store) == 1
+    assert told(store)[1] == created and len(told(store)) == 2
+
+
+def test_a_push_of_a_protected_alias_meets_its_gate(tmp_path: Path, run: Run, git: Git) -> None:
+    gate = "aliases: [{name: production, role: write, gate: [bench]}]\n"
+    store = stores.make_store(tmp_path / "store", f"{HEAD}{gate}")
+    local = stores.make_pushed(store, tmp_path / "digits", "v1")
+    assert run("alias", "set", "production", "v1", cwd=local.directory).code == 0
+    command = ["git", "push", "origin", "refs/aliases/production"]
+    refused = subprocess.run(command, cwd=local.directory, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "alias-gate" in refused.stderr and "no evaluation bench was recorded" in refused.stderr
+    assert run("evaluate", "v1", "-p", "values=[1.0]", "--record", "bench", cwd=local.directory).code == 0
+    git("push", "--quiet", "origin", "refs/notes/*", "refs/records/*", cwd=local.directory)
+    git("push", "--quiet", "origin", "refs/aliases/production", cwd=local.directory)
+    assert names(store)[-2:] == [("evaluation.finished", "v1"), ("alias.moved", "production")]

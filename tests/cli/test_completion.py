@@ -202,7 +202,9 @@ FREE = {
     "hooks run name", "evaluate record", "evaluate rtol", "evaluate atol", "verify rtol", "verify atol",
     "serve-model idle", "evaluate launcher", "clone url", "usage price", "alias set message",
     "alias set requirements", "alias show at", "automation events show event_id",
-    "automation events redeliver event_id", "automation events redeliver rule", "alias rollback message",
+    "automation events redeliver event_id", "automation events redeliver rule",
+    "store events show event_id", "store events redeliver event_id", "store events redeliver rule",
+    "alias rollback message",
     "store create name", "store derive name", "store shell name",
 }  # fmt: skip
 """What a person thinks of, or git says; all else has something to suggest, or is a path or a choice."""

@@ -12,8 +12,6 @@ from gitstore.cli.commands.automation.working import run_worker
 from gitstore.cli.render.records import events as render
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gitstore.automation.place import LocalPlace
 
 
@@ -47,7 +45,7 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
     from gitstore.automation import config
     from gitstore.events import journal
 
-    place = find_place(ctx.obj)
+    place = find_place(ctx)
     rules = place.read_rules()
     journal.create(place.repository)
     render.show_rules(rules, config.find_path(place.repository), as_json=as_json)
@@ -66,14 +64,15 @@ def work(ctx: click.Context, *, once: bool) -> None:
       gitstore automation work
       gitstore automation work --once
     """
-    run_worker(find_place(ctx.obj), once=once)
+    run_worker(find_place(ctx), once=once)
 
 
-def find_place(directory: Path) -> LocalPlace:
+def find_place(ctx: click.Context) -> LocalPlace:
+    """Return the repository of the current directory as a place."""
     from gitstore.automation.place import LocalPlace
     from gitstore.models.model import Model
 
-    return LocalPlace(Model.identify(directory).repository)
+    return LocalPlace(Model.identify(ctx.obj).repository)
 
 
 command.add_command(events.make_group(find_place, "gitstore automation events"), "events")

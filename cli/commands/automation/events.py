@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 STATES = ("waiting", "delivered", "failed", "dropped")
 
 
-def make_group(find_place: Callable[[Any], Place], name: str) -> click.Group:
-    """Make the group of commands for the place that `find_place` finds from the object of the context.
+FindPlace = Callable[..., "Place"]
+"""Finds the place from the context, and from the values of the options that say which one is meant."""
 
-    `name` is how the group is called in examples, such as `gitstore automation events`.
+
+def make_group(find_place: FindPlace, name: str, *more: click.Parameter) -> click.Group:
+    """Make the group of commands for the place that `find_place` finds.
+
+    `name` is how the group is called in examples, such as `gitstore automation events`. `more` are options
+    that each command has, and whose values `find_place` gets.
     """
     group = click.Group(help=_HELP.replace("NAME", name))
     for make in (_make_list, _make_show, _make_redeliver):
         member = make(find_place)
         member.help = (member.help or "").replace("NAME", name)
+        member.params[-1:-1] = more
         group.add_command(member)
     return group
 
@@ -39,13 +45,13 @@ _HELP = """Show the events that were recorded, and what was done because of them
     """
 
 
-def _make_list(find_place: Callable[[Any], Place]) -> click.Command:
+def _make_list(find_place: FindPlace) -> click.Command:
     @click.command("list")
     @click.option("-n", "--limit", type=click.IntRange(1), default=100, help="At most so many, the latest.")
     @click.option("--state", type=click.Choice(STATES), help="Those with a delivery in this state.")
     @output.json_option
     @click.pass_context
-    def list_(ctx: click.Context, *, limit: int, state: str | None, as_json: bool) -> None:
+    def list_(ctx: click.Context, *, limit: int, state: str | None, as_json: bool, **place: Any) -> None:
         """List the latest events, the oldest first, with the states of their deliveries.
 
         \b
@@ -55,19 +61,19 @@ def _make_list(find_place: Callable[[Any], Place]) -> click.Command:
         """
         from gitstore.outbox import listing
 
-        with find_place(ctx.obj).open() as connection:
+        with find_place(ctx, **place).open() as connection:
             found = listing.list_events(connection, most=limit, state=state)
         render.show_events(found, as_json=as_json)
 
     return list_
 
 
-def _make_show(find_place: Callable[[Any], Place]) -> click.Command:
+def _make_show(find_place: FindPlace) -> click.Command:
     @click.command()
     @click.argument("event_id", metavar="ID")
     @output.json_option
     @click.pass_context
-    def show(ctx: click.Context, event_id: str, *, as_json: bool) -> None:
+    def show(ctx: click.Context, event_id: str, *, as_json: bool, **place: Any) -> None:
         """Show the event whose id begins with ID, and each attempt to deliver it.
 
         \b
@@ -76,20 +82,22 @@ def _make_show(find_place: Callable[[Any], Place]) -> click.Command:
         """
         from gitstore.outbox import listing
 
-        with find_place(ctx.obj).open() as connection:
+        with find_place(ctx, **place).open() as connection:
             found = listing.find_event(connection, event_id)
         render.show_event(found, as_json=as_json)
 
     return show
 
 
-def _make_redeliver(find_place: Callable[[Any], Place]) -> click.Command:
+def _make_redeliver(find_place: FindPlace) -> click.Command:
     @click.command()
     @click.argument("event_id", metavar="ID")
     @click.option("--rule", metavar="NAME", help="Only for this rule; for all that it was for by default.")
     @output.json_option
     @click.pass_context
-    def redeliver(ctx: click.Context, event_id: str, *, rule: str | None, as_json: bool) -> None:
+    def redeliver(
+        ctx: click.Context, event_id: str, *, rule: str | None, as_json: bool, **place: Any
+    ) -> None:
         """Queue the deliveries of an event again, whether they failed or not.
 
         \b
@@ -99,7 +107,7 @@ def _make_redeliver(find_place: Callable[[Any], Place]) -> click.Command:
         """
         from gitstore.automation.redeliver import redeliver_event
 
-        with find_place(ctx.obj).open() as connection:
+        with find_place(ctx, **place).open() as connection:
             found = redeliver_event(connection, event_id, rule=rule)
         render.show_event(found, as_json=as_json)
 

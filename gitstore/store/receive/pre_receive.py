@@ -16,6 +16,7 @@ from gitstore.ledger.values import NotLive, Quota, QuotaNotice, Quotas
 from gitstore.policy.decide import decide
 from gitstore.policy.refusal import Refusal
 from gitstore.policy.role import Role
+from gitstore.policy.rules import refuse_path
 from gitstore.store.access import User, find_role, no_such_model
 from gitstore.store.config.schema import QuotaConfig, StoreConfig
 from gitstore.store.receive import admissions, facts
@@ -72,10 +73,23 @@ def check_push(store: Store, model: StoreModel, push: IncomingPush) -> tuple[Quo
         collected = facts.collect(
             model.repository, push.changes, quarantine=push.quarantine, role=role, limits=limits
         )
-        refusals = decide(collected.push, limits)
+        refusals = decide(collected.push, limits) or _find_gate_refusals(config, model, collected)
         if refusals:
             raise PushNotAllowed(refusals)
         return _reserve(ledger, model, push, collected=collected, quotas=find_quotas(config, model))
+
+
+def _find_gate_refusals(config: StoreConfig, model: StoreModel, collected: Facts) -> tuple[Refusal, ...]:
+    """Return why protected aliases must not move, in a push that breaks no other rule."""
+    protected = config.list_protected(model.full_name)
+    if not any(alias.gate for alias in protected):
+        return ()
+    from gitstore.store.receive import alias_gates  # reading records takes more imports than a push needs
+
+    problems = alias_gates.find_problems(
+        model, collected.push.moves, protected=protected, objects=collected.quarantine
+    )
+    return tuple(refuse_path(problem) for problem in problems)
 
 
 @contextmanager
@@ -93,7 +107,7 @@ def _reserve(
     reservation = ledger.reserve(
         model.full_name,
         admissions.list_admissions(
-            model, collected, partial(ledger.find_live, model.full_name), user=push.user, now=push.now
+            model, collected, partial(ledger.find_live, model.full_name), user=push.user
         ),
         transaction=transaction,
         process=push.process,
