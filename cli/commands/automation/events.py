@@ -51,7 +51,7 @@ def _make_list(find_place: FindPlace) -> click.Command:
     @click.option("--state", type=click.Choice(STATES), help="Those with a delivery in this state.")
     @output.json_option
     @click.pass_context
-    def list_(ctx: click.Context, *, limit: int, state: str | None, as_json: bool, **place: Any) -> None:
+    def list_(ctx: click.Context, /, *, limit: int, state: str | None, as_json: bool, **place: Any) -> None:
         """List the latest events, the oldest first, with the states of their deliveries.
 
         \b
@@ -73,7 +73,7 @@ def _make_show(find_place: FindPlace) -> click.Command:
     @click.argument("event_id", metavar="ID")
     @output.json_option
     @click.pass_context
-    def show(ctx: click.Context, event_id: str, *, as_json: bool, **place: Any) -> None:
+    def show(ctx: click.Context, /, event_id: str, *, as_json: bool, **place: Any) -> None:
         """Show the event whose id begins with ID, and each attempt to deliver it.
 
         \b
@@ -96,7 +96,7 @@ def _make_redeliver(find_place: FindPlace) -> click.Command:
     @output.json_option
     @click.pass_context
     def redeliver(
-        ctx: click.Context, event_id: str, *, rule: str | None, as_json: bool, **place: Any
+        ctx: click.Context, /, event_id: str, *, rule: str | None, as_json: bool, **place: Any
     ) -> None:
         """Queue the deliveries of an event again, whether they failed or not.
 
