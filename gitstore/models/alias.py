@@ -112,6 +112,8 @@ def list_aliases(model: Model) -> list[Alias]:
 
 def list_all_aliases(repository: Repository) -> list[Alias]:
     """List the aliases of all models of a repository by ref. Raises `Corrupt` like `list_aliases`."""
+    if not repository.refs.has_any_below(PREFIX):  # most repositories; it does not read all refs
+        return []
     return [read_alias(repository, ref, tip) for ref, tip in repository.refs.below(PREFIX)]
 
 
@@ -121,6 +123,8 @@ def list_names_by_tag(repository: Repository) -> dict[Oid, list[str]]:
     An alias that cannot be read is left out, for verify to report.
     """
     names: dict[Oid, list[str]] = {}
+    if not repository.refs.has_any_below(PREFIX):
+        return names
     for ref, tip in repository.refs.list_below(PREFIX).refs.items():
         with suppress(Corrupt):
             alias = read_alias(repository, ref, tip)

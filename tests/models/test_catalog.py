@@ -262,6 +262,7 @@ class TestCommands:
                         "removed": False,
                         "size": Sizes(model.repository.objects).measure_snapshot(base),
                         "based_on": None,
+                        "aliases": [],
                         "models": ["dogs"],
                     }
                 ],
