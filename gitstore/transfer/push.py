@@ -197,8 +197,11 @@ def _is_state(update: RefUpdate) -> bool:
 def _make_spec(update: RefUpdate) -> RefSpec:
     """Move the ref only if it is what the plan saw. (A graft file would let git believe in other parents.)
 
+    Snapshots need no lease, because git never moves a tag, and thousands of leases would take git minutes.
     Records get the commit of the plan, which may have a part of what the ref has here.
     """
+    if update.wanted.kind is RefKind.SNAPSHOT:
+        return RefSpec(update.wanted.ref)
     source = str(update.wanted.oid) if update.wanted.kind is RefKind.RECORD else None
     return RefSpec(update.wanted.ref, source=source, expected=str(update.old or ""))
 

@@ -41,10 +41,9 @@ class Remote:
 
 @dataclass(frozen=True)
 class RemoteRefs:
-    """The refs of another repository, without peeled tags. `head` is the branch that its HEAD names."""
+    """The refs of another repository, without peeled tags and HEAD."""
 
     refs: dict[str, Oid]
-    head: str | None
 
 
 class Conflicting(GitstoreError):
@@ -86,24 +85,22 @@ def read_address(repository: Repository, remote: Remote) -> str:
     """Return the URL or path with which git reaches a remote from anywhere, with credentials."""
     if remote.name is None or remote.address != remote.name:
         return remote.address
-    url = repository.git("remote", "get-url", "--", remote.name)
+    return _read_url(repository, remote.name)
+
+
+def _read_url(repository: Repository, name: str, *options: str) -> str:
+    url = repository.git("remote", "get-url", *options, "--", name)
     return url.decode(errors="surrogateescape").rstrip("\n")
 
 
 def list_refs(repository: Repository, remote: Remote) -> RemoteRefs:
     """Ask another repository for its refs. Raises `GitstoreError` with git's message if that fails."""
     try:
-        listing = repository.git("ls-remote", "--symref", "--", remote.address)
+        listing = repository.git("ls-remote", "--refs", "--", remote.address)
     except GitFailed as error:
         raise explain_failure(error, remote) from error
-    refs, head = {}, None
-    for line in listing.decode(errors="surrogateescape").splitlines():
-        value, _, ref = line.partition("\t")
-        if value.startswith("ref: ") and ref == "HEAD":
-            head = value.removeprefix("ref: ")
-        elif ref.startswith("refs/") and not ref.endswith("^{}"):
-            refs[ref] = Oid.parse(value)
-    return RemoteRefs(refs, head)
+    pairs = (line.partition("\t") for line in listing.decode(errors="surrogateescape").split("\n") if line)
+    return RemoteRefs({ref: Oid.parse(value) for value, _, ref in pairs})
 
 
 def explain_failure(error: GitFailed, remote: Remote) -> GitstoreError:
@@ -115,11 +112,9 @@ def explain_failure(error: GitFailed, remote: Remote) -> GitstoreError:
 
 def _make_named(repository: Repository, name: str, *, to_push: bool) -> Remote:
     """Make a remote of the configuration. `to_push` takes the URL for pushing, if there is one."""
-    fetch_url, push_url = (
-        repository.git("remote", "get-url", *option, "--", name).decode(errors="surrogateescape").rstrip("\n")
-        for option in ((), ("--push",))
-    )
-    if to_push and push_url != fetch_url:
+    fetch_url = _read_url(repository, name)
+    push_url = _read_url(repository, name, "--push") if to_push else fetch_url
+    if push_url != fetch_url:
         return Remote(name, push_url, without_credentials(push_url))
     return Remote(name, name, without_credentials(fetch_url))
 

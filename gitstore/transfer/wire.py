@@ -130,9 +130,9 @@ def _send_batch(
     progress: Progress,
 ) -> None:
     options = ("--porcelain", "--progress", "--no-follow-tags", "--recurse-submodules=no")
-    words = [remote.address, *(word for spec in specs for word in spec.as_arguments())]
-    leases = [word for word in words if word.startswith("--force-with-lease")]
-    words = [*leases, *(word for word in words if word not in leases)]
+    words = [word for spec in specs for word in spec.as_arguments()]
+    words.sort(key=lambda word: not word.startswith("--force-with-lease"))  # options come first
+    words.insert(sum(word.startswith("--") for word in words), remote.address)
     for atomic in (["--atomic"], []):
         arguments = [*EXACT, "push", *options, *atomic, *words]
         completed = _watch(repository, arguments, progress=progress, variables=variables, with_hooks=True)
