@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, NamedTuple
 
 from gitstore.errors import GitstoreError, InvalidName
@@ -34,10 +34,10 @@ class HttpRefusal(GitstoreError):
 
 
 class HttpCall(NamedTuple):
-    """A request that git may answer: its environment, and whether its body is a list of wants and haves."""
+    """A request that git may answer: its environment, and the service whose body it has, if it has one."""
 
     environment: dict[str, str]
-    is_list: bool
+    posted: str | None
 
 
 def parse_request(store: Store, request: Mapping[str, str], user: User) -> HttpCall:
@@ -71,7 +71,9 @@ def parse_request(store: Store, request: Mapping[str, str], user: User) -> HttpC
         "QUERY_STRING": "" if is_post else f"service=git-{service}",
         "REMOTE_USER": user.name,
     }
-    return HttpCall(environment, is_list=is_post and service == "upload-pack")
+    if is_post and service == "receive-pack" and request.get("HTTP_CONTENT_ENCODING"):
+        raise HttpRefusal("415 Unsupported Media Type", "a push is not compressed once more")
+    return HttpCall(environment, service if is_post else None)
 
 
 def _parse_path(request: Mapping[str, str]) -> tuple[ModelName, str, bool]:
@@ -125,6 +127,20 @@ def read_body(request: Mapping[str, str], source: IO[bytes]) -> Iterator[bytes]:
                 "413 Content Too Large", f"the request needs more than {LARGEST_REQUEST:,} bytes"
             )
         yield block
+
+
+def limit_read(request: Mapping[str, str], read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """Return `read` up to the end of the request's body: a web server may keep the pipe open after it."""
+    length = request.get("CONTENT_LENGTH", "")
+    left = int(length) if _LENGTH.fullmatch(length) else None
+
+    def read_within(size: int) -> bytes:
+        nonlocal left
+        block = read(size if left is None else min(size, left)) if left != 0 else b""
+        left = None if left is None else left - len(block)
+        return block
+
+    return read_within
 
 
 def _read_blocks(length: str, source: IO[bytes]) -> Iterator[bytes]:

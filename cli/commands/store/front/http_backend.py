@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from gitstore.cli import output
 from gitstore.cli.commands.store import options
 
 if TYPE_CHECKING:
+    from gitstore.policy.limits import PushLimits
     from gitstore.store.front.http import HttpCall, HttpRefusal
 
 
@@ -35,9 +37,24 @@ def command(ctx: click.Context, *, root: Path | None) -> None:
     store = options.open_store(ctx, root)
     user = options.find_web_user()
     try:
-        _answer(parse_request(store, os.environ, user), os.environ)
+        call = parse_request(store, os.environ, user)
+        if call.posted == "receive-pack":
+            _receive(call, os.environ, store.config.limits.to_push_limits({}))
+        else:
+            _answer(call, os.environ)
     except HttpRefusal as refusal:
         _refuse(refusal)
+
+
+def _receive(call: HttpCall, request: Mapping[str, str], limits: PushLimits) -> None:
+    """Let git receive a push, which is stopped at the first byte that is too much."""
+    from gitstore.store.front.http import limit_read
+    from gitstore.store.receive.stream import read_from, serve_push
+
+    read = limit_read(request, read_from(0))
+    served = serve_push("http-backend", cwd=Path("/"), read=read, limits=limits, variables=call.environment)
+    if served.refusal is not None:
+        output.print_message(f"error: {served.refusal}")
 
 
 def _answer(call: HttpCall, request: Mapping[str, str]) -> NoReturn:
@@ -46,7 +63,7 @@ def _answer(call: HttpCall, request: Mapping[str, str]) -> NoReturn:
     from gitstore.store.front.http import read_body
 
     environment = call.environment
-    if call.is_list:
+    if call.posted is not None:
         with tempfile.TemporaryFile() as body:
             for block in read_body(request, sys.stdin.buffer):
                 body.write(block)

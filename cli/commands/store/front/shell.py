@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from gitstore.cli import output
 from gitstore.cli.commands.store import options
+
+if TYPE_CHECKING:
+    from gitstore.policy.limits import PushLimits
+    from gitstore.store.front.shell import ServiceCall
 
 
 @click.command()
@@ -32,12 +38,26 @@ def command(ctx: click.Context, name: str, *, root: Path | None) -> None:
     wanted = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     call = parse_command(store, wanted, user=user, inherited=os.environ)
     if isinstance(call, ServiceCall):
+        if call.arguments[0] == "receive-pack":
+            _receive(ctx, call, store.config.limits.to_push_limits({}))
         git.become(*call.arguments, environment=call.environment)
     options.become_user(ctx, user)
     group = click.Group(commands={call.verb: get_store_command(ctx, call.verb)})
     arguments = [call.verb, f"--store={store.root}", *call.arguments]
     with group.make_context("", arguments, parent=ctx, obj=ctx.obj) as inner:
         group.invoke(inner)
+
+
+def _receive(ctx: click.Context, call: ServiceCall, limits: PushLimits) -> NoReturn:
+    """Let git receive a push, which is stopped at the first byte that is too much. Ends the command."""
+    from gitstore.store.receive.stream import read_from, serve_push
+
+    served = serve_push(
+        *call.arguments, cwd=Path("/"), read=read_from(0), limits=limits, variables=call.environment
+    )
+    if served.refusal is not None:
+        output.print_message(f"error: {served.refusal}")
+    ctx.exit(served.exit_code)
 
 
 def get_store_command(ctx: click.Context, name: str) -> click.Command:
