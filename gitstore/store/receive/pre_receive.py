@@ -124,13 +124,7 @@ def _reserve(
 
 def find_alias_roles(config: StoreConfig, model: StoreModel) -> dict[str, Role]:
     """Return the roles that move the protected aliases of a model, by their names."""
-    from fnmatch import fnmatchcase
-
-    return {
-        alias.name: Role[alias.role.upper()]
-        for alias in config.aliases
-        if fnmatchcase(model.full_name, alias.models)
-    }
+    return {alias.name: Role[alias.role.upper()] for alias in config.list_protected(model.full_name)}
 
 
 def find_quotas(config: StoreConfig, model: StoreModel) -> Quotas:
