@@ -55,6 +55,7 @@ STORE_COMMANDS = {
     "gc": "store.gc",
     "verify": "store.verify",
     "check": "store.check",
+    "alias": "store.alias",
     "worker": "store.worker",
     "events": "store.events",
     "keys": "store.front.keys",

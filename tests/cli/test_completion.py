@@ -203,6 +203,8 @@ FREE = {
     "serve-model idle", "evaluate launcher", "clone url", "usage price", "alias set message",
     "alias set requirements", "alias show at", "automation events show event_id",
     "automation events redeliver event_id", "automation events redeliver rule",
+    "store alias set alias", "store alias set message", "store alias rollback alias",
+    "store alias rollback message", "store alias show alias", "store alias show at", "store alias log alias",
     "store events show event_id", "store events redeliver event_id", "store events redeliver rule",
     "alias rollback message",
     "store create name", "store derive name", "store shell name",

@@ -139,7 +139,7 @@ def show(ctx: click.Context, name: str, *, at: str | None, as_json: bool) -> Non
     model = Model.identify(ctx.obj)
     alias = aliases.get_alias(model, name)
     if at is not None:
-        alias = aliases.find_at(model.repository, alias, _parse_time(at))
+        alias = aliases.find_at(model.repository, alias, parse_time(at))
     if as_json:
         output.print_json(render.to_json(model.repository, alias))
     else:
@@ -235,7 +235,7 @@ def _parse_requirements(texts: tuple[str, ...]) -> list[Requirement]:
     return parsed
 
 
-def _parse_time(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Parse a time in ISO 8601. A day is its end, and without an offset it is local time."""
     try:
         time = datetime.fromisoformat(text)

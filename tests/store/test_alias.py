@@ -1,0 +1,37 @@
+"""Aliases in a store: whose name a move has, and that ledger and events follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gitstore.models import alias as aliases
+from gitstore.models.model import Model
+from gitstore.outbox import listing
+from gitstore.outbox.events import AliasMoved
+from gitstore.store.access import User
+from gitstore.store.alias import roll_back, set_alias
+from gitstore.store.names import parse_model_name
+from tests.support import stores
+from tests.support.commands import Fsck
+
+
+def test_a_move_is_the_user_s_charged_and_told(tmp_path: Path, fsck: Fsck) -> None:
+    store = stores.make_store(tmp_path / "store")
+    stores.make_pushed(store, tmp_path / "digits", "v1", "v2")
+    name, bob = parse_model_name("ada/digits"), User("bob")
+    for number, snapshot in enumerate(("v1", "v2")):
+        now = stores.NOW + number * 1_000_000
+        set_alias(store, name, "staging", snapshot=snapshot, user=bob, message="why", now=now)
+    roll_back(store, name, "staging", user=bob, message=None, now=stores.NOW + 2_000_000)
+    repository = Model.identify(store.find_model(name).directory).repository
+    (alias,) = aliases.list_all_aliases(repository)
+    assert (alias.move.author, alias.move.new.snapshot) == ("bob <bob>", "v1")
+    assert alias.move.date is not None and alias.move.date.timestamp() == 1_700_000_002
+    with store.ledger() as ledger:
+        assert ledger.refs("ada/digits")["refs/aliases/staging"] == alias.move.commit
+        events = [stored.event for stored in listing.list_events(ledger.connection)]
+    moves = [event for event in events if isinstance(event, AliasMoved)]
+    assert [(event.old_snapshot, event.snapshot) for event in moves] == [
+        (None, "v1"), ("v1", "v2"), ("v2", "v1"),
+    ]  # fmt: skip
+    fsck(repository)
