@@ -61,7 +61,7 @@ def set_(
       gitstore store alias set ada/digits production v3 -m "fewer errors"
     """
     from gitstore.models import alias as aliases
-    from gitstore.store import alias as store_alias
+    from gitstore.store.aliases import move as store_alias
 
     store, model_name, user = _open_store(ctx), _parse(name), options.find_user()
     before = aliases.find_alias(store_alias.open_model(store, model_name, user=user), alias)
@@ -85,7 +85,7 @@ def rollback(ctx: click.Context, name: str, alias: str, *, message: str | None, 
       gitstore store alias rollback ada/digits production -m "v3 is slow"
     """
     from gitstore.models import alias as aliases
-    from gitstore.store import alias as store_alias
+    from gitstore.store.aliases import move as store_alias
 
     store, model_name, user = _open_store(ctx), _parse(name), options.find_user()
     before = aliases.find_alias(store_alias.open_model(store, model_name, user=user), alias)
@@ -107,7 +107,7 @@ def list_(ctx: click.Context, name: str, *, as_json: bool) -> None:
       gitstore store alias list ada/digits
     """
     from gitstore.models import alias as aliases
-    from gitstore.store.alias import open_model
+    from gitstore.store.aliases.move import open_model
 
     model = open_model(_open_store(ctx), _parse(name), user=options.find_user())
     listed = aliases.list_all_aliases(model.repository)
@@ -131,7 +131,7 @@ def show(ctx: click.Context, name: str, alias: str, *, at: str | None, as_json: 
       gitstore store alias show ada/digits production --at 2026-11-03
     """
     from gitstore.models import alias as aliases
-    from gitstore.store.alias import open_model
+    from gitstore.store.aliases.move import open_model
 
     model = open_model(_open_store(ctx), _parse(name), user=options.find_user())
     found = aliases.get_alias(model, alias)
@@ -156,7 +156,7 @@ def log(ctx: click.Context, name: str, alias: str, *, as_json: bool) -> None:
       gitstore store alias log ada/digits production
     """
     from gitstore.models import alias as aliases
-    from gitstore.store.alias import open_model
+    from gitstore.store.aliases.move import open_model
 
     model = open_model(_open_store(ctx), _parse(name), user=options.find_user())
     moves = list(aliases.list_moves(model.repository, aliases.get_alias(model, alias)))

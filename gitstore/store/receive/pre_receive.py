@@ -84,9 +84,9 @@ def _find_gate_refusals(config: StoreConfig, model: StoreModel, collected: Facts
     protected = config.list_protected(model.full_name)
     if not any(alias.gate for alias in protected):
         return ()
-    from gitstore.store.receive import alias_gates  # reading records takes more imports than a push needs
+    from gitstore.store.aliases import gates  # reading records takes more imports than a push needs
 
-    problems = alias_gates.find_problems(
+    problems = gates.find_problems(
         model, collected.push.moves, protected=protected, objects=collected.quarantine
     )
     return tuple(refuse_path(problem) for problem in problems)

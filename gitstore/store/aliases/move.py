@@ -1,6 +1,6 @@
 """Aliases of a model in a store: who may see them, who may move them, and the gates of protected ones.
 
-The same rules hold for a push of an alias; `policy/` and `receive/alias_gates.py` have them for that.
+The same rules hold for a push of an alias; `policy/` and `gates.py` have them for that.
 """
 
 from __future__ import annotations

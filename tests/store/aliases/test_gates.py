@@ -12,9 +12,9 @@ from gitstore.errors import BadSettings
 from gitstore.models import reference
 from gitstore.models.model import Model
 from gitstore.policy.push import RefMove
+from gitstore.store.aliases.gates import find_problems
 from gitstore.store.config.load import parse
 from gitstore.store.config.schema import StoreConfig
-from gitstore.store.receive.alias_gates import find_problems
 from gitstore.store.store import StoreModel
 from tests.support import scenes
 from tests.support.commands import Git, Run

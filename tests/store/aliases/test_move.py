@@ -9,7 +9,7 @@ from gitstore.models.model import Model
 from gitstore.outbox import listing
 from gitstore.outbox.events import AliasMoved
 from gitstore.store.access import User
-from gitstore.store.alias import roll_back, set_alias
+from gitstore.store.aliases.move import roll_back, set_alias
 from gitstore.store.names import parse_model_name
 from tests.support import stores
 from tests.support.commands import Fsck
