@@ -27,8 +27,14 @@ _NOISE = re.compile(r"(?:remote: )?(?:[A-Z][\w ]+: +\d+|Total \d|Delta compressi
 """Lines of progress, and what git says of its own work."""
 
 _BYTES = re.compile(r"(?:Writing|Receiving) objects: .*?, ([\d.]+) (bytes|[KMGT]iB)")
-EXACT = ("-c", "pack.useSparse=false", "-c", "advice.graftFileDeprecated=false")
-"""Options with which git leaves out all that it knows to be on the other side, at any path of a tree."""
+EXACT = (
+    "-c", "pack.useSparse=false", "-c", "advice.graftFileDeprecated=false",
+    "-c", "core.packedGitWindowSize=16m", "-c", "core.packedGitLimit=64m",
+)  # fmt: skip
+"""Options with which git leaves out all that it knows to be on the other side, at any path of a tree.
+
+It also maps little of a pack at one time, and not all of it.
+"""
 
 _LONGEST = 1 << 20
 """Characters of refspecs that one git push gets: Linux allows 2 MiB of arguments."""
