@@ -7,6 +7,7 @@ import re
 import resource
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -239,7 +240,7 @@ def serve(
 
     It has our standard output and error, the hooks of the repository, and `variables` as its whole
     environment. Each process of git may use so many seconds of the processor (on Linux). If git ends early,
-    the other blocks are dropped.
+    nothing waits for the other blocks.
     """
     with _explain_failed_start(cwd):
         process = subprocess.Popen(
@@ -248,16 +249,20 @@ def serve(
     with process:
         if hasattr(resource, "prlimit"):
             resource.prlimit(process.pid, resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
-        with suppress(BrokenPipeError), process.stdin or nullcontext() as pipe:
-            for block in blocks:
-                _write_all(pipe, block)
+        # The other side may wait for git to answer, and git may have ended: nobody would read or write.
+        feeder = threading.Thread(target=_feed, args=(process.stdin, blocks), daemon=True)
+        feeder.start()
+        process.wait()
+        process.stdin = None  # the feeder closes it
     return process.returncode
 
 
-def _write_all(pipe: IO[bytes] | None, block: bytes) -> None:
-    view = memoryview(block)
-    while pipe is not None and view:
-        view = view[pipe.write(view) :]
+def _feed(pipe: IO[bytes] | None, blocks: Iterable[bytes]) -> None:
+    with suppress(OSError), pipe or nullcontext():
+        for block in blocks:
+            view = memoryview(block)
+            while pipe is not None and view:
+                view = view[pipe.write(view) :]
 
 
 @contextmanager

@@ -41,12 +41,17 @@ class PushStream:
         self._lines = bytearray()
         self._count = self._size = 0
         self._scanner: PackScanner | None = None
+        self.commands = 0
+        """Bytes at the start of the last piece that are commands: they may pass if the pack must stop."""
 
     def feed(self, data: bytes) -> None:
         """Follow the next bytes. Raises `PushStopped`."""
+        self.commands = 0
         if self._scanner is None:
             self._lines += data
-            data = self._read_lines()
+            rest = self._read_lines()
+            self.commands = len(data) - len(rest)
+            data = rest
         if self._scanner is None or not data:
             return
         self._size += len(data)

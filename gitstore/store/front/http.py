@@ -71,8 +71,11 @@ def parse_request(store: Store, request: Mapping[str, str], user: User) -> HttpC
         "QUERY_STRING": "" if is_post else f"service=git-{service}",
         "REMOTE_USER": user.name,
     }
-    if is_post and service == "receive-pack" and request.get("HTTP_CONTENT_ENCODING"):
-        raise HttpRefusal("415 Unsupported Media Type", "a push is not compressed once more")
+    if is_post and service == "receive-pack":
+        if request.get("HTTP_CONTENT_ENCODING"):
+            raise HttpRefusal("415 Unsupported Media Type", "a push is not compressed once more")
+        # With it, git http-backend would wait busily for the rest of a push that was stopped.
+        environment.pop("CONTENT_LENGTH", None)
     return HttpCall(environment, service if is_post else None)
 
 

@@ -70,5 +70,7 @@ class _Stopping:
                 self._stream.feed(block)
             except PushStopped as error:
                 self.refusal = error.refusal
+                if self._stream.commands:
+                    yield block[: self._stream.commands]  # so that git reports to the pusher
                 return
             yield block

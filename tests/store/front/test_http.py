@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import subprocess
@@ -12,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.packs.format import entry_header
+from gitstore.packs.oid import Kind, Oid
 from gitstore.store.access import ANONYMOUS, User
 from gitstore.store.front.http import LARGEST_REQUEST, HttpRefusal, parse_request, read_body
 from gitstore.store.store import Store
 from tests.support import models
 from tests.support.commands import fsck, git
+from tests.support.crafting import MIB, Command, Craft, format_commands, list_files, zeros
 from tests.support.stores import add_model, list_refs, make_pushed, make_store, web_server
 
 
@@ -150,3 +154,18 @@ def test_many_haves_go_through_compressed(store: Store, url: str, tmp_path: Path
     fetched = run_git("fetch", "--quiet", "origin", "--tags", cwd=tmp_path / "copy")
     assert fetched.returncode == 0, fetched.stderr
     assert "refs/tags/v2" in list_refs(tmp_path / "copy")
+
+
+def test_a_bomb_is_stopped(store: Store, url: str) -> None:
+    model = add_model(store)
+    craft, files = Craft(), list_files(model.directory)
+    craft.add_entry(entry_header(Kind.BLOB, 1 << 40) + zeros(16 * MIB))
+    body = format_commands([Command("refs/heads/main", Oid(b"\1" * 20))]) + craft.pack()
+    headers = {
+        "Content-Type": "application/x-git-receive-pack-request",
+        "Authorization": f"Basic {base64.b64encode(b'ada:x').decode()}",
+    }
+    request = urllib.request.Request(f"{url}/ada/digits/git-receive-pack", data=body, headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        assert b"unpack eof before pack header" in answer.read()
+    assert list_files(model.directory) == files

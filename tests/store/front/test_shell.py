@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from gitstore.errors import GitstoreError, InvalidName
+from gitstore.packs.format import entry_header
+from gitstore.packs.oid import Kind, Oid
 from gitstore.store.access import AccessDenied, User
 from gitstore.store.front.shell import BadCommand, ServiceCall, VerbCall, parse_command
 from gitstore.store.store import Store
+from tests.support import spawning
+from tests.support.crafting import MIB, Command, Craft, format_commands, list_files, zeros
 from tests.support.stores import add_model, make_store
 
 SSHD = {
@@ -130,3 +136,23 @@ def test_verbs(store: Store) -> None:
         "alias", ("set", "production", "v3", "-m", "--store why")
     )
     assert run(store, "usage --month=2026-11 ada") == VerbCall("usage", ("--month=2026-11", "ada"))
+
+
+def test_a_bomb_is_stopped(store: Store) -> None:
+    """Nobody gives git half a minute's work with a kilobyte, and the pusher reads why."""
+    model = store.find_model("ada/digits")
+    craft, files = Craft(), list_files(model.directory)
+    craft.add_entry(entry_header(Kind.BLOB, 1 << 40) + zeros(16 * MIB))
+    done = subprocess.run(
+        [spawning.stand_ins() / "gitstore", "store", "shell", "ada", f"--store={store.root}"],
+        input=format_commands([Command("refs/heads/main", Oid(b"\1" * 20))]) + craft.pack(),
+        env={**os.environ, "SSH_ORIGINAL_COMMAND": "git-receive-pack '/ada/digits.git'"},
+        capture_output=True,
+        check=False,
+    )
+    assert b"unpack eof before pack header" in done.stdout
+    assert (
+        "error: the push has an object of 1,099,511,627,776 bytes, over 268,435,456 [object-size]; put"
+        in (done.stderr.decode())
+    )
+    assert list_files(model.directory) == files
