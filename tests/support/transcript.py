@@ -101,7 +101,8 @@ _KEYS = (
 )
 _VARYING = {
     # Sizes in packs depend on the version of the compressor; none at all is none with each.
-    rf"\b(added|frees|free|Freed|freed|linked|charged|snapshot \S+:|loose objects:) (?!0 B){_SIZE}": r"\1 <size>",
+    r"\b(added|frees|free|Freed|freed|linked|charged|snapshot \S+:|loose objects:)"
+    rf" (?!0 B){_SIZE}": r"\1 <size>",
     r'("name": "pack-[^"]*",\s+"before": )\d+(,\s+"after": )\d+': r"\1<size>\2<size>",
     r'("pack": null,\s+"size"): \d+': r"\1: <size>",
     r'("name": "v\d",\s+"size"): \d+': r"\1: <size>",
