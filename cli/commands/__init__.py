@@ -54,6 +54,7 @@ STORE_COMMANDS = {
     "rm": "store.rm",
     "gc": "store.gc",
     "verify": "store.verify",
+    "audit": "store.audit",
     "check": "store.check",
     "alias": "store.alias",
     "worker": "store.worker",

@@ -8,6 +8,7 @@ and each sum is compared with them. Nothing is changed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gitstore.errors import GitstoreError
@@ -19,6 +20,8 @@ from gitstore.ledger.reservations import shown_ref
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.walk import sort_topologically
 from gitstore.packs.oid import Oid
+from gitstore.store.receive.ended import finish_ended
+from gitstore.store.receive.reconcile import reconcile_models
 from gitstore.store.receive.stored import measure
 from gitstore.store.store import Store, StoreModel
 
@@ -43,6 +46,21 @@ class Audit:
     repacked: int = 0
     pending: int = 0
     problems: list[str] = field(default_factory=list)
+
+
+def audit_store(store: Store, models: Sequence[StoreModel] | None = None, *, now: int) -> Audit:
+    """Bring the ledger up to date with some models, or with all, and audit it.
+
+    Pushes that are under way are left to themselves. Raises `Corrupt` only if the ledger cannot be read.
+    """
+    with store.ledger() as ledger:
+        for model in store.models() if models is None else models:
+            with suppress(GitstoreError):  # the audit says what is wrong there
+                finish_ended(model, ledger, now=now)
+        if models is None:
+            reconcile_models(ledger, store, now=now)
+        names = None if models is None else [model.full_name for model in models]
+        return audit(store, ledger, names)
 
 
 def audit(store: Store, ledger: Ledger, names: Sequence[str] | None = None) -> Audit:

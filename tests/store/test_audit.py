@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from gitstore.store.audit import audit
+from tests.support import stores
+from tests.support.commands import Run, parsed
 from tests.support.small_store import SmallStore
 
 
@@ -118,3 +120,22 @@ def test_a_row_that_somebody_took_away(small: SmallStore) -> None:
     small.ledger.connection.execute("DROP TRIGGER ledger_rows_stay")
     small.ledger.connection.execute("DELETE FROM ledger_rows WHERE number = 2")
     assert "row 3 of the ledger does not continue the chain" in problems(small)
+
+
+def test_the_command_compares_what_was_pushed_and_exits_with_12_if_it_differs(
+    tmp_path: Path, run: Run
+) -> None:
+    store = stores.make_store(tmp_path / "store")
+    stores.make_pushed(store, tmp_path / "digits", "v1", "v2")
+    audited = run("store", "audit", cwd=store.root)
+    assert audited.code == 0, audited
+    assert ": all equal\nThe ledger has 3 rows, head " in audited.stderr
+    assert parsed(run("store", "audit", "ada/digits", "--json", cwd=store.root))["problems"] == []
+    with store.ledger() as ledger:
+        ledger.connection.execute("DELETE FROM outbox_events WHERE type = 'snapshot.created'")
+    audited = run("store", "audit", cwd=store.root)
+    assert audited.code == 12
+    assert audited.stdout.splitlines() == [
+        f"ada/digits refs/tags/{name} was admitted 1 times, and has 0 events snapshot.created"
+        for name in ("v1", "v2")
+    ]

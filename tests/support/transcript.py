@@ -120,6 +120,11 @@ _VARYING = {
     r"evt_[0-9a-f]{32}": "evt_<id>",
     r"(?!2023-11-14)\d{4}-\d\d-\d\dT[\d:]+(?:\.\d+)?Z": "<date>",
     r"(?m)^[0-9a-f]{12}  \d{4}-\d\d-\d\d \d\d:\d\d  ": "<event>       <minute>          ",
+    # Transactions of a store have random names, and packs of pushes depend on zlib.
+    r"\bhead [0-9a-f]{64}\b": "head <hash>",
+    r'"head": "[0-9a-f]{64}"': '"head": "<hash>"',
+    r"(?<= objects and )[\d.]+ [KM]?i?B": "<size>",
+    r'"size": \d+(?=,\s+"models": \d)': '"size": <size>',
     # What a machine, its git and its Python decide.
     r"\b[0-9a-f]{32}\b(/[0-9a-f]{12})?": "<key>",
     r"(?<![.\d])\b[0-9a-f]{16}\b": "<launcher>",

@@ -116,6 +116,7 @@ COMMANDS: dict[str, str] = {
     "store rm": "store removal",
     "store gc": "store gc",
     "store verify": "verified store",
+    "store audit": "audited store",
     "store check": "checked store",
     "store alias set": "moved alias",
     "store alias rollback": "moved alias",

@@ -122,6 +122,21 @@ SHAPES = {
             failed   flag   whether that is an error
         """),
     ),
+    "audited store": Shape(
+        "Whether the ledger of a store is what its repositories say.",
+        keys("""
+            ok        flag    whether there are no problems
+            models    int     how many models were compared
+            refs      int     their refs
+            objects   int     their objects
+            size      bytes   what is charged to them
+            rows      int     how many rows the ledger has
+            head      text    the hash of its last row, in hexadecimal digits
+            repacked  int     objects that have other bytes on disk now than when they were admitted
+            pending   int     pushes that are under way
+            problems  text[]  what differs: each names the row, or the model and its ref
+        """),
+    ),
     "verified store": Shape(
         "Whether all models of a store are intact.",
         keys("""

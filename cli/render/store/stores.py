@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from gitstore.cli import output
+from gitstore.units import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitstore.store.audit import Audit
     from gitstore.store.check import StoreReport
     from gitstore.store.create import InitializedStore
     from gitstore.store.verify import VerifiedModel
@@ -66,3 +69,23 @@ def show_verified(verified: Sequence[VerifiedModel], *, as_json: bool) -> None:
     snapshots = sum(model.snapshots for model in verified)
     found = f"{problems:,} problems" if problems else "all intact"
     output.print_message(f"Verified {len(verified):,} models with {snapshots:,} snapshots: {found}")
+
+
+def show_audit(report: Audit, *, as_json: bool) -> None:
+    """Whether the ledger is what the repositories say."""
+    if as_json:
+        fields = dataclasses.asdict(report)
+        output.print_json({"ok": not report.problems, "size": fields.pop("bytes"), **fields})
+        return
+    for problem in report.problems:
+        output.print_data(problem)
+    if report.repacked:
+        output.print_message(f"{report.repacked:,} objects were packed anew; their bytes on the bill stay")
+    if report.pending:
+        output.print_message(f"{report.pending:,} pushes are under way")
+    found = f"{len(report.problems):,} problems" if report.problems else "all equal"
+    output.print_message(
+        f"Audited {report.models:,} models with {report.refs:,} refs, {report.objects:,} objects and"
+        f" {format_size(report.bytes)}: {found}"
+    )
+    output.print_message(f"The ledger has {report.rows:,} rows, head {report.head}")
