@@ -388,7 +388,17 @@ def loaded(statement: str) -> set[str]:
 
 
 def test_the_command_line_starts_without_its_heavy_imports() -> None:
-    heavy = {"pygit2", "numpy", "rich", "yaml", "msgspec", "isal", "pyfastcdc", "concurrent.futures"}
+    heavy = {
+        "sqlite3",
+        "pygit2",
+        "numpy",
+        "rich",
+        "yaml",
+        "msgspec",
+        "isal",
+        "pyfastcdc",
+        "concurrent.futures",
+    }
     assert loaded("import gitstore.cli.main") & heavy == set()
 
 
