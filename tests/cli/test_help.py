@@ -32,6 +32,8 @@ WITHOUT_JSON = {
     "store keys": "prints lines of a file that sshd reads",
     "store shell": "is for sshd; it runs other commands",
     "store http-backend": "is for a web server; it speaks HTTP",
+    "store worker": "works until it is stopped; store events list prints what became of it",
+    "automation work": "is the same for a repository; automation events list prints what became of it",
     "hooks run": "is for git's hooks, which hear an exit code",
 }
 
