@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitstore.billing import cloud_events, forecast, invoice, usage
 from gitstore.billing.forecast import RemovalForecast
@@ -15,13 +15,14 @@ from gitstore.billing.invoice import Invoice
 from gitstore.billing.ledger_rows import read_changes
 from gitstore.billing.meter import ByteChange
 from gitstore.billing.periods import MICROSECONDS, Period
+from gitstore.billing.prices import find_price
 from gitstore.billing.usage import UsageLine
 from gitstore.errors import NoSuchSnapshot
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import LedgerRow, Settlement
 from gitstore.policy.role import Role
-from gitstore.store.access import OPERATOR, User, find_role
-from gitstore.store.names import ModelName, SnapshotName
+from gitstore.store.access import OPERATOR, User, find_role, no_such_model
+from gitstore.store.names import ModelName, SnapshotName, parse_model_name
 from gitstore.store.store import Store
 
 DELAY = 300
@@ -42,7 +43,7 @@ def find_usage(
     """Return what an owner or a model ("OWNER/MODEL") uses, or all of them: now, or over a period.
 
     For a model it is a line for each ref, otherwise one for each model. Models that the user may not read
-    are left out.
+    are left out; raises `AccessDenied` if it is the only one, or does not exist and never did.
     """
     with store.ledger() as ledger:
         changes = list(read_changes(ledger.rows(name)))
@@ -51,10 +52,18 @@ def find_usage(
         changes = [change for change in changes if change.subject[:2] in readable]
     if name is None or "/" not in name:
         changes = usage.sum_up_models(changes)
+    elif not changes:
+        _check_exists(store, parse_model_name(name), user)
     prices = store.config.dated_prices()
     if period is not None:
         return usage.find_period_usage(changes, _until_now(period, now), prices=prices)
     return usage.find_current_usage(changes, prices=prices, now=now // MICROSECONDS)
+
+
+def _check_exists(store: Store, name: ModelName, user: User) -> None:
+    if find_role(store.config, user, name) < Role.READ:
+        raise no_such_model(user, name)
+    store.find_model(name, user)
 
 
 def _find_readable(store: Store, changes: Sequence[ByteChange], user: User) -> set[tuple[str, ...]]:
@@ -120,8 +129,28 @@ def forecast_removal(store: Store, names: Sequence[ModelName | SnapshotName], *,
         store.find_model(name.model if isinstance(name, SnapshotName) else name)
     with store.ledger() as ledger:
         rows = _preview(ledger, remove)
-    prices = store.config.dated_prices()
-    return forecast.forecast_removal(read_changes(rows), prices=prices, now=now // MICROSECONDS)
+    return price_removal(store, rows, now=now).forecast
+
+
+class PricedRemoval(NamedTuple):
+    """The rows that a removal adds to the ledger, and what it saves; nothing if `has_price` is false."""
+
+    rows: Sequence[LedgerRow]
+    forecast: RemovalForecast
+    currency: str
+    has_price: bool
+
+    @property
+    def saved(self) -> int | None:
+        """What it saves a month, in micro-units; `None` without a price."""
+        return self.forecast.cost if self.has_price else None
+
+
+def price_removal(store: Store, rows: Sequence[LedgerRow], *, now: int) -> PricedRemoval:
+    """Return what a removal saves, from the rows that it adds to the ledger."""
+    prices, second = store.config.dated_prices(), now // MICROSECONDS
+    saving = forecast.forecast_removal(read_changes(rows), prices=prices, now=second)
+    return PricedRemoval(rows, saving, store.config.currency, find_price(prices, second) is not None)
 
 
 class _RolledBack(Exception):

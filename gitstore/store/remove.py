@@ -26,6 +26,7 @@ from gitstore.packs.oid import Oid
 from gitstore.policy.role import Role
 from gitstore.records import forget
 from gitstore.store.access import User, check_model
+from gitstore.store.billing import PricedRemoval, price_removal
 from gitstore.store.gc import PushUnderWay
 from gitstore.store.names import ModelName, SnapshotName
 from gitstore.store.receive.ended import finish_ended
@@ -36,6 +37,7 @@ from gitstore.store.store import Store, StoreModel
 class StoreRemoval:
     """What was removed, or would be. `freed` are bytes that nobody is charged any more.
 
+    `saved` is what they cost a month, in micro-units of `currency`; `None` without a price.
     `inherited` are bytes that others are charged from then on: by the names of their models. `based` are
     models in the same repository that are based on the snapshot. `aliases` lead to it.
     """
@@ -44,6 +46,8 @@ class StoreRemoval:
     refs: tuple[str, ...]
     freed: int
     inherited: dict[str, int]
+    saved: int | None
+    currency: str
     based: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
@@ -85,7 +89,7 @@ def remove_model(
             pass
     if not dry_run:
         directories.remove_tree(hidden)
-    return _report(str(name), tuple(sorted(refs)), rows)
+    return _report(str(name), tuple(sorted(refs)), price_removal(store, rows, now=now))
 
 
 def remove_snapshot(
@@ -120,7 +124,7 @@ def remove_snapshot(
             repository.refs.change(changes, f"remove {name}")
             forget.drop_notes(repository, {oid})
         rows = _delete_in_ledger(ledger, model, refs, events={name.ref: event}, now=now, dry_run=dry_run)
-    return _report(str(name), tuple(refs), rows, based=based, aliases=aliases)
+    return _report(str(name), tuple(refs), price_removal(store, rows, now=now), based=based, aliases=aliases)
 
 
 @contextmanager
@@ -164,14 +168,16 @@ def _still_needed(name: SnapshotName, *, based: Sequence[str], aliases: Sequence
 def _report(
     name: str,
     refs: tuple[str, ...],
-    rows: Sequence[LedgerRow],
+    priced: PricedRemoval,
     *,
     based: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
 ) -> StoreRemoval:
     inherited: dict[str, int] = {}
-    for row in rows:
+    for row in priced.rows:
         if row.kind is RowKind.INHERITED:
             other = f"{row.owner}/{row.model}"
             inherited[other] = inherited.get(other, 0) + row.bytes
-    return StoreRemoval(name, refs, -sum(row.bytes for row in rows), inherited, based, aliases)
+    return StoreRemoval(
+        name, refs, priced.forecast.bytes, inherited, priced.saved, priced.currency, based, aliases
+    )

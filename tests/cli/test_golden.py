@@ -21,7 +21,8 @@ from gitstore.cli.commands.store import options as store_options
 from gitstore.cli.main import cli
 from gitstore.environments.store import EnvironmentStore
 from gitstore.run import conditions
-from tests.support import models, scenes, stores, transcript
+from gitstore.units import MIB
+from tests.support import ledgers, models, scenes, stores, transcript
 from tests.support.commands import Outcome, Run, git
 from tests.support.index import Index, asked_alone
 from tests.support.transcript import Example, Steady
@@ -84,6 +85,20 @@ def _store(root: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _billing(root: Path) -> Iterator[None]:
+    """A store with prices, and refs that came and went in November. It is December now."""
+    store = ledgers.make_store(root / "store", "acme/digits", "zoo/dogs")
+    half = 64 * MIB
+    ledgers.admit(store, "acme/digits", "refs/tags/v1", {"shared": half, "first": half}, at="2026-11-01")
+    ledgers.admit(store, "acme/digits", "refs/tags/v2", {"shared": half, "second": half}, at="2026-11-11")
+    ledgers.remove(store, "acme/digits", "refs/tags/v1", at="2026-11-16")
+    ledgers.admit(store, "zoo/dogs", "refs/states/initial", {"weights": half}, at="2026-11-30T12:00:00")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_options, "read_clock", lambda: ledgers.microseconds("2026-12-02T06:00:00"))
+        yield
+
+
 SCENES: dict[str, tuple[Callable[..., object], str]] = {
     "model": (lambda root: models.make(root / "digits"), "digits"),
     "snapshot": (scenes.snapshot, "digits"),
@@ -92,6 +107,7 @@ SCENES: dict[str, tuple[Callable[..., object], str]] = {
     "behind": (scenes.behind, "dogs"),
     "shared": (_shared, "digits"),
     "store": (_store, "store"),
+    "billing": (_billing, "store"),
     "packages": (_packages, "digits"),
     "environments": (_environments, "digits"),
     "writing": (_writing, "digits"),

@@ -56,7 +56,11 @@ def test_usage_of_a_period_goes_up_to_now(store: Store) -> None:
 def test_who_may_not_read_a_model_does_not_see_what_it_uses(store: Store) -> None:
     found = billing.find_usage(store, None, None, now=DECEMBER, user=User("ada"))
     assert [line.subject.owner for line in found] == ["acme"]
-    assert billing.find_usage(store, "zoo/dogs", None, now=DECEMBER, user=User("ada")) == []
+    for name in ("zoo/dogs", "zoo/nothing"):
+        with pytest.raises(AccessDenied, match=f"^there is no model {name} here that ada may read$"):
+            billing.find_usage(store, name, None, now=DECEMBER, user=User("ada"))
+    with pytest.raises(AccessDenied, match=r"^there is no model acme/dgits"):
+        billing.find_usage(store, "acme/dgits", None, now=DECEMBER)
 
 
 def test_an_invoice_charges_what_a_snapshot_inherits_from_that_time_on(store: Store) -> None:

@@ -26,6 +26,7 @@ from gitstore.cli.render.shapes import (
     stores,
 )
 from gitstore.cli.render.shapes.shape import TYPES, Key, Shape
+from gitstore.cli.render.shapes.store import billing
 
 GROUPS: dict[str, dict[str, Shape]] = {
     "Snapshots": snapshots.SHAPES,
@@ -40,6 +41,7 @@ GROUPS: dict[str, dict[str, Shape]] = {
     "Automation": automation.SHAPES,
     "Storage": storage.SHAPES,
     "Stores": stores.SHAPES,
+    "Billing": billing.SHAPES,
     "Settings, hooks and errors": files.SHAPES,
 }
 
@@ -117,6 +119,9 @@ COMMANDS: dict[str, str] = {
     "store gc": "store gc",
     "store verify": "verified store",
     "store audit": "audited store",
+    "store usage": "store usage",
+    "store invoice": "invoice[]",
+    "store forecast": "store forecast",
     "store check": "checked store",
     "store alias set": "moved alias",
     "store alias rollback": "moved alias",

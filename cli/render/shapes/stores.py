@@ -91,6 +91,8 @@ SHAPES = {
             name       text         the model, or the snapshot
             refs       text[]       the refs that go
             freed      bytes        what nobody is charged any more
+            saved      int?         what that costs a month, in micro-units; null without a price
+            currency   text         the currency
             inherited  inheritor[]  models that still need some of it
             based      text[]       models in the same repository that are based on it
             aliases    text[]       aliases that lead to it

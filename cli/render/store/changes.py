@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gitstore.billing.money import format_money
 from gitstore.cli import output
 from gitstore.units import format_size
 
@@ -42,6 +43,8 @@ def show_removal(removal: StoreRemoval, *, dry_run: bool, as_json: bool, only_me
                 "name": removal.name,
                 "refs": list(removal.refs),
                 "freed": removal.freed,
+                "saved": removal.saved,
+                "currency": removal.currency,
                 "inherited": [{"model": name, "size": size} for name, size in removal.inherited.items()],
                 "based": list(removal.based),
                 "aliases": list(removal.aliases),
@@ -56,7 +59,10 @@ def show_removal(removal: StoreRemoval, *, dry_run: bool, as_json: bool, only_me
     for name in removal.aliases:
         output.print_message(f"  the alias {name} leads to it")
     verb = "Would remove" if dry_run else "Removed"
-    output.print_message(f"{verb} {removal.name}: {format_size(removal.freed)} are charged no longer")
+    saved = ""
+    if removal.saved is not None:
+        saved = f", which saves {format_money(removal.saved, removal.currency)} a month"
+    output.print_message(f"{verb} {removal.name}: {format_size(removal.freed)} are charged no longer{saved}")
     if not dry_run and not only_messages:
         output.print_message("gitstore store gc gives the space back")
 

@@ -1,0 +1,1 @@
+"""Commands that show what the models of a store use and cost."""

@@ -1,0 +1,1 @@
+"""Shapes of what the commands of a store print."""
