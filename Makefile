@@ -10,8 +10,12 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((3 * (os.cpu_count() or 1) + 1
 LIVES ?= 300
 EXAMPLES ?= 1000
 FAULTS ?= 0
+CLIENTS ?= 32
+SECONDS ?= 180
+PUSHES ?= 10000
+KILLS ?= 200
 
-.PHONY: help setup demo test test-ray test-real accept users check lint types format docs bench kill settings combinations compat faults flips properties workers life clean
+.PHONY: help setup demo test test-ray test-real accept users check lint types format docs bench kill settings combinations compat faults flips properties workers load stress crashes life clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/	/' | expand -t 14
@@ -98,6 +102,15 @@ faults: $(READY) ## each system call of each writing command fails, or is its la
 workers: $(READY) ## operations, with each worker started as the product starts it
 	$(PYTEST) --real-workers tests/run tests/workingcopy/test_candidate.py \
 		tests/cli/test_models.py
+
+load: $(READY)  ## 32 clients of a store at once, for three minutes, over ssh and HTTP; make load CLIENTS=8 SECONDS=20 for less
+	$(PYTEST) -s tests/whole/test_store_load.py --clients $(CLIENTS) --seconds $(SECONDS)
+
+stress: $(READY) ## 10,000 small pushes to a store; make stress PUSHES=500 for fewer
+	$(PYTEST) -s tests/whole/test_store_stress.py --pushes $(PUSHES)
+
+crashes: $(READY) ## kill -9 the processes of 200 pushes to a store; make crashes KILLS=40 for fewer
+	$(PYTEST) tests/whole/test_store_crashes.py --crashes $(KILLS)
 
 life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer
 	$(PYTEST) tests/life --lives $(LIVES)
