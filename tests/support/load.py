@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from gitstore.packs.oid import Oid
 from tests.support.commands import git
 from tests.support.crafting import Craft
+from tests.support.histories import Operation
 
 Action = Callable[["Client"], None]
 
@@ -25,6 +27,7 @@ REFUSALS = {
     "moved": r"\((stale info|fetch first|non-fast-forward)\)|is at .* but expected|reference already exists",
     "raced": r"cannot lock ref|failed to update ref|Unable to create '.*\.lock': File exists",
     "gone": r"there is no model|has no snapshot|remote ref does not exist|couldn't find remote ref",
+    "busy": r"somebody pushes to|is locked|another (gitstore|git) (command|process)",
     "exists": "exists already|already exists",
 }
 """What a client may be told because others are there, too: by name, a pattern of the message."""
@@ -45,6 +48,7 @@ class Pool:
 
     directory: Path
     snapshots: Sequence[str]
+    states: Mapping[str, Oid]
 
     @classmethod
     def make(cls, directory: Path, count: int) -> Pool:
@@ -53,14 +57,16 @@ class Pool:
         craft, draw = Craft(), random.Random(count)
         root = craft.commit(craft.tree({"settings.yaml": b"name: digits\n", "code": {"model.py": b"pass\n"}}))
         lines = [f"create refs/heads/main {root}"]
+        states: dict[str, Oid] = {}
         names = [f"p{number:05}" for number in range(count)]
         for name in names:
             state = {"w": draw.randbytes(draw.randrange(10, 3000))}
             lines.append(f"create refs/tags/{name} {craft.snapshot(name, root, state=state)}")
-            lines.append(f"create refs/states/{name} {craft.commit(craft.tree(state))}")
+            states[name] = craft.commit(craft.tree(state))
+            lines.append(f"create refs/states/{name} {states[name]}")
         git("index-pack", "--stdin", cwd=directory, stdin=craft.pack())
         git("update-ref", "--stdin", cwd=directory, stdin="\n".join(lines).encode() + b"\n")
-        return cls(directory, names)
+        return cls(directory, names, states)
 
 
 @dataclass
@@ -75,6 +81,9 @@ class Client:
     environment: Mapping[str, str]
     draw: random.Random
     told: list[Told] = field(default_factory=list)
+    history: list[Operation[object]] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    """Snapshots of the pool that no other client uses, and this one has not used yet."""
 
     def run(self, action: str, *words: str, cwd: Path | None = None) -> str | None:
         """Run a command; returns what it printed if it succeeded. Records what it was told."""
