@@ -29,6 +29,7 @@ LEAVES = dict(leaves(cli))
 WITHOUT_JSON = {
     "completion": "prints a script for a shell",
     "demo": "tells a story",
+    "store meter": "prints lines of JSON always",
     "store keys": "prints lines of a file that sshd reads",
     "store shell": "is for sshd; it runs other commands",
     "store http-backend": "is for a web server; it speaks HTTP",
