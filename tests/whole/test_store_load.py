@@ -29,6 +29,7 @@ from tests.support.commands import fsck, git
 from tests.support.histories import linearize, look, swap
 from tests.support.load import Action, Client, Pool, run_clients, summarize
 
+USER = "ada"
 SHARED, REGISTER = "ada/shared", "refs/states/register"
 OWNERS = """\
 owners:
@@ -129,7 +130,7 @@ def fronts(store: Store, tmp_path: Path) -> Iterator[list[Front]]:
     """ssh, if it is installed, and HTTP, where verbs are those of the operator."""
     local = (*GITSTORE, "store")
     with ExitStack() as stack:
-        web = stack.enter_context(stores.web_server(store)).replace("http://", "http://ada:secret@")
+        web = stack.enter_context(stores.web_server(store)).replace("//", f"//{USER}:secret@")
         found = [Front(web, local, {**os.environ, "GITSTORE_STORE": str(store.root)})]
         try:
             server = stack.enter_context(sshd.running(tmp_path / "sshd"))
