@@ -92,7 +92,7 @@ def swap_register(client: Client) -> None:
         return
     seen, middle = listed.partition("\t")[0] or None, time.monotonic()
     client.history.append(look(REGISTER, seen, start=start, end=middle))
-    lease, new = f"--force-with-lease={REGISTER}:{seen or ''}", client.pool.states[name]
+    lease, new = f"--force-with-lease={REGISTER}:{seen or ''}", str(client.pool.states[name])
     moved = client.push(SHARED, f"{new}:{REGISTER}", options=[lease])
     end = time.monotonic()
     client.history.append(swap(REGISTER, seen, new, start=middle, end=end, moved=moved))
