@@ -1,4 +1,4 @@
-"""The story that `gitstore demo` tells: a model of digits, from its first snapshot to two derived models.
+"""The story that `gitstore demo` tells: a model of digits, from its first snapshot to a store of models.
 
 It is made of command lines and of what must hold after them; who tells it decides how it looks.
 """
@@ -83,6 +83,11 @@ def _no_code(output: str) -> str | None:
 def _two_environments(output: str) -> str | None:
     users = [line.split()[-1] for line in output.splitlines() if "digits@" in line]
     return None if len(users) == 2 else "does not show an environment for each snapshot"
+
+
+def _names(text: str) -> Check:
+    """Whether the output names something."""
+    return lambda output: None if text in output else f"does not name {text}"
 
 
 def _over(percent: float) -> Check:
@@ -217,6 +222,37 @@ CHAPTERS = [
             Command("gitstore verify --all"),
             Command("git fsck --full --strict", _silent),
             Command("git log --oneline --graph --decorate --branches --tags"),
+        ],
+    ),
+    Chapter(
+        "Share them. A store is a directory of bare repositories. Its hooks decide what a push may bring, and"
+        " its ledger says since when each byte is stored. The price is so high that seconds cost something.",
+        [
+            Command("cd .."),
+            Command("gitstore store init store"),
+            Command("echo 'prices: [{from: 2026-01-01, storage: 900/MiB-hour}]' >> store/store.yaml"),
+            Command("gitstore store create lab/digits --store store"),
+            Command("git -C digits remote add origin ../store/lab/digits.git"),
+            Command("gitstore -C digits push", _names("v2")),
+        ],
+    ),
+    Chapter(
+        "A clone somewhere else gives the same results as the model that it was cloned from.",
+        [
+            Command("gitstore clone store/lab/digits.git clone"),
+            Command("cd clone"),
+            Command("gitstore evaluate v2 -p images=@../digits/data/digits.npz:test_images --out out"),
+            Command("cmp out/digit.npy ../digits/out/v2/digit.npy", _silent),
+        ],
+    ),
+    Chapter(
+        "Derive a model in the store. Its base is charged for what both hold, and the new model for the rest.",
+        [
+            Command("cd ../store"),
+            Command("gitstore store derive lab/digits@v1 team/letters", _names("charged")),
+            Command("gitstore store usage", _names("team/letters")),
+            Command("gitstore store invoice --month $(date -u +%Y-%m)", _names("digits")),
+            Command("gitstore store audit"),
         ],
     ),
 ]

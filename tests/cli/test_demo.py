@@ -76,8 +76,15 @@ def test_the_whole_story(
     assert len(totals) == 5
     assert [total > 90 for total in totals] == [False, True, True, True, True]
     assert list(temporary.iterdir()) == []
-    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["digits", "even", "odd"]
-    fsck(tmp_path / "kept" / "digits")
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "clone",
+        "digits",
+        "even",
+        "odd",
+        "store",
+    ]
+    for repository in ("digits", "clone", "store/lab/digits.git", "store/team/letters.git"):
+        fsck(tmp_path / "kept" / repository)
 
 
 def test_it_keeps_away_from_what_is_there(run: commands.Run, tmp_path: Path) -> None:
