@@ -26,9 +26,9 @@ def command(ctx: click.Context, keep: Path | None) -> None:
     """Run a short demo of gitstore. It runs real commands on real data, in a temporary directory.
 
     The demo trains a model, changes it and trains it again. Its first snapshot still evaluates the same.
-    Then it derives two models from that snapshot, and trains them. It takes some seconds, and neither needs
-    nor reads git's configuration. The first time, it installs two versions of numpy into the user's cache,
-    from the package index that uv is configured to use.
+    Then it derives two models from that snapshot, and trains them. At the end, it shares them in a store. It
+    takes some seconds, and neither needs nor reads git's configuration. The first time, it installs two
+    versions of numpy into the user's cache, from the package index that uv is configured to use.
 
     \b
     Examples:

@@ -246,7 +246,7 @@ CHAPTERS = [
         ],
     ),
     Chapter(
-        "Derive a model in the store. Its base is charged for what both hold, and the new model for the rest.",
+        "Derive a model in the store. Its base is charged for what both hold, the new model for the rest.",
         [
             Command("cd ../store"),
             Command("gitstore store derive lab/digits@v1 team/letters", _names("charged")),
