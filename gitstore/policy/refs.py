@@ -33,12 +33,6 @@ class Namespace(Enum):
         return next((namespace for namespace in cls if ref.startswith(namespace.value)), None)
 
 
-def order_of_charging(ref: str) -> tuple[int, str]:
-    """Return the key by which the refs of a push are sorted before objects are charged to them."""
-    namespace = Namespace.of(ref)
-    return (min(list(Namespace).index(namespace), 3) if namespace is not None else 4), ref
-
-
 _FORWARD = {Namespace.ALIAS: "alias-forward", Namespace.NOTES: "notes-forward"}
 """Namespaces whose refs only move forward, and the rule that says so."""
 

@@ -12,22 +12,14 @@ from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs import limits as read_limits
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.names import show_path
-from gitstore.policy.push import PathProblem, TreeExtent
-from gitstore.policy.survey import Fold, TreeSummary, TreeSurvey
+from gitstore.policy.push import PathProblem
+from gitstore.policy.survey import Fold, TreeSurvey
 
 
 class StateSurvey(TreeSurvey):
     """Surveys trees of states. The sizes of parts are looked up, the parts are not read."""
 
-    def _survey(self, oid: Oid, depth: int) -> TreeSummary:
-        entries = self.read_entries(oid)
-        if isinstance(entries, PathProblem):
-            return TreeSummary(TreeExtent(), problems=(entries,))
-        for entry in entries:
-            if entry.mode != Mode.GITLINK:
-                self.note(entry.oid)
-        fold = Fold(self.limits)
-        fold.add_names(entries)
+    def _add_entries(self, entries: list[TreeEntry], depth: int, *, fold: Fold) -> None:
         for problem in _find_form_problems(entries):
             fold.add_problem(problem)
         for entry in entries:
@@ -39,7 +31,6 @@ class StateSurvey(TreeSurvey):
                 fold.add_problem(_find_directory_problem(entry))
             else:
                 fold.add_file(entry.name, self.find_entry_problem(entry))
-        return fold.finish()
 
     def find_entry_problem(self, entry: TreeEntry) -> PathProblem | None:
         """Return what is wrong with a file of a state."""

@@ -99,6 +99,11 @@ class TreeSurvey:
                 self.note(entry.oid)
         fold = Fold(self.limits)
         fold.add_names(entries)
+        self._add_entries(entries, depth, fold=fold)
+        return fold.finish()
+
+    def _add_entries(self, entries: list[TreeEntry], depth: int, *, fold: Fold) -> None:
+        """Count the entries of a tree that is so deep, and check them."""
         for entry in entries:
             if entry.is_tree and depth < self.limits.depth:
                 fold.add_directory(entry.name, self.survey(entry.oid, depth + 1))
@@ -106,7 +111,6 @@ class TreeSurvey:
                 fold.add_file(entry.name, self.find_entry_problem(entry))
                 if entry.mode == Mode.LINK:
                     self._add_link(entry, fold)
-        return fold.finish()
 
     def find_entry_problem(self, entry: TreeEntry) -> PathProblem | None:
         """Return what is wrong with an entry, apart from its name and from where a link leads."""

@@ -16,6 +16,7 @@ from gitstore.disk.processes import identify
 from gitstore.errors import NoSuchSnapshot
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
+from gitstore.ledger.charging import order_refs
 from gitstore.ledger.values import Admission
 from gitstore.models import snapshot as snapshots
 from gitstore.models.model import FIRST_STATE
@@ -24,7 +25,7 @@ from gitstore.objects.received import own_packs
 from gitstore.objects.walk import walk
 from gitstore.outbox.events import ModelDerived
 from gitstore.packs.oid import Oid
-from gitstore.policy.refs import Namespace, order_of_charging
+from gitstore.policy.refs import Namespace
 from gitstore.policy.role import Role
 from gitstore.storage.share_packs import ImportedBytes
 from gitstore.store.access import User, check_model, check_owner
@@ -133,7 +134,7 @@ def _list_admissions(repository: Repository, refs: dict[str, Oid]) -> list[Admis
     quarantine = Quarantine(repository, None)
     seen: set[Oid] = set()
     admissions = []
-    for ref in sorted(refs, key=order_of_charging):
+    for ref in sorted(refs, key=order_refs):
         oids = list(walk(repository.objects, [refs[ref]], lambda oid: oid not in seen))
         seen.update(oids)
         tag = refs[ref] if Namespace.of(ref) is Namespace.SNAPSHOT else None

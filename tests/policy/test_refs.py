@@ -8,7 +8,6 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.decide import decide
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.push import Push, PushedAlias, RefMove
-from gitstore.policy.refs import order_of_charging
 from gitstore.policy.role import Role
 
 ONE, TWO = Oid(b"\1" * 20), Oid(b"\2" * 20)
@@ -133,13 +132,3 @@ def test_what_refs_lead_to() -> None:
             move = RefMove(f"{ref}2", None, TWO, Kind.TAG)
             (refusal,) = decide(Push(Role.WRITE, (move,), EXISTING), LIMITS)
             assert refusal.rule == "ref-kind"
-
-
-def test_the_order_of_charging() -> None:
-    refs = [
-        "refs/tags/b", "refs/tags/dogs/a", "refs/states/a", "refs/heads/a", "refs/heads/b",
-        "refs/aliases/b", "refs/gitstore/transit/1", "refs/notes/a", "refs/records/1/a",
-    ]  # fmt: skip
-    others = refs[::-1]
-    others.sort(key=order_of_charging)
-    assert others == refs

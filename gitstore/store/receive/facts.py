@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
+from gitstore.ledger.charging import order_refs
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.push import BrokenTag, PathProblem, Push, PushedAlias, PushedSnapshot, RefMove
-from gitstore.policy.refs import Namespace, order_of_charging
+from gitstore.policy.refs import Namespace
 from gitstore.policy.role import Role
 from gitstore.policy.sizes import ObjectCounter, find_pack_problem
 from gitstore.policy.survey import TooManyTrees
@@ -111,7 +112,7 @@ class _Collector:
         pack = self._quarantine.measure_packs()
         problems = self._find_size_problems(pack, changes)
         moves = tuple(map(self._make_move, changes)) if not problems else ()
-        ordered = sorted((move for move in moves if move.new), key=lambda move: order_of_charging(move.ref))
+        ordered = sorted((move for move in moves if move.new), key=lambda move: order_refs(move.ref))
         if not problems:
             self._list_reused(ordered)
             problems = self._walk_refs(ordered)
