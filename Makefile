@@ -49,7 +49,7 @@ accept: $(READY) ## write tests/cli/golden/ anew, with the messages that command
 users: $(READY) ## the tests that meet permissions, as an ordinary user where root can become one, and with umask 077
 	$(BIN)/python -m tests.users
 
-check: lint types users test-ray test combinations ## what must be clean before a commit
+check: lint types users test-ray combinations test ## what must be clean before a commit
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
