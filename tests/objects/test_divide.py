@@ -167,7 +167,7 @@ class TestFailures:
         assert held(repository) == sets([A], [B])
 
 
-CALLS = 24
+CALLS = 26
 """One more than there are changes of names."""
 
 KILL_IT = """
