@@ -116,19 +116,6 @@ def append_changes(
     return found
 
 
-def append_event(repository: Repository, event: ModelEvent) -> None:
-    """Append an event that no ref shows, if the repository has an outbox. A failure is a warning."""
-    from gitstore.disk import sqlite
-
-    if is_kept(repository):
-        with (
-            only_warn("an event is not recorded"),
-            opened(repository) as connection,
-            sqlite.transaction(connection),
-        ):
-            append(connection, event)
-
-
 def _begin(connection: Connection, repository: Repository) -> None:
     from gitstore.disk import sqlite
 

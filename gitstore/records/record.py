@@ -139,11 +139,6 @@ def add_line(content: bytes, record: Record) -> bytes:
     return _join([*_drop(content, record.name, type(record)), msgspec.json.encode(record)])
 
 
-def drop_line(content: bytes, name: str, kind: type[Record]) -> bytes:
-    """Return a note without a record. It is empty if nothing is left."""
-    return _join(_drop(content, name, kind))
-
-
 def _drop(content: bytes, name: str, kind: type[Record]) -> list[bytes]:
     parsed = ((line, _parse(line, kind)) for line in content.splitlines())
     return [line for line, record in parsed if record is None or record.name != name]

@@ -16,12 +16,11 @@ from gitstore.ledger import chain, inspection
 from gitstore.ledger.charging import charge_all
 from gitstore.ledger.inspection import InspectedModel
 from gitstore.ledger.ledger import Ledger
-from gitstore.ledger.reservations import shown_ref
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.walk import sort_topologically
 from gitstore.packs.oid import Oid
 from gitstore.store.receive.ended import finish_ended
-from gitstore.store.receive.reconcile import reconcile_models
+from gitstore.store.receive.reconcile import read_refs, reconcile_models
 from gitstore.store.receive.stored import measure
 from gitstore.store.store import Store, StoreModel
 
@@ -104,7 +103,7 @@ def _audit_model(ledger: Ledger, model: StoreModel | None, name: str, *, report:
 def _compare(model: StoreModel, inspected: InspectedModel, report: Audit) -> Iterator[str]:
     """Yield how a repository differs from what the ledger says."""
     name = model.full_name
-    refs = {shown_ref(ref): oid for ref, oid in model.repository.refs.all()}
+    refs = read_refs(model)
     wrong = [
         f"{name} {ref} is {_short(refs.get(ref))}, and {_short(inspected.refs.get(ref))} in the ledger"
         for ref in sorted({*refs, *inspected.refs})

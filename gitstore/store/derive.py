@@ -13,7 +13,6 @@ from gitstore.derive import base_repository, first_commit, first_state
 from gitstore.derive.base_repository import OpenedBase
 from gitstore.disk.construction import construction
 from gitstore.disk.processes import identify
-from gitstore.errors import NoSuchSnapshot
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.ledger.charging import order_refs
@@ -68,10 +67,9 @@ def derive_model(
         with construction(place) as hidden, source.repository.reading():
             build_repository(store, hidden)
             repository = Repository(hidden)
-            snapshot = _find_snapshot(source, base)
-            own_packs(
-                source.repository.objects.directory
-            )  # packs of pushes can be divided and linked from now on
+            snapshot = source.read_snapshot(base)
+            # Packs of pushes can be divided and linked from now on.
+            own_packs(source.repository.objects.directory)
             imported = base_repository.import_base(
                 repository, OpenedBase(snapshot, _spell_url(store, base.model), is_shared=True)
             )
@@ -86,17 +84,6 @@ def derive_model(
             )  # fmt: skip
         ledger.settle(transaction, refs, now=now)
     return DerivedInStore(model, base, imported, reservation.bytes)
-
-
-def _find_snapshot(source: StoreModel, name: SnapshotName) -> Snapshot:
-    repository = source.repository
-    oid = repository.refs.get(name.ref)
-    snapshot = snapshots.read(repository, name.ref, oid) if oid is not None else None
-    if snapshot is None:
-        raise NoSuchSnapshot(
-            f"{name.model} has no snapshot {name.snapshot}", "gitstore store show lists them"
-        )
-    return snapshot
 
 
 def _spell_url(store: Store, name: ModelName) -> str:

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from gitstore.disk import directories
 from gitstore.disk.atomic import sync_directory
 from gitstore.disk.hidden_names import new_prefix
-from gitstore.errors import GitstoreError, NoSuchSnapshot
+from gitstore.errors import GitstoreError
 from gitstore.git.refs import RefChange
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import LedgerRow, RowKind
 from gitstore.models import alias as alias_model
-from gitstore.models import snapshot as snapshots
 from gitstore.models.dependents import find_dependents
 from gitstore.names import spell_tag
 from gitstore.outbox.events import ModelDeleted, ModelEvent, SnapshotDeleted
@@ -104,12 +103,8 @@ def remove_snapshot(
     model = store.find_model(name.model, user)
     with _alone(store, model, now=now) as ledger:
         repository = model.repository
-        oid = repository.refs.get(name.ref)
-        snapshot = snapshots.read(repository, name.ref, oid) if oid is not None else None
-        if oid is None or snapshot is None:
-            raise NoSuchSnapshot(
-                f"{name.model} has no snapshot {name.snapshot}", "gitstore store show lists them"
-            )
+        snapshot = model.read_snapshot(name)
+        oid = snapshot.tag_oid
         based = find_dependents(repository, {snapshot.commit}).models
         aliases = tuple(alias_model.list_names_by_tag(repository).get(oid, ()))
         if (based or aliases) and not force and not dry_run:

@@ -8,13 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitstore.errors import NotAStore
+from gitstore.errors import NoSuchSnapshot, NotAStore
 from gitstore.git.repository import Repository
+from gitstore.models import snapshot as snapshots
+from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
 from gitstore.store.access import OPERATOR, User, no_such_model
 from gitstore.store.config import load
 from gitstore.store.config.schema import StoreConfig
-from gitstore.store.names import SUFFIX, ModelName, owner_problem, parse_model_name
+from gitstore.store.names import SUFFIX, ModelName, SnapshotName, owner_problem, parse_model_name
 
 if TYPE_CHECKING:
     from gitstore.ledger.ledger import Ledger
@@ -44,6 +46,16 @@ class StoreModel:
     def repository(self) -> Repository:
         """The repository. Raises `GitstoreError` if it cannot be opened."""
         return Repository(self.directory)
+
+    def read_snapshot(self, name: SnapshotName) -> Snapshot:
+        """Return a snapshot of the model. Raises `NoSuchSnapshot`, and `Corrupt` if it cannot be read."""
+        oid = self.repository.refs.get(name.ref)
+        snapshot = snapshots.read(self.repository, name.ref, oid) if oid is not None else None
+        if snapshot is None:
+            raise NoSuchSnapshot(
+                f"{name.model} has no snapshot {name.snapshot}", "gitstore store show lists them"
+            )
+        return snapshot
 
 
 class Store:

@@ -140,10 +140,7 @@ def show(ctx: click.Context, name: str, *, at: str | None, as_json: bool) -> Non
     alias = aliases.get_alias(model, name)
     if at is not None:
         alias = aliases.find_at(model.repository, alias, parse_time(at))
-    if as_json:
-        output.print_json(render.to_json(model.repository, alias))
-    else:
-        render.show_alias(model.repository, alias)
+    render.show_alias(model.repository, alias, as_json=as_json)
 
 
 @command.command()

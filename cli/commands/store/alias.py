@@ -137,10 +137,7 @@ def show(ctx: click.Context, name: str, alias: str, *, at: str | None, as_json: 
     found = aliases.get_alias(model, alias)
     if at is not None:
         found = aliases.find_at(model.repository, found, parse_time(at))
-    if as_json:
-        output.print_json(render.to_json(model.repository, found))
-    else:
-        render.show_alias(model.repository, found)
+    render.show_alias(model.repository, found, as_json=as_json)
 
 
 @command.command()

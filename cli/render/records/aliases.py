@@ -60,8 +60,11 @@ def show_list(repository: Repository, aliases: Sequence[Alias], *, all_models: b
     )
 
 
-def show_alias(repository: Repository, alias: Alias) -> None:
+def show_alias(repository: Repository, alias: Alias, *, as_json: bool) -> None:
     """One alias, with its last move."""
+    if as_json:
+        output.print_json(to_json(repository, alias))
+        return
     output.print_data(f"alias:    {terminal.styled(alias.name, 'yellow')}")
     output.print_data(f"snapshot: {_name_snapshot(repository, alias)}")
     for line in _describe_move(alias.move):

@@ -11,14 +11,12 @@ from gitstore.aliases import move
 from gitstore.aliases.gate import check_requirements
 from gitstore.aliases.requirements import parse
 from gitstore.aliases.write_move import Reason
-from gitstore.errors import NoSuchSnapshot
-from gitstore.models import snapshot as snapshots
 from gitstore.models.alias import Alias
 from gitstore.models.model import Model, check_name
 from gitstore.policy.role import Role
 from gitstore.store.access import OPERATOR, User, check_model
 from gitstore.store.config.schema import AliasConfig
-from gitstore.store.names import ModelName
+from gitstore.store.names import ModelName, SnapshotName
 from gitstore.store.receive.reconcile import reconcile
 from gitstore.store.store import Store
 
@@ -39,11 +37,7 @@ def set_alias(
     """
     model, protection = _open_for(store, name, alias, user=user)
     check_name(snapshot, "snapshot")  # not a reference, which could lead to another directory
-    ref = model.tag_ref(snapshot)
-    oid = model.repository.refs.get(ref)
-    found = snapshots.read(model.repository, ref, oid) if oid is not None else None
-    if found is None:
-        raise NoSuchSnapshot(f"{name} has no snapshot {snapshot}", "gitstore store show lists them")
+    found = store.find_model(name).read_snapshot(SnapshotName(name, snapshot))
     rules = [parse(text) for text in protection.gate] if protection is not None else []
     required, evaluations = check_requirements(model, alias, found, requirements=rules)
     reason = Reason(message, required, evaluations, _make_identity(user, now))

@@ -95,7 +95,7 @@ def _settle_ended(ledger: Ledger, model: StoreModel, *, now: int) -> tuple[list[
     for pending in ledger.pending(model.full_name):
         if not is_alive(pending.process):
             with ledger.transaction():
-                refs = _read_refs(model)
+                refs = read_refs(model)
                 values = {change.ref: refs.get(change.ref) for change in pending.refs}
                 rows += ledger.settle(pending.transaction, values, now=now).rows
             settled.append(pending.transaction)
@@ -105,7 +105,7 @@ def _settle_ended(ledger: Ledger, model: StoreModel, *, now: int) -> tuple[list[
 def _list_differences(ledger: Ledger, model: StoreModel) -> list[_Difference]:
     """Return the refs that differ, except those that a living push is changing."""
     recorded, busy = ledger.refs(model.full_name), _list_busy(ledger.pending(model.full_name))
-    refs = _read_refs(model)
+    refs = read_refs(model)
     return [
         _Difference(ref, recorded.get(ref), refs.get(ref))
         for ref in sorted({*recorded, *refs})
@@ -159,6 +159,6 @@ def _describe(
     return {ref: event for ref, event in events.items() if event is not None}
 
 
-def _read_refs(model: StoreModel) -> dict[str, Oid]:
+def read_refs(model: StoreModel) -> dict[str, Oid]:
     """Return all refs of the repository by name, as the ledger spells them. Raises `Corrupt`."""
     return {shown_ref(ref): oid for ref, oid in model.repository.refs.all()}
