@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from gitstore.disk.atomic import replace_file
+from gitstore.errors import NotAStore
 
 RECEIVING = ("pre-receive", "post-receive")
 """The hooks that start `gitstore store hook NAME`."""
@@ -34,6 +35,16 @@ def write_hooks(directory: Path) -> list[str]:
     for name in changed:
         replace_file(directory / name, render_hook(name), mode=0o755)
     return changed
+
+
+def check_runnable(directory: Path) -> None:
+    """Raise `NotAStore` if git would not run a hook. Without hooks, git itself takes every push."""
+    for name in NAMES:
+        if not os.access(directory / name, os.X_OK):
+            raise NotAStore(
+                f"the hook {name} of this store is missing or not executable, so it takes no pushes",
+                "its operator repairs it with gitstore store init ROOT",
+            )
 
 
 def list_changed(directory: Path) -> list[str]:

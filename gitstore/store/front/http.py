@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, NamedTuple
 
-from gitstore.errors import GitstoreError, InvalidName
+from gitstore.errors import GitstoreError, InvalidName, NotAStore
 from gitstore.policy.role import Role
+from gitstore.store import hooks
 from gitstore.store.access import User, find_role
 from gitstore.store.front.environment import service_environment
 from gitstore.store.front.shell import SERVICES
@@ -58,6 +59,8 @@ def parse_request(store: Store, request: Mapping[str, str], user: User) -> HttpC
             "403 Forbidden",
             f"{user} has the role {role.word} for {name}; this needs {SERVICES[service].word}",
         )
+    if service == "receive-pack":
+        _check_hooks(store)
     if is_post and request.get("CONTENT_TYPE") != f"application/x-git-{service}-request":
         raise HttpRefusal("415 Unsupported Media Type", "the body has the wrong type")
     path = f"/{name.owner}/{name.model}{SUFFIX}" + (f"/git-{service}" if is_post else _REFS)
@@ -77,6 +80,13 @@ def parse_request(store: Store, request: Mapping[str, str], user: User) -> HttpC
         # With it, git http-backend would wait busily for the rest of a push that was stopped.
         environment.pop("CONTENT_LENGTH", None)
     return HttpCall(environment, service if is_post else None)
+
+
+def _check_hooks(store: Store) -> None:
+    try:
+        hooks.check_runnable(store.hooks_directory)
+    except NotAStore as error:
+        raise HttpRefusal("503 Service Unavailable", str(error)) from error
 
 
 def _parse_path(request: Mapping[str, str]) -> tuple[ModelName, str, bool]:

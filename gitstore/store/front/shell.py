@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
 from gitstore.policy.role import Role
+from gitstore.store import hooks
 from gitstore.store.access import User, check_model
 from gitstore.store.front.environment import service_environment
 from gitstore.store.names import parse_model_name
@@ -61,7 +62,8 @@ def parse_command(
 ) -> ServiceCall | VerbCall:
     """Return what a user's command asks for, if the user's role allows it.
 
-    `inherited` is the environment that sshd made. Raises `BadCommand`, `InvalidName` and `AccessDenied`.
+    `inherited` is the environment that sshd made. Raises `BadCommand`, `InvalidName` and `AccessDenied`, and
+    `NotAStore` for a push to a store that has lost its hooks.
     """
     words = _split(command)
     if words[0] == "git" and len(words) > 1:
@@ -99,6 +101,8 @@ def _call_service(
     name = parse_model_name(path.removeprefix(str(store.root)))
     check_model(store.config, user, name, needed=SERVICES[service])
     model = store.find_model(name, user)
+    if service == "receive-pack":
+        hooks.check_runnable(store.hooks_directory)
     protocol = inherited.get("GIT_PROTOCOL")
     environment = service_environment(store, model, user=user, inherited=inherited, protocol=protocol)
     strict = ("--strict",) if service == "upload-pack" else ()

@@ -105,6 +105,16 @@ def test_nothing_else_is_served(store: Store, path: str) -> None:
     assert ask_as("ada", store, path)[0] == 404
 
 
+def test_without_its_hooks_it_takes_no_pushes(store: Store, url: str, tmp_path: Path) -> None:
+    local = make_pushed(store, tmp_path / "digits", "v1")
+    models.take(local, "v2")
+    (store.hooks_directory / "pre-receive").unlink()
+    remote = f"{log_in(url, 'ada')}/ada/digits"
+    pushed = run_git("push", remote, "v2", cwd=local.directory)
+    assert "503" in pushed.stderr
+    assert run_git("ls-remote", remote, "v2", cwd=local.directory).stdout == ""
+
+
 def test_a_user_s_name_in_a_header_is_not_believed(store: Store) -> None:
     add_model(store)
     request = {

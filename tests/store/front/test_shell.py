@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gitstore.errors import GitstoreError, InvalidName
+from gitstore.errors import GitstoreError, InvalidName, NotAStore
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
 from gitstore.store.access import AccessDenied, User
 from gitstore.store.front.shell import BadCommand, ServiceCall, VerbCall, parse_command
+from gitstore.store.hooks import NAMES
 from gitstore.store.store import Store
 from tests.support import spawning
 from tests.support.crafting import MIB, Command, Craft, format_commands, list_files, zeros
@@ -136,6 +137,19 @@ def test_verbs(store: Store) -> None:
         "alias", ("set", "production", "v3", "-m", "--store why")
     )
     assert run(store, "usage --month=2026-11 ada") == VerbCall("usage", ("--month=2026-11", "ada"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_its_hooks_it_takes_no_pushes(store: Store, name: str) -> None:
+    """git runs no hook that is missing or not executable, and takes the push."""
+    hook = store.hooks_directory / name
+    hook.chmod(0o644)
+    with pytest.raises(NotAStore, match=f"the hook {name} of this store is missing or not executable"):
+        run(store, "git-receive-pack ada/digits")
+    hook.unlink()
+    with pytest.raises(NotAStore, match=f"the hook {name} of this store is missing or not executable"):
+        run(store, "git-receive-pack ada/digits")
+    assert isinstance(run(store, "git-upload-pack ada/digits"), ServiceCall)
 
 
 def test_a_bomb_is_stopped(store: Store) -> None:
