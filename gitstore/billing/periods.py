@@ -26,10 +26,6 @@ class Period(NamedTuple):
         """Its length."""
         return self.until - self.since
 
-    def clamp(self, second: int) -> int:
-        """The second of the period, or its end, that is nearest to another second."""
-        return min(max(second, self.since), self.until)
-
 
 def find_month(second: int) -> Period:
     """Return the calendar month in UTC that a second is in."""

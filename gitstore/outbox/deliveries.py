@@ -121,14 +121,6 @@ def finish(
     return held == 1
 
 
-def find_next_due(connection: Connection) -> int | None:
-    """Return when the next delivery can be claimed, in microseconds; `None` if none is waiting."""
-    row = connection.execute(
-        "SELECT min(max(due, coalesce(leased_until, due))) FROM outbox_deliveries WHERE state = 'waiting'"
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
-
-
 def queue_again(connection: Connection, event_id: str, *, now: int, rule: str | None = None) -> int:
     """Queue the deliveries of an event again, as if they were new. Those that are being tried are left.
 

@@ -44,12 +44,6 @@ def deflate(content: bytes | memoryview, *, width: int = 1) -> bytes:
     return b"".join(pieces)
 
 
-def encode_stored(content: bytes | memoryview) -> bytes:
-    """Return a zlib stream of stored blocks: 5 bytes longer than `content` for every 64 KiB, and 6 in all."""
-    blocks = _stored_blocks(memoryview(content), final=True)
-    return b"".join((_ZLIB_HEADER, *blocks, struct.pack(">I", isal_zlib.adler32(content))))
-
-
 def _choose_window(content: memoryview) -> int:
     """Choose how to deflate a content without planes, by a sample of it."""
     if len(content) <= _SAMPLE:

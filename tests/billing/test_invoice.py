@@ -89,7 +89,7 @@ def test_lines_add_up_to_the_exact_sum_rounded_once(sizes: list[int], ends: list
             ByteChange(start * 1_000_000, ref, size),
             ByteChange((start + end) * 1_000_000, ref, -size),
         ]
-        held = NOVEMBER.clamp(start + end) - NOVEMBER.since
+        held = min(max(start + end, NOVEMBER.since), NOVEMBER.until) - NOVEMBER.since
         exact += Fraction(size, GIB) * Fraction(held, 30 * 86400) * Fraction("0.02") * 10**6
     changes.sort(key=lambda change: change.time)
     invoices = make_invoices(changes, NOVEMBER, prices=PRICES, currency="EUR")

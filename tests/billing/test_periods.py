@@ -84,7 +84,3 @@ def test_windows_are_whole_and_neighbours(since: int, length: int, window: int) 
     assert [part.since for part in parts[1:]] == [part.until for part in parts[:-1]]
     assert all(since <= part.since and part.until <= since + length for part in parts)
     assert length < 2 * window or parts
-
-
-def test_a_second_before_or_after_a_period_is_moved_to_its_ends() -> None:
-    assert [Period(10, 20).clamp(second) for second in (5, 10, 15, 20, 25)] == [10, 10, 15, 20, 20]

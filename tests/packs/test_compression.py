@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.packs.compression import deflate, encode_stored, inflate
+from gitstore.packs.compression import deflate, inflate
 from gitstore.packs.plane_runs import WORTH
+from tests.support.packs import encode_stored
 
 NOISE = random.Random(1).randbytes(300_000)
 

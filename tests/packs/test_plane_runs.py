@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.packs.compression import deflate, encode_stored, inflate
+from gitstore.packs.compression import deflate, inflate
 from gitstore.packs.plane_runs import NEAREST, STORED, WIDE, Run, plan
 from gitstore.packs.planes import WIDTHS, split
 from tests.support.content import MIB, noise
+from tests.support.packs import encode_stored
 from tests.support.weights import weights
 
 widths = st.sampled_from(WIDTHS)

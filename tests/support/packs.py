@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,14 @@ from gitstore.packs.writer import PackWriter, Written
 def entry(content: bytes, kind: Kind = Kind.BLOB) -> tuple[Oid, bytes]:
     """An object as it stands in a pack, and its id."""
     return Oid.of(kind, content), entry_header(kind, len(content)) + deflate(content)
+
+
+def encode_stored(content: bytes) -> bytes:
+    """A zlib stream of stored blocks, RFC 1950 and RFC 1951 section 3.2.4, each as long as it can be."""
+    blocks = [content[start : start + 0xFFFF] for start in range(0, max(len(content), 1), 0xFFFF)]
+    headers = [struct.pack("<BHH", block is blocks[-1], len(block), len(block) ^ 0xFFFF) for block in blocks]
+    pieces = [part for pair in zip(headers, blocks, strict=True) for part in pair]
+    return b"".join((b"\x78\x01", *pieces, struct.pack(">I", zlib.adler32(content))))
 
 
 def write_pack(directory: Path, contents: Iterable[bytes]) -> Written:
