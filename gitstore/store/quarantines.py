@@ -18,15 +18,19 @@ def list_quarantines(repository: Path) -> list[Path]:
     return sorted(path for pattern in _PATTERNS for path in (repository / "objects").glob(pattern))
 
 
-def sweep_quarantines(repository: Path, *, dry_run: bool = False) -> int:
-    """Remove quarantines unless a push may still use them; return their bytes.
+def find_left_quarantines(repository: Path) -> list[Path]:
+    """Return the quarantines that no push can still use.
 
     git works in the repository while it receives a push. As long as any process does, or the system does not
-    say, all quarantines stay.
+    say, there are none.
     """
     quarantines = list_quarantines(repository)
-    if not quarantines or find_working_in(repository, "git") is not False:
-        return 0
+    return quarantines if quarantines and find_working_in(repository, "git") is False else []
+
+
+def sweep_quarantines(repository: Path, *, dry_run: bool = False) -> int:
+    """Remove the quarantines that no push can still use; return their bytes."""
+    quarantines = find_left_quarantines(repository)
     size = sum(measure_size(path) for path in quarantines)
     if not dry_run:
         for path in quarantines:

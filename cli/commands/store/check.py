@@ -17,7 +17,7 @@ from gitstore.cli.render.store import stores as render
 @click.pass_context
 def command(ctx: click.Context, *, root: Path | None, as_json: bool) -> None:
     """Check how a store is set up: store.yaml, the hooks, permissions, and the git configuration of each
-    repository. The exit code is 1 if there are problems.
+    repository. Also report what killed commands and pushes left. The exit code is 1 if there are problems.
 
     Objects are checked by gitstore store verify, and the ledger by gitstore store audit.
 
