@@ -184,6 +184,22 @@ def format_commands(commands: Sequence[Command]) -> bytes:
     return b"".join(b"%04x%s" % (len(line) + 4, line) for line in encoded) + b"0000"
 
 
+def receive(
+    bare: Path, commands: Sequence[Command], pack: bytes, variables: Mapping[str, str]
+) -> tuple[str, bool]:
+    """Let `git receive-pack` receive a pack. Returns what the pusher is told, and whether it is accepted."""
+    done = subprocess.run(
+        ["git", "receive-pack", str(bare)],
+        input=format_commands(commands) + pack,
+        capture_output=True,
+        env={**os.environ, **variables},
+        check=False,
+    )
+    status = done.stdout.decode(errors="replace").rpartition("unpack ")[2]
+    is_accepted = status.startswith("ok") and "ng " not in status
+    return done.stderr.decode(errors="replace") + status, is_accepted
+
+
 def send(
     bare: Path,
     commands: Sequence[Command],
@@ -192,24 +208,15 @@ def send(
     role: str = "write",
     limits: Mapping[str, int] | None = None,
 ) -> Received:
-    """Let `git receive-pack` receive a pack. `memory` is the hook's beyond what it started with, in bytes."""
-    variables = tell_hook(bare, role=role, limits=limits)
+    """Push to a repository of `make_bare`. `memory` is the hook's beyond what it started with, in bytes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        ["git", "receive-pack", str(bare)],
-        input=format_commands(commands) + pack,
-        capture_output=True,
-        env={**os.environ, **variables},
-        check=False,
-    )
+    told, is_accepted = receive(bare, commands, pack, tell_hook(bare, role=role, limits=limits))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    status = done.stdout.decode(errors="replace").rpartition("unpack ")[2]
     facts = read_report(bare)
     hook = facts.get("hook", 0.0)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    is_accepted = status.startswith("ok") and "ng " not in status
     return Received(
-        done.stderr.decode(errors="replace") + status,
+        told,
         is_accepted,
         used + hook,
         hook,

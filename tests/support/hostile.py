@@ -29,6 +29,13 @@ class Case(NamedTuple):
     limits: dict[str, int] = {}  # noqa: RUF012
     spoil: Callable[[bytes], bytes] = bytes
 
+    def craft(self, refs: Mapping[str, Oid]) -> tuple[list[Command], bytes]:
+        """The commands and the pack of the push, to a repository with these refs."""
+        craft = Craft()
+        made = self.make(craft, refs)
+        commands = made if isinstance(made, list) else [made]
+        return commands, self.spoil(craft.pack()) if any(command.new for command in commands) else b""
+
 
 def snapshot(**top: Any) -> Make:
     """A snapshot v2 with other entries."""

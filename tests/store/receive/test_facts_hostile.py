@@ -14,7 +14,7 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.text import harmless
 from tests.support import crafting
 from tests.support.combinations import sample
-from tests.support.crafting import MIB, Craft, Received, send
+from tests.support.crafting import MIB, Received, send
 from tests.support.hostile import ALL, MALFORMED, Case, branch
 
 
@@ -26,11 +26,8 @@ def bare(tmp_path: Path) -> Path:
 
 def refuse(bare: Path, case: Case) -> Received:
     """A push that must be refused, and leave nothing."""
-    refs, files, craft = crafting.list_refs(bare), crafting.list_files(bare), Craft()
-    made = case.make(craft, refs)
-    commands = made if isinstance(made, list) else [made]
-    pack = case.spoil(craft.pack()) if any(command.new for command in commands) else b""
-    received = send(bare, commands, pack, limits=case.limits)
+    refs, files = crafting.list_refs(bare), crafting.list_files(bare)
+    received = send(bare, *case.craft(refs), limits=case.limits)
     assert not received.is_accepted, received.text
     assert case.told in received.text, received.text
     assert crafting.list_refs(bare) == refs
