@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from msgspec import UnsetType
-
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
 from gitstore.models import alias as aliases
@@ -31,8 +29,8 @@ from gitstore.outbox.events import (
     StateCreated,
 )
 from gitstore.packs.oid import Kind, Oid
-from gitstore.records import evaluations, files, notes
-from gitstore.records.record import EvaluationRecord, parse_lines
+from gitstore.records import evaluations, files
+from gitstore.records.outputs import OutputReader
 from gitstore.settings import BasedOn
 
 _TAGS, _STATES, _HEADS = "refs/tags/", "refs/states/", "refs/heads/"
@@ -113,13 +111,11 @@ class RefReader:
 
     def read_outputs(self, target: str, name: str) -> dict[str, Any]:
         """Return the scalars among the outputs of an evaluation record."""
-        with suppress(Corrupt):
-            content = notes.read_note(self._repository, evaluations.NOTES, Oid.parse(target))
-            for record in parse_lines(content, EvaluationRecord):
-                if record.name == name:
-                    values = {value.name: value.value for value in record.outputs}
-                    return {key: one for key, one in values.items() if not isinstance(one, UnsetType)}
-        return {}
+        return self._outputs.read(Oid.parse(target), name)
+
+    @cached_property
+    def _outputs(self) -> OutputReader:
+        return OutputReader(self._repository.objects, self._repository.refs.get(evaluations.NOTES))
 
     @cached_property
     def bases(self) -> dict[str, BasedOn]:

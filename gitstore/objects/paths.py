@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from gitstore.errors import Corrupt
 from gitstore.objects import tree
@@ -12,7 +13,14 @@ from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs.oid import Kind, Oid
 
 
-def read_tree(database: ObjectDatabase, oid: Oid) -> list[TreeEntry]:
+class ObjectSource(Protocol):
+    """Reads objects: those of a repository, or of a push that is not accepted yet."""
+
+    def read_as(self, kind: Kind, oid: Oid, *, at_most: int = ...) -> bytes:
+        """Return the content of an object of this kind. Raises `Corrupt`, also for a blob over `at_most`."""
+
+
+def read_tree(database: ObjectSource, oid: Oid) -> list[TreeEntry]:
     """Return the entries of a tree, in git's order. Raises `Corrupt`."""
     try:
         return tree.parse(database.read_as(Kind.TREE, oid))

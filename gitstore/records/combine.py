@@ -77,7 +77,7 @@ def _find_base(repository: Repository, first: Oid, second: Oid) -> Oid | None:
 
 
 def _read_at(repository: Repository, tip: Oid | None, target: Oid) -> bytes:
-    return notes.read_note_at(repository, tip, target) if tip is not None else b""
+    return notes.read_note_at(repository.objects, tip, target) if tip is not None else b""
 
 
 def _merge(base: bytes, theirs: bytes, ours: bytes) -> bytes:

@@ -21,7 +21,7 @@ from gitstore.git.refs import RefChange, RefChanged
 from gitstore.git.repository import Repository
 from gitstore.objects import commit, tree
 from gitstore.objects.database import ObjectDatabase, TooLarge
-from gitstore.objects.paths import read_tree
+from gitstore.objects.paths import ObjectSource, read_tree
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs import limits
@@ -51,12 +51,15 @@ def read_note(repository: Repository, ref: str, target: Oid) -> bytes:
     If several spellings of the path exist, the result has the lines of all of them.
     """
     tip = repository.refs.get(ref)
-    return read_note_at(repository, tip, target) if tip is not None else b""
+    return read_note_at(repository.objects, tip, target) if tip is not None else b""
 
 
-def read_note_at(repository: Repository, tip: Oid, target: Oid) -> bytes:
+def read_note_at(objects: ObjectSource, tip: Oid, target: Oid) -> bytes:
     """Return the content of an object's note in a commit of notes; empty if it has none. Raises `Corrupt`."""
-    objects, root = repository.objects, repository.commit(tip).tree
+    try:
+        root = commit.parse(objects.read_as(Kind.COMMIT, tip)).tree
+    except ValueError as error:
+        raise Corrupt(f"commit {tip} is malformed: {error}") from error
     return _join(objects, _find_blobs(lambda oid: read_tree(objects, oid), root, str(target).encode()))
 
 
@@ -148,7 +151,7 @@ def _find_blobs(read: Callable[[Oid], list[TreeEntry]], root: Oid, digits: bytes
             yield entry.oid
 
 
-def _join(objects: ObjectDatabase, blobs: Iterable[Oid]) -> bytes:
+def _join(objects: ObjectSource, blobs: Iterable[Oid]) -> bytes:
     contents = []
     for oid in blobs:
         try:

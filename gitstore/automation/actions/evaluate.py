@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from gitstore.automation.actions.result import ActionResult
 from gitstore.automation.rules import EvaluateAction
 from gitstore.errors import BadSettings, InvalidInput, NoSuchSnapshot, OperationFailed
+from gitstore.events.failures import describe_failure
 from gitstore.models import alias as aliases
 from gitstore.models import snapshot as snapshots
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
-from gitstore.outbox.events import EvaluationFailed, SnapshotEvent
+from gitstore.outbox.events import SnapshotEvent
 from gitstore.records import evaluations
 from gitstore.records.evaluations import NoSuchRecord
 
@@ -32,28 +33,19 @@ def evaluate(
     """
     from gitstore.run.conditions import find_conditions
     from gitstore.run.evaluation import LocalLauncher
-    from gitstore.run.recording.evaluations import evaluate_and_record
+    from gitstore.run.recording.evaluations import record_evaluation
 
     if any(record.name == action.record for record in evaluations.list_records(snapshot)):
         return ActionResult("delivered", f"{snapshot.short_name} has the record {action.record} already")
     conditions = find_conditions(snapshot.repository.directory)
     try:
         with _open_inputs(action, snapshot, conditions, directory=directory) as inputs:
-            evaluate_and_record(snapshot, inputs, name=action.record, launcher=LocalLauncher(conditions))
+            record_evaluation(snapshot, inputs, name=action.record, launcher=LocalLauncher(conditions))
     except NoSuchRecord as error:
         return ActionResult("dropped", error.message)
     except (OperationFailed, InvalidInput, BadSettings, NoSuchSnapshot) as error:
-        failed = EvaluationFailed(
-            time=now,
-            owner=event.owner,
-            model=event.model,
-            snapshot=event.snapshot,
-            ref=event.ref,
-            tag=event.tag,
-            record=action.record,
-            kind=error.kind,
-            reason=error.message,
-        )
+        facts = {"time": now, "owner": event.owner, "model": event.model}
+        failed = describe_failure(snapshot, action.record, error, facts=facts)
         return ActionResult("failed", error.message, final=True, events=(failed,))
     return ActionResult("delivered", f"recorded {action.record} of {snapshot.short_name}")
 

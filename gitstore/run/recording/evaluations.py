@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gitstore.disk import directories
-from gitstore.errors import GitstoreError, InvalidInput
+from gitstore.errors import GitstoreError, InvalidInput, OperationFailed
 from gitstore.events import journal
+from gitstore.events.failures import tell_failure
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
@@ -66,10 +67,29 @@ def evaluate_and_record(
     replacing: bool = False,
     progress: Progress = lambda _: None,
 ) -> Recorded:
-    """Evaluate a snapshot, and keep inputs and outputs as the record `name`.
+    """Evaluate a snapshot, and keep inputs and outputs as the record `name`. A failure is an event.
 
     Raises `RecordExists`, unless `replacing`, and what `evaluate_snapshot` raises. Nothing is recorded then.
     """
+    try:
+        return record_evaluation(
+            snapshot, inputs, name=name, launcher=launcher, replacing=replacing, progress=progress
+        )
+    except OperationFailed as error:
+        tell_failure(snapshot, name, error)
+        raise
+
+
+def record_evaluation(
+    snapshot: Snapshot,
+    inputs: Inputs,
+    *,
+    name: str,
+    launcher: SnapshotLauncher,
+    replacing: bool = False,
+    progress: Progress = lambda _: None,
+) -> Recorded:
+    """Do the same, but leave it to the caller to tell of a failure."""
     if not replacing:
         evaluations.check_new(snapshot, name)
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)

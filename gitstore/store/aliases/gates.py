@@ -17,11 +17,11 @@ from gitstore.models import snapshot as snapshots
 from gitstore.models.alias import Move
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
+from gitstore.objects.paths import ObjectSource
 from gitstore.packs.oid import Kind
 from gitstore.policy.push import PathProblem, RefMove
 from gitstore.policy.refs import Namespace
 from gitstore.store.config.schema import AliasConfig
-from gitstore.store.receive.ref_events import ReadObject
 from gitstore.store.store import StoreModel
 from gitstore.text import shown
 
@@ -29,7 +29,7 @@ RULE = "alias-gate"
 
 
 def find_problems(
-    model: StoreModel, moves: Iterable[RefMove], *, protected: Iterable[AliasConfig], objects: ReadObject
+    model: StoreModel, moves: Iterable[RefMove], *, protected: Iterable[AliasConfig], objects: ObjectSource
 ) -> Iterator[PathProblem]:
     """Yield a problem for each alias that a push moves and whose gate the snapshot does not meet.
 
@@ -46,7 +46,7 @@ def find_problems(
 
 
 def _check(
-    model: StoreModel, move: RefMove, gate: Iterable[str], *, prefix: str, objects: ReadObject
+    model: StoreModel, move: RefMove, gate: Iterable[str], *, prefix: str, objects: ObjectSource
 ) -> str | None:
     """Return why an alias must not move; `None` if it may."""
     if move.new is None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from gitstore.ledger.values import Admission
 from gitstore.outbox.events import ModelEvent
+from gitstore.packs.oid import Oid
 from gitstore.policy.push import RefMove
 from gitstore.store.access import User
 from gitstore.store.receive.facts import Facts
 from gitstore.store.receive.needed import FindLive, list_needed
-from gitstore.store.receive.ref_events import describe_change
+from gitstore.store.receive.ref_events import RecordedOutputs, describe_change
 from gitstore.store.store import StoreModel
 
 
@@ -18,10 +19,17 @@ def list_admissions(model: StoreModel, facts: Facts, find_live: FindLive, *, use
     The ledger gives the events their time. Raises `Corrupt` if an object cannot be read.
     """
 
-    def describe(move: RefMove) -> ModelEvent | None:
-        name, objects = user.name or None, facts.quarantine
-        return describe_change(objects, model.full_name, move.ref, old=move.old, new=move.new, user=name)
+    def find_ref(ref: str) -> Oid | None:
+        return after[ref] if ref in after else model.repository.refs.get(ref)
 
+    def describe(move: RefMove) -> ModelEvent | None:
+        return describe_change(
+            facts.quarantine, model.full_name, move.ref,
+            old=move.old, new=move.new, user=user.name or None, outputs=outputs,
+        )  # fmt: skip
+
+    after = {move.ref: move.new for move in facts.push.moves}
+    outputs = RecordedOutputs(facts.quarantine, find_ref)
     moves = {move.ref: move for move in facts.push.moves}
     admissions = []
     for ref, tag, objects in list_needed(facts, find_live):

@@ -15,12 +15,11 @@ from gitstore.disk.processes import identify, is_alive
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.reservations import shown_ref
 from gitstore.ledger.values import Admission, LedgerRow, NotLive, Pending
-from gitstore.objects.database import ObjectDatabase
 from gitstore.outbox.events import ModelCreated, ModelDeleted, ModelEvent
 from gitstore.packs.oid import Oid
 from gitstore.policy.refs import Namespace
 from gitstore.store.names import SUFFIX
-from gitstore.store.receive.ref_events import describe_change
+from gitstore.store.receive.ref_events import RecordedOutputs, describe_change
 from gitstore.store.receive.stored import collect_stored
 from gitstore.store.store import Store, StoreModel
 
@@ -126,7 +125,7 @@ def _record_differences(
     name = model.full_name
     targets = [difference.now for difference in differences if difference.now is not None]
     stored = collect_stored(objects, targets, lambda oids: ledger.find_live(name, oids))
-    described = _describe(objects, name, differences)
+    described = _describe(model, differences)
     admissions = [
         Admission(
             ref=difference.ref,
@@ -147,15 +146,16 @@ def _record_differences(
         return list(ledger.settle(transaction, values, now=now).rows)
 
 
-def _describe(
-    objects: ObjectDatabase, model: str, differences: list[_Difference]
-) -> Mapping[str, ModelEvent]:
+def _describe(model: StoreModel, differences: list[_Difference]) -> Mapping[str, ModelEvent]:
+    objects = model.repository.objects
+    outputs = RecordedOutputs(objects, model.repository.refs.get)
     events = {
         difference.ref: describe_change(
-            objects, model, difference.ref, old=difference.recorded, new=difference.now
+            objects, model.full_name, difference.ref,
+            old=difference.recorded, new=difference.now, outputs=outputs,
         )
         for difference in differences
-    }
+    }  # fmt: skip
     return {ref: event for ref, event in events.items() if event is not None}
 
 

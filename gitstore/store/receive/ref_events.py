@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gitstore.errors import Corrupt
 from gitstore.ledger.reservations import shown_ref
@@ -10,6 +12,7 @@ from gitstore.models import alias
 from gitstore.models.alias import Move
 from gitstore.names import spell_alias, spell_snapshot, spell_tag
 from gitstore.objects import commit, tag
+from gitstore.objects.paths import ObjectSource
 from gitstore.outbox.events import (
     AliasMoved,
     EvaluationFinished,
@@ -21,20 +24,42 @@ from gitstore.outbox.events import (
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.refs import Namespace
 
+if TYPE_CHECKING:
+    from gitstore.records.outputs import OutputReader
 
-class ReadObject(Protocol):
-    """Reads objects: those of a repository, or of a quarantine."""
 
-    def read_as(self, kind: Kind, oid: Oid) -> bytes:
-        """Return the content of an object of this kind. Raises `Corrupt`."""
+class RecordedOutputs:
+    """Reads what recorded evaluations gave. A push without records imports nothing for that.
+
+    `find_ref` returns what a ref has after all changes.
+    """
+
+    def __init__(self, objects: ObjectSource, find_ref: Callable[[str], Oid | None]) -> None:
+        self._objects = objects
+        self._find_ref = find_ref
+
+    @cached_property
+    def reader(self) -> OutputReader:
+        from gitstore.records.evaluations import NOTES
+        from gitstore.records.outputs import OutputReader
+
+        return OutputReader(self._objects, self._find_ref(NOTES))
 
 
 def describe_change(
-    objects: ReadObject, model: str, ref: str, *, old: Oid | None, new: Oid | None, user: str | None = None
+    objects: ObjectSource,
+    model: str,
+    ref: str,
+    *,
+    old: Oid | None,
+    new: Oid | None,
+    user: str | None = None,
+    outputs: RecordedOutputs | None = None,
 ) -> ModelEvent | None:
     """Return the event of a ref that changes; `None` if nobody is told of such a change.
 
-    `model` is "OWNER/MODEL". The ledger gives the event its time and its bytes.
+    `model` is "OWNER/MODEL". The ledger gives the event its time and its bytes. Without `outputs`, an event
+    of an evaluation has none.
     """
     ref = shown_ref(ref)  # an event is JSON, which has no bytes
     match Namespace.of(ref):
@@ -45,12 +70,13 @@ def describe_change(
         case Namespace.ALIAS:
             return _describe_alias(objects, model, ref, old=old, new=new, user=user)
         case Namespace.RECORD:
-            return _describe_record(objects, model, ref, user=user) if new is not None else None
+            if new is not None:
+                return _describe_record(objects, model, ref, user=user, outputs=outputs)
     return None
 
 
 def _describe_snapshot(
-    objects: ReadObject, model: str, ref: str, *, old: Oid | None, new: Oid | None, user: str | None
+    objects: ObjectSource, model: str, ref: str, *, old: Oid | None, new: Oid | None, user: str | None
 ) -> ModelEvent | None:
     owner, _, name = model.partition("/")
     snapshot = spell_tag(ref)
@@ -71,7 +97,7 @@ def _describe_snapshot(
 
 
 def _describe_state(
-    objects: ReadObject, model: str, ref: str, *, old: Oid | None, new: Oid | None, user: str | None
+    objects: ObjectSource, model: str, ref: str, *, old: Oid | None, new: Oid | None, user: str | None
 ) -> ModelEvent | None:
     owner, _, name = model.partition("/")
     if new is None:
@@ -87,7 +113,9 @@ def _describe_state(
     )  # fmt: skip
 
 
-def _describe_record(objects: ReadObject, model: str, ref: str, *, user: str | None) -> ModelEvent | None:
+def _describe_record(
+    objects: ObjectSource, model: str, ref: str, *, user: str | None, outputs: RecordedOutputs | None
+) -> ModelEvent | None:
     """Describe an evaluation that was recorded. A record of a training is about a tree, and no event."""
     owner, _, name = model.partition("/")
     target, _, record = ref.removeprefix(Namespace.RECORD.value).partition("/")
@@ -97,12 +125,12 @@ def _describe_record(objects: ReadObject, model: str, ref: str, *, user: str | N
         return None
     return EvaluationFinished(
         time=0, owner=owner, model=name, user=user, snapshot=spell_tag(snapshot), ref=snapshot, tag=target,
-        record=record,
+        record=record, outputs=outputs.reader.read(Oid.parse(target), record) if outputs else {},
     )  # fmt: skip
 
 
 def _describe_alias(
-    objects: ReadObject, model: str, ref: str, *, old: Oid | None, new: Oid | None, user: str | None
+    objects: ObjectSource, model: str, ref: str, *, old: Oid | None, new: Oid | None, user: str | None
 ) -> ModelEvent | None:
     owner, _, name = model.partition("/")
     now, before = _read_move(objects, new), _read_move(objects, old)
@@ -117,7 +145,7 @@ def _describe_alias(
     )  # fmt: skip
 
 
-def _read_move(objects: ReadObject, oid: Oid | None) -> Move | None:
+def _read_move(objects: ObjectSource, oid: Oid | None) -> Move | None:
     if oid is None:
         return None
     try:
