@@ -206,6 +206,7 @@ FREE = {
     "automation events redeliver event_id", "automation events redeliver rule",
     "store alias set alias", "store alias set message", "store alias rollback alias",
     "store alias rollback message", "store alias show alias", "store alias show at", "store alias log alias",
+    "store alias rm alias",
     "store events show event_id", "store events redeliver event_id", "store events redeliver rule",
     "alias rollback message",
     "store create name", "store derive name", "store shell name",

@@ -211,13 +211,7 @@ def rm(ctx: click.Context, name: str, *, as_json: bool) -> None:
 
     model = Model.identify(ctx.obj)
     removed = remove_alias(model, name)
-    if as_json:
-        output.print_json(render.to_json(model.repository, removed))
-    else:
-        output.print_message(f"Removed the alias {name}, which {removed.move.new.snapshot} had")
-        output.print_message(
-            f"Until the next gc, git update-ref {removed.ref} {removed.move.commit} restores it"
-        )
+    render.show_removed(model.repository, removed, restore_with="git", as_json=as_json)
 
 
 def _parse_requirements(texts: tuple[str, ...]) -> list[Requirement]:

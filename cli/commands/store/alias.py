@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,10 @@ alias_argument = click.argument("alias", metavar="ALIAS")
 @options.store_option
 @click.pass_context
 def command(ctx: click.Context, *, root: Path | None) -> None:
-    """Show and move the aliases of models in a store.
+    """Show, move and remove the aliases of models in a store.
 
     Whoever may read a model sees its aliases, and whoever may write it moves them. A protected alias takes
-    the role that store.yaml names, and a snapshot that meets its gate.
+    the role that store.yaml names, and a snapshot that meets its gate. Admins remove aliases.
 
     \b
     Examples:
@@ -161,6 +162,28 @@ def log(ctx: click.Context, name: str, alias: str, *, as_json: bool) -> None:
         output.print_json([render.move_json(move) for move in moves])
     else:
         render.show_moves(moves)
+
+
+@command.command()
+@model_argument
+@alias_argument
+@output.json_option
+@click.pass_context
+def rm(ctx: click.Context, name: str, alias: str, *, as_json: bool) -> None:
+    """Remove the alias ALIAS with its history. The snapshot stays. Needs the role admin for the model.
+
+    \b
+    Examples:
+      gitstore store alias rm ada/digits staging
+      ssh git@models.example.org alias rm ada/digits staging
+    """
+    from gitstore.store.aliases.move import remove_alias
+
+    store, model_name, user = _open_store(ctx), _parse(name), options.find_user()
+    removed = remove_alias(store, model_name, alias, user=user, now=options.read_clock())
+    repository = store.find_model(model_name).repository
+    restore = f"git --git-dir={shlex.quote(str(repository.common))}" if user.is_operator else None
+    render.show_removed(repository, removed, restore_with=restore, as_json=as_json)
 
 
 def _parse(name: str) -> ModelName:

@@ -43,6 +43,17 @@ def move_json(move: Move) -> dict[str, Any]:
     }
 
 
+def show_removed(repository: Repository, alias: Alias, *, restore_with: str | None, as_json: bool) -> None:
+    """An alias that was removed, and how it comes back for whoever has the repository: with which git."""
+    if as_json:
+        output.print_json(to_json(repository, alias))
+        return
+    output.print_message(f"Removed the alias {alias.name}, which {alias.move.new.snapshot} had")
+    if restore_with is not None:
+        command = f"{restore_with} update-ref {alias.ref} {alias.move.commit}"
+        output.print_message(f"Until the next gc, {command} restores it")
+
+
 def show_list(repository: Repository, aliases: Sequence[Alias], *, all_models: bool) -> None:
     """A table of aliases."""
     output.print_table(

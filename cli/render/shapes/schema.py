@@ -128,6 +128,7 @@ COMMANDS: dict[str, str] = {
     "store alias list": "alias[]",
     "store alias show": "alias",
     "store alias log": "alias move[]",
+    "store alias rm": "alias",
     "store events list": "event[]",
     "store events show": "event",
     "store events redeliver": "event",

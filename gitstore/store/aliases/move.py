@@ -56,6 +56,18 @@ def roll_back(
     return moved
 
 
+def remove_alias(store: Store, name: ModelName, alias: str, *, user: User, now: int) -> Alias:
+    """Remove an alias with its history, and return what it was. The ledger and the events follow.
+
+    As for a push (the rule `alias-forward`), only an admin may do so, whoever may move the alias. Raises
+    `AccessDenied`, and like `aliases.move.remove_alias`.
+    """
+    check_model(store.config, user, name, needed=Role.ADMIN)
+    removed = move.remove_alias(Model.identify(store.find_model(name, user).directory), alias)
+    _settle(store, name, now=now)
+    return removed
+
+
 def _open_for(store: Store, name: ModelName, alias: str, *, user: User) -> tuple[Model, AliasConfig | None]:
     """Open a model to move an alias, with what protects that. Raises `AccessDenied` without the role."""
     protected = {entry.name: entry for entry in store.config.list_protected(str(name))}
