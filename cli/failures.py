@@ -63,6 +63,10 @@ def report(failure: Failure, *, as_json: bool) -> int:
     return failure.exit_code
 
 
+def of_expected(error: GitstoreError | click.ClickException) -> Failure:
+    return of_library(error) if isinstance(error, GitstoreError) else of_command_line(error)
+
+
 def of_command_line(error: click.ClickException) -> Failure:
     """A wrong command line, with the usage of the command. A group without a command shows its help."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):

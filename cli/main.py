@@ -75,15 +75,13 @@ def _run(git_variables: dict[str, str]) -> int:
         return _invoke(git_variables)
     except streams.OutputLost:
         raise
-    except click.ClickException as error:
-        failure = failures.of_command_line(error)
+    except (click.ClickException, GitstoreError) as error:
+        failure = failures.of_expected(error)
     except (click.Abort, KeyboardInterrupt):
         if not as_json:
             output.print_message("\ninterrupted")  # below the ^C of the terminal
             return failures.INTERRUPTED
         failure = failures.of_interrupt()
-    except GitstoreError as error:
-        failure = failures.of_library(error)
     except OSError as error:
         failure = failures.of_system(error)
     except Exception:

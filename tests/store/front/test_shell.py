@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from gitstore.store.front.shell import BadCommand, ServiceCall, VerbCall, parse_
 from gitstore.store.hooks import NAMES
 from gitstore.store.store import Store
 from tests.support import spawning
+from tests.support.commands import Run
 from tests.support.crafting import MIB, Command, Craft, format_commands, list_files, zeros
 from tests.support.stores import add_model, make_store
 
@@ -170,3 +172,29 @@ def test_a_bomb_is_stopped(store: Store) -> None:
         in (done.stderr.decode())
     )
     assert list_files(model.directory) == files
+
+
+@pytest.fixture
+def run_main(run: Run) -> Run:
+    """The fixture `run`, whose name is taken here."""
+    return run
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "code"),
+    [
+        ("show ada/digits --json", "access_denied", 1),
+        ("rm --json nothing", "error", 1),
+        ("rm --json", "usage", 2),
+        ("id --json", "usage", 2),
+        ("list --json 'x", "usage", 2),
+    ],
+)
+def test_with_json_an_error_is_json(
+    store: Store, command: str, kind: str, code: int, run_main: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/json.md promises, wherever a command runs."""
+    monkeypatch.setenv("SSH_ORIGINAL_COMMAND", command)
+    outcome = run_main("store", "shell", "eve", cwd=store.root)
+    error = json.loads(outcome.stderr.splitlines()[-1])["error"]
+    assert (error["kind"], error["exit_code"], outcome.code) == (kind, code, code)

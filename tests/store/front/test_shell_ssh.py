@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -43,9 +44,9 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def server(store: Store, tmp_path: Path) -> Iterator[SshServer]:
-    """sshd, into which ada, carol and eve can log in."""
+    """sshd, into which ada, bob, carol and eve can log in."""
     with sshd.running(tmp_path / "sshd") as server:
-        for name in ("ada", "carol", "eve"):
+        for name in ("ada", "bob", "carol", "eve"):
             (store.keys_directory / f"{name}.pub").write_text(server.make_key(name) + "\n")
         keys.install(store, server.authorized_keys)
         yield server
@@ -88,6 +89,47 @@ def test_verbs_of_the_store(server: SshServer, store: Store, tmp_path: Path) -> 
     assert "eve has no role for the owner ada; this needs write" in eve.run("create", "ada/other").stderr
     assert "there is no model ada/digits here" in eve.run("rm", "--yes", "ada/digits").stderr
     assert [model.full_name for model in store.models()] == ["ada/digits", "ada/new"]
+
+
+def test_aliases_move_by_role(server: SshServer, store: Store, tmp_path: Path) -> None:
+    make_pushed(store, tmp_path / "digits", "v1", "v2")
+    model, bob, carol = "ada/digits", Person(server, "bob"), Person(server, "carol")
+    assert bob.run("alias", "set", model, "best", "v1").stderr == "best is v1 now\n"
+    # ssh joins the words, and the store splits them again as a shell does
+    moved = bob.run("alias", "set", model, "best", "v2", "-m", "'fewer errors; id'")
+    assert moved.stderr == "best is v2 now; it was v1\n"
+    refused = carol.run("alias", "rollback", model, "best")
+    assert refused.stderr.startswith(f"error: carol has the role read for {model}; this needs write\n")
+    assert bob.run("alias", "rollback", model, "best").stderr == "best is v1 now; it was v2\n"
+
+    (listed,) = json.loads(carol.run("alias", "list", model, "--json").stdout)
+    assert (listed["name"], listed["snapshot"], listed["move"]["author"]) == ("best", "v1", "bob <bob>")
+    assert "snapshot: v1" in carol.run("alias", "show", model, "best", "--at", "2100-01-01").stdout
+    messages = [
+        move["message"] for move in json.loads(carol.run("alias", "log", model, "best", "--json").stdout)
+    ]
+    assert messages == ["Roll best back to v1", "fewer errors; id", "Set best to v1"]
+
+    assert "bob has the role write" in bob.run("alias", "rm", model, "best").stderr
+    removed = Person(server, "ada").run("alias", "rm", model, "best")
+    assert removed.stderr == "Removed the alias best, which v1 had\n"
+    assert "refs/aliases/best" not in list_refs(store.find_model(model).directory)
+
+
+def test_snapshots_and_models_are_removed_by_role(server: SshServer, store: Store, tmp_path: Path) -> None:
+    make_pushed(store, tmp_path / "digits", "v1", "v2")
+    directory = store.find_model("ada/digits").directory
+    ada, bob = Person(server, "ada"), Person(server, "bob")
+    assert "bob has the role write for ada/digits; this needs admin" in bob.run("rm", "ada/digits@v1").stderr
+    assert json.loads(ada.run("rm", "ada/digits@v1", "--dry-run", "--json").stdout)["refs"] == [
+        "refs/tags/v1"
+    ]
+    assert {"refs/tags/v1", "refs/tags/v2"} <= list_refs(directory).keys()
+    assert ada.run("rm", "--yes", "ada/digits@v1").returncode == 0
+    assert list_refs(directory).keys() & {"refs/tags/v1", "refs/tags/v2"} == {"refs/tags/v2"}
+    assert "ada/digits has no snapshot v1" in ada.run("rm", "--yes", "ada/digits@v1").stderr
+    assert ada.run("rm", "ada/digits").returncode == 0
+    assert store.models() == []
 
 
 def test_nothing_else_runs(server: SshServer, tmp_path: Path) -> None:

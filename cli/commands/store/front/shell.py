@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from gitstore.cli import output
+from gitstore.cli import failures, output
 from gitstore.cli.commands.store import options
+from gitstore.errors import GitstoreError
 
 if TYPE_CHECKING:
     from gitstore.policy.limits import PushLimits
     from gitstore.store.front.shell import ServiceCall
+    from gitstore.store.store import Store
 
 
 @click.command()
@@ -30,12 +32,21 @@ def command(ctx: click.Context, name: str, *, root: Path | None) -> None:
     Examples:
       SSH_ORIGINAL_COMMAND='list --json' gitstore store shell ada --store /srv/models
     """
+    wanted = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    try:
+        _run(ctx, options.open_store(ctx, root), name, wanted=wanted)
+    except (GitstoreError, click.ClickException) as error:
+        if not failures.wants_json(wanted.split()):
+            raise
+        ctx.exit(failures.report(failures.of_expected(error), as_json=True))
+
+
+def _run(ctx: click.Context, store: Store, name: str, *, wanted: str) -> None:
     from gitstore.git import process as git
     from gitstore.store.access import User
     from gitstore.store.front.shell import ServiceCall, parse_command
 
-    store, user = options.open_store(ctx, root), User(name)
-    wanted = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    user = User(name)
     call = parse_command(store, wanted, user=user, inherited=os.environ)
     if isinstance(call, ServiceCall):
         if call.arguments[0] == "receive-pack":
