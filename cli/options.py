@@ -21,7 +21,7 @@ def progress_option(function: F) -> F:
         "--progress/--no-progress",
         "show_progress",
         default=None,
-        help="Show a progress bar, or do not; shown by default if stderr is a terminal.",
+        help="Show a progress bar, or do not; by default, if stderr is a terminal and without --json.",
     )(function)
 
 

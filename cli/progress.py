@@ -1,4 +1,7 @@
-"""Progress on stderr while a block runs: bars of bytes, of things and of shares, and a spinner."""
+"""Progress on stderr while a block runs: bars of bytes, of things and of shares, and a spinner.
+
+Unless somebody asks for it, nothing is shown with --json, nor where stderr is no terminal.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import click
 
 from gitstore.text import harmless
 
@@ -124,4 +129,8 @@ def waiting(label: str, *, show: bool | None) -> Iterator[None]:
 
 
 def _is_shown(choice: bool | None) -> bool:
-    return sys.stderr.isatty() if choice is None else choice
+    if choice is not None:
+        return choice
+    context = click.get_current_context(silent=True)
+    is_json = context is not None and bool(context.params.get("as_json"))
+    return sys.stderr.isatty() and not is_json

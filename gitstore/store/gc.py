@@ -6,12 +6,12 @@ So a collection never runs while a push relies on objects that no ref needs yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gitstore.disk import directories
 from gitstore.errors import GitstoreError, Locked
 from gitstore.objects.received import own_packs
+from gitstore.progress import Progress, weigh
 from gitstore.storage.gc import collect_garbage
 from gitstore.store.quarantines import drop_receiving_marks, sweep_quarantines
 from gitstore.store.receive.ended import finish_ended
@@ -53,31 +53,43 @@ def collect_store(
     *,
     dry_run: bool = False,
     now: int,
-    progress: Callable[[str], None] = lambda _: None,
+    expect: Progress = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> StoreGc:
     """Collect garbage in some models, or in all, and finish what killed processes left there.
 
-    A model to which somebody pushes is skipped. `progress` is called with the name of each model.
+    A model to which somebody pushes is skipped. `expect` is called once with the bytes of all packs,
+    `progress` with those of each model, as far as it is collected.
     """
     leftovers = _sweep(store, dry_run=dry_run)
     if not dry_run:
         with store.ledger() as ledger:
             reconcile_models(ledger, store, now=now)
+    chosen = store.models() if models is None else models
+    sizes = [model.measure_packs() for model in chosen]
+    expect(sum(sizes))
     collected = []
-    for model in store.models() if models is None else models:
-        progress(model.full_name)
-        try:
-            collected.append(
-                CollectedModel(model.full_name, _collect(store, model, dry_run=dry_run, now=now))
-            )
-        except Locked as error:
-            collected.append(CollectedModel(model.full_name, skipped=error.message))
-        except GitstoreError as error:
-            collected.append(CollectedModel(model.full_name, skipped=error.message, failed=True))
+    for model, size in zip(chosen, sizes, strict=True):
+        with weigh(progress, size) as steps:
+            collected.append(_collect_or_skip(store, model, dry_run=dry_run, now=now, steps=steps))
     return StoreGc(tuple(collected), leftovers)
 
 
-def _collect(store: Store, model: StoreModel, *, dry_run: bool, now: int) -> int:
+def _collect_or_skip(
+    store: Store, model: StoreModel, *, dry_run: bool, now: int, steps: tuple[Progress, Progress]
+) -> CollectedModel:
+    try:
+        freed = _collect(store, model, dry_run=dry_run, now=now, steps=steps)
+    except Locked as error:
+        return CollectedModel(model.full_name, skipped=error.message)
+    except GitstoreError as error:
+        return CollectedModel(model.full_name, skipped=error.message, failed=True)
+    return CollectedModel(model.full_name, freed)
+
+
+def _collect(
+    store: Store, model: StoreModel, *, dry_run: bool, now: int, steps: tuple[Progress, Progress]
+) -> int:
     repository, freed = model.repository, 0
 
     def prepare() -> None:
@@ -91,7 +103,10 @@ def _collect(store: Store, model: StoreModel, *, dry_run: bool, now: int) -> int
             own_packs(repository.objects.directory)
             repository.git("pack-refs", "--all")
 
-    report = collect_garbage(repository, dry_run=dry_run, prune_vanished=True, prepare=prepare)
+    expect, progress = steps
+    report = collect_garbage(
+        repository, dry_run=dry_run, prune_vanished=True, prepare=prepare, expect=expect, progress=progress
+    )
     if dry_run:
         return freed + report.freed + report.foreign  # packs of pushes would be taken over first
     bitmap.prepare(repository)

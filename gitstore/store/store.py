@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +47,14 @@ class StoreModel:
     def repository(self) -> Repository:
         """The repository. Raises `GitstoreError` if it cannot be opened."""
         return Repository(self.directory)
+
+    def measure_packs(self) -> int:
+        """Return the bytes of the packs on the disk. The repository is not opened."""
+        size = 0
+        for path in (self.directory / "objects" / "pack").glob("*.pack"):
+            with suppress(FileNotFoundError):  # gc removes it at this moment
+                size += path.stat().st_size
+        return size
 
     def read_snapshot(self, name: SnapshotName) -> Snapshot:
         """Return a snapshot of the model. Raises `NoSuchSnapshot`, and `Corrupt` if it cannot be read."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gitstore.errors import GitstoreError
+from gitstore.progress import Progress, weigh
 from gitstore.snapshots import verification, verify
 from gitstore.store.store import Store, StoreModel
 
@@ -21,21 +21,32 @@ class VerifiedModel:
 
 
 def verify_store(
-    store: Store, models: list[StoreModel] | None = None, *, progress: Callable[[str], None] = lambda _: None
+    store: Store,
+    models: list[StoreModel] | None = None,
+    *,
+    expect: Progress = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> list[VerifiedModel]:
-    """Verify some models, or all. Writes nothing. `progress` is called with the name of each."""
+    """Verify some models, or all. Writes nothing.
+
+    `expect` is called once with the bytes of all packs, `progress` with those that were read.
+    """
+    chosen = store.models() if models is None else models
+    sizes = [model.measure_packs() for model in chosen]
+    expect(sum(sizes))
     verified = []
-    for model in store.models() if models is None else models:
-        progress(model.full_name)
-        try:
-            verified.append(_verify(model))
-        except GitstoreError as error:
-            verified.append(VerifiedModel(model.full_name, 0, (error.message,)))
+    for model, size in zip(chosen, sizes, strict=True):
+        with weigh(progress, size) as (expect_objects, advance):
+            try:
+                verified.append(_verify(model, expect=expect_objects, progress=advance))
+            except GitstoreError as error:
+                verified.append(VerifiedModel(model.full_name, 0, (error.message,)))
     return verified
 
 
-def _verify(model: StoreModel) -> VerifiedModel:
+def _verify(model: StoreModel, *, expect: Progress, progress: Progress) -> VerifiedModel:
     repository = model.repository
     tags = verify.list_tags(repository, "refs/tags/", below=True)
-    result = verification.run(verification.Scope(repository, tags, is_all=True))
+    scope = verification.Scope(repository, tags, is_all=True)
+    result = verification.run(scope, expect=expect, progress=progress)
     return VerifiedModel(model.full_name, len(tags), tuple(result.problems), tuple(result.notices))

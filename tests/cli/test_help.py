@@ -40,7 +40,7 @@ WITHOUT_JSON = {
 
 SLOW = {
     "diff", "evaluate", "export", "gc", "lock", "restore", "snapshot", "state create", "state export",
-    "state import", "state path", "state rm", "state save", "train", "verify",
+    "state import", "state path", "state rm", "state save", "store gc", "store verify", "train", "verify",
 }  # fmt: skip
 """What reads or writes weights, runs a model's code, or asks a network."""
 
