@@ -84,7 +84,7 @@ properties: $(READY) ## what holds for any data holds for 1,000 random ones, oth
 
 kill: $(READY)  ## kill -9 each writing command at random instants, 100 times
 	$(PYTEST) --kills 100 --combinations tests/whole/test_crash.py tests/whole/test_kills.py tests/cli/test_removal.py tests/snapshots/test_restore_losses.py \
-		tests/store/receive/test_reconcile.py \
+		tests/store/receive/test_reconcile.py tests/automation/test_store_place_kills.py \
 		-k "kill or instant"
 
 settings: $(READY) ## each setting and variable of git that could do harm, for itself; minutes
