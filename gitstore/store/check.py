@@ -110,10 +110,10 @@ def _check_ledger(store: Store, models: Sequence[StoreModel]) -> Iterator[StoreP
     existing = {model.full_name for model in models}
     for model in sorted(existing - recorded):
         yield StoreProblem(f"{model}.git", "is not in the ledger", f"{COLLECT} records it")
-    for model in sorted(recorded - existing):
+    alive = {push.model for push in pending if is_alive(push.process)}
+    for model in sorted(recorded - existing - alive):
         yield StoreProblem(f"{model}.git", "is gone, and still in the ledger", f"{COLLECT} records that")
-    killed = {push.model for push in pending if not is_alive(push.process)}
-    for model in sorted(killed & existing):
+    for model in sorted({push.model for push in pending if not is_alive(push.process)} & existing):
         yield StoreProblem(f"{model}.git", "has a reservation of a killed push", f"{COLLECT} ends it")
 
 

@@ -18,6 +18,7 @@ from gitstore.store.access import User, check_owner
 from gitstore.store.config import load
 from gitstore.store.git_settings import repository_settings
 from gitstore.store.names import ModelName
+from gitstore.store.receive.reconcile import check_unrecorded
 from gitstore.store.store import Store, StoreModel
 
 BRANCH = "main"
@@ -98,6 +99,8 @@ def create_model(store: Store, name: ModelName, *, user: User, now: int) -> Stor
     check_owner(store.config, user, name.owner, needed=Role.WRITE)
     place = store.path(name)
     check_new(store, name)
+    with store.ledger() as ledger:
+        check_unrecorded(ledger, store, name, now=now)
     with construction(place) as directory:
         build_repository(store, directory)
     record_model(store, name, user=user, now=now)

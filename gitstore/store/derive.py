@@ -7,16 +7,20 @@ the derived model can read no other object of the base's repository.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitstore.derive import base_repository, first_commit, first_state
 from gitstore.derive.base_repository import OpenedBase
 from gitstore.disk.construction import construction
-from gitstore.disk.processes import identify
+from gitstore.disk.processes import ProcessId, identify
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.ledger.charging import order_refs
-from gitstore.ledger.values import Admission
+from gitstore.ledger.ledger import Ledger
+from gitstore.ledger.values import Admission, Reservation
 from gitstore.models import snapshot as snapshots
 from gitstore.models.model import FIRST_STATE
 from gitstore.models.snapshot import Snapshot
@@ -30,9 +34,11 @@ from gitstore.storage.share_packs import ImportedBytes
 from gitstore.store.access import User, check_model, check_owner
 from gitstore.store.create import BRANCH, build_repository, check_new
 from gitstore.store.names import ModelName, SnapshotName
+from gitstore.store.receive.ended import finish_ended
 from gitstore.store.receive.needed import read_object
 from gitstore.store.receive.pre_receive import find_quotas
 from gitstore.store.receive.quarantine import Quarantine
+from gitstore.store.receive.reconcile import check_unrecorded
 from gitstore.store.store import Store, StoreModel
 
 
@@ -60,30 +66,83 @@ def derive_model(
     check_owner(store.config, user, name.owner, needed=Role.WRITE)
     source = store.find_model(base.model, user)
     check_new(store, name)
-    transaction = secrets.token_hex(16)
-    place = store.path(name)
-    model = StoreModel(name.owner, name.model, place)
+    request = _Request(base, name, user, identify(process), now)
     with store.ledger() as ledger:
-        with construction(place) as hidden, source.repository.reading():
-            build_repository(store, hidden)
-            repository = Repository(hidden)
-            snapshot = source.read_snapshot(base)
-            # Packs of pushes can be divided and linked from now on.
-            own_packs(source.repository.objects.directory)
-            imported = base_repository.import_base(
-                repository, OpenedBase(snapshot, _spell_url(store, base.model), is_shared=True)
-            )
-            refs = _write(repository, snapshot, name, url=_spell_url(store, base.model), user=user, now=now)
-            event = ModelDerived(
-                time=now, owner=name.owner, model=name.model, user=user.name or None,
-                base=str(base), base_tag=str(snapshot.tag_oid),
-            )  # fmt: skip
+        refs, imported, reservation = _build(store, source, request, ledger=ledger)
+        ledger.settle(reservation.transaction, refs, now=now)
+    return DerivedInStore(StoreModel(*name, store.path(name)), base, imported, reservation.bytes)
+
+
+class _Request(NamedTuple):
+    base: SnapshotName
+    name: ModelName
+    user: User
+    process: ProcessId
+    now: int
+
+
+class _Built(NamedTuple):
+    """A model in its place: its refs, what was imported, and what is reserved for it."""
+
+    refs: dict[str, Oid]
+    imported: ImportedBytes
+    reservation: Reservation
+
+
+def _build(store: Store, source: StoreModel, request: _Request, *, ledger: Ledger) -> _Built:
+    """Build the new model out of sight, reserve what it adds, and give it its name.
+
+    If that fails, nothing is left. If this process is killed, `reconcile_models` ends the reservation.
+    """
+    name, now, transaction = request.name, request.now, secrets.token_hex(16)
+    with (
+        _releasing(ledger, store, name, transaction=transaction, now=now) as built,
+        construction(store.path(name)) as hidden,
+        source.repository.reading(),
+    ):
+        built.add(hidden.stat().st_ino)
+        build_repository(store, hidden)
+        repository = Repository(hidden)
+        snapshot = source.read_snapshot(request.base)
+        # Packs of pushes can be divided and linked from now on.
+        own_packs(source.repository.objects.directory)
+        url = _spell_url(store, request.base.model)
+        imported = base_repository.import_base(repository, OpenedBase(snapshot, url, is_shared=True))
+        refs = _write(repository, snapshot, name, url=url, user=request.user, now=now)
+        event = ModelDerived(
+            time=now, owner=name.owner, model=name.model, user=request.user.name or None,
+            base=str(request.base), base_tag=str(snapshot.tag_oid),
+        )  # fmt: skip
+        admissions = _list_admissions(repository, refs)
+        quotas = find_quotas(store.config, StoreModel(*name, store.path(name)))
+        with ledger.transaction():
+            check_unrecorded(ledger, store, name, now=now)
             reservation = ledger.derive(
-                str(name), _list_admissions(repository, refs), base=str(base.model), transaction=transaction,
-                process=identify(process), now=now, quotas=find_quotas(store.config, model), event=event,
+                str(name), admissions, base=str(request.base.model), transaction=transaction,
+                process=request.process, now=now, quotas=quotas, event=event,
             )  # fmt: skip
-        ledger.settle(transaction, refs, now=now)
-    return DerivedInStore(model, base, imported, reservation.bytes)
+    return _Built(refs, imported, reservation)
+
+
+@contextmanager
+def _releasing(
+    ledger: Ledger, store: Store, name: ModelName, *, transaction: str, now: int
+) -> Iterator[set[int]]:
+    """End the reservation if the block fails before the model has its name.
+
+    The block adds the inode of the model's directory to the set that it gets.
+    """
+    inodes: set[int] = set()
+    try:
+        yield inodes
+    except BaseException:
+        place = store.path(name)
+        is_there = place.exists()
+        if not is_there or place.stat().st_ino not in inodes:
+            ledger.release(transaction, now=now)
+            if is_there:  # another model got the name meanwhile
+                finish_ended(StoreModel(*name, place), ledger, now=now)
+        raise
 
 
 def _spell_url(store: Store, name: ModelName) -> str:

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gitstore.disk.processes import identify, is_alive
+from gitstore.errors import GitstoreError
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.reservations import shown_ref
 from gitstore.ledger.values import Admission, LedgerRow, NotLive, Pending
 from gitstore.outbox.events import ModelCreated, ModelDeleted, ModelEvent
 from gitstore.packs.oid import Oid
 from gitstore.policy.refs import Namespace
-from gitstore.store.names import SUFFIX
+from gitstore.store.names import SUFFIX, ModelName
 from gitstore.store.receive.ref_events import RecordedOutputs, describe_change
 from gitstore.store.receive.stored import collect_stored
 from gitstore.store.store import Store, StoreModel
@@ -73,19 +74,39 @@ def reconcile_models(ledger: Ledger, store: Store, *, now: int) -> list[str]:
     A model that a living process is deriving, and that is not in its place yet, is left to it.
     """
     existing = {model.full_name for model in store.models()}
-    gone = []
-    for name in set(ledger.models()) - existing:
-        reservations = ledger.pending(name)
-        if any(is_alive(pending.process) for pending in reservations):
-            continue
-        for pending in reservations:
-            ledger.release(pending.transaction, now=now)
-        if name in ledger.models() and not (store.root / f"{name}{SUFFIX}").exists():
-            owner, _, model = name.partition("/")
-            event = ModelDeleted(time=now, owner=owner, model=model)
-            ledger.delete_model(name, transaction=f"gone-{secrets.token_hex(8)}", now=now, event=event)
-            gone.append(name)
-    return sorted(gone)
+    gone = set(ledger.models()) - existing
+    return [name for name in sorted(gone) if _forget_gone(ledger, store, name, now=now)]
+
+
+def check_unrecorded(ledger: Ledger, store: Store, name: ModelName, *, now: int) -> None:
+    """Make sure that the ledger has no model of a name that is about to be given to a new one.
+
+    What a killed derivation reserved is released, and a model whose repository is gone is recorded as
+    deleted. Raises `GitstoreError` if a living process derives a model of this name.
+    """
+    full_name = str(name)
+    if full_name in ledger.models():
+        _forget_gone(ledger, store, full_name, now=now)
+    if full_name in ledger.models():
+        raise GitstoreError(f"another command makes {name} at this moment", "choose another name")
+
+
+def _forget_gone(ledger: Ledger, store: Store, name: str, *, now: int) -> bool:
+    """Record a model as deleted, unless it is there or a living process derives it. Returns whether it was.
+
+    One that was never in its place, because its derivation was killed, leaves no trace.
+    """
+    reservations = ledger.pending(name)
+    if any(is_alive(pending.process) for pending in reservations):
+        return False
+    for pending in reservations:
+        ledger.release(pending.transaction, now=now)
+    if name not in ledger.models() or (store.root / f"{name}{SUFFIX}").exists():
+        return False
+    owner, _, model = name.partition("/")
+    event = ModelDeleted(time=now, owner=owner, model=model)
+    ledger.delete_model(name, transaction=f"gone-{secrets.token_hex(8)}", now=now, event=event)
+    return True
 
 
 def _settle_ended(ledger: Ledger, model: StoreModel, *, now: int) -> tuple[list[str], list[LedgerRow]]:
