@@ -13,7 +13,6 @@ import stat
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from gitstore.errors import Corrupt
 from gitstore.git.files import RefValue, parse_ref
@@ -23,9 +22,10 @@ from gitstore.text import quoted
 _LONGEST = 4096 + len("ref: ")
 """The size limit of a ref's file: it holds an object id, or a name, which is at most as long as a path."""
 
-_BROKEN_NAME = re.compile(
-    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[./]|[./]$|^@$|^$", re.DOTALL
-)
+_BROKEN_CHARACTER = re.compile(r"[\x00-\x09\x0b-\x20\x7f~^:?*\[\\]")
+_BROKEN_FORMS = (
+    "..", "@{", "//", "/.", ".lock/", ".lock\n", "\n.", "\n/", ".\n", "/\n", "\n@\n", "\n\n",
+)  # fmt: skip
 _ZEROS = b"0" * 40
 
 _PACKED = re.compile(rb"^([0-9a-f]{40}) ([^\n]+)\n(?:\^([0-9a-f]{40})\n)?", re.MULTILINE)
@@ -42,13 +42,6 @@ class DamagedRef(Corrupt):
         self.path = path
 
 
-class PackedRef(NamedTuple):
-    """A line of packed-refs. `peeled` is the object that a tag leads to, if git noted it."""
-
-    oid: Oid
-    peeled: Oid | None
-
-
 class PackedRefs:
     """The content of packed-refs. Looking up a single ref does not parse all of it."""
 
@@ -58,16 +51,19 @@ class PackedRefs:
 
     def get(self, ref: str) -> Oid | None:
         """Return what a ref points to, if it is packed. Raises `DamagedRef` if a damaged line may name it."""
-        name = os.fsencode(ref)
-        match = re.search(rb"^([0-9a-f]{40}) %s$" % re.escape(name), self._content, re.MULTILINE)
-        if match is not None and match[1] != _ZEROS:
-            return Oid.parse(match[1])
-        if not _ALL_PACKED.fullmatch(self._content):
+        name = b" " + os.fsencode(ref)
+        at = self._content.find(name)
+        if at >= 0:
+            line = re.compile(rb"^([0-9a-f]{40})%s$" % re.escape(name), re.MULTILINE)
+            match = line.search(self._content, max(0, at - 41))
+            if match is not None and match[1] != _ZEROS:
+                return Oid.parse(match[1])
+        if not self._is_sound:
             raise self.problems[0]
         return None
 
     @property
-    def refs(self) -> dict[str, PackedRef]:
+    def refs(self) -> dict[str, Oid]:
         """All packed refs, by name."""
         return self._parsed[0]
 
@@ -76,11 +72,30 @@ class PackedRefs:
         """An error for each line that names no ref."""
         return self._parsed[1]
 
+    def list_peeled(self) -> dict[str, Oid]:
+        """Return the objects that tags lead to, by the names of the refs, where git noted them."""
+        matches = _PACKED.finditer(self._content)
+        return {os.fsdecode(match[2]): Oid.parse(match[3]) for match in matches if match[3]}
+
     @cached_property
-    def _parsed(self) -> tuple[dict[str, PackedRef], tuple[DamagedRef, ...]]:
+    def _is_sound(self) -> bool:
+        """Whether each line looks as git writes it. Names are not checked."""
+        return _ALL_PACKED.fullmatch(self._content) is not None
+
+    @cached_property
+    def _parsed(self) -> tuple[dict[str, Oid], tuple[DamagedRef, ...]]:
+        """Parse all lines at once, as there may be thousands; one by one if any is damaged."""
+        lines = os.fsdecode(self._content).split("\n") if self._is_sound else []
+        lines = [line for line in lines if line and line[0] not in "#^"]
+        names = [line[41:] for line in lines]
+        if not names or not _are_ref_names("\n".join(names)):
+            return self._parse_each()
+        return dict(zip(names, Oid.parse_all([line[:40] for line in lines]), strict=True)), ()
+
+    def _parse_each(self) -> tuple[dict[str, Oid], tuple[DamagedRef, ...]]:
         header = _PACKED_HEADER.match(self._content)
         at = header.end() if header is not None else 0
-        refs: dict[str, PackedRef] = {}
+        refs: dict[str, Oid] = {}
         problems = []
         while at < len(self._content):
             match = _PACKED.match(self._content, at)
@@ -92,14 +107,20 @@ class PackedRefs:
                 )
                 at = self._content.find(b"\n", at) + 1 or len(self._content)
                 continue
-            refs[name] = PackedRef(Oid.parse(match[1]), Oid.parse(match[3]) if match[3] else None)
+            refs[name] = Oid.parse(match[1])
             at = match.end()
         return refs, tuple(problems)
 
 
 def is_ref_name(name: str) -> bool:
     """Whether git accepts this as the name of a ref, git-check-ref-format(1)."""
-    return _BROKEN_NAME.search(name) is None
+    return "\n" not in name and _are_ref_names(name)
+
+
+def _are_ref_names(lines: str) -> bool:
+    """Whether git accepts each of these lines, one at least, as the name of a ref."""
+    framed = f"\n{lines}\n"
+    return _BROKEN_CHARACTER.search(framed) is None and not any(form in framed for form in _BROKEN_FORMS)
 
 
 def read_loose(directory: Path, ref: str) -> RefValue | None:

@@ -68,13 +68,9 @@ class RefListing(NamedTuple):
         A damaged packed-refs stays among the damaged: any of its lines may be such a ref.
         """
         return RefListing(
-            {ref: oid for ref, oid in self.refs.items() if _is_directly_in(ref, namespace)},
-            tuple(error for error in self.damaged if _is_directly_in(error.ref, namespace)),
+            {ref: oid for ref, oid in self.refs.items() if "/" not in ref.removeprefix(namespace)},
+            tuple(error for error in self.damaged if "/" not in error.ref.removeprefix(namespace)),
         )
-
-
-def _is_directly_in(ref: str, namespace: str) -> bool:
-    return "/" not in ref.removeprefix(namespace)
 
 
 class Refs:
@@ -124,11 +120,8 @@ class Refs:
         # Loose refs first: git packs a ref before it removes the loose one. If both exist, that one counts.
         loose = dict(ref_files.list_loose(self._common, prefix))
         packed = self.packed()
-        refs: dict[str, Oid] = {}
-        for name in sorted({*loose, *(name for name in packed.refs if name.startswith(prefix))}):
-            value = loose[name] if name in loose else packed.refs[name].oid
-            if isinstance(value, Oid):
-                refs[name] = value
+        values = {name: oid for name, oid in packed.refs.items() if name.startswith(prefix)} | loose
+        refs = {name: oid for name in sorted(values) if isinstance(oid := values[name], Oid)}
         damaged = (value for _, value in sorted(loose.items()) if isinstance(value, DamagedRef))
         return RefListing(refs, (*damaged, *packed.problems))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from binascii import unhexlify
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Self
 
@@ -46,6 +47,13 @@ class Oid(bytes):
         if len(raw) != 20:
             raise ValueError(f"an object id has 20 bytes, not {len(raw)}")
         return cls(raw)
+
+    @classmethod
+    def parse_all(cls, digits: Sequence[str]) -> list[Self]:
+        """Return the ids that texts stand for, each as in `parse`. For thousands of them, this is faster."""
+        if not set(map(len, digits)) <= {40}:
+            raise ValueError("an object id has 40 digits")
+        return [cls(raw) for (raw,) in struct.iter_unpack("20s", unhexlify("".join(digits)))]
 
     @classmethod
     def of(cls, kind: Kind, content: bytes | memoryview) -> Self:

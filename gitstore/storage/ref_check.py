@@ -68,11 +68,12 @@ def _check_targets(repository: Repository) -> Iterator[str]:
 
 def _check_peeled(repository: Repository) -> Iterator[str]:
     """Yield a problem for each tag whose target is wrong in packed-refs: git believes that file."""
-    for ref, packed in repository.refs.packed().refs.items():
-        if packed.peeled is not None and packed.peeled != (real := _peel(repository.objects, packed.oid)):
+    packed = repository.refs.packed()
+    for ref, peeled in packed.list_peeled().items():
+        if ref in packed.refs and peeled != (real := _peel(repository.objects, packed.refs[ref])):
             path = repository.common / "packed-refs"
             yield (
-                f"{path}: {ref} points to {real}, but the file says {packed.peeled};"
+                f"{path}: {ref} points to {real}, but the file says {peeled};"
                 " git pack-refs --all writes it again"
             )
 
