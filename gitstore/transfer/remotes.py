@@ -88,7 +88,17 @@ def read_address(repository: Repository, remote: Remote) -> str:
     return _read_url(repository, remote.name)
 
 
-def _read_url(repository: Repository, name: str, *options: str) -> str:
+def _read_url(repository: Repository, name: str, *, to_push: bool = False) -> str:
+    """Return the URL that git uses. `git remote get-url` is asked only where that is not plain.
+
+    git-config(1): remote.<name>.pushurl, url.<base>.insteadOf and pushInsteadOf.
+    """
+    config = repository.git_config
+    pushed = config.values(f"remote.{name}.pushurl") if to_push else []
+    values = pushed or config.values(f"remote.{name}.url")
+    if len(values) == 1 and values[0].text and not config.sections("url"):
+        return values[0].text
+    options = ("--push",) if to_push else ()
     url = repository.git("remote", "get-url", *options, "--", name)
     return url.decode(errors="surrogateescape").rstrip("\n")
 
@@ -99,8 +109,9 @@ def list_refs(repository: Repository, remote: Remote) -> RemoteRefs:
         listing = repository.git("ls-remote", "--refs", "--", remote.address)
     except GitFailed as error:
         raise explain_failure(error, remote) from error
-    pairs = (line.partition("\t") for line in listing.decode(errors="surrogateescape").split("\n") if line)
-    return RemoteRefs({ref: Oid.parse(value) for value, _, ref in pairs})
+    lines = listing.decode(errors="surrogateescape").split("\n")[:-1]  # "<id>\t<ref>"
+    oids = Oid.parse_all([line[:40] for line in lines])
+    return RemoteRefs(dict(zip([line[41:] for line in lines], oids, strict=True)))
 
 
 def explain_failure(error: GitFailed, remote: Remote) -> GitstoreError:
@@ -113,7 +124,7 @@ def explain_failure(error: GitFailed, remote: Remote) -> GitstoreError:
 def _make_named(repository: Repository, name: str, *, to_push: bool) -> Remote:
     """Make a remote of the configuration. `to_push` takes the URL for pushing, if there is one."""
     fetch_url = _read_url(repository, name)
-    push_url = _read_url(repository, name, "--push") if to_push else fetch_url
+    push_url = _read_url(repository, name, to_push=True) if to_push else fetch_url
     if push_url != fetch_url:
         return Remote(name, push_url, without_credentials(push_url))
     return Remote(name, name, without_credentials(fetch_url))

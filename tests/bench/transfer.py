@@ -17,19 +17,17 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from gitstore.models import reference
-from gitstore.objects import commit, tag
-from gitstore.packs.oid import Kind
 from tests.bench import report
 from tests.bench.machine import describe
 from tests.bench.measure import Cost, apart, cost
 from tests.bench.sharing import Growth
 from tests.bench.units import MIB, parse_size, size_text
 from tests.support import sshd
+from tests.support.many import add_snapshots
 
 BEGIN, END = "<!-- transfer:begin -->", "<!-- transfer:end -->"
 MARKDOWN = Path("docs/performance.md")
 GITSTORE = Path(sys.executable).with_name("gitstore")
-_IDENTITY = "Ada Lovelace <ada@example.org> 1700000000 +0000"
 _CONFIG = "[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
 
 Command = Sequence[str | Path]
@@ -115,20 +113,7 @@ def _grow(directory: Path, size: int, count: int) -> None:
     """Make a model with the snapshot v1, and so many more of the same tree, written at once."""
     growth = Growth(directory, size)
     growth.take("v1")
-    repository = growth.model.repository
-    first = reference.resolve("v1", directory)
-    parents, refs = repository.commit(first.commit).parents, []
-    with repository.writer() as writer:
-        for number in range(2, count + 2):
-            content = commit.encode(first.tree, parents, identity=_IDENTITY, message=f"v{number}")
-            tagged = writer.add(Kind.COMMIT, content)
-            content = tag.encode(
-                tagged, f"v{number}", identity=_IDENTITY, message="many", trailers=first.tag.trailers
-            )
-            refs.append(f"create refs/tags/v{number} {writer.add(Kind.TAG, content)}\n")
-        writer.finish()
-        repository.git("update-ref", "--stdin", stdin="".join(refs).encode())
-    repository.git("pack-refs", "--all")
+    add_snapshots(reference.resolve("v1", directory), count)
 
 
 @contextmanager

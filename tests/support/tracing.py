@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,18 @@ def system_calls(script: str, *names: str, below: Path) -> list[tuple[str, str]]
             path = line.split(str(below))[-1].split(">")[0].split('"')[0]
             found.append((name, path.lstrip("/")))
     return found
+
+
+@contextmanager
+def list_git_commands(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The commands of git that start in the block, also those that another git starts, in order.
+
+    They are in the list when the block is over. git traces into the file, api-trace2.
+    """
+    commands = list[str]()
+    with monkeypatch.context() as patch:
+        patch.setenv("GIT_TRACE2_EVENT", str(file))
+        yield commands
+    events = map(json.loads, file.read_text().splitlines()) if file.exists() else ()
+    commands += [event["name"] for event in events if event["event"] == "cmd_name"]
+    file.unlink(missing_ok=True)

@@ -15,8 +15,11 @@ from gitstore.transfer.pull import Pulled, PullSelection, check, prepare
 from gitstore.transfer.remotes import Conflicting, find_remote
 from gitstore.transfer.wanted import Selection
 from tests.support.commands import Fsck, git
+from tests.support.counting import list_reads
+from tests.support.many import add_snapshots
 from tests.support.models import again, change, put, take
 from tests.support.sharing import connect, fetch, make_bare, make_clone, send
+from tests.support.tracing import list_git_commands
 
 STATES = Selection(all_states=True)
 ALL_STATES = PullSelection(all_states=True)
@@ -57,6 +60,19 @@ def conflicts(model: Model, pulled: Pulled) -> str:
 def update_state(model: Model, content: bytes, name: str = "initial") -> None:
     put(model, name, {"weights": content})
     save_state(again(model), name)
+
+
+def test_nothing_new_of_many(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many snapshots there are, none is read, and the refs of each side once."""
+    (v1,) = snapshot.read_own_snapshots(again(model))
+    add_snapshots(v1, 20)
+    send(model)
+    copy = make_clone(f"file://{tmp_path}/origin.git", tmp_path / "copy")
+    with list_git_commands(tmp_path / "trace", monkeypatch) as commands, list_reads(monkeypatch) as reads:
+        pulled = fetch(copy)
+    assert pulled.snapshots == []
+    assert commands == ["config", "ls-remote", "upload-pack"]
+    assert len(reads) <= 3  # of the branch: the commit, its tree and settings.yaml
 
 
 def test_nothing_new(copy: Model) -> None:

@@ -15,8 +15,11 @@ from gitstore.transfer.remotes import Conflicting
 from gitstore.transfer.wanted import Selection
 from gitstore.transfer.wire import PushRefused
 from tests.support.commands import Fsck, git
+from tests.support.counting import list_reads
+from tests.support.many import add_snapshots
 from tests.support.models import again, change, noise, put, take
 from tests.support.sharing import connect, list_objects, make_bare, prepare_push, send
+from tests.support.tracing import list_git_commands
 
 
 @pytest.fixture
@@ -74,6 +77,16 @@ class TestWhatMoves:
         send(model)
         prepared = send(model)
         assert (prepared.plan.updates, prepared.size) == ((), TravelSize(0, 0))
+
+    def test_nothing_new_of_many(self, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However many snapshots there are, none is read, and the refs of each side once."""
+        v1 = take(model, "v1")
+        add_snapshots(v1, 20)
+        send(model)
+        with list_git_commands(tmp_path / "trace", monkeypatch) as commands, list_reads(monkeypatch) as reads:
+            send(model)
+        assert commands == ["config", "ls-remote", "upload-pack"]
+        assert len(reads) <= 3  # of the branch: the commit, its tree and settings.yaml
 
     def test_new_commits_and_snapshots(self, model: Model, bare: Path) -> None:
         take(model, "v1")
