@@ -100,14 +100,14 @@ faults: $(READY) ## each system call of each writing command fails, or is its la
 	$(PYTEST) -n auto tests/whole/test_faults.py --faults $(FAULTS)
 
 workers: $(READY) ## operations, with each worker started as the product starts it
-	$(PYTEST) --real-workers tests/run tests/workingcopy/test_candidate.py \
+	$(PYTEST) --real-starts tests/run tests/workingcopy/test_candidate.py \
 		tests/cli/test_models.py
 
 load: $(READY)  ## 32 clients of a store at once, for three minutes, over ssh and HTTP; make load CLIENTS=8 SECONDS=20 for less
-	$(PYTEST) -s tests/whole/test_store_load.py --clients $(CLIENTS) --seconds $(SECONDS)
+	$(PYTEST) -s --real-starts tests/whole/test_store_load.py --clients $(CLIENTS) --seconds $(SECONDS)
 
 stress: $(READY) ## 10,000 small pushes to a store; make stress PUSHES=500 for fewer
-	$(PYTEST) -s tests/whole/test_store_stress.py --pushes $(PUSHES)
+	$(PYTEST) -s --real-starts tests/whole/test_store_stress.py --pushes $(PUSHES)
 
 crashes: $(READY) ## kill -9 the processes of 200 pushes to a store; make crashes KILLS=40 for fewer
 	$(PYTEST) tests/whole/test_store_crashes.py --crashes $(KILLS)

@@ -16,6 +16,7 @@ from gitstore.cli.main import main
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.run import conditions, process
+from gitstore.store import hooks
 from tests.support import (
     combinations,
     commands,
@@ -112,10 +113,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--ray", action="store_true", default=None, help="run what needs a Ray cluster")
     parser.addoption("--real", action="store_true", default=None, help="run real models")
-    parser.addoption("--real-workers", action="store_true", help="start each worker as the product does")
+    parser.addoption("--real-starts", action="store_true", help="start workers and hooks as the product does")
     parser.addoption("--accept", action="store_true", help="write tests/cli/golden/ as commands print now")
     parser.addoption("--clients", type=int, default=3, metavar="N", help="clients of a store at once")
-    parser.addoption("--seconds", type=float, default=3.0, metavar="S", help="for how long they work")
+    parser.addoption("--seconds", type=float, metavar="S", help="for how long they work")
     parser.addoption("--pushes", type=int, default=4, metavar="N", help="small pushes to a store")
     parser.addoption("--crashes", type=int, default=8, metavar="N", help="pushes to a store that are killed")
     parser.addoption("--lives", type=int, metavar="N", help="N random lives, other ones each time")
@@ -209,15 +210,16 @@ def _tell_libgit2(home: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def quick_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers are forked from one that has loaded numpy already, where a test does not want real ones.
+def quick_starts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers and the hooks of stores are forks of what is loaded already, where a test wants no real ones.
 
-    They have the packages of the tests; real ones run in real environments.
+    Those workers have the packages of the tests; real ones run in real environments.
     """
-    is_real = request.config.getoption("--real-workers") or request.node.get_closest_marker("real_workers")
+    is_real = request.config.getoption("--real-starts") or request.node.get_closest_marker("real_starts")
     if sys.platform == "linux" and not is_real:
         monkeypatch.setattr(process, "launch", workers.launch)
         monkeypatch.setattr(conditions, "find_environments", environments.find_own)
+        monkeypatch.setattr(hooks, "find_python", spawning.find_python)
 
 
 @pytest.fixture

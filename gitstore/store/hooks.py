@@ -24,8 +24,13 @@ def render_hook(name: str) -> bytes:
     """Return the script of a hook."""
     template = "receive" if name in RECEIVING else name
     script = importlib.resources.files("gitstore.store").joinpath("scripts", f"{template}.sh").read_bytes()
-    python = os.fsencode(shlex.quote(sys.executable))
+    python = os.fsencode(shlex.quote(find_python()))
     return script.replace(b"@NAME@", name.encode()).replace(b"@PYTHON@", python)
+
+
+def find_python() -> str:
+    """Return the path of the Python that the hooks, and the lines of authorized_keys, start: this one."""
+    return sys.executable
 
 
 def write_hooks(directory: Path) -> list[str]:

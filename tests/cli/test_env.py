@@ -20,7 +20,7 @@ from tests.support import combinations, models
 from tests.support.commands import GITSTORE, Git, Run
 from tests.support.wheels import NUMPY, OTHER_NUMPY
 
-pytestmark = pytest.mark.real_workers
+pytestmark = pytest.mark.real_starts
 
 CODE = """
 import importlib

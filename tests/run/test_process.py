@@ -17,7 +17,7 @@ from gitstore.run.workplace import Files
 from tests.support.failing import names
 from tests.support.workers import HERE
 
-real = pytest.mark.real_workers
+real = pytest.mark.real_starts
 
 
 @real

@@ -115,15 +115,22 @@ def _classify(text: str) -> str:
     return next((name for name, pattern in REFUSALS.items() if re.search(pattern, text)), "failed")
 
 
-def run_clients(clients: Sequence[Client], actions: Sequence[Action], *, seconds: float) -> list[Told]:
-    """Let all clients do random actions at once for a while; returns what they were told, one by one."""
+def run_clients(
+    clients: Sequence[Client], actions: Sequence[Action], *, most: float, seconds: float
+) -> list[Told]:
+    """Let all clients do random actions at once; returns what they were told, one by one.
+
+    Each does `most` actions, but no more after a time.
+    """
     end = time.monotonic() + seconds
     stop = threading.Event()
 
     def work(client: Client) -> None:
-        while time.monotonic() < end and not stop.is_set():
+        done = 0
+        while done < most and time.monotonic() < end and not stop.is_set():
             try:
                 client.draw.choice(actions)(client)
+                done += 1
             except BaseException:
                 stop.set()
                 raise

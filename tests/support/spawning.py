@@ -156,6 +156,11 @@ def stand_ins() -> Path:
     return _server(os.getpid()).programs
 
 
+def find_python() -> str:
+    """What `hooks.find_python` is in tests that do not want the hooks of a store to start Python itself."""
+    return str(stand_ins() / "python")
+
+
 class _Server(NamedTuple):
     """The way to a server, which ends when nobody holds the other end any more."""
 
@@ -191,6 +196,9 @@ def serve() -> None:
 
     commands = (f"cli.commands.{module}" for module in COMMANDS.values())
     for module in (
+        "cli.main",
+        "hooks.guard",
+        "models.reference",
         "snapshots.take",
         "storage.usage",
         "snapshots.verify",
@@ -200,6 +208,9 @@ def serve() -> None:
         "run.evaluation",
         "run.training",
         "run.creation",
+        "run.values.reading",
+        "store.receive.pre_receive",
+        "store.receive.post_receive",
         *commands,
     ):
         __import__(f"gitstore.{module}")

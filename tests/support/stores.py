@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from gitstore.models.model import Model
+from gitstore.store import hooks
 from gitstore.store.access import OPERATOR
 from gitstore.store.create import create_model, init_store
 from gitstore.store.names import parse_model_name
 from gitstore.store.store import Store, StoreModel
-from tests.support import models
+from tests.support import models, scenes
 from tests.support.commands import git
 from tests.support.content import noise
 from tests.support.servers import CgiHandler, serving
@@ -46,7 +46,25 @@ def add_model(store: Store, name: str = "ada/digits") -> StoreModel:
 
 
 def make_pushed(store: Store, directory: Path, *names: str, model: str = "ada/digits") -> Model:
-    """A model with snapshots that are in the store, too. Its remote `origin` is there."""
+    """A model beside the store, with snapshots that are in the store, too. Its remote `origin` is there.
+
+    A store without models becomes a copy of one to which each test process pushes once.
+    """
+    if store.models():
+        return _push(store, directory, names, model)
+    root = store.root.parent
+    what = (store.root.name, store.config_path.read_text(), str(directory.relative_to(root)), names, model)
+    scenes.copy(_build_pushed, root, hooks.find_python(), *what)
+    return Model.open(directory)
+
+
+def _build_pushed(
+    root: Path, _: str, store: str, config: str, directory: str, names: Sequence[str], model: str
+) -> None:
+    _push(make_store(root / store, config), root / directory, names, model)
+
+
+def _push(store: Store, directory: Path, names: Sequence[str], model: str) -> Model:
     stored = add_model(store, model)
     local = models.make(directory, name=directory.name)
     git("remote", "add", "origin", str(stored.directory), cwd=local.directory)
@@ -71,7 +89,7 @@ class StoreBackend(CgiHandler):
         super().__init__(*arguments)
 
     def list_command(self) -> list[str]:
-        return [sys.executable, "-Pm", "gitstore.cli", "store", "http-backend", f"--store={self.root}"]
+        return [hooks.find_python(), "-Pm", "gitstore.cli", "store", "http-backend", f"--store={self.root}"]
 
     def make_variables(self) -> Mapping[str, str]:
         kind, _, words = self.headers.get("Authorization", "").partition(" ")

@@ -2,7 +2,7 @@
 
 A worker takes a quarter of a second of computing to start, nearly all of it for numpy. All else is as
 in the product: a guardian, which is a child of this process, with its namespaces and processes, the
-worker's socket, its directory and its environment. `--real-workers` starts all as the product does.
+worker's socket, its directory and its environment. `--real-starts` starts all as the product does.
 """
 
 from __future__ import annotations

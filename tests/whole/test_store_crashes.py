@@ -48,6 +48,7 @@ def rounds(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("crashes"))
 
 
+@pytest.mark.real_starts
 def test_a_push_that_is_killed_anywhere_leaves_nothing(tmp_path: Path, rounds: int) -> None:
     store = stores.make_store(tmp_path / "store")
     model = stores.add_model(store)

@@ -1,14 +1,14 @@
 """Many clients of a store at once, over ssh and HTTP: no error that is not the policy's, and all adds up.
 
-The suite runs a few clients for a few seconds; `make load` 32 for minutes, `make stress` 10,000 small pushes.
+The suite runs a few clients for a few actions; `make load` 32 for minutes, `make stress` 10,000 small pushes.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import shlex
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ import pytest
 
 from gitstore.outbox.events import ModelDeleted, ModelEvent, SnapshotCreated, SnapshotDeleted
 from gitstore.outbox.listing import list_events
+from gitstore.store import hooks
 from gitstore.store.audit import audit
 from gitstore.store.front import keys
 from gitstore.store.gc import collect_store
@@ -36,8 +37,9 @@ owners:
   ada: {members: {ada: admin}, quota: {hard: 100MiB}}
   eve: {members: {ada: admin}, quota: {hard: 40KB}}
 """
-MOST_CLIENTS, MOST_SHARED = 64, 40
-GITSTORE = [sys.executable, "-Pm", "gitstore.cli"]
+MOST_SHARED, MOST_OWN = 40, 40
+FEW = 6
+"""What each client does in the suite."""
 
 
 def push_own(client: Client) -> None:
@@ -128,7 +130,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def fronts(store: Store, tmp_path: Path) -> Iterator[list[Front]]:
     """ssh, if it is installed, and HTTP, where verbs are those of the operator."""
-    local = (*GITSTORE, "store")
+    local = (hooks.find_python(), "-Pm", "gitstore.cli", "store")
     with ExitStack() as stack:
         web = stack.enter_context(stores.web_server(store)).replace("//", f"//{USER}:secret@")
         found = [Front(web, local, {**os.environ, "GITSTORE_STORE": str(store.root)})]
@@ -150,9 +152,10 @@ def test_many_clients_at_once(
     store: Store, fronts: list[Front], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     number, seconds = request.config.getoption("clients"), request.config.getoption("seconds")
-    pool = Pool.make(tmp_path / "pool.git", 40 * MOST_CLIENTS)
+    most = math.inf if seconds else FEW
+    pool = Pool.make(tmp_path / "pool.git", MOST_OWN * number)
     clients = [make_client(store, tmp_path, pool, fronts, number=each) for each in range(number)]
-    told = run_clients(clients, ACTIONS, seconds=seconds)
+    told = run_clients(clients, ACTIONS, most=most, seconds=seconds or math.inf)
     print(summarize(told))
     assert [one for one in told if one.outcome == "failed"] == []
     check_store(store)
@@ -168,7 +171,7 @@ def make_client(store: Store, root: Path, pool: Pool, fronts: list[Front], *, nu
     directory.mkdir()
     front, draw = fronts[number % len(fronts)], random.Random(number)
     client = Client(number, pool, directory, front.make_url, front.verb, front.environment, draw)
-    client.unused = list(pool.snapshots[number::MOST_CLIENTS])
+    client.unused = list(pool.snapshots[MOST_OWN * number : MOST_OWN * (number + 1)])
     return client
 
 

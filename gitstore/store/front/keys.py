@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from gitstore.disk.atomic import replace_file
 from gitstore.errors import GitstoreError
+from gitstore.store import hooks
 from gitstore.store.names import user_problem
 from gitstore.store.store import Store
 
@@ -70,7 +70,16 @@ def _read(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def _command(store: Store, user: str) -> str:
-    words = (sys.executable, "-Pm", "gitstore.cli", "store", "shell", f"--store={store.root}", "--", user)
+    words = (
+        hooks.find_python(),
+        "-Pm",
+        "gitstore.cli",
+        "store",
+        "shell",
+        f"--store={store.root}",
+        "--",
+        user,
+    )
     return " ".join(map(shlex.quote, words))
 
 

@@ -51,6 +51,7 @@ def get(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
+@pytest.mark.real_starts
 def test_push_and_clone_by_roles(store: Store, url: str, tmp_path: Path) -> None:
     local = make_pushed(store, tmp_path / "digits", "v1")
     models.take(local, "v2")

@@ -52,6 +52,7 @@ def server(store: Store, tmp_path: Path) -> Iterator[SshServer]:
         yield server
 
 
+@pytest.mark.real_starts
 def test_people_push_and_fetch_by_their_roles(server: SshServer, store: Store, tmp_path: Path) -> None:
     local = make_pushed(store, tmp_path / "digits", "v1")
     models.take(local, "v2")

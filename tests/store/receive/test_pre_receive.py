@@ -35,6 +35,7 @@ def store(tmp_path: Path) -> Store:
     return make_store(tmp_path / "store")
 
 
+@pytest.mark.real_starts
 def test_a_push_is_in_the_ledger_to_the_byte(store: Store, tmp_path: Path) -> None:
     local = make_pushed(store, tmp_path / "digits", "v1", "v2")
     model = store.find_model("ada/digits")
@@ -48,6 +49,7 @@ def test_a_push_is_in_the_ledger_to_the_byte(store: Store, tmp_path: Path) -> No
     assert list_refs(model.directory)["refs/tags/v1"] == git("rev-parse", "v1", cwd=local.directory).strip()
 
 
+@pytest.mark.real_starts
 def test_gitstore_pushes_to_a_store(store: Store, tmp_path: Path) -> None:
     add_model(store)
     local = connect(models.make(tmp_path / "digits"), store.find_model("ada/digits").directory)
@@ -88,6 +90,7 @@ def test_roles(store: Store, tmp_path: Path, user: str, refusal: str) -> None:
     assert ("refs/tags/v2" in list_refs(store.find_model("ada/digits").directory)) == (not refusal)
 
 
+@pytest.mark.real_starts
 def test_a_refused_push_leaves_nothing(store: Store, tmp_path: Path) -> None:
     local = make_pushed(store, tmp_path / "digits", "v1")
     objects = store.find_model("ada/digits").directory / "objects"
