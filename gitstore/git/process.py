@@ -73,6 +73,7 @@ _LOCKED = re.compile("(?:Unable to create '(.+)[.]lock'|could not lock config fi
 _PROGRESS = re.compile(r"(remote: )?[A-Z][\w ]+: +\d+% |remote: |From ")
 
 
+_PIECE = 64 * 1024
 _MESSAGE = 64 * 1024
 """The most bytes of a message that are read from a file."""
 
@@ -235,23 +236,28 @@ def serve(
     blocks: Iterable[bytes],
     variables: Mapping[str, str],
     cpu_seconds: int,
+    write: Callable[[bytes], object] | None = None,
 ) -> int:
     """Run git for somebody else, with `blocks` as its input, and return its exit code.
 
     It has our standard output and error, the hooks of the repository, and `variables` as its whole
-    environment. Each process of git may use so many seconds of the processor (on Linux). If git ends early,
-    nothing waits for the other blocks.
+    environment. `write` gets the output instead, if it is given. Each process of git may use so many seconds
+    of the processor (on Linux). If git ends early, nothing waits for the other blocks.
     """
     with _explain_failed_start(cwd):
         process = subprocess.Popen(
-            ["git", *arguments], cwd=cwd, env=dict(variables), stdin=subprocess.PIPE, bufsize=0
-        )
+            ["git", *arguments], cwd=cwd, env=dict(variables), stdin=subprocess.PIPE, bufsize=0,
+            stdout=None if write is None else subprocess.PIPE,
+        )  # fmt: skip
     with process:
         if hasattr(resource, "prlimit"):
             resource.prlimit(process.pid, resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
         # The other side may wait for git to answer, and git may have ended: nobody would read or write.
         feeder = threading.Thread(target=_feed, args=(process.stdin, blocks), daemon=True)
         feeder.start()
+        if write is not None and process.stdout is not None:
+            while block := process.stdout.read(_PIECE):
+                write(block)
         process.wait()
         process.stdin = None  # the feeder closes it
     return process.returncode

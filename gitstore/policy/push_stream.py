@@ -24,6 +24,31 @@ EXPANSION = 200
 
 _FLUSH = b"0000"
 
+_MOST_NAMES = 4 * MIB
+"""Bytes of names of refs that are kept."""
+
+
+class AskedRefs:
+    """What a push asks for, as far as it has come: the names of its refs, and what the client can do.
+
+    Of a push with names of over 4 MiB, the first are here.
+    """
+
+    def __init__(self) -> None:
+        self.refs: list[bytes] = []
+        self.capabilities: frozenset[bytes] = frozenset()
+        self._size = 0
+
+    def add(self, line: bytes, *, is_first: bool) -> None:
+        """Add a line: the old and the new value and the ref; in the first one also what the client can do."""
+        command, _, words = line.rstrip(b"\n").partition(b"\0")
+        if is_first:
+            self.capabilities = frozenset(words.split())
+        ref = command.split(b" ", 2)[-1]
+        self._size += len(ref)
+        if self._size <= _MOST_NAMES:
+            self.refs.append(ref)
+
 
 class PushStopped(Exception):
     """A push that must not go on."""
@@ -41,6 +66,7 @@ class PushStream:
         self._lines = bytearray()
         self._count = self._size = 0
         self._scanner: PackScanner | None = None
+        self.asked = AskedRefs()
         self.commands = 0
         """Bytes at the start of the last piece that are commands: they may pass if the pack must stop."""
 
@@ -73,6 +99,7 @@ class PushStream:
             length = _parse_length(digits)
             if len(self._lines) < at + length:
                 break
+            self.asked.add(bytes(self._lines[at + len(digits) : at + length]), is_first=not self._count)
             at += length
             self._count += 1
             if self._count > self._limits.refs:

@@ -21,7 +21,11 @@ def main() -> int:
     )
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(usage.ru_utime + usage.ru_stime for usage in used) - before.ru_utime - before.ru_stime
-    report = {"rule": served.refusal and served.refusal.rule, "cpu": cpu, "git": used[1].ru_maxrss * 1024}
+    report = {
+        "rule": served.stopped and served.stopped.refusal.rule,
+        "cpu": cpu,
+        "git": used[1].ru_maxrss * 1024,
+    }
     print(f"\n{json.dumps(report)}", file=sys.stderr)
     return served.exit_code
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import os
 import subprocess
 import urllib.error
 import urllib.request
@@ -21,7 +22,7 @@ from gitstore.store.store import Store
 from tests.support import models
 from tests.support.commands import fsck, git
 from tests.support.crafting import MIB, Command, Craft, format_commands, list_files, zeros
-from tests.support.stores import add_model, list_refs, make_pushed, make_store, web_server
+from tests.support.stores import OWNERS, add_model, list_refs, make_pushed, make_store, web_server
 
 
 @pytest.fixture
@@ -167,16 +168,70 @@ def test_many_haves_go_through_compressed(store: Store, url: str, tmp_path: Path
     assert "refs/tags/v2" in list_refs(tmp_path / "copy")
 
 
-def test_a_bomb_is_stopped(store: Store, url: str) -> None:
-    model = add_model(store)
-    craft, files = Craft(), list_files(model.directory)
-    craft.add_entry(entry_header(Kind.BLOB, 1 << 40) + zeros(16 * MIB))
-    body = format_commands([Command("refs/heads/main", Oid(b"\1" * 20))]) + craft.pack()
+def post(url: str, body: bytes) -> bytes:
+    """Push what no git would send."""
     headers = {
         "Content-Type": "application/x-git-receive-pack-request",
         "Authorization": f"Basic {base64.b64encode(b'ada:x').decode()}",
     }
     request = urllib.request.Request(f"{url}/ada/digits/git-receive-pack", data=body, headers=headers)
     with urllib.request.urlopen(request) as answer:
-        assert b"unpack eof before pack header" in answer.read()
+        assert answer.headers["Content-Type"] == "application/x-git-receive-pack-result"
+        return bytes(answer.read())
+
+
+def test_a_bomb_is_stopped(store: Store, url: str) -> None:
+    model = add_model(store)
+    craft, files = Craft(), list_files(model.directory)
+    craft.add_entry(entry_header(Kind.BLOB, 1 << 40) + zeros(16 * MIB))
+    answer = post(url, format_commands([Command("refs/heads/main", Oid(b"\1" * 20))]) + craft.pack())
+    assert answer[4:].startswith(
+        b"unpack the push has an object of 1,099,511,627,776 bytes, over 268,435,456 ["
+    )
+    assert b"ng refs/heads/main the push has an object" in answer
+    assert list_files(model.directory) == files
+
+
+def test_a_client_that_reads_no_report_gets_git_s_answer(store: Store, url: str) -> None:
+    add_model(store)
+    line = b"0" * 40 + b" " + b"1" * 40 + b" refs/heads/main\n"
+    assert post(url, b"%04x%s0000no pack" % (len(line) + 4, line)) == b""
+
+
+def test_git_that_has_seen_enough_is_heard(store: Store, url: str) -> None:
+    """It ends before it has read the pack, which is more than a pipe takes."""
+    add_model(store)
+    craft = Craft()
+    craft.blob(os.urandom(3 * MIB))
+    answer = post(url, format_commands([Command("refs/heads/../x", Oid(b"\1" * 20))]) + craft.pack())
+    assert b"refs/heads/../x" in answer
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ("pack: 1MiB", "the push has a pack of over 1,048,576 bytes [pack-size]"),
+        ("object: 1MiB", "the push has an object of 2,000,000 bytes, over 1,048,576 [object-size]"),
+        ("inflated: 1MiB", "the push has objects of over 1,048,576 bytes [inflated-size]"),
+        ("refs: 1", "the push changes more than 1 refs [ref-count]"),
+    ],
+)
+def test_a_pusher_is_told_why_a_push_was_stopped(tmp_path: Path, limits: str, told: str) -> None:
+    """The rule and the size, and nothing of a broken pack. git has more to send than any pipe takes."""
+    store = make_store(tmp_path / "store", f"{OWNERS}limits: {{{limits}}}\n")
+    model = add_model(store)
+    local = models.make(tmp_path / "digits")
+    models.put(local, "initial", {f"weights{number}": os.urandom(2_000_000) for number in range(3)})
+    models.take(local, "v1")
+    files = list_files(model.directory)
+    with web_server(store) as url:
+        remote = f"{log_in(url, 'ada')}/ada/digits"
+        pushed = run_git("-c", "pack.threads=1", "push", remote, "main", "v1", cwd=local.directory)
+    rule = told.rpartition("[")[2].rstrip("]")
+    lines = pushed.stderr.splitlines()
+    assert pushed.returncode == 1, pushed.stderr
+    assert [line for line in lines if line.startswith(f"remote: error: {told}; ")], pushed.stderr
+    assert f"error: remote unpack failed: stopped [{rule}]" in lines
+    rejected = [line.split()[3] for line in lines if "[remote rejected]" in line]
+    assert rejected == ["main", "v1"], pushed.stderr
     assert list_files(model.directory) == files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +17,11 @@ from gitstore.cli.commands.store import options
 if TYPE_CHECKING:
     from gitstore.policy.limits import PushLimits
     from gitstore.store.front.http import HttpCall, HttpRefusal
+
+
+_BLOCK = 64 * 1024
+_DRAINED = 4 << 30
+"""Bytes of a push that are read and dropped after it was refused."""
 
 
 @click.command("http-backend")
@@ -49,12 +54,29 @@ def command(ctx: click.Context, *, root: Path | None) -> None:
 def _receive(call: HttpCall, request: Mapping[str, str], limits: PushLimits) -> None:
     """Let git receive a push, which is stopped at the first byte that is too much."""
     from gitstore.store.front.http import limit_read
+    from gitstore.store.front.report import render_answer
     from gitstore.store.receive.stream import read_from, serve_push
 
     read = limit_read(request, read_from(0))
-    served = serve_push("http-backend", cwd=Path("/"), read=read, limits=limits, variables=call.environment)
-    if served.refusal is not None:
-        output.print_message(f"error: {served.refusal}")
+    served = serve_push(
+        "http-backend", cwd=Path("/"), read=read, limits=limits, variables=call.environment, write=_write
+    )
+    if served.stopped is not None:
+        output.print_message(f"error: {served.stopped.refusal}")
+        _write(render_answer(served.stopped) or served.stopped.answer)
+    _drain(read)
+
+
+def _drain(read: Callable[[int], bytes]) -> None:
+    """Read on, up to a limit: a client that is cut off while it sends does not read the answer."""
+    left = _DRAINED
+    while left > 0 and (block := read(_BLOCK)):
+        left -= len(block)
+
+
+def _write(block: bytes) -> None:
+    sys.stdout.buffer.write(block)
+    sys.stdout.buffer.flush()
 
 
 def _answer(call: HttpCall, request: Mapping[str, str]) -> NoReturn:

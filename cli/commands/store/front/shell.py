@@ -66,8 +66,8 @@ def _receive(ctx: click.Context, call: ServiceCall, limits: PushLimits) -> NoRet
     served = serve_push(
         *call.arguments, cwd=Path("/"), read=read_from(0), limits=limits, variables=call.environment
     )
-    if served.refusal is not None:
-        output.print_message(f"error: {served.refusal}")
+    if served.stopped is not None:
+        output.print_message(f"error: {served.stopped.refusal}")
     ctx.exit(served.exit_code)
 
 
