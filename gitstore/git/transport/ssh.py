@@ -1,0 +1,95 @@
+"""Running a command on another machine with the ssh that git would start for a URL there.
+
+Which program that is, and how it takes a port, is in the variables GIT_SSH_COMMAND, GIT_SSH and
+GIT_SSH_VARIANT and in core.sshCommand and ssh.variant: git-config(1), connect.c of git.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from gitstore.errors import GitstoreError
+from gitstore.git.process import Completed, environment_variable
+from gitstore.git.repository import Repository
+from gitstore.git.transport.address import GitAddress
+
+UNREACHABLE = 255
+"""The exit code of ssh if it could not connect; otherwise it exits as the command there."""
+
+_PORT = {"ssh": "-p", "plink": "-P", "putty": "-P", "tortoiseplink": "-P"}
+"""The options for a port, by variants of ssh."""
+
+_OTHER_VARIANTS = ("auto", "simple")
+_BY_NAME = {"ssh": "ssh", "plink": "plink", "tortoiseplink": "tortoiseplink"}
+
+
+def run_there(repository: Repository, address: GitAddress, words: Sequence[str]) -> Completed:
+    """Run a command on the host of an address, without input, and return what it gave.
+
+    The other side gets the words quoted for a shell. ssh may ask for a password on the terminal. Raises
+    `GitstoreError` for an address that ssh must not get, and if ssh cannot be started.
+    """
+    if not address.host or address.host.startswith("-"):
+        raise GitstoreError(f"{address.host!r} cannot be a host: ssh would read it as an option")
+    if address.port is not None and not address.port.isdigit():
+        raise GitstoreError(f"{address.port!r} is not the number of a port")
+    program, variant = _find_program(repository)
+    if variant == "auto":  # as git finds out whether it is an OpenSSH
+        options = _list_options("ssh", address.port)
+        detected = _start(repository, [*program, "-G", *options, address.host])
+        variant = "simple" if detected.returncode else "ssh"
+    options = _list_options(variant, address.port)
+    return _start(repository, [*program, *options, address.host, shlex.join(words)])
+
+
+def _find_program(repository: Repository) -> tuple[list[str], str]:
+    """Return the words that start ssh, and of which variant it is."""
+    command = environment_variable("GIT_SSH_COMMAND") or _read(repository, "core.sshcommand")
+    path = environment_variable("GIT_SSH") or "ssh"
+    # What the user configured is a line for a shell. What follows it are arguments, which no shell reads.
+    words = ["sh", "-c", f'{command} "$@"', command] if command else [path]
+    variant = environment_variable("GIT_SSH_VARIANT") or _read(repository, "ssh.variant")
+    if variant is not None:
+        return words, variant if variant in (*_PORT, *_OTHER_VARIANTS) else "ssh"
+    return words, _guess_variant(command or shlex.quote(path))
+
+
+def _guess_variant(command: str) -> str:
+    """Return the variant that git takes a program for, by its name."""
+    try:
+        program = shlex.split(command)[0]
+    except (ValueError, IndexError):
+        return "auto"
+    return _BY_NAME.get(PurePath(program).name.lower().removesuffix(".exe"), "auto")
+
+
+def _list_options(variant: str, port: str | None) -> list[str]:
+    options = ["-batch"] if variant == "tortoiseplink" else []
+    if port is None:
+        return options
+    if variant not in _PORT:
+        raise GitstoreError(
+            "this ssh cannot be given a port", "git config ssh.variant says what kind of ssh it is"
+        )
+    return [*options, _PORT[variant], port]
+
+
+def _start(repository: Repository, words: Sequence[str]) -> Completed:
+    try:
+        process = subprocess.run(
+            words, cwd=repository.directory, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+    except OSError as error:
+        raise GitstoreError(
+            f"{words[0]} cannot be started: {error.strerror}",
+            "install OpenSSH, or name another ssh with git config core.sshCommand",
+        ) from error
+    return Completed(process.returncode, process.stdout, process.stderr.decode(errors="replace"))
+
+
+def _read(repository: Repository, key: str) -> str | None:
+    values = repository.git_config.values(key)
+    return (values[-1].text or None) if values else None
