@@ -33,6 +33,9 @@ class Namespace(Enum):
         return next((namespace for namespace in cls if ref.startswith(namespace.value)), None)
 
 
+SNAPSHOT_FIXED = "snapshot-fixed"
+"""The rule by which a client knows that a push cannot delete a snapshot, but the store can."""
+
 _FORWARD = {Namespace.ALIAS: "alias-forward", Namespace.NOTES: "notes-forward"}
 """Namespaces whose refs only move forward, and the rule that says so."""
 
@@ -120,7 +123,7 @@ def _find_move_problem(move: RefMove, push: Push, *, limits: PushLimits) -> tupl
     namespace = Namespace.of(move.ref)
     is_admin = push.role >= Role.ADMIN
     if move.old is not None and namespace is Namespace.SNAPSHOT:
-        return "snapshot-fixed", "exists; a push cannot delete it" if move.new is None else "exists already"
+        return SNAPSHOT_FIXED, "exists; a push cannot delete it" if move.new is None else "exists already"
     if namespace is Namespace.ALIAS:
         role = limits.alias_roles.get(move.ref.rpartition("/")[2], Role.WRITE)
         if push.role < role:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+_RULE = re.compile(r" \[([a-z]+(?:-[a-z]+)*)\]; ")
 
 
 class Refusal(NamedTuple):
@@ -21,3 +25,8 @@ class Refusal(NamedTuple):
     def __str__(self) -> str:
         subject = f"{self.path} " if self.path else "the push "
         return f"{subject}{self.problem} [{self.rule}]; {self.remedy}"
+
+
+def read_rules(lines: Iterable[str]) -> set[str]:
+    """Return the rules that refusals name, as the pusher sees them: lines that a store prints."""
+    return {rule for line in lines for rule in _RULE.findall(line)}

@@ -16,6 +16,8 @@ DEFAULT = "origin"
 _TELLING = ("fatal: ", "error: ", "ssh: ", "remote: ")
 """How the lines of a failed git begin that say why."""
 
+_PUSH_INSTEAD_OF = ".pushinsteadof"
+
 _BASE = "base"  # of a reference model; nothing is pushed to it, see derive/base_repository.py
 
 
@@ -86,6 +88,21 @@ def read_address(repository: Repository, remote: Remote) -> str:
     if remote.name is None or remote.address != remote.name:
         return remote.address
     return _read_url(repository, remote.name)
+
+
+def read_push_url(repository: Repository, remote: Remote) -> str:
+    """Return the URL or path that a push to a remote goes to, rewritten as git does: git-config(1), url.*."""
+    address, config = read_address(repository, remote), repository.git_config
+    if remote.name is not None or not config.sections("url"):
+        return address
+    keys = [key for key in config.sections("url") if key.endswith(_PUSH_INSTEAD_OF)]
+    bases = {value.text: key for key in keys for value in config.values(key) if value.text is not None}
+    prefix = max((text for text in bases if address.startswith(text)), key=len, default=None)
+    if prefix is not None:
+        base = bases[prefix].removeprefix("url.").removesuffix(_PUSH_INSTEAD_OF)
+        return base + address.removeprefix(prefix)
+    url = repository.git("ls-remote", "--get-url", "--", address)
+    return url.decode(errors="surrogateescape").rstrip("\n")
 
 
 def _read_url(repository: Repository, name: str, *, to_push: bool = False) -> str:

@@ -68,13 +68,22 @@ class RefusedRef(NamedTuple):
 
 
 class PushRefused(GitstoreError):
-    """The other side refused refs. `refused` has each of them; nothing moved if the push was atomic."""
+    """The other side refused refs. `refused` has each of them; nothing moved if the push was atomic.
 
-    def __init__(self, remote: Remote, refused: Sequence[RefusedRef]) -> None:
+    `lines` are what it printed, its reasons perhaps, without control characters.
+    """
+
+    def __init__(self, remote: Remote, refused: Sequence[RefusedRef], *, lines: Sequence[str] = ()) -> None:
         super().__init__(
             "\n".join(f"{remote} refuses {refused_ref.ref}: {refused_ref.reason}" for refused_ref in refused)
         )
         self.refused = tuple(refused)
+        self.lines = tuple(lines)
+
+
+def log_line(line: str) -> None:
+    """Log a line of the other side."""
+    _log.info("%s", line)
 
 
 def send(
@@ -84,14 +93,17 @@ def send(
     *,
     variables: Mapping[str, str] | None = None,
     progress: Progress = lambda _: None,
+    on_line: Callable[[str], None] = log_line,
 ) -> None:
     """Push refs with all that they need. They move together, or none, where the other side can do that.
 
-    git gets `variables`. `progress` is called with bytes sent. What the other side prints is logged. Raises
-    `PushRefused`, and `GitstoreError` if it cannot be reached or the connection breaks.
+    git gets `variables`. `progress` is called with bytes sent, `on_line` with each line that the other side
+    prints, without control characters. Raises `PushRefused`, and `GitstoreError` if it cannot be reached or
+    the connection breaks.
     """
     for batch in _divide(list(specs)):
-        _send_batch(repository, remote, batch, variables=variables or {}, progress=progress)
+        reader = _Reader(progress, on_line)
+        _send_batch(repository, remote, batch, variables=variables or {}, reader=reader)
 
 
 def receive(
@@ -109,7 +121,8 @@ def receive(
     command = ("-c", "fetch.fsckObjects=true", "fetch", "--progress", *options, "--stdin", remote.address)
     arguments = [*ONE_PACK, *command]
     with owning(repository.common / "objects"):
-        completed = _watch(repository, arguments, progress=progress, stdin="\n".join(sources).encode())
+        reader = _Reader(progress, log_line)
+        completed = _watch(repository, arguments, reader=reader, stdin="\n".join(sources).encode())
     if completed.returncode:
         raise explain(completed, arguments, remote=remote)
 
@@ -133,7 +146,7 @@ def _send_batch(
     specs: list[RefSpec],
     *,
     variables: Mapping[str, str],
-    progress: Progress,
+    reader: _Reader,
 ) -> None:
     options = ("--porcelain", "--progress", "--no-follow-tags", "--recurse-submodules=no")
     words = [word for spec in specs for word in spec.as_arguments()]
@@ -141,12 +154,12 @@ def _send_batch(
     words.insert(sum(word.startswith("--") for word in words), remote.address)
     for atomic in (["--atomic"], []):
         arguments = [*EXACT, "push", *options, *atomic, *words]
-        completed = _watch(repository, arguments, progress=progress, variables=variables, with_hooks=True)
+        completed = _watch(repository, arguments, reader=reader, variables=variables, with_hooks=True)
         if not completed.returncode or _NO_ATOMIC not in completed.stderr:
             break
     refused = _read_refusals(completed.stdout)
     if refused and completed.returncode == _REJECTED:
-        raise PushRefused(remote, refused)
+        raise PushRefused(remote, refused, lines=reader.lines)
     if completed.returncode == _REJECTED:  # by a hook here
         reason = " ".join(completed.stderr.partition("error: failed to push")[0].split())
         raise GitstoreError(f"git refused the push: {reason}", "git hook run pre-push runs the hook alone")
@@ -161,7 +174,7 @@ def _watch(
     repository: Repository,
     arguments: Sequence[str],
     *,
-    progress: Progress,
+    reader: _Reader,
     stdin: bytes = b"",
     variables: Mapping[str, str] | None = None,
     with_hooks: bool = False,
@@ -170,7 +183,7 @@ def _watch(
         *(() if with_hooks else repository.without_hooks),
         *arguments,
         cwd=repository.directory,
-        on_progress=_Reader(progress).read_line,
+        on_progress=reader.read_line,
         variables=repository.variables | dict(variables or {}),
         stdin=stdin,
         with_hooks=with_hooks,
@@ -178,10 +191,12 @@ def _watch(
 
 
 class _Reader:
-    """Reads lines of progress: the bytes so far become increments, what the other side says is logged."""
+    """Reads lines of progress: the bytes so far become increments, `lines` are those of the other side."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, on_line: Callable[[str], None]) -> None:
+        self.lines: list[str] = []
         self._progress = progress
+        self._on_line = on_line
         self._bytes = 0
 
     def read_line(self, line: str) -> None:
@@ -191,7 +206,8 @@ class _Reader:
             self._progress(max(0, total - self._bytes))
             self._bytes = max(total, self._bytes)
         elif line.startswith("remote: ") and not _NOISE.match(line):
-            _log.info("%s", harmless(line.rstrip()))
+            self.lines.append(harmless(line.rstrip()))
+            self._on_line(self.lines[-1])
 
 
 def _read_refusals(porcelain: bytes) -> list[RefusedRef]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import click
 
 from gitstore.cli import options, output
+from gitstore.cli.commands.store import options as store_options
 from gitstore.cli.completion import candidates
 from gitstore.cli.render import snapshots as render
+
+if TYPE_CHECKING:
+    from gitstore.transfer.elsewhere.removal import RemoteRemoval, RemoveTag
+    from gitstore.transfer.wire import PushRefused
 
 
 @click.command()
@@ -35,7 +43,8 @@ def command(
     This removes the tags; the next gitstore gc frees the disk space. Derived models keep what they need of
     their base, because it is in their history, so --force takes nothing from them.
 
-    With --remote, the snapshots are removed in another repository, if it permits that, and not here.
+    With --remote, the snapshots are removed in another repository, if it permits that, and not here. A store
+    lets its admins do so, over ssh or with its path, and only with --force if a snapshot has an alias.
 
     \b
     Examples:
@@ -45,7 +54,7 @@ def command(
       gitstore rm v1 --remote origin
     """
     if remote is not None:
-        _remove_remotely(ctx, remote, dry_run=dry_run, yes=yes, as_json=as_json)
+        _remove_remotely(ctx, remote, dry_run=dry_run, force=force, yes=yes, as_json=as_json)
         return
     from gitstore.models import reference
     from gitstore.snapshots import remove
@@ -66,7 +75,9 @@ def command(
         output.print_message(f"Removed {removal.names}; gitstore gc frees the disk space")
 
 
-def _remove_remotely(ctx: click.Context, name: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def _remove_remotely(
+    ctx: click.Context, name: str, *, dry_run: bool, force: bool, yes: bool, as_json: bool
+) -> None:
     """Remove snapshots of a remote."""
     from gitstore.cli.render.sharing import removals
     from gitstore.git.repository import Repository
@@ -80,5 +91,13 @@ def _remove_remotely(ctx: click.Context, name: str, *, dry_run: bool, yes: bool,
         removals.explain(removal)
     if not dry_run:
         output.confirm(ctx, f"Remove {removal.names} in {remote}?", assumed=yes)
-        removing.remove_remotely(removal)
+        removing.remove_remotely(removal, by_host=partial(_find_remove_tag, removal, force=force))
     removals.show(removal, removed=not dry_run, as_json=as_json)
+
+
+def _find_remove_tag(removal: RemoteRemoval, refused: PushRefused, *, force: bool) -> RemoveTag | None:
+    """Return how a remote that refused a push removes snapshots, if it is a store."""
+    from gitstore.store.client.remove import Removing, find_remove_tag
+
+    by = Removing(store_options.find_user(), store_options.read_clock(), force)
+    return find_remove_tag(removal, refused, by)

@@ -1,15 +1,18 @@
 """Removing snapshots of a remote: what that frees there, as far as it can be known, and the removal.
 
 Stock git deletes the tags, and the files of their records. Each ref goes only if it still is what was seen.
+A host that refuses may have a way of its own, of which the caller knows (`store/client/` for a store).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
-from gitstore.errors import Corrupt
+from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.process import GitFailed
+from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.names import spell_tag
 from gitstore.packs.oid import Oid
@@ -20,8 +23,30 @@ from gitstore.transfer.elsewhere.place import RemotePlace
 from gitstore.transfer.remotes import Remote, list_refs
 from gitstore.transfer.wire import PushRefused, RefSpec
 
-RemoveByHost = Callable[[Remote, str], bool]
-"""Asks a host to remove a tag in its own way. Returns whether it did."""
+_TRACKED = "refs/remotes/"
+
+RemoveTag = Callable[[str], None]
+"""Removes a tag of a remote in the host's own way, with what belongs to it. Raises `GitstoreError`."""
+
+FindRemoveTag = Callable[[PushRefused], RemoveTag | None]
+"""Returns how a host that has refused a push removes tags; `None` if nothing is known of it."""
+
+
+class PartlyRemoved(GitstoreError):
+    """A host removed some of several snapshots, and then one could not be removed."""
+
+    def __init__(self, removed: Sequence[str], remaining: Sequence[str], *, error: GitstoreError) -> None:
+        names = ", ".join(map(spell_tag, removed))
+        hint = error.hint or f"run it again for {', '.join(map(spell_tag, remaining))}"
+        super().__init__(f"{error.message}; {names} had been removed by then", hint)
+        self.removed = tuple(removed)
+        self.remaining = tuple(remaining)
+
+    def details(self) -> dict[str, Any]:
+        return {
+            "removed": [spell_tag(tag) for tag in self.removed],
+            "remaining": [spell_tag(tag) for tag in self.remaining],
+        }
 
 
 @dataclass(frozen=True)
@@ -61,18 +86,81 @@ def plan_remote_removal(repository: Repository, remote: Remote, names: Iterable[
     return RemoteRemoval(repository, remote, tuple(chosen), refs, frees, len(unknown))
 
 
-def remove_remotely(removal: RemoteRemoval, *, by_host: RemoveByHost = lambda *_: False) -> None:
+def remove_remotely(removal: RemoteRemoval, *, by_host: FindRemoveTag = lambda _: None) -> None:
     """Delete the tags there, all or none where the host can do that.
 
-    A host that refuses is asked by `by_host`, tag by tag. Raises `PushRefused` if it will not, and
-    `GitstoreError` if it cannot be reached.
+    If the host refuses, `by_host` may know how it removes tags, one after the other. Raises `PushRefused` if
+    it does not, `PartlyRemoved`, what `by_host` and its answer raise, and `GitstoreError` if the host cannot
+    be reached.
     """
     specs = [RefSpec(ref, is_deleted=True, expected=str(oid)) for ref, oid in removal.refs.items()]
+    lines: list[str] = []  # a refusal that is no failure in the end is not shown
     try:
-        wire.send(removal.repository, removal.remote, specs)
-    except PushRefused:
-        if not all(by_host(removal.remote, tag) for tag in removal.tags):
-            raise
+        wire.send(removal.repository, removal.remote, specs, on_line=lines.append)
+    except PushRefused as refused:
+        remove = by_host(refused)
+        if remove is not None:
+            _remove_each(removal, remove)
+            return
+        _log_lines(lines)
+        raise
+    _log_lines(lines)
+
+
+def _log_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        wire.log_line(line)
+
+
+def _remove_each(removal: RemoteRemoval, remove: RemoveTag) -> None:
+    """Let a host remove one tag after the other."""
+    removed: set[str] = set()
+    for tag in removal.tags:
+        try:
+            remove(tag)
+        except GitstoreError as error:
+            gone = _find_gone(removal, removed)
+            _forget_tracked(removal, gone)
+            remaining = [name for name in removal.tags if name not in gone]
+            if not remaining:
+                return  # the host did it, and only its answer was lost
+            if len(remaining) == len(removal.tags):
+                raise
+            names = [name for name in removal.tags if name in gone]
+            raise PartlyRemoved(names, remaining, error=error) from error
+        removed.add(tag)
+    _forget_tracked(removal, removal.refs.keys())
+
+
+def _find_gone(removal: RemoteRemoval, removed: Set[str]) -> Set[str]:
+    """Return the refs that are not there any more; if that cannot be asked now, those known as removed."""
+    try:
+        theirs = list_refs(removal.repository, removal.remote).refs
+    except GitstoreError:
+        return removed
+    return {ref for ref, oid in removal.refs.items() if theirs.get(ref) != oid}
+
+
+def _forget_tracked(removal: RemoteRemoval, refs: Iterable[str]) -> None:
+    """Delete what a fetch has kept of refs that are gone there, as git push does for refs that it deletes."""
+    repository, changes = removal.repository, dict[str, RefChange]()
+    for value in repository.git_config.values(f"remote.{removal.remote.name}.fetch"):
+        source, _, target = (value.text or "").removeprefix("+").partition(":")
+        for ref in refs:
+            tracked = _track(ref, source, target)
+            if tracked is not None and (oid := repository.refs.get(tracked)) is not None:
+                changes[tracked] = RefChange(tracked, oid, None)
+    if changes:
+        repository.refs.change(list(changes.values()), f"rm in {removal.remote}")
+
+
+def _track(ref: str, source: str, target: str) -> str | None:
+    """Return where a refspec of a fetch keeps a ref, if that is below refs/remotes/: gitglossary(7)."""
+    head, star, tail = source.partition("*")
+    middle = ref.removeprefix(head).removesuffix(tail)
+    if ref != (f"{head}{middle}{tail}" if star else source) or not target.startswith(_TRACKED):
+        return None
+    return target.replace("*", middle) if star else target
 
 
 def _measure(repository: Repository, removed: set[Oid], rest: set[Oid]) -> int | None:
