@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from gitstore.disk.hidden_names import new_path
@@ -15,6 +16,8 @@ TEMPORARY = "gitstore-tmp-"
 
 Not `tmp_`: a `git gc --prune=now` at the same time would delete such files.
 """
+
+_AT_ONCE = 16
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def replace_file(path: Path, content: bytes, *, mode: int | None = None) -> None
 
 
 def sync_file(path: Path) -> None:
-    """Make the content of a file durable, fsync(2)."""
+    """Make the content of a file, or the names in a directory, durable, fsync(2)."""
     _sync(path, os.O_RDONLY)
 
 
@@ -63,12 +66,24 @@ def sync_directory(directory: Path) -> None:
 
 
 def sync_tree(directory: Path) -> None:
-    """Make a directory durable, with everything in it."""
+    """Make a directory durable, with everything in it.
+
+    Several files are synced at a time: a file system with a journal writes it once for all of them.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    paths = _list_tree(directory)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        while batch := list(islice(paths, _AT_ONCE * 64)):
+            for _ in pool.map(sync_file, batch):
+                pass
+
+
+def _list_tree(directory: Path) -> Iterator[Path]:
+    """Yield a directory and everything in it, except for links."""
     for folder, _, names in os.walk(directory):
-        for path in (Path(folder, name) for name in names):
-            if not path.is_symlink():
-                sync_file(path)
-        sync_directory(Path(folder))
+        yield from (path for name in names if not (path := Path(folder, name)).is_symlink())
+        yield Path(folder)
 
 
 def sync_file_system(directory: Path) -> None:

@@ -71,9 +71,7 @@ def clone(
     check_free(target, "choose another directory")
     remote = find_source(url, directory)
     with construction(target) as hidden:
-        _run_clone(remote, hidden, progress=progress)
-        repository = Repository.discover(hidden)
-        repository.set_config("core.bigFileThreshold", BIG_FILE_THRESHOLD)
+        repository = _run_clone(remote, hidden, progress=progress)
         _check_out(repository, remote)
         model, remote = Model.open(hidden), Remote(_ORIGIN, _ORIGIN, remote.url)
         theirs = list_refs(repository, remote).refs
@@ -82,7 +80,8 @@ def clone(
             _activate_state(model, remote, newest, theirs=theirs)
         receive_aliases(repository, remote, theirs)
         receive_records(repository, remote, theirs)
-        provide(repository, list_roots(model, weights))
+        if repository.objects.is_partial:
+            provide(repository, list_roots(model, weights))
     model = Model.open(target)
     count = sum(1 for _ in model.repository.refs.below("refs/tags/"))
     return Cloned(model, remote, count, model.active_state, model.repository.objects.is_partial)
@@ -110,9 +109,10 @@ def name_directory(url: str) -> str:
     return name
 
 
-def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None]) -> None:
+def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None]) -> Repository:
     """Let git clone into a new directory, without checking anything out."""
-    options = ("--progress", "--no-checkout", f"--origin={_ORIGIN}", f"--filter=blob:limit={SMALL}")
+    options = ["--progress", "--no-checkout", f"--origin={_ORIGIN}", f"--filter=blob:limit={SMALL}"]
+    options += ["--config", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}"]
     command = ("-c", "fetch.fsckObjects=true", "clone", *options, "--", remote.address, str(hidden))
     arguments = [*ONE_PACK, *command]
 
@@ -123,12 +123,14 @@ def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None
     if NO_FILTER in completed.stderr or not repository.objects.is_partial:  # plain HTTP says nothing
         make_whole(repository)
     own_packs(repository.common / "objects")
+    return repository
 
 
 def make_whole(repository: Repository) -> None:
     """Let a repository that git takes for a partial clone be a whole one: the server has sent everything."""
     for key in _KEYS:
-        repository.local_config.unset(key)
+        if repository.config(key) is not None:
+            repository.local_config.unset(key)
     repository.forget_config()
     for path in (repository.common / "objects" / "pack").glob("*.promisor"):
         path.unlink()
@@ -171,4 +173,5 @@ def _activate_state(model: Model, remote: Remote, newest: Snapshot, *, theirs: d
         seen.note(model.repository, remote, {ref: saved})
     else:
         save_tree(model, name, newest.state_tree)
-    active_state.choose(model.repository, model.prefix, name)
+    if name != model.active_state:
+        active_state.choose(model.repository, model.prefix, name)

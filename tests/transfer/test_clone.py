@@ -18,6 +18,7 @@ from tests.support import combinations
 from tests.support.commands import Fsck, Gitstore, Run, git, parsed
 from tests.support.models import change, existing_repository, noise, picture, put, take
 from tests.support.sharing import connect, list_objects, make_bare, make_clone, send
+from tests.support.tracing import list_git_commands
 
 WEIGHTS = 5_000_000
 
@@ -129,6 +130,28 @@ class TestWhole:
         shutil.rmtree(origin)
         assert run("verify", "--all", cwd=copy.directory).code == 0
         fsck(copy.repository)
+
+    def test_it_is_as_git_clones_with_few_processes(
+        self, origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each process takes as long as megabytes on the wire."""
+        git("config", "uploadpack.allowFilter", "false", cwd=origin)
+        git("update-ref", "-d", "refs/states/initial", cwd=origin)
+        with list_git_commands(tmp_path / "trace", monkeypatch) as commands:
+            copy = make_clone(f"file://{origin}", tmp_path / "copy")
+        assert sorted(commands) == sorted([
+            "clone", "upload-pack", "pack-objects", "index-pack",
+            "config", "config",  # it is no partial clone
+            "reset", "ls-remote", "upload-pack",
+            "var", "update-ref",  # to save the active state
+        ])  # fmt: skip
+        assert git("config", "core.bigFileThreshold", cwd=copy.directory).strip() == "256k"
+        git("clone", "--quiet", f"file://{origin}", str(tmp_path / "stock"), cwd=tmp_path)
+        saved = copy.repository.refs.get("refs/states/initial")
+        stock = list_objects(tmp_path / "stock")
+        assert list_objects(copy.directory) == stock | {str(saved)}
+        listing = git("ls-files", "--stage", cwd=copy.directory)
+        assert listing == git("ls-files", "--stage", cwd=tmp_path / "stock")
 
     def test_a_directory_is_linked(self, origin: Path, tmp_path: Path, run: Run) -> None:
         copy = make_clone(origin, tmp_path / "copy")
