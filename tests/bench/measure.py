@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from tests.support.memory import sampling
+
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_SAMPLE_EVERY = 0.02
 
 
 class CommandFailed(Exception):
@@ -58,11 +58,16 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds until a command returned, seconds of a core in all its processes, bytes of the largest."""
+    """Seconds until a command returned, seconds of a core in all its processes, and bytes of memory.
+
+    `resident` is of the largest process, pages of mapped files included. `anonymous` is of all processes at
+    one time, without these pages, sampled 50 times a second.
+    """
 
     seconds: float
     cpu: float
     resident: int
+    anonymous: int
 
 
 def timed(action: Callable[[], None]) -> Timing:
@@ -96,34 +101,33 @@ def run_watched(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]
         process = subprocess.Popen(
             argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
         )
-        anonymous = 0
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            anonymous = max(anonymous, sum(map(_anonymous, _family(process.pid))))
-            time.sleep(_SAMPLE_EVERY)
+        with sampling(process.pid) as most:
+            _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             errors.seek(0)
             raise _failure(argv, process.returncode, errors.read())
-    return Peak(usage.ru_maxrss << 10, anonymous)
+    return Peak(usage.ru_maxrss << 10, most())
 
 
-def cost(argv: Sequence[str | Path], *, cwd: Path) -> Cost:
-    """Run a command to its end, its output thrown away; CommandFailed when it fails."""
+def cost(argv: Sequence[str | Path], *, cwd: Path, servers: Sequence[int] = ()) -> Cost:
+    """Run a command to its end, its output thrown away; CommandFailed when it fails.
+
+    The memory of `servers`, processes that serve it, and of what they start counts, too.
+    """
     with tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
             argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
+        with sampling(process.pid, *servers) as most:
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             errors.seek(0)
             raise _failure(argv, process.returncode, errors.read())
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10, most())
 
 
 def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -150,21 +154,3 @@ def file_bytes(directory: Path) -> int:
 def _failure(argv: Sequence[str | Path], code: int, stderr: str) -> CommandFailed:
     lines = stderr.strip().splitlines() or ["(no message)"]
     return CommandFailed(f"{Path(argv[0]).name} exited with {code}: {lines[-1]}")
-
-
-def _family(pid: int) -> list[int]:
-    """`pid` and all processes below it, as far as /proc can still tell."""
-    try:
-        texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:
-        return [pid]
-    return [pid, *(below for text in texts for child in text.split() for below in _family(int(child)))]
-
-
-def _anonymous(pid: int) -> int:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = [line for line in status.splitlines() if line.startswith("RssAnon:")]
-    return int(found[0].split()[1]) << 10 if found else 0

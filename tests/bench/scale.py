@@ -122,9 +122,9 @@ def _make(directory: Path, amounts: Amounts) -> None:
 
 
 def _median(costs: Sequence[Cost]) -> Cost:
-    columns = zip(*((each.seconds, each.cpu, each.resident) for each in costs), strict=True)
-    seconds, cpu, resident = map(statistics.median, columns)
-    return Cost(seconds, cpu, int(resident))
+    columns = zip(*((each.seconds, each.cpu, each.resident, each.anonymous) for each in costs), strict=True)
+    seconds, cpu, resident, anonymous = map(statistics.median, columns)
+    return Cost(seconds, cpu, int(resident), int(anonymous))
 
 
 def _lines(

@@ -1,7 +1,9 @@
 """`python -m tests.bench.transfer`: push, clone and pull beside stock git, and with thousands of snapshots.
 
 The same weights go through gitstore and through stock git, over file:// and ssh on loopback, in turns; the
-best of some rounds counts. The last table is what a push and a pull take that have nothing to do.
+least time of some rounds counts. Memory is what all processes hold at one time, those of the server included,
+and without the pages of packs that git maps. The last table is what a push and a pull take that have nothing
+to do.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from gitstore.models import reference
@@ -29,6 +31,7 @@ BEGIN, END = "<!-- transfer:begin -->", "<!-- transfer:end -->"
 MARKDOWN = Path("docs/performance.md")
 GITSTORE = Path(sys.executable).with_name("gitstore")
 _CONFIG = "[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
+_IDLE_ROUNDS = 7
 
 Command = Sequence[str | Path]
 
@@ -43,11 +46,11 @@ def main() -> int:
         lines = [
             *_compare(root, options.size, options.rounds),
             "",
-            *_idle(root, options.snapshots, options.rounds),
+            *_idle(root, options.snapshots),
         ]
         machine = "; ".join(f"{what}: {value}" for what, value in describe(root))
         lines += ["", textwrap.fill(f"{machine}.", 100)]
-    made = "Made by `python -m tests.bench.transfer`: *seconds / seconds of a core, the largest process*."
+    made = "Made by `python -m tests.bench.transfer`: *seconds / seconds of a core, memory of all processes*."
     text = "\n".join([made, "", *lines]) + "\n"
     print(text)
     if options.write:
@@ -59,10 +62,10 @@ def _compare(root: Path, size: int, rounds: int) -> Iterator[str]:
     """Yield a table of pushes and clones of a model with so many bytes of weights."""
     apart(_grow, root / "digits", size, 0)
     bare = root / "bare.git"
-    yield f"| {size_text(size)} of weights | gitstore | stock git |"
-    yield "|---|---|---|"
-    for name, serving in (("file://", nullcontext(f"file://{bare}")), ("ssh", _serve(root, bare))):
-        with serving as url:
+    yield f"| {size_text(size)} of weights | gitstore | stock git | ratio |"
+    yield "|---|---|---|---|"
+    for name, serving in (("file://", _share(bare)), ("ssh", _serve(root, bare))):
+        with serving as (url, servers):
             commands: dict[str, list[tuple[Command, Callable[[], None]]]] = {
                 "push": [
                     ((GITSTORE, "push", url), lambda: _renew(bare)),
@@ -75,22 +78,42 @@ def _compare(root: Path, size: int, rounds: int) -> Iterator[str]:
             }
             for what, pair in commands.items():
                 print(name, what, file=sys.stderr, flush=True)
-                yield f"| {what}, {name} | {' | '.join(map(_show, _race(root / 'digits', pair, rounds)))} |"
+                ours, stock = _race(root / "digits", pair, rounds, servers=servers)
+                ratio = f"{ours.seconds / stock.seconds:.2f} / {ours.cpu / stock.cpu:.2f}"
+                yield f"| {what}, {name} | {_show(ours)} | {_show(stock)} | {ratio} |"
     for path in (root / "digits", bare, root / "copy"):
         _remove(path)
 
 
-def _race(directory: Path, pair: Sequence[tuple[Command, Callable[[], None]]], rounds: int) -> list[Cost]:
-    """Run commands in turns, each after its preparation; return the run of each that took the least time."""
+def _race(
+    directory: Path,
+    pair: Sequence[tuple[Command, Callable[[], None]]],
+    rounds: int,
+    *,
+    servers: Sequence[int] = (),
+) -> list[Cost]:
+    """Run commands in turns, each after its preparation, on a disk with nothing left to write.
+
+    Return the least time of each, and its most memory.
+    """
     costs: list[list[Cost]] = [[] for _ in pair]
     for _ in range(rounds):
         for (command, prepare), spent in zip(pair, costs, strict=True):
             prepare()
-            spent.append(cost(command, cwd=directory))
-    return [min(spent, key=lambda one: one.cpu) for spent in costs]
+            os.sync()
+            spent.append(cost(command, cwd=directory, servers=servers))
+    return [
+        Cost(
+            min(one.seconds for one in spent),
+            min(one.cpu for one in spent),
+            max(one.resident for one in spent),
+            max(one.anonymous for one in spent),
+        )
+        for spent in costs
+    ]
 
 
-def _idle(root: Path, count: int, rounds: int) -> Iterator[str]:
+def _idle(root: Path, count: int) -> Iterator[str]:
     """Yield a table of what commands take that have nothing to do."""
     bare = root / "bare.git"
     apart(_grow, root / "digits", MIB, count)
@@ -106,7 +129,7 @@ def _idle(root: Path, count: int, rounds: int) -> Iterator[str]:
     yield f"| {count:,} snapshots, nothing new | {' | '.join(commands)} |"
     yield "|---|" + "---|" * len(commands)
     pairs = [(command, lambda: None) for command in commands.values()]
-    yield f"| file:// | {' | '.join(map(_show, _race(root / 'digits', pairs, rounds)))} |"
+    yield f"| file:// | {' | '.join(map(_show, _race(root / 'digits', pairs, _IDLE_ROUNDS)))} |"
 
 
 def _grow(directory: Path, size: int, count: int) -> None:
@@ -117,9 +140,16 @@ def _grow(directory: Path, size: int, count: int) -> None:
 
 
 @contextmanager
-def _serve(root: Path, bare: Path) -> Iterator[str]:
+def _share(bare: Path) -> Iterator[tuple[str, Sequence[int]]]:
+    """Give the URL of a repository, whose server git starts itself."""
+    yield f"file://{bare}", ()
+
+
+@contextmanager
+def _serve(root: Path, bare: Path) -> Iterator[tuple[str, Sequence[int]]]:
+    """Give the URL of a repository behind sshd, and the server's process."""
     with sshd.running(root / "sshd") as server:
-        yield server.make_url(bare)
+        yield server.make_url(bare), (server.process,)
 
 
 def _renew(bare: Path) -> None:
@@ -133,14 +163,14 @@ def _remove(path: Path) -> None:
 
 
 def _show(spent: Cost) -> str:
-    return f"{spent.seconds:.2f} / {spent.cpu:.2f}, {size_text(spent.resident)}"
+    return f"{spent.seconds:.2f} / {spent.cpu:.2f}, {size_text(spent.anonymous)}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.transfer", description=__doc__)
     parser.add_argument("--size", type=parse_size, default=parse_size("1GiB"), help="bytes of the weights")
     parser.add_argument("--snapshots", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2, help="of pushes and clones")
     parser.add_argument("--dir", type=Path, help="where the repositories are made; needs 5 times the size")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {MARKDOWN}")
     return parser

@@ -48,6 +48,7 @@ class SshServer(NamedTuple):
 
     directory: Path
     port: int
+    process: int
 
     @property
     def authorized_keys(self) -> Path:
@@ -92,16 +93,17 @@ def running(directory: Path) -> Iterator[SshServer]:
         _make_key(directory / name)
     (directory / "authorized_keys").write_bytes((directory / "client.pub").read_bytes())
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        server = SshServer(directory, probe.getsockname()[1])
+        port = probe.getsockname()[1]
     host = (directory / "host.pub").read_text()
-    (directory / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {host}")
+    (directory / "known_hosts").write_text(f"[127.0.0.1]:{port} {host}")
     configuration = directory / "sshd_config"
-    configuration.write_text(_CONFIGURATION.format(directory=directory, port=server.port))
+    configuration.write_text(_CONFIGURATION.format(directory=directory, port=port))
     command = [str(_find_sshd()), "-D", "-e", "-f", str(configuration)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             assert process.stderr is not None
             _wait_until_it_listens(process.stderr)
+            server = SshServer(directory, port, process.pid)
             with _variable("GIT_SSH_COMMAND", shlex.join(server.command())):
                 yield server
         finally:
