@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from gitstore.models.model import Model
-from gitstore.transfer.remotes import find_remote
+from gitstore.transfer.remotes import find_remote, read_push_url
 from tests.support.commands import git
 from tests.support.models import again
-from tests.support.sharing import connect
+from tests.support.sharing import connect, make_bare
 from tests.support.tracing import list_git_commands
 
 PLAIN = "https://example.org/ada/digits"
@@ -41,3 +41,24 @@ def test_a_plain_url_takes_no_other_process(
     with list_git_commands(tmp_path / "trace", monkeypatch) as commands:
         remote = find_remote(repository, None, directory=model.directory, to_push=to_push)
     assert (remote.name, remote.url, commands) == ("origin", PLAIN, ["config"])
+
+
+def test_a_push_to_a_bare_url_goes_where_git_sends_it(model: Model, tmp_path: Path) -> None:
+    """`short:` and `short:x/` stand for places; the longest that fits counts, and those for pushing first."""
+    rewritten = {
+        f"url.{tmp_path}/nowhere/.insteadOf": "short:",
+        f"url.{tmp_path}/.pushInsteadOf": "short:",
+        f"url.{tmp_path}/deeper/.pushInsteadOf": "short:x/",
+        f"url.{tmp_path}/fetched/.insteadOf": "other:",
+    }
+    for key, value in rewritten.items():
+        git("config", key, value, cwd=model.directory)
+    repository = again(model).repository
+    for url, place in (("short:a", "a"), ("short:x/b", "deeper/b"), ("other:c", "fetched/c")):
+        bare = tmp_path / place
+        bare.parent.mkdir(exist_ok=True)
+        make_bare(bare)
+        remote = find_remote(repository, url, directory=model.directory, to_push=True)
+        assert read_push_url(repository, remote) == str(bare)
+        git("push", "--quiet", url, "main", cwd=model.directory)
+        assert git("for-each-ref", cwd=bare)

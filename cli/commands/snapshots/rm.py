@@ -44,7 +44,7 @@ def command(
     their base, because it is in their history, so --force takes nothing from them.
 
     With --remote, the snapshots are removed in another repository, if it permits that, and not here. A store
-    lets its admins do so, over ssh or with its path, and only with --force if a snapshot has an alias.
+    lets its admins do so, over ssh or with its path.
 
     \b
     Examples:
@@ -90,6 +90,8 @@ def _remove_remotely(
     if not as_json:
         removals.explain(removal)
     if not dry_run:
+        if not force:
+            removing.check_aliases(removal)
         output.confirm(ctx, f"Remove {removal.names} in {remote}?", assumed=yes)
         removing.remove_remotely(removal, by_host=partial(_find_remove_tag, removal, force=force))
     removals.show(removal, removed=not dry_run, as_json=as_json)

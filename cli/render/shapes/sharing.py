@@ -54,6 +54,7 @@ SHAPES = {
             snapshots  text[]  their names
             refs       text[]  what that deletes there: the tags, and the files of their records
             frees      bytes?  what no other ref there needs, in packs here; null if it is not known
+            aliases    text[]  aliases there that lead to them, as far as their last moves are here
             removed    flag    whether they are gone
         """),
     ),

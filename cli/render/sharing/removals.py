@@ -20,6 +20,8 @@ def explain(removal: RemoteRemoval) -> None:
         reason = f"{removal.unknown:,} refs there are not here" if removal.unknown else "objects are not here"
         text = f"What removing {removal.names} frees in {removal.remote} is not known: {reason}"
     output.print_message(text)
+    if removal.aliases:
+        output.print_message(f"Aliases there that lead to them: {', '.join(removal.aliases)}")
 
 
 def show(removal: RemoteRemoval, *, removed: bool, as_json: bool) -> None:
@@ -32,6 +34,7 @@ def show(removal: RemoteRemoval, *, removed: bool, as_json: bool) -> None:
                 "snapshots": [spell_tag(ref) for ref in removal.tags],
                 "refs": list(removal.refs),
                 "frees": removal.frees,
+                "aliases": list(removal.aliases),
                 "removed": removed,
             }
         )

@@ -6,7 +6,8 @@ A host that refuses may have a way of its own, of which the caller knows (`store
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from gitstore.errors import Corrupt, GitstoreError
 from gitstore.git.process import GitFailed
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
+from gitstore.models import alias
 from gitstore.names import spell_tag
 from gitstore.packs.oid import Oid
 from gitstore.records import files
@@ -30,6 +32,10 @@ RemoveTag = Callable[[str], None]
 
 FindRemoveTag = Callable[[PushRefused], RemoveTag | None]
 """Returns how a host that has refused a push removes tags; `None` if nothing is known of it."""
+
+
+class HasAliasesThere(GitstoreError):
+    """A snapshot that was to be removed in a remote has an alias there."""
 
 
 class PartlyRemoved(GitstoreError):
@@ -54,7 +60,8 @@ class RemoteRemoval:
     """What removing snapshots of a remote would do. `refs` are what it deletes, with their values there.
 
     `frees` are the bytes in packs here of what no other ref there needs; `None` if that cannot be known,
-    because `unknown` refs there lead to objects that are not here.
+    because `unknown` refs there lead to objects that are not here. `aliases` are those there that lead to one
+    of the snapshots, as far as their last moves are here.
     """
 
     repository: Repository
@@ -63,6 +70,7 @@ class RemoteRemoval:
     refs: dict[str, Oid]
     frees: int | None
     unknown: int
+    aliases: tuple[str, ...]
 
     @property
     def names(self) -> str:
@@ -83,7 +91,19 @@ def plan_remote_removal(repository: Repository, remote: Remote, names: Iterable[
     rest = {oid for ref, oid in theirs.items() if ref not in refs}
     unknown = {oid for oid in {*rest, *refs.values()} if oid not in repository.objects}
     frees = _measure(repository, set(refs.values()), rest) if not unknown else None
-    return RemoteRemoval(repository, remote, tuple(chosen), refs, frees, len(unknown))
+    aliases = tuple(_list_aliases(repository, theirs, targets))
+    return RemoteRemoval(repository, remote, tuple(chosen), refs, frees, len(unknown), aliases)
+
+
+def check_aliases(removal: RemoteRemoval) -> None:
+    """Raise `HasAliasesThere` if an alias there leads to one of the snapshots."""
+    if removal.aliases:
+        raise HasAliasesThere(
+            f"{removal.names} {'has' if len(removal.tags) == 1 else 'have'} the"
+            f" {'alias' if len(removal.aliases) == 1 else 'aliases'} {', '.join(removal.aliases)}"
+            f" in {removal.remote}",
+            "--force removes the snapshot anyway, and then the alias leads nowhere",
+        )
 
 
 def remove_remotely(removal: RemoteRemoval, *, by_host: FindRemoveTag = lambda _: None) -> None:
@@ -161,6 +181,16 @@ def _track(ref: str, source: str, target: str) -> str | None:
     if ref != (f"{head}{middle}{tail}" if star else source) or not target.startswith(_TRACKED):
         return None
     return target.replace("*", middle) if star else target
+
+
+def _list_aliases(repository: Repository, theirs: Mapping[str, Oid], targets: Set[Oid]) -> Iterator[str]:
+    """Yield the aliases there that lead to one of these tags. One whose last move is not here is unknown."""
+    for ref, tip in theirs.items():
+        if ref.startswith(alias.PREFIX) and tip in repository.objects:
+            with suppress(Corrupt):  # it is no alias of ours
+                found = alias.read_alias(repository, ref, tip)
+                if found.move.new.tag in targets:
+                    yield found.short_name
 
 
 def _measure(repository: Repository, removed: set[Oid], rest: set[Oid]) -> int | None:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.aliases.move import set_alias
+from gitstore.aliases.write_move import Reason
 from gitstore.models.model import Model
+from gitstore.models.reference import resolve
 from gitstore.records.evaluations import NOTES
 from gitstore.transfer.elsewhere.removal import plan_remote_removal, remove_remotely
 from gitstore.transfer.remotes import find_remote
@@ -102,3 +105,27 @@ def test_files_of_its_records_go_with_it(model: Model, bare: Path, run: Run) -> 
 def test_what_is_not_there(model: Model, bare: Path, run: Run) -> None:
     outcome = run("rm", "v9", "--remote", "origin", "--yes", cwd=model.directory)
     assert (outcome.code, "there is no snapshot v9 in origin" in outcome.stderr) == (1, True)
+
+
+def test_one_with_an_alias_there_takes_force(model: Model, bare: Path, run: Run) -> None:
+    set_alias(model, "production", resolve("v1", model.directory), reason=Reason())
+    git("push", "--quiet", "origin", "refs/aliases/production", cwd=model.directory)
+    refused = run("rm", "v1", "v2", "--remote", "origin", "--yes", cwd=model.directory)
+    assert refused.code == 1
+    assert refused.stderr.splitlines()[1:] == [
+        "Aliases there that lead to them: production",
+        "error: v1, v2 have the alias production in origin",
+        "hint: --force removes the snapshot anyway, and then the alias leads nowhere",
+    ]
+    assert tags(bare) == ["v1", "v2"]
+    shape = parsed(run("rm", "v1", "--remote", "origin", "--force", "--json", cwd=model.directory))
+    assert (shape["aliases"], tags(bare)) == (["production"], ["v2"])
+
+
+def test_an_alias_whose_move_is_not_here_is_unknown(model: Model, bare: Path, run: Run) -> None:
+    stray = git("commit-tree", "-m", "not a move", "main^{tree}", cwd=bare).strip()
+    git("update-ref", "refs/aliases/stray", stray, cwd=bare)
+    assert run("rm", "v1", "--remote", "origin", "--yes", cwd=model.directory).code == 0
+    git("fetch", "--quiet", "origin", "refs/aliases/stray", cwd=model.directory)
+    assert run("rm", "v2", "--remote", "origin", "--yes", cwd=model.directory).code == 0
+    assert tags(bare) == []
