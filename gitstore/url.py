@@ -10,12 +10,37 @@ from gitstore.text import control_problem
 # https://example.org/path, user@example.org:path and example.org:path.
 # A host has two letters or more: C: is a drive.
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:")
+_ROOT = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*|([\w.-]+@)?[\w.-]{2,}:|")
 _REMOTE_HELPER = re.compile("[A-Za-z0-9]+::")  # gitremote-helpers(7)
 
 
 def is_url(text: str) -> bool:
     """Whether a text is the URL of a repository, if it is not the path of a directory."""
     return _URL.match(text) is not None
+
+
+def is_relative(url: str) -> bool:
+    """Whether a URL is one that starts at another one, as in git-submodule(1)."""
+    return url.startswith(("./", "../"))
+
+
+def join_url(url: str, relative: str) -> str | None:
+    """Return the URL that a relative one leads to from another URL or an absolute path.
+
+    Each `..` takes off a step of the path, and never the host: `None` if there are too many.
+    """
+    root = _ROOT.match(url)
+    end = root.end() if root is not None else 0
+    slash = "/" if url[end:].startswith("/") else ""
+    steps = [step for step in url[end:].split("/") if step]
+    for step in relative.split("/"):
+        if step == "..":
+            if not steps or steps[-1] == "..":
+                return None
+            steps.pop()
+        elif step not in ("", "."):
+            steps.append(step)
+    return f"{url[:end]}{slash}{'/'.join(steps)}"
 
 
 def url_problem(url: str) -> str | None:

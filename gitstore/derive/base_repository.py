@@ -15,6 +15,7 @@ from gitstore.errors import GitstoreError, NoSuchSnapshot
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot
+from gitstore.models.base_url import resolve_url
 from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
 from gitstore.objects.walk import walk
@@ -108,7 +109,8 @@ def ref_changes(repository: Repository, base: Snapshot) -> list[RefChange]:
 
 def set_remote(repository: Repository, url: str) -> None:
     """Point the remote `base` to the base's repository. Nothing can be fetched from it, or pushed to it."""
-    for key, value in {"url": url, **_SETUP}.items():
+    address = without_credentials(resolve_url(repository, url))
+    for key, value in {"url": address, **_SETUP}.items():
         if repository.config(f"remote.{REMOTE}.{key}") != value:
             repository.set_config(f"remote.{REMOTE}.{key}", value)
 

@@ -27,6 +27,7 @@ from gitstore.disk.permissions import set_writable
 from gitstore.errors import GitstoreError
 from gitstore.git import attributes
 from gitstore.layout import TOP
+from gitstore.models.base_url import keep_relative
 from gitstore.models.model import LOCK, SETTINGS, Model, read_committed_file
 from gitstore.models.reference import RemoteSnapshot
 from gitstore.models.snapshot import Snapshot
@@ -94,7 +95,8 @@ def rebase(
     for a snapshot of another model than the old base's and for committed changes to the code, and
     `Incompatible` for types that no longer fit.
     """
-    if allowed_bases.require_base(model).url is None:
+    old_base = allowed_bases.require_base(model)
+    if old_base.url is None:
         base = allowed_bases.require_same_repository(model, source)
         with model.repository.replacing_files():
             return _rebase(model, base, force=force)
@@ -102,6 +104,7 @@ def rebase(
         base_repository.open_base(source, model.repository, fetched) as opened,
         model.repository.replacing_files(),
     ):
+        opened = opened._replace(url=keep_relative(model.repository, old_base, opened.url))
         return _rebase(model, opened.base, opened, force=force)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from gitstore.errors import GitstoreError
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot as snapshots
+from gitstore.models.base_url import resolve_base_url
 from gitstore.models.model import Model, has_derived_model
 from gitstore.models.snapshot import Snapshot
 from gitstore.settings import BasedOn
@@ -30,9 +31,10 @@ def find_newer(model: Model) -> list[Snapshot]:
 
 def _find_repository(model: Model, base: BasedOn) -> Repository | None:
     """Return the repository of a base, if it is on this machine and can be read."""
-    if base.url is None:
+    url = resolve_base_url(model.repository, base)
+    if url is None:
         return model.repository
     try:
-        return Repository.discover(Path(base.url)) if Path(base.url).is_dir() else None
+        return Repository.discover(Path(url)) if Path(url).is_dir() else None
     except GitstoreError:
         return None

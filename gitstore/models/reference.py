@@ -18,6 +18,7 @@ from gitstore.git.repository import Repository
 from gitstore.models import alias as aliases
 from gitstore.models import snapshot
 from gitstore.models.alias import Alias
+from gitstore.models.base_url import resolve_base_url
 from gitstore.models.model import Model, has_derived_model
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem, spell_snapshot, spell_tag
@@ -96,18 +97,19 @@ def resolve_base(reference: str, model: Model, directory: Path) -> Snapshot | Re
     base = model.base
     if base is None or where not in ("", base.model):
         return resolve_anywhere(reference, directory)
-    if base.url is None:
+    url = resolve_base_url(model.repository, base)
+    if url is None:
         return resolve_anywhere(spell_snapshot(name, base.model), directory)
-    if _is_url(base.url, directory):
+    if _is_url(url, directory):
         prefix = find_base_prefix(model.repository, base)
         names = (f"{base.model}/{name}", name) if prefix is None else (f"{prefix}{name}",)
-        return _make_remote(base.url, *names)
-    if not Path(base.url).is_dir():
+        return _make_remote(url, *names)
+    if not Path(url).is_dir():
         raise GitstoreError(
-            f"the base's repository is no longer in {base.url}",
+            f"the base's repository is no longer in {url}",
             f"gitstore rebase {spell_snapshot(name, 'PATH')} records its new location",
         )
-    repository = Model.identify(Path(base.url)).repository
+    repository = Model.identify(Path(url)).repository
     prefix = f"{base.model}/" if has_derived_model(repository, base.model) else ""
     return _read_snapshot(_locate_tag(Model(repository, base.model, prefix), name, reference))
 

@@ -146,9 +146,13 @@ def _releasing(
 
 
 def _spell_url(store: Store, name: ModelName) -> str:
-    """Return what the derived model's settings say of its base's repository."""
+    """Return what the derived model's settings say of its base's repository.
+
+    Relative to the new one: the store's path on this machine is nothing to others, and each reaches the base
+    as they reach the model.
+    """
     url = store.config.url
-    return f"{url.rstrip('/')}/{name}.git" if url is not None else str(store.path(name))
+    return f"{url.rstrip('/')}/{name}.git" if url is not None else f"../../{name}.git"
 
 
 def _write(

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.derive.rebase import rebase
 from gitstore.errors import GitstoreError, NoSuchSnapshot
+from gitstore.models.newer import find_newer
+from gitstore.models.reference import resolve_base
 from gitstore.store.access import OPERATOR, AccessDenied, User
 from gitstore.store.derive import DerivedInStore, derive_model
 from gitstore.store.gc import collect_store
@@ -16,10 +19,11 @@ from gitstore.store.names import parse_model_name, parse_snapshot_name
 from gitstore.store.remove import remove_model
 from gitstore.store.store import Store
 from gitstore.store.verify import verify_store
+from gitstore.transfer.elsewhere.newer import find_newer_names
 from tests.support import models
 from tests.support.commands import fsck, git
 from tests.support.sharing import make_clone
-from tests.support.stores import NOW, list_refs, make_pushed, make_store
+from tests.support.stores import NOW, OWNERS, list_refs, make_pushed, make_store, web_server
 
 
 @pytest.fixture
@@ -126,3 +130,38 @@ def test_what_cannot_be_derived(store: Store, tmp_path: Path) -> None:
         derive(store)
     leftovers = [path.name for path in (store.root / "eve").iterdir()]
     assert leftovers == ["fine.git"]
+
+
+def test_the_path_of_the_store_reaches_nobody(store: Store, tmp_path: Path) -> None:
+    """The settings lead to the base from wherever the model was cloned, in the way that it was cloned."""
+    store.config_path.write_text(f"{OWNERS}admins: [ada]\n")
+    store, local = Store.open(store.root), make_pushed(store, tmp_path / "digits", "v1")
+    bare = derive(store).model.directory
+    content = git("show", "main:settings.yaml", cwd=bare)
+    assert '  url: "../../ada/digits.git"\n' in content
+    for oid in list_objects(bare) - list_objects(store.path(parse_model_name("ada/digits"))):
+        assert str(tmp_path) not in git("cat-file", "-p", oid, cwd=bare)
+    models.put(local, "initial", {"weights": b"better"})
+    models.take(models.again(local), "v2")
+    git("push", "--quiet", "origin", "v2", cwd=local.directory)
+    with web_server(store) as url:
+        remote = f"{url.replace('http://', 'http://ada:x@')}/eve/fine"
+        clones = [make_clone(bare, tmp_path / "by path"), make_clone(remote, tmp_path / "by HTTP")]
+        hears = [find_newer(clones[0])[0].name, *find_newer_names(clones[1])]
+        assert hears == ["v2", "v2"]
+        for clone in clones:
+            rebased = rebase(clone, resolve_base("v2", clone, clone.directory))
+            assert rebased.commit is not None
+            based_on = models.again(clone).settings.based_on
+            assert based_on is not None
+            assert (based_on.snapshot, based_on.url) == ("v2", "../../ada/digits.git")
+        addresses = [git("config", "remote.base.url", cwd=clone.directory).strip() for clone in clones]
+    assert addresses == [f"{store.root}/ada/digits.git", f"{url}/ada/digits.git"]
+
+
+def test_a_store_with_a_url(store: Store, tmp_path: Path) -> None:
+    make_pushed(store, tmp_path / "digits", "v1")
+    store.config_path.write_text(f"url: https://models.example.org/\n{OWNERS}")
+    bare = derive(Store.open(store.root)).model.directory
+    content = git("show", "main:settings.yaml", cwd=bare)
+    assert 'url: "https://models.example.org/ada/digits.git"\n' in content

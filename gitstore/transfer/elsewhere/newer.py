@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from gitstore.models.base_url import resolve_base_url
 from gitstore.models.model import Model
 from gitstore.models.reference import find_base_prefix
 from gitstore.names import name_problem
@@ -20,12 +21,13 @@ def find_newer_names(model: Model) -> list[str]:
     `GitstoreError` if the URL cannot be reached.
     """
     base = model.pinned_base
-    if base is None or base.url is None or Path(base.url).is_dir():
+    url = resolve_base_url(model.repository, base) if base is not None else None
+    if base is None or url is None or Path(url).is_dir():
         return []
     prefix = f"refs/tags/{find_base_prefix(model.repository, base) or ''}"
     tags = {
         ref.removeprefix(prefix): str(oid)
-        for ref, oid in list_refs(model.repository, Remote.of_url(base.url)).refs.items()
+        for ref, oid in list_refs(model.repository, Remote.of_url(url)).refs.items()
         if ref.startswith(prefix) and name_problem(ref.removeprefix(prefix)) is None
     }
     current = next((name for name, oid in tags.items() if oid == base.tag), base.snapshot)
