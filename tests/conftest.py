@@ -116,9 +116,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-starts", action="store_true", help="start workers and hooks as the product does")
     parser.addoption("--accept", action="store_true", help="write tests/cli/golden/ as commands print now")
     parser.addoption("--clients", type=int, default=3, metavar="N", help="clients of a store at once")
-    parser.addoption("--seconds", type=float, metavar="S", help="for how long they work")
+    parser.addoption("--seconds", type=float, metavar="S", help="for how long they work; else a little")
     parser.addoption("--pushes", type=int, default=4, metavar="N", help="small pushes to a store")
-    parser.addoption("--crashes", type=int, default=8, metavar="N", help="pushes to a store that are killed")
+    parser.addoption("--crashes", type=int, metavar="N", help="pushes to a store that are killed")
     parser.addoption("--lives", type=int, metavar="N", help="N random lives, other ones each time")
 
 

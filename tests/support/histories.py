@@ -58,12 +58,15 @@ def look(ref: str, seen: object, *, start: float, end: float | None) -> Operatio
 
 @dataclass(frozen=True)
 class QuotaPush:
-    """A push that brings bytes, or, with negative ones, a removal. `fits` is whether it was let in."""
+    """A push that brings bytes, or, with negative ones, a removal. `fits` is whether it was let in.
+
+    It is `None` if the push failed for another reason: it may have been reserved meanwhile.
+    """
 
     bytes: int
     start: float
     end: float | None
-    fits: bool = True
+    fits: bool | None = True
 
 
 def charge(pushes: Sequence[QuotaPush], *, limit: int) -> list[Operation[int]]:
@@ -81,9 +84,9 @@ def _charge(push: QuotaPush, pushes: Iterable[QuotaPush], *, limit: int) -> Oper
     def apply(used: int) -> tuple[int] | None:
         if push.fits:
             return (used + push.bytes,) if push.bytes <= 0 or used + push.bytes <= limit else None
-        return (used,) if used + reserved + push.bytes > limit else None
+        return (used,) if push.fits is None or used + reserved + push.bytes > limit else None
 
-    verdict = "let in" if push.fits else "refused"
+    verdict = {True: "let in", False: "refused", None: "failed"}[push.fits]
     return Operation(f"{push.bytes:+,} bytes {verdict}", push.start, push.end, apply)
 
 

@@ -6,18 +6,18 @@ import random
 import re
 import subprocess
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.packs.oid import Oid
 from tests.support.commands import git
 from tests.support.crafting import Craft
-from tests.support.histories import Operation
+from tests.support.histories import Operation, QuotaPush
 
 Action = Callable[["Client"], None]
 
@@ -48,6 +48,7 @@ class Pool:
 
     directory: Path
     snapshots: Sequence[str]
+    tags: Mapping[str, Oid]
     states: Mapping[str, Oid]
 
     @classmethod
@@ -57,16 +58,26 @@ class Pool:
         craft, draw = Craft(), random.Random(count)
         root = craft.commit(craft.tree({"settings.yaml": b"name: digits\n", "code": {"model.py": b"pass\n"}}))
         lines = [f"create refs/heads/main {root}"]
+        tags: dict[str, Oid] = {}
         states: dict[str, Oid] = {}
         names = [f"p{number:05}" for number in range(count)]
         for name in names:
             state = {"w": draw.randbytes(draw.randrange(10, 3000))}
-            lines.append(f"create refs/tags/{name} {craft.snapshot(name, root, state=state)}")
+            tags[name] = craft.snapshot(name, root, state=state)
+            lines.append(f"create refs/tags/{name} {tags[name]}")
             states[name] = craft.commit(craft.tree(state))
             lines.append(f"create refs/states/{name} {states[name]}")
         git("index-pack", "--stdin", cwd=directory, stdin=craft.pack())
         git("update-ref", "--stdin", cwd=directory, stdin="\n".join(lines).encode() + b"\n")
-        return cls(directory, names, states)
+        return cls(directory, names, tags, states)
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The bytes that each state takes in a pack: its commit, its tree and its one file."""
+        asked = "".join(f"{oid}\n{oid}^{{tree}}\n{oid}:w\n" for oid in self.states.values())
+        said = git("cat-file", "--batch-check=%(objectsize:disk)", cwd=self.directory, stdin=asked.encode())
+        sizes = [int(line) for line in said.splitlines()]
+        return {name: sum(sizes[3 * at : 3 * at + 3]) for at, name in enumerate(self.states)}
 
 
 @dataclass
@@ -81,9 +92,28 @@ class Client:
     environment: Mapping[str, str]
     draw: random.Random
     told: list[Told] = field(default_factory=list)
-    history: list[Operation[object]] = field(default_factory=list)
+    history: dict[str, list[Operation[object]]] = field(default_factory=lambda: defaultdict(list))
+    """What it did to the refs of a model that others change, too, and what it saw of them."""
+
+    quota: list[QuotaPush] = field(default_factory=list)
+    """What it brought to a model with little room, and took away."""
+
+    accepted: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    """What git said that the store has: the values of refs of models, one after the other."""
+
     unused: list[str] = field(default_factory=list)
     """Snapshots of the pool that no other client uses, and this one has not used yet."""
+
+    seen: list[str] = field(default_factory=list)
+    """Snapshots of the pool that were in the model that all push to."""
+
+    held: list[str] = field(default_factory=list)
+    """States that it has in the model with little room."""
+
+    @property
+    def outcome(self) -> str:
+        """How its last command ended."""
+        return self.told[-1].outcome
 
     def run(self, action: str, *words: str, cwd: Path | None = None) -> str | None:
         """Run a command; returns what it printed if it succeeded. Records what it was told."""
@@ -115,22 +145,16 @@ def _classify(text: str) -> str:
     return next((name for name, pattern in REFUSALS.items() if re.search(pattern, text)), "failed")
 
 
-def run_clients(
-    clients: Sequence[Client], actions: Sequence[Action], *, most: float, seconds: float
-) -> list[Told]:
-    """Let all clients do random actions at once; returns what they were told, one by one.
-
-    Each does `most` actions, but no more after a time.
-    """
-    end = time.monotonic() + seconds
+def run_clients(clients: Sequence[Client], plan: Callable[[Client], Iterable[Action]]) -> list[Told]:
+    """Let all clients do at once what the plan has for each; returns what they were told, one by one."""
     stop = threading.Event()
 
     def work(client: Client) -> None:
-        done = 0
-        while done < most and time.monotonic() < end and not stop.is_set():
+        for action in plan(client):
+            if stop.is_set():
+                break
             try:
-                client.draw.choice(actions)(client)
-                done += 1
+                action(client)
             except BaseException:
                 stop.set()
                 raise

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,6 +59,9 @@ class CgiHandler(BaseHTTPRequestHandler):
         with process:
             status, headers = "200 OK", []
             for line in iter(process.stdout.readline, b"\r\n"):
+                if not line:  # somebody has killed the program
+                    status = "500 Internal Server Error"
+                    break
                 key, _, value = line.decode().strip().partition(": ")
                 if key == "Status":
                     status = value
@@ -72,7 +75,8 @@ class CgiHandler(BaseHTTPRequestHandler):
             sender.join()
 
     def _send_body(self, target: BinaryIO) -> None:
-        with closing(target):
+        # The program or the client may have ended: git says what is missing then.
+        with suppress(OSError, ValueError), closing(target):
             if self.headers.get("Transfer-Encoding") == "chunked":
                 while size := int(self.rfile.readline(), 16):
                     target.write(self.rfile.read(size))

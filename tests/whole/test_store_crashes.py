@@ -1,6 +1,7 @@
 """kill -9 of each process that takes part in a push to a store: all is as before or as after.
 
-The suite kills a few, `make crashes` 200.
+Pushes come by path, over ssh and over HTTP, beside a worker that is killed now and then. The suite kills a
+few processes, `make crashes` 200.
 """
 
 from __future__ import annotations
@@ -8,90 +9,166 @@ from __future__ import annotations
 import random
 import re
 import subprocess
+import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from gitstore.automation.store_place import StorePlace
+from gitstore.automation.worker import LEASE, Worker
+from gitstore.events import journal
 from gitstore.outbox.events import SnapshotCreated
 from gitstore.outbox.listing import list_events
 from gitstore.store.audit import audit
 from gitstore.store.gc import collect_store
 from gitstore.store.store import Store, StoreModel
-from tests.support import hunting, stores
+from tests.support import fronts, hunting, stores
 from tests.support.commands import fsck
+from tests.support.fronts import Front
+from tests.support.hunting import Found
 from tests.support.load import Pool
-from tests.support.processes import alive
 
 LEFT = re.compile(r"\.lock$|^tmp_|^incoming-|^quarantine")
 """Names of what a killed push leaves in a repository."""
 
-WORDS = {
-    "receive-pack": "receive-pack",
-    "index-pack": "index-pack",
-    "pre-receive": "hooks/pre-receive",
-    "pre-receive in Python": "pre-receive\0--store",
-    "reference-transaction": "hooks/reference-transaction",
-    "post-receive": "hooks/post-receive",
-    "post-receive in Python": "post-receive\0--store",
-    "client": "",
-}
-"""The processes of a push, and words of the command line of each."""
+CONFIG = """\
+owners: {{ada: {{members: {{ada: admin}}, quota: {{hard: 100MiB}}}}}}
+automation:
+  - {{name: note, on: [snapshot.created], run: {{command: [/bin/sh, -c, 'cat >>{notes}']}}}}
+"""
 
-TARGETS = list(WORDS)
+CLIENT, ANY = "the client", "any process"
+HOOKS = (
+    "pre-receive\0--store", "hooks/pre-receive", "hooks/reference-transaction",
+    "post-receive\0--store", "hooks/post-receive",
+)  # fmt: skip
+"""Words of the command lines of the hooks: those in Python, and the scripts."""
+
+
+class Victim(NamedTuple):
+    """A process of a push: how that comes in, and words of the command line."""
+
+    front: str
+    word: str
+
+
+FIRST = (
+    Victim("ssh", "store\0shell"),
+    Victim("path", "receive-pack"),
+    Victim("http", "store\0http-backend"),
+    Victim("path", "post-receive\0--store"),
+)
+REST = (
+    *(Victim("path", word) for word in (*HOOKS, "index-pack", CLIENT, ANY)),
+    *(Victim("ssh", word) for word in ("sshd", "receive-pack", *HOOKS, "index-pack", CLIENT, ANY)),
+    *(
+        Victim("http", word)
+        for word in ("git\0http-backend", "receive-pack", *HOOKS, "index-pack", CLIENT, ANY)
+    ),
+)
+VICTIMS = dict.fromkeys([*FIRST, *REST])
 
 
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> int:
-    """How many pushes are killed: one at each process by default."""
-    return int(request.config.getoption("crashes"))
+    """How many pushes are killed: by default, one for each of the first victims."""
+    return int(request.config.getoption("crashes") or len(FIRST))
 
 
 @pytest.mark.real_starts
 def test_a_push_that_is_killed_anywhere_leaves_nothing(tmp_path: Path, rounds: int) -> None:
-    store = stores.make_store(tmp_path / "store")
+    store = stores.make_store(tmp_path / "store", CONFIG.format(notes=tmp_path / "notes"))
     model = stores.add_model(store)
     pool = Pool.make(tmp_path / "pool.git", rounds)
-    draw = random.Random(rounds)
-    for number, name in enumerate(pool.snapshots):
-        target = TARGETS[number % len(TARGETS)]
-        push_and_kill(pool, str(model.directory), name, target=target, patience=draw.random() * 0.1)
-        fsck(model.directory)
-        retry = push(pool, str(model.directory), name)
-        assert retry.wait(60) == 0
-        # What nobody recorded is recorded by the next push: this one, if the retry had nothing to send.
-        created = find_created(store)
-        assert created[name] <= 1
-        assert [earlier for earlier in pool.snapshots[:number] if created[earlier] != 1] == [], target
+    draw, killed = random.Random(rounds), Counter[str]()
+    with fronts.opened(store, tmp_path) as ways:
+        victims = [victim for victim in VICTIMS if victim.front in ways]
+        for number, name in enumerate(pool.snapshots):
+            victim = victims[number % len(victims)]
+            with working(store, patience=draw.random() * 0.5 if number % 4 == 1 else None) as worker:
+                killed[victim.front] += push_and_kill(
+                    pool, ways[victim.front], name, store=store, victim=victim, draw=draw, but=worker
+                )
+                fsck(model.directory)
+                assert push(pool, ways[victim.front], name).wait(60) == 0
+                check_told(store, pool, number)
+    assert killed.keys() == ways.keys() and all(killed.values())
     check_store(store, model, pool)
+    check_worker(store, tmp_path / "notes", kills=len(range(1, rounds, 4)))
 
 
-def push(pool: Pool, url: str, name: str) -> subprocess.Popen[bytes]:
+def push(pool: Pool, front: Front, name: str) -> subprocess.Popen[bytes]:
     """Push a snapshot and its state."""
     refs = [f"refs/tags/{name}", f"refs/states/{name}", "refs/heads/main"]
     return subprocess.Popen(
-        ["git", "push", "--quiet", "--atomic", url, *refs],
+        ["git", "push", "--quiet", "--atomic", front.make_url("ada/digits"), *refs],
         cwd=pool.directory,
+        env=dict(front.environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
     )
 
 
-def push_and_kill(pool: Pool, url: str, name: str, *, target: str, patience: float) -> None:
-    """Push a snapshot, kill one process a moment after it began, and wait for the end of all others."""
-    process = push(pool, url, name)
-    word = WORDS[target]
-    found = hunting.wait_for(process.pid, word) if word else process
+def push_and_kill(
+    pool: Pool, front: Front, name: str, *, store: Store, victim: Victim, draw: random.Random, but: int | None
+) -> bool:
+    """Push a snapshot, kill one process a moment after it began, and wait for the end of all others.
+
+    Returns whether there was one. What git told the client that the store has is there.
+    """
+    process = push(pool, front, name)
+    found = find_victim(process.pid, front, victim.word, draw)
     if found is not None:
-        time.sleep(patience if word else patience * 10)
-        hunting.kill(found.pid)
-    process.wait(60)
-    deadline = time.monotonic() + 60
-    while alive(process.pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        hunting.kill(found)
+    is_pushed = process.wait(60) == 0
+    hunting.wait_until_left(store.root, but=but)
+    if is_pushed:
+        assert f"refs/tags/{name}" in stores.list_refs(store.find_model("ada/digits").directory)
+    return found is not None
+
+
+def find_victim(client: int, front: Front, word: str, draw: random.Random) -> int | None:
+    """Wait for a process of a push, and for a moment in its life."""
+    patience = draw.random() * 0.1
+    if word == CLIENT:
+        time.sleep(patience * 10)
+        return client
+    if word == ANY:
+        time.sleep(patience * 10)
+        found = [each.pid for each in hunting.descendants(front.server or client) if is_serving(each, front)]
+        return draw.choice([client, *found])
+
+    def is_wanted(found: Found) -> bool:
+        return word in "\0".join(found.words) and is_serving(found, front)
+
+    process = hunting.wait_for(front.server or client, is_wanted, until=client)
+    if process is None:
+        return None
+    time.sleep(patience)
+    return process.pid
+
+
+def is_serving(found: Found, front: Front) -> bool:
+    """Whether a process takes part in a push. Over HTTP, that is the second request."""
+    return front.name != "http" or found.has_variable(b"REQUEST_METHOD=POST")
+
+
+@contextmanager
+def working(store: Store, *, patience: float | None) -> Iterator[int | None]:
+    """Run a worker meanwhile, and kill it after so many seconds; none without."""
+    if patience is None:
+        yield None
+        return
+    command = [sys.executable, "-Pm", "gitstore.cli", "store", "worker", f"--store={store.root}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        yield process.pid
+        time.sleep(patience)
+        process.kill()
 
 
 def find_created(store: Store) -> Counter[str]:
@@ -101,12 +178,41 @@ def find_created(store: Store) -> Counter[str]:
     return Counter(event.snapshot for event in stored if isinstance(event, SnapshotCreated))
 
 
+def check_told(store: Store, pool: Pool, number: int) -> None:
+    """Each snapshot so far was told of once; of the last one, perhaps nobody has told yet.
+
+    What nobody recorded is recorded by the next push: this one, if the retry had nothing to send.
+    """
+    created = find_created(store)
+    assert created[pool.snapshots[number]] <= 1
+    assert [name for name in pool.snapshots[:number] if created[name] != 1] == []
+
+
 def check_store(store: Store, model: StoreModel, pool: Pool) -> None:
     """Everything is there once, and nothing is left of the pushes that were killed."""
     collect_store(store, None, dry_run=False, now=stores.NOW)
-    assert [path for path in model.directory.rglob("*") if LEFT.search(path.name)] == []
+    assert [path for path in store.root.rglob("*") if LEFT.search(path.name)] == []
     assert find_created(store) == Counter(pool.snapshots)
+    # gitstore marks packs of its own so; git those that it receives.
+    keeps = model.directory.glob("objects/pack/*.keep")
+    assert [path for path in keeps if path.read_bytes().startswith(b"receive-pack")] == []
+    refs = stores.list_refs(model.directory)
+    assert {name: refs.get(f"refs/states/{name}") for name in pool.snapshots} == {
+        name: str(oid) for name, oid in pool.states.items()
+    }
     with store.ledger() as ledger:
         assert ledger.pending() == []
         assert audit(store, ledger).problems == []
     fsck(model.directory)
+
+
+def check_worker(store: Store, notes: Path, *, kills: int) -> None:
+    """A worker that is not killed does the rest, once the leases of the others have ended."""
+    Worker(StorePlace(store), clock=lambda: journal.read_clock() + 2 * round(LEASE * 1e6)).work_once()
+    with store.ledger() as ledger:
+        stored = list_events(ledger.connection, most=1_000_000)
+    created = [each.id for each in stored if isinstance(each.event, SnapshotCreated)]
+    assert {delivery.state for each in stored for delivery in each.deliveries} == {"delivered"}
+    delivered = Counter(re.findall(r'"id": "(\w+)"', notes.read_text()))
+    assert delivered.keys() == set(created)
+    assert delivered.total() <= len(created) + kills
