@@ -153,7 +153,11 @@ ACTIONS: list[Action] = [
 ]  # fmt: skip
 """What clients do; what stands here twice is done twice as often."""
 
-SHORT: list[list[Action]] = [[push_shared, remove], [swap_register], [swap_register]]
+SHORT: list[list[Action]] = [
+    [push_shared, derive],
+    [swap_register, push_limited],
+    [push_own, swap_register, pull, remove],
+]
 """What the clients of the suite do, one after the other."""
 
 
