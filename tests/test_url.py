@@ -17,7 +17,7 @@ BASE = "../../ada/digits.git"
         ("git@host:/srv/models/eve/fine.git/", "git@host:/srv/models/ada/digits.git"),
         ("host:eve/fine", "host:ada/digits.git"),
         ("ssh://git@host:2222/eve/fine", "ssh://git@host:2222/ada/digits.git"),
-        ("https://u:p@example.org/models/eve/fine.git", "https://u:p@example.org/models/ada/digits.git"),
+        ("ssh://u:p@example.org/models/eve/fine.git", "ssh://u:p@example.org/models/ada/digits.git"),
         ("file:///srv/models/eve/fine.git", "file:///srv/models/ada/digits.git"),
         ("/srv/models/eve/fine.git", "/srv/models/ada/digits.git"),
         ("/eve//fine", "/ada/digits.git"),

@@ -57,8 +57,8 @@ def test_one_that_leads_too_far(tmp_path: Path) -> None:
 
 
 def test_what_is_recorded_stays_relative_as_long_as_it_leads_there(tmp_path: Path) -> None:
-    repository, base = make(tmp_path / "fine", origin="https://u:p@example.org/eve/fine"), based_on(RELATIVE)
-    assert keep_relative(repository, base, "https://example.org/ada/digits.git") == RELATIVE
+    repository, base = make(tmp_path / "fine", origin="ssh://u:p@example.org/eve/fine"), based_on(RELATIVE)
+    assert keep_relative(repository, base, "ssh://u@example.org/ada/digits.git") == RELATIVE
     assert (
         keep_relative(repository, base, "https://example.org/ada/other.git")
         == "https://example.org/ada/other.git"
