@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gitstore.models.model import Model
+from gitstore.store import hooks
 from gitstore.store.access import OPERATOR
 from gitstore.store.aliases.move import set_alias
 from gitstore.store.front import keys
@@ -53,7 +53,9 @@ def behind_ssh(store: Store, model: Model, tmp_path: Path, monkeypatch: pytest.M
     """Let the remote be behind ssh, as a user; `verbs` are lines of a shell for all but git's services."""
 
     def connect(user: str = "ada", verbs: str = "exec {shell}") -> Path:
-        shell = SHELL.format(python=shlex.quote(sys.executable), user=user, root=shlex.quote(str(store.root)))
+        shell = SHELL.format(
+            python=shlex.quote(hooks.find_python()), user=user, root=shlex.quote(str(store.root))
+        )
         program = tmp_path / "bin" / "ssh"
         program.parent.mkdir(exist_ok=True)
         program.write_text(
