@@ -13,7 +13,7 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.records import notes
 from gitstore.records.record import EvaluationRecord, Value, parse_lines
 
-MOST_READ = 32 * limits.MIB
+MOST_READ = 16 * limits.MIB
 """Bytes of notes and their trees that a reader reads. A push may have a thousand notes of megabytes."""
 
 MOST_SHOWN = 16 * 1024

@@ -134,12 +134,11 @@ def push_and_kill(
 
 def find_victim(client: int, front: Front, word: str, draw: random.Random) -> int | None:
     """Wait for a process of a push, and for a moment in its life."""
-    patience = draw.random() * 0.1
+    if word in (CLIENT, ANY):
+        time.sleep(draw.random())
     if word == CLIENT:
-        time.sleep(patience * 10)
         return client
     if word == ANY:
-        time.sleep(patience * 10)
         found = [each.pid for each in hunting.descendants(front.server or client) if is_serving(each, front)]
         return draw.choice([client, *found])
 
@@ -149,7 +148,7 @@ def find_victim(client: int, front: Front, word: str, draw: random.Random) -> in
     process = hunting.wait_for(front.server or client, is_wanted, until=client)
     if process is None:
         return None
-    time.sleep(patience)
+    time.sleep(draw.random() * draw.choice([0, 0.005, 0.1]))  # some of them live for a moment
     return process.pid
 
 
