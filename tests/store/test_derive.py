@@ -145,7 +145,7 @@ def test_the_path_of_the_store_reaches_nobody(store: Store, tmp_path: Path) -> N
     models.take(models.again(local), "v2")
     git("push", "--quiet", "origin", "v2", cwd=local.directory)
     with web_server(store) as url:
-        remote = f"{url.replace('http://', 'http://ada:x@')}/eve/fine"
+        remote = f"{url.replace('//', '//ada:x@')}/eve/fine"
         clones = [make_clone(bare, tmp_path / "by path"), make_clone(remote, tmp_path / "by HTTP")]
         hears = [find_newer(clones[0])[0].name, *find_newer_names(clones[1])]
         assert hears == ["v2", "v2"]
