@@ -9,7 +9,9 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
+from typing import IO
 
 from gitstore.errors import GitstoreError
 from gitstore.git.process import Completed, environment_variable
@@ -18,6 +20,11 @@ from gitstore.git.transport.address import GitAddress
 
 UNREACHABLE = 255
 """The exit code of ssh if it could not connect; otherwise it exits as the command there."""
+
+_LONGEST = 64 * 1024
+"""The most bytes of an answer, and of messages beside it, that are read."""
+
+_PIPE = subprocess.PIPE
 
 _PORT = {"ssh": "-p", "plink": "-P", "putty": "-P", "tortoiseplink": "-P"}
 """The options for a port, by variants of ssh."""
@@ -29,8 +36,9 @@ _BY_NAME = {"ssh": "ssh", "plink": "plink", "tortoiseplink": "tortoiseplink"}
 def run_there(repository: Repository, address: GitAddress, words: Sequence[str]) -> Completed:
     """Run a command on the host of an address, without input, and return what it gave.
 
-    The other side gets the words quoted for a shell. ssh may ask for a password on the terminal. Raises
-    `GitstoreError` for an address that ssh must not get, and if ssh cannot be started.
+    The other side gets the words quoted for a shell, and 64 KiB of its answer are read. ssh may ask for a
+    password on the terminal. Raises `GitstoreError` for an address that ssh must not get, and if ssh cannot
+    be started.
     """
     if not address.host or address.host.startswith("-"):
         raise GitstoreError(f"{address.host!r} cannot be a host: ssh would read it as an option")
@@ -79,15 +87,23 @@ def _list_options(variant: str, port: str | None) -> list[str]:
 
 def _start(repository: Repository, words: Sequence[str]) -> Completed:
     try:
-        process = subprocess.run(
-            words, cwd=repository.directory, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        process = subprocess.Popen(
+            words, cwd=repository.directory, stdin=subprocess.DEVNULL, stdout=_PIPE, stderr=_PIPE
         )
     except OSError as error:
         raise GitstoreError(
             f"{words[0]} cannot be started: {error.strerror}",
             "install OpenSSH, or name another ssh with git config core.sshCommand",
         ) from error
-    return Completed(process.returncode, process.stdout, process.stderr.decode(errors="replace"))
+    with process, ThreadPoolExecutor(2) as threads:
+        stdout, stderr = threads.map(_read_answer, (process.stdout, process.stderr))
+    return Completed(process.returncode, stdout, stderr.decode(errors="replace"))
+
+
+def _read_answer(pipe: IO[bytes]) -> bytes:
+    """Return what a pipe gives. One that gives too much is closed, which ends the process behind it."""
+    with pipe:
+        return pipe.read(_LONGEST)
 
 
 def _read(repository: Repository, key: str) -> str | None:

@@ -70,16 +70,8 @@ def _read(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def _command(store: Store, user: str) -> str:
-    words = (
-        hooks.find_python(),
-        "-Pm",
-        "gitstore.cli",
-        "store",
-        "shell",
-        f"--store={store.root}",
-        "--",
-        user,
-    )
+    start = (hooks.find_python(), "-Pm", "gitstore.cli")
+    words = (*start, "store", "shell", f"--store={store.root}", "--", user)
     return " ".join(map(shlex.quote, words))
 
 

@@ -124,6 +124,16 @@ def test_a_port_that_is_none(repository: Repository) -> None:
         run_there(repository, GitAddress("ssh", "host", "-x", "x"), WORDS)
 
 
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_an_answer_without_end_is_cut(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"yes >&{stream}; :")
+    monkeypatch.setenv("GIT_SSH_VARIANT", "ssh")
+    completed = run_there(repository, GitAddress("ssh", "host", None, "x"), WORDS)
+    assert sorted([len(completed.stdout), len(completed.stderr)]) == [0, 64 * 1024]
+
+
 def test_an_ssh_that_is_not_there(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_SSH", "/nowhere/ssh")
     with pytest.raises(GitstoreError, match="/nowhere/ssh cannot be started: No such file"):
