@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -183,18 +184,21 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return _settle(tmp_path_factory, monkeypatch)
 
 
+_homes = count()
+
+
 def _settle(temporary: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Path:
     """Make a new home directory, and set or delete all variables that tests depend on."""
-    home, run = temporary.mktemp("home"), temporary.getbasetemp()
+    run = temporary.getbasetemp()
+    home = run / f"home{next(_homes)}"  # mktemp takes as long as all else here
+    home.mkdir(mode=0o700)
     (home / ".gitconfig").write_text(GIT_CONFIG)
-    for name in os.environ:
-        if name.startswith(LEAKS):
-            patch.delenv(name)
     variables = FIXED | {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / ".gitconfig")}
     for kind in ("CONFIG", "CACHE", "DATA", "STATE", "RUNTIME"):
         variables[f"XDG_{kind}_{'DIR' if kind == 'RUNTIME' else 'HOME'}"] = str(home / kind.lower())
-    for name, value in variables.items():
-        patch.setenv(name, value)
+    for name in [each for each in os.environ if each.startswith(LEAKS) and each not in variables]:
+        patch.delenv(name)
+    environments.set_variables(variables, patch)
     _tell_libgit2(home)
     environments.share(run.parent if "PYTEST_XDIST_WORKER" in os.environ else run, home, patch)
     return home

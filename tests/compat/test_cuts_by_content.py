@@ -6,11 +6,9 @@ from gitstore.bigfiles.parts import LARGE
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from tests.support import page, second_writer
+from tests.support.content import numbers
 from tests.support.models import put
 from tests.support.stock import Stock
-
-NUMBERS = "".join(f"{number}\n" for number in range(1, 620_000)).encode() + b"."
-"""A file that is just large enough to be in parts, and has an odd length."""
 
 
 def parts_by_the_page(content: bytes) -> list[bytes]:
@@ -24,12 +22,13 @@ def parts_by_the_page(content: bytes) -> list[bytes]:
 
 
 def test_stock_git_and_the_page_s_code_write_the_tree_that_we_write(model: Model) -> None:
-    assert len(NUMBERS) >= LARGE and len(NUMBERS) % 2
-    parts = parts_by_the_page(NUMBERS)
+    content = numbers()
+    assert len(content) >= LARGE and len(content) % 2
+    parts = parts_by_the_page(content)
     assert len(parts) > 3
-    assert list(second_writer.cut_by_content(NUMBERS)) == parts
+    assert list(second_writer.cut_by_content(content)) == parts
     stock = Stock(model.directory)
     by_hand = stock.tree({"numbers.parts": {f"{number:08}": part for number, part in enumerate(parts)}})
-    put(model, "numbers", {"numbers": NUMBERS})
+    put(model, "numbers", {"numbers": content})
     save_state(model, "numbers")
     assert stock.git("rev-parse", "refs/states/numbers^{tree}") == by_hand

@@ -10,19 +10,17 @@ from gitstore.bigfiles.parts import LARGE
 from gitstore.models.model import Model
 from tests.support import page
 from tests.support.commands import Git, Run
-from tests.support.content import MIB
+from tests.support.content import MIB, numbers
 from tests.support.models import noise, put, take
 from tests.support.stock import Stock
 from tests.support.tensors import safetensors
 from tests.support.weights import weights
 
-NUMBERS = "".join(f"{number}\n" for number in range(1, 620_000)).encode() + b"."
-"""A file that is just large enough to be in parts, and has an odd length."""
-
 
 def test_parts_of_any_length_are_read(model: Model, tmp_path: Path, run: Run) -> None:
     """Another writer's cuts share nothing with ours, but are no damage."""
-    parts = {f"{number:08}": NUMBERS[at : at + 700_001] for number, at in enumerate(range(0, LARGE, 700_001))}
+    content = numbers()
+    parts = {f"{number:08}": content[at : at + 700_001] for number, at in enumerate(range(0, LARGE, 700_001))}
     Stock(model.directory).state("other", {"numbers.parts": parts})
     assert run("state", "export", "other", str(tmp_path / "out"), cwd=model.directory).code == 0
     assert (tmp_path / "out" / "numbers").read_bytes() == b"".join(parts.values())
@@ -59,7 +57,7 @@ def test_the_page_s_program_joins_a_checkout_as_an_export_does(
     contents = {
         "model.safetensors": tensors,
         "unknown": b"?" + weights("float32", MIB + 9) + b"odd",
-        "numbers": NUMBERS,
+        "numbers": numbers(),
         "small.planes.txt": b"00000000.2",
         ".gitattributes": b"",
         "below/.gitattributes": b"* text\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -11,6 +12,12 @@ MIB = 1024 * KIB
 def noise(size: int, seed: int = 0) -> bytes:
     """Bytes that do not shrink, like weights."""
     return random.Random(seed).randbytes(size)
+
+
+@cache
+def numbers() -> bytes:
+    """A file of lines that is just large enough to be in parts, and has an odd length."""
+    return "".join(f"{number}\n" for number in range(1, 620_000)).encode() + b"."
 
 
 class Trickle:

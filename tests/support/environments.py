@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -92,19 +92,26 @@ def share(root: Path, home: Path, patch: pytest.MonkeyPatch) -> None:
 
     `root` is a directory of this run, which all its processes have.
     """
-    for name in [name for name in os.environ if name.startswith("UV_")]:
-        patch.delenv(name)
     variables = {
         "UV_NO_CONFIG": "1",
         "UV_DEFAULT_INDEX": make_empty_index(root),
         "UV_FIND_LINKS": str(wheels.DIRECTORY),
         "UV_CACHE_DIR": str(root / "uv"),
     }
-    for name, value in variables.items():
-        patch.setenv(name, value)
+    for name in [each for each in os.environ if each.startswith("UV_") and each not in variables]:
+        patch.delenv(name)
+    set_variables(variables, patch)
+    (home / "cache").mkdir()
     cache = home / "cache" / "gitstore"
-    cache.mkdir(parents=True, mode=0o700)
+    cache.mkdir(mode=0o700)
     (cache / _SHARED).symlink_to(_make_shared(root))
+
+
+def set_variables(variables: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
+    """Set those variables of the environment that have other values, until a test is over."""
+    for name, value in variables.items():
+        if os.environ.get(name) != value:
+            patch.setenv(name, value)
 
 
 @cache

@@ -21,6 +21,9 @@ TENSORS = (
 )
 """Name, type and length of tensors, which have every width, and several parts or one."""
 
+NAMES = ("gguf", "many", "npy", "raw", "safetensors", "zip")
+"""The samples."""
+
 _SIZES = {"F16": 2, "BF16": 2, "F32": 4, "I32": 4, "F64": 8}
 
 
