@@ -67,7 +67,9 @@ def opened(repository: Repository) -> Iterator[Connection]:
 
     is_new = not is_kept(repository)
     repository.private.mkdir(exist_ok=True)
-    with closing(sqlite.open_database(find_file(repository), [STATEMENTS, [_CREATED]])) as connection:
+    with closing(
+        sqlite.open_database(find_file(repository), [STATEMENTS, [_CREATED], STATEMENTS])
+    ) as connection:
         if is_new:
             _begin(connection, repository)
         yield connection

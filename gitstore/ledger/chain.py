@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 
 from gitstore.ledger.values import LedgerRow
 
@@ -24,15 +23,21 @@ def link(previous: bytes, columns: tuple[object, ...]) -> bytes:
     return hashlib.sha256(previous + line.encode()).digest()
 
 
-def find_break(rows: Iterable[LedgerRow], *, previous: bytes = FIRST) -> int | None:
-    """Return the number of the first row that does not continue the chain; `None` if all do.
+class ChainCheck:
+    """Checks rows one after the other. `broken` is the number of the first that does not continue the chain.
 
-    `previous` is the hash before the first of the rows, which are in order.
+    `head` is the hash of the last row, and `rows` is their count.
     """
-    number: int | None = None
-    for row in rows:
-        is_next = number is None or row.number == number + 1
-        if not is_next or link(previous, row[:-1]) != row.hash:
-            return row.number
-        number, previous = row.number, row.hash
-    return None
+
+    def __init__(self) -> None:
+        self.head = FIRST
+        self.rows = 0
+        self.broken: int | None = None
+        self._number = 0
+
+    def add(self, row: LedgerRow) -> None:
+        """Check the next row."""
+        is_next = row.number == self._number + 1
+        if self.broken is None and not (is_next and link(self.head, row[:-1]) == row.hash):
+            self.broken = row.number
+        self.rows, self._number, self.head = self.rows + 1, row.number, row.hash

@@ -21,6 +21,7 @@ from gitstore.packs.oid import Oid
 def create(connection: Connection, model: str, *, now: int, event: ModelEvent | None) -> None:
     """Record a new model in the caller's transaction, with its event, unless it is recorded."""
     if models.find_model(connection, model) is None:
+        now = entries.next_time(connection, now)
         models.add_model(connection, model, now=now)
         if event is not None:
             append(connection, record.complete(event, now=now))
@@ -45,6 +46,7 @@ def delete(
         if newest is not None and old in {None, newest.target}:
             leaving += charges.list_settled(connection, model.id, shown_ref(ref))
             gone += [events[ref]] if ref in events else []
+    now = entries.next_time(connection, now)
     gains = remove(connection, leaving)
     drafts = [*record.list_deleted(model, leaving), *record.list_inherited(connection, gains)]
     rows = entries.append(connection, drafts, transaction=transaction, now=now)
@@ -61,6 +63,7 @@ def delete_model(
         return Settlement(())
     leaving = charges.list_all_settled(connection, model.id)
     _drop_reservations(connection, model)
+    now = entries.next_time(connection, now)
     gains = remove_model(connection, model.id)
     drafts = [*record.list_deleted(model, leaving), *record.list_inherited(connection, gains)]
     rows = entries.append(connection, drafts, transaction=transaction, now=now)

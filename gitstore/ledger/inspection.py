@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from sqlite3 import Connection
 from typing import NamedTuple
 
 from gitstore.ledger.tables import charges, holdings, models, pending
 from gitstore.ledger.tables.charges import Charge
-from gitstore.ledger.values import LedgerRow, Pending, RowKind
+from gitstore.ledger.values import LedgerRow, Pending
 from gitstore.packs.oid import Oid
 
 
@@ -84,18 +84,27 @@ def _compare_sums(
         yield f"has {total:,} bytes, and its objects have {paid.total():,}"
 
 
-def compare_rows(connection: Connection, rows: Iterable[LedgerRow]) -> Iterator[str]:
-    """Yield the refs whose rows do not add up to what is charged to them."""
-    sums: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        sums[f"{row.owner}/{row.model}", row.ref] += row.bytes
-    for holding in holdings.list_holdings(connection):
-        size = sums.pop((holding.model, holding.ref), 0)
-        if size != holding.bytes:
-            yield f"{holding.model} {holding.ref} has {holding.bytes:,} bytes, and its rows have {size:,}"
-    for (model, ref), size in sorted(sums.items()):
-        if size:
-            yield f"{model} {ref} is gone, and its rows have {size:,} bytes"
+class RowSums:
+    """Adds up the bytes of each ref's rows, and compares them with what is charged to it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sums: Counter[tuple[str, str]] = Counter()
+
+    def add(self, row: LedgerRow) -> None:
+        """Count the next row."""
+        self._sums[f"{row.owner}/{row.model}", row.ref] += row.bytes
+
+    def list_problems(self) -> Iterator[str]:
+        """Yield the refs whose rows do not add up to what is charged to them."""
+        sums = self._sums.copy()
+        for holding in holdings.list_holdings(self._connection):
+            size = sums.pop((holding.model, holding.ref), 0)
+            if size != holding.bytes:
+                yield f"{holding.model} {holding.ref} has {holding.bytes:,} bytes, and its rows have {size:,}"
+        for (model, ref), size in sorted(sums.items()):
+            if size:
+                yield f"{model} {ref} is gone, and its rows have {size:,} bytes"
 
 
 def find_unpaid(connection: Connection) -> Iterator[str]:
@@ -108,31 +117,3 @@ def find_unpaid(connection: Connection) -> Iterator[str]:
     )
     for model, oid in rows:
         yield f"{model} object {oid} is paid by nobody"
-
-
-_EVENT_OF = {"refs/tags/": "snapshot.created", "refs/states/": "state.created"}
-
-
-def compare_events(connection: Connection, rows: Iterable[LedgerRow]) -> Iterator[str]:
-    """Yield the snapshots and states whose admissions do not have exactly one event each.
-
-    What a derived model starts with has one event in all, `model.derived`. Events that were pruned are not
-    missed: only rows since the first event are compared.
-    """
-    first = connection.execute("SELECT min(time) FROM outbox_events").fetchone()[0]
-    admitted: Counter[tuple[str, str, str]] = Counter()
-    for row in rows:
-        if row.kind is RowKind.ADMITTED and first is not None and row.time >= first:
-            for prefix, kind in _EVENT_OF.items():
-                if row.ref.startswith(prefix):
-                    admitted[kind, f"{row.owner}/{row.model}", row.ref] += 1
-    told = connection.execute(
-        "SELECT type, json_extract(body, '$.owner') || '/' || json_extract(body, '$.model'),"
-        " json_extract(body, '$.ref'), count(*) FROM outbox_events"
-        " WHERE type IN ('snapshot.created', 'state.created') GROUP BY 1, 2, 3"
-    )
-    counts = Counter({(kind, model, ref): count for kind, model, ref, count in told})
-    for key in sorted(admitted.keys() | counts.keys()):
-        if admitted[key] != counts[key]:
-            kind, model, ref = key
-            yield f"{model} {ref} was admitted {admitted[key]} times, and has {counts[key]} events {kind}"

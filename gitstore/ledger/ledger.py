@@ -151,7 +151,8 @@ class Ledger:
             request = request._replace(base=models.get_model(self.connection, base))
             derived = models.find_model(self.connection, model)
             if derived is None:
-                derived = models.add_model(self.connection, model, now=now, base=request.base)
+                created = entries.next_time(self.connection, now)
+                derived = models.add_model(self.connection, model, now=created, base=request.base)
             return reservations.reserve(self.connection, derived, admissions, request=request)
 
     def delete(

@@ -79,6 +79,7 @@ def settle_changes(
     """Settle refs of a reservation that moved, after those changes of others that they started from."""
     for change in moved:
         settle_earlier(connection, reserved.model, ref=change.ref, old=change.old, now=now)
+    now = entries.next_time(connection, now)
     before = reservations.measure_settled(connection, reserved.model, reserved.quotas)
     admitted = _settle_ranks(connection, reserved.model, moved)
     leaving = [

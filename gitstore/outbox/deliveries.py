@@ -137,8 +137,12 @@ def queue_again(connection: Connection, event_id: str, *, now: int, rule: str | 
 def prune(connection: Connection, *, before: int) -> int:
     """Delete events from before a time that have no waiting delivery, with their deliveries and attempts.
 
-    Returns how many events were deleted.
+    The time is noted: nobody misses an event from before it. Returns how many events were deleted.
     """
+    connection.execute(
+        "INSERT INTO outbox_pruned VALUES (1, ?1) ON CONFLICT (only) DO UPDATE SET before = max(before, ?1)",
+        (before,),
+    )
     old = (
         "SELECT number FROM outbox_events AS e WHERE time < ? AND selected = 1 AND NOT EXISTS"
         " (SELECT 1 FROM outbox_deliveries AS d WHERE d.event = e.number AND d.state = 'waiting')"

@@ -39,6 +39,10 @@ STATEMENTS = (
         detail TEXT
     ) STRICT""",
     "CREATE INDEX IF NOT EXISTS outbox_attempts_of ON outbox_attempts (delivery)",
+    """CREATE TABLE IF NOT EXISTS outbox_pruned (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        before INTEGER NOT NULL
+    ) STRICT""",
     """CREATE TABLE IF NOT EXISTS outbox_refs (
         ref TEXT PRIMARY KEY,
         oid TEXT NOT NULL

@@ -7,15 +7,17 @@ and each sum is compared with them. Nothing is changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gitstore.errors import GitstoreError
-from gitstore.ledger import chain, inspection
+from gitstore.ledger import inspection
+from gitstore.ledger.chain import ChainCheck
 from gitstore.ledger.charging import charge_all
-from gitstore.ledger.inspection import InspectedModel
+from gitstore.ledger.inspection import InspectedModel, RowSums
 from gitstore.ledger.ledger import Ledger
+from gitstore.ledger.matching import EventMatcher
 from gitstore.objects.database import ObjectDatabase
 from gitstore.objects.walk import sort_topologically
 from gitstore.packs.oid import Oid
@@ -53,27 +55,40 @@ def audit_store(store: Store, models: Sequence[StoreModel] | None = None, *, now
     Pushes that are under way are left to themselves. Raises `Corrupt` only if the ledger cannot be read.
     """
     with store.ledger() as ledger:
-        for model in store.models() if models is None else models:
-            with suppress(GitstoreError):  # the audit says what is wrong there
-                finish_ended(model, ledger, now=now)
         if models is None:
             reconcile_models(ledger, store, now=now)
+
+        def finish(model: StoreModel) -> None:
+            with suppress(GitstoreError):  # the audit says what is wrong there
+                finish_ended(model, ledger, now=now)
+
         names = None if models is None else [model.full_name for model in models]
-        return audit(store, ledger, names)
+        return audit(store, ledger, names, prepare=finish)
 
 
-def audit(store: Store, ledger: Ledger, names: Sequence[str] | None = None) -> Audit:
+def audit(
+    store: Store,
+    ledger: Ledger,
+    names: Sequence[str] | None = None,
+    *,
+    prepare: Callable[[StoreModel], None] = lambda _: None,
+) -> Audit:
     """Compare the ledger with the repositories: of some models, or of all, and then the rows as well.
 
-    A problem names the row, or the model and its ref. Raises `Corrupt` only if the ledger cannot be read.
+    `prepare` is called with each model before it is compared. A problem names the row, or the model and its
+    ref. Raises `Corrupt` only if the ledger cannot be read.
     """
     report = Audit()
     existing = {model.full_name: model for model in store.models()}
     wanted = sorted({*existing, *ledger.models()}) if names is None else list(names)
     for name in wanted:
+        # A model is opened once, and closed before the next: a process has few descriptors for packs.
+        model = existing.pop(name, None)
+        if model is not None:
+            prepare(model)
         # Each model is read at one time; pushes to others go on meanwhile.
         with ledger.reading():
-            _audit_model(ledger, existing.get(name), name, report=report)
+            _audit_model(ledger, model, name, report=report)
     _audit_rows(ledger, report)
     return report
 
@@ -137,18 +152,18 @@ def _count_repacked(objects: ObjectDatabase, sizes: Mapping[Oid, int]) -> int:
 
 def _audit_rows(ledger: Ledger, report: Audit) -> None:
     with ledger.reading():
-        rows = list(ledger.rows())
-        broken = chain.find_break(rows)
-        problems = [
-            *_some(inspection.compare_rows(ledger.connection, rows)),
-            *_some(inspection.find_unpaid(ledger.connection)),
-            *_some(inspection.compare_events(ledger.connection, rows)),
-        ]
-    report.rows = len(rows)
-    report.head = (rows[-1].hash if rows else chain.FIRST).hex()
-    if broken is not None:
-        report.problems.append(f"row {broken} of the ledger does not continue the chain")
-    report.problems += problems
+        check, sums = ChainCheck(), RowSums(ledger.connection)
+        events = EventMatcher(ledger.connection)
+        for row in ledger.rows():  # once, and not as a list: there may be millions
+            check.add(row)
+            sums.add(row)
+            events.add(row)
+        report.rows, report.head = check.rows, check.head.hex()
+        if check.broken is not None:
+            report.problems.append(f"row {check.broken} of the ledger does not continue the chain")
+        report.problems += _some(sums.list_problems())
+        report.problems += _some(inspection.find_unpaid(ledger.connection))
+        report.problems += _some(events.list_problems())
 
 
 def _some(problems: Iterator[str] | Sequence[str]) -> Iterator[str]:

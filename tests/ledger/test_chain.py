@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gitstore.disk.processes import ProcessId
-from gitstore.ledger import chain
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import Admission, StoredObject
 from gitstore.packs.oid import Kind, Oid
+from tests.support import ledgers
 
 PAGE = Path(__file__).parents[2] / "docs" / "store.md"
 NAMES = ("v1", "größe", 'quote"back', "日本")
@@ -73,7 +73,7 @@ def test_a_row_that_was_changed_is_named(path: Path, statement: str, row: int) -
     tamper(path, statement)
     assert run_script(path) == (1, f"row {row} does not continue the chain")
     with Ledger.open(path) as ledger:
-        assert chain.find_break(ledger.rows()) == row
+        assert ledgers.find_break(ledger.rows()) == row
 
 
 def test_no_rows_are_a_chain(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitstore.disk.processes import ProcessId
-from gitstore.ledger import chain
 from gitstore.ledger.charging import charge_all
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.tables import graph
@@ -20,6 +19,7 @@ from gitstore.ledger.tables.graph import unpack_ids
 from gitstore.ledger.tables.schema import PENDING
 from gitstore.ledger.values import Admission, StoredObject
 from gitstore.packs.oid import Kind, Oid
+from tests.support.ledgers import find_break
 from tests.support.slow_ledger import SlowLedger
 
 REFS = ("refs/tags/v1", "refs/tags/v2", "refs/tags/v3", "refs/states/s", "refs/heads/main", "refs/notes/n")
@@ -165,7 +165,7 @@ def check(life: Life) -> None:
         assert balance.objects == sum(objects for objects, _ in slow.charges(name).values())
         assert balance.reserved == sum(size for _, size in slow.charges(name, settled=False).values())
     rows = list(ledger.rows())
-    assert chain.find_break(rows) is None
+    assert find_break(rows) is None
     sums: Counter[tuple[str, str]] = Counter()
     for row in rows:
         sums[f"{row.owner}/{row.model}", row.ref] += row.bytes

@@ -103,8 +103,8 @@ def test_each_crossing_is_one_event(ledger: Ledger) -> None:
     push(ledger, "again", 25, quotas=quotas)
     events = ledger.connection.execute("SELECT body FROM outbox_events ORDER BY number")
     assert [decode(body) for (body,) in events] == [
-        QuotaWarning(time=6, owner="ada", model="digits", quota=quota, used_bytes=used, limit_bytes=limit)
-        for quota, used, limit in (("ada/digits", 60, 50), ("ada", 80, 100), ("ada", 85, 100))
+        QuotaWarning(time=time, owner="ada", model="digits", quota=quota, used_bytes=used, limit_bytes=limit)
+        for time, quota, used, limit in ((6, "ada/digits", 60, 50), (6, "ada", 80, 100), (7, "ada", 85, 100))
     ]
 
 

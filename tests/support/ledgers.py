@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 
 from gitstore.billing.periods import parse_time
 from gitstore.disk.processes import ProcessId
-from gitstore.ledger.values import Admission, StoredObject
+from gitstore.ledger.chain import ChainCheck
+from gitstore.ledger.values import Admission, LedgerRow, StoredObject
 from gitstore.packs.oid import Kind, Oid
 from gitstore.store.store import Store
 from tests.support.commands import git
@@ -64,6 +65,14 @@ def remove(store: Store, model: str, ref: str, *, at: str) -> None:
     """Delete a ref."""
     with store.ledger() as ledger:
         ledger.delete(model, {ref: None}, transaction=f"rm-{next(_numbers)}", now=microseconds(at))
+
+
+def find_break(rows: Iterable[LedgerRow]) -> int | None:
+    """The number of the first row that does not continue the chain."""
+    check = ChainCheck()
+    for row in rows:
+        check.add(row)
+    return check.broken
 
 
 def _oid(name: str) -> Oid:

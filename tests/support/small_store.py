@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from gitstore.disk.processes import ProcessId
-from gitstore.ledger import chain
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import Admission
 from gitstore.outbox.events import decode, type_of
@@ -16,6 +15,7 @@ from gitstore.store.receive.ref_events import describe_change
 from gitstore.store.receive.stored import collect_stored
 from gitstore.store.store import Store, StoreModel
 from tests.support.commands import git
+from tests.support.ledgers import find_break
 
 
 class SmallStore:
@@ -66,8 +66,8 @@ class SmallStore:
         ]  # fmt: skip
         self.ledger.reserve(name, admissions, transaction=transaction, process=process, now=1)
 
-    def reconcile(self) -> Reconciled:
-        return reconcile(self.ledger, self.model, now=2, pid=os.getpid())
+    def reconcile(self, now: int = 2) -> Reconciled:
+        return reconcile(self.ledger, self.model, now=now, pid=os.getpid())
 
     def events(self) -> list[str]:
         """What was told of whom, without the model's creation."""
@@ -84,5 +84,5 @@ class SmallStore:
         assert balance.bytes == sum(item.size for item in stored.values())
         assert (balance.objects, balance.reserved) == (len(stored), 0)
         assert sum(row.bytes for row in self.ledger.rows()) == balance.bytes
-        assert chain.find_break(self.ledger.rows()) is None
+        assert find_break(self.ledger.rows()) is None
         assert self.ledger.pending() == []

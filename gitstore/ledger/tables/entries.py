@@ -27,11 +27,9 @@ class NewRow(NamedTuple):
 def append(
     connection: Connection, entries: Iterable[NewRow], *, transaction: str, now: int
 ) -> list[LedgerRow]:
-    """Append rows. Their time is `now`, or that of the last row if the clock went back."""
-    number, time, previous = connection.execute(
-        "SELECT number, time, hash FROM ledger_rows ORDER BY number DESC LIMIT 1"
-    ).fetchone() or (0, 0, chain.FIRST)
-    time = max(time, now)
+    """Append rows. Their time is that of `next_time`."""
+    number, last, previous = _find_last(connection)
+    time = max(last, now)
     rows: list[LedgerRow] = []
     for entry in entries:
         number += 1
@@ -43,6 +41,22 @@ def append(
         rows.append(_parse((*columns, previous)))
     connection.executemany("INSERT INTO ledger_rows VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
     return rows
+
+
+def next_time(connection: Connection, now: int) -> int:
+    """Return the time of what happens now: never less than that of the last row, also if the clock went back.
+
+    Whatever is recorded together has this time, events as well.
+    """
+    return max(_find_last(connection)[1], now)
+
+
+def _find_last(connection: Connection) -> tuple[int, int, bytes]:
+    """Return number, time and hash of the last row."""
+    number, time, digest = connection.execute(
+        "SELECT number, time, hash FROM ledger_rows ORDER BY number DESC LIMIT 1"
+    ).fetchone() or (0, 0, chain.FIRST)
+    return number, time, digest
 
 
 def read(

@@ -130,4 +130,5 @@ MIGRATIONS: tuple[Migration, ...] = (
             BEGIN SELECT raise(ABORT, 'the rows of the ledger are appended'); END""",
         *tables.STATEMENTS,
     ),
+    tables.STATEMENTS,  # again: there is a new table among them
 )
