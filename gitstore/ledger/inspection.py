@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from sqlite3 import Connection
 from typing import NamedTuple
 
 from gitstore.ledger.tables import charges, holdings, models, pending
-from gitstore.ledger.tables.charges import Charge
-from gitstore.ledger.values import LedgerRow, Pending
+from gitstore.ledger.tables.charges import Charge, Gains
+from gitstore.ledger.values import LedgerRow, Pending, RowKind
 from gitstore.packs.oid import Oid
 
 
@@ -52,7 +51,7 @@ def inspect(connection: Connection, full_name: str) -> InspectedModel | None:
     settled = {charge.admission: charge for charge in charges.list_all_settled(connection, model.id)}
     charged: dict[Oid, int] = {}
     sizes: dict[Oid, int] = {}
-    paid: Counter[int] = Counter()
+    paid = Gains.none()
     rows = connection.execute(
         "SELECT oid, size, admission, payer FROM ledger_objects WHERE model = ?", (model.id,)
     )
@@ -60,51 +59,77 @@ def inspect(connection: Connection, full_name: str) -> InspectedModel | None:
         if admission in settled:
             oid = Oid(name)
             charged[oid], sizes[oid] = admission, size
-            paid[admission] += size if payer is None else 0
+        if payer is None:
+            paid.add(admission, size)
     return InspectedModel(
         holdings.list_refs(connection, model.id),
         settled,
         charged,
         sizes,
-        paid.total(),
+        sum(paid.bytes[admission] for admission in settled),
         tuple(pending.list_pending(connection, full_name)),
         tuple(_compare_sums(connection, model.id, settled=settled, paid=paid)),
     )
 
 
 def _compare_sums(
-    connection: Connection, model: int, *, settled: Mapping[int, Charge], paid: Counter[int]
+    connection: Connection, model: int, *, settled: Mapping[int, Charge], paid: Gains
 ) -> Iterator[str]:
     """Yield where the sums of admissions and of the model are not those of its objects."""
-    for number, charge in settled.items():
-        if charge.bytes != paid[number]:
-            yield f"{charge.ref} has {charge.bytes:,} bytes, and its objects have {paid[number]:,}"
-    (total,) = connection.execute("SELECT bytes FROM ledger_models WHERE id = ?", (model,)).fetchone()
-    if total != paid.total():
-        yield f"has {total:,} bytes, and its objects have {paid.total():,}"
+    reserved = charges.list_pending(connection, model)
+    for charge in (*settled.values(), *reserved):
+        objects, size = paid.objects[charge.admission], paid.bytes[charge.admission]
+        if charge.bytes != size:
+            yield f"{charge.ref} has {charge.bytes:,} bytes, and its objects have {size:,}"
+        if charge.objects != objects:
+            yield f"{charge.ref} has {charge.objects:,} objects, and {objects:,} are charged to it"
+        if charge.tag is not None and charge.tag != charge.target:
+            yield f"{charge.ref} is the snapshot {charge.target.hex()}, and {charge.tag.hex()} on the bill"
+    expected = (
+        sum(paid.bytes[admission] for admission in settled),
+        sum(paid.objects[admission] for admission in settled),
+        sum(paid.bytes[charge.admission] for charge in reserved),
+    )
+    counted = connection.execute(
+        "SELECT bytes, objects, reserved FROM ledger_models WHERE id = ?", (model,)
+    ).fetchone()
+    for word, total, summed in zip(("bytes", "objects", "reserved bytes"), counted, expected, strict=True):
+        if total != summed:
+            yield f"has {total:,} {word}, and its objects have {summed:,}"
 
 
 class RowSums:
-    """Adds up the bytes of each ref's rows, and compares them with what is charged to it."""
+    """Adds up each ref's rows, and compares them with what is charged to it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._sums: Counter[tuple[str, str]] = Counter()
+        self._sums: dict[tuple[str, str], tuple[int, int]] = {}
+        self._tags: dict[tuple[str, str], str | None] = {}
 
     def add(self, row: LedgerRow) -> None:
         """Count the next row."""
-        self._sums[f"{row.owner}/{row.model}", row.ref] += row.bytes
+        key = (f"{row.owner}/{row.model}", row.ref)
+        objects, size = self._sums.get(key, (0, 0))
+        self._sums[key] = objects + row.objects, size + row.bytes
+        if row.kind is not RowKind.DELETED:
+            self._tags[key] = row.snapshot
 
     def list_problems(self) -> Iterator[str]:
-        """Yield the refs whose rows do not add up to what is charged to them."""
+        """Yield the refs whose rows do not add up to what is charged to them, or name another snapshot."""
         sums = self._sums.copy()
         for holding in holdings.list_holdings(self._connection):
-            size = sums.pop((holding.model, holding.ref), 0)
+            key, name = (holding.model, holding.ref), f"{holding.model} {holding.ref}"
+            objects, size = sums.pop(key, (0, 0))
             if size != holding.bytes:
-                yield f"{holding.model} {holding.ref} has {holding.bytes:,} bytes, and its rows have {size:,}"
-        for (model, ref), size in sorted(sums.items()):
-            if size:
-                yield f"{model} {ref} is gone, and its rows have {size:,} bytes"
+                yield f"{name} has {holding.bytes:,} bytes, and its rows have {size:,}"
+            if objects != holding.objects:
+                yield f"{name} has {holding.objects:,} objects, and its rows have {objects:,}"
+            tag = None if holding.tag is None else str(holding.tag)
+            if self._tags.get(key) != tag:
+                yield f"{name} is the snapshot {tag}, and its rows say {self._tags.get(key)}"
+        for (model, ref), (objects, size) in sorted(sums.items()):
+            if size or objects:
+                yield f"{model} {ref} is gone, and its rows have {objects:,} objects, {size:,} bytes"
 
 
 def find_unpaid(connection: Connection) -> Iterator[str]:

@@ -93,6 +93,27 @@ def test_a_missing_object(small: SmallStore) -> None:
             "UPDATE ledger_models SET bytes = bytes - 1",
             "ada/digits has {less} bytes, and its objects have {all}",
         ),
+        (
+            "UPDATE ledger_models SET objects = 1, reserved = 7",
+            "ada/digits has 7 reserved bytes, and its objects have 0",
+        ),
+        ("UPDATE ledger_models SET objects = 1", "ada/digits has 1 objects, and its objects have {objects}"),
+        (
+            "UPDATE ledger_admissions SET objects = 9 WHERE id = 1",
+            "ada/digits refs/tags/v1 has 9 objects, and {v1_objects} are charged to it",
+        ),
+        (
+            "UPDATE ledger_admissions SET objects = 9 WHERE id = 1",
+            "ada/digits refs/tags/v1 has 9 objects, and its rows have {v1_objects}",
+        ),
+        (
+            "UPDATE ledger_admissions SET tag = zeroblob(20) WHERE id = 1",
+            "ada/digits refs/tags/v1 is the snapshot {tag}, and {zeros} on the bill",
+        ),
+        (
+            "UPDATE ledger_admissions SET tag = zeroblob(20) WHERE id = 1",
+            "ada/digits refs/tags/v1 is the snapshot {zeros}, and its rows say {tag}",
+        ),
     ],
 )
 def test_a_ledger_that_somebody_edited(small: SmallStore, statement: str, problem: str) -> None:
@@ -100,8 +121,9 @@ def test_a_ledger_that_somebody_edited(small: SmallStore, statement: str, proble
     v1 = next(holding for holding in small.ledger.holdings() if holding.ref == "refs/tags/v1")
     small.ledger.connection.execute(statement)
     expected = problem.format(
-        v1=v1.bytes, more=v1.bytes + 1, tag=v1.tag, less=balance.bytes - 1, all=balance.bytes
-    )
+        v1=v1.bytes, more=v1.bytes + 1, tag=v1.tag, less=balance.bytes - 1, all=balance.bytes,
+        objects=balance.objects, v1_objects=v1.objects, zeros="0" * 40,
+    )  # fmt: skip
     assert expected in problems(small)
 
 

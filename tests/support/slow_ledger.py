@@ -72,6 +72,20 @@ class SlowLedger:
                 model.copies[oid] = linked or (name, sizes[oid])
             model.admissions.append(SlowAdmission((1, self._tick()), ref, target, transaction))
 
+    def list_new(self, name: str, targets: Iterable[Oid | None], *, base: str | None = None) -> set[Oid]:
+        """What a push of these values, or a new model, has to pay for."""
+        needed = set().union(*(self.closure(target) for target in targets if target is not None))
+        for other in (name, base):
+            needed -= self.models[other].copies.keys() if other in self.models else set()
+        return needed
+
+    def used(self, subject: str) -> int:
+        """What an owner or a model pays and has reserved."""
+        names = (name for name in self.models if subject in (name, name.partition("/")[0]))
+        return sum(
+            size for name in names for payer, size in self.models[name].copies.values() if payer == name
+        )
+
     def settle(
         self, name: str, targets: Mapping[str, Oid | None], *, moved: Iterable[str], transaction: str
     ) -> None:
