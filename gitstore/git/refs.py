@@ -139,6 +139,10 @@ class Refs:
             return False
         return any(b" " + os.fsencode(prefix) in packed for prefix in prefixes)
 
+    def has_loose(self) -> bool:
+        """Whether a ref has a file of its own, so that `git pack-refs` would pack it. No symbolic refs."""
+        return any(isinstance(value, Oid) for _, value in ref_files.list_loose(self._common, "refs/"))
+
     def all(self) -> Iterator[tuple[str, Oid]]:
         """Yield every ref of the repository, without symbolic refs. Raises `Corrupt` like `below`."""
         return self.below("refs/")

@@ -101,7 +101,8 @@ def _collect(
         if not dry_run:
             drop_receiving_marks(model.directory)
             own_packs(repository.objects.directory)
-            repository.git("pack-refs", "--all")
+            if repository.refs.has_loose():  # else a process of git for each model would do nothing
+                repository.git("pack-refs", "--all")
 
     expect, progress = steps
     report = collect_garbage(

@@ -44,3 +44,14 @@ def test_from_a_linked_working_copy(here: Path, git: Git) -> None:
     git("worktree", "add", "--quiet", "-b", "side", "../linked", cwd=here)
     git("update-ref", "refs/tags/dogs/v1", "HEAD", cwd=here)
     assert Repository.discover(here.parent / "linked").refs.has_any_below("refs/tags/dogs/")
+
+
+def test_loose_refs_are_those_that_git_would_pack(here: Path, git: Git) -> None:
+    git("pack-refs", "--all", cwd=here)
+    refs = Repository.discover(here).refs
+    git("symbolic-ref", "refs/heads/other", "refs/heads/main", cwd=here)
+    assert not refs.has_loose()
+    git("update-ref", "refs/notes/one", "HEAD", cwd=here)
+    assert refs.has_loose()
+    git("pack-refs", "--all", cwd=here)
+    assert not refs.has_loose()
