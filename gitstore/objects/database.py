@@ -189,7 +189,9 @@ class ObjectDatabase:
         Raises `MissingObject`, `BrokenObject`, and, before it allocates memory, `TooLarge` for a blob of over
         `at_most` bytes or another object over the limit of its kind.
         """
-        kind, content = self._retry_and_fetch(oid, lambda: self._read(oid, at_most))
+        kind, content = self._read_at_once(oid, at_most) or self._retry_and_fetch(
+            oid, lambda: self._read(oid, at_most)
+        )
         if Oid.of(kind, content) != oid:
             raise BrokenObject(oid, "its content does not hash to its id")
         return kind, content
@@ -319,6 +321,14 @@ class ObjectDatabase:
         if kind is not None:
             return kind, size
         return self._deltas.header(oid) if self._deltas is not None else None
+
+    def _read_at_once(self, oid: Oid, at_most: int) -> tuple[Kind, bytes] | None:
+        """Read an entry of a pack, the usual case; `None` if that is not all there is to it."""
+        packed = self.find(oid)
+        try:
+            return None if packed is None else packed.pack.read(packed.position, at_most)
+        except (Corrupt, FileNotFoundError, limits.TooMuch):
+            return None  # reading it again says what is wrong
 
     def _read(self, oid: Oid, at_most: int) -> tuple[Kind, bytes] | None:
         packed = self.find(oid)

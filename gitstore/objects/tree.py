@@ -41,6 +41,9 @@ class Mode(IntEnum):
     GITLINK = 0o160000
 
 
+_TREE, _GITLINK = b"%o" % Mode.TREE, b"%o" % Mode.GITLINK
+
+
 class TreeEntry(NamedTuple):
     """An entry of a tree. `mode` is the number in the tree; old or foreign trees may have odd ones."""
 
@@ -93,11 +96,28 @@ def parse_loosely(content: bytes) -> list[TreeEntry]:
 
     For code that must find every object that a repository needs. Code that looks up names uses `parse`.
     """
-    matches = _ENTRY.findall(content)
+    return [TreeEntry(int(mode, 8), name, Oid(oid)) for mode, name, oid in _find_entries(content)]
+
+
+def list_children(content: bytes) -> list[tuple[Oid, bool, bytes]]:
+    """Return the objects in any tree that git follows, without submodules. Raises `ValueError`.
+
+    Each comes with its name, and before that whether it is a leaf: no tree. They are plain tuples: a walk
+    over a repository reads millions of them.
+    """
+    return [
+        (Oid(oid), mode.lstrip(b"0") != _TREE, name)
+        for mode, name, oid in _find_entries(content)
+        if mode.lstrip(b"0") != _GITLINK
+    ]
+
+
+def _find_entries(content: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    matches: list[tuple[bytes, bytes, bytes]] = _ENTRY.findall(content)
     # The entries must cover all bytes: there may be others between two entries, or after the last.
     if sum(map(len, chain.from_iterable(matches))) + len(b" \0") * len(matches) != len(content):
         raise ValueError("a part of it is not an entry")
-    return [TreeEntry(int(mode, 8), name, Oid(oid)) for mode, name, oid in matches]
+    return matches
 
 
 def name_problem(name: bytes) -> str | None:

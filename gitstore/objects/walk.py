@@ -8,7 +8,6 @@ from typing import NamedTuple
 from gitstore.errors import Corrupt
 from gitstore.objects import commit, tag, tree
 from gitstore.objects.database import BrokenObject, ObjectDatabase, TooLarge
-from gitstore.objects.tree import Mode
 from gitstore.packs.oid import Kind, Oid
 
 
@@ -39,8 +38,7 @@ def _parse_references(oid: Oid, kind: Kind, content: bytes) -> list[tuple[Oid, b
     """Return the same as plain tuples: making a `Reference` of each takes longer than all the rest."""
     try:
         if kind is Kind.TREE:
-            entries = tree.parse_loosely(content)
-            return [(child, mode != Mode.TREE, name) for mode, name, child in entries if mode != Mode.GITLINK]
+            return tree.list_children(content)
         if kind is Kind.COMMIT:
             top, parents = commit.parse(content)
             return [(child, False, b"") for child in (top, *parents)]

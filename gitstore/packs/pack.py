@@ -114,7 +114,10 @@ class Pack:
 
         Raises `Corrupt` if the pack is too short.
         """
-        start, end = self.span(position)
+        return self._read_entry(position, self.span(position))
+
+    def _read_entry(self, position: int, span: tuple[int, int]) -> bytes:
+        start, end = span
         data = self._pread(end - start, start)
         if len(data) != end - start:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)} is cut short")
@@ -184,7 +187,7 @@ class Pack:
             if kind is None:
                 return None
             limits.check(kind, size, at_most)
-        data = self.entry_bytes(position)
+        data = self._read_entry(position, (start, end))
         try:
             kind, size, length = pack_format.parse_entry_header(data)
             if kind is None:

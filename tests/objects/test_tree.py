@@ -102,3 +102,15 @@ def test_a_tree_is_read_as_git_writes_it(entries: list[tuple[int, bytes, Oid]], 
     with pytest.raises(ValueError, match=f"^{problem}$"):
         tree.parse(content)
     assert tree.parse_loosely(content) == entries, "what a repository needs must be found all the same"
+
+
+def test_children_are_what_is_in_a_tree_without_submodules() -> None:
+    spellings = (b"40000", b"040000", b"100644", b"100755", b"120000", b"160000", b"0160000", b"7")
+    content = b"".join(b"%s %d\0%s" % (mode, number, A) for number, mode in enumerate(spellings))
+    assert tree.list_children(content) == [
+        (entry.oid, not entry.is_tree, entry.name)
+        for entry in tree.parse_loosely(content)
+        if entry.mode != tree.Mode.GITLINK
+    ]
+    with pytest.raises(ValueError, match="not an entry"):
+        tree.list_children(content + b"x")
