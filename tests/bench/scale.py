@@ -80,7 +80,7 @@ def main() -> int:
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="gitstore-scale-", dir=options.dir) as name:
         root = Path(name)
-        _isolate(root)
+        isolate(root)
         sizes = [_measure(root / str(part), full.share(part), options.repeat) for part in PARTS]
         machine = describe(root)
     text = "\n".join(_lines(sizes, options, machine)).rstrip() + "\n"
@@ -90,7 +90,7 @@ def main() -> int:
     return 0
 
 
-def _isolate(root: Path) -> None:
+def isolate(root: Path) -> None:
     """Neither the user's configuration nor the user's identity."""
     (root / "gitconfig").write_text(_CONFIG)
     os.environ.update(HOME=str(root), GIT_CONFIG_GLOBAL=str(root / "gitconfig"), GIT_CONFIG_NOSYSTEM="1")

@@ -7,11 +7,13 @@ worktrees as the files that stock git writes for them.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitstore.git.repository import Repository
 from gitstore.models.model import FIRST_STATE, IGNORE, IGNORE_FILE, Model
 from gitstore.models.shape import FORMAT
 from gitstore.objects import commit, tag, tree
@@ -43,7 +45,8 @@ class Taken:
 def make(directory: Path, amounts: Amounts) -> Model:
     """The root model of such a repository, in `directory`; the derived ones have worktrees beside it."""
     model = models.make(directory)
-    growth = _Growth(model)
+    growth = Growth(model.repository, model.name, settings=model.read_settings_content())
+    growth.head = model.head
     taken: list[Taken] = []
     for pack in range(amounts.packs):
         first, end = (amounts.snapshots * number // amounts.packs for number in (pack, pack + 1))
@@ -57,25 +60,29 @@ def make(directory: Path, amounts: Amounts) -> Model:
     return Model.open(directory)
 
 
-class _Growth:
-    """Writes objects into a small model, and collects the refs to them."""
+class Growth:
+    """Writes objects into a repository, and collects the refs to them."""
 
-    def __init__(self, model: Model) -> None:
-        self._repository = model.repository
-        self._random = random.Random(1)
-        self._first_settings = self._settings = model.read_settings_content()
-        self._code = self._first_code = (model.directory / "code" / "model.py").read_bytes()
+    def __init__(
+        self, repository: Repository, name: str, *, settings: bytes, files: int = 1, seed: int = 1
+    ) -> None:
+        """A model of this name. A state has so many `files` of weights, of which a snapshot changes two."""
+        self.head: Oid | None = None
+        self._repository = repository
+        self._name = name
+        self._random = random.Random(seed)
+        self._first_settings = self._settings = settings
+        self._first_code = self._code = models.MODEL.encode()
+        self._weights = {f"weights{number}.bin": self._random.randbytes(4096) for number in range(files)}
         self._refs: dict[str, Oid] = {}
         self._clock = _BEGIN
-        assert model.head is not None
-        self._head = model.head
 
-    def snapshots(self, numbers: range) -> list[Taken]:
-        """Snapshots of the root model, in one pack that nobody merges."""
+    def snapshots(self, numbers: range, *, is_large: bool = True) -> list[Taken]:
+        """Snapshots of the root model, in one pack that nobody merges if it is taken for a large one."""
         with self._repository.writer() as writer:
             taken = [self._snapshot(writer, number) for number in numbers]
             written = writer.finish()
-        if written is not None:
+        if written is not None and is_large:
             written.path.with_suffix(".keep").chmod(0o644)
             written.path.with_suffix(".keep").write_bytes(b"stands for a large one\n")
         return taken
@@ -84,7 +91,7 @@ class _Growth:
         """States of the root model that are those of snapshots."""
         with self._repository.writer() as writer:
             for number, each in enumerate(taken):
-                saved = self._commit(writer, each.state, (), f"State s{number:05} of digits")
+                saved = self._commit(writer, each.state, (), f"State s{number:05} of {self._name}")
                 self._refs[f"refs/states/s{number:05}"] = saved
             writer.finish()
 
@@ -102,12 +109,18 @@ class _Growth:
 
     def write_refs(self) -> None:
         """Let stock git write the refs: most packed, the youngest loose."""
-        self._refs["refs/heads/main"] = self._head
+        assert self.head is not None
+        self._refs["refs/heads/main"] = self.head
         ordered = sorted(self._refs.items(), key=lambda each: each[1][0])
         for part in (ordered[: -len(ordered) // _LOOSE], ordered[-len(ordered) // _LOOSE :]):
-            git("pack-refs", "--all", cwd=self._repository.directory)
+            self._git("pack-refs", "--all")
             lines = "".join(f"update {ref} {oid}\n" for ref, oid in part)
-            git("update-ref", "--stdin", cwd=self._repository.directory, stdin=lines.encode())
+            self._git("update-ref", "--stdin", stdin=lines)
+
+    def _git(self, *arguments: str, stdin: str = "") -> None:
+        """Run git without hooks, and without waiting for the disk."""
+        quickly = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsync=none")
+        git(*quickly, *arguments, cwd=self._repository.directory, stdin=stdin.encode())
 
     def _snapshot(self, writer: ObjectWriter, number: int) -> Taken:
         if number % _EVERY_SETTINGS == 0:
@@ -116,10 +129,16 @@ class _Growth:
             self._code = self._first_code + b"# as of %d\n" % number
             files = {"settings.yaml": self._settings, IGNORE_FILE: IGNORE.encode()}
             top = _tree(writer, {**files, "code": _tree(writer, {"model.py": self._code})})
-            self._head = self._commit(writer, top, (self._head,), f"As of {number}")
+            self.head = self._commit(writer, top, self._parents, f"As of {number}")
         code = _tree(writer, {"model.py": self._code})
-        weights = {"config.json": b'{"layers": 3}\n', "weights.bin": self._random.randbytes(4096)}
-        return self._take(writer, "", f"v{number:05}", (code, _tree(writer, weights), self._settings))
+        for name in self._random.sample(list(self._weights), min(2, len(self._weights))):
+            self._weights[name] = self._random.randbytes(4096)
+        state = _tree(writer, {"config.json": b'{"layers": 3}\n', **self._weights})
+        return self._take(writer, "", f"v{number:05}", (code, state, self._settings))
+
+    @property
+    def _parents(self) -> tuple[Oid, ...]:
+        return () if self.head is None else (self.head,)
 
     def _derive(self, writer: ObjectWriter, name: str, base: Taken) -> Taken:
         """A derived model: its branch, its state and a snapshot."""
@@ -132,9 +151,9 @@ class _Growth:
         saved = self._commit(writer, base.state, (), f"State {FIRST_STATE} of {name}")
         self._refs[f"refs/states/{name}/{FIRST_STATE}"] = saved
         weights = _tree(writer, {"weights.bin": self._random.randbytes(4096)})
-        main, self._head = self._head, tip
+        main, self.head = self.head, tip
         taken = self._take(writer, f"{name}/", "v1", (base.code, weights, content), base)
-        self._head = main
+        self.head = main
         return taken
 
     def _take(
@@ -147,11 +166,11 @@ class _Growth:
     ) -> Taken:
         """A snapshot of a code, a state and settings."""
         code, state, content = pieces
-        model = prefix.rstrip("/") or "digits"
+        model = prefix.rstrip("/") or self._name
         blob = writer.add(Kind.BLOB, content)
         top = _tree(writer, {"code": code, "state": state, "settings.yaml": content})
         text = f"Snapshot {name} of {model}"
-        commit_oid = self._commit(writer, top, (self._head,), text)
+        commit_oid = self._commit(writer, top, self._parents, text)
         trailers = {
             "Model": model, "State": FIRST_STATE, "Code-Tree": str(code), "State-Tree": str(state),
             "Settings-Blob": str(blob),
