@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import statistics
 import subprocess
 import tempfile
 import time
@@ -128,6 +129,15 @@ def cost(argv: Sequence[str | Path], *, cwd: Path, servers: Sequence[int] = ()) 
             errors.seek(0)
             raise _failure(argv, process.returncode, errors.read())
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10, most())
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The median of each number."""
+    seconds, cpu, resident, anonymous = (
+        statistics.median(column)
+        for column in zip(*((c.seconds, c.cpu, c.resident, c.anonymous) for c in costs), strict=True)
+    )
+    return Cost(seconds, cpu, int(resident), int(anonymous))
 
 
 def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from tests.bench import report
 from tests.bench.machine import describe
-from tests.bench.measure import Cost, apart, cost
+from tests.bench.measure import Cost, apart, cost, median
 from tests.bench.units import size_text
 from tests.support.amounts import Amounts
 
@@ -109,7 +108,7 @@ def _measure(root: Path, amounts: Amounts, repeat: int) -> Size:
             costs[command].append(cost([gitstore, *argv(f"n{number}")], cwd=here))
         for command, argv in GIT.items():
             costs[command].append(cost(["git", *argv(f"n{number}")], cwd=here))
-    return Size(amounts, {command: _median(each) for command, each in costs.items()})
+    return Size(amounts, {command: median(each) for command, each in costs.items()})
 
 
 def _make(directory: Path, amounts: Amounts) -> None:
@@ -119,12 +118,6 @@ def _make(directory: Path, amounts: Amounts) -> None:
     large.make(directory, amounts)
     subprocess.run(["git", "status"], cwd=directory, capture_output=True, check=True)
     os.sync()
-
-
-def _median(costs: Sequence[Cost]) -> Cost:
-    columns = zip(*((each.seconds, each.cpu, each.resident, each.anonymous) for each in costs), strict=True)
-    seconds, cpu, resident, anonymous = map(statistics.median, columns)
-    return Cost(seconds, cpu, int(resident), int(anonymous))
 
 
 def _lines(

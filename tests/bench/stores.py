@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from tests.bench import report
 from tests.bench.machine import describe
-from tests.bench.measure import Cost, apart, cost
+from tests.bench.measure import Cost, apart, cost, median
 from tests.bench.scale import isolate
 from tests.bench.units import size_text
 
@@ -62,9 +61,7 @@ def _measure(root: Path, models: int, snapshots: int, repeat: int) -> Mapping[st
     for command in COMMANDS:
         argv: list[str | Path] = [gitstore, "store", command.partition(":")[0]]
         costs = [cost(argv, cwd=root) for _ in range(1 if command == FIRST_GC else repeat)]
-        columns = zip(*((each.seconds, each.cpu, each.resident) for each in costs), strict=True)
-        seconds, cpu, resident = map(statistics.median, columns)
-        measured[command] = Cost(seconds, cpu, int(resident))
+        measured[command] = median(costs)
     return measured
 
 
