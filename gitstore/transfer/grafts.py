@@ -6,6 +6,10 @@ Snapshots are siblings: from one that the other side has, git takes the common h
 While git pushes, a graft file (gitrepository-layout(5), `info/grafts`) says that each commit to send is also
 a child of the snapshots that the other side has. Then git leaves out what their trees have. Nothing is
 written to the repository. A git without grafts sends more.
+
+While git fetches, the other side must leave out trees likewise. It does so for a client whose history is
+shallow (git-pack-objects(1), `--shallow`): it sends no tree and no blob of commits that both have. So git
+is told that history ends at a commit without parents, which changes nothing else.
 """
 
 from __future__ import annotations
@@ -46,6 +50,24 @@ def tell(repository: Repository, wanted: Iterable[Oid], theirs: Iterable[Oid]) -
                 lines.append(" ".join(f"{oid} {parents} {extra}".split()))
         path.write_text("".join(f"{line}\n" for line in lines))
         yield {"GIT_GRAFT_FILE": str(path)}
+
+
+@contextmanager
+def tell_fetch(repository: Repository) -> Iterator[Mapping[str, str]]:
+    """Yield the variables of a git that fetches, with which the other side sends only what is not here.
+
+    There are none for a clone that is partial or shallow already, or without a commit. Partial clones get no
+    weights, and the other side takes shallow ones for what they are.
+    """
+    is_plain = not repository.objects.is_partial and not (repository.common / "shallow").exists()
+    roots = repository.attempt("rev-list", "--max-parents=0", "--max-count=1", "HEAD") if is_plain else None
+    if roots is None or roots.returncode or not roots.stdout:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="gitstore-") as directory:
+        path = Path(directory, "shallow")
+        path.write_bytes(roots.stdout)
+        yield {"GIT_SHALLOW_FILE": str(path)}
 
 
 def _peel(repository: Repository, oid: Oid) -> Oid | None:

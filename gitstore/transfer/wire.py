@@ -15,6 +15,7 @@ from gitstore.git.repository import Repository
 from gitstore.objects.received import owning
 from gitstore.progress import Progress
 from gitstore.text import harmless
+from gitstore.transfer import grafts
 from gitstore.transfer.remotes import Remote, explain_failure
 from gitstore.units import SIZES
 
@@ -23,6 +24,7 @@ _log = logging.getLogger(__name__)
 _REJECTED = 1  # exit code of git push, if the other side refused refs
 _RECEIVED = re.compile(r"Receiving objects: +(\d+)%")
 _NO_ATOMIC = "does not support --atomic push"
+_NO_SHALLOW = "does not support shallow clients"
 _NOISE = re.compile(r"(?:remote: )?(?:[A-Z][\w ]+: +\d+|Total \d|Delta compression|Enumerating objects)|\s*$")
 """Lines of progress, and what git says of its own work."""
 
@@ -120,9 +122,11 @@ def receive(
     options = ("--no-tags", "--no-write-fetch-head", f"--refmap={tracked}", "--recurse-submodules=no")
     command = ("-c", "fetch.fsckObjects=true", "fetch", "--progress", *options, "--stdin", remote.address)
     arguments = [*ONE_PACK, *command]
-    with owning(repository.common / "objects"):
-        reader = _Reader(progress, log_line)
-        completed = _watch(repository, arguments, reader=reader, stdin="\n".join(sources).encode())
+    reader, stdin = _Reader(progress, log_line), "\n".join(sources).encode()
+    with owning(repository.common / "objects"), grafts.tell_fetch(repository) as variables:
+        completed = _watch(repository, arguments, reader=reader, stdin=stdin, variables=variables)
+        if completed.returncode and _NO_SHALLOW in completed.stderr:
+            completed = _watch(repository, arguments, reader=reader, stdin=stdin)
     if completed.returncode:
         raise explain(completed, arguments, remote=remote)
 
