@@ -29,6 +29,7 @@ from gitstore.run.values.inputs import Arrays
 from gitstore.snapshots import remove, rename
 from gitstore.states.save import save_state
 from gitstore.store.access import OPERATOR
+from gitstore.store.audit import audit
 from gitstore.store.derive import derive_model
 from gitstore.store.names import parse_model_name, parse_snapshot_name
 from gitstore.store.remove import remove_model, remove_snapshot
@@ -227,6 +228,8 @@ def test_each_event_of_a_store(model: Model, tmp_path: Path) -> None:
     (there,) = (event for event in events if isinstance(event, EvaluationFinished))
     assert (there.outputs, there.record, there.tag) == (here.outputs, here.record, here.tag)
     assert there.outputs == {"total": 3.5, "label": "good"}
+    with store.ledger() as ledger:
+        assert audit(store, ledger).problems == []
 
 
 def push(model: Model, store: Store, *refs: str) -> None:
