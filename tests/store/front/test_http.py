@@ -52,7 +52,6 @@ def get(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-@pytest.mark.real_starts
 def test_push_and_clone_by_roles(store: Store, url: str, tmp_path: Path) -> None:
     local = make_pushed(store, tmp_path / "digits", "v1")
     models.take(local, "v2")
@@ -67,6 +66,7 @@ def test_push_and_clone_by_roles(store: Store, url: str, tmp_path: Path) -> None
     fsck(store.find_model("ada/digits").directory)
 
 
+@pytest.mark.real_starts
 def test_the_public_is_read_without_a_name(store: Store, url: str, tmp_path: Path) -> None:
     make_pushed(store, tmp_path / "shown", "v1", model="ada/shown")
     assert run_git("ls-remote", f"{url}/ada/shown", cwd=tmp_path).returncode == 0
