@@ -11,6 +11,7 @@ from tests.support.commands import fsck
 from tests.support.stores import OWNERS, add_model, list_refs, make_store
 
 
+@pytest.mark.real_starts
 def test_push_and_clone_by_roles(tmp_path: Path) -> None:
     """Also a push that is larger than any buffer, and one that is stopped."""
     store = make_store(tmp_path / "store", f"{OWNERS}limits: {{object: 4MiB}}\n")
