@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support import apache, models
 from tests.support.commands import fsck
 from tests.support.stores import OWNERS, add_model, list_refs, make_store
