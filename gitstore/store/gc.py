@@ -71,7 +71,7 @@ def collect_store(
     collected = []
     for model, size in zip(chosen, sizes, strict=True):
         with weigh(progress, size) as steps:
-            collected.append(_collect_or_skip(store, model, dry_run=dry_run, now=now, steps=steps))
+            collected.append(_collect_or_skip(store, model.alone(), dry_run=dry_run, now=now, steps=steps))
     return StoreGc(tuple(collected), leftovers)
 
 

@@ -43,6 +43,13 @@ class StoreModel:
         """The full name in its parts."""
         return ModelName(self.owner, self.name)
 
+    def alone(self) -> StoreModel:
+        """Return the same model, which is closed when the caller drops it.
+
+        Whoever goes through all models of a store must not keep them open: a process has few descriptors.
+        """
+        return StoreModel(self.owner, self.name, self.directory)
+
     @cached_property
     def repository(self) -> Repository:
         """The repository. Raises `GitstoreError` if it cannot be opened."""

@@ -38,7 +38,7 @@ def verify_store(
     for model, size in zip(chosen, sizes, strict=True):
         with weigh(progress, size) as (expect_objects, advance):
             try:
-                verified.append(_verify(model, expect=expect_objects, progress=advance))
+                verified.append(_verify(model.alone(), expect=expect_objects, progress=advance))
             except GitstoreError as error:
                 verified.append(VerifiedModel(model.full_name, 0, (error.message,)))
     return verified

@@ -20,6 +20,7 @@ from gitstore.store.names import parse_snapshot_name
 from gitstore.store.quarantines import list_quarantines
 from gitstore.store.remove import remove_snapshot
 from gitstore.store.store import Store
+from gitstore.store.verify import verify_store
 from tests.support import models
 from tests.support.commands import fsck, git
 from tests.support.stores import NOW, list_refs, make_pushed, make_store
@@ -154,3 +155,14 @@ def test_pushes_while_gc_runs(store: Store, tmp_path: Path) -> None:
     fsck(directory)
     with store.ledger() as ledger:
         assert {ref: str(oid) for ref, oid in ledger.refs("ada/digits").items()} == list_refs(directory)
+
+
+def test_models_are_closed_one_after_the_other(tmp_path: Path) -> None:
+    """A process has few descriptors, and a store has thousands of models."""
+    store = make_store(tmp_path / "store")
+    for name in ("ada/one", "ada/two"):
+        make_pushed(store, tmp_path / name.replace("/", "-"), "v1", model=name)
+    listed = store.models()
+    collect_store(store, listed, now=NOW)
+    verify_store(store, listed)
+    assert [model.__dict__.keys() & {"repository"} for model in listed] == [set(), set()]
