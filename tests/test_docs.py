@@ -19,11 +19,14 @@ from gitstore.cli import failures, manual
 from gitstore.cli.commands.run import expectations
 from gitstore.cli.demo.shell import Shell
 from gitstore.cli.main import cli
-from tests.support import spawning
+from tests.support import combinations, spawning
 
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 WITH_EXAMPLES = [page for page in DOCS if "```console\n" in page.read_text(encoding="utf-8")]
+SHORT = ("README.md", "format.md", "hooks.md", "library.md")
+"""Pages whose examples the suite runs itself; make combinations runs those of the others."""
+
 PROSE_WIDTH = 100
 
 
@@ -95,7 +98,11 @@ def matches(shown: str, output: str) -> bool:
     return re.fullmatch(pattern, output) is not None
 
 
-@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [page if page.name in SHORT else pytest.param(page, marks=combinations.rest) for page in WITH_EXAMPLES],
+    ids=lambda page: page.name,
+)
 def test_examples_run_as_written(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of hooks.md, which are the fewest, with Python itself, and all others with a stand-in for it."""
     if page.name != "hooks.md":

@@ -27,7 +27,7 @@ from gitstore.store.listing import list_models
 from gitstore.store.names import parse_model_name, parse_snapshot_name
 from gitstore.store.remove import remove_model
 from gitstore.store.store import Store
-from tests.support import scenes
+from tests.support import combinations, scenes
 from tests.support.commands import fsck, git
 from tests.support.stores import NOW, OWNERS, add_model, make_pushed, make_store
 
@@ -110,6 +110,7 @@ def check_settled(store: Store, *models: str) -> None:
         fsck(store.path(parse_model_name(name)))
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_before_it_has_its_name(store: Store, step: str) -> None:
     """gc ends the reservation, and removes the hidden directory."""
@@ -126,6 +127,7 @@ def test_killed_before_it_has_its_name(store: Store, step: str) -> None:
     assert list_derived(store) == []
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_and_said_again(store: Store, step: str) -> None:
     """The same command does it all, and does away with what the first one left."""
@@ -165,6 +167,7 @@ def test_killed_when_it_has_its_name_and_pushed_to(store: Store, tmp_path: Path)
     check_settled(store, "ada/digits", "eve/fine")
 
 
+@combinations.sample(3)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_failure_leaves_nothing(store: Store, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk, for instance. This process lives on, and holds no reservation."""

@@ -12,7 +12,7 @@ from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.states.save import save_state
 from gitstore.transfer.wanted import Selection
-from tests.support import servers
+from tests.support import combinations, servers
 from tests.support.commands import Fsck, Run, git, parsed
 from tests.support.models import again, noise, put, take
 from tests.support.sharing import connect, fetch, make_bare, make_clone, send
@@ -40,8 +40,7 @@ TRANSPORTS: dict[str, Serve] = {
 }
 
 
-@pytest.mark.parametrize("partial", [True, False], ids=["partial", "whole"])
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("transport", "partial"), combinations.each_pair(TRANSPORTS, [True, False], every=2))
 def test_there_and_back(
     model: Model, tmp_path: Path, run: Run, fsck: Fsck, transport: str, partial: bool
 ) -> None:

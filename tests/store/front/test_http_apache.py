@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import apache, models
+from tests.support import apache, combinations, models
 from tests.support.commands import fsck
 from tests.support.stores import OWNERS, add_model, list_refs, make_store
 
 
+@combinations.rest
 @pytest.mark.real_starts
 def test_push_and_clone_by_roles(tmp_path: Path) -> None:
     """Also a push that is larger than any buffer, and one that is stopped."""

@@ -13,7 +13,7 @@ import pytest
 
 from gitstore.store.front import keys
 from gitstore.store.store import Store
-from tests.support import models, sshd
+from tests.support import combinations, models, sshd
 from tests.support.commands import fsck
 from tests.support.sshd import SshServer
 from tests.support.stores import list_refs, make_pushed, make_store
@@ -117,6 +117,7 @@ def test_aliases_move_by_role(server: SshServer, store: Store, tmp_path: Path) -
     assert "refs/aliases/best" not in list_refs(store.find_model(model).directory)
 
 
+@combinations.rest
 def test_snapshots_and_models_are_removed_by_role(server: SshServer, store: Store, tmp_path: Path) -> None:
     make_pushed(store, tmp_path / "digits", "v1", "v2")
     directory = store.find_model("ada/digits").directory
