@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from gitstore.disk.afterwards import only_warn
-from gitstore.errors import GitstoreError
+from gitstore.errors import GitstoreError, OperationFailed
 from gitstore.events import journal
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
@@ -18,8 +20,20 @@ _LONGEST = 1000
 """Characters of a reason."""
 
 
-def tell_failure(snapshot: Snapshot, record: str, error: GitstoreError) -> None:
-    """Append the event, if the snapshot's repository has an outbox. A failure of that is a warning."""
+@contextmanager
+def telling_failures(snapshot: Snapshot, record: str) -> Iterator[None]:
+    """Append the event if the block raises `OperationFailed`, and the snapshot's repository has an outbox.
+
+    If the event cannot be appended, that is a warning.
+    """
+    try:
+        yield
+    except OperationFailed as error:
+        _append_failure(snapshot, record, error)
+        raise
+
+
+def _append_failure(snapshot: Snapshot, record: str, error: OperationFailed) -> None:
     repository = snapshot.repository
     if not journal.is_kept(repository):
         return

@@ -33,14 +33,15 @@ def evaluate(
     """
     from gitstore.run.conditions import find_conditions
     from gitstore.run.evaluation import LocalLauncher
-    from gitstore.run.recording.evaluations import record_evaluation
+    from gitstore.run.recording.evaluations import evaluate_and_record
 
     if any(record.name == action.record for record in evaluations.list_records(snapshot)):
         return ActionResult("delivered", f"{snapshot.short_name} has the record {action.record} already")
     conditions = find_conditions(snapshot.repository.directory)
     try:
         with _open_inputs(action, snapshot, conditions, directory=directory) as inputs:
-            record_evaluation(snapshot, inputs, name=action.record, launcher=LocalLauncher(conditions))
+            launcher = LocalLauncher(conditions)
+            evaluate_and_record(snapshot, inputs, name=action.record, launcher=launcher, is_told=False)
     except NoSuchRecord as error:
         return ActionResult("dropped", error.message)
     except (OperationFailed, InvalidInput, BadSettings, NoSuchSnapshot) as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from gitstore.disk import directories
-from gitstore.errors import GitstoreError, InvalidInput, OperationFailed
+from gitstore.errors import GitstoreError, InvalidInput
 from gitstore.events import journal
-from gitstore.events.failures import tell_failure
+from gitstore.events.failures import telling_failures
 from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.progress import Progress
@@ -65,35 +65,34 @@ def evaluate_and_record(
     name: str,
     launcher: SnapshotLauncher,
     replacing: bool = False,
+    is_told: bool = True,
     progress: Progress = lambda _: None,
 ) -> Recorded:
-    """Evaluate a snapshot, and keep inputs and outputs as the record `name`. A failure is an event.
+    """Evaluate a snapshot, and keep inputs and outputs as the record `name`.
 
-    Raises `RecordExists`, unless `replacing`, and what `evaluate_snapshot` raises. Nothing is recorded then.
+    A failure is an event, unless the caller tells of it itself. Raises `RecordExists`, unless `replacing`,
+    and what `evaluate_snapshot` raises. Nothing is recorded then.
     """
-    try:
-        return record_evaluation(
-            snapshot, inputs, name=name, launcher=launcher, replacing=replacing, progress=progress
-        )
-    except OperationFailed as error:
-        tell_failure(snapshot, name, error)
-        raise
-
-
-def record_evaluation(
-    snapshot: Snapshot,
-    inputs: Inputs,
-    *,
-    name: str,
-    launcher: SnapshotLauncher,
-    replacing: bool = False,
-    progress: Progress = lambda _: None,
-) -> Recorded:
-    """Do the same, but leave it to the caller to tell of a failure."""
     if not replacing:
         evaluations.check_new(snapshot, name)
     arrays = inputs.read(snapshot.settings.types.evaluate.inputs)
-    evaluated = evaluation.evaluate_snapshot(snapshot, Arrays(arrays), launcher=launcher, progress=progress)
+    with telling_failures(snapshot, name) if is_told else nullcontext():
+        evaluated = evaluation.evaluate_snapshot(
+            snapshot, Arrays(arrays), launcher=launcher, progress=progress
+        )
+    record = _record(snapshot, arrays, evaluated, name=name, replacing=replacing)
+    journal.observe(snapshot.repository)
+    return Recorded(evaluated, record)
+
+
+def _record(
+    snapshot: Snapshot,
+    inputs: Mapping[str, tensors.Value],
+    evaluated: Evaluation,
+    *,
+    name: str,
+    replacing: bool,
+) -> EvaluationRecord:
     circumstances = describe_run(
         snapshot.repository,
         evaluated.durations,
@@ -103,16 +102,14 @@ def record_evaluation(
     with directories.scratch(snapshot.repository.private, "record") as directory:
         record = EvaluationRecord(
             name=name,
-            inputs=write_values(arrays, directory, "inputs"),
+            inputs=write_values(inputs, directory, "inputs"),
             outputs=write_values(evaluated.outputs, directory, "outputs"),
             tree="",
             circumstances=circumstances,
         )
         if evaluated.printed:
             (directory / files.OUTPUT).write_bytes(evaluated.printed)
-        record = evaluations.add_record(snapshot, record, directory, replacing=replacing)
-    journal.observe(snapshot.repository)
-    return Recorded(evaluated, record)
+        return evaluations.add_record(snapshot, record, directory, replacing=replacing)
 
 
 @contextmanager
