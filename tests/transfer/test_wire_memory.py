@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.models.model import Model
+from tests.support import combinations
 from tests.support.commands import GITSTORE, git
 from tests.support.content import MIB
 from tests.support.memory import sampling
@@ -30,6 +31,7 @@ def measure(*command: str | Path, cwd: Path) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@combinations.rest
 def test_push_and_clone_hold_little_of_the_weights(model: Model, tmp_path: Path) -> None:
     bare = make_bare(tmp_path / "origin.git")
     connect(model, f"file://{bare}")

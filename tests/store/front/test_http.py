@@ -19,7 +19,7 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.store.access import ANONYMOUS, User
 from gitstore.store.front.http import LARGEST_REQUEST, HttpRefusal, parse_request, read_body
 from gitstore.store.store import Store
-from tests.support import models
+from tests.support import combinations, models
 from tests.support.commands import fsck, git
 from tests.support.crafting import MIB, Command, Craft, format_commands, list_files, zeros
 from tests.support.stores import OWNERS, add_model, list_refs, make_pushed, make_store, web_server
@@ -154,6 +154,7 @@ def test_a_body_that_cannot_be_read(encoding: str, status: str) -> None:
     assert caught.value.status.startswith(status)
 
 
+@combinations.rest
 def test_many_haves_go_through_compressed(store: Store, url: str, tmp_path: Path) -> None:
     """git compresses what it wants and has as soon as that is over a kilobyte."""
     local = make_pushed(store, tmp_path / "digits", "v1")
