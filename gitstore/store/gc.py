@@ -6,12 +6,14 @@ So a collection never runs while a push relies on objects that no ref needs yet.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gitstore.disk import directories
 from gitstore.errors import GitstoreError, Locked
 from gitstore.objects.received import own_packs
 from gitstore.progress import Progress, weigh
+from gitstore.storage import clean_note
 from gitstore.storage.gc import collect_garbage
 from gitstore.store.quarantines import drop_receiving_marks, sweep_quarantines
 from gitstore.store.receive.ended import finish_ended
@@ -22,6 +24,10 @@ from gitstore.transfer import bitmap
 
 class PushUnderWay(Locked):
     """A push to the model has been accepted, and its refs have not moved yet."""
+
+
+class _NothingToDo(Exception):
+    """The last collection found nothing to do, and nothing has changed since."""
 
 
 @dataclass(frozen=True)
@@ -90,28 +96,53 @@ def _collect_or_skip(
 def _collect(
     store: Store, model: StoreModel, *, dry_run: bool, now: int, steps: tuple[Progress, Progress]
 ) -> int:
-    repository, freed = model.repository, 0
+    """Collect garbage in a model; return the bytes that were freed."""
+    try:
+        freed = _collect_once(store, model, dry_run=dry_run, now=now, steps=steps)
+        if freed and not dry_run:  # look again now, so that the next gc need not
+            with suppress(Locked, _NothingToDo):
+                freed += _collect_once(store, model, dry_run=False, now=now)
+    except _NothingToDo:
+        return 0
+    return freed
+
+
+def _collect_once(
+    store: Store,
+    model: StoreModel,
+    *,
+    dry_run: bool,
+    now: int,
+    steps: tuple[Progress, Progress] = (lambda _: None, lambda _: None),
+) -> int:
+    repository, swept = model.repository, 0
+    files: clean_note.Files = {}
 
     def prepare() -> None:
-        nonlocal freed
+        nonlocal swept, files
         with store.ledger() as ledger:
             if finish_ended(model, ledger, now=now):
                 raise PushUnderWay(f"somebody pushes to {model.full_name}", "run it again later")
-        freed = sweep_quarantines(model.directory, dry_run=dry_run)
+        if clean_note.is_noted(model.directory):
+            raise _NothingToDo
+        swept = sweep_quarantines(model.directory, dry_run=dry_run)
         if not dry_run:
             drop_receiving_marks(model.directory)
             own_packs(repository.objects.directory)
             if repository.refs.has_loose():  # else a process of git for each model would do nothing
                 repository.git("pack-refs", "--all")
+            files = clean_note.list_files(model.directory)
 
     expect, progress = steps
     report = collect_garbage(
         repository, dry_run=dry_run, prune_vanished=True, prepare=prepare, expect=expect, progress=progress
     )
     if dry_run:
-        return freed + report.freed + report.foreign  # packs of pushes would be taken over first
+        return swept + report.freed + report.foreign  # packs of pushes would be taken over first
     bitmap.prepare(repository)
-    return freed + report.freed
+    if not report.freed + report.foreign and bitmap.is_prepared(repository):
+        clean_note.note(model.directory, files)
+    return swept + report.freed
 
 
 def _sweep(store: Store, *, dry_run: bool) -> int:

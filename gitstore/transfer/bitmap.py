@@ -18,7 +18,7 @@ def prepare(repository: Repository) -> None:
 
     Never fails: without a bitmap, git sends more. Clones that lack objects can have none.
     """
-    if not _is_possible(repository) or _is_recent(repository):
+    if is_prepared(repository):
         return
     try:
         with repository.writing():
@@ -26,6 +26,17 @@ def prepare(repository: Repository) -> None:
             repository.git("multi-pack-index", "write", "--bitmap")
     except (GitstoreError, OSError):
         return
+
+
+def is_prepared(repository: Repository) -> bool:
+    """Whether `prepare` would do nothing: there is a recent bitmap, or can be none."""
+    return not _is_possible(repository) or _is_recent(repository) or _is_empty(repository)
+
+
+def _is_empty(repository: Repository) -> bool:
+    objects = repository.objects
+    objects.refresh()
+    return not objects.own_packs and next(objects.list_loose(), None) is None
 
 
 def _is_possible(repository: Repository) -> bool:
