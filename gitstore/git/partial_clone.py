@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
+from gitstore.git import connections
 from gitstore.git import process as git
 from gitstore.git.config import ONE_PACK
+from gitstore.git.process import Completed, GitFailed
 from gitstore.objects.received import owning
 from gitstore.packs.oid import Oid
-from gitstore.progress import PROGRESS, TRANSIENT
+from gitstore.progress import PROGRESS, TRANSIENT, Progress
 
-_BATCH = 1024
-"""Objects that are fetched at once. A part of weights has at most 4 MiB."""
+_FEW, _BATCH = 64, 1024
+"""Objects that are fetched at once: the least and the most. A part of weights has at most 4 MiB."""
 
-_RECEIVED = re.compile(r"Receiving objects: +(\d+)%")
+_RECEIVED = re.compile(r"Receiving objects: +\d+% \((\d+)/")
 
 _log = logging.getLogger(__name__)
 
@@ -32,39 +35,61 @@ class PartialClone:
         self._directory = directory
 
     def fetch(self, oids: Sequence[Oid]) -> None:
-        """Fetch objects from the remote that the repository was cloned from. Raises `GitstoreError`."""
+        """Fetch objects from the remote that the repository was cloned from. Raises `GitstoreError`.
+
+        Many are fetched over several connections.
+        """
         remote = self._find_remote()
+        count = self._count_connections()
         _log.info("fetching %s objects from %s", f"{len(oids):,}", remote, extra=PROGRESS)
-        for start in range(0, len(oids), _BATCH):
-            batch = oids[start : start + _BATCH]
-            arguments = [
-                *ONE_PACK, "-c", "fetch.negotiationAlgorithm=noop", "fetch", "--progress",
-                "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none",
-                "--stdin", remote,
-            ]  # fmt: skip
-            with owning(self._directory / "objects"):
-                fetched = git.watch(
-                    *arguments,
-                    cwd=self._directory,
-                    variables={"GIT_DIR": str(self._directory)},
-                    stdin="".join(f"{oid}\n" for oid in batch).encode(),
-                    on_progress=_report,
-                )
-            if fetched.returncode:
-                reason = " ".join(fetched.stderr.split()).removeprefix("fatal: ")
-                lacking = f"this partial clone lacks {len(oids) - start:,} objects"
-                raise GitstoreError(
-                    f"{lacking}, and {remote} cannot be read: {reason}",
-                    "run the same command again when it can be reached: what has arrived stays",
-                )
+        size = min(_BATCH, max(_FEW, -(-len(oids) // count)))
+        batches = [oids[start : start + size] for start in range(0, len(oids), size)]
+        arrived = list[Oid]()
+
+        def fetch(batch: Sequence[Oid], report: Progress) -> None:
+            self._fetch_batch(remote, batch, report)
+            arrived.extend(batch)
+
+        steps = [partial(fetch, batch) for batch in batches]
+        try:
+            connections.run([steps[line::count] for line in range(count)], progress=_show(len(oids)))
+        except GitFailed as error:
+            reason = " ".join(error.stderr.split()).removeprefix("fatal: ")
+            lacking = f"this partial clone lacks {len(oids) - len(arrived):,} objects"
+            raise GitstoreError(
+                f"{lacking}, and {remote} cannot be read: {reason}",
+                "run the same command again when it can be reached: what has arrived stays",
+            ) from error
+
+    def _fetch_batch(self, remote: str, batch: Sequence[Oid], report: Progress) -> None:
+        arguments = [
+            *ONE_PACK, "-c", "fetch.negotiationAlgorithm=noop", "fetch", "--progress",
+            "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none",
+            "--stdin", remote,
+        ]  # fmt: skip
+        with owning(self._directory / "objects"):
+            completed = git.watch(
+                *arguments,
+                cwd=self._directory,
+                variables={"GIT_DIR": str(self._directory)},
+                stdin="".join(f"{oid}\n" for oid in batch).encode(),
+                on_progress=_count(report),
+            )
+        git.check(completed, arguments, cwd=self._directory)
+
+    def _count_connections(self) -> int:
+        asked = self._ask("--get", connections.KEY)
+        text = asked.stdout.decode(errors="replace").removesuffix("\n")
+        return connections.parse_count(None if asked.returncode else text)
+
+    def _ask(self, *question: str) -> Completed:
+        return git.attempt(
+            "config", *question, cwd=self._directory, variables={"GIT_DIR": str(self._directory)}
+        )
 
     def _find_remote(self) -> str:
         """Return the name of the remote, git-config(1): remote.<name>.promisor, extensions.partialClone."""
-        listing = git.attempt(
-            *("config", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$"),
-            cwd=self._directory,
-            variables={"GIT_DIR": str(self._directory)},
-        )
+        listing = self._ask("--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
         for line in listing.stdout.decode(errors="surrogateescape").splitlines():
             key, _, value = line.partition(" ")
             is_remote = key.startswith("remote.")
@@ -73,7 +98,29 @@ class PartialClone:
         return "origin"
 
 
-def _report(line: str) -> None:
-    """Log a line of git's progress, which the next one replaces on a terminal."""
-    if _RECEIVED.search(line):
-        _log.info("%s", line.strip(), extra=TRANSIENT)
+def _count(report: Progress) -> Callable[[str], None]:
+    """Return what reads git's lines of progress, and reports objects as they come, 0 at first."""
+    counted = 0
+
+    def read(line: str) -> None:
+        nonlocal counted
+        received = _RECEIVED.search(line)
+        number = int(received[1]) if received is not None else counted
+        report(number - counted)
+        counted = number
+
+    return read
+
+
+def _show(total: int) -> Progress:
+    """Return what logs how many objects have come, in a line that the next one replaces on a terminal."""
+    counted = 0
+
+    def show(number: int) -> None:
+        nonlocal counted
+        counted += number
+        if number:
+            share = 100 * counted // total
+            _log.info("Receiving objects: %d%% (%s/%s)", share, f"{counted:,}", f"{total:,}", extra=TRANSIENT)
+
+    return show

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 
 from gitstore.disk.atomic import durable_file, sync_directory
 from gitstore.errors import Corrupt
 from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.packs.pack import Pack
+
+_marking = Lock()
+"""Held while packs are marked: several connections may bring packs at the same time."""
 
 
 @contextmanager
@@ -33,7 +37,8 @@ def owning(objects: Path) -> Iterator[None]:
 def own_packs(objects: Path, known: set[Path] | frozenset[Path] = frozenset()) -> None:
     """Mark the packs of an object directory that are not known and have no mark. Durable."""
     directory = objects / "pack"
-    marked = [index for index in _list_indexes(directory) if index not in known and _mark(index)]
+    with _marking:
+        marked = [index for index in _list_indexes(directory) if index not in known and _mark(index)]
     if marked:
         sync_directory(directory)
 

@@ -1,8 +1,8 @@
 """Pushing a model: its branch, its snapshots and, if asked for, its states.
 
 What moves is decided by the refs of both sides (`push_plan.py`). Stock git sends the objects, and with a
-bitmap (`bitmap.py`) exactly those that the other side lacks. More than `PreparedPush.batch_limit` bytes go in
-batches (`transit.py`). The refs move last.
+bitmap (`bitmap.py`) exactly those that the other side lacks. Large pushes go in batches over several
+connections (`transit.py`). The refs move last.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
+from gitstore.git import connections
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.packs.oid import Oid
@@ -25,14 +26,15 @@ from gitstore.transfer.records import plan_records
 from gitstore.transfer.remotes import Conflicting, Remote, list_refs
 from gitstore.transfer.wanted import Selection, list_wanted
 from gitstore.transfer.wire import PushRefused, RefSpec
-from gitstore.units import GIB, parse_size
+from gitstore.units import GIB, MIB, parse_size
 
 _log = logging.getLogger(__name__)
 
 BATCH = GIB
 """Bytes of a batch, unless git's configuration has `gitstore.pushBatch`. GitHub refuses packs over 2 GiB."""
 
-_EMPTY = list[transit.Blob]()
+_LARGE = 128 * MIB
+"""Bytes of a push that is faster over several connections, although each of them has to be opened."""
 
 
 class TravelSize(NamedTuple):
@@ -46,7 +48,8 @@ class TravelSize(NamedTuple):
 class PreparedPush:
     """A push that has been planned, and not yet made.
 
-    `theirs` are the refs of the other side, and `size` is what it lacks. `batch_limit` is in bytes.
+    `theirs` are the refs of the other side, and `size` is what it lacks. `batch_limit` is in bytes, and
+    `connections` is how many a large push opens.
     """
 
     model: Model
@@ -55,6 +58,13 @@ class PreparedPush:
     theirs: dict[str, Oid]
     size: TravelSize
     batch_limit: int
+    connections: int
+
+    @property
+    def needs_batches(self) -> bool:
+        """Whether the push is too large for one pack, or large enough for several connections."""
+        is_faster = self.connections > 1 and self.size.size > _LARGE
+        return self.size.size > self.batch_limit or is_faster
 
     def check_named(self) -> None:
         """Raise `Conflicting` if a ref that the user named must not move."""
@@ -76,7 +86,7 @@ def prepare(model: Model, remote: Remote, selection: Selection, *, dry_run: bool
     `Corrupt` for refs that cannot be read.
     """
     repository = model.repository
-    limit = _read_batch_limit(repository)
+    limit, count = _read_batch_limit(repository), connections.parse_count(repository.config(connections.KEY))
     theirs = list_refs(repository, remote).refs
     plan = plan_push(
         list_wanted(model, selection, theirs=theirs),
@@ -92,7 +102,7 @@ def prepare(model: Model, remote: Remote, selection: Selection, *, dry_run: bool
         bitmap.prepare(repository)
         with _telling(repository, plan, theirs) as variables:
             size = _measure(repository, _list_revisions(repository, plan, theirs), variables)
-    return PreparedPush(model, remote, plan, theirs, size, limit)
+    return PreparedPush(model, remote, plan, theirs, size, limit, count)
 
 
 def push(prepared: PreparedPush, *, progress: Progress = lambda _: None) -> None:
@@ -105,7 +115,7 @@ def push(prepared: PreparedPush, *, progress: Progress = lambda _: None) -> None
     prepared.check_named()
     repository, remote, plan = prepared.model.repository, prepared.remote, prepared.plan
     theirs = prepared.theirs
-    if prepared.size.size > prepared.batch_limit:
+    if prepared.needs_batches:
         theirs = _send_in_batches(prepared, progress=progress)
     specs = [_make_spec(update) for update in plan.updates]
     specs += [RefSpec(ref, is_deleted=True) for ref in transit.list_refs(repository, theirs)]
@@ -138,34 +148,22 @@ def _send(
 def _send_in_batches(prepared: PreparedPush, *, progress: Progress) -> dict[str, Oid]:
     """Send the blobs in batches, behind those of an earlier push that broke. Return the refs there now."""
     repository, remote, plan = prepared.model.repository, prepared.remote, prepared.plan
-    ref, last = _open_transit(prepared)
-    theirs = prepared.theirs | {ref: last}
+    is_over = prepared.size.size > prepared.batch_limit
+    # A branch in transit would be seen by everybody: not for speed alone.
+    namespaces = transit.NAMESPACES if is_over else transit.NAMESPACES[:1]
+    theirs, count = prepared.theirs, prepared.connections
+    try:
+        lines = transit.open_lines(repository, remote, theirs, count=count, namespaces=namespaces)
+    except PushRefused:
+        if is_over:
+            raise
+        return theirs
+    theirs = theirs | {line.ref: line.last for line in lines}
     with _telling(repository, plan, theirs) as variables:
         blobs = list(transit.list_blobs(repository, _list_revisions(repository, plan, theirs), variables))
-    for batch in transit.divide(blobs, prepared.batch_limit):
-        last = transit.write_commit(repository, batch, parent=last)
-        wire.send(repository, remote, [RefSpec(ref, source=str(last))], progress=progress)
-    return theirs | {ref: last}
-
-
-def _open_transit(prepared: PreparedPush) -> tuple[str, Oid]:
-    """Return a ref for what is in transit, which the other side lets us set, and the last commit there."""
-    repository, theirs = prepared.model.repository, prepared.theirs
-    for ref in transit.list_refs(repository, theirs):
-        if theirs[ref] in repository.objects:
-            return ref, theirs[ref]
-    first = transit.write_commit(repository, _EMPTY, parent=None)
-    refs = transit.make_refs(repository)
-    for ref in refs:
-        spec = RefSpec(ref, source=str(first), expected=str(theirs.get(ref, "")))
-        try:
-            wire.send(repository, prepared.remote, [spec])
-        except PushRefused:
-            if ref == refs[-1]:
-                raise
-        else:
-            return ref, first
-    raise RuntimeError("there is no ref to try")
+    batches = list(transit.divide(blobs, prepared.batch_limit, count=len(lines)))
+    transit.send(repository, remote, lines, batches, progress=progress)
+    return theirs | {line.ref: line.last for line in lines}
 
 
 def _conflict_error(conflicts: Sequence[PushConflict], remote: Remote) -> Conflicting:

@@ -1,28 +1,35 @@
 """Large pushes in batches: each is complete on the other side when it is over, so a broken push continues.
 
 A batch is a commit whose tree has a directory of blobs that the other side lacks, named by their ids, beside
-those of the batches before. The commits are a line, and a ref of the other side points to the last:
-`refs/gitstore/transit/ID`, or a branch where a host allows no other refs. The repository that pushes has
-these commits, too, so the next push does not send their blobs again. The last push, which moves the real
-refs, deletes that ref. ID is random, and one for each repository.
+those of the batches before. The commits are a line, one for each connection, and a ref of the other side
+points to its last: `refs/gitstore/transit/IDA`, `…IDB`, or branches where a host allows no other refs. The
+repository that pushes has these commits, too, so the next push does not send their blobs again. The last
+push, which moves the real refs, deletes these. ID is random, and one for each repository.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from gitstore.disk.atomic import replace_file
 from gitstore.disk.permissions import make_directory
+from gitstore.git import connections
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
-from gitstore.transfer.wire import EXACT
+from gitstore.progress import Progress
+from gitstore.transfer import wire
+from gitstore.transfer.remotes import Remote
+from gitstore.transfer.wire import EXACT, PushRefused, RefSpec
 
 NAMESPACES = ("refs/gitstore/transit/", "refs/heads/gitstore-transit-")
 """How the refs begin, in the order in which they are tried."""
 
 _FILE = "transit-id"
+_LETTERS = "ABCDEFGHIJKLMNOP"
 _IDENTITY = {
     f"GIT_{role}_{part}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -37,21 +44,89 @@ class Blob(NamedTuple):
     size: int
 
 
+@dataclass
+class Line:
+    """Batches that one connection sends: a ref of the other side, and the commit that it has there."""
+
+    ref: str
+    last: Oid
+
+
 def list_refs(repository: Repository, theirs: Mapping[str, Oid]) -> list[str]:
     """Return the refs that pushes of this repository left in transit on the other side."""
     identity = _read_identity(repository)
-    names = [f"{namespace}{identity}" for namespace in NAMESPACES]
-    return [ref for ref in names if identity is not None and ref in theirs]
+    if identity is None:
+        return []
+    names = tuple(f"{namespace}{identity}" for namespace in NAMESPACES)
+    return sorted(ref for ref in theirs if ref.startswith(names))
 
 
-def make_refs(repository: Repository) -> list[str]:
-    """Return the refs that a push of this repository may use, the best first."""
+def open_lines(
+    repository: Repository,
+    remote: Remote,
+    theirs: Mapping[str, Oid],
+    *,
+    count: int,
+    namespaces: Sequence[str] = NAMESPACES,
+) -> list[Line]:
+    """Return lines for batches: those of an earlier push that broke, or so many new ones.
+
+    New ones are set in the first of the namespaces that the other side allows; `theirs` are its refs.
+    Raises `PushRefused` if it allows none.
+    """
+    known = [ref for ref in list_refs(repository, theirs) if theirs[ref] in repository.objects]
+    if known:
+        return [Line(ref, theirs[ref]) for ref in known]
+    first = write_commit(repository, (), parent=None)
+    for namespace in namespaces:
+        refs = make_refs(repository, namespace, count)
+        specs = [RefSpec(ref, source=str(first), expected=str(theirs.get(ref, ""))) for ref in refs]
+        try:
+            wire.send(repository, remote, specs)
+        except PushRefused:
+            if namespace == namespaces[-1]:
+                raise
+        else:
+            return [Line(ref, first) for ref in refs]
+    raise RuntimeError("there is no namespace to try")
+
+
+def make_refs(repository: Repository, namespace: str, count: int) -> list[str]:
+    """Return the refs for so many lines of a push of this repository."""
     identity = _read_identity(repository)
     if identity is None:
         identity = secrets.token_hex(8)
         make_directory(repository.private)
         replace_file(repository.private / _FILE, identity.encode())
-    return [f"{namespace}{identity}" for namespace in NAMESPACES]
+    return [f"{namespace}{identity}{letter}" for letter in _LETTERS[:count]]
+
+
+def send(
+    repository: Repository,
+    remote: Remote,
+    lines: Sequence[Line],
+    batches: Sequence[Sequence[Blob]],
+    *,
+    progress: Progress,
+) -> None:
+    """Send batches, those of each line one after the other, and move the lines on.
+
+    `progress` is called with bytes sent. Raises like `wire.send`. What has arrived then stays.
+    """
+
+    def advance(line: Line, batch: Sequence[Blob], report: Progress) -> None:
+        commit = write_commit(repository, batch, parent=line.last)
+        wire.send(repository, remote, [RefSpec(line.ref, source=str(commit))], progress=report)
+        line.last = commit
+
+    shares = [batches[number :: len(lines)] for number in range(len(lines))]
+    connections.run(
+        [
+            [partial(advance, line, batch) for batch in share]
+            for line, share in zip(lines, shares, strict=True)
+        ],
+        progress=progress,
+    )
 
 
 def list_blobs(
@@ -71,8 +146,13 @@ def list_blobs(
             yield Blob(Oid.parse(oid), int(size))
 
 
-def divide(blobs: Iterable[Blob], limit: int) -> Iterator[list[Blob]]:
-    """Divide blobs into batches of at most `limit` bytes. A larger blob is a batch of its own."""
+def divide(blobs: Sequence[Blob], limit: int, *, count: int = 1) -> Iterator[list[Blob]]:
+    """Divide blobs into batches of at most `limit` bytes, and into `count` batches or more.
+
+    A larger blob is a batch of its own. There are fewer batches if there are fewer blobs.
+    """
+    largest = max((blob.size for blob in blobs), default=0)
+    limit = min(limit, sum(blob.size for blob in blobs) // count + largest)
     batch, size = list[Blob](), 0
     for blob in blobs:
         if batch and size + blob.size > limit:

@@ -99,9 +99,9 @@ def send(
 ) -> None:
     """Push refs with all that they need. They move together, or none, where the other side can do that.
 
-    git gets `variables`. `progress` is called with bytes sent, `on_line` with each line that the other side
-    prints, without control characters. Raises `PushRefused`, and `GitstoreError` if it cannot be reached or
-    the connection breaks.
+    git gets `variables`. `progress` is called with bytes sent, 0 at first, `on_line` with each line that the
+    other side prints, without control characters. Raises `PushRefused`, and `GitstoreError` if it cannot be
+    reached or the connection breaks.
     """
     for batch in _divide(list(specs)):
         reader = _Reader(progress, on_line)
@@ -209,7 +209,9 @@ class _Reader:
             total = int(float(amount[1]) * SIZES.get(amount[2], 1))
             self._progress(max(0, total - self._bytes))
             self._bytes = max(total, self._bytes)
-        elif line.startswith("remote: ") and not _NOISE.match(line):
+        elif not line.startswith("remote: "):  # git works: it is connected
+            self._progress(0)
+        elif not _NOISE.match(line):
             self.lines.append(harmless(line.rstrip()))
             self._on_line(self.lines[-1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from gitstore.errors import GitstoreError
 from gitstore.models.model import Model
 from gitstore.packs.oid import Kind, Oid
-from gitstore.transfer import transit
+from gitstore.transfer import push, transit
 from gitstore.transfer.transit import Blob
 from tests.support.combinations import more
 from tests.support.commands import Fsck, git
@@ -47,6 +48,20 @@ def big(model: Model, bare: Path) -> Model:
     return again(connected)
 
 
+def allow_branches_and_tags(bare: Path) -> None:
+    hook = bare / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ncase "$1" in refs/heads/*|refs/tags/*) exit 0;; esac\nexit 1\n')
+    hook.chmod(0o755)
+
+
+def record_pushed_refs(bare: Path) -> Path:
+    """Let a repository write each ref that is pushed into a file."""
+    log, hook = bare / "pushed", bare / "hooks" / "post-receive"
+    hook.write_text(f'#!/bin/sh\nwhile read old new ref; do echo "$ref" >> "{log}"; done\n')
+    hook.chmod(0o755)
+    return log
+
+
 def largest_pack(directory: Path) -> int:
     return max(path.stat().st_size for path in (directory / "objects" / "pack").glob("*.pack"))
 
@@ -67,19 +82,55 @@ def test_a_small_push_has_no_batches(big: Model, bare: Path) -> None:
     assert len(list((bare / "objects" / "pack").glob("*.pack"))) == 1
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_batches_go_over_several_connections(big: Model, bare: Path, fsck: Fsck, count: int) -> None:
+    log = record_pushed_refs(bare)
+    git("config", "gitstore.connections", str(count), cwd=big.directory)
+    send(big)
+    pushed = Counter(ref for ref in log.read_text().split() if ref.startswith(transit.NAMESPACES))
+    assert len(pushed) == count
+    assert min(pushed.values()) >= 2 + 6 // count  # it is made, each of its batches comes, and it goes
+    assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
+    fsck(bare)
+
+
+@pytest.mark.parametrize(("connections", "batches"), [("1", 0), ("2", 2)])
+def test_a_large_push_below_the_limit_opens_two(
+    big: Model, bare: Path, monkeypatch: pytest.MonkeyPatch, connections: str, batches: int
+) -> None:
+    monkeypatch.setattr(push, "_LARGE", MIB)
+    limit(big, "1GiB")
+    git("config", "gitstore.connections", connections, cwd=big.directory)
+    log = record_pushed_refs(bare)
+    send(big)
+    pushed = [ref for ref in log.read_text().split() if ref.startswith(transit.NAMESPACES)]
+    assert len(pushed) == 3 * batches  # made, moved, deleted
+    assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
+
+
+def test_branches_are_not_in_transit_for_speed_alone(
+    big: Model, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "_LARGE", MIB)
+    limit(big, "1GiB")
+    allow_branches_and_tags(bare)
+    log = record_pushed_refs(bare)
+    send(big)
+    assert set(log.read_text().split()) == {"refs/heads/main", "refs/tags/v1"}
+
+
 def test_a_host_of_branches_and_tags_alone(big: Model, bare: Path) -> None:
-    hook = bare / "hooks" / "update"
-    hook.write_text('#!/bin/sh\ncase "$1" in refs/heads/*|refs/tags/*) exit 0;; esac\nexit 1\n')
-    hook.chmod(0o755)
+    allow_branches_and_tags(bare)
     send(big)
     assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
     assert len(list((bare / "objects" / "pack").glob("*.pack"))) >= 6
 
 
 def test_what_a_killed_push_left_is_swept(big: Model, bare: Path) -> None:
-    ref, _ = transit.make_refs(big.repository)
     commit = transit.write_commit(big.repository, [], parent=None)
-    git("push", "--quiet", "origin", f"{commit}:{ref}", cwd=big.directory)
+    for namespace in transit.NAMESPACES:
+        for ref in transit.make_refs(big.repository, namespace, 3):
+            git("push", "--quiet", "origin", f"{commit}:{ref}", cwd=big.directory)
     limit(big, "1GiB")
     send(big)
     assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
@@ -101,23 +152,38 @@ def test_a_limit_that_is_none(big: Model, bare: Path, value: str) -> None:
     assert refs(bare) == set()
 
 
+@pytest.mark.parametrize("value", ["many", "0", "-1", "17", ""])
+def test_a_number_of_connections_that_is_none(big: Model, bare: Path, value: str) -> None:
+    git("config", "gitstore.connections", value, cwd=big.directory)
+    with pytest.raises(GitstoreError, match=r"gitstore\.connections must be a number from 1 to 16"):
+        send(big)
+    assert refs(bare) == set()
+
+
 @pytest.mark.parametrize(
-    ("seed", "cuts"), [(0, 4), (1, 4), *more((seed, 20) for seed in range(5))], ids=lambda value: str(value)
+    ("connections", "seed", "cuts"),
+    [
+        (1, 0, 4),
+        (2, 1, 4),
+        *more((connections, seed, 20) for connections in (1, 2, 3) for seed in range(2, 4)),
+    ],
+    ids=lambda value: str(value),
 )
 def test_a_connection_that_breaks_at_random_points(
-    model: Model, bare: Path, fsck: Fsck, seed: int, cuts: int
+    model: Model, bare: Path, fsck: Fsck, connections: int, seed: int, cuts: int
 ) -> None:
-    """Of each attempt that broke, at most the batch under way is sent twice."""
+    """Of each attempt that broke, at most the batches under way are sent twice."""
     connected = connect(model, bare)
     put(connected, "initial", {f"{number}": noise(PART, number) for number in range(4 * cuts)})
     take(connected, "v1")
     limit(connected, str(BATCH))
+    git("config", "gitstore.connections", str(connections), cwd=connected.directory)
     with daemon(bare) as url, cutting(url) as (through, proxy):
         git("remote", "set-url", "origin", through, cwd=connected.directory)
         generator, most = random.Random(seed), 0
         for _ in range(cuts):
             proxy.allowed = generator.randrange(OVERHEAD, 2 * BATCH)
-            most += min(proxy.allowed, BATCH + OVERHEAD)
+            most += min(proxy.allowed, connections * (BATCH + OVERHEAD))
             with pytest.raises(GitstoreError):
                 send(connected)
             assert not refs(bare) & {"refs/heads/main", "refs/tags/v1"}
@@ -134,3 +200,11 @@ def test_batches_are_divided_by_size() -> None:
     blobs = [Blob(Oid.of(Kind.BLOB, bytes([size])), size) for size in (5, 5, 11, 1, 9, 2)]
     batches = [[blob.size for blob in batch] for batch in transit.divide(blobs, 10)]
     assert batches == [[5, 5], [11], [1, 9], [2]]
+
+
+def test_batches_are_as_many_as_there_are_connections() -> None:
+    blobs = [Blob(Oid.of(Kind.BLOB, bytes([number])), 1) for number in range(100)]
+    assert [len(batch) for batch in transit.divide(blobs, 1000, count=2)] == [51, 49]
+    assert [len(batch) for batch in transit.divide(blobs, 40, count=2)] == [40, 40, 20]
+    assert len(list(transit.divide(blobs[:1], 1000, count=2))) == 1
+    assert list(transit.divide([], 1000, count=2)) == []
