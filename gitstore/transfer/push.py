@@ -8,7 +8,7 @@ connections (`transit.py`). The refs move last.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -110,30 +110,63 @@ def push(prepared: PreparedPush, *, progress: Progress = lambda _: None) -> None
 
     `progress` is called with bytes sent. Raises `Conflicting` before anything is sent if the user named a ref
     that must not move, `PushRefused` if the other side refuses, and `GitstoreError` if the connection breaks.
-    A large push that broke continues with what has arrived when it is made again.
+    A large push that broke continues with what has arrived when it is made again; nothing stays there of one
+    that was refused.
     """
     prepared.check_named()
-    repository, remote, plan = prepared.model.repository, prepared.remote, prepared.plan
-    theirs = prepared.theirs
+    tell = _Teller()
+    try:
+        _send_all(prepared, progress=progress, on_line=tell)
+    except PushRefused:
+        if prepared.needs_batches:
+            transit.sweep(prepared.model.repository, prepared.remote)
+        raise
+    _note(prepared)
+
+
+def _send_all(prepared: PreparedPush, *, progress: Progress, on_line: Callable[[str], None]) -> None:
+    repository, plan, theirs = prepared.model.repository, prepared.plan, prepared.theirs
     if prepared.needs_batches:
-        theirs = _send_in_batches(prepared, progress=progress)
+        theirs = _send_in_batches(prepared, progress=progress, on_line=on_line)
     specs = [_make_spec(update) for update in plan.updates]
     specs += [RefSpec(ref, is_deleted=True) for ref in transit.list_refs(repository, theirs)]
     with repository.reading(), _telling(repository, plan, theirs) as variables:
-        _send(prepared, specs, variables=variables, progress=progress)
+        _send(prepared, specs, variables=variables, progress=progress, on_line=on_line)
+
+
+def _note(prepared: PreparedPush) -> None:
+    """Note what both sides have now."""
+    repository, remote, plan = prepared.model.repository, prepared.remote, prepared.plan
     moved = {update.wanted.ref: update.wanted.oid for update in plan.updates if _is_state(update)}
     equal = {ref.ref: ref.oid for ref in plan.unchanged if ref.kind is RefKind.STATE}
     seen.note(repository, remote, moved | equal)
     _set_upstream(repository, remote, plan)
 
 
+class _Teller:
+    """Logs what the other side says, each line once: it may warn of the same with each batch."""
+
+    def __init__(self) -> None:
+        self._told = set[str]()
+
+    def __call__(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            wire.log_line(line)
+
+
 def _send(
-    prepared: PreparedPush, specs: Sequence[RefSpec], *, variables: Mapping[str, str], progress: Progress
+    prepared: PreparedPush,
+    specs: Sequence[RefSpec],
+    *,
+    variables: Mapping[str, str],
+    progress: Progress,
+    on_line: Callable[[str], None],
 ) -> None:
     """Send refs. Where a host refuses records, and nothing else, send the rest without them."""
     repository, remote = prepared.model.repository, prepared.remote
     try:
-        wire.send(repository, remote, specs, variables=variables, progress=progress)
+        wire.send(repository, remote, specs, variables=variables, progress=progress, on_line=on_line)
     except PushRefused as error:
         records = {
             update.wanted.ref for update in prepared.plan.updates if update.wanted.kind is RefKind.RECORD
@@ -142,10 +175,12 @@ def _send(
             raise
         _log.warning("records were not sent: %s", error.message.splitlines()[0])
         rest = [spec for spec in specs if spec.ref not in records]
-        wire.send(repository, remote, rest, variables=variables, progress=progress)
+        wire.send(repository, remote, rest, variables=variables, progress=progress, on_line=on_line)
 
 
-def _send_in_batches(prepared: PreparedPush, *, progress: Progress) -> dict[str, Oid]:
+def _send_in_batches(
+    prepared: PreparedPush, *, progress: Progress, on_line: Callable[[str], None]
+) -> dict[str, Oid]:
     """Send the blobs in batches, behind those of an earlier push that broke. Return the refs there now."""
     repository, remote, plan = prepared.model.repository, prepared.remote, prepared.plan
     is_over = prepared.size.size > prepared.batch_limit
@@ -153,7 +188,9 @@ def _send_in_batches(prepared: PreparedPush, *, progress: Progress) -> dict[str,
     namespaces = transit.NAMESPACES if is_over else transit.NAMESPACES[:1]
     theirs, count = prepared.theirs, prepared.connections
     try:
-        lines = transit.open_lines(repository, remote, theirs, count=count, namespaces=namespaces)
+        lines = transit.open_lines(
+            repository, remote, theirs, count=count, namespaces=namespaces, on_line=on_line
+        )
     except PushRefused:
         if is_over:
             raise
@@ -162,7 +199,7 @@ def _send_in_batches(prepared: PreparedPush, *, progress: Progress) -> dict[str,
     with _telling(repository, plan, theirs) as variables:
         blobs = list(transit.list_blobs(repository, _list_revisions(repository, plan, theirs), variables))
     batches = list(transit.divide(blobs, prepared.batch_limit, count=len(lines)))
-    transit.send(repository, remote, lines, batches, progress=progress)
+    transit.send(repository, remote, lines, batches, progress=progress, on_line=on_line)
     return theirs | {line.ref: line.last for line in lines}
 
 

@@ -10,20 +10,23 @@ push, which moves the real refs, deletes these. ID is random, and one for each r
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from gitstore.disk.atomic import replace_file
 from gitstore.disk.permissions import make_directory
+from gitstore.errors import GitstoreError
 from gitstore.git import connections
 from gitstore.git.repository import Repository
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.transfer import wire
 from gitstore.transfer.remotes import Remote
-from gitstore.transfer.wire import EXACT, PushRefused, RefSpec
+from gitstore.transfer.remotes import list_refs as read_refs
+from gitstore.transfer.wire import EXACT, PushRefused, RefSpec, RefusedRef
 
 NAMESPACES = ("refs/gitstore/transit/", "refs/heads/gitstore-transit-")
 """How the refs begin, in the order in which they are tried."""
@@ -68,6 +71,7 @@ def open_lines(
     *,
     count: int,
     namespaces: Sequence[str] = NAMESPACES,
+    on_line: Callable[[str], None] = wire.log_line,
 ) -> list[Line]:
     """Return lines for batches: those of an earlier push that broke, or so many new ones.
 
@@ -82,13 +86,22 @@ def open_lines(
         refs = make_refs(repository, namespace, count)
         specs = [RefSpec(ref, source=str(first), expected=str(theirs.get(ref, ""))) for ref in refs]
         try:
-            wire.send(repository, remote, specs)
-        except PushRefused:
-            if namespace == namespaces[-1]:
-                raise
+            wire.send(repository, remote, specs, on_line=on_line)
+        except PushRefused as error:
+            refusal = error
         else:
             return [Line(ref, first) for ref in refs]
-    raise RuntimeError("there is no namespace to try")
+    # The user knows nothing of these refs.
+    refused = [RefusedRef("the push", refusal.refused[0].reason)]
+    raise PushRefused(remote, refused, lines=refusal.lines)
+
+
+def sweep(repository: Repository, remote: Remote) -> None:
+    """Delete what pushes of this repository left in transit on the other side, if that is possible."""
+    with suppress(GitstoreError):
+        refs = list_refs(repository, read_refs(repository, remote).refs)
+        if refs:
+            wire.send(repository, remote, [RefSpec(ref, is_deleted=True) for ref in refs])
 
 
 def make_refs(repository: Repository, namespace: str, count: int) -> list[str]:
@@ -108,6 +121,7 @@ def send(
     batches: Sequence[Sequence[Blob]],
     *,
     progress: Progress,
+    on_line: Callable[[str], None] = wire.log_line,
 ) -> None:
     """Send batches, those of each line one after the other, and move the lines on.
 
@@ -116,7 +130,8 @@ def send(
 
     def advance(line: Line, batch: Sequence[Blob], report: Progress) -> None:
         commit = write_commit(repository, batch, parent=line.last)
-        wire.send(repository, remote, [RefSpec(line.ref, source=str(commit))], progress=report)
+        specs = [RefSpec(line.ref, source=str(commit))]
+        wire.send(repository, remote, specs, progress=report, on_line=on_line)
         line.last = commit
 
     shares = [batches[number :: len(lines)] for number in range(len(lines))]

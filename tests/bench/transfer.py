@@ -16,6 +16,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from gitstore.models import reference
@@ -71,11 +72,13 @@ def _compare(root: Path, size: int, rounds: int) -> Iterator[str]:
                     ((GITSTORE, "push", url), lambda: _renew(bare)),
                     (("git", "push", "--quiet", url, "main", "v1"), lambda: _renew(bare)),
                 ],
-                "clone": [
-                    ((GITSTORE, "clone", url, "../copy", "--weights", "all"), lambda: _remove(root / "copy")),
-                    (("git", "clone", "--quiet", url, "../copy"), lambda: _remove(root / "copy")),
-                ],
             }
+            for what, filtering in (("clone", "false"), ("clone, filters allowed", "true")):
+                prepare = partial(_prepare_clone, root, bare, filtering)
+                commands[what] = [
+                    ((GITSTORE, "clone", url, "../copy", "--weights", "all"), prepare),
+                    (("git", "clone", "--quiet", url, "../copy"), prepare),
+                ]
             for what, pair in commands.items():
                 print(name, what, file=sys.stderr, flush=True)
                 ours, stock = _race(root / "digits", pair, rounds, servers=servers)
@@ -156,6 +159,12 @@ def _renew(bare: Path) -> None:
     _remove(bare)
     cost(("git", "init", "--quiet", "--bare", str(bare)), cwd=bare.parent)
     cost(("git", "config", "transfer.unpackLimit", "1"), cwd=bare)
+
+
+def _prepare_clone(root: Path, bare: Path, filtering: str) -> None:
+    """Let a server leave out files, as large hosts and our stores do, or not, as git does by default."""
+    _remove(root / "copy")
+    cost(("git", "config", "uploadpack.allowFilter", filtering), cwd=bare)
 
 
 def _remove(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from gitstore.models.model import Model
 from gitstore.packs.oid import Kind, Oid
 from gitstore.transfer import push, transit
 from gitstore.transfer.transit import Blob
+from gitstore.transfer.wire import PushRefused
 from tests.support.combinations import more
 from tests.support.commands import Fsck, git
 from tests.support.cutting import cutting
@@ -48,18 +50,20 @@ def big(model: Model, bare: Path) -> Model:
     return again(connected)
 
 
-def allow_branches_and_tags(bare: Path) -> None:
-    hook = bare / "hooks" / "update"
-    hook.write_text('#!/bin/sh\ncase "$1" in refs/heads/*|refs/tags/*) exit 0;; esac\nexit 1\n')
+def add_hook(bare: Path, name: str, script: str) -> None:
+    hook = bare / "hooks" / name
+    hook.write_text(f"#!/bin/sh\n{script}\n")
     hook.chmod(0o755)
+
+
+def allow_branches_and_tags(bare: Path) -> None:
+    add_hook(bare, "update", 'case "$1" in refs/heads/*|refs/tags/*) exit 0;; esac\nexit 1')
 
 
 def record_pushed_refs(bare: Path) -> Path:
     """Let a repository write each ref that is pushed into a file."""
-    log, hook = bare / "pushed", bare / "hooks" / "post-receive"
-    hook.write_text(f'#!/bin/sh\nwhile read old new ref; do echo "$ref" >> "{log}"; done\n')
-    hook.chmod(0o755)
-    return log
+    add_hook(bare, "post-receive", f'while read old new ref; do echo "$ref" >> "{bare}/pushed"; done')
+    return bare / "pushed"
 
 
 def largest_pack(directory: Path) -> int:
@@ -134,6 +138,36 @@ def test_what_a_killed_push_left_is_swept(big: Model, bare: Path) -> None:
     limit(big, "1GiB")
     send(big)
     assert refs(bare) == {"refs/heads/main", "refs/tags/v1"}
+
+
+@pytest.mark.parametrize("refused", ["refs/tags/*", "refs/gitstore/*|refs/heads/*"])
+def test_nothing_in_transit_stays_of_a_refused_push(big: Model, bare: Path, refused: str) -> None:
+    add_hook(bare, "update", f'case "$1" in {refused}) exit 1;; esac')
+    with pytest.raises(PushRefused, match=r"refuses (refs/tags/v1|the push): "):
+        send(big)
+    assert refs(bare) == set()
+
+
+def test_a_batch_that_is_refused(big: Model, bare: Path) -> None:
+    """As by a quota: the first ones had room."""
+    add_hook(
+        bare,
+        "pre-receive",
+        f"read old new ref; case $new in 0000*) exit 0;; esac\n"
+        f'echo >> "{bare}/count"; [ $(wc -l < "{bare}/count") -le 3 ]',
+    )
+    with pytest.raises(PushRefused):
+        send(big)
+    assert refs(bare) == set()
+
+
+def test_a_warning_that_comes_with_each_batch_is_told_once(
+    big: Model, bare: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_hook(bare, "pre-receive", "echo warning: little room >&2")
+    with caplog.at_level(logging.INFO, "gitstore"):
+        send(big)
+    assert [record.getMessage() for record in caplog.records] == ["remote: warning: little room"]
 
 
 def test_refs_of_other_pushes_stay(big: Model, bare: Path) -> None:
