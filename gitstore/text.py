@@ -52,6 +52,11 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def readable(text: str) -> str:
+    """Return text as JSON can have it: bytes that are no UTF-8 are replaced."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def json_harmless(text: str) -> str:
     """Return JSON that means the same, with characters escaped that a terminal would obey."""
     return re.sub(_HARMFUL, lambda match: f"\\u{ord(match[0]):04x}", text)

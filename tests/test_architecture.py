@@ -97,8 +97,8 @@ ROOMS = {
         "a derived model starts from a snapshot, and has states of its own",
     ),
     "store": Room(
-        "words settings billing disk outbox ledger packs objects git models policy records aliases storage"
-        " snapshots transfer derive",
+        "words settings billing disk outbox ledger packs objects git models policy records events aliases"
+        " storage snapshots transfer derive",
         "a directory of repositories: hooks collect the facts of a push, and the policy decides",
     ),
     "run": Room(

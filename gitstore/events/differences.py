@@ -9,16 +9,16 @@ from functools import cached_property
 from typing import Any
 
 from gitstore.errors import Corrupt
+from gitstore.events.alias_moves import list_alias_events
 from gitstore.git.repository import Repository
 from gitstore.models import alias as aliases
 from gitstore.models import catalog
-from gitstore.models.alias import Move
 from gitstore.models.snapshot import RENAMED_FROM
 from gitstore.names import spell_snapshot, spell_tag
 from gitstore.objects import tag
+from gitstore.objects.paths import ObjectSource
 from gitstore.objects.tag import Tag
 from gitstore.outbox.events import (
-    AliasMoved,
     EvaluationFinished,
     ModelDeleted,
     ModelDerived,
@@ -98,16 +98,10 @@ class RefReader:
             return str(self._repository.commit(Oid.parse(commit)).tree)
         return None
 
-    def list_moves(self, tip: str, *, until: str | None) -> list[Move]:
-        """Return the moves of an alias that follow the move `until`, the first one first."""
-        moves: list[Move] = []
-        oid: Oid | None = Oid.parse(tip)
-        with suppress(Corrupt):
-            while oid is not None and str(oid) != until:
-                move = aliases.read_move(self._repository, oid)
-                moves.append(move)
-                oid = move.parent
-        return moves[::-1]
+    @property
+    def objects(self) -> ObjectSource:
+        """The objects of the repository."""
+        return self._repository.objects
 
     def read_outputs(self, target: str, name: str) -> dict[str, Any]:
         """Return the scalars among the outputs of an evaluation record."""
@@ -129,12 +123,8 @@ def list_events(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
     """Yield the events between two times, in an order that makes sense to whoever reads them."""
     yield from _list_models(seen, reader)
     yield from _list_states(seen, reader)
-    renamed: dict[str, str] = {}
-    for event in _list_snapshots(seen, reader):
-        if isinstance(event, SnapshotRenamed):
-            renamed[event.tag] = event.old_tag
-        yield event
-    yield from _list_evaluations(seen, reader, renamed)
+    yield from _list_snapshots(seen, reader)
+    yield from _list_evaluations(seen, reader)
     yield from _list_alias_moves(seen, reader)
 
 
@@ -182,56 +172,42 @@ def _list_snapshots(seen: Observation, reader: RefReader) -> Iterator[ModelEvent
         yield SnapshotDeleted(**seen.facts, snapshot=spell_tag(ref), ref=ref, tag=oid)
 
 
-def _list_evaluations(
-    seen: Observation, reader: RefReader, renamed: Mapping[str, str]
-) -> Iterator[ModelEvent]:
-    """Yield the evaluations that were recorded. A renamed snapshot keeps its records, which is no news."""
+def _list_evaluations(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
+    """Yield the evaluations that were recorded, which the commits of their files identify.
+
+    A snapshot that got another name keeps its records, which is no news.
+    """
     snapshots = {oid: ref for ref, oid in seen.refs.items() if ref.startswith(_TAGS)}
-    for ref in seen.added(files.PREFIX):
+    known = _list_told_records(seen)
+    for ref, oid in seen.added(files.PREFIX).items():
         target, _, name = ref.removeprefix(files.PREFIX).partition("/")
-        if target in snapshots and f"{files.PREFIX}{renamed.get(target)}/{name}" not in seen.told:
+        if target in snapshots and oid not in known:
+            known.add(oid)
             yield EvaluationFinished(
                 **seen.facts,
                 snapshot=spell_tag(snapshots[target]),
                 ref=snapshots[target],
                 tag=target,
                 record=name,
+                commit=oid,
                 outputs=reader.read_outputs(target, name),
             )
 
 
+def _list_told_records(seen: Observation) -> set[str]:
+    """Return the commits of records of snapshots that were told."""
+    tags = {oid for ref, oid in seen.told.items() if ref.startswith(_TAGS)}
+    return {
+        oid
+        for ref, oid in seen.told.items()
+        if ref.startswith(files.PREFIX) and ref.removeprefix(files.PREFIX).partition("/")[0] in tags
+    }
+
+
 def _list_alias_moves(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
     for ref, oid in seen.added(aliases.PREFIX).items():
-        for move in reader.list_moves(oid, until=seen.told.get(ref)):
-            yield build_alias_moved(ref, move, facts=seen.facts)
+        told = seen.told.get(ref)
+        old = Oid.parse(told) if told is not None else None
+        yield from list_alias_events(reader.objects, ref, old=old, new=Oid.parse(oid), facts=seen.facts)
     for ref, oid in seen.removed(aliases.PREFIX).items():
-        last = next(iter(reader.list_moves(oid, until=None)[-1:]), None)
-        yield AliasMoved(
-            **seen.facts,
-            **_describe_alias(ref),
-            commit=None,
-            snapshot=None,
-            tag=None,
-            old_snapshot=last.new.snapshot if last is not None else None,
-            old_tag=str(last.new.tag) if last is not None else None,
-        )
-
-
-def build_alias_moved(ref: str, move: Move, *, facts: Mapping[str, Any]) -> AliasMoved:
-    """Return the event of a move of an alias. `facts` are the keys that all events have."""
-    prefix = ref.removeprefix(aliases.PREFIX).rpartition("/")[0]
-    return AliasMoved(
-        **{**facts, "user": facts.get("user") or move.author},
-        **_describe_alias(ref),
-        commit=str(move.commit),
-        snapshot=spell_snapshot(move.new.snapshot, prefix),
-        tag=str(move.new.tag),
-        old_snapshot=spell_snapshot(move.old.snapshot, prefix) if move.old is not None else None,
-        old_tag=str(move.old.tag) if move.old is not None else None,
-        message=move.message,
-    )
-
-
-def _describe_alias(ref: str) -> dict[str, Any]:
-    prefix, _, name = ref.removeprefix(aliases.PREFIX).rpartition("/")
-    return {"alias": spell_snapshot(name, prefix), "ref": ref}
+        yield from list_alias_events(reader.objects, ref, old=Oid.parse(oid), new=None, facts=seen.facts)

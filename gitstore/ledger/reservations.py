@@ -191,12 +191,11 @@ def _insert_admissions(
                 (model.id, shown_ref(admission.ref), admission.new, admission.tag, PENDING + ticket + i),
             ).lastrowid
             inserted.append(NewObjects(number or 0, ticket + i, objects))
-        event = None if admission.event is None else events.encode(admission.event).decode()
         connection.execute(
             "INSERT INTO ledger_changes VALUES (?,?,?,?,?,?,?)",
             (
                 request.transaction, model.id, shown_ref(admission.ref), admission.old, admission.new, number,
-                event,
+                events.encode_all(admission.events),
             ),
         )  # fmt: skip
     return inserted

@@ -93,12 +93,12 @@ def settle_changes(
         "DELETE FROM ledger_changes WHERE transaction_id = ? AND ref = ?",
         [(change.transaction, change.ref) for change in moved],
     )
-    happened = [change.event for change in moved if change.event is not None]
-    record.append_events(connection, happened, rows=rows, now=now)
+    happened = [event for change in moved for event in change.events]
+    record.append_events(connection, reserved.model, happened, rows=rows, now=now)
     after = reservations.measure_settled(connection, reserved.model, reserved.quotas)
     warnings = record.append_warnings(connection, reserved.model, before, after=after, now=now)
     if moved and reserved.event is not None:
-        record.append_events(connection, [reserved.event], rows=rows, now=now)
+        record.append_events(connection, reserved.model, [reserved.event], rows=rows, now=now)
         connection.execute(
             "UPDATE ledger_reservations SET event = NULL WHERE transaction_id = ?", (reserved.transaction,)
         )

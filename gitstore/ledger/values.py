@@ -5,7 +5,7 @@ Models are named by "OWNER/MODEL". Times are integer microseconds since 1970, UT
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class Admission:
 
     `objects` are those that `new` needs and that the ledger does not have for this model
     (`Ledger.find_live`). It may have more, and what earlier admissions of the same push bring, too.
-    `tag` is the id of the snapshot's tag, if the ref is a snapshot. `event` is appended when the change is
+    `tag` is the id of the snapshot's tag, if the ref is a snapshot. `events` are appended when the change is
     settled, with the time and the bytes of that.
     """
 
@@ -40,7 +40,7 @@ class Admission:
     old: Oid | None = None
     tag: Oid | None = None
     objects: Mapping[Oid, StoredObject] = field(default_factory=dict)
-    event: ModelEvent | None = None
+    events: Sequence[ModelEvent] = ()
 
 
 class Quota(NamedTuple):

@@ -19,6 +19,7 @@ from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem, spell_alias
 from gitstore.objects import commit
+from gitstore.objects.paths import ObjectSource
 from gitstore.packs.oid import Kind, Oid
 
 PREFIX = "refs/aliases/"
@@ -177,6 +178,28 @@ def list_moves(repository: Repository, alias: Alias) -> Iterator[Move]:
     while move is not None:
         yield move
         move = read_move(repository, move.parent) if move.parent is not None else None
+
+
+def list_new_moves(objects: ObjectSource, tip: Oid, *, after: Oid | None) -> list[Move]:
+    """Return the moves of an alias at `tip` that it did not have at `after`, the first one first.
+
+    They end before the first one that cannot be read. There are none if the alias went back in its history.
+    """
+    moves = list(_read_line(objects, tip, until=after))
+    if after is not None and moves and moves[-1].parent != after:  # somebody forced it
+        earlier = {move.commit for move in _read_line(objects, after)}
+        moves = [move for move in moves if move.commit not in earlier]
+    return moves[::-1]
+
+
+def _read_line(objects: ObjectSource, tip: Oid, *, until: Oid | None = None) -> Iterator[Move]:
+    """Yield the moves that can be read, the last one first."""
+    oid: Oid | None = tip
+    with suppress(Corrupt):
+        while oid is not None and oid != until:
+            move = parse_move(oid, objects.read_as(Kind.COMMIT, oid))
+            yield move
+            oid = move.parent
 
 
 def find_at(repository: Repository, alias: Alias, time: datetime) -> Alias:

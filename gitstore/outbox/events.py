@@ -7,6 +7,7 @@ null. Snapshots are written as their repository has them: `v1`, or `dogs@v1` of 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -118,7 +119,8 @@ class ModelDeleted(ModelEvent, frozen=True, kw_only=True, tag="model.deleted"):
 class AliasMoved(ModelEvent, frozen=True, kw_only=True, tag="alias.moved"):
     """An alias was set, moved or removed. `commit` is the move in the alias's history.
 
-    `old_snapshot` and `old_tag` are null if the alias is new; `snapshot` and `tag` if it was removed.
+    `old_commit`, `old_snapshot` and `old_tag` are what it led to before; null if the alias is new. `commit`,
+    `snapshot` and `tag` are null if it was removed. `author`, `date` and `message` are the move's own.
     """
 
     alias: str
@@ -126,8 +128,11 @@ class AliasMoved(ModelEvent, frozen=True, kw_only=True, tag="alias.moved"):
     commit: str | None
     snapshot: str | None
     tag: str | None
+    old_commit: str | None = None
     old_snapshot: str | None = None
     old_tag: str | None = None
+    author: str | None = None
+    date: int | None = None
     message: str | None = None
 
     @property
@@ -136,9 +141,13 @@ class AliasMoved(ModelEvent, frozen=True, kw_only=True, tag="alias.moved"):
 
 
 class EvaluationFinished(SnapshotEvent, frozen=True, kw_only=True, tag="evaluation.finished"):
-    """A recorded evaluation has finished. `outputs` has the values of its scalars, by name."""
+    """A recorded evaluation has finished. `outputs` has the values of its scalars, by name.
+
+    `commit` is that of the record's files: an evaluation keeps it when its snapshot gets another name.
+    """
 
     record: str
+    commit: str | None = None
     outputs: dict[str, Any] = {}
 
 
@@ -194,6 +203,16 @@ def type_of(event: ModelEvent) -> str:
 def encode(event: ModelEvent) -> bytes:
     """Return an event as JSON, with its `type`."""
     return msgspec.json.encode(event)
+
+
+def encode_all(events: Iterable[ModelEvent]) -> str | None:
+    """Return events as lines of JSON; `None` if there are none."""
+    return "\n".join(encode(event).decode() for event in events) or None
+
+
+def decode_all(lines: str | None) -> tuple[AnyEvent, ...]:
+    """Return the events in lines of JSON. Raises like `decode`."""
+    return tuple(map(decode, lines.split("\n"))) if lines is not None else ()
 
 
 def decode(body: bytes | str) -> AnyEvent:

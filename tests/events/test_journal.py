@@ -97,6 +97,16 @@ def test_a_recorded_evaluation_is_told_once_even_if_the_snapshot_is_renamed(mode
     assert (finished.record, finished.ref) == ("bench", "refs/tags/v1")
 
 
+def test_the_record_of_a_renamed_snapshot_that_was_pulled_is_no_news(model: Model, git: Git) -> None:
+    """Whoever pulls the new name has both, with one record."""
+    models.take(model, "v2")
+    for name in ("v1", "v2"):
+        tag = reference.resolve(name, model.directory).tag_oid
+        git("update-ref", f"refs/records/{tag}/bench", "HEAD", cwd=model.directory)
+        journal.observe(model.repository)
+    assert names(model) == [("snapshot.created", "v2"), ("evaluation.finished", "v1")]
+
+
 def test_models_that_are_derived_and_removed(model: Model, run: Run) -> None:
     assert run("derive", "v1", "dogs", cwd=model.directory).code == 0
     dogs = Model.open(model.directory.parent / "dogs")
@@ -151,6 +161,21 @@ def test_all_moves_of_an_alias_are_told_in_order(model: Model) -> None:
         ("v1", "v2"),
         ("v2", "v1"),
     ]
+
+
+def test_an_alias_that_was_forced_back_is_told_once(model: Model, git: Git) -> None:
+    models.take(model, "v2")
+    for name in ("v1", "v2"):
+        set_alias(model, "best", reference.resolve(name, model.directory), reason=Reason())
+    git("update-ref", "refs/aliases/best", "refs/aliases/best~1", cwd=model.directory)
+    journal.observe(model.repository)
+    moves = [event for event in told(model) if isinstance(event, AliasMoved)]
+    assert [(move.old_snapshot, move.snapshot) for move in moves] == [
+        (None, "v1"),
+        ("v1", "v2"),
+        ("v2", "v1"),
+    ]
+    assert [move.old_commit for move in moves[1:]] == [move.commit for move in moves[:-1]]
 
 
 def test_many_at_once_tell_each_change_once(model: Model) -> None:

@@ -233,9 +233,9 @@ def test_events_are_appended_with_their_time_and_bytes(ledger: Ledger) -> None:
     created = SnapshotCreated(
         time=0, owner="ada", model="digits", snapshot="v1", ref="refs/tags/v1", tag=str(oid("v1"))
     )
-    push(ledger, "refs/tags/v1", objects(v1=10), event=created, tag=oid("v1"))
+    push(ledger, "refs/tags/v1", objects(v1=10), events=[created], tag=oid("v1"))
     state = StateCreated(time=0, owner="ada", model="digits", state="s", ref="refs/states/s", commit="c")
-    push(ledger, "refs/states/s", objects(s=3), event=state)
+    push(ledger, "refs/states/s", objects(s=3), events=[state])
     deleted = SnapshotDeleted(
         time=0, owner="ada", model="digits", snapshot="v1", ref="refs/tags/v1", tag=str(oid("v1"))
     )

@@ -31,7 +31,7 @@ def reserve(ledger: Ledger, transaction: str, new: Oid, old: Oid | None = None, 
     live = ledger.find_live(MODEL, [new])
     objects = {} if new in live else {new: StoredObject(Kind.TAG, 100)}
     event = SnapshotCreated(time=0, owner="acme", model="digits", snapshot="v1", ref=ref, tag=str(new))
-    admission = Admission(ref=ref, old=old, new=new, tag=new, objects=objects, event=event)
+    admission = Admission(ref=ref, old=old, new=new, tag=new, objects=objects, events=[event])
     ledger.reserve(MODEL, [admission], transaction=transaction, process=PROCESS, now=1)
 
 

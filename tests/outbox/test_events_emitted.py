@@ -181,9 +181,10 @@ def test_each_event_of_a_store(model: Model, tmp_path: Path) -> None:
     store = stores.make_store(tmp_path / "store", CONFIG)
     record(model, "bench", 1.0, 2.5)
     save_state(model, "initial")
-    set_alias(model, "best", find(model, "v1"), reason=Reason())
     models.put(model, "initial", {"weights": models.noise(90_000)})
     models.take(model, "v2")
+    set_alias(model, "best", find(model, "v2"), reason=Reason())
+    set_alias(model, "best", find(model, "v1"), reason=Reason("better"))
     everything = ["refs/tags/v1", "refs/states/*", "refs/notes/*", "refs/records/*", "refs/aliases/*"]
     full, fine = parse_model_name("ada/full"), parse_model_name("ada/fine")
     base = parse_snapshot_name("ada/full@v1")
@@ -197,9 +198,15 @@ def test_each_event_of_a_store(model: Model, tmp_path: Path) -> None:
                 ("state.created", "initial"),
                 ("evaluation.finished", "v1"),
                 ("alias.moved", "best"),
+                ("alias.moved", "best"),
             ],
         ),
         Step("push nothing new", lambda: push(model, store, "main", *everything), []),
+        Step(
+            "push another name",
+            lambda: push_renamed(model, store),
+            [("snapshot.created", "one"), ("alias.moved", "best")],
+        ),
         Step("a rule's evaluation fails", lambda: evaluate(store), [("evaluation.failed", "v1")]),
         Step(
             "push nearly all that fits",
@@ -242,6 +249,12 @@ def push(model: Model, store: Store, *refs: str) -> None:
         *specs,
         cwd=model.directory,
     )
+
+
+def push_renamed(model: Model, store: Store) -> None:
+    """The record comes with the new name; the snapshot and its record under the old one stay there."""
+    rename.rename(find(model, "v1"), "one")
+    push(model, store, "refs/tags/one", "refs/notes/*", "refs/records/*", "refs/aliases/*")
 
 
 def evaluate(store: Store) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from gitstore.disk.processes import ProcessId
 from gitstore.ledger.ledger import Ledger
+from gitstore.ledger.matching import EventMatcher
 from gitstore.ledger.values import Admission
-from gitstore.outbox.events import decode, type_of
-from gitstore.packs.oid import Oid
+from gitstore.outbox.events import AnyEvent, decode, type_of
+from gitstore.packs.oid import Kind, Oid
 from gitstore.store.receive.reconcile import Reconciled, reconcile
 from gitstore.store.receive.ref_events import describe_change
 from gitstore.store.receive.stored import collect_stored
@@ -41,6 +42,16 @@ class SmallStore:
         text = f"object {target}\ntype commit\ntag {name}\ntagger A <a@b.c> 1700000000 +0000\n\n{name}\n"
         return Oid.parse(self.git("mktag", stdin=text))
 
+    def add_moves(self, *snapshots: str, after: Oid | None = None) -> list[Oid]:
+        """Moves of an alias to snapshots that need not exist, one after the other, each a commit."""
+        tree = self.git("mktree")
+        moves = [] if after is None else [after]
+        for snapshot in snapshots:
+            parent = ["-p", str(moves[-1])] if moves else []
+            message = f"{snapshot} is good\n\nModel: digits\nAlias: best\nTo: {snapshot} {tag_of(snapshot)}"
+            moves.append(Oid.parse(self.git("commit-tree", tree, *parent, "-m", message)))
+        return moves if after is None else moves[1:]
+
     def move(self, ref: str, new: Oid | None) -> None:
         """Move a ref without a hook."""
         self.git("update-ref", *(["-d", ref] if new is None else [ref, str(new)]))
@@ -60,7 +71,7 @@ class SmallStore:
         admissions = [
             Admission(
                 ref=ref, old=now.get(ref), new=new, objects=stored,
-                event=describe_change(objects, name, ref, old=now.get(ref), new=new),
+                events=describe_change(objects, name, ref, old=now.get(ref), new=new),
             )
             for ref, new in refs.items()
         ]  # fmt: skip
@@ -69,11 +80,22 @@ class SmallStore:
     def reconcile(self, now: int = 2) -> Reconciled:
         return reconcile(self.ledger, self.model, now=now, pid=os.getpid())
 
-    def events(self) -> list[str]:
-        """What was told of whom, without the model's creation."""
+    def read_events(self) -> list[AnyEvent]:
+        """What was told, without the model's creation."""
         bodies = self.ledger.connection.execute("SELECT body FROM outbox_events ORDER BY number")
         events = [decode(body) for (body,) in bodies]
-        return [f"{type_of(event)} {event.subject}" for event in events if type_of(event) != "model.created"]
+        return [event for event in events if type_of(event) != "model.created"]
+
+    def events(self) -> list[str]:
+        """What was told of whom, without the model's creation."""
+        return [f"{type_of(event)} {event.subject}" for event in self.read_events()]
+
+    def match(self) -> list[str]:
+        """What an audit says of rows and events."""
+        matcher = EventMatcher(self.ledger.connection)
+        for row in self.ledger.rows():
+            matcher.add(row)
+        return list(matcher.list_problems())
 
     def check(self) -> None:
         """The ledger has the refs and the bytes of the repository."""
@@ -86,3 +108,8 @@ class SmallStore:
         assert sum(row.bytes for row in self.ledger.rows()) == balance.bytes
         assert find_break(self.ledger.rows()) is None
         assert self.ledger.pending() == []
+
+
+def tag_of(snapshot: str) -> Oid:
+    """The tag that the moves of an alias say of a snapshot."""
+    return Oid.of(Kind.TAG, snapshot.encode())

@@ -26,14 +26,14 @@ class Reserved(NamedTuple):
 
 
 class Change(NamedTuple):
-    """The change of a ref that is reserved. `admission` is that of its new value."""
+    """The change of a ref that is reserved, and its events. `admission` is that of its new value."""
 
     transaction: str
     ref: str
     old: bytes | None
     new: bytes | None
     admission: int | None
-    event: ModelEvent | None
+    events: tuple[ModelEvent, ...]
 
 
 def find_reserved(connection: Connection, transaction: str) -> Reserved | None:
@@ -77,8 +77,8 @@ def _query(connection: Connection, condition: str, *parameters: object) -> list[
         parameters,
     )
     return [
-        Change(transaction, ref, old, new, admission, _decode(event))
-        for transaction, ref, old, new, admission, event in rows
+        Change(transaction, ref, old, new, admission, events.decode_all(lines))
+        for transaction, ref, old, new, admission, lines in rows
     ]
 
 

@@ -12,6 +12,8 @@ A part may belong to the trees of thousands of snapshots. If its edges lay toget
 parts would write to as many pages. So edges are divided into buckets by age: new ones are in the last one,
 which is small. `bucket` is that of the edges from an object to its children; its edges from parents are in
 buckets from `first` to `last`.
+
+`ledger_evaluations` has the rows of records of evaluations, each with the commit of the record's files.
 """
 
 from __future__ import annotations
@@ -131,4 +133,12 @@ MIGRATIONS: tuple[Migration, ...] = (
         *tables.STATEMENTS,
     ),
     tables.STATEMENTS,  # again: there is a new table among them
+    (
+        """CREATE TABLE ledger_evaluations (
+            row INTEGER PRIMARY KEY,
+            model INTEGER NOT NULL REFERENCES ledger_models (id),
+            target BLOB NOT NULL
+        ) STRICT""",
+        "CREATE INDEX ledger_evaluation_targets ON ledger_evaluations (model, target)",
+    ),
 )

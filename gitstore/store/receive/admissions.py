@@ -1,4 +1,4 @@
-"""What a push adds, as the ledger has it: an admission for each ref, with its event."""
+"""What a push adds, as the ledger has it: an admission for each ref, with its events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def list_admissions(model: StoreModel, facts: Facts, find_live: FindLive, *, use
     def find_ref(ref: str) -> Oid | None:
         return after[ref] if ref in after else model.repository.refs.get(ref)
 
-    def describe(move: RefMove) -> ModelEvent | None:
+    def describe(move: RefMove) -> tuple[ModelEvent, ...]:
         return describe_change(
             facts.quarantine, model.full_name, move.ref,
             old=move.old, new=move.new, user=user.name or None, outputs=outputs,
@@ -35,9 +35,9 @@ def list_admissions(model: StoreModel, facts: Facts, find_live: FindLive, *, use
     for ref, tag, objects in list_needed(facts, find_live):
         move = moves.pop(ref)
         admissions.append(
-            Admission(ref=ref, old=move.old, new=move.new, tag=tag, objects=objects, event=describe(move))
+            Admission(ref=ref, old=move.old, new=move.new, tag=tag, objects=objects, events=describe(move))
         )
     deleted = (
-        Admission(ref=move.ref, old=move.old, new=move.new, event=describe(move)) for move in moves.values()
+        Admission(ref=move.ref, old=move.old, new=move.new, events=describe(move)) for move in moves.values()
     )
     return [*admissions, *deleted]

@@ -154,7 +154,7 @@ def _record_differences(
             new=difference.now,
             tag=difference.now if Namespace.of(difference.ref) is Namespace.SNAPSHOT else None,
             objects=stored,
-            event=described.get(difference.ref),
+            events=described[difference.ref],
         )
         for difference in differences
     ]
@@ -167,17 +167,16 @@ def _record_differences(
         return list(ledger.settle(transaction, values, now=now).rows)
 
 
-def _describe(model: StoreModel, differences: list[_Difference]) -> Mapping[str, ModelEvent]:
+def _describe(model: StoreModel, differences: list[_Difference]) -> Mapping[str, tuple[ModelEvent, ...]]:
     objects = model.repository.objects
     outputs = RecordedOutputs(objects, model.repository.refs.get)
-    events = {
+    return {
         difference.ref: describe_change(
             objects, model.full_name, difference.ref,
             old=difference.recorded, new=difference.now, outputs=outputs,
         )
         for difference in differences
     }  # fmt: skip
-    return {ref: event for ref, event in events.items() if event is not None}
 
 
 def read_refs(model: StoreModel) -> dict[str, Oid]:

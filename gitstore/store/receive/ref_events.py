@@ -1,15 +1,14 @@
-"""The event of a ref that a push, or somebody without a hook, has changed."""
+"""The events of a ref that a push, or somebody without a hook, has changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gitstore.errors import Corrupt
+from gitstore.events.alias_moves import list_alias_events
 from gitstore.ledger.reservations import shown_ref
-from gitstore.models import alias
-from gitstore.models.alias import Move
 from gitstore.names import spell_alias, spell_snapshot, spell_tag
 from gitstore.objects import commit, tag
 from gitstore.objects.paths import ObjectSource
@@ -23,6 +22,7 @@ from gitstore.outbox.events import (
 )
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.refs import Namespace
+from gitstore.text import readable
 
 if TYPE_CHECKING:
     from gitstore.records.outputs import OutputReader
@@ -55,24 +55,24 @@ def describe_change(
     new: Oid | None,
     user: str | None = None,
     outputs: RecordedOutputs | None = None,
-) -> ModelEvent | None:
-    """Return the event of a ref that changes; `None` if nobody is told of such a change.
+) -> tuple[ModelEvent, ...]:
+    """Return the events of a ref that changes, in order: one for each move of an alias, else one at most.
 
-    `model` is "OWNER/MODEL". The ledger gives the event its time and its bytes. Without `outputs`, an event
-    of an evaluation has none.
+    `model` is "OWNER/MODEL". The ledger gives the events their time and their bytes. Without `outputs`, an
+    event of an evaluation has none.
     """
     ref = shown_ref(ref)  # an event is JSON, which has no bytes
+    event: ModelEvent | None = None
     match Namespace.of(ref):
         case Namespace.SNAPSHOT:
-            return _describe_snapshot(objects, model, ref, old=old, new=new, user=user)
+            event = _describe_snapshot(objects, model, ref, old=old, new=new, user=user)
         case Namespace.STATE:
-            return _describe_state(objects, model, ref, old=old, new=new, user=user)
+            event = _describe_state(objects, model, ref, old=old, new=new, user=user)
         case Namespace.ALIAS:
-            return _describe_alias(objects, model, ref, old=old, new=new, user=user)
-        case Namespace.RECORD:
-            if new is not None:
-                return _describe_record(objects, model, ref, user=user, outputs=outputs)
-    return None
+            return tuple(_describe_moves(objects, model, ref, old=old, new=new, user=user))
+        case Namespace.RECORD if new is not None:
+            event = _describe_record(objects, model, ref, new=new, user=user, outputs=outputs)
+    return () if event is None else (event,)
 
 
 def _describe_snapshot(
@@ -87,7 +87,7 @@ def _describe_snapshot(
     target, message = None, None
     try:
         found = tag.parse(objects.read_as(Kind.TAG, new))
-        target, message = str(found.target), _readable(found.message)
+        target, message = str(found.target), readable(found.message)
     except (Corrupt, ValueError):  # somebody made a tag that is no snapshot, without the hooks
         pass
     return SnapshotCreated(
@@ -114,7 +114,13 @@ def _describe_state(
 
 
 def _describe_record(
-    objects: ObjectSource, model: str, ref: str, *, user: str | None, outputs: RecordedOutputs | None
+    objects: ObjectSource,
+    model: str,
+    ref: str,
+    *,
+    new: Oid,
+    user: str | None,
+    outputs: RecordedOutputs | None,
 ) -> ModelEvent | None:
     """Describe an evaluation that was recorded. A record of a training is about a tree, and no event."""
     owner, _, name = model.partition("/")
@@ -125,35 +131,20 @@ def _describe_record(
         return None
     return EvaluationFinished(
         time=0, owner=owner, model=name, user=user, snapshot=spell_tag(snapshot), ref=snapshot, tag=target,
-        record=record, outputs=outputs.reader.read(Oid.parse(target), record) if outputs else {},
+        record=record, commit=str(new),
+        outputs=outputs.reader.read(Oid.parse(target), record) if outputs else {},
     )  # fmt: skip
 
 
-def _describe_alias(
+def _describe_moves(
     objects: ObjectSource, model: str, ref: str, *, old: Oid | None, new: Oid | None, user: str | None
-) -> ModelEvent | None:
+) -> Iterator[ModelEvent]:
     owner, _, name = model.partition("/")
-    now, before = _read_move(objects, new), _read_move(objects, old)
-    return AliasMoved(
-        time=0, owner=owner, model=name, user=user, alias=spell_alias(ref), ref=ref,
-        commit=None if new is None else str(new),
-        snapshot=None if now is None else now.new.snapshot,
-        tag=None if now is None else str(now.new.tag),
-        old_snapshot=None if before is None else before.new.snapshot,
-        old_tag=None if before is None else str(before.new.tag),
-        message=None if now is None else _readable(now.message),
-    )  # fmt: skip
-
-
-def _read_move(objects: ObjectSource, oid: Oid | None) -> Move | None:
-    if oid is None:
-        return None
-    try:
-        return alias.parse_move(oid, objects.read_as(Kind.COMMIT, oid))
-    except Corrupt:  # the alias is a branch that somebody made without the hooks
-        return None
-
-
-def _readable(text: str) -> str:
-    """Return text as JSON can have it: bytes that are no UTF-8 are replaced."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    facts: dict[str, Any] = {"time": 0, "owner": owner, "model": name, "user": user}
+    moves = list(list_alias_events(objects, ref, old=old, new=new, facts=facts))
+    yield from moves
+    if not moves:  # it is no alias: somebody made the ref without the hooks
+        yield AliasMoved(
+            **facts, alias=spell_alias(ref), ref=ref, commit=str(new), snapshot=None, tag=None,
+            old_commit=None if old is None else str(old),
+        )  # fmt: skip

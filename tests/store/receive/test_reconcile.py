@@ -17,14 +17,16 @@ import pytest
 from gitstore.disk.processes import ProcessId, identify
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import Admission
+from gitstore.outbox.events import AliasMoved
 from gitstore.packs.oid import Oid
 from gitstore.store.receive.reconcile import Reconciled, reconcile_models
 from gitstore.store.receive.ref_events import describe_change
 from gitstore.store.receive.stored import collect_stored
 from gitstore.store.store import Store
 from tests.support.commands import Fsck
-from tests.support.small_store import SmallStore
+from tests.support.small_store import SmallStore, tag_of
 
+ADA = "Ada Lovelace <ada@example.org>"
 DEAD = ProcessId(2**22 - 1, 1, "no boot of ours")
 
 
@@ -86,14 +88,86 @@ def test_a_state_that_moved_on_before_its_push_was_settled_has_both_events(small
     small.move("refs/states/s", first)
     objects = small.model.repository.objects
     stored = collect_stored(objects, [second], lambda oids: ())
-    event = describe_change(objects, "ada/digits", "refs/states/s", old=first, new=second)
-    admission = Admission(ref="refs/states/s", old=first, new=second, objects=stored, event=event)
+    events = describe_change(objects, "ada/digits", "refs/states/s", old=first, new=second)
+    admission = Admission(ref="refs/states/s", old=first, new=second, objects=stored, events=events)
     small.ledger.reserve("ada/digits", [admission], transaction="t2", process=identify(os.getpid()), now=1)
     small.move("refs/states/s", second)
     small.reconcile()  # the first one is dead, and the ref says no longer that it happened
     small.ledger.settle("t2", {"refs/states/s": second}, now=3)
     small.check()
     assert small.events() == ["state.created s", "state.created s"]
+
+
+def told_moves(small: SmallStore) -> list[tuple[object, ...]]:
+    return [
+        (event.old_commit, event.commit, event.old_snapshot, event.snapshot)
+        for event in small.read_events()
+        if isinstance(event, AliasMoved)
+    ]
+
+
+def test_each_move_of_an_alias_is_told_once_and_in_order(small: SmallStore) -> None:
+    one, two, three, four = small.add_moves("v1", "v2", "v3", "v4")
+    small.move("refs/aliases/best", three)
+    small.reconcile()
+    small.reserve("t", {"refs/aliases/best": four}, DEAD)
+    small.move("refs/aliases/best", four)
+    for _ in range(2):
+        small.reconcile()
+    steps = [
+        (None, one, None, "v1"),
+        (one, two, "v1", "v2"),
+        (two, three, "v2", "v3"),
+        (three, four, "v3", "v4"),
+    ]
+    assert told_moves(small) == [(old and str(old), str(new), was, now) for old, new, was, now in steps]
+    first = small.read_events()[0]
+    assert isinstance(first, AliasMoved)
+    assert (first.author, first.date, first.message) == (ADA, 1_700_000_000_000_000, "v1 is good")
+    assert (first.user, first.tag) == (ADA, str(tag_of("v1")))  # nobody knows who moved the ref
+    assert small.match() == []
+
+
+def test_all_moves_of_a_push_that_was_killed_are_told_or_none(small: SmallStore) -> None:
+    small.reconcile()
+    one, two = small.add_moves("v1", "v2")
+    small.reserve("t1", {"refs/aliases/best": two, "refs/aliases/other": one}, DEAD)
+    small.move("refs/aliases/best", two)
+    small.reconcile()
+    assert small.events() == ["alias.moved best"] * 2
+    assert small.match() == []
+
+
+def test_an_alias_that_was_forced_is_told_from_what_it_led_to(small: SmallStore) -> None:
+    one, two = small.add_moves("v1", "v2")
+    (other,) = small.add_moves("v3", after=one)
+    for tip in (two, one, two, other, None):
+        small.move("refs/aliases/best", tip)
+        small.reconcile()
+    assert [step[2:] for step in told_moves(small)] == [
+        (None, "v1"), ("v1", "v2"), ("v2", "v1"), ("v1", "v2"), ("v2", "v3"), ("v3", None),
+    ]  # fmt: skip
+    assert small.match() == []
+
+
+def test_the_record_of_a_renamed_snapshot_is_no_news(small: SmallStore) -> None:
+    commit, files = small.commit("one"), small.commit("files")
+    tags = {name: small.tag(name, commit) for name in ("v1", "one")}
+    for name, tag in tags.items():
+        small.move(f"refs/tags/{name}", tag)
+        small.move(f"refs/records/{tag}/bench", files)
+        small.reconcile()
+    assert small.events() == ["snapshot.created v1", "evaluation.finished v1", "snapshot.created one"]
+    for ref in ("refs/tags/one", *(f"refs/records/{tag}/bench" for tag in tags.values())):
+        small.move(ref, None)
+    small.reconcile()
+    small.move("refs/tags/one", tags["one"])
+    small.move(f"refs/records/{tags['one']}/bench", files)  # again, after nothing had it
+    small.reconcile()
+    small.move(f"refs/records/{tags['one']}/bench", small.commit("other files"))
+    small.reconcile()
+    assert small.events()[3:] == ["snapshot.deleted one", "snapshot.created one", "evaluation.finished one"]
+    assert small.match() == []
 
 
 def test_a_model_whose_directory_is_gone_is_deleted(small: SmallStore) -> None:
