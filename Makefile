@@ -110,7 +110,7 @@ stress: $(READY) ## 10,000 small pushes to a store; make stress PUSHES=500 for f
 	$(PYTEST) -s --real-starts tests/whole/test_store_stress.py --pushes $(PUSHES)
 
 crashes: $(READY) ## kill -9 processes of 200 pushes to a store, by path, ssh and HTTP, and its worker; make crashes KILLS=40 for fewer
-	$(PYTEST) tests/whole/test_store_crashes.py --crashes $(KILLS)
+	$(PYTEST) --combinations tests/whole/test_store_crashes.py --crashes $(KILLS)
 
 life: $(READY)  ## 300 random lives of a model against plain Python; make life LIVES=20 for fewer
 	$(PYTEST) tests/life --lives $(LIVES)

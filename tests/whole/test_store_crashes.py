@@ -22,13 +22,14 @@ import pytest
 from gitstore.automation.store_place import StorePlace
 from gitstore.automation.worker import LEASE, Worker
 from gitstore.events import journal
+from gitstore.models.model import Model
 from gitstore.outbox.events import SnapshotCreated
 from gitstore.outbox.listing import list_events
 from gitstore.store.audit import audit
 from gitstore.store.gc import collect_store
 from gitstore.store.store import Store, StoreModel
-from tests.support import fronts, hunting, stores
-from tests.support.commands import fsck
+from tests.support import combinations, fronts, hunting, models, stores
+from tests.support.commands import fsck, git
 from tests.support.fronts import Front
 from tests.support.hunting import Found
 from tests.support.load import Pool
@@ -41,6 +42,9 @@ owners: {{ada: {{members: {{ada: admin}}, quota: {{hard: 100MiB}}}}}}
 automation:
   - {{name: note, on: [snapshot.created], run: {{command: [/bin/sh, -c, 'cat >>{notes}']}}}}
 """
+
+BATCH = 20_000
+"""Bytes of the batches in which a snapshot of eight files is pushed."""
 
 CLIENT, ANY = "the client", "any process"
 HOOKS = (
@@ -100,6 +104,46 @@ def test_a_push_that_is_killed_anywhere_leaves_nothing(tmp_path: Path, rounds: i
     assert killed.keys() == ways.keys() and all(killed.values())
     check_store(store, model, pool)
     check_worker(store, tmp_path / "notes", kills=len(range(1, rounds, 4)))
+
+
+@combinations.rest
+@pytest.mark.real_starts
+def test_a_push_in_batches_that_is_killed_anywhere(tmp_path: Path, rounds: int) -> None:
+    """The retry goes on, each snapshot is told of once, and nothing stays in transit."""
+    store = stores.make_store(tmp_path / "store", CONFIG.format(notes=tmp_path / "notes"))
+    stored, model = stores.add_model(store), models.make(tmp_path / "digits")
+    git("config", "gitstore.pushBatch", str(BATCH), cwd=model.directory)
+    draw, names = random.Random(rounds), [f"v{number}" for number in range(max(1, rounds // 5))]
+    with fronts.opened(store, tmp_path) as ways:
+        for number, name in enumerate(names):
+            models.put(model, "initial", {file: draw.randbytes(BATCH // 2) for file in "abcdefgh"})
+            models.take(model, name)
+            front = list(ways.values())[number % len(ways)]
+            process = push_by_gitstore(model, front)
+            hunting.kill(find_victim(process.pid, front, draw.choice([CLIENT, ANY]), draw) or process.pid)
+            process.wait(60)
+            hunting.wait_until_left(store.root)
+            fsck(stored.directory)
+            assert push_by_gitstore(model, front).wait(60) == 0
+            assert stores.list_refs(stored.directory) == {
+                ref: oid for ref, oid in stores.list_refs(model.directory).items() if "/states/" not in ref
+            }
+    collect_store(store, None, dry_run=False, now=stores.NOW)
+    assert find_created(store) == Counter(names)
+    with store.ledger() as ledger:
+        assert ledger.pending() == []
+        assert audit(store, ledger).problems == []
+
+
+def push_by_gitstore(model: Model, front: Front) -> subprocess.Popen[bytes]:
+    """Push all snapshots of a model."""
+    return subprocess.Popen(
+        [sys.executable, "-Pm", "gitstore.cli", "push", front.make_url("ada/digits")],
+        cwd=model.directory,
+        env=dict(front.environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def push(pool: Pool, front: Front, name: str) -> subprocess.Popen[bytes]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.models.model import Model
 from gitstore.outbox.events import (
     ModelCreated,
     ModelDeleted,
@@ -26,10 +27,11 @@ from gitstore.outbox.events import (
     StateCreated,
 )
 from gitstore.outbox.listing import list_events
+from gitstore.store import hooks
 from gitstore.store.audit import audit
 from gitstore.store.gc import collect_store
 from gitstore.store.store import Store
-from tests.support import fronts, stores
+from tests.support import fronts, models, stores
 from tests.support.commands import fsck, git
 from tests.support.fronts import Front
 from tests.support.histories import Operation, QuotaPush, charge, linearize, look, swap
@@ -42,6 +44,9 @@ owners:
   ada: {{members: {{ada: admin}}, quota: {{hard: {LIMITS["ada"]}}}}}
   eve: {{members: {{ada: admin}}, quota: {{hard: {LIMITS["eve"]}}}}}
 """
+BATCH = 4000
+"""Bytes of the batches in which clients push snapshots of eight files."""
+
 MOST_SHARED, MOST_OWN = 40, 40
 """Snapshots that all clients push, and that each has for itself."""
 
@@ -61,6 +66,24 @@ def push_shared(client: Client) -> None:
         for name in names:
             client.seen.append(name)
             client.history[f"refs/tags/{name}"].append(ensure(name, str(client.pool.tags[name]), start))
+
+
+def push_in_batches(client: Client) -> None:
+    """A snapshot of a model with a working copy, by gitstore: in batches, over two connections."""
+    name, directory = f"ada/batched{client.number}", client.directory / "batched"
+    if not directory.exists():
+        model = models.make(directory)
+        git("config", "gitstore.pushBatch", str(BATCH), cwd=directory)
+        client.command("create", name)
+    else:
+        model = Model.open(directory)
+    snapshot = f"b{sum(1 for _ in model.repository.refs.below('refs/tags/'))}"
+    models.put(model, "initial", {file: client.draw.randbytes(BATCH // 2) for file in "abcdefgh"})
+    models.take(model, snapshot)
+    words = [hooks.find_python(), "-Pm", "gitstore.cli", "push", client.make_url(name)]
+    if client.run("push batches", *words, cwd=directory) is not None:
+        ref = f"refs/tags/{snapshot}"
+        client.accepted[name, ref].append(stores.list_refs(directory)[ref])
 
 
 def push_limited(client: Client) -> None:
@@ -148,7 +171,7 @@ def _keep(value: object, tag: str) -> tuple[object] | None:
 
 
 ACTIONS: list[Action] = [
-    push_own, push_own, push_shared, push_shared, push_limited, push_limited,
+    push_own, push_own, push_in_batches, push_shared, push_shared, push_limited, push_limited,
     pull, derive, remove, swap_register, swap_register,
 ]  # fmt: skip
 """What clients do; what stands here twice is done twice as often."""
