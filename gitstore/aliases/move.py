@@ -5,7 +5,8 @@ Each change is one compare-and-swap of one ref, so of two people who move an ali
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from gitstore.aliases.write_move import NewMove, Reason
 from gitstore.disk import locks
@@ -19,10 +20,16 @@ from gitstore.models.snapshot import Snapshot
 from gitstore.names import spell_snapshot
 from gitstore.objects.writer import ObjectWriter
 
+ChangeRef: TypeAlias = Callable[[RefChange, str], None]
+"""Changes the ref of an alias, for a reason that the reflog has. Raises `RefChanged`."""
 
-def set_alias(model: Model, name: str, snapshot: Snapshot, *, reason: Reason) -> Alias:
+
+def set_alias(
+    model: Model, name: str, snapshot: Snapshot, *, reason: Reason, change_ref: ChangeRef | None = None
+) -> Alias:
     """Let a snapshot of the model have an alias, which need not exist yet. Atomic and durable.
 
+    `change_ref` is for callers that record the change elsewhere, too; by default, git changes the ref.
     If the snapshot has it already, nothing is written. Raises `GitstoreError` for a name that cannot be an
     alias and for a snapshot of another model, `NoSuchSnapshot` if it was removed meanwhile, `RefChanged` if
     somebody else moved the alias meanwhile, and `Corrupt` if its last move cannot be read.
@@ -38,7 +45,7 @@ def set_alias(model: Model, name: str, snapshot: Snapshot, *, reason: Reason) ->
     if current is not None and current.move.new.tag == snapshot.tag_oid:
         return current
     last = current.move if current is not None else None
-    return _write(model, NewMove(model.name, name, last, AliasTarget.of(snapshot), reason))
+    return _write(model, NewMove(model.name, name, last, AliasTarget.of(snapshot), reason), change_ref)
 
 
 def check_vacant(model: Model, name: str) -> None:
@@ -55,11 +62,11 @@ def check_vacant(model: Model, name: str) -> None:
         )
 
 
-def roll_back(model: Model, name: str, reason: Reason) -> Alias:
+def roll_back(model: Model, name: str, reason: Reason, *, change_ref: ChangeRef | None = None) -> Alias:
     """Take the last move of an alias back that was not taken back yet: a new move, to where it was before.
 
-    Atomic and durable. Raises `NoSuchAlias`, `NoSuchSnapshot` if the earlier snapshot was removed,
-    `GitstoreError` if there is no earlier one, and `RefChanged` like `set_alias`.
+    Atomic and durable. `change_ref` is as for `set_alias`. Raises `NoSuchAlias`, `NoSuchSnapshot` if the
+    earlier snapshot was removed, `GitstoreError` if there is no earlier one, and `RefChanged`.
     """
     reason.check()
     current = alias_model.get_alias(model, name)
@@ -71,7 +78,7 @@ def roll_back(model: Model, name: str, reason: Reason) -> Alias:
         )
     target = _find_new_name(reverted.old, moves)
     new = NewMove(model.name, name, current.move, target, reason, reverts=reverted.commit)
-    return _write(model, new)
+    return _write(model, new, change_ref)
 
 
 def find_revertible(moves: Sequence[Move]) -> Move | None:
@@ -98,15 +105,16 @@ def _find_new_name(target: AliasTarget, moves: Sequence[Move]) -> AliasTarget:
     return target
 
 
-def remove_alias(model: Model, name: str) -> Alias:
+def remove_alias(model: Model, name: str, *, change_ref: ChangeRef | None = None) -> Alias:
     """Remove an alias with its history, and return what it was. The snapshot stays. Durable.
 
-    A damaged alias is removed by stock git. Raises `NoSuchAlias`, and `RefChanged` if it moved meanwhile.
+    `change_ref` is as for `set_alias`. A damaged alias is removed by stock git. Raises `NoSuchAlias`, and
+    `RefChanged` if it moved meanwhile.
     """
     current = alias_model.get_alias(model, name)
     change = RefChange(current.ref, current.move.commit, None)
     journal.observe(model.repository)
-    model.repository.refs.change([change], f"remove the alias {current.short_name}")
+    _change(model, change, f"remove the alias {current.short_name}", by=change_ref)
     journal.observe(model.repository)
     return current
 
@@ -126,7 +134,7 @@ def follow_renaming(
     return changes
 
 
-def _write(model: Model, new: NewMove) -> Alias:
+def _write(model: Model, new: NewMove, change_ref: ChangeRef | None) -> Alias:
     """Write a move and let the alias's ref lead to it, if the snapshot still exists."""
     repository, old = model.repository, new.last.commit if new.last is not None else None
     identity = new.reason.identity or repository.identity()
@@ -137,10 +145,18 @@ def _write(model: Model, new: NewMove) -> Alias:
         writer.finish()
         moved = Alias(model.prefix, new.alias, alias_model.read_move(repository, oid))
         change = RefChange(moved.ref, old, oid)
-        repository.refs.change([change], f"move the alias {moved.short_name} to {new.target.snapshot}")
+        why = f"move the alias {moved.short_name} to {new.target.snapshot}"
+        _change(model, change, why, by=change_ref)
     repository.maintain()
     journal.observe(repository)
     return moved
+
+
+def _change(model: Model, change: RefChange, why: str, *, by: ChangeRef | None) -> None:
+    if by is not None:
+        by(change, why)
+    else:
+        model.repository.refs.change([change], why)
 
 
 def _check_exists(model: Model, target: AliasTarget) -> None:

@@ -58,8 +58,8 @@ class Model:
     @classmethod
     def open(cls, directory: Path) -> Model:
         """Open a directory's model. Raises `NotAModel`, or `BadSettings` for invalid committed settings."""
-        repository, content = _open_repository(directory)
-        return cls._of(repository, content)
+        repository = Repository.discover(directory)
+        return cls._of(repository, _read_settings(repository))
 
     @classmethod
     def identify(cls, directory: Path) -> Model:
@@ -68,7 +68,12 @@ class Model:
         Settings may be invalid, `invalid` has why, if what can be read of them tells the name and whether the
         model is derived. Then `base` is `None`. Raises like `open`.
         """
-        repository, content = _open_repository(directory)
+        return cls.identify_in(Repository.discover(directory))
+
+    @classmethod
+    def identify_in(cls, repository: Repository) -> Model:
+        """Like `identify`, for callers that have the repository open."""
+        content = _read_settings(repository)
         try:
             return cls._of(repository, content)
         except BadSettings as error:
@@ -257,9 +262,8 @@ def _holds_states(states: Path) -> bool:
     return states.is_dir() and any(path.is_dir() and any(path.iterdir()) for path in states.iterdir())
 
 
-def _open_repository(directory: Path) -> tuple[Repository, bytes]:
-    """Return a directory's repository, and the settings that say which model it is of."""
-    repository = Repository.discover(directory)
+def _read_settings(repository: Repository) -> bytes:
+    """Return the settings that say which model a repository is of. Raises `NotAModel`."""
     if not repository.directory.is_dir():
         raise GitstoreError(
             f"git's configuration says that the working copy is {repository.directory}, which does not exist",
@@ -271,7 +275,7 @@ def _open_repository(directory: Path) -> tuple[Repository, bytes]:
             f"{repository.directory} is a git repository, but not a model: it has no {SETTINGS}",
             f"gitstore init {'in a clone ' * repository.is_bare}turns it into a model",
         )
-    return repository, content
+    return content
 
 
 def _read_identifying_settings(repository: Repository) -> bytes | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gitstore.errors import NoSuchSnapshot, NotAStore
 from gitstore.git.repository import Repository
 from gitstore.models import snapshot as snapshots
+from gitstore.models.model import Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
 from gitstore.store.access import OPERATOR, User, no_such_model
@@ -54,6 +55,10 @@ class StoreModel:
     def repository(self) -> Repository:
         """The repository. Raises `GitstoreError` if it cannot be opened."""
         return Repository(self.directory)
+
+    def identify(self) -> Model:
+        """Return the model, with the same open repository. Raises as `Model.identify`."""
+        return Model.identify_in(self.repository)
 
     def measure_packs(self) -> int:
         """Return the bytes of the packs on the disk. The repository is not opened."""

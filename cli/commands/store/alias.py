@@ -15,7 +15,7 @@ from gitstore.cli.completion import candidates
 from gitstore.cli.render.records import aliases as render
 
 if TYPE_CHECKING:
-    from gitstore.models.alias import Alias
+    from gitstore.store.aliases.move import MovedAlias
     from gitstore.store.names import ModelName
     from gitstore.store.store import Store
 
@@ -61,15 +61,13 @@ def set_(
     Examples:
       gitstore store alias set ada/digits production v3 -m "fewer errors"
     """
-    from gitstore.models import alias as aliases
-    from gitstore.store.aliases import move as store_alias
+    from gitstore.store.aliases.move import set_alias
 
-    store, model_name, user = _open_store(ctx), _parse(name), options.find_user()
-    before = aliases.find_alias(store_alias.open_model(store, model_name, user=user), alias)
-    moved = store_alias.set_alias(
-        store, model_name, alias, snapshot=snapshot, user=user, message=message, now=options.read_clock()
+    store, user = _open_store(ctx), options.find_user()
+    moved = set_alias(
+        store, _parse(name), alias, snapshot=snapshot, user=user, message=message, now=options.read_clock()
     )
-    _show_moved(store, model_name, moved, before=before, as_json=as_json)
+    _show_moved(moved, as_json=as_json)
 
 
 @command.command()
@@ -85,15 +83,11 @@ def rollback(ctx: click.Context, name: str, alias: str, *, message: str | None, 
     Examples:
       gitstore store alias rollback ada/digits production -m "v3 is slow"
     """
-    from gitstore.models import alias as aliases
-    from gitstore.store.aliases import move as store_alias
+    from gitstore.store.aliases.move import roll_back
 
-    store, model_name, user = _open_store(ctx), _parse(name), options.find_user()
-    before = aliases.find_alias(store_alias.open_model(store, model_name, user=user), alias)
-    moved = store_alias.roll_back(
-        store, model_name, alias, user=user, message=message, now=options.read_clock()
-    )
-    _show_moved(store, model_name, moved, before=before, as_json=as_json)
+    store, user = _open_store(ctx), options.find_user()
+    moved = roll_back(store, _parse(name), alias, user=user, message=message, now=options.read_clock())
+    _show_moved(moved, as_json=as_json)
 
 
 @command.command("list")
@@ -179,11 +173,10 @@ def rm(ctx: click.Context, name: str, alias: str, *, as_json: bool) -> None:
     """
     from gitstore.store.aliases.move import remove_alias
 
-    store, model_name, user = _open_store(ctx), _parse(name), options.find_user()
-    removed = remove_alias(store, model_name, alias, user=user, now=options.read_clock())
-    repository = store.find_model(model_name).repository
-    restore = f"git --git-dir={shlex.quote(str(repository.common))}" if user.is_operator else None
-    render.show_removed(repository, removed, restore_with=restore, as_json=as_json)
+    store, user = _open_store(ctx), options.find_user()
+    removed = remove_alias(store, _parse(name), alias, user=user, now=options.read_clock())
+    git = f"git --git-dir={shlex.quote(str(removed.repository.common))}" if user.is_operator else None
+    render.show_removed(removed.repository, removed.alias, restore_with=git, as_json=as_json)
 
 
 def _parse(name: str) -> ModelName:
@@ -192,5 +185,5 @@ def _parse(name: str) -> ModelName:
     return parse_model_name(name)
 
 
-def _show_moved(store: Store, name: ModelName, moved: Alias, *, before: Alias | None, as_json: bool) -> None:
-    render.show_moved(store.find_model(name).repository, moved, before, as_json=as_json)
+def _show_moved(moved: MovedAlias, *, as_json: bool) -> None:
+    render.show_moved(moved.repository, moved.alias, moved.before, as_json=as_json)
