@@ -66,6 +66,10 @@ def _writing(root: Path, *names: str) -> Iterator[None]:
 
 def _shared(root: Path) -> None:
     """digits and its remote origin: both have v1, digits has v2, and the other side has v3."""
+    scenes.copy(_build_shared, root)
+
+
+def _build_shared(root: Path) -> None:
     scenes.snapshot(root, "v1", "v2", "v3")
     git("init", "--quiet", "--bare", "--initial-branch=main", "origin.git", cwd=root)
     git("config", "uploadpack.allowFilter", "true", cwd=root / "origin.git")

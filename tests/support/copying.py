@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import struct
-import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _STAT = struct.Struct(">10L")  # ctime and mtime, each with nanoseconds, dev, ino, mode, uid, gid, size
@@ -16,8 +17,52 @@ _LOW = 0xFFFFFFFF
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy what is in a directory into another, with modes, times and links; it is made if need be."""
-    subprocess.run(["cp", "-a", "--", f"{source}/.", target], check=True)
+    """Copy what is in a directory into another, with modes, times and links; it is made if need be.
+
+    Files that are there already are overwritten. As `cp -a`, which takes longer to start than to copy what
+    a scene has.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    _copy_below(str(source), str(target), {})
+
+
+def _copy_below(source: str, target: str, linked: dict[tuple[int, int], str]) -> None:
+    """Copy a directory. `linked` has the copies of files with several names, by device and inode."""
+    with os.scandir(source) as listing:
+        entries = list(listing)
+    for entry in entries:
+        copy, status = f"{target}/{entry.name}", entry.stat(follow_symlinks=False)
+        key = (status.st_dev, status.st_ino)
+        if entry.is_dir(follow_symlinks=False):
+            with suppress(FileExistsError):
+                os.mkdir(copy)
+            _copy_below(entry.path, copy, linked)
+        elif entry.is_symlink():
+            os.symlink(os.readlink(entry.path), copy)
+        elif key in linked:
+            os.link(linked[key], copy)
+            continue
+        else:
+            _copy_file(entry.path, copy, status.st_size)
+            if status.st_nlink > 1:
+                linked[key] = copy
+        _keep_status(status, copy)
+    _keep_status(os.stat(source), target)
+
+
+def _copy_file(source: str, target: str, size: int) -> None:
+    reading = os.open(source, os.O_RDONLY)
+    writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    while size > 0:
+        size -= os.sendfile(writing, reading, None, size)
+    os.close(reading)
+    os.close(writing)
+
+
+def _keep_status(status: os.stat_result, copy: str) -> None:
+    if not stat.S_ISLNK(status.st_mode):
+        os.chmod(copy, stat.S_IMODE(status.st_mode))
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
 
 
 def refresh_index(index: Path, top: Path) -> None:

@@ -73,8 +73,9 @@ class Stock:
         commit = self.commit(tree, parent)
         lines: dict[str, str | None] = {"Model": "digits", "State": "initial"}
         paths = {"Code-Tree": "code", "State-Tree": "state", "Settings-Blob": "settings.yaml"}
-        for key, path in paths.items():
-            lines[key] = self.git("rev-parse", f"{tree}:{path}") if path in top else "0" * 40
+        existing = [key for key, path in paths.items() if path in top]
+        oids = self.git("rev-parse", *(f"{tree}:{paths[key]}" for key in existing)).split()
+        lines |= dict.fromkeys(paths, "0" * 40) | dict(zip(existing, oids, strict=True))
         own = dict(trailers or {})
         lines |= {key: own.pop(key) for key in list(own) if key in lines}
         lines |= {"Based-On": own.pop("Based-On", None), **own}
