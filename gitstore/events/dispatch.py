@@ -37,8 +37,8 @@ def prepare(repository: Repository) -> None:
         hooks_path.list_directories(repository)
 
 
-def call_pre_hook(repository: Repository, event: Event) -> None:
-    """Run the hook of something that is about to happen, if there is one.
+def call_pre_hook(repository: Repository, event: Event) -> bool:
+    """Run the hook of something that is about to happen, if there is one, and return whether there is.
 
     Its output goes to the log line by line. If it refuses, the last line is the reason in the message
     instead. Raises `HookRefused` if it exits with anything but 0, or cannot be started.
@@ -46,7 +46,7 @@ def call_pre_hook(repository: Repository, event: Event) -> None:
     journal.observe(repository)  # what an earlier command was killed before it could tell
     path = find_hook(repository, event.hook)
     if path is None:
-        return
+        return False
     pending: list[str] = []  # the last line so far, which may turn out to be the reason
 
     def on_line(line: str) -> None:
@@ -65,6 +65,7 @@ def call_pre_hook(repository: Repository, event: Event) -> None:
             f"the hook {event.hook} refused: {reason}", f"the hook is {path}; --no-verify skips it"
         )
     _log_lines(pending)
+    return True
 
 
 def notify_post_hook(repository: Repository, event: Event) -> None:

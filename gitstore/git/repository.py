@@ -60,6 +60,7 @@ class Repository:
         directory = self._find_working_copy(top)
         self.is_bare = directory is None
         self.directory = directory or self.git_directory
+        self._identities: list[str] | None = None
 
     @classmethod
     def discover(cls, directory: Path) -> Repository:
@@ -176,7 +177,7 @@ class Repository:
         with self.writing():
             self._prepare()
             self.objects.refresh()
-            with ObjectWriter(self.objects) as writer:
+            with self._one_identity(), ObjectWriter(self.objects) as writer:
                 yield writer
 
     def writing(self) -> AbstractContextManager[None]:
@@ -245,9 +246,23 @@ class Repository:
     def identity(self) -> str:
         """Return the user's name, mail, and the time and zone, as commits and tags record them.
 
-        By git's own rules, environment included. Raises `GitstoreError` if git knows no identity.
+        By git's own rules, environment included. All that one `writer` writes has the same, with one time.
+        Raises `GitstoreError` if git knows no identity.
         """
-        return git.read_identity(self.directory, self.variables)
+        if self._identities is None:
+            return git.read_identity(self.directory, self.variables)
+        if not self._identities:
+            self._identities.append(git.read_identity(self.directory, self.variables))
+        return self._identities[0]
+
+    @contextmanager
+    def _one_identity(self) -> Iterator[None]:
+        """Ask git for the identity at most once while the block runs."""
+        before, self._identities = self._identities, []
+        try:
+            yield
+        finally:
+            self._identities = before
 
     def worktrees(self) -> list[Worktree]:
         """List all working copies, the main one first unless the repository is bare."""
@@ -259,6 +274,11 @@ class Repository:
     def git_config(self) -> GitConfig:
         """Git's configuration, read by git at the first access. Raises `git.GitFailed` if git cannot."""
         return GitConfig(self.git(*git_config.LIST))
+
+    def adopt_config(self, other: Repository) -> None:
+        """Use the configuration that another object for the same working copy has read, if it has."""
+        if "git_config" in other.__dict__:
+            self.__dict__["git_config"] = other.git_config
 
     def forget_config(self) -> None:
         """Read git's configuration again at the next access."""

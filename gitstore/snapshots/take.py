@@ -82,12 +82,14 @@ def take(
     if state_name is not None:
         check_name(state_name, "state")
     request = _Request(name, state_name, message, signer, allow_pointers, progress)
-    if call_hook:
-        dispatch.call_pre_hook(model.repository, _build_pre_snapshot(model, request))
+    has_run = call_hook and dispatch.call_pre_hook(model.repository, _build_pre_snapshot(model, request))
     checked = _run_check(model, request, check) if check is not None else None
     with model.repository.reading_files():
         # The hook, or whoever held the working copy until now, may have committed other settings.
-        model = _reopen(model)
+        reopened = _reopen(model)
+        if not has_run and check is None:  # neither can have changed git's configuration
+            reopened.repository.adopt_config(model.repository)
+        model = reopened
         new = _take(model, request, checked)
     model.repository.maintain()
     dispatch.notify_post_hook(model.repository, build_post_snapshot(new))

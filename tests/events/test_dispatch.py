@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from gitstore.derive import worktree
+from gitstore.errors import GitstoreError
 from gitstore.models import reference
 from gitstore.models.model import Model
+from gitstore.snapshots import take as capture
 from tests.support import spawning
 from tests.support.commands import Git, Gitstore, Outcome, Run
 from tests.support.models import make, put, refs, take
@@ -67,6 +69,13 @@ class TestPreHooks:
         )
         assert refs(here) == before
         assert run("snapshot", "v1", "--no-verify", cwd=here).code == 0
+
+    def test_git_s_configuration_is_read_after_it(self, here: Path) -> None:
+        """What is known from before the hook does not count: it may set how git converts line ends."""
+        (here / "code" / "lines.txt").write_bytes(b"one\r\ntwo\r\n")
+        hook(here, "pre-snapshot", "#!/bin/sh\nexec git config core.autocrlf input\n")
+        with pytest.raises(GitstoreError, match=r"lines[.]txt.*core[.]autocrlf=input"):
+            capture.take(Model.open(here), "v1")
 
     @pytest.mark.parametrize(
         ("text", "why"),

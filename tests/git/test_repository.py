@@ -122,6 +122,18 @@ def test_identity_is_git_s(repository: Repository, monkeypatch: pytest.MonkeyPat
     assert repository.identity() == "Größe <ada@example.org> 1700000000 +0000"
 
 
+def test_what_is_written_together_has_one_identity(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with repository.writer():
+        first = repository.identity()
+        monkeypatch.setenv("GIT_COMMITTER_DATE", "1800000000 +0000")
+        with repository.writer():
+            assert repository.identity() != first
+        assert repository.identity() == first
+    assert repository.identity() == "Ada Lovelace <ada@example.org> 1800000000 +0000"
+
+
 def test_an_identity_that_is_missing(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:

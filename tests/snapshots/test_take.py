@@ -16,6 +16,7 @@ from tests.support.commands import Fsck, Git, Run
 from tests.support.failing import names, refuses
 from tests.support.models import git_state, make, noise, picture, put, take, trailers
 from tests.support.packs import pack_names
+from tests.support.tracing import list_git_commands
 
 HOOKS = [
     "applypatch-msg",
@@ -165,6 +166,14 @@ class TestWhatItHolds:
         again = capture.take(Model.open(model.directory), "v2")
         assert again.pack is not None
         assert (again.pack.objects, again.pack.size < 2000) == (2, True)
+
+
+def test_git_is_asked_once(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for what it ignores: that is compared at the end with what it was."""
+    with list_git_commands(tmp_path / "trace", monkeypatch) as commands:
+        capture.take(model, "v1")
+    ignored = "ls-files"
+    assert commands == ["config", "ls-files", ignored, "check-attr", ignored, "var", "update-ref"]
 
 
 class TestWhereItComesFrom:
