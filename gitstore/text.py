@@ -62,6 +62,14 @@ def json_harmless(text: str) -> str:
     return re.sub(_HARMFUL, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: `1 object`, `1,024 objects`. `plural` is for nouns that take more than an s.
+
+    The noun may bring its verb: `counted(1, "push is", "pushes are")`.
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def list_some(names: Iterable[object], *, most: int = 1) -> str:
     """The first names, and how many there are besides: `a, b and 3 more`."""
     texts = [str(name) for name in names]

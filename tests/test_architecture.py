@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -319,6 +321,35 @@ def test_integrity_does_not_hang_on_assert() -> None:
         (module, node.lineno) for module in LIBRARY for node in nodes(module) if isinstance(node, ast.Assert)
     ]
     assert asserts == []
+
+
+PLURAL = re.compile(
+    r" (?:more |new )?(?:objects|snapshots|models|states|files|packs|pushes|refs|rows|keys|problems|tensors"
+    r"|commits|examples|workers|packages|events|deliveries|entries|environments|nodes|owners|aliases|parts)\b"
+)
+LIMIT = re.compile(r"over |more than|at most ")
+UNCOUNTED = {
+    "gitstore.git.partial_clone": "it fetches, in batches of many",
+}
+"""Modules in which a number may stand before a plural, and why."""
+
+
+def test_a_number_in_a_message_agrees_with_its_noun() -> None:
+    """`text.counted` writes `1 snapshot`. What is over a limit, or is one, is never 1."""
+    wrong = []
+    for module in (module for module in MODULES if module not in UNCOUNTED):
+        for node in nodes(module):
+            if isinstance(node, ast.JoinedStr):
+                text = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
+                wrong += [
+                    f"{module}:{number.lineno}"
+                    for number, words in pairwise(node.values)
+                    if isinstance(number, ast.FormattedValue)
+                    and isinstance(words, ast.Constant)
+                    and PLURAL.match(str(words.value))
+                    and not LIMIT.search(text)
+                ]
+    assert wrong == []
 
 
 def test_modules_are_short_and_say_what_they_are() -> None:

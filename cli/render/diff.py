@@ -10,7 +10,7 @@ import click
 
 from gitstore.cli import output, terminal
 from gitstore.cli.render import snapshots
-from gitstore.text import harmless, quoted
+from gitstore.text import counted, harmless, quoted
 
 if TYPE_CHECKING:
     from gitstore.diff.code import CodeDiff
@@ -117,8 +117,7 @@ def _tensor_lines(diff: TensorDiff) -> list[str]:
     if not lines:
         return ["      every tensor is the same"]
     if diff.unchanged:
-        count = "1 tensor is" if diff.unchanged == 1 else f"{diff.unchanged} tensors are"
-        lines.append(f"      {count} the same")
+        lines.append(f"      {counted(diff.unchanged, 'tensor is', 'tensors are')} the same")
     return lines
 
 

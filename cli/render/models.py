@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
 from gitstore.cli.render import snapshots
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from gitstore.derive.remove import ModelRemoval
@@ -81,7 +82,7 @@ def explain_removal(removal: ModelRemoval) -> None:
     from gitstore.units import format_size
 
     counts = {"snapshot": len(removal.snapshots), "state": len(removal.states)}
-    held = ", ".join(f"{number} {noun}{'s' * (number != 1)}" for noun, number in counts.items())
+    held = ", ".join(counted(number, noun) for noun, number in counts.items())
     where = (
         f" and {output.quote_unprintable(str(removal.directory))}" if removal.directory is not None else ""
     )

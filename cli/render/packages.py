@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
-from gitstore.text import list_some
+from gitstore.text import counted, list_some
 
 if TYPE_CHECKING:
     from gitstore.disk.entries import Cleared
@@ -35,7 +35,7 @@ def show_resolution(resolution: Resolution, *, as_json: bool) -> None:
         return
     name = resolution.path.name
     if resolution.changed:
-        count = f"{len(resolution.pins)} package{'' if len(resolution.pins) == 1 else 's'}"
+        count = counted(len(resolution.pins), "package")
         output.print_message(f"Wrote {name}: {count} for Python {resolution.python}")
         for mark, pins in (("-", resolution.removed), ("+", resolution.added)):
             for pin in pins:
@@ -102,7 +102,7 @@ def show_built(environment: BuiltEnvironment, *, is_new: bool, as_json: bool) ->
         output.print_json(environment_json(environment) | {"built": is_new})
         return
     record = environment.record
-    count = f"{len(record.packages)} package{'' if len(record.packages) == 1 else 's'}"
+    count = counted(len(record.packages), "package")
     verb = "Built" if is_new else "There already is"
     output.print_message(
         f"{verb} environment {environment.key[:_KEY_LENGTH]}: Python {record.interpreter.version}, {count},"

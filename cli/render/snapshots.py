@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output, terminal
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -275,7 +276,7 @@ def show_restored(
             f"settings.yaml now has name: {snapshot.settings.name}; the commit has name: {model.name}"
         )
     count = len(restored.files)
-    changes = [f"{count} {'file' if count == 1 else 'files'}"] if count else []
+    changes = [counted(count, "file")] if count else []
     changes += [f"state {restored.state}"] if restored.state is not None else []
     if restored.is_detached:
         output.print_message(

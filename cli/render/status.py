@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gitstore.cli import output
 from gitstore.cli.render import diff as changes
 from gitstore.cli.render import snapshots
-from gitstore.text import list_some
+from gitstore.text import counted, list_some
 
 if TYPE_CHECKING:
     from gitstore.diff.status import FileChange, Status
@@ -91,7 +91,7 @@ def _last(status: Status) -> Iterator[str]:
     yield f"differs from {last.name}:"
     if status.settings is not None and status.settings.differs:
         keys = [change.path for change in status.settings.changes]
-        yield f"  settings: {_counted(keys, 'key') if keys else 'only comments or layout'}"
+        yield f"  settings: {_list(keys, 'key') if keys else 'only comments or layout'}"
     if status.code:
         yield f"  code:     {_files(status.code)}"
     if status.state_files:
@@ -106,13 +106,13 @@ def _has_state(status: Status) -> bool:
 
 
 def _files(files: Sequence[FileChange]) -> str:
-    return _counted([file.path for file in files], "file")
+    return _list([file.path for file in files], "file")
 
 
-def _counted(names: Sequence[str], noun: str) -> str:
+def _list(names: Sequence[str], noun: str) -> str:
     """How many there are, and the first of them: `5 files: a, b, c and 2 more`."""
     some = list_some(map(output.quote_unprintable, names), most=_SHOWN)
-    return f"{len(names)} {noun}{'s' * (len(names) != 1)}: {some}"
+    return f"{counted(len(names), noun)}: {some}"
 
 
 def to_json(status: Status) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitstore.billing.money import format_money
 from gitstore.cli import output
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from gitstore.run.cache.cache import CacheUse
@@ -116,7 +117,8 @@ def _show_totals(usage: Usage, cached: CacheUse, environments: int) -> None:
     for label, size in lines.items():
         output.print_data(f"{label:<{width}}  {_bytes(size):>16}")
     if usage.absent:
-        output.print_data(f"{usage.absent:,} objects are not here, and their sizes are unknown")
+        absent = counted(usage.absent, "object is", "objects are")
+        output.print_data(f"{absent} not here, and of unknown size")
 
 
 def _bytes(size: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
 from gitstore.cli.render.records import evaluations
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from gitstore.git.verify_tag import Signature
@@ -88,4 +89,5 @@ def show_intact(verified: Verification) -> None:
     """Show that nothing is wrong."""
     report = verified.report
     names = ", ".join(report.snapshots) or "no snapshots"
-    output.print_message(f"Verified {names}: {report.objects} objects are intact")
+    objects = counted(report.objects, "object is", "objects are")
+    output.print_message(f"Verified {names}: {objects} intact")

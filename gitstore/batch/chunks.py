@@ -20,7 +20,7 @@ from gitstore.run.values import parameters
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array, Value
 from gitstore.settings.schema import Parameter
-from gitstore.text import shown
+from gitstore.text import counted, shown
 
 MAX_EXAMPLES = 1024
 MAX_BYTES = 8 << 20
@@ -133,10 +133,10 @@ def _is_whole(column: ExampleColumn, definition: Parameter) -> bool:
         return False
     if dimensions == len(shape):
         return True
-    rows = "" if shape[:1] != (-1,) else f" or rows of it ({len(shape)} dimensions)"
+    rows = "" if shape[:1] != (-1,) else f" or rows of it ({counted(len(shape), 'dimension')})"
     raise ValueError(
-        f"has {dimensions + 1} dimensions, the first of them for the examples, but settings.yaml asks for"
-        f" {list(shape)}: many of these ({len(shape) + 1} dimensions){rows}"
+        f"has {counted(dimensions + 1, 'dimension')}, the first of them for the examples, but settings.yaml"
+        f" asks for {list(shape)}: many of these ({counted(len(shape) + 1, 'dimension')}){rows}"
     )
 
 

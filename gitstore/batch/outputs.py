@@ -24,6 +24,7 @@ from gitstore.run.values import outputs as values_as_files
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array, Value
 from gitstore.settings.schema import Parameter
+from gitstore.text import counted
 
 Elements = Array | Sequence[Value]
 """What an output is for each example: the rows of an array, or a list of values."""
@@ -186,7 +187,8 @@ class BatchOutputs:
         if self._form.is_whole:
             return [value] if isinstance(value, list) else value[np.newaxis]
         if len(value) != count:
-            message = f"{name}: {key}: the output has {len(value)} rows for {count} examples"
+            rows, examples = counted(len(value), "row"), counted(count, "example")
+            message = f"{name}: {key}: the output has {rows} for {examples}"
             raise InvalidOutput(message, phase="evaluate")
         return value
 

@@ -112,9 +112,9 @@ def check_removal(removal: ModelRemoval) -> None:
         )
     models = removal.dependents.models
     if models:
-        based = f"{'is' if len(models) == 1 else 'are'} based on"
+        based = f"{'is' if len(models) == 1 else 'are'} based on snapshots of"
         raise HasDependents(
-            f"{', '.join(models)} {based} snapshots of {removal.name}",
+            f"{', '.join(models)} {based} {removal.name}",
             "--force removes it anyway; the history of a derived model keeps what the model needs",
         )
     locked = removal.administration.locked if removal.administration is not None else None

@@ -85,7 +85,7 @@ class EnvironmentStore:
         ]
         keys = {environment.key for environment in environments}
         if len(keys) != 1:
-            problem = f"{len(keys)} environments have keys that begin with" if keys else "no environment is"
+            problem = f"{len(keys)} of the environments' keys begin with" if keys else "no environment is"
             raise GitstoreError(f"{problem} {abbreviation}", "gitstore env list shows the keys")
         return environments
 

@@ -10,6 +10,7 @@ from gitstore.ledger.tables import charges, holdings, models, pending
 from gitstore.ledger.tables.charges import Charge, Gains
 from gitstore.ledger.values import LedgerRow, Pending, RowKind
 from gitstore.packs.oid import Oid
+from gitstore.text import counted
 
 
 class InspectedModel(NamedTuple):
@@ -80,9 +81,9 @@ def _compare_sums(
     for charge in (*settled.values(), *reserved):
         objects, size = paid.objects[charge.admission], paid.bytes[charge.admission]
         if charge.bytes != size:
-            yield f"{charge.ref} has {charge.bytes:,} bytes, and its objects have {size:,}"
+            yield f"{charge.ref} has {counted(charge.bytes, 'byte')}, and its objects have {size:,}"
         if charge.objects != objects:
-            yield f"{charge.ref} has {charge.objects:,} objects, and {objects:,} are charged to it"
+            yield f"{charge.ref} has {counted(charge.objects, 'object')}, and is charged {objects:,}"
         if charge.tag is not None and charge.tag != charge.target:
             yield f"{charge.ref} is the snapshot {charge.target.hex()}, and {charge.tag.hex()} on the bill"
     expected = (
@@ -90,12 +91,12 @@ def _compare_sums(
         sum(paid.objects[admission] for admission in settled),
         sum(paid.bytes[charge.admission] for charge in reserved),
     )
-    counted = connection.execute(
+    stored = connection.execute(
         "SELECT bytes, objects, reserved FROM ledger_models WHERE id = ?", (model,)
     ).fetchone()
-    for word, total, summed in zip(("bytes", "objects", "reserved bytes"), counted, expected, strict=True):
+    for word, total, summed in zip(("byte", "object", "reserved byte"), stored, expected, strict=True):
         if total != summed:
-            yield f"has {total:,} {word}, and its objects have {summed:,}"
+            yield f"has {counted(total, word)}, and its objects have {summed:,}"
 
 
 class RowSums:
@@ -121,15 +122,16 @@ class RowSums:
             key, name = (holding.model, holding.ref), f"{holding.model} {holding.ref}"
             objects, size = sums.pop(key, (0, 0))
             if size != holding.bytes:
-                yield f"{name} has {holding.bytes:,} bytes, and its rows have {size:,}"
+                yield f"{name} has {counted(holding.bytes, 'byte')}, and its rows have {size:,}"
             if objects != holding.objects:
-                yield f"{name} has {holding.objects:,} objects, and its rows have {objects:,}"
+                yield f"{name} has {counted(holding.objects, 'object')}, and its rows have {objects:,}"
             tag = None if holding.tag is None else str(holding.tag)
             if self._tags.get(key) != tag:
                 yield f"{name} is the snapshot {tag}, and its rows say {self._tags.get(key)}"
         for (model, ref), (objects, size) in sorted(sums.items()):
             if size or objects:
-                yield f"{model} {ref} is gone, and its rows have {objects:,} objects, {size:,} bytes"
+                rest = f"{counted(objects, 'object')}, {counted(size, 'byte')}"
+                yield f"{model} {ref} is gone, and its rows have {rest}"
 
 
 def find_unpaid(connection: Connection) -> Iterator[str]:

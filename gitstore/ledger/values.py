@@ -14,6 +14,7 @@ from gitstore.disk.processes import ProcessId
 from gitstore.errors import GitstoreError
 from gitstore.outbox.events import ModelEvent
 from gitstore.packs.oid import Kind, Oid
+from gitstore.text import counted
 from gitstore.units import format_size
 
 
@@ -115,8 +116,9 @@ class NotLive(GitstoreError):
     """An admitted object refers to one that is gone, one of `oids`. Collect the admissions again."""
 
     def __init__(self, oids: tuple[Oid, ...]) -> None:
+        lost = counted(len(oids), "object that the push needs was", "objects that the push needs were")
         super().__init__(
-            f"{len(oids)} objects that the push needs were deleted meanwhile, {oids[0]} is one",
+            f"{lost} deleted meanwhile, {oids[0]} is one",
             "push again",
         )
         self.oids = oids

@@ -22,6 +22,7 @@ from gitstore.packs.compression import deflate, deflate_stream
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.writer import PackWriter, Written
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -190,7 +191,7 @@ class ObjectWriter(ObjectHasher):
             blobs = [entry.oid for entry in read_tree(self.database, oid)]
         exists = all(self.has(blob) for blob in blobs)
         if exists and size is not None and self._is_permanent and sum(map(self._size, blobs)) != size:
-            raise BrokenObject(oid, f"the headers of its blobs do not add up to {size:,} bytes")
+            raise BrokenObject(oid, f"the headers of its blobs do not add up to {counted(size, 'byte')}")
         return exists
 
     def expect_blobs(self, size: int, count: Callable[[], int | None]) -> None:
@@ -275,7 +276,7 @@ class ObjectWriter(ObjectHasher):
         with self._damaged(oid):
             if self.database.header(oid) != (kind, size):
                 raise BrokenObject(
-                    oid, f"its header does not have the kind {kind.name.lower()} and {size:,} bytes"
+                    oid, f"its header does not have the kind {kind.name.lower()} and {counted(size, 'byte')}"
                 )
 
     def _read_back(self, oid: Oid, *, kind: Kind, size: int, always: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Any, cast
 from isal import igzip_lib, isal_zlib
 
 from gitstore.packs.plane_runs import LEVEL, NARROW, STORED, WIDE, WORTH, Run, plan
+from gitstore.text import counted
 
 ENOUGH = 1.01
 """Use the narrow window if it makes the stream at most this many times as long."""
@@ -118,7 +119,7 @@ def inflate(stream: bytes | memoryview, size: int) -> bytes:
     except IsalError as error:
         raise ValueError(f"broken zlib stream: {error}") from error
     if len(content) != size or not engine.eof:
-        raise ValueError(f"zlib stream does not hold {size} bytes")
+        raise ValueError(f"zlib stream does not hold {counted(size, 'byte')}")
     return content
 
 
@@ -131,10 +132,10 @@ def inflate_pieces(stream: Iterable[bytes | memoryview], size: int) -> Iterator[
             for piece in _decompress(engine, block[start : start + _FEED]):
                 total += len(piece)
                 if total > size:
-                    raise ValueError(f"zlib stream does not hold {size} bytes")
+                    raise ValueError(f"zlib stream does not hold {counted(size, 'byte')}")
                 yield piece
     if total != size or not engine.eof:
-        raise ValueError(f"zlib stream does not hold {size} bytes")
+        raise ValueError(f"zlib stream does not hold {counted(size, 'byte')}")
 
 
 def _decompress(engine: Any, data: bytes | memoryview) -> Iterator[bytes]:

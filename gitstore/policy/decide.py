@@ -11,7 +11,7 @@ from gitstore.policy.push import PathProblem, Push
 from gitstore.policy.refusal import Refusal
 from gitstore.policy.role import Role
 from gitstore.policy.rules import refuse, refuse_path
-from gitstore.text import shown
+from gitstore.text import counted, shown
 
 MOST_REFUSALS = 20
 """Refusals that a pusher sees. A hostile push could have a million."""
@@ -44,5 +44,5 @@ def _find_problems(push: Push, limits: PushLimits) -> Iterator[PathProblem]:
         yield from snapshots.find_problems(snapshot)
     if push.hidden:
         oids = ", ".join(oid.short for oid in push.hidden[:3])
-        problem = f"has {len(push.hidden):,} objects that none of its refs needs ({oids} …)"
+        problem = f"has {counted(len(push.hidden), 'object')} that none of its refs needs ({oids} …)"
         yield PathProblem("hidden-objects", "", problem)

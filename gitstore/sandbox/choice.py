@@ -10,6 +10,7 @@ from typing import Any
 from gitstore.errors import GitstoreError
 from gitstore.sandbox.limits import Limits
 from gitstore.sandbox.view import check_bind
+from gitstore.text import counted
 
 SMALLEST_MEMORY = 128 << 20
 """The fewest bytes of memory that an operation may be given, as in settings.yaml."""
@@ -40,7 +41,7 @@ class Sandbox:
             raise GitstoreError(f"cpus: {self.cpus} is not from {SMALLEST_SHARE} to {MOST_CORES}")
         for name, size, least in (("memory", self.memory, SMALLEST_MEMORY), ("disk", self.disk, 1)):
             if size is not None and size < least:
-                raise GitstoreError(f"{name}: {size} bytes are less than {least}")
+                raise GitstoreError(f"{name}: {counted(size, 'byte is', 'bytes are')} less than {least}")
         return replace(self, binds=tuple(map(check_bind, self.binds)))
 
 

@@ -9,7 +9,7 @@ import select
 import stat
 from contextlib import suppress
 
-from gitstore.text import harmless
+from gitstore.text import counted, harmless
 
 MOST_PENDING = 4 << 20
 """The most bytes that are kept for a reader that is slow. If there are more, the oldest are left out."""
@@ -60,7 +60,10 @@ class Display:
             self._pending.clear()
             return
         if self._unshown:
-            note = f"\n[gitstore: {self._unshown} bytes of the model's output are not shown]\n"
+            unshown = counted(
+                self._unshown, "byte of the model's output is", "bytes of the model's output are"
+            )
+            note = f"\n[gitstore: {unshown} not shown]\n"
             self._pending[:0] = note.encode()
             self._unshown = 0
         try:

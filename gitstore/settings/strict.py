@@ -15,6 +15,7 @@ from gitstore.settings import document
 from gitstore.settings.checking import Checker
 from gitstore.settings.document import SettingsProblem
 from gitstore.settings.nodes import to_plain
+from gitstore.text import counted
 
 T = TypeVar("T", bound=Struct)
 
@@ -59,5 +60,5 @@ def format_problems(problems: Iterable[SettingsProblem], source: str) -> list[st
     ordered = sorted(problems, key=lambda problem: problem.line)
     lines = [f"{source}:{problem.line}: {problem.message}" for problem in ordered[:MAX_PROBLEMS]]
     if len(ordered) > MAX_PROBLEMS:
-        lines.append(f"{source}: there are {len(ordered) - MAX_PROBLEMS} more problems")
+        lines.append(f"{source}: and {counted(len(ordered) - MAX_PROBLEMS, 'more problem')}")
     return lines

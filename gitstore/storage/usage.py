@@ -27,6 +27,7 @@ from gitstore.packs.pack import Pack
 from gitstore.records import files
 from gitstore.storage import allocation
 from gitstore.storage.retry import retry_while_refs_change
+from gitstore.text import counted
 
 _KINDS = {
     "refs/tags/": "snapshot",
@@ -103,7 +104,7 @@ class Usage:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}={getattr(self, name)}" for name in ("live", "dead", "disk", "linked"))
-        return f"Usage({sizes}, {len(self.holders)} holders)"
+        return f"Usage({sizes}, {counted(len(self.holders), 'holder')})"
 
     def only(self, ref: str) -> Usage:
         """Return the same with one holder, that of a ref, and its model."""

@@ -18,7 +18,7 @@ from gitstore.models import snapshot
 from gitstore.models.model import LOCK, Model, read_committed_file
 from gitstore.models.snapshot import Snapshot
 from gitstore.packs.oid import Kind, Oid
-from gitstore.text import list_some
+from gitstore.text import counted, list_some
 
 _SHOWN = 5
 """Names in a message; the others are counted."""
@@ -28,10 +28,10 @@ class WouldLose(GitstoreError):
     """Files would be lost that git holds nowhere. `paths` has all of them, from the working copy's top."""
 
     def __init__(self, doing: str, paths: Sequence[PurePosixPath], *, hint: str) -> None:
-        count = f"{len(paths)} files that are" if len(paths) > 1 else "a file that is"
+        files = counted(len(paths), "file that is", "files that are")
         names = list_some(paths, most=_SHOWN)
         super().__init__(
-            f"{doing} would lose {count} neither committed nor saved: {names}",
+            f"{doing} would lose {files} neither committed nor saved: {names}",
             f"{hint}; --force discards it",
         )
         self.paths = tuple(paths)

@@ -13,6 +13,7 @@ from gitstore.batch.examples import Examples
 from gitstore.errors import InvalidInput
 from gitstore.run.worker.tensors import Array, find_shape
 from gitstore.settings.schema import Parameter, TensorType
+from gitstore.text import counted
 
 
 def parameter(name: str, *shape: int, ragged: bool = False) -> Parameter:
@@ -44,7 +45,7 @@ def test_shapes_that_cannot_be_cut(case: str) -> None:
         cut([definition], x=array)
     (line,) = caught.value.problems
     assert line.startswith(
-        f"x: has {array.ndim} dimensions, the first of them for the examples, but settings"
+        f"x: has {counted(array.ndim, 'dimension')}, the first of them for the examples, but settings"
     )
 
 

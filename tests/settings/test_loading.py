@@ -321,7 +321,7 @@ def test_null_is_the_same_as_absent_where_absent_is_allowed() -> None:
 def test_a_hostile_file_gets_a_hundred_problems_at_most() -> None:
     problems = problems_of("\n".join(f"key{i}: 1" for i in range(1000)))
     assert len(problems) == 101
-    assert problems[-1] == "settings.yaml: there are 901 more problems"
+    assert problems[-1] == "settings.yaml: and 901 more problems"
 
 
 def test_load_names_the_file(tmp_path: Path) -> None:

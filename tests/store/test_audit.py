@@ -97,10 +97,10 @@ def test_a_missing_object(small: SmallStore) -> None:
             "UPDATE ledger_models SET objects = 1, reserved = 7",
             "ada/digits has 7 reserved bytes, and its objects have 0",
         ),
-        ("UPDATE ledger_models SET objects = 1", "ada/digits has 1 objects, and its objects have {objects}"),
+        ("UPDATE ledger_models SET objects = 1", "ada/digits has 1 object, and its objects have {objects}"),
         (
             "UPDATE ledger_admissions SET objects = 9 WHERE id = 1",
-            "ada/digits refs/tags/v1 has 9 objects, and {v1_objects} are charged to it",
+            "ada/digits refs/tags/v1 has 9 objects, and is charged {v1_objects}",
         ),
         (
             "UPDATE ledger_admissions SET objects = 9 WHERE id = 1",

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from gitstore.cli import output
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from gitstore.automation.place import Place
@@ -21,7 +22,7 @@ def run_worker(place: Place, *, once: bool) -> None:
     place.read_rules()  # a mistake in them ends the command now
     if once:
         attempts = worker.work_once()
-        output.print_message(f"{attempts} {'delivery' if attempts == 1 else 'deliveries'} tried")
+        output.print_message(f"{counted(attempts, 'delivery', 'deliveries')} tried")
         return
     is_over = threading.Event()
 

@@ -14,6 +14,7 @@ import click
 from gitstore.cli import output, totals
 from gitstore.cli.progress import byte_progress, count_progress
 from gitstore.cli.render import outputs as render
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from gitstore.batch.batch import BatchResult
@@ -100,8 +101,8 @@ class BatchCommand:
             output.print_message(f"Not used: {_list_names(result.unused)}")
         again = f", {result.retries} of them again" if result.retries else ""
         output.print_message(
-            f"Evaluated {_count(result.examples, 'example')} in {_count(result.chunks, 'chunk')}{again},"
-            f" with {_count(result.workers, 'worker')}"
+            f"Evaluated {counted(result.examples, 'example')} in {counted(result.chunks, 'chunk')}{again},"
+            f" with {counted(result.workers, 'worker')}"
         )
         render.show_batch(result, out, as_json=as_json)
 
@@ -118,10 +119,6 @@ class BatchCommand:
             with count_progress("evaluate", show=self.show_progress) as (set_total, advance):
                 set_total(batch.chunks.examples.count)
                 return batch.evaluate(workers, out, progress=advance)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _list_names(names: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitstore.cli import output
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from gitstore.transfer.clone import Cloned
@@ -26,7 +27,8 @@ def show_clone(cloned: Cloned, *, as_json: bool) -> None:
         )
         return
     later = "; weights are fetched when they are needed" if cloned.is_partial else ""
-    output.print_message(f"Cloned {model.name} into {model.directory}: {cloned.snapshots:,} snapshots{later}")
+    count = counted(cloned.snapshots, "snapshot")
+    output.print_message(f"Cloned {model.name} into {model.directory}: {count}{later}")
 
 
 def show_fetched(objects: int, *, as_json: bool) -> None:
@@ -34,4 +36,6 @@ def show_fetched(objects: int, *, as_json: bool) -> None:
     if as_json:
         output.print_json({"objects": objects})
     else:
-        output.print_message(f"Fetched {objects:,} objects" if objects else "Everything is here already")
+        output.print_message(
+            f"Fetched {counted(objects, 'object')}" if objects else "Everything is here already"
+        )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitstore.cli import output
 from gitstore.names import spell_tag
+from gitstore.text import counted
 from gitstore.units import format_size
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ def explain(removal: RemoteRemoval) -> None:
     if removal.frees is not None:
         text = f"Removing {removal.names} frees about {format_size(removal.frees)} in {removal.remote}"
     else:
-        reason = f"{removal.unknown:,} refs there are not here" if removal.unknown else "objects are not here"
+        refs = counted(removal.unknown, "ref there is", "refs there are")
+        reason = f"{refs if removal.unknown else 'objects are'} not here"
         text = f"What removing {removal.names} frees in {removal.remote} is not known: {reason}"
     output.print_message(text)
     if removal.aliases:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitstore.cli import output
 from gitstore.names import spell_alias, spell_tag
+from gitstore.text import counted
 from gitstore.units import format_size
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def show_push(prepared: PreparedPush, *, dry_run: bool, as_json: bool) -> None:
         output.print_message(f"{remote} has everything already" if not plan.conflicts else "Nothing was sent")
         return
     verb = "Would push" if dry_run else "Pushed"
-    amount = f"{prepared.size.objects:,} objects, {format_size(prepared.size.size)}"
+    amount = f"{counted(prepared.size.objects, 'object')}, {format_size(prepared.size.size)}"
     output.print_message(f"{verb} to {remote}: {amount}")
 
 

@@ -11,6 +11,7 @@ from gitstore.billing.ledger_rows import spell_ref
 from gitstore.billing.money import format_money
 from gitstore.billing.periods import format_time
 from gitstore.cli import output
+from gitstore.text import counted
 
 if TYPE_CHECKING:
     from gitstore.billing.forecast import RemovalForecast
@@ -173,11 +174,14 @@ def show_months(months: Sequence[tuple[str, int]], *, currency: str) -> None:
 
 def show_removal(removal: RemovalForecast, *, currency: str) -> None:
     """What a removal would save, and who would pay more."""
-    output.print_data(f"saves {removal.bytes:,} bytes, {format_money(removal.cost, currency)} a month")
+    output.print_data(
+        f"saves {counted(removal.bytes, 'byte')}, {format_money(removal.cost, currency)} a month"
+    )
     for owner in removal.owners:
         if owner.bytes < 0:
             more = format_money(-owner.cost, currency)
-            output.print_data(f"{owner.owner} would be charged {-owner.bytes:,} bytes more, {more} a month")
+            size = counted(-owner.bytes, "byte")
+            output.print_data(f"{owner.owner} would be charged {size} more, {more} a month")
 
 
 def _spell_model(subject: BilledRef) -> str:

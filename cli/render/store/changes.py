@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitstore.billing.money import format_money
 from gitstore.cli import output
+from gitstore.text import counted
 from gitstore.units import format_size
 
 if TYPE_CHECKING:
@@ -93,4 +94,5 @@ def show_gc(collected: StoreGc, *, dry_run: bool, as_json: bool) -> None:
         elif model.freed:
             output.print_message(f"  {model.model}: {format_size(model.freed)}")
     verb = "Would free" if dry_run else "Freed"
-    output.print_message(f"{verb} {format_size(collected.freed)} in {len(collected.models):,} models")
+    models = counted(len(collected.models), "model")
+    output.print_message(f"{verb} {format_size(collected.freed)} in {models}")

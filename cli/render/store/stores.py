@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from gitstore.cli import output
+from gitstore.text import counted
 from gitstore.units import format_size
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show_check(report: StoreReport, *, as_json: bool) -> None:
     for problem in report.problems:
         output.print_data(str(problem))
     if not report.problems:
-        output.print_message(f"The store is set up correctly: {report.models:,} models")
+        output.print_message(f"The store is set up correctly: {counted(report.models, 'model')}")
 
 
 def show_verified(verified: Sequence[VerifiedModel], *, as_json: bool) -> None:
@@ -67,8 +68,9 @@ def show_verified(verified: Sequence[VerifiedModel], *, as_json: bool) -> None:
         for problem in model.problems:
             output.print_data(f"{model.model}: {problem}")
     snapshots = sum(model.snapshots for model in verified)
-    found = f"{problems:,} problems" if problems else "all intact"
-    output.print_message(f"Verified {len(verified):,} models with {snapshots:,} snapshots: {found}")
+    found = counted(problems, "problem") if problems else "all intact"
+    held = f"{counted(len(verified), 'model')} with {counted(snapshots, 'snapshot')}"
+    output.print_message(f"Verified {held}: {found}")
 
 
 def show_audit(report: Audit, *, as_json: bool) -> None:
@@ -80,12 +82,14 @@ def show_audit(report: Audit, *, as_json: bool) -> None:
     for problem in report.problems:
         output.print_data(problem)
     if report.repacked:
-        output.print_message(f"{report.repacked:,} objects were packed anew; their bytes on the bill stay")
+        anew = counted(report.repacked, "object was", "objects were")
+        output.print_message(f"{anew} packed anew; what is charged stays the same")
     if report.pending:
-        output.print_message(f"{report.pending:,} pushes are under way")
-    found = f"{len(report.problems):,} problems" if report.problems else "all equal"
+        output.print_message(f"{counted(report.pending, 'push is', 'pushes are')} under way")
+    found = counted(len(report.problems), "problem") if report.problems else "all equal"
+    refs, objects = counted(report.refs, "ref"), counted(report.objects, "object")
     output.print_message(
-        f"Audited {report.models:,} models with {report.refs:,} refs, {report.objects:,} objects and"
+        f"Audited {counted(report.models, 'model')} with {refs}, {objects} and"
         f" {format_size(report.bytes)}: {found}"
     )
-    output.print_message(f"The ledger has {report.rows:,} rows, head {report.head}")
+    output.print_message(f"The ledger has {counted(report.rows, 'row')}, head {report.head}")

@@ -15,6 +15,7 @@ from gitstore.launchers.ray.cluster import ClusterNode
 from gitstore.run.phases import LAUNCHERS
 from gitstore.sandbox.choice import Sandbox
 from gitstore.settings.schema import Settings
+from gitstore.text import counted
 from gitstore.units import format_size
 
 _ACCELERATOR = "accelerator_type:"
@@ -65,7 +66,7 @@ class Demand:
         if any(self._fits(node) for node in nodes):
             return
         shown = "; ".join(f"{node.name}: {_describe(node.resources)}" for node in nodes[:_MOST_NODES])
-        more = f"; and {len(nodes) - _MOST_NODES} more nodes" if len(nodes) > _MOST_NODES else ""
+        more = f"; and {counted(len(nodes) - _MOST_NODES, 'more node')}" if len(nodes) > _MOST_NODES else ""
         raise ImpossibleDemand(
             f"no node of the Ray cluster has {_describe(self.resources)}; it has {shown or 'no nodes'}{more}",
             f"--cpus and --memory ask for less, and so does default_launchers.{self.operation} in"

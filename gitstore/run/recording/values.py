@@ -27,6 +27,7 @@ from gitstore.run.values import arrayfiles, bounded, outputs
 from gitstore.run.values.ragged import separate
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array
+from gitstore.text import counted
 
 _ITEMS = 4096
 """Items of text or bytes that are encoded at a time."""
@@ -191,7 +192,7 @@ def _read_items(path: Path, value: Value) -> Array:
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from error
     if len(items) != count:
-        raise ValueError(f"it has {len(items):,} items, not {count:,}")
+        raise ValueError(f"it has {counted(len(items), 'item')}, not {count:,}")
     array = np.empty(count, object)
     array[:] = [_decode_bytes(item) for item in items] if value.type == "binary" else items
     return tensors.normalise(array.reshape(value.shape)) if count else array.reshape(value.shape)

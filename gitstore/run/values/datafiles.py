@@ -19,7 +19,7 @@ from gitstore.run.values import arrayfiles, bounded, columns, decoding, literals
 from gitstore.run.worker import tensors
 from gitstore.run.worker.tensors import Array, Value
 from gitstore.settings.schema import Parameter
-from gitstore.text import quoted
+from gitstore.text import counted, quoted
 
 KINDS = (".npy", ".npz", ".safetensors", ".parquet", ".csv", ".json")
 MEDIA = (*decoding.IMAGES, *decoding.SOUNDS)
@@ -114,7 +114,7 @@ def _read_rows(path: Path) -> list[list[float]]:
             wrong = next(cell for cell in cells if _parse_number(cell) is None)
             raise ValueError(f"line {lines.line_num}: {quoted(wrong)} is not a number")
         if rows and len(cells) != len(rows[0]):
-            raise ValueError(f"line {lines.line_num}: has {len(cells)} values, not {len(rows[0])}")
+            raise ValueError(f"line {lines.line_num}: has {counted(len(cells), 'value')}, not {len(rows[0])}")
         rows.append(numbers)
     if not rows:
         raise ValueError("it contains no numbers")

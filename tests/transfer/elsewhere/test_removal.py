@@ -69,7 +69,7 @@ def test_what_it_frees_is_not_known(model: Model, bare: Path, tmp_path: Path, ru
         cwd=bare,
     )
     outcome = run("rm", "v1", "--remote", "origin", "--dry-run", cwd=model.directory)
-    assert "is not known: 1 refs there are not here" in outcome.stderr
+    assert "is not known: 1 ref there is not here" in outcome.stderr
 
 
 def test_a_host_that_refuses(model: Model, bare: Path, run: Run) -> None:

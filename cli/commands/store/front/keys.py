@@ -8,6 +8,7 @@ import click
 
 from gitstore.cli import output
 from gitstore.cli.commands.store import options
+from gitstore.text import counted
 
 
 @click.command()
@@ -38,4 +39,4 @@ def command(ctx: click.Context, path: Path | None, *, root: Path | None) -> None
             output.print_data(line)
     else:
         number = keys.install(store, ctx.obj / path.expanduser())
-        output.print_message(f"Wrote {number:,} keys into {path}")
+        output.print_message(f"Wrote {counted(number, 'key')} into {path}")
