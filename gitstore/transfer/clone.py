@@ -1,8 +1,9 @@
 """Cloning a model: its code, settings and snapshots now, the weights when they are first needed.
 
 Stock git clones. From a URL whose server allows it, that is a partial clone without large files
-(gitprotocol-v2(5), `filter`). A directory on the same file system is cloned whole, with linked packs. The new
-repository is built out of sight, and appears whole.
+(gitprotocol-v2(5), `filter`). A clone with all weights is whole, and does not depend on the server any more. A
+directory on the same file system is cloned whole, with linked packs. The new repository is built out of
+sight, and appears whole.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def clone(
 ) -> Cloned:
     """Clone the model at a URL, or at a path relative to `directory`, into a new directory `target`.
 
-    It appears whole and durable, or not at all. `progress` is called with the fraction that has arrived, from
+    It appears whole and durable, or not at all. With all `weights` it is no partial clone. `progress` is called with the fraction that has arrived, from
     0 to 1. The active state is that of the newest snapshot. Raises `NotAModel`, and `GitstoreError` if the
     other side cannot be read or `target` exists.
     """
@@ -71,7 +72,7 @@ def clone(
     check_free(target, "choose another directory")
     remote = find_source(url, directory)
     with construction(target) as hidden:
-        repository = _run_clone(remote, hidden, progress=progress)
+        repository = _run_clone(remote, hidden, is_whole=weights is Weights.ALL, progress=progress)
         _check_out(repository, remote)
         model, remote = Model.open(hidden), Remote(_ORIGIN, _ORIGIN, remote.url)
         theirs = list_refs(repository, remote).refs
@@ -109,9 +110,12 @@ def name_directory(url: str) -> str:
     return name
 
 
-def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None]) -> Repository:
+def _run_clone(
+    remote: Remote, hidden: Path, *, is_whole: bool, progress: Callable[[float], None]
+) -> Repository:
     """Let git clone into a new directory, without checking anything out."""
-    options = ["--progress", "--no-checkout", f"--origin={_ORIGIN}", f"--filter=blob:limit={SMALL}"]
+    options = ["--progress", "--no-checkout", f"--origin={_ORIGIN}"]
+    options += [] if is_whole else [f"--filter=blob:limit={SMALL}"]
     options += ["--config", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}"]
     command = ("-c", "fetch.fsckObjects=true", "clone", *options, "--", remote.address, str(hidden))
     arguments = [*ONE_PACK, *command]

@@ -15,7 +15,7 @@ from gitstore.packs.oid import Oid
 class Weights(Enum):
     """Which weights a clone has from the beginning."""
 
-    ALL = "all"
+    ALL = "all"  # the clone is whole, and so are later pulls
     ACTIVE = "active"
     NONE = "none"
 

@@ -17,7 +17,7 @@ from gitstore.transfer.wanted import Selection
 from tests.support import combinations
 from tests.support.commands import Fsck, Gitstore, Run, git, parsed
 from tests.support.models import change, existing_repository, noise, picture, put, take
-from tests.support.sharing import connect, list_objects, make_bare, make_clone, send
+from tests.support.sharing import connect, fetch, list_objects, make_bare, make_clone, send
 from tests.support.tracing import list_git_commands
 
 WEIGHTS = 5_000_000
@@ -129,6 +129,23 @@ class TestWhole:
         assert not any(word in configuration for word in ("promisor", "partial", "sparse"))
         shutil.rmtree(origin)
         assert run("verify", "--all", cwd=copy.directory).code == 0
+        fsck(copy.repository)
+
+    def test_all_weights_at_once(
+        self, model: Model, origin: Path, tmp_path: Path, run: Run, fsck: Fsck
+    ) -> None:
+        """Nothing depends on the remote then, and a pull brings the weights of new snapshots, too."""
+        copy = make_clone(f"file://{origin}", tmp_path / "copy", Weights.ALL)
+        assert not copy.repository.objects.is_partial
+        configuration = git("config", "--list", "--local", cwd=copy.directory).lower()
+        assert not any(word in configuration for word in ("promisor", "partial", "sparse"))
+        put(model, "initial", {"big": noise(WEIGHTS, 3)})
+        take(model, "v3")
+        send(model)
+        assert [snapshot.name for snapshot in fetch(copy).snapshots] == ["v3"]
+        shutil.rmtree(origin)
+        assert run("verify", "--all", cwd=copy.directory).code == 0
+        git("gc", "--quiet", "--prune=now", cwd=copy.directory)
         fsck(copy.repository)
 
     def test_it_is_as_git_clones_with_few_processes(

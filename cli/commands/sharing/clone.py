@@ -35,8 +35,9 @@ def command(
     """Clone a model from a URL or a directory: its code, settings and snapshots now, weights when needed.
 
     An operation, export, verify and state path fetch the weights that they need. gitstore get fetches them
-    ahead. Where the server cannot leave them out, all weights come at once. From a directory on the same file
-    system, all packs are linked, which takes no space.
+    ahead. With --weights all, and where the server cannot leave them out, all weights come at once, and pull
+    brings those of new snapshots, too. From a directory on the same file system, all packs are linked, which
+    takes no space.
 
     The active state is that of the newest snapshot. DIRECTORY defaults to the last part of URL.
 
