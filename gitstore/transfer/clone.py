@@ -1,8 +1,8 @@
 """Cloning a model: its code, settings and snapshots now, the weights when they are first needed.
 
 Stock git clones. From a URL whose server allows it, that is a partial clone without large files
-(gitprotocol-v2(5), `filter`). A clone with all weights is whole, and does not depend on the server any more. A
-directory on the same file system is cloned whole, with linked packs. The new repository is built out of
+(gitprotocol-v2(5), `filter`). A clone with all weights is whole, and does not depend on the server any more.
+A directory on the same file system is cloned whole, with linked packs. The new repository is built out of
 sight, and appears whole.
 """
 
@@ -64,9 +64,9 @@ def clone(
 ) -> Cloned:
     """Clone the model at a URL, or at a path relative to `directory`, into a new directory `target`.
 
-    It appears whole and durable, or not at all. With all `weights` it is no partial clone. `progress` is called with the fraction that has arrived, from
-    0 to 1. The active state is that of the newest snapshot. Raises `NotAModel`, and `GitstoreError` if the
-    other side cannot be read or `target` exists.
+    It appears whole and durable, or not at all. With all `weights`, it is no partial clone. `progress` is
+    called with the fraction that has arrived, from 0 to 1. The active state is that of the newest snapshot.
+    Raises `NotAModel`, and `GitstoreError` if the other side cannot be read or `target` exists.
     """
     target = target.absolute()
     check_free(target, "choose another directory")
