@@ -1,9 +1,9 @@
 """Cloning a model: its code, settings and snapshots now, the weights when they are first needed.
 
 Stock git clones. From a URL whose server allows it, that is a partial clone without large files
-(gitprotocol-v2(5), `filter`). A clone with all weights is whole, and does not depend on the server any more.
-A directory on the same file system is cloned whole, with linked packs. The new repository is built out of
-sight, and appears whole.
+(gitprotocol-v2(5), `filter`). A clone with all weights begins as one, because weights come faster over
+several connections; then it is whole, and does not depend on the server any more. A directory on the same
+file system is cloned whole, with linked packs. The new repository is built out of sight, and appears whole.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def clone(
     check_free(target, "choose another directory")
     remote = find_source(url, directory)
     with construction(target) as hidden:
-        repository = _run_clone(remote, hidden, is_whole=weights is Weights.ALL, progress=progress)
+        repository = _run_clone(remote, hidden, progress=progress)
+        if weights is Weights.ALL and repository.objects.is_partial:
+            _complete(repository)
         _check_out(repository, remote)
         model, remote = Model.open(hidden), Remote(_ORIGIN, _ORIGIN, remote.url)
         theirs = list_refs(repository, remote).refs
@@ -110,12 +112,9 @@ def name_directory(url: str) -> str:
     return name
 
 
-def _run_clone(
-    remote: Remote, hidden: Path, *, is_whole: bool, progress: Callable[[float], None]
-) -> Repository:
+def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None]) -> Repository:
     """Let git clone into a new directory, without checking anything out."""
-    options = ["--progress", "--no-checkout", f"--origin={_ORIGIN}"]
-    options += [] if is_whole else [f"--filter=blob:limit={SMALL}"]
+    options = ["--progress", "--no-checkout", f"--origin={_ORIGIN}", f"--filter=blob:limit={SMALL}"]
     options += ["--config", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}"]
     command = ("-c", "fetch.fsckObjects=true", "clone", *options, "--", remote.address, str(hidden))
     arguments = [*ONE_PACK, *command]
@@ -128,6 +127,15 @@ def _run_clone(
         make_whole(repository)
     own_packs(repository.common / "objects")
     return repository
+
+
+def _complete(repository: Repository) -> None:
+    """Fetch all that a partial clone lacks, and let it be a whole one."""
+    listing = repository.git("rev-list", "--objects", "--all", "--missing=print", "--no-object-names")
+    missing = (Oid.parse(line[1:]) for line in listing.split() if line.startswith(b"?"))
+    repository.objects.provide(missing)
+    make_whole(repository)
+    own_packs(repository.common / "objects")
 
 
 def make_whole(repository: Repository) -> None:
