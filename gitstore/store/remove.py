@@ -6,7 +6,7 @@ The charge ends at once. The next `gc` gives the bytes back to the disk.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,10 +15,12 @@ from gitstore.disk.atomic import sync_directory
 from gitstore.disk.hidden_names import new_prefix
 from gitstore.errors import GitstoreError
 from gitstore.git.refs import RefChange
+from gitstore.git.repository import Repository
 from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import LedgerRow, RowKind
 from gitstore.models import alias as alias_model
 from gitstore.models.dependents import find_dependents
+from gitstore.models.snapshot import Snapshot
 from gitstore.names import spell_tag
 from gitstore.outbox.events import ModelDeleted, ModelEvent, SnapshotDeleted
 from gitstore.packs.oid import Oid
@@ -34,14 +36,15 @@ from gitstore.store.store import Store, StoreModel
 
 @dataclass(frozen=True)
 class StoreRemoval:
-    """What was removed, or would be. `freed` are bytes that nobody is charged any more.
+    """What was removed, or would be: a model, or snapshots of one. `freed` are bytes that nobody is charged
+    any more.
 
     `saved` is what they cost a month, in micro-units of `currency`; `None` without a price.
     `inherited` are bytes that others are charged from then on: by the names of their models. `based` are
-    models in the same repository that are based on the snapshot. `aliases` lead to it.
+    models in the same repository that are based on the snapshots. `aliases` lead to them.
     """
 
-    name: str
+    names: tuple[str, ...]
     refs: tuple[str, ...]
     freed: int
     inherited: dict[str, int]
@@ -88,38 +91,65 @@ def remove_model(
             pass
     if not dry_run:
         directories.remove_tree(hidden)
-    return _report(str(name), tuple(sorted(refs)), price_removal(store, rows, now=now))
+    return _report([str(name)], tuple(sorted(refs)), price_removal(store, rows, now=now))
 
 
-def remove_snapshot(
-    store: Store, name: SnapshotName, *, user: User, now: int, dry_run: bool = False, force: bool = False
+def remove_snapshots(
+    store: Store,
+    names: Sequence[SnapshotName],
+    *,
+    user: User,
+    now: int,
+    dry_run: bool = False,
+    force: bool = False,
 ) -> StoreRemoval:
-    """Remove a snapshot, and the records about it.
+    """Remove snapshots of one model, and the records about them: all or none.
 
     Raises `AccessDenied` unless the user is an admin of the model, `NoSuchSnapshot`, `PushUnderWay`, and
-    `StillNeeded` if an alias leads to it or a model in the same repository is based on it, unless `force`.
+    `StillNeeded` if an alias leads to one or a model in the same repository is based on it, unless `force`.
+    Raises `GitstoreError` for snapshots of several models.
     """
-    check_model(store.config, user, name.model, needed=Role.ADMIN)
-    model = store.find_model(name.model, user)
+    model_name = _find_only_model(names)
+    check_model(store.config, user, model_name, needed=Role.ADMIN)
+    model = store.find_model(model_name, user)
     with _alone(store, model, now=now) as ledger:
         repository = model.repository
-        snapshot = model.read_snapshot(name)
-        oid = snapshot.tag_oid
-        based = find_dependents(repository, {snapshot.commit}).models
-        aliases = tuple(alias_model.list_names_by_tag(repository).get(oid, ()))
+        snapshots = {name: model.read_snapshot(name) for name in names}
+        tags = {snapshot.tag_oid for snapshot in snapshots.values()}
+        based = find_dependents(repository, {snapshot.commit for snapshot in snapshots.values()}).models
+        led = alias_model.list_names_by_tag(repository)
+        aliases = tuple(alias for snapshot in snapshots.values() for alias in led.get(snapshot.tag_oid, ()))
         if (based or aliases) and not force and not dry_run:
-            raise _still_needed(name, based=based, aliases=aliases)
-        changes = [RefChange(name.ref, oid, None), *forget.plan_removal(repository, {oid})]
-        refs = {change.ref: change.old for change in changes}
-        event = SnapshotDeleted(
-            time=now, owner=model.owner, model=model.name, user=user.name or None,
-            snapshot=spell_tag(name.ref), ref=name.ref, tag=str(oid),
-        )  # fmt: skip
+            raise _still_needed(repository, snapshots)
+        changes = [RefChange(name.ref, snapshot.tag_oid, None) for name, snapshot in snapshots.items()]
+        changes += forget.plan_removal(repository, tags)
         if not dry_run:
-            repository.refs.change(changes, f"remove {name}")
-            forget.drop_notes(repository, {oid})
-        rows = _delete_in_ledger(ledger, model, refs, events={name.ref: event}, now=now, dry_run=dry_run)
-    return _report(str(name), tuple(refs), price_removal(store, rows, now=now), based=based, aliases=aliases)
+            repository.refs.change(changes, f"remove {', '.join(map(str, snapshots))}")
+            forget.drop_notes(repository, tags)
+        refs = {change.ref: change.old for change in changes}
+        events = {name.ref: _describe(snapshot, model, user) for name, snapshot in snapshots.items()}
+        rows = _delete_in_ledger(ledger, model, refs, events=events, now=now, dry_run=dry_run)
+    priced = price_removal(store, rows, now=now)
+    return _report([*map(str, snapshots)], tuple(refs), priced, based=based, aliases=aliases)
+
+
+def _find_only_model(names: Sequence[SnapshotName]) -> ModelName:
+    """Return the model of snapshots. Raises `GitstoreError` if they are of several."""
+    model, *others = dict.fromkeys(name.model for name in names)
+    if others:
+        raise GitstoreError(
+            f"the snapshots are of several models: {model}, {others[0]}",
+            "remove those of one after the other",
+        )
+    return model
+
+
+def _describe(snapshot: Snapshot, model: StoreModel, user: User) -> SnapshotDeleted:
+    """Return the event of a snapshot that is removed. The ledger gives it its time and its bytes."""
+    return SnapshotDeleted(
+        time=0, owner=model.owner, model=model.name, user=user.name or None,
+        snapshot=spell_tag(snapshot.ref), ref=snapshot.ref, tag=str(snapshot.tag_oid),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -136,7 +166,7 @@ def _delete_in_ledger(
     model: StoreModel,
     refs: dict[str, Oid | None],
     *,
-    events: dict[str, ModelEvent],
+    events: Mapping[str, ModelEvent],
     now: int,
     dry_run: bool,
 ) -> Sequence[LedgerRow]:
@@ -154,14 +184,22 @@ def _delete_in_ledger(
     return rows
 
 
-def _still_needed(name: SnapshotName, *, based: Sequence[str], aliases: Sequence[str]) -> StillNeeded:
-    reasons = [f"the alias {alias} leads to it" for alias in aliases]
-    reasons += [f"{model} is based on it" for model in based]
+def _still_needed(repository: Repository, snapshots: Mapping[SnapshotName, Snapshot]) -> StillNeeded:
+    """Return the error for the first snapshot that has an alias, or that models are based on."""
+    aliases = alias_model.list_names_by_tag(repository)
+
+    def explain(snapshot: Snapshot) -> list[str]:
+        reasons = [f"the alias {alias} leads to it" for alias in aliases.get(snapshot.tag_oid, ())]
+        based = find_dependents(repository, {snapshot.commit}).models
+        return reasons + [f"{model} is based on it" for model in based]
+
+    explained = ((name, explain(snapshot)) for name, snapshot in snapshots.items())
+    name, reasons = next(item for item in explained if item[1])
     return StillNeeded(f"{name} is still needed: {', '.join(reasons)}", "--force removes it anyway")
 
 
 def _report(
-    name: str,
+    names: Sequence[str],
     refs: tuple[str, ...],
     priced: PricedRemoval,
     *,
@@ -174,5 +212,6 @@ def _report(
             other = f"{row.owner}/{row.model}"
             inherited[other] = inherited.get(other, 0) + row.bytes
     return StoreRemoval(
-        name, refs, priced.forecast.bytes, inherited, priced.saved, priced.currency, based, aliases
-    )
+        tuple(names), refs, priced.forecast.bytes, inherited, priced.saved, priced.currency,
+        based, aliases,
+    )  # fmt: skip

@@ -32,7 +32,7 @@ from gitstore.store.access import OPERATOR
 from gitstore.store.audit import audit
 from gitstore.store.derive import derive_model
 from gitstore.store.names import parse_model_name, parse_snapshot_name
-from gitstore.store.remove import remove_model, remove_snapshot
+from gitstore.store.remove import remove_model, remove_snapshots
 from gitstore.store.store import Store
 from tests.support import models, scenes, stores
 from tests.support.commands import git
@@ -105,7 +105,7 @@ def read_local(model: Model) -> list[ModelEvent]:
         return [stored.event for stored in list_events(connection)]
 
 
-def remove_snapshots(model: Model, *names: str) -> None:
+def remove_here(model: Model, *names: str) -> None:
     remove.remove(remove.plan_removal([find(model, name) for name in names]))
 
 
@@ -150,7 +150,7 @@ def test_each_event_of_a_local_repository(model: Model) -> None:
             lambda: models_rm.remove(models_rm.plan_removal(model, "dogs")),
             [("model.deleted", "dogs")],
         ),
-        Step("remove", lambda: remove_snapshots(model, "two"), [("snapshot.deleted", "two")]),
+        Step("remove", lambda: remove_here(model, "two"), [("snapshot.deleted", "two")]),
     ]
     events = check(steps, lambda: read_local(model))
     told = {type_of(event) for event in events}
@@ -220,7 +220,9 @@ def test_each_event_of_a_store(model: Model, tmp_path: Path) -> None:
         ),
         Step(
             "remove a snapshot",
-            lambda: remove_snapshot(store, parse_snapshot_name("ada/full@v2"), user=OPERATOR, now=stores.NOW),
+            lambda: remove_snapshots(
+                store, [parse_snapshot_name("ada/full@v2")], user=OPERATOR, now=stores.NOW
+            ),
             [("snapshot.deleted", "v2")],
         ),
         Step(

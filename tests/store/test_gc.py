@@ -18,7 +18,7 @@ from gitstore.store.access import OPERATOR
 from gitstore.store.gc import CollectedModel, collect_store
 from gitstore.store.names import parse_snapshot_name
 from gitstore.store.quarantines import list_quarantines
-from gitstore.store.remove import remove_snapshot
+from gitstore.store.remove import remove_snapshots
 from gitstore.store.store import Store
 from gitstore.store.verify import verify_store
 from tests.support import models
@@ -38,7 +38,7 @@ def list_objects(repository: Path) -> set[str]:
 def test_what_was_removed_is_freed_to_the_object(store: Store, tmp_path: Path) -> None:
     make_pushed(store, tmp_path / "digits", "v1", "v2")
     directory = store.find_model("ada/digits").directory
-    remove_snapshot(store, parse_snapshot_name("ada/digits@v1"), user=OPERATOR, now=NOW)
+    remove_snapshots(store, [parse_snapshot_name("ada/digits@v1")], user=OPERATOR, now=NOW)
     planned = collect_store(store, now=NOW, dry_run=True)
     collected = collect_store(store, now=NOW)
     assert collected.freed > 0
@@ -63,7 +63,7 @@ def test_a_pack_with_deltas_is_rewritten(store: Store, tmp_path: Path) -> None:
         "chain length" in git("verify-pack", "-v", str(path), cwd=directory)
         for path in index.parent.glob("*.idx")
     )
-    remove_snapshot(store, parse_snapshot_name("ada/digits@v2"), user=OPERATOR, now=NOW)
+    remove_snapshots(store, [parse_snapshot_name("ada/digits@v2")], user=OPERATOR, now=NOW)
     collect_store(store, now=NOW)
     reachable = set(git("rev-list", "--objects", "--all", "--no-object-names", cwd=directory).split())
     assert list_objects(directory) == reachable

@@ -22,7 +22,7 @@ from gitstore.store.access import OPERATOR
 from gitstore.store.gc import collect_store
 from gitstore.store.names import parse_snapshot_name
 from gitstore.store.quarantines import list_quarantines
-from gitstore.store.remove import remove_snapshot
+from gitstore.store.remove import remove_snapshots
 from gitstore.store.store import Store
 from gitstore.transfer import bitmap
 from tests.support import models, processes
@@ -64,13 +64,13 @@ def test_a_collection_with_nothing_to_do_starts_no_git(
 
 
 def test_after_it_freed_something_it_looks_again_at_once(store: Store) -> None:
-    remove_snapshot(store, parse_snapshot_name("ada/digits@v2"), user=OPERATOR, now=NOW)
+    remove_snapshots(store, [parse_snapshot_name("ada/digits@v2")], user=OPERATOR, now=NOW)
     assert collect(store) > 0
     assert clean_note.is_noted(store.find_model("ada/digits").directory)
 
 
 def remove(store: Store) -> None:
-    remove_snapshot(store, parse_snapshot_name("ada/digits@v2"), user=OPERATOR, now=NOW)
+    remove_snapshots(store, [parse_snapshot_name("ada/digits@v2")], user=OPERATOR, now=NOW)
 
 
 def delete_with_git(store: Store) -> None:

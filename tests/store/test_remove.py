@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from gitstore.disk.processes import identify
-from gitstore.errors import NoSuchSnapshot
+from gitstore.errors import GitstoreError, NoSuchSnapshot
+from gitstore.outbox.listing import list_events
 from gitstore.store.access import OPERATOR, AccessDenied, User
+from gitstore.store.audit import audit
 from gitstore.store.gc import PushUnderWay, collect_store
 from gitstore.store.names import parse_model_name, parse_snapshot_name
-from gitstore.store.remove import remove_model, remove_snapshot
+from gitstore.store.remove import remove_model, remove_snapshots
 from gitstore.store.store import Store
 from tests.support.commands import fsck
 from tests.support.stores import NOW, list_refs, make_pushed, make_store
@@ -35,9 +37,9 @@ def measure(store: Store) -> int:
 def test_a_dry_run_changes_nothing_and_says_the_same(store: Store) -> None:
     directory = store.find_model("ada/digits").directory
     before, charged = list_refs(directory), measure(store)
-    planned = remove_snapshot(store, V1, user=OPERATOR, now=NOW + 1, dry_run=True)
+    planned = remove_snapshots(store, [V1], user=OPERATOR, now=NOW + 1, dry_run=True)
     assert (list_refs(directory), measure(store)) == (before, charged)
-    removal = remove_snapshot(store, V1, user=OPERATOR, now=NOW + 1)
+    removal = remove_snapshots(store, [V1], user=OPERATOR, now=NOW + 1)
     assert removal == planned
     assert removal.freed == charged - measure(store) > 0
     assert set(before) - set(list_refs(directory)) == {"refs/tags/v1"}
@@ -61,10 +63,30 @@ def test_only_admins_remove(store: Store) -> None:
         with pytest.raises(AccessDenied):
             remove_model(store, DIGITS, user=User(user), now=NOW)
         with pytest.raises(AccessDenied):
-            remove_snapshot(store, V1, user=User(user), now=NOW, dry_run=True)
-    remove_snapshot(store, V1, user=User("ada"), now=NOW)
+            remove_snapshots(store, [V1], user=User(user), now=NOW, dry_run=True)
+    remove_snapshots(store, [V1], user=User("ada"), now=NOW)
     with pytest.raises(NoSuchSnapshot, match="ada/digits has no snapshot v1"):
-        remove_snapshot(store, V1, user=User("ada"), now=NOW)
+        remove_snapshots(store, [V1], user=User("ada"), now=NOW)
+
+
+def test_several_go_at_once_or_none(store: Store) -> None:
+    both = [V1, parse_snapshot_name("ada/digits@v2")]
+    lacking = parse_snapshot_name("ada/digits@v3")
+    before = list_refs(store.find_model("ada/digits").directory)
+    with pytest.raises(NoSuchSnapshot, match="ada/digits has no snapshot v3"):
+        remove_snapshots(store, [*both, lacking], user=OPERATOR, now=NOW)
+    with pytest.raises(GitstoreError, match="are of several models: ada/digits, eve/x"):
+        remove_snapshots(store, [*both, parse_snapshot_name("eve/x@v1")], user=OPERATOR, now=NOW)
+    assert list_refs(store.find_model("ada/digits").directory) == before
+    removal = remove_snapshots(store, [*both, V1], user=OPERATOR, now=NOW)
+    assert (removal.names, removal.refs) == (
+        ("ada/digits@v1", "ada/digits@v2"),
+        ("refs/tags/v1", "refs/tags/v2"),
+    )
+    with store.ledger() as ledger:
+        assert audit(store, ledger).problems == []
+        gone = [stored.event.subject for stored in list_events(ledger.connection)][-2:]
+    assert gone == ["v1", "v2"]
 
 
 def test_a_push_that_is_under_way_is_not_disturbed(store: Store) -> None:
@@ -73,5 +95,5 @@ def test_a_push_that_is_under_way_is_not_disturbed(store: Store) -> None:
     with pytest.raises(PushUnderWay, match="somebody pushes to ada/digits"):
         remove_model(store, DIGITS, user=OPERATOR, now=NOW)
     with pytest.raises(PushUnderWay, match="somebody pushes to ada/digits"):
-        remove_snapshot(store, V1, user=OPERATOR, now=NOW)
+        remove_snapshots(store, [V1], user=OPERATOR, now=NOW)
     assert "refs/tags/v1" in list_refs(store.find_model("ada/digits").directory)

@@ -13,7 +13,7 @@ from gitstore.cli.completion import candidates
 from gitstore.cli.render import snapshots as render
 
 if TYPE_CHECKING:
-    from gitstore.transfer.elsewhere.removal import RemoteRemoval, RemoveTag
+    from gitstore.transfer.elsewhere.removal import RemoteRemoval, RemoveTags
     from gitstore.transfer.wire import PushRefused
 
 
@@ -93,13 +93,13 @@ def _remove_remotely(
         if not force:
             removing.check_aliases(removal)
         output.confirm(ctx, f"Remove {removal.names} in {remote}?", assumed=yes)
-        removing.remove_remotely(removal, by_host=partial(_find_remove_tag, removal, force=force))
+        removing.remove_remotely(removal, by_host=partial(_find_remove_tags, removal, force=force))
     removals.show(removal, removed=not dry_run, as_json=as_json)
 
 
-def _find_remove_tag(removal: RemoteRemoval, refused: PushRefused, *, force: bool) -> RemoveTag | None:
+def _find_remove_tags(removal: RemoteRemoval, refused: PushRefused, *, force: bool) -> RemoveTags | None:
     """Return how a remote that refused a push removes snapshots, if it is a store."""
-    from gitstore.store.client.remove import Removing, find_remove_tag
+    from gitstore.store.client.remove import Removing, find_remove_tags
 
     by = Removing(store_options.find_user(), store_options.read_clock(), force)
-    return find_remove_tag(removal, refused, by)
+    return find_remove_tags(removal, refused, by)

@@ -88,14 +88,14 @@ SHAPES = {
     "store removal": Shape(
         "What was removed from a store, or would be.",
         keys("""
-            name       text         the model, or the snapshot
+            names      text[]       the model, or the snapshots
             refs       text[]       the refs that go
             freed      bytes        what nobody is charged any more
             saved      int?         what that costs a month, in micro-units; null without a price
             currency   text         the currency
             inherited  inheritor[]  models that still need some of it
-            based      text[]       models in the same repository that are based on it
-            aliases    text[]       aliases that lead to it
+            based      text[]       models in the same repository that are based on one of them
+            aliases    text[]       aliases that lead to one of them
             dry_run    flag         whether nothing was removed
         """),
     ),

@@ -41,7 +41,7 @@ def show_removal(removal: StoreRemoval, *, dry_run: bool, as_json: bool, only_me
     if as_json:
         output.print_json(
             {
-                "name": removal.name,
+                "names": list(removal.names),
                 "refs": list(removal.refs),
                 "freed": removal.freed,
                 "saved": removal.saved,
@@ -53,17 +53,19 @@ def show_removal(removal: StoreRemoval, *, dry_run: bool, as_json: bool, only_me
             }
         )
         return
+    them = "it" if len(removal.names) == 1 else "one of them"
     for name, size in removal.inherited.items():
         output.print_message(f"  {name} still needs {format_size(size)}, and is charged for it then")
     for name in removal.based:
-        output.print_message(f"  {name} is based on it")
+        output.print_message(f"  {name} is based on {them}")
     for name in removal.aliases:
-        output.print_message(f"  the alias {name} leads to it")
+        output.print_message(f"  the alias {name} leads to {them}")
     verb = "Would remove" if dry_run else "Removed"
     saved = ""
     if removal.saved is not None:
         saved = f", which saves {format_money(removal.saved, removal.currency)} a month"
-    output.print_message(f"{verb} {removal.name}: {format_size(removal.freed)} are charged no longer{saved}")
+    names = ", ".join(removal.names)
+    output.print_message(f"{verb} {names}: {format_size(removal.freed)} are charged no longer{saved}")
     if not dry_run and not only_messages:
         output.print_message("gitstore store gc gives the space back")
 

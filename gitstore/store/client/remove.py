@@ -7,6 +7,8 @@ verb `rm`. A store in a directory of this machine is its user's, so the snapshot
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +19,12 @@ from gitstore.names import spell_tag
 from gitstore.policy.refs import SNAPSHOT_FIXED
 from gitstore.policy.refusal import read_rules
 from gitstore.store.access import User
+from gitstore.store.front.shell import LONGEST
 from gitstore.store.names import SUFFIX, ModelName, SnapshotName, parse_model_name
-from gitstore.store.remove import remove_snapshot
+from gitstore.store.remove import remove_snapshots
 from gitstore.store.store import Store
 from gitstore.text import harmless
-from gitstore.transfer.elsewhere.removal import RemoteRemoval, RemoveTag
+from gitstore.transfer.elsewhere.removal import RemoteRemoval, RemoveTags
 from gitstore.transfer.remotes import read_push_url
 from gitstore.transfer.wire import PushRefused
 
@@ -48,11 +51,11 @@ class StoreRefused(GitstoreError):
         return {"reason": self.reason}
 
 
-def find_remove_tag(removal: RemoteRemoval, refused: PushRefused, removing: Removing) -> RemoveTag | None:
+def find_remove_tags(removal: RemoteRemoval, refused: PushRefused, removing: Removing) -> RemoveTags | None:
     """Return how a remote that refused to delete tags removes them; `None` if it is not a store.
 
-    What is returned removes one snapshot with its records, and raises `StoreRefused`, or what
-    `store.remove.remove_snapshot` raises. Raises `StoreRefused` for a store behind a web server.
+    What is returned removes snapshots with their records, and raises `StoreRefused`, or what
+    `store.remove.remove_snapshots` raises. Raises `StoreRefused` for a store behind a web server.
     """
     if SNAPSHOT_FIXED not in read_rules(refused.lines):
         return None
@@ -68,11 +71,25 @@ def find_remove_tag(removal: RemoteRemoval, refused: PushRefused, removing: Remo
     if address.protocol != "ssh":
         raise _explain_no_verb(removal, model)
 
-    def remove(tag: str) -> None:
-        name = SnapshotName(model, tag.removeprefix(_TAGS))
-        _remove_there(removal, address, name, is_forced=removing.force)
+    def remove(tags: Sequence[str]) -> Iterator[str]:
+        # Options come first: where a host only claims to be a store, every rm stops at the first.
+        words = ["rm", "--yes", "--json", *(["--force"] if removing.force else [])]
+        for names in _divide([SnapshotName(model, tag.removeprefix(_TAGS)) for tag in tags], words):
+            _remove_there(removal, address, names, words=words)
+            yield from (name.ref for name in names)
 
     return remove
+
+
+def _divide(names: Sequence[SnapshotName], words: Sequence[str]) -> Iterator[list[SnapshotName]]:
+    """Divide snapshots so that a command of these words with them is not too long for the store."""
+    part: list[SnapshotName] = []
+    for name in names:
+        if part and len(shlex.join([*words, *map(str, part), str(name)])) > LONGEST:
+            yield part
+            part = []
+        part.append(name)
+    yield part
 
 
 def _find_model_name(path: str) -> ModelName | None:
@@ -83,7 +100,7 @@ def _find_model_name(path: str) -> ModelName | None:
         return None
 
 
-def _find_here(path: Path, removing: Removing) -> RemoveTag | None:
+def _find_here(path: Path, removing: Removing) -> RemoveTags | None:
     """Return how snapshots of a repository on this machine are removed, if it is in a store."""
     candidates = (path, Path(f"{path}{SUFFIX}"))  # git takes it without the end, too
     directory = next((directory for directory in candidates if (directory / "HEAD").is_file()), None)
@@ -96,25 +113,23 @@ def _find_here(path: Path, removing: Removing) -> RemoveTag | None:
     except NotAStore:
         return None
 
-    def remove(tag: str) -> None:
-        name = SnapshotName(model.model_name, tag.removeprefix(_TAGS))
-        remove_snapshot(store, name, user=removing.user, now=removing.now, force=removing.force)
+    def remove(tags: Sequence[str]) -> Iterator[str]:
+        names = [SnapshotName(model.model_name, tag.removeprefix(_TAGS)) for tag in tags]
+        remove_snapshots(store, names, user=removing.user, now=removing.now, force=removing.force)
+        yield from tags
 
     return remove
 
 
 def _remove_there(
-    removal: RemoteRemoval, address: GitAddress, name: SnapshotName, *, is_forced: bool
+    removal: RemoteRemoval, address: GitAddress, names: Sequence[SnapshotName], *, words: Sequence[str]
 ) -> None:
-    """Let a store on another machine remove a snapshot."""
-    # Options come first: where a host only claims to be a store, every rm stops at the first.
-    options = ["--yes", "--json", *(["--force"] if is_forced else [])]
-    words = ["rm", *options, f"{name.model}@{name.snapshot}"]
-    completed = run_there(removal.repository, address, words)
+    """Let a store on another machine remove snapshots: all or none."""
+    completed = run_there(removal.repository, address, [*words, *map(str, names)])
     removed = _parse(completed.stdout).get("refs")
-    if completed.returncode == 0 and isinstance(removed, list) and name.ref in removed:
+    if completed.returncode == 0 and isinstance(removed, list) and all(name.ref in removed for name in names):
         return
-    remote, snapshot = removal.remote, spell_tag(name.ref)
+    remote, snapshot = removal.remote, ", ".join(spell_tag(name.ref) for name in names)
     error = _read_error(completed.stderr)
     if error is not None:
         raise StoreRefused(

@@ -21,7 +21,8 @@ from gitstore.text import quoted
 SERVICES = {"upload-pack": Role.READ, "receive-pack": Role.WRITE}
 """The services of git, and the role that each needs."""
 
-_LONGEST = 4096
+LONGEST = 4096
+"""The most characters of a command."""
 
 _JSON, _DRY, _YES = "--json", "--dry-run", "--yes"
 VERBS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -84,7 +85,7 @@ def list_commands() -> str:
 
 
 def _split(command: str) -> list[str]:
-    if len(command) > _LONGEST or not command.isprintable():
+    if len(command) > LONGEST or not command.isprintable():
         raise BadCommand("the command is too long, or has characters that are not printable")
     try:
         words = shlex.split(command)

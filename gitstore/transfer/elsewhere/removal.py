@@ -27,10 +27,11 @@ from gitstore.transfer.wire import PushRefused, RefSpec
 
 _TRACKED = "refs/remotes/"
 
-RemoveTag = Callable[[str], None]
-"""Removes a tag of a remote in the host's own way, with what belongs to it. Raises `GitstoreError`."""
+RemoveTags = Callable[[Sequence[str]], Iterator[str]]
+"""Removes tags of a remote in the host's own way, with what belongs to them, and yields each that is gone.
+Raises `GitstoreError`."""
 
-FindRemoveTag = Callable[[PushRefused], RemoveTag | None]
+FindRemoveTags = Callable[[PushRefused], RemoveTags | None]
 """Returns how a host that has refused a push removes tags; `None` if nothing is known of it."""
 
 
@@ -106,10 +107,10 @@ def check_aliases(removal: RemoteRemoval) -> None:
         )
 
 
-def remove_remotely(removal: RemoteRemoval, *, by_host: FindRemoveTag = lambda _: None) -> None:
+def remove_remotely(removal: RemoteRemoval, *, by_host: FindRemoveTags = lambda _: None) -> None:
     """Delete the tags there, all or none where the host can do that.
 
-    If the host refuses, `by_host` may know how it removes tags, one after the other. Raises `PushRefused` if
+    If the host refuses, `by_host` may know how it removes tags, many in one call. Raises `PushRefused` if
     it does not, `PartlyRemoved`, what `by_host` and its answer raise, and `GitstoreError` if the host cannot
     be reached.
     """
@@ -120,7 +121,7 @@ def remove_remotely(removal: RemoteRemoval, *, by_host: FindRemoveTag = lambda _
     except PushRefused as refused:
         remove = by_host(refused)
         if remove is not None:
-            _remove_each(removal, remove)
+            _remove_by_host(removal, remove)
             return
         _log_lines(lines)
         raise
@@ -132,23 +133,22 @@ def _log_lines(lines: Iterable[str]) -> None:
         wire.log_line(line)
 
 
-def _remove_each(removal: RemoteRemoval, remove: RemoveTag) -> None:
-    """Let a host remove one tag after the other."""
+def _remove_by_host(removal: RemoteRemoval, remove: RemoveTags) -> None:
+    """Let a host remove the tags in its own way."""
     removed: set[str] = set()
-    for tag in removal.tags:
-        try:
-            remove(tag)
-        except GitstoreError as error:
-            gone = _find_gone(removal, removed)
-            _forget_tracked(removal, gone)
-            remaining = [name for name in removal.tags if name not in gone]
-            if not remaining:
-                return  # the host did it, and only its answer was lost
-            if len(remaining) == len(removal.tags):
-                raise
-            names = [name for name in removal.tags if name in gone]
-            raise PartlyRemoved(names, remaining, error=error) from error
-        removed.add(tag)
+    try:
+        for tag in remove(removal.tags):
+            removed.add(tag)
+    except GitstoreError as error:
+        gone = _find_gone(removal, removed)
+        _forget_tracked(removal, gone)
+        remaining = [name for name in removal.tags if name not in gone]
+        if not remaining:
+            return  # the host did it, and only its answer was lost
+        if len(remaining) == len(removal.tags):
+            raise
+        names = [name for name in removal.tags if name in gone]
+        raise PartlyRemoved(names, remaining, error=error) from error
     _forget_tracked(removal, removal.refs.keys())
 
 

@@ -102,10 +102,7 @@ def test_over_ssh_the_store_is_asked_for_its_own_rm(
     frees, removed = outcome.stderr.splitlines()  # the refusal of the push is not shown
     assert frees.startswith("Removing v1, v2 frees about ")
     assert removed == "Removed v1, v2 in origin; its own gc frees the disk space"
-    assert verbs.read_text().splitlines() == [
-        "rm --yes --json ada/digits@v1",
-        "rm --yes --json ada/digits@v2",
-    ]
+    assert verbs.read_text().splitlines() == ["rm --yes --json ada/digits@v1 ada/digits@v2"]
     assert (list_tags(store.path(DIGITS)), list_tags(model.directory)) == (["v3"], ["v1", "v2", "v3"])
     # as after a push that deletes
     assert "refs/remotes/origin/tags/v3" in list_refs(model.directory)
@@ -172,9 +169,24 @@ def test_what_the_other_side_may_answer(behind_ssh: Any, model: Model, store: St
     assert list_tags(store.path(DIGITS)) == ["v1", "v2", "v3"]
 
 
-def test_the_connection_breaks_between_two(behind_ssh: Any, model: Model, store: Store, run: Run) -> None:
-    behind_ssh(verbs="test $(wc -l < {log}/verbs) = 1 || exit 255; exec {shell}")
+def test_one_that_is_needed_keeps_the_others(behind_ssh: Any, model: Model, store: Store, run: Run) -> None:
+    behind_ssh()
+    set_alias(store, DIGITS, "production", snapshot="v2", user=OPERATOR, message=None, now=NOW)
+    assert remove(run, model, "v1", "v2", "v3").stderr.splitlines()[1:] == [
+        "error: origin does not remove v1, v2, v3: ada/digits@v2 is still needed: the alias production leads"
+        " to it",
+        "hint: --force removes it anyway",
+    ]
+    assert list_tags(store.path(DIGITS)) == ["v1", "v2", "v3"]
+
+
+def test_the_connection_breaks_between_two_commands(
+    behind_ssh: Any, model: Model, store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitstore.store.client.remove.LONGEST", 40)  # as if the names were long
+    verbs = behind_ssh(verbs="test $(wc -l < {log}/verbs) = 1 || exit 255; exec {shell}")
     error = read_error(remove(run, model, "v1", "v2", "v3", "--json"))
+    assert verbs.read_text().splitlines() == [f"rm --yes --json ada/digits@v{number}" for number in (1, 2)]
     assert error["message"] == "origin cannot be reached: the connection broke; v1 had been removed by then"
     assert error["hint"] == "run it again for v2, v3"
     assert error["details"] == {"removed": ["v1"], "remaining": ["v2", "v3"]}
