@@ -114,7 +114,7 @@ RULES = (
     # Sizes.
     Rule(
         "ref-count",
-        "A push changes at most `refs` refs.",
+        "A push changes at most `refs` refs, and moves aliases at most as often.",
         "each one costs time under a lock",
         "push in parts",
     ),

@@ -55,6 +55,7 @@ class RefWalk:
         self._reused = reused
         self._number = 0
         self._seen: set[Oid] = set()
+        self._moves = 0
 
     def begin(self, number: int) -> None:
         """Mark the objects that follow with a number, from 1 on."""
@@ -158,6 +159,10 @@ class RefWalk:
         self._add_root(found.name, found.tree, survey=self.states)
 
     def _add_alias(self, found: FoundCommit) -> None:
+        self._moves += 1
+        if self._moves == self._limits.refs + 1:  # each is an event, all of which a hook has in memory
+            problem = f"moves aliases more than {self._limits.refs:,} times"
+            self.problems.append(PathProblem("ref-count", found.name, problem))
         if found.tree != _EMPTY_TREE or len(found.parents) > 1:
             problem = "holds files" if found.tree != _EMPTY_TREE else "has several parents"
             self.problems.append(PathProblem("alias-move", found.name, problem))

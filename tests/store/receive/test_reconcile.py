@@ -19,6 +19,10 @@ from gitstore.ledger.ledger import Ledger
 from gitstore.ledger.values import Admission
 from gitstore.outbox.events import AliasMoved
 from gitstore.packs.oid import Oid
+from gitstore.policy.limits import PushLimits
+from gitstore.policy.role import Role
+from gitstore.store.receive import facts
+from gitstore.store.receive.facts import AskedChange
 from gitstore.store.receive.reconcile import Reconciled, reconcile_models
 from gitstore.store.receive.ref_events import describe_change
 from gitstore.store.receive.stored import collect_stored
@@ -126,6 +130,20 @@ def test_each_move_of_an_alias_is_told_once_and_in_order(small: SmallStore) -> N
     assert (first.author, first.date, first.message) == (ADA, 1_700_000_000_000_000, "v1 is good")
     assert (first.user, first.tag) == (ADA, str(tag_of("v1")))  # nobody knows who moved the ref
     assert small.match() == []
+
+
+def test_a_push_moves_aliases_as_often_as_it_may_change_refs(small: SmallStore) -> None:
+    """Each move is an event that the hook has in memory."""
+    moves = small.add_moves("v1", "v2", "v3")
+
+    def find_rules(tip: Oid) -> list[str]:
+        change = AskedChange("refs/aliases/best", None, tip)
+        limits = PushLimits(refs=2)
+        repository = small.model.alone().repository
+        found = facts.collect(repository, [change], quarantine=None, role=Role.WRITE, limits=limits)
+        return [problem.rule for problem in found.push.problems]
+
+    assert (find_rules(moves[1]), find_rules(moves[2])) == ([], ["ref-count"])
 
 
 def test_all_moves_of_a_push_that_was_killed_are_told_or_none(small: SmallStore) -> None:
