@@ -7,7 +7,7 @@ from itertools import islice
 
 from gitstore.policy import refs, sizes, snapshots
 from gitstore.policy.limits import PushLimits
-from gitstore.policy.push import PathProblem, Push
+from gitstore.policy.push import MOST_HIDDEN, PathProblem, Push
 from gitstore.policy.refusal import Refusal
 from gitstore.policy.role import Role
 from gitstore.policy.rules import refuse, refuse_path
@@ -44,5 +44,7 @@ def _find_problems(push: Push, limits: PushLimits) -> Iterator[PathProblem]:
         yield from snapshots.find_problems(snapshot)
     if push.hidden:
         oids = ", ".join(oid.short for oid in push.hidden[:3])
-        problem = f"has {counted(len(push.hidden), 'object')} that none of its refs needs ({oids} …)"
+        count = counted(min(len(push.hidden), MOST_HIDDEN), "object")
+        more = "over " if len(push.hidden) > MOST_HIDDEN else ""
+        problem = f"has {more}{count} that none of its refs needs ({oids} …)"
         yield PathProblem("hidden-objects", "", problem)

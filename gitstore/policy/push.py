@@ -124,14 +124,18 @@ class PushedAlias(NamedTuple):
     tag: Oid
 
 
+MOST_HIDDEN = 100
+"""The most hidden objects that are counted."""
+
+
 @dataclass(frozen=True)
 class Push:
     """A push. Nothing of it is visible yet.
 
     `refs` are the refs that exist, and `head` is the branch that HEAD names. `objects` are those in the
     quarantine, `pack` their packs' bytes. `hidden` are those that no pushed ref needs and that the
-    repository did not have. `problems` is what the collector found, limits at which it stopped included: the
-    facts behind them are missing.
+    repository did not have, `MOST_HIDDEN` and one more at the most. `problems` is what the collector found,
+    limits at which it stopped included: the facts behind them are missing.
     """
 
     role: Role

@@ -12,6 +12,7 @@ from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.decide import MOST_REFUSALS, decide
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.push import (
+    MOST_HIDDEN,
     BaseFacts,
     BrokenTag,
     NewObject,
@@ -114,3 +115,10 @@ def test_what_is_said_about_snapshots_is_harmless(snapshot: PushedSnapshot) -> N
 
 def test_a_push_of_nothing() -> None:
     assert decide(Push(Role.WRITE, ()), PushLimits()) == ()
+
+
+def test_hidden_objects_are_counted_up_to_a_hundred() -> None:
+    oids = tuple(Oid(bytes([at]) * 20) for at in range(MOST_HIDDEN + 1))
+    for hidden, count in ((oids[:1], "has 1 object "), (oids[1:], "has 100"), (oids, "has over 100")):
+        (refusal,) = decide(Push(Role.WRITE, (), hidden=hidden), PushLimits())
+        assert count in str(refusal)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,15 @@ from gitstore.git.repository import Repository
 from gitstore.ledger.charging import order_refs
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.limits import PushLimits
-from gitstore.policy.push import BrokenTag, PathProblem, Push, PushedAlias, PushedSnapshot, RefMove
+from gitstore.policy.push import (
+    MOST_HIDDEN,
+    BrokenTag,
+    PathProblem,
+    Push,
+    PushedAlias,
+    PushedSnapshot,
+    RefMove,
+)
 from gitstore.policy.refs import Namespace
 from gitstore.policy.role import Role
 from gitstore.policy.sizes import ObjectCounter, find_pack_problem
@@ -216,4 +225,5 @@ class _Collector:
     def _find_hidden(self) -> tuple[Oid, ...]:
         """Return the new objects that no ref needs and that the repository does not have."""
         table, objects = self._quarantine.table, self._repository.objects
-        return tuple(oid for at, oid in enumerate(table) if not table.marks[at] and oid not in objects)
+        hidden = (oid for at, oid in enumerate(table) if not table.marks[at] and oid not in objects)
+        return tuple(islice(hidden, MOST_HIDDEN + 1))
