@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import subprocess
+import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ NONE = "0" * 40
 MIB = 1024 * 1024
 
 _OFS_DELTA, _REF_DELTA = 6, 7
+_PEAK = str(Path(__file__).with_name("peak.py"))
 
 
 class Command(NamedTuple):
@@ -164,16 +166,25 @@ def zeros(size: int) -> bytes:
 class Received(NamedTuple):
     """What became of a push: what the pusher was told, and what it cost.
 
-    `cpu` are seconds of all processes. `hook` are the seconds of the hook, and `memory` its bytes beyond what
-    it started with.
+    `git` is the memory of the largest process of git, in bytes. `cpu` are seconds of all processes. `hook`
+    are the seconds of the hook, and `memory` its bytes beyond what it started with.
     """
 
     text: str
     is_accepted: bool
+    git: int
     cpu: float
     hook: float
     memory: int
     facts: Mapping[str, Any]
+
+
+class Answer(NamedTuple):
+    """What `git receive-pack` answers, and the memory of the largest process of git, in bytes."""
+
+    text: str
+    is_accepted: bool
+    git: int
 
 
 def format_commands(commands: Sequence[Command]) -> bytes:
@@ -184,20 +195,26 @@ def format_commands(commands: Sequence[Command]) -> bytes:
     return b"".join(b"%04x%s" % (len(line) + 4, line) for line in encoded) + b"0000"
 
 
-def receive(
-    bare: Path, commands: Sequence[Command], pack: bytes, variables: Mapping[str, str]
-) -> tuple[str, bool]:
-    """Let `git receive-pack` receive a pack. Returns what the pusher is told, and whether it is accepted."""
-    done = subprocess.run(
-        ["git", "receive-pack", str(bare)],
-        input=format_commands(commands) + pack,
-        capture_output=True,
-        env={**os.environ, **variables},
-        check=False,
-    )
+def receive(bare: Path, commands: Sequence[Command], pack: bytes, variables: Mapping[str, str]) -> Answer:
+    """Let `git receive-pack` receive a pack."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as pipe:
+        measured = [sys.executable, "-IS", _PEAK, str(writing), "git", "receive-pack", str(bare)]
+        try:
+            done = subprocess.run(
+                measured,
+                input=format_commands(commands) + pack,
+                capture_output=True,
+                env={**os.environ, **variables},
+                pass_fds=[writing],
+                check=False,
+            )
+        finally:
+            os.close(writing)
+        memory = int(pipe.read())
     status = done.stdout.decode(errors="replace").rpartition("unpack ")[2]
     is_accepted = status.startswith("ok") and "ng " not in status
-    return done.stderr.decode(errors="replace") + status, is_accepted
+    return Answer(done.stderr.decode(errors="replace") + status, is_accepted, memory)
 
 
 def send(
@@ -210,14 +227,15 @@ def send(
 ) -> Received:
     """Push to a repository of `make_bare`. `memory` is the hook's beyond what it started with, in bytes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told, is_accepted = receive(bare, commands, pack, tell_hook(bare, role=role, limits=limits))
+    answer = receive(bare, commands, pack, tell_hook(bare, role=role, limits=limits))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     facts = read_report(bare)
     hook = facts.get("hook", 0.0)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Received(
-        told,
-        is_accepted,
+        answer.text,
+        answer.is_accepted,
+        answer.git,
         used + hook,
         hook,
         facts.get("memory", 0),

@@ -32,6 +32,8 @@ def refuse(bare: Path, case: Case) -> Received:
     assert case.told in received.text, received.text
     assert crafting.list_refs(bare) == refs
     assert crafting.list_files(bare) == files
+    assert received.git < 64 * MIB
+    assert received.memory < 64 * MIB
     return received
 
 
@@ -42,7 +44,6 @@ def test_a_hostile_push(name: str, bare: Path) -> None:
     lines = [line for line in received.text.splitlines() if line.startswith("error: ")]
     assert lines or "fsck" in received.text
     assert [line for line in lines if harmless(line) != line] == []
-    assert received.memory < 64 * MIB
 
 
 @pytest.mark.parametrize("name", MALFORMED)

@@ -21,7 +21,7 @@ from gitstore.text import harmless
 from tests.support import crafting, scenes
 from tests.support.combinations import sample
 from tests.support.commands import fsck
-from tests.support.crafting import SETTINGS, Command, Craft, receive
+from tests.support.crafting import MIB, SETTINGS, Command, Craft, receive
 from tests.support.hostile import ALL, HEAD, MALFORMED, V1, Case
 from tests.support.stores import OWNERS, add_model, make_store
 
@@ -52,8 +52,8 @@ def _build(root: Path) -> None:
     craft = Craft()
     main = craft.commit(craft.tree({"code": {"model.py": b"pass\n"}, "settings.yaml": SETTINGS}))
     commands = [Command(HEAD, main), Command(V1, craft.snapshot("v1", main))]
-    told, is_accepted = receive(bare, commands, craft.pack(), PUSHER)
-    assert is_accepted, told
+    answer = receive(bare, commands, craft.pack(), PUSHER)
+    assert answer.is_accepted, answer.text
 
 
 def look(store: Store) -> Look:
@@ -71,7 +71,8 @@ def refuse(store: Store, case: Case, *, told: str) -> str:
         store.config_path.write_text(f"{OWNERS}limits: {json.dumps(case.limits)}\n")
         init_store(store.root)
     bare, before = store.find_model("ada/digits").directory, look(store)
-    text, is_accepted = receive(bare, *case.craft(before.refs), PUSHER)
+    text, is_accepted, memory = receive(bare, *case.craft(before.refs), PUSHER)
+    assert memory < 64 * MIB
     assert not is_accepted, text
     assert told in text, text
     assert "Traceback" not in text
@@ -93,3 +94,10 @@ def test_a_hostile_push(name: str, store: Store) -> None:
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_pack(name: str, store: Store) -> None:
     refuse(store, MALFORMED[name], told=MALFORMED[name].told)
+
+
+@pytest.mark.real_starts
+def test_the_memory_of_the_hook(store: Store) -> None:
+    """Here the hook is no fork of what is loaded already: all of its memory counts, with that of git."""
+    init_store(store.root)
+    refuse(store, ALL["3,000 directories"], told="[depth]")
