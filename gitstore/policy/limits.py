@@ -9,6 +9,9 @@ from gitstore.packs import limits
 from gitstore.policy.role import Role
 from gitstore.units import GIB, MIB
 
+TREE_OVERHEAD = 512
+"""Bytes that a tree counts beside its content: what the survey of trees remembers of it."""
+
 
 @dataclass(frozen=True)
 class PushLimits:

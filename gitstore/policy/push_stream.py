@@ -10,7 +10,7 @@ from __future__ import annotations
 from gitstore.packs import limits as read_limits
 from gitstore.packs.oid import Kind
 from gitstore.packs.scan import PackScanner
-from gitstore.policy.limits import PushLimits
+from gitstore.policy.limits import TREE_OVERHEAD, PushLimits
 from gitstore.policy.push import PathProblem
 from gitstore.policy.refusal import Refusal
 from gitstore.policy.rules import refuse_path
@@ -21,6 +21,15 @@ FREE = 64 * MIB
 
 EXPANSION = 200
 """How many times larger than the pack its entries may be beyond that. Text deflates to a fifth."""
+
+DELTA_MEMORY = 40 * MIB
+"""Bytes of a delta, its base and its result: `git index-pack` holds all three at once."""
+
+DELTA = 16 * MIB
+"""Bytes of a delta alone. It may lie about its base, of which git then holds 40 MiB beside it."""
+
+COMMANDS = 16 * MIB
+"""Bytes of commands: 50,000 refs with names of 200 bytes. `git receive-pack` holds all of them."""
 
 _FLUSH = b"0000"
 
@@ -64,7 +73,7 @@ class PushStream:
     def __init__(self, limits: PushLimits) -> None:
         self._limits = limits
         self._lines = bytearray()
-        self._count = self._size = 0
+        self._count = self._size = self._asked_size = 0
         self._scanner: PackScanner | None = None
         self.asked = AskedRefs()
         self.commands = 0
@@ -101,6 +110,9 @@ class PushStream:
                 break
             self.asked.add(bytes(self._lines[at + len(digits) : at + length]), is_first=not self._count)
             at += length
+            self._asked_size += length
+            if self._asked_size > COMMANDS:
+                raise _stop("ref-count", f"names its refs in over {COMMANDS:,} bytes")
             self._count += 1
             if self._count > self._limits.refs:
                 raise _stop("ref-count", f"changes more than {self._limits.refs:,} refs")
@@ -113,7 +125,7 @@ class _Watch:
 
     def __init__(self, limits: PushLimits) -> None:
         self._limits = limits
-        self._results = 0
+        self._results = self._trees = self._entry = 0
 
     def begin(self, count: int) -> None:
         if count > self._limits.objects:
@@ -123,11 +135,23 @@ class _Watch:
         inner = {Kind.TREE: self._limits.tree, Kind.COMMIT: read_limits.COMMIT, Kind.TAG: read_limits.TAG}
         limit = self._limits.object if kind is None else inner.get(kind, self._limits.object)
         if size > limit:
-            raise _stop("object-size", f"has an object of {size:,} bytes, over {limit:,}")
+            raise _too_large(size, limit)
+        if kind is None and size > DELTA:
+            raise _stop("delta-size", f"has a delta of {size:,} bytes, over {DELTA:,}")
+        self._entry = size
+        if kind is Kind.TREE:
+            self._trees += size + TREE_OVERHEAD
+            if self._trees > self._limits.trees:
+                raise _stop("tree-sum", f"has trees of over {self._limits.trees:,} bytes")
 
     def see_delta(self, base: int, result: int) -> None:
-        self.enter(None, max(base, result))
+        delta, limit = self._entry, self._limits.object
+        if max(base, result) > limit:
+            raise _too_large(max(base, result), limit)
         self._results += result
+        if delta + base + result > DELTA_MEMORY:
+            problem = f"has a delta of {delta:,} bytes that makes {result:,} of {base:,}, together over"
+            raise _stop("delta-size", f"{problem} {DELTA_MEMORY:,}")
 
     def advance(self, packed: int, inflated: int) -> None:
         if inflated + self._results > self._limits.inflated:
@@ -144,6 +168,10 @@ def _parse_length(digits: bytes) -> int:
     if length <= len(_FLUSH):
         raise _stop("pack-form", "is not what git sends")
     return length
+
+
+def _too_large(size: int, limit: int) -> PushStopped:
+    return _stop("object-size", f"has an object of {size:,} bytes, over {limit:,}")
 
 
 def _stop(rule: str, problem: str) -> PushStopped:

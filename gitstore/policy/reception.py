@@ -25,28 +25,34 @@ class GitBound(NamedTuple):
 CONFIGURATION = (
     GitBound(
         "core.deltaBaseCacheLimit",
-        "16m",
+        "8m",
         "index-pack keeps 96 MiB of the bases of deltas for each thread: 212 MiB for a chain of 40 deltas of"
-        " 8 MiB, 84 MiB with this",
+        " 8 MiB, which takes 28 MiB with both of these",
     ),
     GitBound(
         "pack.threads",
         "1",
-        "each thread holds a base, a delta and the result: 60 MiB instead of 84 MiB for that chain. Packs of"
-        " gitstore have no deltas, so nothing gets slower",
+        "each thread holds a base, a delta and the result. Packs of gitstore have no deltas, so nothing gets"
+        " slower",
     ),
 )
 """Keys for the configuration of each repository in a store, beside receive.maxInputSize."""
 
-ENVIRONMENT = (
-    GitBound(
-        "GIT_ALLOC_LIMIT",
-        str(64 * MIB),
-        "one allocation of git is not larger: a delta of a hundred bytes whose base or result has a gigabyte"
-        " took as much memory. Larger blobs are streamed, see core.bigFileThreshold",
-    ),
-)
-"""Variables for git receive-pack, which all programs that it starts inherit."""
+_ALLOCATION = 40 * MIB
+_OBJECT = 80  # bytes of the table in which index-pack has all objects, for each of them
+
+
+def environment(limits: PushLimits) -> tuple[GitBound, ...]:
+    """Return variables for git receive-pack, which all programs that it starts inherit."""
+    return (
+        GitBound(
+            "GIT_ALLOC_LIMIT",
+            str(max(_ALLOCATION, limits.objects * _OBJECT)),
+            "one allocation of git is not larger: a delta of a hundred bytes can have a base of a gigabyte,"
+            " whatever size it says. Large blobs are streamed, see core.bigFileThreshold",
+        ),
+    )
+
 
 _SLOWEST = 10 * MIB  # bytes that index-pack inflates and hashes in a second, on a slow machine
 

@@ -143,6 +143,13 @@ RULES = (
         "push with stock git",
     ),
     Rule(
+        "delta-size",
+        "Over ssh and HTTP, a delta, its base and its result have at most 40 MiB together,"
+        " and a delta alone 16 MiB.",
+        "git holds all three in memory before any hook runs",
+        "keep large files out of deltas: git config core.bigFileThreshold 8m, then git repack -adf",
+    ),
+    Rule(
         "object-size",
         "A blob is at most `object` bytes, a commit or a tag 1 MiB, a tree `tree` bytes.",
         "git holds objects in memory to compare them",

@@ -16,12 +16,9 @@ from gitstore.objects.links import count_ascents
 from gitstore.objects.tree import Mode, TreeEntry
 from gitstore.packs import limits as read_limits
 from gitstore.packs.oid import Kind, Oid
-from gitstore.policy.limits import PushLimits
+from gitstore.policy.limits import TREE_OVERHEAD, PushLimits
 from gitstore.policy.names import find_collision, find_link_problem, find_name_problem, show_path
 from gitstore.policy.push import PathProblem, TreeExtent
-
-OVERHEAD = 512
-"""Bytes that a tree counts beside its content: what the survey remembers of it."""
 
 _MODES = frozenset(Mode)
 _MOST_PROBLEMS = 3
@@ -78,7 +75,7 @@ class TreeSurvey:
         """Return a tree's entries, or why it is refused. Counts what is read. Raises `TooManyTrees`."""
         try:
             size = self.reader.header(oid)[1]
-            self._left -= size + OVERHEAD
+            self._left -= size + TREE_OVERHEAD
             if self._left < 0:
                 raise TooManyTrees
             if size > self.limits.tree:

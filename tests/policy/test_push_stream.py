@@ -54,8 +54,8 @@ def test_blobs_of_zeros_stop_after_64_mebibytes() -> None:
 def test_deltas_with_large_results() -> None:
     craft = Craft()
     oid = craft.blob(b"b")
-    for _ in range(100):
-        craft.add_delta(oid, number(1) + number(200 * MIB) + b"\x01x")
+    for _ in range(200):
+        craft.add_delta(oid, number(1) + number(30 * MIB) + b"\x01x")
     stopped = stops(COMMANDS + craft.pack())
     assert stopped is not None
     assert stopped[0] == "inflated-size"
@@ -64,6 +64,31 @@ def test_deltas_with_large_results() -> None:
     stopped = stops(COMMANDS + other.pack())
     assert stopped is not None
     assert stopped[0] == "object-size"
+
+
+@pytest.mark.parametrize(
+    ("base", "result", "rest", "rule"),
+    [
+        (20 * MIB, 19 * MIB, 0, None),
+        (20 * MIB, 21 * MIB, 0, "delta-size"),
+        (41 * MIB, 1, 0, "delta-size"),
+        (15 * MIB, 15 * MIB, 11 * MIB, "delta-size"),
+        (1, 1, 17 * MIB, "delta-size"),
+    ],
+)
+def test_what_git_must_hold_for_a_delta(base: int, result: int, rest: int, rule: str | None) -> None:
+    craft = Craft()
+    craft.add_delta(craft.blob(b"b"), number(base) + number(result) + b"\x01x" + bytes(rest))
+    stopped = stops(COMMANDS + craft.pack())
+    assert (stopped and stopped[0]) == rule
+
+
+def test_trees_are_added_up() -> None:
+    craft = Craft()
+    for at in range(3):
+        craft.add(Kind.TREE, bytes([at]) * 1000)
+    assert stops(COMMANDS + craft.pack(), PushLimits(trees=3 * 1512)) is None
+    assert stops(COMMANDS + craft.pack(), PushLimits(trees=3 * 1512 - 1)) == ("tree-sum", 0)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +102,7 @@ def test_deltas_with_large_results() -> None:
         (b"0003", "pack-form"),
         (b"-001", "pack-form"),
         (b"0015x refs/heads/main" * 50_001, "ref-count"),
+        ((b"fff0x refs/heads/" + b"a" * 65_503) * 260, "ref-count"),
         (COMMANDS + pack_header(1) + entry_header(Kind.BLOB, 3) + b"\0" * 100, "pack-form"),
     ],
 )

@@ -57,7 +57,7 @@ def serve_push(
     """
     stream = _Stopping(read, limits)
     output = _Output(stream, write) if write is not None else None
-    bounds = {bound.key: bound.value for bound in reception.ENVIRONMENT}
+    bounds = {bound.key: bound.value for bound in reception.environment(limits)}
     exit_code = git.serve(
         *arguments,
         cwd=cwd,
