@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from gitstore.errors import GitstoreError
-from gitstore.git import connections
 from gitstore.git import process as git
 from gitstore.git.config import ONE_PACK
 from gitstore.git.process import Completed, GitFailed
+from gitstore.git.transport import connections
 from gitstore.objects.received import owning
 from gitstore.packs.oid import Oid
 from gitstore.progress import PROGRESS, TRANSIENT, Progress
+from gitstore.text import counted
 
 _FEW, _BATCH = 64, 1024
 """Objects that are fetched at once: the least and the most. A part of weights has at most 4 MiB."""
@@ -41,13 +42,13 @@ class PartialClone:
         """
         remote = self._find_remote()
         count = self._count_connections()
-        _log.info("fetching %s objects from %s", f"{len(oids):,}", remote, extra=PROGRESS)
+        _log.info("fetching %s from %s", counted(len(oids), "object"), remote, extra=PROGRESS)
         size = min(_BATCH, max(_FEW, -(-len(oids) // count)))
         batches = [oids[start : start + size] for start in range(0, len(oids), size)]
         arrived = list[Oid]()
 
         def fetch(batch: Sequence[Oid], report: Progress) -> None:
-            self._fetch_batch(remote, batch, report)
+            self._fetch_batch(remote, batch, report=report)
             arrived.extend(batch)
 
         steps = [partial(fetch, batch) for batch in batches]
@@ -55,13 +56,13 @@ class PartialClone:
             connections.run([steps[line::count] for line in range(count)], progress=_show(len(oids)))
         except GitFailed as error:
             reason = " ".join(error.stderr.split()).removeprefix("fatal: ")
-            lacking = f"this partial clone lacks {len(oids) - len(arrived):,} objects"
+            lacking = f"this partial clone lacks {counted(len(oids) - len(arrived), 'object')}"
             raise GitstoreError(
                 f"{lacking}, and {remote} cannot be read: {reason}",
                 "run the same command again when it can be reached: what has arrived stays",
             ) from error
 
-    def _fetch_batch(self, remote: str, batch: Sequence[Oid], report: Progress) -> None:
+    def _fetch_batch(self, remote: str, batch: Sequence[Oid], *, report: Progress) -> None:
         arguments = [
             *ONE_PACK, "-c", "fetch.negotiationAlgorithm=noop", "fetch", "--progress",
             "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none",
@@ -100,27 +101,27 @@ class PartialClone:
 
 def _count(report: Progress) -> Callable[[str], None]:
     """Return what reads git's lines of progress, and reports objects as they come, 0 at first."""
-    counted = 0
+    reported = 0
 
     def read(line: str) -> None:
-        nonlocal counted
+        nonlocal reported
         received = _RECEIVED.search(line)
-        number = int(received[1]) if received is not None else counted
-        report(number - counted)
-        counted = number
+        number = int(received[1]) if received is not None else reported
+        report(number - reported)
+        reported = number
 
     return read
 
 
 def _show(total: int) -> Progress:
     """Return what logs how many objects have come, in a line that the next one replaces on a terminal."""
-    counted = 0
+    arrived = 0
 
     def show(number: int) -> None:
-        nonlocal counted
-        counted += number
+        nonlocal arrived
+        arrived += number
         if number:
-            share = 100 * counted // total
-            _log.info("Receiving objects: %d%% (%s/%s)", share, f"{counted:,}", f"{total:,}", extra=TRANSIENT)
+            share = 100 * arrived // total
+            _log.info("Receiving objects: %d%% (%s/%s)", share, f"{arrived:,}", f"{total:,}", extra=TRANSIENT)
 
     return show

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
-from gitstore.git import connections
 from gitstore.git.repository import Repository
+from gitstore.git.transport import connections
 from gitstore.models.model import Model
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
@@ -199,7 +199,7 @@ def _send_in_batches(
     with _telling(repository, plan, theirs) as variables:
         blobs = list(transit.list_blobs(repository, _list_revisions(repository, plan, theirs), variables))
     batches = list(transit.divide(blobs, prepared.batch_limit, count=len(lines)))
-    transit.send(repository, remote, lines, batches, progress=progress, on_line=on_line)
+    transit.send(repository, remote, batches, lines=lines, progress=progress, on_line=on_line)
     return theirs | {line.ref: line.last for line in lines}
 
 

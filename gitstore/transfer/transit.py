@@ -19,8 +19,8 @@ from typing import NamedTuple
 from gitstore.disk.atomic import replace_file
 from gitstore.disk.permissions import make_directory
 from gitstore.errors import GitstoreError
-from gitstore.git import connections
 from gitstore.git.repository import Repository
+from gitstore.git.transport import connections
 from gitstore.packs.oid import Oid
 from gitstore.progress import Progress
 from gitstore.transfer import wire
@@ -48,7 +48,7 @@ class Blob(NamedTuple):
 
 
 @dataclass
-class Line:
+class TransitLine:
     """Batches that one connection sends: a ref of the other side, and the commit that it has there."""
 
     ref: str
@@ -72,7 +72,7 @@ def open_lines(
     count: int,
     namespaces: Sequence[str] = NAMESPACES,
     on_line: Callable[[str], None] = wire.log_line,
-) -> list[Line]:
+) -> list[TransitLine]:
     """Return lines for batches: those of an earlier push that broke, or so many new ones.
 
     New ones are set in the first of the namespaces that the other side allows; `theirs` are its refs.
@@ -80,7 +80,7 @@ def open_lines(
     """
     known = [ref for ref in list_refs(repository, theirs) if theirs[ref] in repository.objects]
     if known:
-        return [Line(ref, theirs[ref]) for ref in known]
+        return [TransitLine(ref, theirs[ref]) for ref in known]
     first = write_commit(repository, (), parent=None)
     for namespace in namespaces:
         refs = make_refs(repository, namespace, count)
@@ -90,7 +90,7 @@ def open_lines(
         except PushRefused as error:
             refusal = error
         else:
-            return [Line(ref, first) for ref in refs]
+            return [TransitLine(ref, first) for ref in refs]
     # The user knows nothing of these refs.
     refused = [RefusedRef("the push", refusal.refused[0].reason)]
     raise PushRefused(remote, refused, lines=refusal.lines)
@@ -117,9 +117,9 @@ def make_refs(repository: Repository, namespace: str, count: int) -> list[str]:
 def send(
     repository: Repository,
     remote: Remote,
-    lines: Sequence[Line],
     batches: Sequence[Sequence[Blob]],
     *,
+    lines: Sequence[TransitLine],
     progress: Progress,
     on_line: Callable[[str], None] = wire.log_line,
 ) -> None:
@@ -128,7 +128,7 @@ def send(
     `progress` is called with bytes sent. Raises like `wire.send`. What has arrived then stays.
     """
 
-    def advance(line: Line, batch: Sequence[Blob], report: Progress) -> None:
+    def advance(line: TransitLine, batch: Sequence[Blob], report: Progress) -> None:
         commit = write_commit(repository, batch, parent=line.last)
         specs = [RefSpec(line.ref, source=str(commit))]
         wire.send(repository, remote, specs, progress=report, on_line=on_line)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from gitstore.git import connections
+from gitstore.git.transport import connections
 from gitstore.progress import Progress
 
 
