@@ -86,10 +86,7 @@ def take(
     checked = _run_check(model, request, check) if check is not None else None
     with model.repository.reading_files():
         # The hook, or whoever held the working copy until now, may have committed other settings.
-        reopened = _reopen(model)
-        if not has_run and check is None:  # neither can have changed git's configuration
-            reopened.repository.adopt_config(model.repository)
-        model = reopened
+        model = _reopen(model, is_config_known=not has_run and check is None)
         new = _take(model, request, checked)
     model.repository.maintain()
     dispatch.notify_post_hook(model.repository, build_post_snapshot(new))
@@ -126,11 +123,16 @@ def _run_check(model: Model, request: _Request, check: Check) -> Identity:
         return files.identity
 
 
-def _reopen(model: Model) -> Model:
-    """Open the model again. Raises `GitstoreError` if the working copy is on another model's branch now."""
+def _reopen(model: Model, *, is_config_known: bool) -> Model:
+    """Open the model again, with the configuration that git has given already if nothing can have changed it.
+
+    Raises `GitstoreError` if the working copy is on another model's branch now.
+    """
     reopened = Model.open(model.directory)
     if reopened.prefix != model.prefix:
         raise GitstoreError(f"{model.directory} is now a working copy of another model: {reopened.name}")
+    if is_config_known:
+        reopened.repository.adopt_config(model.repository)
     return reopened
 
 
