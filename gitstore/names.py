@@ -18,6 +18,7 @@ MAX_BYTES = 240
 FORBIDDEN = frozenset("/\\~^:?*[@")
 
 _OBJECT_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_SHA1 = re.compile("[0-9a-f]{40}")
 
 
 def name_problem(name: str) -> str | None:
@@ -79,7 +80,23 @@ def spell_alias(ref: str) -> str:
     return spell_snapshot(name, prefix)
 
 
+def spell_state(ref: str) -> str:
+    """A state as people write it: `refs/states/dogs/best` is `dogs@best`."""
+    prefix, _, name = ref.removeprefix("refs/states/").rpartition("/")
+    return spell_snapshot(name, prefix)
+
+
 def spell_tag(ref: str) -> str:
     """The snapshot of a tag as people write it: `refs/tags/dogs/v1` is `dogs@v1`, `refs/tags/v1` is `v1`."""
     prefix, _, name = ref.removeprefix("refs/tags/").rpartition("/")
     return spell_snapshot(name, prefix)
+
+
+def split_record(ref: str) -> tuple[str, str] | None:
+    """The id of the object that a record is about, and the record's name; None if a ref is of no record.
+
+    `refs/records/ID/NAME` holds the files of a record.
+    """
+    target, _, name = ref.removeprefix("refs/records/").partition("/")
+    is_record = ref.startswith("refs/records/") and name and "/" not in name and _SHA1.fullmatch(target)
+    return (target, name) if is_record else None

@@ -40,9 +40,6 @@ POLL = 1.0
 RECONCILE = 900.0
 """Seconds between two comparisons of the refs with what was told. Whoever moves refs tells it himself."""
 
-KEEP = 90 * 24 * 3600.0
-"""Seconds that an event is kept after it happened, unless something still waits."""
-
 
 _STOPPED = ActionResult("failed", "the worker was stopped")
 
@@ -90,7 +87,7 @@ class Worker:
         now = self.clock()
         self.place.reconcile(connection, now=now)
         with sqlite.transaction(connection):
-            deliveries.prune(connection, before=now - round(KEEP * MICROSECONDS))
+            deliveries.prune(connection, before=now - deliveries.KEEP)
 
     def step(self, connection: Connection) -> bool:
         """Try one delivery, if any is due. Returns whether one was."""

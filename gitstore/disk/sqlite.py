@@ -169,6 +169,8 @@ def _explained(path: Path) -> Iterator[None]:
         primary = None if code is None else code & 0xFF
         if primary in _MALFORMED:
             raise Corrupt(f"{path} is damaged: {error}", "restore it from a backup") from error
+        if code is None and "decode to UTF-8" in str(error):
+            raise Corrupt(f"{path} has text that is no UTF-8: {error}", "restore it from a backup") from error
         if primary in _BUSY:
             raise Locked(f"another process keeps {path} locked", "try again") from error
         if primary in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN} or (

@@ -50,7 +50,7 @@ def delete(
     gains = remove(connection, leaving)
     drafts = [*record.list_deleted(model, leaving), *record.list_inherited(connection, gains)]
     rows = entries.append(connection, drafts, transaction=transaction, now=now)
-    record.append_events(connection, model, gone, rows=rows, now=now)
+    record.append_events(connection, gone, rows=rows, now=now)
     return Settlement(tuple(rows))
 
 

@@ -9,13 +9,13 @@ import msgspec
 
 from gitstore.ledger import quotas
 from gitstore.ledger.quotas import QuotaUse
-from gitstore.ledger.tables import charges, evaluations, models
+from gitstore.ledger.tables import charges, models
 from gitstore.ledger.tables.charges import Charge, Gains
 from gitstore.ledger.tables.entries import NewRow
 from gitstore.ledger.tables.models import LedgerModel
 from gitstore.ledger.values import LedgerRow, QuotaNotice, RowKind
 from gitstore.outbox.append import append
-from gitstore.outbox.events import EvaluationFinished, ModelEvent, QuotaWarning
+from gitstore.outbox.events import ModelEvent, QuotaWarning
 
 
 def list_deleted(model: LedgerModel, leaving: Iterable[Charge]) -> Iterator[NewRow]:
@@ -51,32 +51,19 @@ def list_admitted(
 
 
 def append_events(
-    connection: Connection,
-    model: LedgerModel,
-    happened: Iterable[ModelEvent],
-    *,
-    rows: Iterable[LedgerRow],
-    now: int,
+    connection: Connection, happened: Iterable[ModelEvent], *, rows: Iterable[LedgerRow], now: int
 ) -> None:
-    """Append the events of refs that moved, with the bytes that their rows say.
-
-    An evaluation is told once, also if its record gets another ref because its snapshot was renamed.
-    """
-    added: dict[str, LedgerRow] = {}
+    """Append the events of refs that moved, with the bytes that their rows say."""
+    added: dict[str, int] = {}
     freed: dict[str, int] = {}
     for row in rows:
         if row.kind in {RowKind.ADMITTED, RowKind.DERIVED}:
-            added[row.ref] = row
+            added[row.ref] = row.bytes
         elif row.kind is RowKind.DELETED:
             freed[row.ref] = -row.bytes
     for event in happened:
-        if isinstance(event, EvaluationFinished) and event.commit is not None:
-            recorded = added[f"refs/records/{event.tag}/{event.record}"]
-            if not evaluations.add(connection, model.id, bytes.fromhex(event.commit), row=recorded.number):
-                continue
         ref = getattr(event, "ref", "")
-        size = added[ref].bytes if ref in added else None
-        append(connection, complete(event, now=now, added=size, freed=freed.get(ref)))
+        append(connection, complete(event, now=now, added=added.get(ref), freed=freed.get(ref)))
 
 
 def complete(

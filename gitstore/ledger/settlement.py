@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
 
-from gitstore.ledger import record, reservations
+from gitstore.ledger import evaluations, record, reservations
 from gitstore.ledger.contention import take_from_pending
 from gitstore.ledger.layers import list_superseded
 from gitstore.ledger.removal import remove
@@ -93,12 +93,13 @@ def settle_changes(
         "DELETE FROM ledger_changes WHERE transaction_id = ? AND ref = ?",
         [(change.transaction, change.ref) for change in moved],
     )
-    happened = [event for change in moved for event in change.events]
-    record.append_events(connection, reserved.model, happened, rows=rows, now=now)
+    happened = list(evaluations.list_happened(connection, reserved.model.id, moved, rows=rows))
+    record.append_events(connection, happened, rows=rows, now=now)
     after = reservations.measure_settled(connection, reserved.model, reserved.quotas)
     warnings = record.append_warnings(connection, reserved.model, before, after=after, now=now)
     if moved and reserved.event is not None:
-        record.append_events(connection, reserved.model, [reserved.event], rows=rows, now=now)
+        record.append_events(connection, [reserved.event], rows=rows, now=now)
+        models.note_created(connection, reserved.model.id, now=now)
         connection.execute(
             "UPDATE ledger_reservations SET event = NULL WHERE transaction_id = ?", (reserved.transaction,)
         )
@@ -166,7 +167,6 @@ def _release_rest(connection: Connection, transaction: str, *, now: int) -> None
     entries.append(connection, drafts, transaction=transaction, now=now)
     reserved = pending.find_reserved(connection, transaction)
     connection.execute("DELETE FROM ledger_reservations WHERE transaction_id = ?", (transaction,))
-    if reserved is not None and reserved.kind is RowKind.DERIVED:
-        model = reserved.model.id
-        if reserved.event is not None and not charges.list_all_settled(connection, model):
-            models.forget_model(connection, model, now=now)
+    # Without its event, a part of it was settled.
+    if reserved is not None and reserved.kind is RowKind.DERIVED and reserved.event is not None:
+        models.discard_model(connection, reserved.model.id)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Outcome = Literal["delivered", "failed", "dropped"]
 """How a delivery, or one attempt of it, ended. What was `dropped` has no rule any more, or does not apply."""
 
+KEEP = 90 * 24 * 3600 * 1_000_000
+"""Microseconds after which events are pruned."""
+
 INTERRUPTED = "interrupted"
 """The outcome of an attempt whose worker ended before it could say how it went."""
 
@@ -154,3 +157,8 @@ def prune(connection: Connection, *, before: int) -> int:
     )
     connection.execute(f"DELETE FROM outbox_deliveries WHERE event IN ({old})", (before,))  # noqa: S608
     return connection.execute(f"DELETE FROM outbox_events WHERE number IN ({old})", (before,)).rowcount  # noqa: S608
+
+
+def find_pruned(connection: Connection) -> int:
+    """Return the time from before which events were pruned; 0 if none were."""
+    return int(connection.execute("SELECT coalesce(max(before), 0) FROM outbox_pruned").fetchone()[0])

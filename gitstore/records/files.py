@@ -15,6 +15,7 @@ from gitstore.bigfiles import add, scan
 from gitstore.errors import Corrupt
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
+from gitstore.names import split_record
 from gitstore.objects import commit
 from gitstore.objects.writer import ObjectWriter
 from gitstore.packs.oid import Kind, Oid
@@ -32,13 +33,8 @@ def make_ref(target: Oid, name: str) -> str:
 
 def find_target(ref: str) -> Oid | None:
     """Return the object that a ref of files belongs to; `None` if it is no such ref."""
-    target, slash, name = ref.removeprefix(PREFIX).partition("/")
-    if not ref.startswith(PREFIX) or not slash or "/" in name:
-        return None
-    try:
-        return Oid.parse(target)
-    except ValueError:
-        return None
+    parts = split_record(ref)
+    return None if parts is None else Oid.parse(parts[0])
 
 
 def list_refs(repository: Repository, targets: Collection[Oid]) -> dict[str, Oid]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.errors import Corrupt
 from gitstore.store.audit import audit
 from tests.support import stores
 from tests.support.commands import Run, parsed
@@ -125,6 +126,12 @@ def test_a_ledger_that_somebody_edited(small: SmallStore, statement: str, proble
         objects=balance.objects, v1_objects=v1.objects, zeros="0" * 40,
     )  # fmt: skip
     assert expected in problems(small)
+
+
+def test_text_that_is_none_is_no_traceback(small: SmallStore) -> None:
+    small.ledger.connection.execute("UPDATE ledger_admissions SET ref = CAST(x'ff' AS TEXT) WHERE id = 1")
+    with pytest.raises(Corrupt, match=r"ledger\.sqlite has text that is no UTF-8"):
+        audit(small.store, small.ledger)
 
 
 def test_a_row_that_somebody_edited(small: SmallStore) -> None:

@@ -91,7 +91,14 @@ class Life:
             objects = {oid: item for oid, item in objects.items() if oid not in held}
         old = self.refs.get(name, {})
         admissions = [
-            Admission(ref=ref, old=old.get(ref), new=new, objects=objects) for ref, new in targets.items()
+            Admission(
+                ref=ref,
+                old=old.get(ref),
+                new=new,
+                tag=new if ref.startswith("refs/tags/") else None,
+                objects=objects,
+            )
+            for ref, new in targets.items()
         ]
         needed = sum(sizes[oid] for oid in self.slow.list_new(name, targets.values(), base=base))
         left = self.measure_left(name)

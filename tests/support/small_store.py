@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from gitstore.disk.processes import ProcessId
+from gitstore.ledger.audit.matching import EventMatcher
 from gitstore.ledger.ledger import Ledger
-from gitstore.ledger.matching import EventMatcher
 from gitstore.ledger.values import Admission
 from gitstore.outbox.events import AnyEvent, decode, type_of
 from gitstore.packs.oid import Kind, Oid
@@ -71,6 +71,7 @@ class SmallStore:
         admissions = [
             Admission(
                 ref=ref, old=now.get(ref), new=new, objects=stored,
+                tag=new if ref.startswith("refs/tags/") else None,
                 events=describe_change(objects, name, ref, old=now.get(ref), new=new),
             )
             for ref, new in refs.items()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from sqlite3 import Connection
 from typing import NamedTuple
 
+from gitstore.errors import Corrupt
 from gitstore.ledger import chain
 from gitstore.ledger.tables.models import LedgerModel
 from gitstore.ledger.values import LedgerRow, RowKind
@@ -74,4 +75,12 @@ def read(
 
 def _parse(columns: tuple[object, ...]) -> LedgerRow:
     row = LedgerRow._make(columns)
-    return row._replace(kind=RowKind(row.kind))
+    return row._replace(kind=parse_kind(row.kind))
+
+
+def parse_kind(word: str) -> RowKind:
+    """Return the kind of a row or of a reservation. Raises `Corrupt`."""
+    try:
+        return RowKind(word)
+    except ValueError as error:
+        raise Corrupt(f"the ledger has a row of no kind, {word}") from error

@@ -6,7 +6,9 @@ from sqlite3 import Connection
 
 
 def add(connection: Connection, model: int, target: bytes, *, row: int) -> bool:
-    """Note that a row of the ledger is about an evaluation. Returns whether it is the first one.
+    """Note that a row of the ledger is about an evaluation that is there with its snapshot.
+
+    Returns whether it is the first one.
 
     `target` is the commit of the record's files. Another row has the same one if its snapshot has another
     name there, or was removed and has come back.
@@ -18,10 +20,7 @@ def add(connection: Connection, model: int, target: bytes, *, row: int) -> bool:
     return known is None
 
 
-def list_repeated(connection: Connection) -> set[int]:
-    """Return the rows of evaluations that an earlier row is about, too."""
-    rows = connection.execute(
-        "SELECT row FROM ledger_evaluations AS e WHERE EXISTS (SELECT 1 FROM ledger_evaluations AS f"
-        " WHERE f.model = e.model AND f.target = e.target AND f.row < e.row)"
-    )
-    return {row for (row,) in rows}
+def read(connection: Connection) -> dict[int, tuple[int, bytes]]:
+    """Return the model and the commit that rows are about, by their numbers."""
+    rows = connection.execute("SELECT row, model, target FROM ledger_evaluations")
+    return {row: (model, target) for row, model, target in rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from sqlite3 import Connection
@@ -114,11 +115,21 @@ def delete(
         "DELETE FROM ledger_edges WHERE bucket = ? AND child = ? AND parent = ?", sorted(edges)
     )
     connection.executemany("DELETE FROM ledger_objects WHERE id = ?", [(key,) for key in children])
+    counts = Counter(bucket for bucket, _, _ in edges)
+    connection.executemany(
+        "UPDATE ledger_buckets SET edges = edges - ? WHERE id = ?",
+        [(count, bucket) for bucket, count in counts.items()],
+    )
 
 
 def pack_ids(ids: Iterable[int]) -> bytes:
     """Return numbers of objects as bytes: 4 each, little-endian."""
     return _little_endian(array("I", ids)).tobytes()
+
+
+def can_unpack(content: bytes | None) -> bool:
+    """Whether a column `children` has whole numbers."""
+    return len(content or b"") % array("I").itemsize == 0
 
 
 def unpack_ids(content: bytes | None) -> Sequence[int]:

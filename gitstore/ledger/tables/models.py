@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from gitstore.errors import GitstoreError
+from gitstore.errors import Corrupt, GitstoreError
 from gitstore.ledger.values import Balance
 
 
@@ -46,11 +46,11 @@ def get_model(connection: Connection, full_name: str) -> LedgerModel:
 
 
 def model_by_id(connection: Connection, model: int) -> LedgerModel:
-    """Return the model with a number, deleted or not."""
-    owner, name = connection.execute(
-        "SELECT owner, name FROM ledger_models WHERE id = ?", (model,)
-    ).fetchone()
-    return LedgerModel(model, owner, name)
+    """Return the model with a number, deleted or not. Raises `Corrupt` if there never was one."""
+    row = connection.execute("SELECT owner, name FROM ledger_models WHERE id = ?", (model,)).fetchone()
+    if row is None:
+        raise Corrupt(f"the ledger has no model number {model}", "run gitstore store audit")
+    return LedgerModel(model, *row)
 
 
 def add_model(
@@ -63,6 +63,11 @@ def add_model(
         (owner, name, None if base is None else base.id, now),
     )
     return LedgerModel(int(cursor.lastrowid or 0), owner, name)
+
+
+def note_created(connection: Connection, model: int, *, now: int) -> None:
+    """Note that a model that was reserved is in its place."""
+    connection.execute("UPDATE ledger_models SET created = ? WHERE id = ?", (now, model))
 
 
 def list_balances(connection: Connection, owner: str | None = None) -> list[Balance]:
@@ -81,6 +86,16 @@ def count(connection: Connection, model: int, *, objects: int, size: int, reserv
         "UPDATE ledger_models SET objects = objects + ?, bytes = bytes + ?, reserved = reserved + ?"
         " WHERE id = ?",
         (objects, size, reserved, model),
+    )
+
+
+def discard_model(connection: Connection, model: int) -> None:
+    """Remove a model that never was in its place, unless something is recorded of it."""
+    connection.execute(
+        "DELETE FROM ledger_models WHERE id = ?1"
+        " AND NOT EXISTS (SELECT 1 FROM ledger_admissions WHERE model = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM ledger_reservations WHERE model = ?1)",
+        (model,),
     )
 
 

@@ -6,8 +6,12 @@ import json
 from sqlite3 import Connection
 from typing import NamedTuple
 
+import msgspec
+
 from gitstore.disk.processes import ProcessId
+from gitstore.errors import Corrupt
 from gitstore.ledger.tables import models
+from gitstore.ledger.tables.entries import parse_kind
 from gitstore.ledger.tables.models import LedgerModel
 from gitstore.ledger.values import Pending, PendingRef, Quota, Quotas, RowKind
 from gitstore.outbox import events
@@ -37,7 +41,7 @@ class Change(NamedTuple):
 
 
 def find_reserved(connection: Connection, transaction: str) -> Reserved | None:
-    """Return a reservation; `None` if there is none, or no longer."""
+    """Return a reservation; `None` if there is none, or no longer. Raises `Corrupt`."""
     row = connection.execute(
         "SELECT model, kind, quotas, event FROM ledger_reservations WHERE transaction_id = ?",
         (transaction,),
@@ -48,7 +52,7 @@ def find_reserved(connection: Connection, transaction: str) -> Reserved | None:
     return Reserved(
         transaction,
         models.model_by_id(connection, model),
-        RowKind(kind),
+        parse_kind(kind),
         _parse_quotas(limits),
         _decode(event),
     )
@@ -77,13 +81,20 @@ def _query(connection: Connection, condition: str, *parameters: object) -> list[
         parameters,
     )
     return [
-        Change(transaction, ref, old, new, admission, events.decode_all(lines))
+        Change(transaction, ref, old, new, admission, _decode_all(lines))
         for transaction, ref, old, new, admission, lines in rows
     ]
 
 
 def _decode(event: str | None) -> ModelEvent | None:
-    return None if event is None else events.decode(event)
+    return next(iter(_decode_all(event)), None)
+
+
+def _decode_all(lines: str | None) -> tuple[ModelEvent, ...]:
+    try:
+        return events.decode_all(lines)
+    except msgspec.MsgspecError as error:
+        raise Corrupt(f"an event that the ledger keeps for a push cannot be read: {error}") from error
 
 
 def list_pending(connection: Connection, model: str | None = None) -> list[Pending]:
@@ -115,5 +126,8 @@ def _oid(content: bytes | None) -> Oid | None:
 
 def _parse_quotas(text: str) -> Quotas:
     """Return the quotas that a reservation was made with."""
-    owner, model = json.loads(text)
-    return Quotas(Quota(*owner), Quota(*model))
+    try:
+        owner, model = json.loads(text)
+        return Quotas(Quota(*owner), Quota(*model))
+    except (ValueError, TypeError) as error:
+        raise Corrupt(f"quotas that the ledger keeps for a push cannot be read: {error}") from error

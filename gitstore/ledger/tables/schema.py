@@ -1,7 +1,8 @@
 """The tables of the ledger. docs/store.md describes those that others may read: `ledger_rows`.
 
 An *admission* is a ref that got a value. `rank` orders admissions: the oldest is charged. What a push has
-reserved is admitted as well, with a rank beyond `PENDING`, so that nobody else's deletion frees it.
+reserved is admitted as well, with a rank beyond `PENDING`, so that nobody else's deletion frees it. Its
+`event` is that of a recorded evaluation whose snapshot is not there yet, `event_row` the record's row.
 
 `ledger_objects` has the objects of each model that a ref holds: the bytes of each are frozen, `admission` is
 charged for it, and `payer` is the model that pays instead, if this one was derived from it. `since` is a
@@ -140,5 +141,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             target BLOB NOT NULL
         ) STRICT""",
         "CREATE INDEX ledger_evaluation_targets ON ledger_evaluations (model, target)",
+    ),
+    (
+        # They were only counted up.
+        """UPDATE ledger_buckets SET edges =
+            (SELECT count(*) FROM ledger_edges WHERE bucket = ledger_buckets.id)""",
+        "ALTER TABLE ledger_admissions ADD COLUMN event TEXT",
+        "ALTER TABLE ledger_admissions ADD COLUMN event_row INTEGER",
     ),
 )

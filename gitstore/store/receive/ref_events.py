@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gitstore.errors import Corrupt
 from gitstore.events.alias_moves import list_alias_events
 from gitstore.ledger.reservations import shown_ref
-from gitstore.names import spell_alias, spell_snapshot, spell_tag
+from gitstore.names import spell_alias, spell_state, spell_tag, split_record
 from gitstore.objects import commit, tag
 from gitstore.objects.paths import ObjectSource
 from gitstore.outbox.events import (
@@ -58,8 +58,8 @@ def describe_change(
 ) -> tuple[ModelEvent, ...]:
     """Return the events of a ref that changes, in order: one for each move of an alias, else one at most.
 
-    `model` is "OWNER/MODEL". The ledger gives the events their time and their bytes. Without `outputs`, an
-    event of an evaluation has none.
+    `model` is "OWNER/MODEL". The ledger gives the events their time and their bytes, and that of an
+    evaluation its snapshot. Without `outputs`, such an event has none.
     """
     ref = shown_ref(ref)  # an event is JSON, which has no bytes
     event: ModelEvent | None = None
@@ -71,7 +71,7 @@ def describe_change(
         case Namespace.ALIAS:
             return tuple(_describe_moves(objects, model, ref, old=old, new=new, user=user))
         case Namespace.RECORD if new is not None:
-            event = _describe_record(objects, model, ref, new=new, user=user, outputs=outputs)
+            event = _describe_record(model, ref, new=new, user=user, outputs=outputs)
     return () if event is None else (event,)
 
 
@@ -102,35 +102,27 @@ def _describe_state(
     owner, _, name = model.partition("/")
     if new is None:
         return None
-    prefix, _, state = ref.removeprefix(Namespace.STATE.value).rpartition("/")
     try:
         tree = str(commit.parse(objects.read_as(Kind.COMMIT, new)).tree)
     except (Corrupt, ValueError):
         tree = None
     return StateCreated(
-        time=0, owner=owner, model=name, user=user, state=spell_snapshot(state, prefix), ref=ref,
+        time=0, owner=owner, model=name, user=user, state=spell_state(ref), ref=ref,
         commit=str(new), tree=tree, replaced=None if old is None else str(old),
     )  # fmt: skip
 
 
 def _describe_record(
-    objects: ObjectSource,
-    model: str,
-    ref: str,
-    *,
-    new: Oid,
-    user: str | None,
-    outputs: RecordedOutputs | None,
+    model: str, ref: str, *, new: Oid, user: str | None, outputs: RecordedOutputs | None
 ) -> ModelEvent | None:
-    """Describe an evaluation that was recorded. A record of a training is about a tree, and no event."""
+    """Describe an evaluation that was recorded. The ledger knows the snapshot, or waits for it."""
     owner, _, name = model.partition("/")
-    target, _, record = ref.removeprefix(Namespace.RECORD.value).partition("/")
-    try:
-        snapshot = f"{Namespace.SNAPSHOT.value}{tag.parse(objects.read_as(Kind.TAG, Oid.parse(target))).name}"
-    except (Corrupt, ValueError):
+    parts = split_record(ref)
+    if parts is None:
         return None
+    target, record = parts
     return EvaluationFinished(
-        time=0, owner=owner, model=name, user=user, snapshot=spell_tag(snapshot), ref=snapshot, tag=target,
+        time=0, owner=owner, model=name, user=user, snapshot="", ref="", tag=target,
         record=record, commit=str(new),
         outputs=outputs.reader.read(Oid.parse(target), record) if outputs else {},
     )  # fmt: skip
