@@ -107,12 +107,19 @@ def ref_changes(repository: Repository, base: Snapshot) -> list[RefChange]:
     return [RefChange(ref, old, base.tag_oid)] if old != base.tag_oid else []
 
 
-def set_remote(repository: Repository, url: str) -> None:
-    """Point the remote `base` to the base's repository. Nothing can be fetched from it, or pushed to it."""
+def set_remote(repository: Repository, url: str, *, is_new: bool = False) -> None:
+    """Point the remote `base` to the base's repository. Nothing can be fetched from it, or pushed to it.
+
+    `is_new` says that nobody else uses the repository yet.
+    """
     address = without_credentials(resolve_url(repository, url))
-    for key, value in {"url": address, **_SETUP}.items():
-        if repository.config(f"remote.{REMOTE}.{key}") != value:
-            repository.set_config(f"remote.{REMOTE}.{key}", value)
+    values = {f"remote.{REMOTE}.{key}": value for key, value in {"url": address, **_SETUP}.items()}
+    missing = {key: value for key, value in values.items() if repository.config(key) != value}
+    if is_new:
+        repository.configure_new(missing)
+        return
+    for key, value in missing.items():
+        repository.set_config(key, value)
 
 
 def _complete(base: Snapshot) -> None:

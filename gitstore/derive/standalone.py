@@ -63,7 +63,7 @@ def derive(
             if isinstance(content, Oid):
                 with only_warn("the record of the state's training was not copied"):
                     trainings.copy_records(opened.base.repository, repository, content)
-        base_repository.set_remote(repository, opened.url)
+        base_repository.set_remote(repository, opened.url, is_new=True)
         _check_out(repository)
     model = Model.open(target)
     model.repository.maintain()

@@ -1,6 +1,7 @@
 """Git's configuration, git-config(1): all files together, the user's alone, and the repository's alone.
 
-Stock git reads and writes it. libgit2 only lists keys, where a process would cost too much.
+Stock git reads and writes it. libgit2 only lists keys, where a process would cost too much. Likewise, what a
+new repository needs that nobody else uses yet is appended here.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -97,6 +98,17 @@ def render(values: Mapping[str, str]) -> str:
         heading = f'{section} "{_escape(middle)}"' if middle else section
         lines.append(f'[{heading}]\n\t{variable} = "{_escape(value)}"\n')
     return "".join(lines)
+
+
+def append(path: Path, values: Iterable[tuple[str, str]]) -> None:
+    """Append keys and values to a file of configuration that nobody else uses yet. This takes no process.
+
+    Not durable: a new repository is synced as a whole.
+    """
+    text = "".join(render({key: value}) for key, value in values)
+    gap = b"" if path.read_bytes().endswith(b"\n") else b"\n"
+    with path.open("ab") as file:
+        file.write(gap + os.fsencode(text))
 
 
 def _escape(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import pygit2
 
@@ -37,6 +37,8 @@ _Result = TypeVar("_Result")
 
 _EXPIRE = "2.weeks.ago"
 """git's own default for `gc.pruneExpire`."""
+
+_THRESHOLD_KEY = "core.bigFileThreshold"
 
 _TRUE = ("true", "yes", "on", "1")
 
@@ -78,17 +80,18 @@ class Repository:
     ) -> Repository:
         """Create a repository in `directory`, on an unborn branch, with git's own defaults and templates.
 
-        `git_directory` may be elsewhere; then the caller moves it to its place.
+        `git_directory` may be elsewhere; then the caller moves it to its place. Nobody else may use either
+        yet.
         """
         directory.mkdir(parents=True, exist_ok=True)
         init = ("init", "--quiet", *git.FORMAT, f"--initial-branch={branch}")
         if git_directory is None:
             git.run(*init, cwd=directory)
-            return cls(directory / ".git", directory)
+            return cls(directory / ".git", directory)._prepare_new()
         variables = {"GIT_DIR": str(git_directory), "GIT_WORK_TREE": str(directory)}
         git.run(*init, cwd=directory, variables=variables)
         git.run("config", "--local", "--unset", "core.worktree", cwd=directory, variables=variables)
-        return cls(git_directory, directory)
+        return cls(git_directory, directory)._prepare_new()
 
     def git(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
         """Run stock git here, without hooks, and return its standard output. Raises `git.GitFailed`."""
@@ -291,6 +294,11 @@ class Repository:
         except KeyError:
             return None
 
+    def configure_new(self, values: Mapping[str, str]) -> None:
+        """Set values in a new repository that nobody else uses yet. They are not durable yet."""
+        git_config.append(self.common / "config", values.items())
+        self.forget_config()
+
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration. Raises `Locked` if git is changing it."""
         self.local_config.set(key, value)
@@ -326,8 +334,14 @@ class Repository:
 
     def _prepare(self) -> None:
         """Set, once, the configuration that every repository needs to which gitstore writes."""
-        if self.config("core.bigFileThreshold") is None:
-            self.set_config("core.bigFileThreshold", BIG_FILE_THRESHOLD)
+        if self.config(_THRESHOLD_KEY) is None:
+            self.set_config(_THRESHOLD_KEY, BIG_FILE_THRESHOLD)
+
+    def _prepare_new(self) -> Self:
+        """Do the same for a repository that nobody else uses yet."""
+        if self.config(_THRESHOLD_KEY) is None:
+            self.configure_new({_THRESHOLD_KEY: BIG_FILE_THRESHOLD})
+        return self
 
 
 class _DeltaReader:

@@ -127,8 +127,7 @@ def build_repository(store: Store, directory: Path) -> None:
         cwd=directory,
     )  # fmt: skip
     settings = repository_settings(store.hooks_directory, store.config.limits)
-    with (directory / "config").open("a") as file:
-        file.write(git_config.render(settings))
+    git_config.append(directory / "config", settings.items())
 
 
 def record_model(store: Store, name: ModelName, *, user: User, now: int) -> None:

@@ -31,6 +31,7 @@ from tests.support import combinations, processes, scenes
 from tests.support.commands import Fsck, Git, Gitstore, Run
 from tests.support.failing import refuses
 from tests.support.models import make, noise, picture, put, take, user_conditions, user_launcher
+from tests.support.tracing import list_git_commands
 
 
 @pytest.fixture
@@ -64,6 +65,16 @@ def _dogs(root: Path) -> None:
 
 def again(model: Model) -> Model:
     return Model.open(model.directory)
+
+
+def test_a_new_repository_is_configured_without_git(
+    base: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with list_git_commands(tmp_path / "trace", monkeypatch) as commands:
+        dogs = standalone.derive(base, "dogs", tmp_path / "dogs").model
+    assert commands.count("config") == 1  # git's configuration is read, for hooks
+    assert dogs.repository.config("remote.base.url") == str(base.repository.directory)
+    assert dogs.repository.config("remote.base.pushurl") == "the-base-is-only-read"
 
 
 def sound(dogs: Model, fsck: Fsck) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_what_is_rendered_is_read_back(tmp_path: Path) -> None:
     assert config.read_file(path) == {config.fold_key(key): [value] for key, value in VALUES.items()}
     for key, value in VALUES.items():
         assert git("config", "--file", str(path), "-z", key, cwd=tmp_path) == f"{value}\0"
+
+
+def test_what_is_appended_comes_after_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("[x]\n\ty = 1\n[z]\n\tother")
+    config.append(path, [("x.y", "2"), ("x.y", os.fsdecode(b"\xff")), ("url.a b.insteadOf", "c")])
+    listing = git("config", "--file", str(path), "--list", "-z", cwd=tmp_path)
+    assert listing == "x.y\n1\0z.other\0x.y\n2\0x.y\n\udcff\0url.a b.insteadof\nc\0"
 
 
 def test_a_file_that_is_no_configuration(tmp_path: Path) -> None:

@@ -103,7 +103,16 @@ def test_what_is_no_repository_after_all(tmp_path: Path) -> None:
         Repository(tmp_path)
 
 
-def test_the_first_write_configures_and_the_user_s_choice_stays(repository: Repository) -> None:
+def test_a_new_repository_is_configured_unless_the_user_has_chosen(tmp_path: Path) -> None:
+    assert Repository.create(tmp_path / "a").config("core.bigFileThreshold") == BIG_FILE_THRESHOLD
+    git("config", "--global", "core.bigFileThreshold", "1m", cwd=tmp_path)
+    Repository.create(tmp_path / "b")
+    assert "bigFileThreshold" not in (tmp_path / "b" / ".git" / "config").read_text()
+
+
+def test_the_first_write_configures_and_the_user_s_choice_stays(tmp_path: Path) -> None:
+    git("init", "--quiet", cwd=tmp_path)
+    repository = Repository.discover(tmp_path)
     assert repository.config("core.bigFileThreshold") is None
     add_blobs(repository.objects, b"x")
     with repository.writer():

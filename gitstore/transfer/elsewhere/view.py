@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gitstore.disk import directories
 from gitstore.errors import GitstoreError, NoSuchSnapshot
+from gitstore.git import config as git_config
 from gitstore.git import process as git
 from gitstore.git.config import ONE_PACK
 from gitstore.git.repository import Repository
@@ -106,8 +107,7 @@ def _create(place: RemotePlace, directory: Path, *, borrowing: bool) -> Reposito
         (f"remote.{_ORIGIN}.partialCloneFilter", f"blob:limit={SMALL}"),
         *(_list_own_settings(origin) if origin is not None else ()),
     ]
-    for key, value in settings:
-        git.run("config", "--add", key, value, cwd=directory, variables={"GIT_DIR": str(directory)})
+    git_config.append(directory / "config", settings)
     if origin is not None and borrowing:
         (directory / "objects" / "info").mkdir(exist_ok=True)
         alternates = directory / "objects" / "info" / "alternates"
