@@ -212,7 +212,7 @@ def test_csv(tmp_path, content, types, shape, value):
         (b"a,b\nc,d\n", "line 2: 'c' is not a number"),
         (b"1,2\n3,\n", "line 2: '' is not a number"),
         (b"1\n1_0\n", "line 2: '1_0' is not a number"),
-        (b"1,2\n3\n", "line 2: has 1 values, not 2"),
+        (b"1,2\n3\n", "line 2: has 1 value, not 2"),
         (b"1.5\n", "1.5 does not fit u8"),
     ],
 )
