@@ -132,9 +132,9 @@ class PackIndex:
     def span(self, position: int, pack_size: int) -> tuple[int, int]:
         """Return where in the pack an entry begins and ends: at the next entry, or at the pack's trailer."""
         start = self._all_offsets[position]
-        after = bisect_right(self._ordered_offsets, start)
+        after = bisect_right(self.ordered_offsets, start)
         if after < self.count:
-            return start, self._ordered_offsets[after]
+            return start, self.ordered_offsets[after]
         return start, pack_size - pack_format.TRAILER_SIZE
 
     def sizes(self, pack_size: int) -> list[int]:
@@ -142,7 +142,7 @@ class PackIndex:
 
         Raises `Corrupt`.
         """
-        ordered, last = self._ordered_offsets, pack_size - pack_format.TRAILER_SIZE
+        ordered, last = self.ordered_offsets, pack_size - pack_format.TRAILER_SIZE
         if ordered and (ordered[0] < pack_format.PACK_HEADER_SIZE or ordered[-1] >= last):
             raise Corrupt(f"{self.path}: an object lies outside the pack", remedy(self.path))
         ends = dict(zip(ordered, [*ordered[1:], last], strict=True)) if ordered else {}
@@ -163,5 +163,5 @@ class PackIndex:
         return offsets
 
     @cached_property
-    def _ordered_offsets(self) -> array[int]:
+    def ordered_offsets(self) -> array[int]:
         return array("Q", sorted(self._all_offsets))

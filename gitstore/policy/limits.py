@@ -12,6 +12,9 @@ from gitstore.units import GIB, MIB
 TREE_OVERHEAD = 512
 """Bytes that a tree counts beside its content: what the survey of trees remembers of it."""
 
+DELTA_DEPTH = 256
+"""Deltas below one another. git makes 50, unless pack.depth or `git repack --depth` asks for more."""
+
 
 @dataclass(frozen=True)
 class PushLimits:

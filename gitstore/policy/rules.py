@@ -150,6 +150,12 @@ RULES = (
         "keep large files out of deltas: git config core.bigFileThreshold 8m, then git repack -adf",
     ),
     Rule(
+        "delta-depth",
+        "No object is made by a chain of more than 256 deltas.",
+        "git follows the whole chain for each object, to tell its kind and to read it",
+        "git config pack.depth 50, then git repack -adF",
+    ),
+    Rule(
         "object-size",
         "A blob is at most `object` bytes, a commit or a tag 1 MiB, a tree `tree` bytes.",
         "git holds objects in memory to compare them",

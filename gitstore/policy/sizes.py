@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gitstore.packs import limits as read_limits
 from gitstore.packs.oid import Kind, Oid
-from gitstore.policy.limits import PushLimits
+from gitstore.policy.limits import DELTA_DEPTH, PushLimits
 from gitstore.policy.push import NewObject, PathProblem, PushedTree
 
 _MOST_PROBLEMS = 5
@@ -27,9 +27,13 @@ class ObjectCounter:
         is_over = self._count > limits.objects or self._inflated > limits.inflated
         return is_over or len(self.problems) >= _MOST_PROBLEMS
 
+    def begin(self, count: int) -> bool:
+        """Note how many objects there are. Returns whether to look at them: not if they are too many."""
+        self._count = count
+        return not self.is_over
+
     def add(self, oid: Oid, new: NewObject) -> None:
         """Count an object."""
-        self._count += 1
         self._inflated += new.size
         limit = {Kind.BLOB: self._limits.object, Kind.TREE: self._limits.tree}.get(
             new.kind, read_limits.COMMIT
@@ -37,6 +41,11 @@ class ObjectCounter:
         if new.size > limit:
             problem = f"is a {new.kind.name.lower()} of {new.size:,} bytes, over {limit:,}"
             self.problems.append(PathProblem("object-size", f"object {oid.short}", problem))
+
+    def add_chain(self, oid: Oid) -> None:
+        """Count an object that too many deltas make."""
+        problem = f"is made by a chain of over {DELTA_DEPTH} deltas"
+        self.problems.append(PathProblem("delta-depth", f"object {oid.short}", problem))
 
     def find_problems(self) -> Iterator[PathProblem]:
         """Yield what is over a limit so far."""

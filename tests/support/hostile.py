@@ -134,6 +134,26 @@ def delta_bomb(craft: Craft, refs: Mapping[str, Oid]) -> Command:
     return Command(BRANCH, craft.commit(craft.tree({"f": (0o100644, oid)}), refs[HEAD]))
 
 
+def delta_chain(length: int, *, by_id: bool) -> Make:
+    """A blob that so many deltas make, each on the one before it."""
+
+    def make(craft: Craft, refs: Mapping[str, Oid]) -> Command:
+        content = bytes(20)
+        oid = craft.blob(content)
+        for at in range(length):
+            last = at.to_bytes(4, "big")
+            delta = number(len(content)) + number(24) + b"\x90\x14\4" + last  # 20 bytes of the base, and 4
+            if by_id:
+                craft.add_delta(oid, delta)
+            else:
+                craft.add_offset_delta(len(craft.entries[-1]), delta)
+            content = bytes(20) + last
+            oid = Oid.of(Kind.BLOB, content)
+        return Command(BRANCH, craft.commit(craft.tree({"f": (0o100644, oid)}), refs[HEAD]))
+
+    return make
+
+
 def lies(size: int) -> Make:
     """A blob whose entry says that it has another size."""
 
@@ -397,6 +417,8 @@ SIZES = {
         "[object-size]",
     ),
     "a delta that expands": Case(delta_bomb, "[object-size]", {"object": MIB}),
+    "a chain of deltas": Case(delta_chain(300, by_id=False), "[delta-depth]"),
+    "a chain of deltas by their ids": Case(delta_chain(300, by_id=True), "[delta-depth]"),
     "hidden objects": Case(hidden, "[hidden-objects]"),
 }
 

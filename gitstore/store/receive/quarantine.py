@@ -6,6 +6,7 @@ While pre-receive runs, they are in a directory of their own, which git removes 
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -15,13 +16,14 @@ from gitstore.errors import Corrupt
 from gitstore.git import process as git
 from gitstore.git.repository import Repository
 from gitstore.packs import limits as read_limits
+from gitstore.packs import loose as loose_objects
 from gitstore.packs.oid import Kind, Oid
 from gitstore.policy.push import NewObject
 from gitstore.policy.sizes import ObjectCounter
 from gitstore.store.receive.object_table import ObjectTable
+from gitstore.store.receive.pack_headers import ChainTooDeep, PackedObject, PackHeaders
 
 _BLOCK = 64 * 1024
-_FORMAT = "%(objectname) %(objecttype) %(objectsize) %(objectsize:disk)"
 
 
 class Quarantine:
@@ -41,18 +43,24 @@ class Quarantine:
         return sum(path.stat().st_size for path in files if path.suffix in (".pack", ""))
 
     def list_objects(self, counter: ObjectCounter) -> None:
-        """Fill the table with the objects, up to where the counter is over a limit."""
+        """Fill the table with the objects, up to where the counter is over a limit. Raises `Corrupt`."""
         if self.directory is None:
             return
-        variables = {"GIT_DIR": str(self.repository.common), "GIT_OBJECT_DIRECTORY": str(self.directory)}
-        arguments = ("cat-file", "--batch-all-objects", f"--batch-check={_FORMAT}")
-        for line in self._read_lines(arguments, variables):
-            digits, word, size, disk = line.split()
-            oid, new = Oid.parse(digits), NewObject(Kind.of_word(word), int(size), int(disk))
-            self.table.append(oid, new)
-            counter.add(oid, new)
-            if counter.is_over:
-                return
+        packs = [PackHeaders(index) for index in self.directory.glob("pack/pack-*.idx")]
+        loose = list(self.objects.list_loose())
+        if not counter.begin(sum(pack.count for pack in packs) + len(loose)):
+            return
+        last: Oid | None = None
+        try:
+            for oid, new in heapq.merge(*packs, map(_read_loose, loose)):
+                if oid != last:
+                    self.table.append(oid, new)
+                    counter.add(oid, new)
+                if counter.is_over:
+                    return
+                last = oid
+        except ChainTooDeep as error:
+            counter.add_chain(error.oid)
 
     def list_needed(self, tips: Iterable[Oid]) -> Iterator[Oid]:
         """Yield the objects that some tips need and that no ref is known to need, each once.
@@ -122,3 +130,8 @@ class Quarantine:
             for block in blocks:
                 *lines, rest = (rest + block).split(b"\n")
                 yield from lines
+
+
+def _read_loose(found: tuple[Oid, Path]) -> PackedObject:
+    oid, path = found
+    return PackedObject(oid, NewObject(*loose_objects.header(path), path.stat().st_size))
