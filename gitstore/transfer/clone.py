@@ -155,15 +155,24 @@ def _check_out(repository: Repository, remote: Remote) -> None:
         (repository.common / "info").mkdir(exist_ok=True)
         (repository.common / "info" / "sparse-checkout").write_text(_SPARSE)
     if repository.refs.get("HEAD") is None:
-        raise NotAModel(
-            f"{remote.url} has no branch to check out", f"git clone {remote.url} clones what is there"
-        )
+        _choose_branch(repository, remote)
     repository.git("reset", "--quiet", "--hard")
     if not (repository.directory / SETTINGS).is_file():
         raise NotAModel(
             f"{remote.url} is a git repository, but not a model: it has no {SETTINGS}",
             f"git clone {remote.url} clones it; gitstore init turns the clone into a model",
         )
+
+
+def _choose_branch(repository: Repository, remote: Remote) -> None:
+    """Follow the only branch of a remote whose HEAD leads nowhere: it was made with another default branch."""
+    tracked = f"refs/remotes/{_ORIGIN}/"
+    branches = [ref.removeprefix(tracked) for ref, _ in repository.refs.below(tracked)]
+    if len(branches) != 1:
+        raise NotAModel(
+            f"{remote.url} has no branch to check out", f"git clone {remote.url} clones what is there"
+        )
+    repository.git("checkout", "--quiet", "-B", branches[0], "--track", f"{_ORIGIN}/{branches[0]}")
 
 
 def _find_newest(model: Model) -> Snapshot | None:

@@ -201,6 +201,21 @@ def test_a_model_without_a_snapshot(model: Model, tmp_path: Path) -> None:
     assert picture(copy.directory / "code") == picture(model.directory / "code")
 
 
+def test_a_remote_whose_head_leads_nowhere(origin: Path, tmp_path: Path, run: Run) -> None:
+    """As a bare repository that was made where the default branch has another name."""
+    git("symbolic-ref", "HEAD", "refs/heads/master", cwd=origin)
+    for name, url in (("partial", f"file://{origin}"), ("linked", str(origin))):
+        copy = make_clone(url, tmp_path / name)
+        assert (
+            git("rev-parse", "--abbrev-ref", "HEAD", "@{upstream}", cwd=copy.directory)
+            == "main\norigin/main\n"
+        )
+        assert run("status", cwd=copy.directory).code == 0
+    git("update-ref", "refs/heads/other", "main", cwd=origin)
+    with pytest.raises(NotAModel, match="has no branch to check out"):
+        make_clone(f"file://{origin}", tmp_path / "two")
+
+
 def test_no_model(tmp_path: Path) -> None:
     other = existing_repository(tmp_path / "other", README="hello")
     make_bare(tmp_path / "empty.git")
