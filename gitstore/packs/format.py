@@ -111,34 +111,41 @@ class DeltaStart(NamedTuple):
     oid: Oid | None
 
 
+class DeltaBase(NamedTuple):
+    """Where the base of a delta is, and how many bytes say so.
+
+    The base begins `back` bytes before the delta's own entry, or is the object `oid`.
+    """
+
+    back: int
+    oid: Oid | None
+    length: int
+
+
+def parse_base(data: bytes, length: int) -> DeltaBase:
+    """Return where the base of a delta is, from what follows a header of `length` bytes.
+
+    Raises `ValueError` if it does not end.
+    """
+    if data[0] >> 4 & 7 != _OFS_DELTA:
+        return DeltaBase(0, Oid(data[length : length + TRAILER_SIZE]), TRAILER_SIZE)
+    back = -1
+    for at in range(length, min(len(data), length + _LONGEST_OFFSET)):
+        back = (back + 1) << 7 | data[at] & 0x7F
+        if data[at] < 0x80:
+            return DeltaBase(back, None, at + 1 - length)
+    raise ValueError("the start of a delta is broken")
+
+
 def parse_delta(data: bytes, length: int) -> DeltaStart:
     """Return the start of a delta in an entry whose header has `length` bytes. Raises `ValueError`."""
-    at = length + base_length(data, length)
-    back = 0
-    if _is_offset_delta(data):
-        back = data[length] & 0x7F
-        for byte in data[length + 1 : at]:
-            back = (back + 1) << 7 | byte & 0x7F
+    found = parse_base(data, length)
     try:
-        start = zlib.decompressobj().decompress(data[at:], 2 * ENTRY_HEADER_MAX)
+        start = zlib.decompressobj().decompress(data[length + found.length :], 2 * ENTRY_HEADER_MAX)
     except zlib.error:
         raise ValueError("the start of a delta is broken") from None
     base, result = parse_delta_sizes(start)
-    oid = None if _is_offset_delta(data) else Oid(data[length : length + TRAILER_SIZE])
-    return DeltaStart(base, result, back, oid)
-
-
-def base_length(data: bytes, length: int) -> int:
-    """Return how many bytes say where the base of a delta is, behind a header of `length` bytes.
-
-    Raises `ValueError` if they do not end.
-    """
-    if not _is_offset_delta(data):
-        return TRAILER_SIZE
-    for at in range(length, min(len(data), length + _LONGEST_OFFSET)):
-        if data[at] < 0x80:
-            return at + 1 - length
-    raise ValueError("the start of a delta is broken")
+    return DeltaStart(base, result, found.back, found.oid)
 
 
 def parse_delta_sizes(start: bytes) -> tuple[int, int]:
@@ -149,10 +156,6 @@ def parse_delta_sizes(start: bytes) -> tuple[int, int]:
     except IndexError:
         raise ValueError("the start of a delta is broken") from None
     return base, result
-
-
-def _is_offset_delta(data: bytes) -> bool:
-    return data[0] >> 4 & 7 == _OFS_DELTA
 
 
 def _size(data: bytes, at: int) -> tuple[int, int]:

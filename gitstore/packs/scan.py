@@ -11,7 +11,7 @@ from isal import isal_zlib
 
 from gitstore.packs import format as pack_format
 from gitstore.packs.compression import IsalError
-from gitstore.packs.oid import Kind
+from gitstore.packs.oid import Kind, Oid
 
 _FEWEST = 1 + 8 + pack_format.TRAILER_SIZE
 """Bytes from the start of an entry to the end of the pack, at the least; no header of an entry is longer."""
@@ -28,8 +28,11 @@ class PackWatch(Protocol):
     def begin(self, count: int) -> None:
         """The pack says that it has `count` entries."""
 
-    def enter(self, kind: Kind | None, size: int) -> None:
-        """An entry begins, of `size` bytes inflated. `kind` is `None` for a delta."""
+    def enter(self, kind: Kind | None, size: int, *, at: int) -> None:
+        """An entry begins, of `size` bytes inflated, at a byte of the pack. `kind` is `None` for a delta."""
+
+    def see_base(self, back: int, oid: Oid | None) -> None:
+        """The entry is a delta on the one that begins so many bytes in front of it, or on an object."""
 
     def see_delta(self, base: int, result: int) -> None:
         """The delta builds an object of `result` bytes on one of `base` bytes."""
@@ -47,6 +50,7 @@ class PackScanner:
         self._remaining: int | None = None
         self._entry: _Entry | None = None
         self._packed = self._inflated = 0
+        self._passed = 0  # bytes of the pack in front of the buffer
 
     def feed(self, data: bytes) -> None:
         """Follow the next bytes. Raises `ValueError` if they are no pack, and what the watch raises."""
@@ -56,6 +60,7 @@ class PackScanner:
             while (length := self._step(at)) > 0:
                 at += length
         finally:
+            self._passed += at
             del self._buffer[:at]
 
     def _step(self, at: int) -> int:
@@ -80,10 +85,12 @@ class PackScanner:
     def _enter(self, at: int) -> int:
         start = bytes(self._buffer[at : at + _FEWEST])
         header = pack_format.parse_entry_header(start)
-        self._watch.enter(header.kind, header.size)
+        self._watch.enter(header.kind, header.size, at=self._passed + at)
         length = header.length
         if header.kind is None:
-            length += pack_format.base_length(start, header.length)
+            base = pack_format.parse_base(start, header.length)
+            self._watch.see_base(base.back, base.oid)
+            length += base.length
         self._entry = _Entry(header.size, is_delta=header.kind is None)
         return length
 

@@ -7,10 +7,13 @@ the sizes that git has found. This only saves the work.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
+
 from gitstore.packs import limits as read_limits
-from gitstore.packs.oid import Kind
+from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.scan import PackScanner
-from gitstore.policy.limits import TREE_OVERHEAD, PushLimits
+from gitstore.policy.limits import DELTA_DEPTH, TREE_OVERHEAD, PushLimits
 from gitstore.policy.push import PathProblem
 from gitstore.policy.refusal import Refusal
 from gitstore.policy.rules import refuse_path
@@ -21,6 +24,13 @@ FREE = 64 * MIB
 
 EXPANSION = 200
 """How many times larger than the pack its entries may be beyond that. Text deflates to a fifth."""
+
+FREE_RESULTS = 256 * MIB
+"""Bytes that the deltas of any pack may make."""
+
+RESULT_EXPANSION = 1000
+"""How many times larger than the pack their results may be beyond that. A text of 300 KB that changes with
+each commit makes 400 times the bytes of its history's pack."""
 
 DELTA_MEMORY = 40 * MIB
 """Bytes of a delta, its base and its result: `git index-pack` holds all three at once."""
@@ -126,29 +136,41 @@ class _Watch:
     def __init__(self, limits: PushLimits) -> None:
         self._limits = limits
         self._results = self._trees = self._entry = 0
+        self._offsets = array("Q")
+        self._kinds = bytearray()  # 0 for a delta on an object that the pack names by its id
+        self._depths = array("H")
 
     def begin(self, count: int) -> None:
         if count > self._limits.objects:
             raise _stop("object-count", f"has {count:,} objects, over {self._limits.objects:,}")
 
-    def enter(self, kind: Kind | None, size: int) -> None:
-        inner = {Kind.TREE: self._limits.tree, Kind.COMMIT: read_limits.COMMIT, Kind.TAG: read_limits.TAG}
-        limit = self._limits.object if kind is None else inner.get(kind, self._limits.object)
-        if size > limit:
-            raise _too_large(size, limit)
+    def enter(self, kind: Kind | None, size: int, *, at: int) -> None:
         if kind is None and size > DELTA:
             raise _stop("delta-size", f"has a delta of {size:,} bytes, over {DELTA:,}")
+        self._check_size(kind, size)
         self._entry = size
+        self._offsets.append(at)
+        self._kinds.append(kind or 0)
+        self._depths.append(0)
         if kind is Kind.TREE:
-            self._trees += size + TREE_OVERHEAD
-            if self._trees > self._limits.trees:
-                raise _stop("tree-sum", f"has trees of over {self._limits.trees:,} bytes")
+            self._add_tree(size)
+
+    def see_base(self, back: int, oid: Oid | None) -> None:
+        base = bisect_left(self._offsets, self._offsets[-1] - back)
+        is_known = oid is None and 0 < back and self._offsets[base] == self._offsets[-1] - back
+        if is_known:  # git refuses any other place
+            self._kinds[-1] = self._kinds[base]
+        depth = self._depths[base] + 1 if is_known else 1
+        if depth > DELTA_DEPTH:
+            raise _stop("delta-depth", f"has a chain of over {DELTA_DEPTH} deltas")
+        self._depths[-1] = depth
 
     def see_delta(self, base: int, result: int) -> None:
-        delta, limit = self._entry, self._limits.object
-        if max(base, result) > limit:
-            raise _too_large(max(base, result), limit)
+        delta, kind = self._entry, Kind(self._kinds[-1]) if self._kinds[-1] else None
+        self._check_size(kind, max(base, result))
         self._results += result
+        if kind is Kind.TREE:
+            self._add_tree(result)
         if delta + base + result > DELTA_MEMORY:
             problem = f"has a delta of {delta:,} bytes that makes {result:,} of {base:,}, together over"
             raise _stop("delta-size", f"{problem} {DELTA_MEMORY:,}")
@@ -158,6 +180,19 @@ class _Watch:
             raise _stop("inflated-size", f"has objects of over {self._limits.inflated:,} bytes")
         if inflated > FREE + EXPANSION * packed:
             raise _stop("expansion", f"expands to {inflated:,} bytes from {packed:,}")
+        if self._results > FREE_RESULTS + RESULT_EXPANSION * packed:
+            raise _stop("expansion", f"has deltas that make {self._results:,} bytes from {packed:,}")
+
+    def _check_size(self, kind: Kind | None, size: int) -> None:
+        inner = {Kind.TREE: self._limits.tree, Kind.COMMIT: read_limits.COMMIT, Kind.TAG: read_limits.TAG}
+        limit = self._limits.object if kind is None else inner.get(kind, self._limits.object)
+        if size > limit:
+            raise _too_large(size, limit)
+
+    def _add_tree(self, size: int) -> None:
+        self._trees += size + TREE_OVERHEAD
+        if self._trees > self._limits.trees:
+            raise _stop("tree-sum", f"has trees of over {self._limits.trees:,} bytes")
 
 
 def _parse_length(digits: bytes) -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstore.packs.oid import Kind
+from gitstore.packs.oid import Kind, Oid
 from gitstore.packs.scan import PackScanner
 from tests.support.commands import git
 from tests.support.crafting import Craft, number
@@ -22,13 +22,19 @@ class Notes:
         self.count = -1
         self.entries: list[tuple[Kind | None, int]] = []
         self.deltas: list[tuple[int, int]] = []
+        self.offsets: list[int] = []
+        self.bases: list[Oid | int] = []
         self.packed = self.inflated = 0
 
     def begin(self, count: int) -> None:
         self.count = count
 
-    def enter(self, kind: Kind | None, size: int) -> None:
+    def enter(self, kind: Kind | None, size: int, *, at: int) -> None:
         self.entries.append((kind, size))
+        self.offsets.append(at)
+
+    def see_base(self, back: int, oid: Oid | None) -> None:
+        self.bases.append(oid or self.offsets[-1] - back)
 
     def see_delta(self, base: int, result: int) -> None:
         self.deltas.append((base, result))
@@ -70,12 +76,15 @@ def test_a_pack_of_git_with_deltas(tmp_path: Path, piece: int) -> None:
         (tmp_path / "file").write_text("".join(lines))
         git("add", "file", cwd=tmp_path)
         git("commit", "--quiet", "-m", f"{at}", cwd=tmp_path)
+    names = set(git("rev-list", "--objects", "--no-object-names", "--all", cwd=tmp_path).split())
     for options in (["--delta-base-offset"], []):
         command = ["git", "pack-objects", "--all", "--stdout", "--quiet", "--no-reuse-delta", *options]
         pack = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, input=b"").stdout
         notes = scan(pack, piece)
         assert (notes.count, len(notes.entries)) == (15, 15)
         assert len(notes.deltas) == [kind for kind, _ in notes.entries].count(None) > 0
+        known = notes.offsets if options else [Oid.parse(name) for name in names]
+        assert set(notes.bases) <= set(known)
         size = len("".join(lines))
         assert all(abs(result - size) < 200 for _, result in notes.deltas if result > 1000)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from gitstore.packs.format import entry_header, pack_header
-from gitstore.packs.oid import Kind
-from gitstore.policy.limits import PushLimits
+from gitstore.packs.oid import Kind, Oid
+from gitstore.policy.limits import DELTA_DEPTH, PushLimits
 from gitstore.policy.push_stream import PushStopped, PushStream
 from tests.support.crafting import MIB, Craft, number, zeros
 
@@ -54,16 +56,60 @@ def test_blobs_of_zeros_stop_after_64_mebibytes() -> None:
 def test_deltas_with_large_results() -> None:
     craft = Craft()
     oid = craft.blob(b"b")
-    for _ in range(200):
+    for _ in range(9):
         craft.add_delta(oid, number(1) + number(30 * MIB) + b"\x01x")
-    stopped = stops(COMMANDS + craft.pack())
-    assert stopped is not None
-    assert stopped[0] == "inflated-size"
+    assert stops(COMMANDS + craft.pack(), PushLimits(inflated=200 * MIB)) == ("inflated-size", 0)
+    assert stops(COMMANDS + craft.pack()) == ("expansion", 0)
+    craft.blob(random.Random(0).randbytes(MIB))
+    craft.entries.insert(0, craft.entries.pop())
+    assert stops(COMMANDS + craft.pack()) is None
     other = Craft()
     other.add_delta(oid, number(1 << 40) + number(1) + b"\x01x")
-    stopped = stops(COMMANDS + other.pack())
-    assert stopped is not None
-    assert stopped[0] == "object-size"
+    assert stops(COMMANDS + other.pack()) == ("object-size", 0)
+
+
+def add_chain(craft: Craft, length: int, *, size: int) -> None:
+    """Deltas that make so many bytes, each on the entry in front of it."""
+    for _ in range(length):
+        craft.add_offset_delta(len(craft.entries[-1]), number(size) + number(size) + b"\x01x")
+
+
+def test_a_chain_of_deltas() -> None:
+    craft = Craft()
+    craft.blob(b"b")
+    add_chain(craft, DELTA_DEPTH, size=1)
+    assert stops(COMMANDS + craft.pack()) is None
+    add_chain(craft, 1, size=1)
+    assert stops(COMMANDS + craft.pack()) == ("delta-depth", 0)
+    on_another = Craft()
+    on_another.add_delta(Oid(b"\1" * 20), number(1) + number(1) + b"\x01x")
+    add_chain(on_another, DELTA_DEPTH, size=1)
+    assert stops(COMMANDS + on_another.pack()) == ("delta-depth", 0)
+
+
+@pytest.mark.parametrize("back", [0, 5, 100])
+def test_a_base_at_no_place_is_left_to_git(back: int) -> None:
+    craft = Craft()
+    craft.blob(b"b")
+    craft.add_offset_delta(back, number(1) + number(1) + b"\x01x")
+    assert stops(COMMANDS + craft.pack()) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "rule"),
+    [
+        (Kind.BLOB, 3 * MIB, None),
+        (Kind.TREE, 3 * MIB, "tree-sum"),
+        (Kind.TREE, 5 * MIB, "object-size"),
+        (Kind.COMMIT, 2 * MIB, "object-size"),
+    ],
+)
+def test_what_deltas_make_is_of_the_kind_of_their_base(kind: Kind, size: int, rule: str | None) -> None:
+    craft = Craft()
+    craft.add(kind, b"content")
+    add_chain(craft, 30, size=size)
+    stopped = stops(COMMANDS + craft.pack())
+    assert (stopped and stopped[0]) == rule
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,12 @@ class Craft:
         self.add_entry(_header(_REF_DELTA, len(delta)) + base + zlib.compress(delta))
 
     def add_offset_delta(self, back: int, delta: bytes) -> None:
-        """Add a delta whose base begins so many bytes in front of it (at most 127)."""
-        self.add_entry(_header(_OFS_DELTA, len(delta)) + bytes([back]) + zlib.compress(delta))
+        """Add a delta whose base begins so many bytes in front of it."""
+        place = [back & 0x7F]
+        while back := back >> 7:
+            back -= 1
+            place.insert(0, back & 0x7F | 0x80)
+        self.add_entry(_header(_OFS_DELTA, len(delta)) + bytes(place) + zlib.compress(delta))
 
     def blob(self, content: bytes) -> Oid:
         return self.add(Kind.BLOB, content)

@@ -78,6 +78,29 @@ def large_base(craft: Craft) -> None:
     craft.add_delta(craft.blob(b"b"), number(1 << 30) + number(1) + b"\x01x")
 
 
+def deep_chain(craft: Craft) -> None:
+    """Thousands of deltas below one another."""
+    craft.blob(b"b")
+    for _ in range(5000):
+        craft.add_offset_delta(len(craft.entries[-1]), number(1) + number(1) + b"\x01x")
+
+
+def changed_trees(craft: Craft) -> None:
+    """Three hundred deltas on a tree of 3.3 MB, of which git reads each: 6 seconds."""
+    content = b"".join(b"100644 %08d\0%s" % (at, os.urandom(20)) for at in range(90_000))
+    craft.add(Kind.TREE, content)
+    back = 0
+    for at in range(300):
+        back += len(craft.entries[-1])
+        delta = number(len(content)) + number(len(content)) + _copy(len(content) - 20) + b"\x14"
+        craft.add_offset_delta(back, delta + at.to_bytes(20, "big"))
+
+
+def _copy(size: int) -> bytes:
+    """The instruction of a delta that copies so many bytes (under 16 MiB) from the start of its base."""
+    return b"\xf0" + size.to_bytes(3, "little")
+
+
 def one_result(craft: Craft) -> None:
     """A delta that makes 60 MiB."""
     _repeat(craft, craft.blob(bytes(64 * 1024)), 60 * MIB)
@@ -117,7 +140,9 @@ def _repeat(craft: Craft, base: Oid, size: int) -> None:
     [
         (large_blobs, "expansion", ""),
         (one_blob, "object-size", ""),
-        (large_results, "inflated-size", ""),
+        (large_results, "expansion", ""),
+        (deep_chain, "delta-depth", ""),
+        (changed_trees, "tree-sum", ""),
         (large_base, "object-size", ""),
         (one_result, "delta-size", ""),
         (small_deltas, None, "bad object 0101"),
