@@ -165,7 +165,7 @@ def _check_out(repository: Repository, remote: Remote) -> None:
 
 
 def _choose_branch(repository: Repository, remote: Remote) -> None:
-    """Follow the only branch of a remote whose HEAD leads nowhere: it was made with another default branch."""
+    """Follow the only branch of a remote whose HEAD leads nowhere: its default branch had another name."""
     tracked = f"refs/remotes/{_ORIGIN}/"
     branches = [ref.removeprefix(tracked) for ref, _ in repository.refs.below(tracked)]
     if len(branches) != 1:
