@@ -157,7 +157,7 @@ class _Watch:
 
     def see_base(self, back: int, oid: Oid | None) -> None:
         base = bisect_left(self._offsets, self._offsets[-1] - back)
-        is_known = oid is None and 0 < back and self._offsets[base] == self._offsets[-1] - back
+        is_known = oid is None and back > 0 and self._offsets[base] == self._offsets[-1] - back
         if is_known:  # git refuses any other place
             self._kinds[-1] = self._kinds[base]
         depth = self._depths[base] + 1 if is_known else 1
