@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from gitstore.errors import GitstoreError
 from gitstore.git.transport import connections
 from gitstore.progress import Progress
 
@@ -91,3 +92,9 @@ def test_a_step_under_way_ends_when_another_fails() -> None:
 @pytest.mark.parametrize(("text", "count"), [(None, 2), ("1", 1), ("16", 16)])
 def test_the_number_of_connections(text: str | None, count: int) -> None:
     assert connections.parse_count(text) == count
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "17", "", "two", "²"])
+def test_no_number_of_connections(text: str) -> None:
+    with pytest.raises(GitstoreError, match=r"gitstore\.connections must be a number from 1 to 16"):
+        connections.parse_count(text)
