@@ -129,6 +129,7 @@ def place(model: Model) -> Model:
     return again(model)
 
 
+@combinations.sample(6)
 @pytest.mark.parametrize(("name", "third"), combinations.each_pair(HOSTILE, range(THIRDS), every=THIRDS))
 def test_each_command_refuses_it_by_name(
     place: Model, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, third: int

@@ -208,6 +208,7 @@ def test_git_that_has_seen_enough_is_heard(store: Store, url: str) -> None:
     assert b"refs/heads/../x" in answer
 
 
+@combinations.sample(2)
 @pytest.mark.parametrize(
     ("limits", "told"),
     [
