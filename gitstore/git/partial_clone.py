@@ -41,7 +41,7 @@ class PartialClone:
         Many are fetched over several connections.
         """
         remote = self._find_remote()
-        count = self._count_connections()
+        count = self._count_connections(remote)
         _log.info("fetching %s from %s", counted(len(oids), "object"), remote, extra=PROGRESS)
         size = min(_BATCH, max(_FEW, -(-len(oids) // count)))
         batches = [oids[start : start + size] for start in range(0, len(oids), size)]
@@ -78,19 +78,18 @@ class PartialClone:
             )
         git.check(completed, arguments, cwd=self._directory)
 
-    def _count_connections(self) -> int:
-        asked = self._ask("--get", connections.KEY)
-        text = asked.stdout.decode(errors="replace").removesuffix("\n")
-        return connections.parse_count(None if asked.returncode else text)
+    def _count_connections(self, remote: str) -> int:
+        asked = self._ask("config", "--get", connections.KEY)
+        configured = asked.stdout.decode(errors="replace").removesuffix("\n")
+        url = self._ask("ls-remote", "--get-url", remote).stdout.decode(errors="surrogateescape")
+        return connections.choose_count(None if asked.returncode else configured, url)
 
     def _ask(self, *question: str) -> Completed:
-        return git.attempt(
-            "config", *question, cwd=self._directory, variables={"GIT_DIR": str(self._directory)}
-        )
+        return git.attempt(*question, cwd=self._directory, variables={"GIT_DIR": str(self._directory)})
 
     def _find_remote(self) -> str:
         """Return the name of the remote, git-config(1): remote.<name>.promisor, extensions.partialClone."""
-        listing = self._ask("--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
+        listing = self._ask("config", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
         for line in listing.stdout.decode(errors="surrogateescape").splitlines():
             key, _, value = line.partition(" ")
             is_remote = key.startswith("remote.")

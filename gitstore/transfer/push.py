@@ -30,8 +30,11 @@ from gitstore.units import GIB, MIB, parse_size
 
 _log = logging.getLogger(__name__)
 
-BATCH = GIB
-"""Bytes of a batch, unless git's configuration has `gitstore.pushBatch`. GitHub refuses packs over 2 GiB."""
+BATCH = GIB + 16 * MIB
+"""Bytes of a batch, unless git's configuration has `gitstore.pushBatch`: 1 GiB, and what comes with weights.
+
+GitHub refuses packs over 2 GiB.
+"""
 
 _LARGE = 128 * MIB
 """Bytes of a push that is faster over several connections, although each of them has to be opened."""
@@ -86,7 +89,8 @@ def prepare(model: Model, remote: Remote, selection: Selection, *, dry_run: bool
     `Corrupt` for refs that cannot be read.
     """
     repository = model.repository
-    limit, count = _read_batch_limit(repository), connections.parse_count(repository.config(connections.KEY))
+    limit = _read_batch_limit(repository)
+    count = connections.choose_count(repository.config(connections.KEY), remote.url)
     theirs = list_refs(repository, remote).refs
     plan = plan_push(
         list_wanted(model, selection, theirs=theirs),

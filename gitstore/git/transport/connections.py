@@ -5,9 +5,11 @@ On both sides of a connection, one process of git compresses, checks or hashes w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from threading import Event, Lock
 
+from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.progress import Progress
 
@@ -15,18 +17,26 @@ KEY = "gitstore.connections"
 """The setting of git's configuration that says how many connections a large transfer opens."""
 
 _DEFAULT, _MOST = 2, 16
+_CORES = 4
+_SSH = re.compile(r"(git\+)?ssh(\+git)?://|(?!\w+://)[^/]+:")  # or host:path, as git-clone(1) reads it
 
 Step = Callable[[Progress], None]
 """What one connection does. It reports its progress, with 0 as soon as it is connected."""
 
 
-def parse_count(text: str | None) -> int:
-    """Return the number of connections for a value of `KEY`. Raises `GitstoreError` if it is none."""
-    if text is None:
-        return _DEFAULT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
-        raise GitstoreError(f"git's configuration: {KEY} must be a number from 1 to {_MOST}, not {text!r}")
-    return int(text)
+def choose_count(configured: str | None, url: str) -> int:
+    """Return how many connections to open: a value of `KEY`, or what suits a URL if there is none.
+
+    Raises `GitstoreError` if the value is no number of connections.
+    """
+    if configured is None:
+        # Encryption keeps the cores busy already if there are few.
+        return 1 if _SSH.match(url) and core_count() < _CORES else _DEFAULT
+    if not (configured.isascii() and configured.isdigit() and 1 <= int(configured) <= _MOST):
+        raise GitstoreError(
+            f"git's configuration: {KEY} must be a number from 1 to {_MOST}, not {configured!r}"
+        )
+    return int(configured)
 
 
 def run(lines: Sequence[Iterable[Step]], *, progress: Progress = lambda _: None) -> None:

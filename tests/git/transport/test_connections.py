@@ -91,10 +91,20 @@ def test_a_step_under_way_ends_when_another_fails() -> None:
 
 @pytest.mark.parametrize(("text", "count"), [(None, 2), ("1", 1), ("16", 16)])
 def test_the_number_of_connections(text: str | None, count: int) -> None:
-    assert connections.parse_count(text) == count
+    assert connections.choose_count(text, "https://example.org/digits.git") == count
+
+
+@pytest.mark.parametrize("url", ["git@example.org:ada/digits", "ssh://example.org/digits", "host:x"])
+def test_ssh_takes_cores_of_its_own(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "core_count", lambda: 2)
+    assert connections.choose_count(None, url) == 1
+    assert connections.choose_count("2", url) == 2
+    assert connections.choose_count(None, "file:///host:x") == connections.choose_count(None, "/a/b:c") == 2
+    monkeypatch.setattr(connections, "core_count", lambda: 4)
+    assert connections.choose_count(None, url) == 2
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "17", "", "two", "²"])
 def test_no_number_of_connections(text: str) -> None:
     with pytest.raises(GitstoreError, match=r"gitstore\.connections must be a number from 1 to 16"):
-        connections.parse_count(text)
+        connections.choose_count(text, "https://example.org/digits.git")
