@@ -1,9 +1,9 @@
 """Cloning a model: its code, settings and snapshots now, the weights when they are first needed.
 
 Stock git clones. From a URL whose server allows it, that is a partial clone without large files
-(gitprotocol-v2(5), `filter`). A clone with all weights begins as one, because weights come faster over
-several connections; then it is whole, and does not depend on the server any more. A directory on the same
-file system is cloned whole, with linked packs. The new repository is built out of sight, and appears whole.
+(gitprotocol-v2(5), `filter`). A clone with all weights is whole, and does not depend on the server any more.
+It begins as a partial one where weights come faster over several connections. A directory on the same file
+system is cloned whole, with linked packs. The new repository is built out of sight, and appears whole.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gitstore.git import process as git
 from gitstore.git.config import BIG_FILE_THRESHOLD, ONE_PACK
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
+from gitstore.git.transport import connections
 from gitstore.models import active_state, shape, snapshot
 from gitstore.models.model import SETTINGS, Model
 from gitstore.models.snapshot import Snapshot
@@ -72,7 +73,8 @@ def clone(
     check_free(target, "choose another directory")
     remote = find_source(url, directory)
     with construction(target) as hidden:
-        repository = _run_clone(remote, hidden, progress=progress)
+        filtering = weights is not Weights.ALL or _count_connections(remote, hidden.parent) > 1
+        repository = _run_clone(remote, hidden, filtering=filtering, progress=progress)
         if weights is Weights.ALL and repository.objects.is_partial:
             _complete(repository)
         _check_out(repository, remote)
@@ -112,9 +114,18 @@ def name_directory(url: str) -> str:
     return name
 
 
-def _run_clone(remote: Remote, hidden: Path, *, progress: Callable[[float], None]) -> Repository:
-    """Let git clone into a new directory, without checking anything out."""
-    options = ["--progress", "--no-checkout", f"--origin={_ORIGIN}", f"--filter=blob:limit={SMALL}"]
+def _count_connections(remote: Remote, directory: Path) -> int:
+    asked = git.attempt("config", "--get", connections.KEY, cwd=directory)
+    configured = asked.stdout.decode(errors="replace").removesuffix("\n")
+    return connections.choose_count(None if asked.returncode else configured, remote.url)
+
+
+def _run_clone(
+    remote: Remote, hidden: Path, *, filtering: bool, progress: Callable[[float], None]
+) -> Repository:
+    """Let git clone into a new directory, without checking anything out; if `filtering`, without weights."""
+    options = ["--progress", "--no-checkout", f"--origin={_ORIGIN}"]
+    options += [f"--filter=blob:limit={SMALL}"] if filtering else []
     options += ["--config", f"core.bigFileThreshold={BIG_FILE_THRESHOLD}"]
     command = ("-c", "fetch.fsckObjects=true", "clone", *options, "--", remote.address, str(hidden))
     arguments = [*ONE_PACK, *command]

@@ -131,10 +131,12 @@ class TestWhole:
         assert run("verify", "--all", cwd=copy.directory).code == 0
         fsck(copy.repository)
 
+    @pytest.mark.parametrize("count", ["2", *combinations.more([["1"]])])
     def test_all_weights_at_once(
-        self, model: Model, origin: Path, tmp_path: Path, run: Run, fsck: Fsck
+        self, model: Model, origin: Path, tmp_path: Path, run: Run, fsck: Fsck, count: str
     ) -> None:
         """Nothing depends on the remote then, and a pull brings the weights of new snapshots, too."""
+        git("config", "--global", "gitstore.connections", count, cwd=tmp_path)
         copy = make_clone(f"file://{origin}", tmp_path / "copy", Weights.ALL)
         assert not copy.repository.objects.is_partial
         configuration = git("config", "--list", "--local", cwd=copy.directory).lower()
