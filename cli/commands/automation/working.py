@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
-import threading
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,14 @@ def run_worker(place: Place, *, once: bool) -> None:
         attempts = worker.work_once()
         output.print_message(f"{counted(attempts, 'delivery', 'deliveries')} tried")
         return
-    is_over = threading.Event()
+    # A handler must not take the lock of a threading.Event that this thread may hold as it waits.
+    reading, writing = os.pipe()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        is_over.set()
+        os.write(writing, b".")
+
+    def wait(seconds: float) -> bool:
+        return bool(select.select([reading], [], [], seconds)[0])
 
     signal.signal(signal.SIGTERM, end)
-    worker.work(is_over.wait)
+    worker.work(wait)
