@@ -10,6 +10,7 @@ from gitstore.text import control_problem
 # https://example.org/path, user@example.org:path and example.org:path.
 # A host has two letters or more: C: is a drive.
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:")
+_SSH = re.compile(r"(git\+)?ssh(\+git)?://|(?!\w+://)[^/]+:")  # or host:path, as git-clone(1) reads it
 _ROOT = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*|([\w.-]+@)?[\w.-]{2,}:|")
 _REMOTE_HELPER = re.compile("[A-Za-z0-9]+::")  # gitremote-helpers(7)
 
@@ -17,6 +18,11 @@ _REMOTE_HELPER = re.compile("[A-Za-z0-9]+::")  # gitremote-helpers(7)
 def is_url(text: str) -> bool:
     """Whether a text is the URL of a repository, if it is not the path of a directory."""
     return _URL.match(text) is not None
+
+
+def is_ssh(url: str) -> bool:
+    """Whether git reaches a URL by ssh."""
+    return _SSH.match(url) is not None
 
 
 def is_relative(url: str) -> bool:

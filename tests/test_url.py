@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitstore.url import is_relative, join_url, url_problem
+from gitstore.url import is_relative, is_ssh, join_url, url_problem
 
 BASE = "../../ada/digits.git"
 
@@ -40,3 +40,18 @@ def test_other_steps() -> None:
         True, True, False, False, False, False, False,
     ]  # fmt: skip
     assert url_problem(BASE) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("ssh://example.org/a", True),
+        ("git+ssh://example.org/a", True),
+        ("ada@example.org:a", True),
+        ("https://example.org:80/a", False),
+        ("file:///a:b", False),
+        ("/a/b:c", False),
+    ],
+)
+def test_what_git_reaches_by_ssh(url: str, expected: bool) -> None:
+    assert is_ssh(url) is expected

@@ -41,7 +41,10 @@ class PartialClone:
         Many are fetched over several connections.
         """
         remote = self._find_remote()
-        count = self._count_connections(remote)
+        count = 1
+        if len(oids) > _FEW:
+            variables = {"GIT_DIR": str(self._directory)}
+            count = connections.ask_count(self._directory, partial(self._find_url, remote), variables)
         _log.info("fetching %s from %s", counted(len(oids), "object"), remote, extra=PROGRESS)
         size = min(_BATCH, max(_FEW, -(-len(oids) // count)))
         batches = [oids[start : start + size] for start in range(0, len(oids), size)]
@@ -78,11 +81,8 @@ class PartialClone:
             )
         git.check(completed, arguments, cwd=self._directory)
 
-    def _count_connections(self, remote: str) -> int:
-        asked = self._ask("config", "--get", connections.KEY)
-        configured = asked.stdout.decode(errors="replace").removesuffix("\n")
-        url = self._ask("ls-remote", "--get-url", remote).stdout.decode(errors="surrogateescape")
-        return connections.choose_count(None if asked.returncode else configured, url)
+    def _find_url(self, remote: str) -> str:
+        return self._ask("ls-remote", "--get-url", remote).stdout.decode(errors="surrogateescape")
 
     def _ask(self, *question: str) -> Completed:
         return git.attempt(*question, cwd=self._directory, variables={"GIT_DIR": str(self._directory)})

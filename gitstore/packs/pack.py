@@ -20,6 +20,8 @@ from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.packs.index import PackIndex, remedy
 from gitstore.packs.oid import Kind, Oid
 
+_MARKS = (KEEP_MARK, GIT_MARK)
+
 SUFFIXES = (".idx", ".rev", ".bitmap", ".promisor", ".pack", ".keep")
 """The suffixes of a pack's files, in the order in which they are deleted."""
 
@@ -75,7 +77,7 @@ class Pack:
         A pack that git fetched into a partial clone has the mark in its `.promisor`: git gc would copy
         the objects of one that it must keep.
         """
-        return self._mark in (KEEP_MARK, GIT_MARK) or (not self._mark and self._is_marked_promise)
+        return self._mark in _MARKS or (not self._mark and self._is_marked_promise)
 
     @property
     def is_plain(self) -> bool:
@@ -283,3 +285,11 @@ class Pack:
             return pack_format.parse_entry_header(data)
         except ValueError as error:
             raise Corrupt(f"{self.path}: object {self.index.oid(position)}: {error}") from error
+
+
+def is_our_mark(keep: Path) -> bool:
+    """Whether a `.keep` is ours. git has one until the refs of a push are set, and people have theirs."""
+    try:
+        return keep.read_bytes() in _MARKS
+    except OSError:
+        return False

@@ -21,7 +21,7 @@ from gitstore import __version__
 from gitstore.bigfiles.stat_cache import Stamp, read_file_clock
 from gitstore.disk.atomic import replace_file
 from gitstore.disk.hidden_names import new_path
-from gitstore.packs.format import GIT_MARK, KEEP_MARK
+from gitstore.packs.pack import is_our_mark
 
 NOTE = "gitstore/nothing-to-collect"
 
@@ -119,16 +119,8 @@ def _is_clean(repository: Path, files: Files) -> bool:
     return (
         stems[0] == stems[1]
         and all(_KNOWN.fullmatch(path) for path in files)
-        and all(_is_ours(repository / path) for path in files if _MARK.fullmatch(path))
+        and all(is_our_mark(repository / path) for path in files if _MARK.fullmatch(path))
     )
-
-
-def _is_ours(mark: Path) -> bool:
-    """Whether a `.keep` is ours. git has one, too, until the refs of a push are set."""
-    try:
-        return mark.read_bytes() in (KEEP_MARK, GIT_MARK)
-    except OSError:
-        return False
 
 
 def _digest(files: Files) -> bytes:

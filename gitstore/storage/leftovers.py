@@ -18,8 +18,7 @@ from gitstore.disk.directories import remove_tree
 from gitstore.disk.hidden_names import NEW
 from gitstore.git.repository import Repository
 from gitstore.layout import STATES
-from gitstore.packs.format import GIT_MARK, KEEP_MARK
-from gitstore.packs.pack import SUFFIXES
+from gitstore.packs.pack import SUFFIXES, is_our_mark
 
 SAFE_AGE = 24 * 60 * 60
 """Seconds after which nothing can still be written by a process that did not take the lock."""
@@ -66,16 +65,9 @@ def _without_index(packs: Path) -> Iterator[Path]:
         files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
         keep = stem.with_suffix(".keep")
         existing = [path for path in files if path.exists()]
-        if files[0] in existing or (keep in existing and not _is_mark(keep)):
+        if files[0] in existing or (keep in existing and not is_our_mark(keep)):
             continue
         yield from existing if keep in existing else (path for path in existing if _is_old(path))
-
-
-def _is_mark(path: Path) -> bool:
-    try:
-        return path.read_bytes() in (KEEP_MARK, GIT_MARK)
-    except OSError:
-        return False
 
 
 def _is_old(path: Path) -> bool:

@@ -73,7 +73,7 @@ def clone(
     check_free(target, "choose another directory")
     remote = find_source(url, directory)
     with construction(target) as hidden:
-        filtering = weights is not Weights.ALL or _count_connections(remote, hidden.parent) > 1
+        filtering = weights is not Weights.ALL or connections.ask_count(hidden.parent, lambda: remote.url) > 1
         repository = _run_clone(remote, hidden, filtering=filtering, progress=progress)
         if weights is Weights.ALL and repository.objects.is_partial:
             _complete(repository)
@@ -112,12 +112,6 @@ def name_directory(url: str) -> str:
     if not name or name in (".", ".."):
         raise GitstoreError(f"{without_credentials(url)} has no name for a directory", "name the directory")
     return name
-
-
-def _count_connections(remote: Remote, directory: Path) -> int:
-    asked = git.attempt("config", "--get", connections.KEY, cwd=directory)
-    configured = asked.stdout.decode(errors="replace").removesuffix("\n")
-    return connections.choose_count(None if asked.returncode else configured, remote.url)
 
 
 def _run_clone(

@@ -5,23 +5,37 @@ On both sides of a connection, one process of git compresses, checks or hashes w
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from threading import Event, Lock
 
 from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
+from gitstore.git import process as git
 from gitstore.progress import Progress
+from gitstore.url import is_ssh
 
 KEY = "gitstore.connections"
 """The setting of git's configuration that says how many connections a large transfer opens."""
 
 _DEFAULT, _MOST = 2, 16
 _CORES = 4
-_SSH = re.compile(r"(git\+)?ssh(\+git)?://|(?!\w+://)[^/]+:")  # or host:path, as git-clone(1) reads it
 
 Step = Callable[[Progress], None]
 """What one connection does. It reports its progress, with 0 as soon as it is connected."""
+
+
+def ask_count(
+    directory: Path, find_url: Callable[[], str], variables: Mapping[str, str] | None = None
+) -> int:
+    """Return how many connections to open, by git's configuration in a directory, as `choose_count` does.
+
+    The URL is only looked for if it matters. git gets `variables`.
+    """
+    asked = git.attempt("config", "--get", KEY, cwd=directory, variables=variables)
+    if asked.returncode:
+        return choose_count(None, find_url())
+    return choose_count(asked.stdout.decode(errors="replace").removesuffix("\n"), "")
 
 
 def choose_count(configured: str | None, url: str) -> int:
@@ -31,7 +45,7 @@ def choose_count(configured: str | None, url: str) -> int:
     """
     if configured is None:
         # Encryption keeps the cores busy already if there are few.
-        return 1 if _SSH.match(url) and core_count() < _CORES else _DEFAULT
+        return 1 if is_ssh(url) and core_count() < _CORES else _DEFAULT
     if not (configured.isascii() and configured.isdigit() and 1 <= int(configured) <= _MOST):
         raise GitstoreError(
             f"git's configuration: {KEY} must be a number from 1 to {_MOST}, not {configured!r}"
