@@ -36,7 +36,8 @@ from gitstore.settings import BasedOn
 _TAGS, _STATES, _HEADS = "refs/tags/", "refs/states/", "refs/heads/"
 
 PLAIN = "-"
-"""What stands before the id of a tag that is no snapshot, so that its removal is no news."""
+"""What stands before the id of a ref that no event has told of: a tag that is no snapshot, so that its
+removal is no news, and a record that has come before its snapshot."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class RefReader:
         return None
 
     def describe(self, ref: str, oid: str) -> str:
-        """Return what to remember of a ref."""
+        """Return what to remember of a ref that exists before events begin."""
         is_plain = ref.startswith(_TAGS) and self.read_tag(ref, oid) is None
         return f"{PLAIN}{oid}" if is_plain else oid
 
@@ -126,6 +127,30 @@ def list_events(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
     yield from _list_snapshots(seen, reader)
     yield from _list_evaluations(seen, reader)
     yield from _list_alias_moves(seen, reader)
+
+
+def describe_changes(seen: Observation, reader: RefReader) -> dict[str, str | None]:
+    """Return what to remember of the refs that changed since, now that `list_events` has told of them.
+
+    `None` is for a ref that is gone. A record whose snapshot is not there waits for it.
+    """
+    tags = {oid for ref, oid in seen.refs.items() if ref.startswith(_TAGS)}
+    changes: dict[str, str | None] = dict.fromkeys(seen.told.keys() - seen.refs.keys())
+    for ref, oid in seen.refs.items():
+        told = seen.told.get(ref, "")
+        if ref.startswith(files.PREFIX):
+            is_waiting = _split_record(ref)[0] not in tags
+            if told.removeprefix(PLAIN) != oid or (told != oid and not is_waiting):
+                changes[ref] = f"{PLAIN}{oid}" if is_waiting else oid
+        elif told.removeprefix(PLAIN) != oid:
+            changes[ref] = reader.describe(ref, oid)
+    return changes
+
+
+def _split_record(ref: str) -> tuple[str, str]:
+    """Return the tag that a record is of, and the record's name."""
+    target, _, name = ref.removeprefix(files.PREFIX).partition("/")
+    return target, name
 
 
 def _list_models(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
@@ -175,12 +200,15 @@ def _list_snapshots(seen: Observation, reader: RefReader) -> Iterator[ModelEvent
 def _list_evaluations(seen: Observation, reader: RefReader) -> Iterator[ModelEvent]:
     """Yield the evaluations that were recorded, which the commits of their files identify.
 
-    A snapshot that got another name keeps its records, which is no news.
+    A snapshot that got another name keeps its records, which is no news. A record that plain git fetched
+    before its snapshot is told of when both are there.
     """
     snapshots = {oid: ref for ref, oid in seen.refs.items() if ref.startswith(_TAGS)}
     known = _list_told_records(seen)
-    for ref, oid in seen.added(files.PREFIX).items():
-        target, _, name = ref.removeprefix(files.PREFIX).partition("/")
+    for ref, oid in sorted(seen.refs.items()):
+        if not ref.startswith(files.PREFIX) or seen.told.get(ref) == oid:
+            continue
+        target, name = _split_record(ref)
         if target in snapshots and oid not in known:
             known.add(oid)
             yield EvaluationFinished(
@@ -200,7 +228,7 @@ def _list_told_records(seen: Observation) -> set[str]:
     return {
         oid
         for ref, oid in seen.told.items()
-        if ref.startswith(files.PREFIX) and ref.removeprefix(files.PREFIX).partition("/")[0] in tags
+        if ref.startswith(files.PREFIX) and _split_record(ref)[0] in tags
     }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitstore.disk.afterwards import only_warn
-from gitstore.events.differences import PLAIN, Observation, RefReader, list_events
+from gitstore.events.differences import PLAIN, Observation, RefReader, describe_changes, list_events
 from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.outbox.append import append
@@ -102,20 +102,15 @@ def append_changes(
             return _note_all(connection, repository)
         refs = _list_refs(repository)
         told = read_refs(connection)
-        changed = [ref for ref, oid in refs.items() if told.get(ref, "").removeprefix(PLAIN) != oid]
-        gone = told.keys() - refs.keys()
-        if not changed and not gone:
+        if refs == {ref: oid.removeprefix(PLAIN) for ref, oid in told.items()}:
             return []
         reader = RefReader(repository)
-        found = list(
-            list_events(Observation(_find_name(repository), told, refs, time=now, user=user), reader)
-        )
-        for event in found:
+        seen = Observation(_find_name(repository), told, refs, time=now, user=user)
+        events = list(list_events(seen, reader))
+        for event in events:
             append(connection, event)
-        update_refs(
-            connection, {ref: reader.describe(ref, refs[ref]) for ref in changed} | dict.fromkeys(gone)
-        )
-    return found
+        update_refs(connection, describe_changes(seen, reader))
+    return events
 
 
 def _begin(connection: Connection, repository: Repository) -> None:

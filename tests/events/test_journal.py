@@ -107,6 +107,21 @@ def test_the_record_of_a_renamed_snapshot_that_was_pulled_is_no_news(model: Mode
     assert names(model) == [("snapshot.created", "v2"), ("evaluation.finished", "v1")]
 
 
+def test_a_record_that_plain_git_fetched_before_its_snapshot(model: Model, git: Git) -> None:
+    models.take(model, "v2")
+    tag = str(reference.resolve("v2", model.directory).tag_oid)
+    for change in [("-d", "refs/tags/v2"), (f"refs/records/{tag}/bench", "HEAD"), ("refs/tags/v2", tag)]:
+        git("update-ref", *change, cwd=model.directory)
+        journal.observe(model.repository)
+        journal.observe(model.repository)
+    assert names(model) == [
+        ("snapshot.created", "v2"),
+        ("snapshot.deleted", "v2"),
+        ("snapshot.created", "v2"),
+        ("evaluation.finished", "v2"),
+    ]
+
+
 def test_models_that_are_derived_and_removed(model: Model, run: Run) -> None:
     assert run("derive", "v1", "dogs", cwd=model.directory).code == 0
     dogs = Model.open(model.directory.parent / "dogs")
