@@ -272,6 +272,30 @@ def _feed(pipe: IO[bytes] | None, blocks: Iterable[bytes]) -> None:
 
 
 @contextmanager
+def asking(*arguments: str, cwd: Path, variables: Mapping[str, str]) -> Iterator[Callable[[bytes], bytes]]:
+    """Run a git that answers each line with a line, with `variables` as its whole environment.
+
+    Gives a function that sends a line and returns the answer, which is empty if git has ended. Both lines are
+    without their ends. Raises `GitstoreError` if git is not installed.
+    """
+    with _explain_failed_start(cwd):
+        process = subprocess.Popen(
+            ["git", *arguments], cwd=cwd, env=dict(variables), bufsize=0,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def ask(line: bytes) -> bytes:
+        if process.stdin is None or process.stdout is None:
+            return b""
+        with suppress(BrokenPipeError):
+            process.stdin.write(line + b"\n")
+        return process.stdout.readline().rstrip(b"\n")
+
+    with process:
+        yield ask
+
+
+@contextmanager
 def _piping(
     arguments: Sequence[str], *, cwd: Path, variables: Mapping[str, str], pipes: Mapping[str, Any]
 ) -> Iterator[subprocess.Popen[bytes]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Callable
 
 from gitstore.packs import limits as read_limits
 from gitstore.packs.oid import Kind, Oid
@@ -28,6 +29,10 @@ EXPANSION = 200
 FREE_RESULTS = 256 * MIB
 """Bytes that the deltas of any pack may make."""
 
+FREE_UNKNOWN = 64 * MIB
+"""Bytes that deltas may make whose base is another object of the pack, named by its id: they may be trees, of
+which git checks each. Beyond that, they may be `EXPANSION` times larger than the pack."""
+
 RESULT_EXPANSION = 1000
 """How many times larger than the pack their results may be beyond that. A text of 300 KB that changes with
 each commit makes 400 times the bytes of its history's pack."""
@@ -45,6 +50,10 @@ _FLUSH = b"0000"
 
 _MOST_NAMES = 4 * MIB
 """Bytes of names of refs that are kept."""
+
+
+FindKind = Callable[[Oid], Kind | None]
+"""Returns the kind of an object that is in the repository already; `None` for any other."""
 
 
 class AskedRefs:
@@ -78,10 +87,14 @@ class PushStopped(Exception):
 
 
 class PushStream:
-    """Follows what a pusher sends to git receive-pack (gitprotocol-pack(5)): commands, then a pack."""
+    """Follows what a pusher sends to git receive-pack (gitprotocol-pack(5)): commands, then a pack.
 
-    def __init__(self, limits: PushLimits) -> None:
+    Deltas may be on objects that the pack lacks (a thin pack), of which `find_kind` is asked.
+    """
+
+    def __init__(self, limits: PushLimits, find_kind: FindKind) -> None:
         self._limits = limits
+        self._find_kind = find_kind
         self._lines = bytearray()
         self._count = self._size = self._asked_size = 0
         self._scanner: PackScanner | None = None
@@ -113,7 +126,7 @@ class PushStream:
         while len(self._lines) >= at + len(_FLUSH):
             digits = bytes(self._lines[at : at + len(_FLUSH)])
             if digits == _FLUSH:
-                self._scanner = PackScanner(_Watch(self._limits))
+                self._scanner = PackScanner(_Watch(self._limits, self._find_kind))
                 return bytes(self._lines[at + len(_FLUSH) :])
             length = _parse_length(digits)
             if len(self._lines) < at + length:
@@ -133,11 +146,12 @@ class PushStream:
 class _Watch:
     """Compares what a pack has with the limits."""
 
-    def __init__(self, limits: PushLimits) -> None:
+    def __init__(self, limits: PushLimits, find_kind: FindKind) -> None:
         self._limits = limits
-        self._results = self._trees = self._entry = 0
+        self._find_kind = find_kind
+        self._results = self._unknown = self._trees = self._entry = 0
         self._offsets = array("Q")
-        self._kinds = bytearray()  # 0 for a delta on an object that the pack names by its id
+        self._kinds = bytearray()  # 0 for a delta on another object of the pack that it names by its id
         self._depths = array("H")
 
     def begin(self, count: int) -> None:
@@ -160,6 +174,8 @@ class _Watch:
         is_known = oid is None and back > 0 and self._offsets[base] == self._offsets[-1] - back
         if is_known:  # git refuses any other place
             self._kinds[-1] = self._kinds[base]
+        elif oid is not None:
+            self._kinds[-1] = self._find_kind(oid) or 0
         depth = self._depths[base] + 1 if is_known else 1
         if depth > DELTA_DEPTH:
             raise _stop("delta-depth", f"has a chain of over {DELTA_DEPTH} deltas")
@@ -171,6 +187,8 @@ class _Watch:
         self._results += result
         if kind is Kind.TREE:
             self._add_tree(result)
+        if kind is None:
+            self._unknown += result
         if delta + base + result > DELTA_MEMORY:
             problem = f"has a delta of {delta:,} bytes that makes {result:,} of {base:,}, together over"
             raise _stop("delta-size", f"{problem} {DELTA_MEMORY:,}")
@@ -182,6 +200,8 @@ class _Watch:
             raise _stop("expansion", f"expands to {inflated:,} bytes from {packed:,}")
         if self._results > FREE_RESULTS + RESULT_EXPANSION * packed:
             raise _stop("expansion", f"has deltas that make {self._results:,} bytes from {packed:,}")
+        if self._unknown > FREE_UNKNOWN + EXPANSION * packed:
+            raise _stop("expansion", f"has deltas by id that make {self._unknown:,} bytes from {packed:,}")
 
     def _check_size(self, kind: Kind | None, size: int) -> None:
         inner = {Kind.TREE: self._limits.tree, Kind.COMMIT: read_limits.COMMIT, Kind.TAG: read_limits.TAG}

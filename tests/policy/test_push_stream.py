@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 import pytest
 
@@ -16,9 +17,18 @@ COMMANDS = b"0015x refs/heads/main0000"
 LIMITS = PushLimits()
 
 
-def stops(data: bytes, limits: PushLimits = LIMITS, *, piece: int = 64 * 1024) -> tuple[str, int] | None:
-    """The rule that stops a push, and after how many bytes; `None` if none does."""
-    stream = PushStream(limits)
+def stops(
+    data: bytes,
+    limits: PushLimits = LIMITS,
+    *,
+    piece: int = 64 * 1024,
+    stored: Mapping[Oid, Kind] | None = None,
+) -> tuple[str, int] | None:
+    """The rule that stops a push, and after how many bytes; `None` if none does.
+
+    The repository has the objects `stored`.
+    """
+    stream = PushStream(limits, (stored or {}).get)
     for start in range(0, len(data), piece):
         try:
             stream.feed(data[start : start + piece])
@@ -58,11 +68,13 @@ def test_deltas_with_large_results() -> None:
     oid = craft.blob(b"b")
     for _ in range(9):
         craft.add_delta(oid, number(1) + number(30 * MIB) + b"\x01x")
-    assert stops(COMMANDS + craft.pack(), PushLimits(inflated=200 * MIB)) == ("inflated-size", 0)
-    assert stops(COMMANDS + craft.pack()) == ("expansion", 0)
+    stored = {oid: Kind.BLOB}
+    limits = PushLimits(inflated=200 * MIB)
+    assert stops(COMMANDS + craft.pack(), limits, stored=stored) == ("inflated-size", 0)
+    assert stops(COMMANDS + craft.pack(), stored=stored) == ("expansion", 0)
     craft.blob(random.Random(0).randbytes(MIB))
     craft.entries.insert(0, craft.entries.pop())
-    assert stops(COMMANDS + craft.pack()) is None
+    assert stops(COMMANDS + craft.pack(), stored=stored) is None
     other = Craft()
     other.add_delta(oid, number(1 << 40) + number(1) + b"\x01x")
     assert stops(COMMANDS + other.pack()) == ("object-size", 0)
@@ -93,6 +105,40 @@ def test_a_base_at_no_place_is_left_to_git(back: int) -> None:
     craft.blob(b"b")
     craft.add_offset_delta(back, number(1) + number(1) + b"\x01x")
     assert stops(COMMANDS + craft.pack()) is None
+
+
+STORED = Oid(b"\1" * 20)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "rule"),
+    [
+        (Kind.BLOB, 3 * MIB, None),
+        (Kind.TREE, 3 * MIB, "tree-sum"),
+        (Kind.COMMIT, 2 * MIB, "object-size"),
+        (None, 3 * MIB, "expansion"),
+        (None, 2 * MIB, None),
+    ],
+)
+def test_what_deltas_make_of_a_stored_object_is_of_its_kind(
+    kind: Kind | None, size: int, rule: str | None
+) -> None:
+    craft = Craft()
+    for at in range(30):
+        craft.add_delta(STORED, number(size) + number(size) + b"\x02" + at.to_bytes(2, "big"))
+    stopped = stops(COMMANDS + craft.pack(), stored={STORED: kind} if kind else {})
+    assert (stopped and stopped[0]) == rule
+
+
+def test_what_deltas_make_of_an_unknown_object_may_be_200_times_the_pack() -> None:
+    craft = Craft()
+    craft.blob(random.Random(0).randbytes(MIB))
+    for _ in range(80):
+        craft.add_delta(STORED, number(3 * MIB) + number(3 * MIB) + b"\x01x")
+    assert stops(COMMANDS + craft.pack()) is None
+    for _ in range(20):
+        craft.add_delta(STORED, number(3 * MIB) + number(3 * MIB) + b"\x01x")
+    assert stops(COMMANDS + craft.pack()) == ("expansion", MIB)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from gitstore.policy.limits import PushLimits
-from gitstore.store.receive.stream import read_from, serve_push
+from gitstore.store.front.stream import read_from, serve_push
 
 
 def main() -> int:
@@ -17,7 +17,7 @@ def main() -> int:
     limits = PushLimits(**json.loads(os.environ["TEST_LIMITS"]))
     before = resource.getrusage(resource.RUSAGE_SELF)
     served = serve_push(
-        "receive-pack", str(bare), cwd=bare, read=read_from(0), limits=limits, variables=os.environ
+        "receive-pack", str(bare), repository=bare, read=read_from(0), limits=limits, variables=os.environ
     )
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(usage.ru_utime + usage.ru_stime for usage in used) - before.ru_utime - before.ru_stime

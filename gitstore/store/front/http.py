@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import IO, NamedTuple
 
 from gitstore.errors import GitstoreError, InvalidName, NotAStore
@@ -37,6 +38,7 @@ class HttpRefusal(GitstoreError):
 class HttpCall(NamedTuple):
     """A request that git may answer: its environment, and the service whose body it has, if it has one."""
 
+    repository: Path
     environment: dict[str, str]
     posted: str | None
 
@@ -79,7 +81,7 @@ def parse_request(store: Store, request: Mapping[str, str], user: User) -> HttpC
             raise HttpRefusal("415 Unsupported Media Type", "a push is not compressed once more")
         # With it, git http-backend would wait busily for the rest of a push that was stopped.
         environment.pop("CONTENT_LENGTH", None)
-    return HttpCall(environment, service if is_post else None)
+    return HttpCall(model, environment, service if is_post else None)
 
 
 def _check_hooks(store: Store) -> None:

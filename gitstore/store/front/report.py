@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from gitstore.policy.push_stream import AskedRefs
 from gitstore.policy.refusal import Refusal
-from gitstore.store.receive.stream import StoppedPush
+from gitstore.store.front.stream import StoppedPush
 
 _FLUSH = b"0000"
 _DATA, _MESSAGE = b"\x01", b"\x02"

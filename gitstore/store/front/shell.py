@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from gitstore.errors import GitstoreError
@@ -40,6 +41,7 @@ VERBS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 class ServiceCall(NamedTuple):
     """git is to serve a repository, with these arguments and this environment."""
 
+    repository: Path
     arguments: tuple[str, ...]
     environment: dict[str, str]
 
@@ -107,7 +109,7 @@ def _call_service(
     protocol = inherited.get("GIT_PROTOCOL")
     environment = service_environment(store, model, user=user, inherited=inherited, protocol=protocol)
     strict = ("--strict",) if service == "upload-pack" else ()
-    return ServiceCall((service, *strict, str(model.directory)), environment)
+    return ServiceCall(model.directory, (service, *strict, str(model.directory)), environment)
 
 
 def _check_arguments(verb: str, words: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from gitstore.policy import reception
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.push_stream import AskedRefs, PushStopped, PushStream
 from gitstore.policy.refusal import Refusal
+from gitstore.store.front.stored_kinds import StoredKinds
 
 _BLOCK = 64 * 1024
 
@@ -40,13 +42,13 @@ class ServedPush(NamedTuple):
 
 def serve_push(
     *arguments: str,
-    cwd: Path,
+    repository: Path,
     read: Read,
     limits: PushLimits,
     variables: Mapping[str, str],
     write: Callable[[bytes], object] | None = None,
 ) -> ServedPush:
-    """Run a git that receives a push, with the standard output and error of this process.
+    """Run a git that receives a push to a repository, with the standard output and error of this process.
 
     `arguments` are those of git: `receive-pack DIRECTORY`, `http-backend`. `read` gives what the pusher
     sends, not compressed. git and its hooks get `variables` and nothing else. If the push is stopped, git
@@ -55,17 +57,18 @@ def serve_push(
     If `write` is given, it gets git's output instead, from when the push has come to its end; nothing if it
     is stopped.
     """
-    stream = _Stopping(read, limits)
-    output = _Output(stream, write) if write is not None else None
     bounds = {bound.key: bound.value for bound in reception.environment(limits)}
-    exit_code = git.serve(
-        *arguments,
-        cwd=cwd,
-        blocks=stream.follow(),
-        variables={**variables, **bounds},
-        cpu_seconds=reception.cpu_seconds(limits),
-        write=output.add if output is not None else None,
-    )
+    with closing(StoredKinds(repository, variables)) as kinds:
+        stream = _Stopping(read, PushStream(limits, kinds.find))
+        output = _Output(stream, write) if write is not None else None
+        exit_code = git.serve(
+            *arguments,
+            cwd=Path("/"),
+            blocks=stream.follow(),
+            variables={**variables, **bounds},
+            cpu_seconds=reception.cpu_seconds(limits),
+            write=output.add if output is not None else None,
+        )
     refusal = stream.refusal
     if refusal is not None:
         return ServedPush(exit_code, StoppedPush(refusal, stream.asked, output.held if output else b""))
@@ -82,11 +85,11 @@ def read_from(descriptor: int) -> Read:
 class _Stopping:
     """Blocks of a push, up to the first that must not reach git."""
 
-    def __init__(self, read: Read, limits: PushLimits) -> None:
+    def __init__(self, read: Read, stream: PushStream) -> None:
         self.refusal: Refusal | None = None
         self.has_passed = False
         self._read = read
-        self._stream = PushStream(limits)
+        self._stream = stream
 
     @property
     def asked(self) -> AskedRefs:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from gitstore.git import process as git_process
 from gitstore.packs.format import entry_header
 from gitstore.packs.oid import Kind, Oid
 from tests.support import crafting, spawning
@@ -36,14 +37,14 @@ class Served(NamedTuple):
     git: int
 
 
-def push(bare: Path, command: Command, pack: bytes) -> Served:
-    """Push through the stream, as a front of a store does."""
+def push(bare: Path, command: Command, pack: bytes, **limits: int) -> Served:
+    """Push through the stream, as a front of a store does. `limits` replace a store's."""
     script = Path(__file__).parents[2] / "support" / "serve_push.py"
     done = subprocess.run(
         [spawning.stand_ins() / "python", script, bare],
         input=crafting.format_commands([command]) + pack,
         capture_output=True,
-        env={**os.environ, **crafting.tell_hook(bare)},
+        env={**os.environ, **crafting.tell_hook(bare, limits=limits)},
         check=False,
     )
     crafting.read_report(bare)
@@ -96,6 +97,15 @@ def changed_trees(craft: Craft) -> None:
         craft.add_offset_delta(back, delta + at.to_bytes(20, "big"))
 
 
+def changed_trees_by_id(craft: Craft) -> None:
+    """The same, by its id."""
+    content = b"".join(b"100644 %08d\0%s" % (at, os.urandom(20)) for at in range(90_000))
+    oid = craft.add(Kind.TREE, content)
+    for at in range(300):
+        delta = number(len(content)) + number(len(content)) + _copy(len(content) - 20) + b"\x14"
+        craft.add_delta(oid, delta + at.to_bytes(20, "big"))
+
+
 def _copy(size: int) -> bytes:
     """The instruction of a delta that copies so many bytes (under 16 MiB) from the start of its base."""
     return b"\xf0" + size.to_bytes(3, "little")
@@ -143,6 +153,7 @@ def _repeat(craft: Craft, base: Oid, size: int) -> None:
         (large_results, "expansion", ""),
         (deep_chain, "delta-depth", ""),
         (changed_trees, "tree-sum", ""),
+        (changed_trees_by_id, "expansion", ""),
         (large_base, "object-size", ""),
         (one_result, "delta-size", ""),
         (small_deltas, None, "bad object 0101"),
@@ -160,6 +171,16 @@ def test_a_bomb(bare: Path, make: Callable[[Craft], None], rule: str | None, tol
     assert crafting.list_files(bare) == files
     assert served.git < 64 * MIB
     assert served.cpu < 1  # of the processor; git alone needs 6 to 100
+
+
+def test_deltas_on_a_tree_that_the_repository_has(bare: Path) -> None:
+    craft, files = Craft(), crafting.list_files(bare)
+    tree = git_process.read_line("rev-parse", "v1:", cwd=bare)
+    for at in range(3):
+        craft.add_delta(Oid.parse(tree), number(100) + number(1000) + b"\x01" + bytes([at]))
+    served = push(bare, Command("refs/heads/other", Oid(b"\1" * 20)), craft.pack(), trees=3000)
+    assert served.rule == "tree-sum", served.text
+    assert crafting.list_files(bare) == files
 
 
 def test_a_sound_push(bare: Path) -> None:

@@ -55,11 +55,16 @@ def _receive(call: HttpCall, request: Mapping[str, str], limits: PushLimits) -> 
     """Let git receive a push, which is stopped at the first byte that is too much."""
     from gitstore.store.front.http import limit_read
     from gitstore.store.front.report import render_answer
-    from gitstore.store.receive.stream import read_from, serve_push
+    from gitstore.store.front.stream import read_from, serve_push
 
     read = limit_read(request, read_from(0))
     served = serve_push(
-        "http-backend", cwd=Path("/"), read=read, limits=limits, variables=call.environment, write=_write
+        "http-backend",
+        repository=call.repository,
+        read=read,
+        limits=limits,
+        variables=call.environment,
+        write=_write,
     )
     if served.stopped is not None:
         output.print_message(f"error: {served.stopped.refusal}")

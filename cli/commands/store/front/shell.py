@@ -61,10 +61,14 @@ def _run(ctx: click.Context, store: Store, name: str, *, wanted: str) -> None:
 
 def _receive(ctx: click.Context, call: ServiceCall, limits: PushLimits) -> NoReturn:
     """Let git receive a push, which is stopped at the first byte that is too much. Ends the command."""
-    from gitstore.store.receive.stream import read_from, serve_push
+    from gitstore.store.front.stream import read_from, serve_push
 
     served = serve_push(
-        *call.arguments, cwd=Path("/"), read=read_from(0), limits=limits, variables=call.environment
+        *call.arguments,
+        repository=call.repository,
+        read=read_from(0),
+        limits=limits,
+        variables=call.environment,
     )
     if served.stopped is not None:
         output.print_message(f"error: {served.stopped.refusal}")
