@@ -133,7 +133,9 @@ RULES = (
     Rule(
         "expansion",
         "What is in a pack is at most 64 MiB more than 200 times its bytes, with deltas as they are; and"
-        " what its deltas make is at most 256 MiB more than 1,000 times its bytes.",
+        " what its deltas make is at most 256 MiB more than 1,000 times its bytes. Deltas that name another"
+        " object of the pack by its id (git names its place) make at most 64 MiB more than 200 times its"
+        " bytes.",
         "a pack of a megabyte keeps git busy for minutes",
         "store what consists of one byte in another form",
     ),
