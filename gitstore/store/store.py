@@ -1,4 +1,7 @@
-"""A store and its models: where they are on disk. Nothing here writes."""
+"""A store and its models: where they are on disk. Nothing here writes.
+
+Hooks and listings open no repository, and do not import what that takes.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitstore.errors import NoSuchSnapshot, NotAStore
-from gitstore.git.repository import Repository
-from gitstore.models import snapshot as snapshots
-from gitstore.models.model import Model
-from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
 from gitstore.store.access import OPERATOR, User, no_such_model
 from gitstore.store.config import load
@@ -21,7 +20,10 @@ from gitstore.store.config.schema import StoreConfig
 from gitstore.store.names import SUFFIX, ModelName, SnapshotName, owner_problem, parse_model_name
 
 if TYPE_CHECKING:
+    from gitstore.git.repository import Repository
     from gitstore.ledger.ledger import Ledger
+    from gitstore.models.model import Model
+    from gitstore.models.snapshot import Snapshot
 
 LEDGER, HOOKS, KEYS = "ledger.sqlite", "hooks", "keys"
 
@@ -54,10 +56,14 @@ class StoreModel:
     @cached_property
     def repository(self) -> Repository:
         """The repository. Raises `GitstoreError` if it cannot be opened."""
+        from gitstore.git.repository import Repository
+
         return Repository(self.directory)
 
     def identify(self) -> Model:
         """Return the model, with the same open repository. Raises as `Model.identify`."""
+        from gitstore.models.model import Model
+
         return Model.identify_in(self.repository)
 
     def measure_packs(self) -> int:
@@ -70,6 +76,8 @@ class StoreModel:
 
     def read_snapshot(self, name: SnapshotName) -> Snapshot:
         """Return a snapshot of the model. Raises `NoSuchSnapshot`, and `Corrupt` if it cannot be read."""
+        from gitstore.models import snapshot as snapshots
+
         oid = self.repository.refs.get(name.ref)
         snapshot = snapshots.read(self.repository, name.ref, oid) if oid is not None else None
         if snapshot is None:

@@ -6,11 +6,19 @@ sends the whole tree of the next (git-multi-pack-index(1), gitformat-bitmap(5)).
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from gitstore.errors import GitstoreError
-from gitstore.git.repository import Repository
+
+if TYPE_CHECKING:
+    from gitstore.git.repository import Repository
 
 _STALE = 50
-"""So many packs may be newer than the bitmap. git looks at their objects one by one."""
+"""So many packs may be newer than the multi-pack-index. git looks into them one by one."""
+
+_INDEX = "multi-pack-index"
 
 
 def prepare(repository: Repository) -> None:
@@ -22,7 +30,8 @@ def prepare(repository: Repository) -> None:
         return
     try:
         with repository.writing():
-            repository.git("repack", "-d", "-l", "-q")  # loose objects become a pack; no pack is removed
+            if next(repository.objects.list_loose(), None) is not None:
+                repository.git("repack", "-d", "-l", "-q")  # they become a pack; no pack is removed
             repository.git("multi-pack-index", "write", "--bitmap")
     except (GitstoreError, OSError):
         return
@@ -46,9 +55,17 @@ def _is_possible(repository: Repository) -> bool:
 
 
 def _is_recent(repository: Repository) -> bool:
-    directory = repository.common / "objects" / "pack"
-    index = directory / "multi-pack-index"
-    if not index.exists() or not any(directory.glob("*.bitmap")):
-        return False
-    written = index.stat().st_mtime_ns
-    return sum(path.stat().st_mtime_ns > written for path in directory.glob("*.idx")) <= _STALE
+    objects = repository.common / "objects"
+    has_bitmap = (objects / "pack" / _INDEX).exists() and any((objects / "pack").glob("*.bitmap"))
+    return has_bitmap and not is_outdated(objects)
+
+
+def is_outdated(objects: Path) -> bool:
+    """Whether many packs of an object directory are not in its multi-pack-index. Opens no repository."""
+    directory, written, count = objects / "pack", 0, 0
+    with suppress(FileNotFoundError):
+        written = (directory / _INDEX).stat().st_mtime_ns
+    for path in directory.glob("*.idx"):
+        with suppress(FileNotFoundError):  # merged at this moment
+            count += path.stat().st_mtime_ns > written
+    return count > _STALE

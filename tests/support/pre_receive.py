@@ -13,6 +13,7 @@ from gitstore.policy.decide import decide
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.role import Role
 from gitstore.store.receive import facts
+from gitstore.store.receive.asked import parse_changes
 from gitstore.store.receive.needed import list_needed
 
 
@@ -35,7 +36,7 @@ def main() -> int:
     repository = Repository(Path(os.environ["GIT_DIR"]).absolute())
     found = facts.collect(
         repository,
-        facts.parse_changes(sys.stdin.buffer.read()),
+        parse_changes(sys.stdin.buffer.read()),
         quarantine=Path(quarantine) if quarantine else None,
         role=Role[os.environ["TEST_ROLE"].upper()],
         limits=limits,

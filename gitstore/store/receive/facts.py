@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from gitstore.errors import Corrupt
 from gitstore.git.repository import Repository
@@ -30,6 +29,7 @@ from gitstore.policy.refs import Namespace
 from gitstore.policy.role import Role
 from gitstore.policy.sizes import ObjectCounter, find_pack_problem
 from gitstore.policy.survey import TooManyTrees
+from gitstore.store.receive.asked import AskedChange
 from gitstore.store.receive.quarantine import Quarantine
 from gitstore.store.receive.snapshots import SnapshotReader
 from gitstore.store.receive.walk import RefWalk
@@ -41,14 +41,6 @@ _FORWARD = (Namespace.NOTES, Namespace.ALIAS)
 _MOST_ASKED = 200
 
 _MOST_BROKEN = 20
-
-
-class AskedChange(NamedTuple):
-    """A line that pre-receive reads: a ref, and what it was and will be; `None` if it does not exist."""
-
-    ref: str
-    old: Oid | None
-    new: Oid | None
 
 
 @dataclass(frozen=True)
@@ -65,19 +57,6 @@ class Facts:
     quarantine: Quarantine
     ordered: tuple[RefMove, ...]
     reused: Mapping[Oid, int]
-
-
-def parse_changes(lines: bytes) -> list[AskedChange]:
-    """Return what a push asks for, from the standard input of pre-receive (githooks(5))."""
-    changes = []
-    for line in lines.splitlines():
-        old, new, ref = line.split(b" ", 2)
-        changes.append(AskedChange(ref.decode("utf-8", "surrogateescape"), _parse(old), _parse(new)))
-    return changes
-
-
-def _parse(digits: bytes) -> Oid | None:
-    return Oid.parse(digits) if digits.strip(b"0") else None
 
 
 def find_missing(repository: Repository, oids: Sequence[Oid]) -> list[Oid]:

@@ -1,13 +1,19 @@
-"""post-receive: the refs have moved, so the ledger records what the push added."""
+"""post-receive: the refs have moved, so the ledger records what the push added, and many packs are merged.
+
+The pusher waits for it. What takes long to import is imported where it is needed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from gitstore.disk.processes import ProcessId
+from gitstore.errors import GitstoreError
 from gitstore.ledger.values import QuotaNotice
-from gitstore.store.receive.facts import AskedChange
+from gitstore.store.receive.asked import AskedChange
 from gitstore.store.store import Store, StoreModel
+from gitstore.transfer import bitmap
 
 
 def record_push(
@@ -24,3 +30,22 @@ def record_push(
             if pending.process == process:
                 warnings += ledger.settle(pending.transaction, refs, now=now).warnings
     return warnings
+
+
+def tidy_packs(model: StoreModel) -> None:
+    """Merge the small packs of a model, and index all that it has, if many have come since the last time.
+
+    Each push leaves a pack, and git looks into every pack that it finds. `git gc --auto` would merge them
+    (git-gc(1), gc.autoPackLimit), but it knows nothing of pushes that are under way. This frees nothing, so
+    it is safe beside them. It never fails: the push is over, and the next one tries again.
+    """
+    if not bitmap.is_outdated(model.directory / "objects"):
+        return
+    from gitstore.objects.received import own_packs
+
+    with suppress(GitstoreError, OSError):
+        repository = model.repository
+        own_packs(repository.objects.directory)
+        repository.objects.refresh()
+        repository.maintain()
+        bitmap.prepare(repository)

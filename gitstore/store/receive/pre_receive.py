@@ -20,8 +20,9 @@ from gitstore.policy.rules import refuse_path
 from gitstore.store.access import User, find_role, no_such_model
 from gitstore.store.config.schema import QuotaConfig, StoreConfig
 from gitstore.store.receive import admissions, facts
+from gitstore.store.receive.asked import AskedChange
 from gitstore.store.receive.ended import finish_ended
-from gitstore.store.receive.facts import AskedChange, Facts
+from gitstore.store.receive.facts import Facts
 from gitstore.store.store import Store, StoreModel
 from gitstore.text import and_more
 

@@ -13,7 +13,6 @@ from gitstore.git.repository import Repository
 from gitstore.models.model import Model
 from gitstore.packs.oid import Oid
 from gitstore.store.receive import facts
-from gitstore.store.receive.facts import AskedChange
 from gitstore.store.receive.quarantine import Quarantine
 from gitstore.transfer.wanted import Selection
 from tests.support import crafting, models, scenes, sharing
@@ -170,21 +169,6 @@ def test_descendants(tmp_path: Path) -> None:
     assert quarantine.select_descendants(v1, {main, other}) == set()
     assert quarantine.select_descendants(gone, {main, v1}) == set()
     assert quarantine.select_descendants(main, set()) == set()
-
-
-def test_what_the_hook_reads() -> None:
-    one, two = Oid(b"\1" * 20), Oid(b"\2" * 20)
-    lines = (
-        f"{crafting.NONE} {one} refs/heads/a",
-        f"{one} {two} refs/heads/b c",
-        f"{two} {crafting.NONE} refs/tags/\u00fc",
-    )
-    assert facts.parse_changes("\n".join(lines).encode()) == [
-        AskedChange("refs/heads/a", None, one),
-        AskedChange("refs/heads/b c", one, two),
-        AskedChange("refs/tags/\u00fc", two, None),
-    ]
-    assert facts.parse_changes(b"") == []
 
 
 @pytest.fixture

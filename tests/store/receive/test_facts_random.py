@@ -18,7 +18,8 @@ from gitstore.policy.decide import decide
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.role import Role
 from gitstore.store.receive import facts
-from gitstore.store.receive.facts import AskedChange, Facts
+from gitstore.store.receive.asked import AskedChange
+from gitstore.store.receive.facts import Facts
 from gitstore.store.receive.needed import list_needed
 from tests.support import crafting
 from tests.support.crafting import Craft

@@ -22,7 +22,7 @@ from gitstore.packs.oid import Oid
 from gitstore.policy.limits import PushLimits
 from gitstore.policy.role import Role
 from gitstore.store.receive import facts
-from gitstore.store.receive.facts import AskedChange
+from gitstore.store.receive.asked import AskedChange
 from gitstore.store.receive.reconcile import Reconciled, reconcile_models
 from gitstore.store.receive.ref_events import describe_change
 from gitstore.store.receive.stored import collect_stored
