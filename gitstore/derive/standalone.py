@@ -18,7 +18,7 @@ from gitstore.disk.afterwards import only_warn
 from gitstore.disk.construction import check_free, construction
 from gitstore.disk.permissions import set_writable
 from gitstore.errors import Corrupt
-from gitstore.git import attributes, checkout
+from gitstore.git import attributes, checkout, config
 from gitstore.git import process as git
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
@@ -52,7 +52,7 @@ def derive(
     check_name(name, "model")
     target = directory.absolute()
     check_free(target, OTHER_DIRECTORY)
-    git.read_identity(git.nearest_directory(target.parent))
+    config.read_identity(git.nearest_directory(target.parent))
     with construction(target) as hidden:
         repository = Repository.create(hidden)
         with base_repository.open_base(source, repository, fetched) as opened:

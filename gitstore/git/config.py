@@ -7,6 +7,7 @@ new repository needs that nobody else uses yet is appended here.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,12 @@ PATIENCE = 1.0
 
 LIST = ("config", "--list", "--show-scope", "-z")
 """The arguments of the git command whose output `GitConfig` reads."""
+
+_PLAIN = re.compile("[0-9A-Za-z](?:[0-9A-Za-z @._+-]*[0-9A-Za-z])?")
+"""A name or an address in which git finds nothing to strip (ident.c)."""
+
+_RAW_DATE = re.compile("[1-9][0-9]{8,9} [+-][01][0-9][0-5][0-9]")
+"""Seconds since 1970, with so many digits that git takes them for that, and a zone."""
 
 _RETRY_INTERVAL = 0.02
 _NOT_FOUND = 1  # exit codes of git config
@@ -185,6 +192,25 @@ def read_user_config(section: str, directory: Path, *, keys: Sequence[str]) -> d
         if scope not in ("local", "worktree")
     ]
     return {key.removeprefix(f"{section}."): value for key, _, value in pairs}
+
+
+def read_identity(cwd: Path, variables: Mapping[str, str] | None = None) -> str:
+    """Return the user's name, mail, and the time and zone, as git would record them in a commit now.
+
+    git is not asked if the environment says it plainly. Raises `GitstoreError` if git knows no identity.
+    """
+    keys = (f"GIT_COMMITTER_{key}" for key in ("NAME", "EMAIL", "DATE"))
+    name, email, date = (git.environment_variable(key) or "" for key in keys)
+    if _PLAIN.fullmatch(name) and _PLAIN.fullmatch(email) and _RAW_DATE.fullmatch(date):
+        return f"{name} <{email}> {date}"
+    try:
+        return git.read_line("var", "GIT_COMMITTER_IDENT", cwd=cwd, variables=variables)
+    except GitFailed as error:
+        raise GitstoreError(
+            "git does not know who you are",
+            'run once: git config --global user.name "Your Name"; '
+            "git config --global user.email you@example.org",
+        ) from error
 
 
 class AttemptGit(Protocol):

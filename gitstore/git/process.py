@@ -381,18 +381,3 @@ def _explain_failed_start(cwd: Path) -> Iterator[None]:
 def nearest_directory(path: Path) -> Path:
     """Return where git can run for a directory that may not exist yet: in it, or in the nearest one above."""
     return next(directory for directory in (path, *path.parents) if directory.is_dir())
-
-
-def read_identity(cwd: Path, variables: Mapping[str, str] | None = None) -> str:
-    """Return the user's name, mail, and the time and zone, as git would record them in a commit now.
-
-    Raises `GitstoreError` if git knows no identity.
-    """
-    try:
-        return read_line("var", "GIT_COMMITTER_IDENT", cwd=cwd, variables=variables)
-    except GitFailed as error:
-        raise GitstoreError(
-            "git does not know who you are",
-            'run once: git config --global user.name "Your Name"; '
-            "git config --global user.email you@example.org",
-        ) from error

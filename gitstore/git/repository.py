@@ -253,9 +253,9 @@ class Repository:
         Raises `GitstoreError` if git knows no identity.
         """
         if self._identities is None:
-            return git.read_identity(self.directory, self.variables)
+            return git_config.read_identity(self.directory, self.variables)
         if not self._identities:
-            self._identities.append(git.read_identity(self.directory, self.variables))
+            self._identities.append(git_config.read_identity(self.directory, self.variables))
         return self._identities[0]
 
     @contextmanager

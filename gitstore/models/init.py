@@ -17,7 +17,7 @@ from gitstore.disk.afterwards import only_warn
 from gitstore.disk.construction import construction
 from gitstore.disk.hidden_names import is_hidden_name
 from gitstore.errors import GitstoreError, InvalidName
-from gitstore.git import discovery
+from gitstore.git import config, discovery
 from gitstore.git import process as git
 from gitstore.git.repository import Repository
 from gitstore.layout import CODE, SETTINGS, STATES, TOP
@@ -120,9 +120,8 @@ def _create_repository(
     directory: Path, name: str, *, example: str, code: PurePosixPath, is_named: bool
 ) -> CreatedModel:
     """Create a model in a new repository. A directory that did not exist appears whole or not at all."""
-    git.read_identity(
-        git.nearest_directory(directory)
-    )  # fail before anything is made if git does not know who makes it
+    # Fail before anything is made if git does not know who makes it.
+    config.read_identity(git.nearest_directory(directory))
     if not directory.is_dir():
         with construction(directory, durable=False) as hidden:
             plan = _make_plan(hidden, None, name, example=example, code=code)

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -47,11 +47,12 @@ class WorkingFiles:
     """The files of the directory `at` of a working copy. Paths are relative to it.
 
     `index` has the entries of git's index, `sparse` those that a sparse checkout leaves out, and `unmerged`
-    the paths with a merge conflict.
+    the paths with a merge conflict. `ignored` is what git ignored at the time.
     """
 
     repository: Repository
     at: PurePosixPath
+    ignored: _Ignored
     files: dict[PurePosixPath, WorkingFile] = field(default_factory=dict)
     index: dict[PurePosixPath, FileEntry] = field(default_factory=dict)
     sparse: dict[PurePosixPath, FileEntry] = field(default_factory=dict)
@@ -82,7 +83,10 @@ class WorkingFiles:
 
     def check_unchanged(self) -> None:
         """Raise `FileChanged` if a file is new, gone or changed since the scan."""
-        current = dict(_scan_disk(self))
+        # A new file may be in a directory that git ignored because it ignored all files there.
+        if not self.ignored.collapsed and dict(_scan_disk(self)) == self.files:
+            return
+        current = dict(_scan_disk(replace(self, ignored=_Ignored.read(self.repository, self.at))))
         for path in sorted(self.files.keys() | current.keys()):
             if self.files.get(path) != current.get(path):
                 raise FileChanged(self.directory / path)
@@ -94,7 +98,7 @@ def scan(repository: Repository, at: PurePosixPath, ignored: Iterable[PurePosixP
     Raises `GitstoreError` for a nested repository, and for a file or directory that cannot be read or
     is nested too deeply, unless git ignores it.
     """
-    scanned = WorkingFiles(repository, at)
+    scanned = WorkingFiles(repository, at, _Ignored.read(repository, at))
     skipped = _read_index(scanned)
     scanned.files.update(_scan_disk(scanned))
     for path in ignored:
@@ -109,7 +113,7 @@ def _scan_disk(scanned: WorkingFiles) -> Iterator[tuple[PurePosixPath, WorkingFi
     if not scanned.directory.is_dir():
         return
     modes = _Modes.of(scanned)
-    for path, status in _Walk(scanned, _Ignored.read(scanned.repository, scanned.at)).files():
+    for path, status in _Walk(scanned).files():
         yield path, WorkingFile(modes.of_file(path, status), Stamp.of(status))
 
 
@@ -199,7 +203,6 @@ class _Walk:
     """A walk through a directory that does not follow links."""
 
     scanned: WorkingFiles
-    ignored: _Ignored
     _unreadable: dict[str, OSError] = field(default_factory=dict)
     _paths: int = 0
 
@@ -221,12 +224,13 @@ class _Walk:
         A directory whose files are all ignored is only walked through (`is_included` is false), to find what
         cannot be read.
         """
+        ignored = self.scanned.ignored
         waiting = [(shown, path, is_included)]
         while waiting:
             shown, path, is_included = waiting.pop()
             for entry in self._entries(shown):
                 name = f"{shown}/{entry.name}" if shown else entry.name
-                if name in self.ignored.excluded or name in self.ignored.files:
+                if name in ignored.excluded or name in ignored.files:
                     continue
                 if is_beside(self.scanned.at, path / entry.name):
                     continue
@@ -239,9 +243,7 @@ class _Walk:
                 if status is None:
                     continue
                 if stat.S_ISDIR(status.st_mode):
-                    waiting.append(
-                        (name, path / entry.name, is_included and name not in self.ignored.collapsed)
-                    )
+                    waiting.append((name, path / entry.name, is_included and name not in ignored.collapsed))
                     self._count(is_included=is_included)
                 elif is_included and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
                     self._check_depth(path / entry.name)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,32 @@ def test_identity_is_git_s(repository: Repository, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("GIT_COMMITTER_NAME")
     git("config", "user.name", "Größe", cwd=repository.directory)
     assert repository.identity() == "Größe <ada@example.org> 1700000000 +0000"
+
+
+@pytest.mark.parametrize(
+    ("name", "email", "date"),
+    [
+        ("Ada", "ada@example.org", "1700000000 +0000"),
+        ("A. B. Lovelace", "a.b+c@x", "1700000000 -0930"),
+        ("A.", "<a@x>.", "1700000000 +0000"),
+        ("", "", "1700000000 +0000"),
+        ("Ada\nL <x>", "a x", "2026-11-27T10:00:00+01:00"),
+        ("Ada", "a", "100000 +0000"),
+        ("Ada", "a", "1700000000 +0060"),
+    ],
+)
+def test_an_identity_from_the_environment_is_git_s(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, *, name: str, email: str, date: str
+) -> None:
+    for key, value in (("NAME", name), ("EMAIL", email), ("DATE", date)):
+        monkeypatch.setenv(f"GIT_COMMITTER_{key}", value)
+    command = ["git", "var", "GIT_COMMITTER_IDENT"]
+    done = subprocess.run(command, cwd=repository.directory, capture_output=True, text=True, check=False)
+    if done.returncode:
+        with refuses():
+            repository.identity()
+    else:
+        assert repository.identity() == done.stdout.rstrip("\n")
 
 
 def test_what_is_written_together_has_one_identity(

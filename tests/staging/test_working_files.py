@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from gitstore.errors import FileChanged
 from gitstore.git.repository import Repository
 from gitstore.staging.stage import list_code, stage_code
 from gitstore.staging.working_files import scan
@@ -183,3 +184,18 @@ def test_a_file_system_without_modes(model: Repository) -> None:
     (model.directory / "code" / "lib" / "a.py").chmod(0o755)
     found = scan(Repository(model.common), CODE).files
     assert [oct(found[path].mode) for path in sorted(found)] == ["0o100644", "0o100755"]
+
+
+def test_what_appears_after_the_scan_is_a_change_unless_git_ignores_it(model: Repository) -> None:
+    """Also in a directory that git ignored because it ignored all its files."""
+    place = model.directory / "code"
+    make(place, {b".gitignore": b"*.o\n/cache/\n", b"build": {b"a.o": b""}, b"cache": {b"a": b""}})
+    scanned = scan(model, CODE)
+    make(place, {b"build": {b"b.o": b""}, b"cache": {b"b": b""}, b"b.o": b""})
+    scanned.check_unchanged()
+    for name in ("build/new.py", "new.py"):
+        (place / name).touch()
+        with pytest.raises(FileChanged):
+            scanned.check_unchanged()
+        (place / name).unlink()
+        scanned.check_unchanged()
