@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitstore.disk import locks
 from gitstore.errors import GitstoreError
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ _INDEX = "multi-pack-index"
 def prepare(repository: Repository) -> None:
     """Write a multi-pack-index with a bitmap, unless a recent one exists. Loose objects are packed first.
 
-    Never fails: without a bitmap, git sends more. Clones that lack objects can have none.
+    Never fails: without a bitmap, git sends more. Clones that lack objects can have none. No pack is merged
+    at the same time: the index would name packs that are gone.
     """
     if is_prepared(repository):
         return
     try:
-        with repository.writing():
+        with locks.upkeep(repository.private, wait=True) as is_held:
+            if not is_held or is_prepared(repository):
+                return
             if next(repository.objects.list_loose(), None) is not None:
                 repository.git("repack", "-d", "-l", "-q")  # they become a pack; no pack is removed
             repository.git("multi-pack-index", "write", "--bitmap")
