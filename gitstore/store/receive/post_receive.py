@@ -1,4 +1,4 @@
-"""post-receive: the refs have moved, so the ledger records what the push added, and many packs are merged.
+"""post-receive: the refs have moved. The ledger records what the push added; then the model is tidied.
 
 The pusher waits for it. What takes long to import is imported where it is needed.
 """
@@ -32,12 +32,12 @@ def record_push(
     return warnings
 
 
-def tidy_packs(model: StoreModel) -> None:
-    """Merge the small packs of a model, and index all that it has, if many have come since the last time.
+def tidy(model: StoreModel) -> None:
+    """Merge the small packs of a model, index all, and pack the refs, if many packs have come since.
 
-    Each push leaves a pack, and git looks into every pack that it finds. `git gc --auto` would merge them
-    (git-gc(1), gc.autoPackLimit), but it knows nothing of pushes that are under way. This frees nothing, so
-    it is safe beside them. It never fails: the push is over, and the next one tries again.
+    Each push leaves a pack and files of refs, and git looks into all that it finds. `git gc --auto` would
+    merge them (git-gc(1), gc.autoPackLimit), but it knows nothing of pushes that are under way. This frees
+    nothing, so it is safe beside them. It never fails: the push is over, and the next one tries again.
     """
     if not bitmap.is_outdated(model.directory / "objects"):
         return
@@ -45,6 +45,7 @@ def tidy_packs(model: StoreModel) -> None:
 
     with suppress(GitstoreError, OSError):
         repository = model.repository
+        repository.git("pack-refs", "--all")
         own_packs(repository.objects.directory)
         repository.objects.refresh()
         repository.maintain()

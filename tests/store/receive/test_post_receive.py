@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitstore.models.model import Model
-from gitstore.store.receive.post_receive import tidy_packs
+from gitstore.store.receive.post_receive import tidy
 from gitstore.store.store import StoreModel
 from tests.support import models, stores
 from tests.support.commands import fsck, git
@@ -51,13 +51,14 @@ def test_a_push_merges_many_packs(model: StoreModel, tmp_path: Path) -> None:
     assert set(before) < set(list_objects(model))
     assert set(stores.list_refs(model.directory)) == {"refs/heads/main", "refs/tags/v1", "refs/tags/v2"}
     assert git("multi-pack-index", "verify", cwd=model.directory) == ""
+    assert not [path for path in (model.directory / "refs").rglob("*") if path.is_file()]
     fsck(model.directory)
 
 
 def test_a_few_stay(model: StoreModel) -> None:
     add_packs(model, up_to=MANY - 1)
     before = list_packs(model)
-    tidy_packs(model)
+    tidy(model)
     assert list_packs(model) == before
 
 
@@ -65,7 +66,7 @@ def test_beside_a_collection_nothing_happens(model: StoreModel) -> None:
     add_packs(model, up_to=MANY)
     before = list_packs(model)
     with model.alone().repository.collecting():
-        tidy_packs(model)
+        tidy(model)
     assert list_packs(model) == before
-    tidy_packs(model.alone())
+    tidy(model.alone())
     assert len(list_packs(model)) == 1

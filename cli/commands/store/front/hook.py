@@ -44,10 +44,10 @@ def command(ctx: click.Context, name: str, *, root: Path | None, pid: int) -> No
         push = IncomingPush(changes, options.find_user(), quarantine, process, now)
         _show(check_push(store, model, push))
     else:
-        from gitstore.store.receive.post_receive import record_push, tidy_packs
+        from gitstore.store.receive.post_receive import record_push, tidy
 
         _show(record_push(store, model, changes, process=process, now=now))
-        tidy_packs(model)
+        tidy(model)
 
 
 def _show(warnings: Iterable[QuotaNotice]) -> None:
