@@ -146,6 +146,11 @@ class GitConfig:
         """Return all values of a key in lower case. The last one counts."""
         return list(self._values.get(key, ()))
 
+    def text(self, key: str) -> str | None:
+        """Return the text that counts of a key in lower case; `None` if there is none."""
+        values = self._values.get(key)
+        return values[-1].text if values else None
+
     def sections(self, *names: str) -> dict[str, str | None]:
         """Return the text that counts of each key in some sections, by keys as git lists them."""
         starts = tuple(f"{name}." for name in names)

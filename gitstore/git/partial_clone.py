@@ -13,7 +13,7 @@ from gitstore.git import process as git
 from gitstore.git.config import ONE_PACK
 from gitstore.git.process import Completed, GitFailed
 from gitstore.git.transport import connections
-from gitstore.objects.received import owning
+from gitstore.objects.received import flushing, owning
 from gitstore.packs.oid import Oid
 from gitstore.progress import PROGRESS, TRANSIENT, Progress
 from gitstore.text import counted
@@ -77,7 +77,7 @@ class PartialClone:
                 cwd=self._directory,
                 variables={"GIT_DIR": str(self._directory)},
                 stdin="".join(f"{oid}\n" for oid in batch).encode(),
-                on_progress=_count(report),
+                on_progress=flushing(self._directory / "objects", _count(report)),
             )
         git.check(completed, arguments, cwd=self._directory)
 

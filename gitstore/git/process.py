@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
 from gitstore.disk import locks
+from gitstore.disk.cores import long_turns
 from gitstore.errors import GitstoreError, Locked
 
 # The user's hooks are for the user's git commands. What git does for gitstore must not depend on them.
@@ -171,22 +172,24 @@ def watch(
 
     Lines of the other side, which begin with `remote: `, are progress, too; the other lines are in the
     result. git may ask for a password on the terminal. Programs that it starts may live on (ssh, an agent
-    that remembers passwords), so they inherit no lock. `with_hooks` lets the user's hooks run.
+    that remembers passwords), so they inherit no lock. `with_hooks` lets the user's hooks run. All of them
+    work in long turns (`cores.long_turns`).
     """
     messages = []
     with _explain_failed_start(cwd), tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
         given.write(stdin)
         given.seek(0)
-        process = subprocess.Popen(
-            ["git", *(_WITH_HOOKS if with_hooks else _OPTIONS), *arguments],
-            cwd=cwd,
-            env=_environment(variables or {}),
-            stdin=given,
-            stdout=output,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
+        with long_turns():
+            process = subprocess.Popen(
+                ["git", *(_WITH_HOOKS if with_hooks else _OPTIONS), *arguments],
+                cwd=cwd,
+                env=_environment(variables or {}),
+                stdin=given,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
         with process:
             for line in process.stderr or ():  # text mode: "\r" ends a line, too
                 if _PROGRESS.match(line):

@@ -7,15 +7,20 @@ that tells git what they are, and no `.keep`: `git gc` would copy their objects 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
 from gitstore.disk.atomic import durable_file, sync_directory
+from gitstore.disk.mapped_writes import begin_flush
 from gitstore.errors import Corrupt
 from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.packs.pack import Pack
+
+_INTERVAL = 0.2
+"""Seconds between two looks at a pack that is arriving."""
 
 _marking = Lock()
 """Held while packs are marked: several connections may bring packs at the same time."""
@@ -41,6 +46,25 @@ def own_packs(objects: Path, known: set[Path] | frozenset[Path] = frozenset()) -
         marked = [index for index in _list_indexes(directory) if index not in known and _mark(index)]
     if marked:
         sync_directory(directory)
+
+
+def flushing(objects: Path, on_progress: Callable[[str], None]) -> Callable[[str], None]:
+    """Return an `on_progress` for git that also lets packs go to the disk while they arrive.
+
+    Otherwise git writes all of a pack at its end, while no core has anything to do.
+    """
+    last = time.monotonic()
+
+    def report(line: str) -> None:
+        nonlocal last
+        on_progress(line)
+        if time.monotonic() - last > _INTERVAL:
+            for path in (objects / "pack").glob("tmp_pack_*"):  # as index-pack calls them
+                with suppress(OSError), path.open("rb") as file:
+                    begin_flush(file.fileno())
+            last = time.monotonic()
+
+    return report
 
 
 def _list_indexes(directory: Path) -> list[Path]:

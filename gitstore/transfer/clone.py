@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Self
 
 from gitstore.disk.construction import check_free, construction
 from gitstore.errors import GitstoreError, NotAModel
 from gitstore.git import process as git
-from gitstore.git.config import BIG_FILE_THRESHOLD, ONE_PACK
+from gitstore.git.config import BIG_FILE_THRESHOLD, LIST, ONE_PACK, GitConfig
 from gitstore.git.refs import RefChange
 from gitstore.git.repository import Repository
 from gitstore.git.transport import connections
@@ -24,14 +27,14 @@ from gitstore.models import active_state, shape, snapshot
 from gitstore.models.model import SETTINGS, Model
 from gitstore.models.snapshot import Snapshot
 from gitstore.names import name_problem
-from gitstore.objects.received import own_packs
+from gitstore.objects.received import flushing, own_packs
 from gitstore.packs.oid import Oid
 from gitstore.states.save import save_tree
 from gitstore.transfer import seen, wire
 from gitstore.transfer.aliases import receive_aliases
 from gitstore.transfer.provide import Weights, list_roots, provide
 from gitstore.transfer.records import receive_records
-from gitstore.transfer.remotes import Remote, list_refs
+from gitstore.transfer.remotes import Remote, RemoteRefs, connected, list_refs_in
 from gitstore.url import is_url, url_problem, without_credentials
 
 SMALL = 65536
@@ -71,25 +74,72 @@ def clone(
     """
     target = target.absolute()
     check_free(target, "choose another directory")
-    remote = find_source(url, directory)
+    source = find_source(url, directory)
     with construction(target) as hidden:
-        filtering = weights is not Weights.ALL or connections.ask_count(hidden.parent, lambda: remote.url) > 1
-        repository = _run_clone(remote, hidden, filtering=filtering, progress=progress)
+        _fill(hidden, source, weights=weights, progress=progress)
+    model = Model.open(target)
+    snapshots = sum(1 for _ in model.repository.refs.below("refs/tags/"))
+    origin = replace(source, address=_ORIGIN)
+    return Cloned(model, origin, snapshots, model.active_state, model.repository.objects.is_partial)
+
+
+def _fill(hidden: Path, source: Remote, *, weights: Weights, progress: Callable[[float], None]) -> None:
+    """Clone into a directory that nobody else sees."""
+    read_config = cache(lambda: GitConfig(git.run(*LIST, cwd=hidden.parent)))
+    origin = replace(source, address=_ORIGIN)
+    with connected(origin, read_config) as remote, _Asking(hidden, remote) as there:
+
+        def report(fraction: float) -> None:
+            there.ask()
+            progress(fraction)
+
+        filtering = weights is not Weights.ALL or (
+            connections.choose_count(read_config().text(connections.KEY), source.url) > 1
+        )
+        # The connection that stays is a session of its own, with which the others have to share the cores:
+        # all weights come faster without it.
+        cloned = replace(source, variables=remote.variables if filtering else {})
+        repository = _run_clone(cloned, hidden, filtering=filtering, progress=report)
         if weights is Weights.ALL and repository.objects.is_partial:
             _complete(repository)
-        _check_out(repository, remote)
-        model, remote = Model.open(hidden), Remote(_ORIGIN, _ORIGIN, remote.url)
-        theirs = list_refs(repository, remote).refs
-        newest = _find_newest(model)
-        if newest is not None:
-            _activate_state(model, remote, newest, theirs=theirs)
-        receive_aliases(repository, remote, theirs)
-        receive_records(repository, remote, theirs)
+        _check_out(repository, source)
+        model = Model.open(hidden)
+        _receive_rest(model, remote, there.ask().result().refs)
         if repository.objects.is_partial:
             provide(repository, list_roots(model, weights))
-    model = Model.open(target)
-    count = sum(1 for _ in model.repository.refs.below("refs/tags/"))
-    return Cloned(model, remote, count, model.active_state, model.repository.objects.is_partial)
+
+
+class _Asking:
+    """Asks the other side for its refs beside a git that clones, and not before it is connected.
+
+    A person may have to type a password, for one of them at a time.
+    """
+
+    def __init__(self, hidden: Path, remote: Remote) -> None:
+        self._directory, self._remote = hidden / ".git", remote
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="gitstore-refs")
+        self._answer: Future[RemoteRefs] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def ask(self) -> Future[RemoteRefs]:
+        """Ask, if nobody has, and return what will have the answer. It raises like `list_refs`."""
+        if self._answer is None:
+            self._answer = self._pool.submit(list_refs_in, self._directory, self._remote)
+        return self._answer
+
+
+def _receive_rest(model: Model, remote: Remote, theirs: dict[str, Oid]) -> None:
+    """Fetch what git clone leaves out: the state that becomes the active one, aliases and records."""
+    newest = _find_newest(model)
+    if newest is not None:
+        _activate_state(model, remote, newest, theirs=theirs)
+    receive_aliases(model.repository, remote, theirs)
+    receive_records(model.repository, remote, theirs)
 
 
 def find_source(url: str, directory: Path) -> Remote:
@@ -124,7 +174,8 @@ def _run_clone(
     command = ("-c", "fetch.fsckObjects=true", "clone", *options, "--", remote.address, str(hidden))
     arguments = [*ONE_PACK, *command]
 
-    completed = git.watch(*arguments, cwd=hidden.parent, on_progress=wire.report_fraction(progress))
+    report = flushing(hidden / ".git" / "objects", wire.report_fraction(progress))
+    completed = git.watch(*arguments, cwd=hidden.parent, on_progress=report, variables=remote.variables)
     if completed.returncode:
         raise wire.explain(completed, arguments, remote=remote)
     repository = Repository.discover(hidden)

@@ -90,7 +90,7 @@ def prepare(model: Model, remote: Remote, selection: Selection, *, dry_run: bool
     """
     repository = model.repository
     limit = _read_batch_limit(repository)
-    count = connections.choose_count(repository.config(connections.KEY), remote.url)
+    count = connections.choose_count(repository.git_config.text(connections.KEY), remote.url)
     theirs = list_refs(repository, remote).refs
     plan = plan_push(
         list_wanted(model, selection, theirs=theirs),
@@ -258,7 +258,7 @@ class _Ancestry:
 
 
 def _read_batch_limit(repository: Repository) -> int:
-    text = repository.config("gitstore.pushBatch")
+    text = repository.git_config.text("gitstore.pushbatch")
     try:
         limit = parse_size(text) if text is not None else BATCH
     except ValueError as error:

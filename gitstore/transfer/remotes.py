@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from gitstore.disk.cores import long_turns
 from gitstore.errors import GitstoreError
+from gitstore.git import process as git
+from gitstore.git.config import GitConfig
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import Repository
+from gitstore.git.transport.sharing import sharing
 from gitstore.packs.oid import Oid
 from gitstore.url import is_url, remove_password, url_problem, without_credentials
 
@@ -25,15 +31,22 @@ _BASE = "base"  # of a reference model; nothing is pushed to it, see derive/base
 class Remote:
     """Another repository. `name` is that of a remote in git's configuration, if it is one.
 
-    `address` is what git is given to reach it, `url` what may be shown.
+    `address` is what git is given to reach it, `url` what may be shown. A git that connects to it gets
+    `variables`, see `connected`.
     """
 
     name: str | None
     address: str
     url: str
+    variables: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __str__(self) -> str:
         return self.name or self.url
+
+    @property
+    def apart(self) -> Remote:
+        """The same remote, reached over a connection of its own."""
+        return replace(self, variables={})
 
     @classmethod
     def of_url(cls, url: str) -> Remote:
@@ -76,6 +89,13 @@ def find_remote(
     raise GitstoreError(
         f"there is no remote {name}, and no directory of that name", "git remote -v lists the remotes"
     )
+
+
+@contextmanager
+def connected(remote: Remote, read_config: Callable[[], GitConfig]) -> Iterator[Remote]:
+    """Give a remote that is reached over one connection in the block, if that is possible, see `sharing`."""
+    with sharing(remote.url, read_config) as variables:
+        yield replace(remote, variables=variables)
 
 
 def is_remote(repository: Repository, name: str) -> bool:
@@ -122,8 +142,19 @@ def _read_url(repository: Repository, name: str, *, to_push: bool = False) -> st
 
 def list_refs(repository: Repository, remote: Remote) -> RemoteRefs:
     """Ask another repository for its refs. Raises `GitstoreError` with git's message if that fails."""
+    return _ask(partial(repository.git, variables=remote.variables), remote)
+
+
+def list_refs_in(directory: Path, remote: Remote) -> RemoteRefs:
+    """Ask like `list_refs`, for the repository in a `.git` directory that git is still making."""
+    variables = {**remote.variables, "GIT_DIR": str(directory)}
+    return _ask(partial(git.run, cwd=directory, variables=variables), remote)
+
+
+def _ask(run: Callable[..., bytes], remote: Remote) -> RemoteRefs:
     try:
-        listing = repository.git("ls-remote", "--refs", "--", remote.address)
+        with long_turns():  # the connection may stay for what follows
+            listing = run("ls-remote", "--refs", "--", remote.address)
     except GitFailed as error:
         raise explain_failure(error, remote) from error
     lines = listing.decode(errors="surrogateescape").split("\n")[:-1]  # "<id>\t<ref>"

@@ -131,7 +131,8 @@ def send(
     def advance(line: TransitLine, batch: Sequence[Blob], report: Progress) -> None:
         commit = write_commit(repository, batch, parent=line.last)
         specs = [RefSpec(line.ref, source=str(commit))]
-        wire.send(repository, remote, specs, progress=report, on_line=on_line)
+        reached = remote if line is lines[0] else remote.apart
+        wire.send(repository, reached, specs, progress=report, on_line=on_line)
         line.last = commit
 
     shares = [batches[number :: len(lines)] for number in range(len(lines))]

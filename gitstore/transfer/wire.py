@@ -12,7 +12,7 @@ from gitstore.git import process as git
 from gitstore.git.config import ONE_PACK
 from gitstore.git.process import Completed, GitFailed
 from gitstore.git.repository import Repository
-from gitstore.objects.received import owning
+from gitstore.objects.received import flushing, owning
 from gitstore.progress import Progress
 from gitstore.text import harmless
 from gitstore.transfer import grafts
@@ -122,11 +122,15 @@ def receive(
     options = ("--no-tags", "--no-write-fetch-head", f"--refmap={tracked}", "--recurse-submodules=no")
     command = ("-c", "fetch.fsckObjects=true", "fetch", "--progress", *options, "--stdin", remote.address)
     arguments = [*ONE_PACK, *command]
-    reader, stdin = _Reader(progress, log_line), "\n".join(sources).encode()
-    with owning(repository.common / "objects"), grafts.tell_fetch(repository) as variables:
-        completed = _watch(repository, arguments, reader=reader, stdin=stdin, variables=variables)
+    objects, stdin = repository.common / "objects", "\n".join(sources).encode()
+    on_progress = flushing(objects, _Reader(progress, log_line).read_line)
+    with owning(objects), grafts.tell_fetch(repository) as variables:
+        variables = {**remote.variables, **variables}
+        completed = _watch(repository, arguments, on_progress=on_progress, stdin=stdin, variables=variables)
         if completed.returncode and _NO_SHALLOW in completed.stderr:
-            completed = _watch(repository, arguments, reader=reader, stdin=stdin)
+            completed = _watch(
+                repository, arguments, on_progress=on_progress, stdin=stdin, variables=remote.variables
+            )
     if completed.returncode:
         raise explain(completed, arguments, remote=remote)
 
@@ -156,9 +160,12 @@ def _send_batch(
     words = [word for spec in specs for word in spec.as_arguments()]
     words.sort(key=lambda word: not word.startswith("--force-with-lease"))  # options come first
     words.insert(sum(word.startswith("--") for word in words), remote.address)
+    variables = {**remote.variables, **variables}
     for atomic in (["--atomic"], []):
         arguments = [*EXACT, "push", *options, *atomic, *words]
-        completed = _watch(repository, arguments, reader=reader, variables=variables, with_hooks=True)
+        completed = _watch(
+            repository, arguments, on_progress=reader.read_line, variables=variables, with_hooks=True
+        )
         if not completed.returncode or _NO_ATOMIC not in completed.stderr:
             break
     refused = _read_refusals(completed.stdout)
@@ -178,7 +185,7 @@ def _watch(
     repository: Repository,
     arguments: Sequence[str],
     *,
-    reader: _Reader,
+    on_progress: Callable[[str], None],
     stdin: bytes = b"",
     variables: Mapping[str, str] | None = None,
     with_hooks: bool = False,
@@ -187,7 +194,7 @@ def _watch(
         *(() if with_hooks else repository.without_hooks),
         *arguments,
         cwd=repository.directory,
-        on_progress=reader.read_line,
+        on_progress=on_progress,
         variables=repository.variables | dict(variables or {}),
         stdin=stdin,
         with_hooks=with_hooks,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gitstore.models.model import Model
 from gitstore.models.snapshot import read_own_snapshots
+from gitstore.objects import received
 from gitstore.packs.format import GIT_MARK, KEEP_MARK
 from gitstore.snapshots.remove import plan_removal, remove
 from gitstore.storage.gc import collect_garbage
 from gitstore.storage.usage import measure
+from gitstore.transfer.provide import Weights
 from tests.support.commands import Fsck, Run, git
 from tests.support.models import again, change, noise, put, take, write
 from tests.support.sharing import connect, fetch, make_bare, make_clone, send
@@ -112,3 +115,43 @@ def test_git_s_own_gc_leaves_them(model: Model, bare: Path, tmp_path: Path, run:
     git("gc", "--quiet", cwd=copy.directory)
     assert disk(copy) < 1.2 * before
     fsck(copy.repository)
+
+
+def test_packs_go_to_the_disk_while_they_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most once in an interval, however often git reports; a pack that is gone meanwhile is no failure."""
+    flushed, lines = list[Path](), list[str]()
+    monkeypatch.setattr(
+        received, "begin_flush", lambda number: flushed.append(Path(f"/dev/fd/{number}").resolve())
+    )
+    monkeypatch.setattr(received, "_INTERVAL", 60.0)
+    report = received.flushing(tmp_path, lines.append)
+    report("Receiving objects:   1%")
+    (tmp_path / "pack").mkdir()
+    arriving = tmp_path / "pack" / "tmp_pack_1"
+    arriving.write_bytes(b"PACK")
+    (tmp_path / "pack" / "tmp_pack_2").symlink_to("nowhere")
+    report("Receiving objects:   2%")
+    assert flushed == []
+    monkeypatch.setattr(received, "_INTERVAL", 0.0)
+    report("Receiving objects:   3%")
+    assert flushed == [arriving]
+    assert [line[-2:] for line in lines] == ["1%", "2%", "3%"]
+
+
+def test_a_clone_and_a_pull_flush_what_they_receive(
+    model: Model, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = list[str]()
+    monkeypatch.setattr(received, "_INTERVAL", 0.0)
+    monkeypatch.setattr(
+        received, "begin_flush", lambda number: flushed.append(os.readlink(f"/dev/fd/{number}"))
+    )
+    copy = make_clone(f"file://{bare}", tmp_path / "copy", Weights.ALL)
+    assert flushed
+    flushed.clear()
+    put(model, "initial", {"own": noise(WEIGHTS, 9)})
+    take(model, "v4")
+    send(model)
+    fetch(copy)
+    assert flushed
+    assert all(path.startswith(str(copy.repository.common)) for path in flushed)

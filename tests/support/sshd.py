@@ -85,8 +85,11 @@ def skip_without_sshd() -> None:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[SshServer]:
-    """Run an sshd whose files are in a new directory, and let git use it in this process."""
+def running(directory: Path, *, settings: str = "") -> Iterator[SshServer]:
+    """Run an sshd whose files are in a new directory, and let git use it in this process.
+
+    Its configuration has lines of `settings`, too.
+    """
     skip_without_sshd()
     directory.mkdir(mode=0o700)
     for name in ("host", "client"):
@@ -97,7 +100,7 @@ def running(directory: Path) -> Iterator[SshServer]:
     host = (directory / "host.pub").read_text()
     (directory / "known_hosts").write_text(f"[127.0.0.1]:{port} {host}")
     configuration = directory / "sshd_config"
-    configuration.write_text(_CONFIGURATION.format(directory=directory, port=port))
+    configuration.write_text(_CONFIGURATION.format(directory=directory, port=port) + settings)
     command = [str(_find_sshd()), "-D", "-e", "-f", str(configuration)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:

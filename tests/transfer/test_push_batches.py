@@ -86,6 +86,15 @@ def test_a_small_push_has_no_batches(big: Model, bare: Path) -> None:
     assert len(list((bare / "objects" / "pack").glob("*.pack"))) == 1
 
 
+def test_variables_change_the_configuration_as_for_git(
+    big: Model, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("COUNT", "1"), ("KEY_0", "gitstore.pushBatch"), ("VALUE_0", "1GiB")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    send(big)
+    assert len(list((bare / "objects" / "pack").glob("*.pack"))) == 1
+
+
 @pytest.mark.parametrize("count", [2, *more([[1], [3]])])
 def test_batches_go_over_several_connections(big: Model, bare: Path, fsck: Fsck, count: int) -> None:
     log = record_pushed_refs(bare)

@@ -45,11 +45,12 @@ def command(
     from gitstore.models.model import Model
     from gitstore.models.newer import find_newer
     from gitstore.transfer import pull
-    from gitstore.transfer.remotes import find_remote
+    from gitstore.transfer.remotes import connected, find_remote
 
     model = Model.open(ctx.obj)
     place, snapshots = arguments.split(model.repository, names, ctx.obj)
     remote = find_remote(model.repository, place, directory=ctx.obj)
+    remote = ctx.with_resource(connected(remote, lambda: model.repository.git_config))
     selection = pull.PullSelection(snapshots, *arguments.read_states(states), all_models=all_models)
     prepared = pull.prepare(model, remote, selection)
     if dry_run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,8 @@ from gitstore.cli.progress import byte_progress
 from gitstore.cli.render.sharing import transfers as render
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gitstore.transfer.push import PreparedPush
 
 
@@ -46,7 +47,7 @@ def command(
       gitstore push --states --models git@example.org:ada/digits.git
       gitstore push --aliases --dry-run
     """
-    prepared = _prepare(ctx.obj, dry_run=dry_run, **selection)
+    prepared = _prepare(ctx, dry_run=dry_run, **selection)
     if not dry_run:
         from gitstore.transfer import push
 
@@ -58,7 +59,7 @@ def command(
 
 
 def _prepare(
-    directory: Path,
+    ctx: click.Context,
     *,
     names: tuple[str, ...],
     states: tuple[str, ...],
@@ -66,18 +67,20 @@ def _prepare(
     aliases: bool,
     dry_run: bool,
 ) -> PreparedPush:
-    """Plan the push that the arguments ask for."""
+    """Plan the push that the arguments ask for. The connection stays until the command ends."""
     from gitstore.models import reference
     from gitstore.models.model import Model
     from gitstore.transfer import push
-    from gitstore.transfer.remotes import find_remote
+    from gitstore.transfer.remotes import connected, find_remote
     from gitstore.transfer.wanted import Selection
 
+    directory: Path = ctx.obj
     model = Model.open(directory)
     place, references = arguments.split(model.repository, names, directory)
     if references and all_models:
         raise click.UsageError("--models sends all snapshots; name none, or leave it out")
     remote = find_remote(model.repository, place, directory=directory, to_push=True)
+    remote = ctx.with_resource(connected(remote, lambda: model.repository.git_config))
     snapshots = tuple(reference.resolve(name, directory) for name in references)
     states_to_send = arguments.read_states(states)
     selection = Selection(snapshots, *states_to_send, all_models=all_models, all_aliases=aliases)

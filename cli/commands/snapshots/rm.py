@@ -82,10 +82,11 @@ def _remove_remotely(
     from gitstore.cli.render.sharing import removals
     from gitstore.git.repository import Repository
     from gitstore.transfer.elsewhere import removal as removing
-    from gitstore.transfer.remotes import find_remote
+    from gitstore.transfer.remotes import connected, find_remote
 
     repository = Repository.discover(ctx.obj)
     remote = find_remote(repository, name, directory=ctx.obj, to_push=True)
+    remote = ctx.with_resource(connected(remote, lambda: repository.git_config))
     removal = removing.plan_remote_removal(repository, remote, ctx.params["references"])
     if not as_json:
         removals.explain(removal)

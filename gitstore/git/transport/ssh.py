@@ -11,9 +11,10 @@ import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
-from typing import IO
+from typing import IO, NamedTuple
 
 from gitstore.errors import GitstoreError
+from gitstore.git.config import GitConfig
 from gitstore.git.process import Completed, environment_variable
 from gitstore.git.repository import Repository
 from gitstore.git.transport.address import GitAddress
@@ -33,6 +34,17 @@ _OTHER_VARIANTS = ("auto", "simple")
 _BY_NAME = {"ssh": "ssh", "plink": "plink", "tortoiseplink": "tortoiseplink"}
 
 
+class SshProgram(NamedTuple):
+    """The program that git starts for ssh: as a line for a shell, and as words.
+
+    `variant` is what git takes it for, or `auto` if git has to ask it.
+    """
+
+    line: str
+    words: Sequence[str]
+    variant: str
+
+
 def run_there(repository: Repository, address: GitAddress, words: Sequence[str]) -> Completed:
     """Run a command on the host of an address, without input, and return what it gave.
 
@@ -44,25 +56,27 @@ def run_there(repository: Repository, address: GitAddress, words: Sequence[str])
         raise GitstoreError(f"{address.host!r} cannot be a host: ssh would read it as an option")
     if address.port is not None and not address.port.isdigit():
         raise GitstoreError(f"{address.port!r} is not the number of a port")
-    program, variant = _find_program(repository)
+    program = find_program(repository.git_config)
+    variant = program.variant
     if variant == "auto":  # as git finds out whether it is an OpenSSH
         options = _list_options("ssh", address.port)
-        detected = _start(repository, [*program, "-G", *options, address.host])
+        detected = _start(repository, [*program.words, "-G", *options, address.host])
         variant = "simple" if detected.returncode else "ssh"
     options = _list_options(variant, address.port)
-    return _start(repository, [*program, *options, address.host, shlex.join(words)])
+    return _start(repository, [*program.words, *options, address.host, shlex.join(words)])
 
 
-def _find_program(repository: Repository) -> tuple[list[str], str]:
-    """Return the words that start ssh, and of which variant it is."""
-    command = environment_variable("GIT_SSH_COMMAND") or _read(repository, "core.sshcommand")
+def find_program(config: GitConfig) -> SshProgram:
+    """Return the ssh that git would start, by its configuration and the variables of this process."""
+    command = environment_variable("GIT_SSH_COMMAND") or config.text("core.sshcommand")
     path = environment_variable("GIT_SSH") or "ssh"
+    line = command or shlex.quote(path)
     # What the user configured is a line for a shell. What follows it are arguments, which no shell reads.
     words = ["sh", "-c", f'{command} "$@"', command] if command else [path]
-    variant = environment_variable("GIT_SSH_VARIANT") or _read(repository, "ssh.variant")
-    if variant is not None:
-        return words, variant if variant in (*_PORT, *_OTHER_VARIANTS) else "ssh"
-    return words, _guess_variant(command or shlex.quote(path))
+    variant = environment_variable("GIT_SSH_VARIANT") or config.text("ssh.variant") or None
+    if variant is None:
+        return SshProgram(line, words, _guess_variant(line))
+    return SshProgram(line, words, variant if variant in (*_PORT, *_OTHER_VARIANTS) else "ssh")
 
 
 def _guess_variant(command: str) -> str:
@@ -104,8 +118,3 @@ def _read_answer(pipe: IO[bytes]) -> bytes:
     """Return what a pipe gives. One that gives too much is closed, which ends the process behind it."""
     with pipe:
         return pipe.read(_LONGEST)
-
-
-def _read(repository: Repository, key: str) -> str | None:
-    values = repository.git_config.values(key)
-    return (values[-1].text or None) if values else None

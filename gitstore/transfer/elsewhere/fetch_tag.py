@@ -17,6 +17,7 @@ from gitstore.git import process as git
 from gitstore.git.config import ONE_PACK
 from gitstore.git.process import GitFailed
 from gitstore.git.repository import Repository
+from gitstore.objects.received import flushing
 from gitstore.packs.oid import Oid
 from gitstore.transfer.wire import report_fraction
 from gitstore.url import remove_password, without_credentials
@@ -79,7 +80,7 @@ def _fetch_ref(url: str, ref: str, *, directory: Path, on_fraction: OnFraction) 
         options = ("--no-tags", "--no-write-fetch-head", "--progress")
         arguments = (*ONE_PACK, "fetch", *options, "--", url, f"{ref}:{ref}")
         variables = {"GIT_DIR": str(directory)}
-        report = report_fraction(on_fraction)
+        report = flushing(directory / "objects", report_fraction(on_fraction))
         fetched = git.watch(*arguments, cwd=directory, on_progress=report, variables=variables)
         git.check(fetched, arguments, cwd=directory)
     except GitFailed as error:
