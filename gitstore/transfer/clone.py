@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -34,7 +34,7 @@ from gitstore.transfer import seen, wire
 from gitstore.transfer.aliases import receive_aliases
 from gitstore.transfer.provide import Weights, list_roots, provide
 from gitstore.transfer.records import receive_records
-from gitstore.transfer.remotes import Remote, RemoteRefs, connected, list_refs_in
+from gitstore.transfer.remotes import Remote, RemoteRefs, connected, list_refs, list_refs_in
 from gitstore.url import is_url, url_problem, without_credentials
 
 SMALL = 65536
@@ -87,38 +87,39 @@ def _fill(hidden: Path, source: Remote, *, weights: Weights, progress: Callable[
     """Clone into a directory that nobody else sees."""
     read_config = cache(lambda: GitConfig(git.run(*LIST, cwd=hidden.parent)))
     origin = replace(source, address=_ORIGIN)
-    with connected(origin, read_config) as remote, _Asking(hidden, remote) as there:
-
-        def report(fraction: float) -> None:
-            there.ask()
-            progress(fraction)
-
-        filtering = weights is not Weights.ALL or (
-            connections.choose_count(read_config().text(connections.KEY), source.url) > 1
-        )
-        # The connection that stays is a session of its own, with which the others have to share the cores:
-        # all weights come faster without it.
-        cloned = replace(source, variables=remote.variables if filtering else {})
-        repository = _run_clone(cloned, hidden, filtering=filtering, progress=report)
+    with connected(origin, read_config) as remote, _Ahead(hidden, remote) as ahead:
+        if weights is not Weights.ALL or _read_count(read_config(), source) > 1:
+            first = replace(source, variables=remote.variables)
+            repository = _run_clone(first, hidden, filtering=True, progress=progress)
+        else:
+            # The shared connection is a session of its own, with which the others have to share the cores:
+            # all weights come faster over another one.
+            repository = _run_clone(source, hidden, filtering=False, progress=ahead.connect_and(progress))
         if weights is Weights.ALL and repository.objects.is_partial:
             _complete(repository)
         _check_out(repository, source)
         model = Model.open(hidden)
-        _receive_rest(model, remote, there.ask().result().refs)
+        ahead.wait()
+        _receive_rest(model, remote)
         if repository.objects.is_partial:
             provide(repository, list_roots(model, weights))
 
 
-class _Asking:
-    """Asks the other side for its refs beside a git that clones, and not before it is connected.
+def _read_count(config: GitConfig, remote: Remote) -> int:
+    """Return how many connections a large transfer may open."""
+    return connections.choose_count(config.text(connections.KEY), remote.url)
 
-    A person may have to type a password, for one of them at a time.
+
+class _Ahead:
+    """Opens the connection that is to be shared while git receives over one of its own.
+
+    Not before that one is open: a person may have to type a password, for one of them at a time.
     """
 
     def __init__(self, hidden: Path, remote: Remote) -> None:
         self._directory, self._remote = hidden / ".git", remote
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="gitstore-refs")
-        self._answer: Future[RemoteRefs] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="gitstore-ahead")
+        self._connecting: Future[RemoteRefs] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -126,15 +127,24 @@ class _Asking:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
-    def ask(self) -> Future[RemoteRefs]:
-        """Ask, if nobody has, and return what will have the answer. It raises like `list_refs`."""
-        if self._answer is None:
-            self._answer = self._pool.submit(list_refs_in, self._directory, self._remote)
-        return self._answer
+    def connect_and(self, progress: Callable[[float], None]) -> Callable[[float], None]:
+        """Return a `progress` that connects with its first call."""
+
+        def report(fraction: float) -> None:
+            if self._connecting is None and self._remote.variables:
+                self._connecting = self._pool.submit(list_refs_in, self._directory, self._remote)
+            progress(fraction)
+
+        return report
+
+    def wait(self) -> None:
+        """Wait until it is open, or has failed: what uses it next will say so."""
+        wait([self._connecting] if self._connecting is not None else [])
 
 
-def _receive_rest(model: Model, remote: Remote, theirs: dict[str, Oid]) -> None:
+def _receive_rest(model: Model, remote: Remote) -> None:
     """Fetch what git clone leaves out: the state that becomes the active one, aliases and records."""
+    theirs = list_refs(model.repository, remote).refs
     newest = _find_newest(model)
     if newest is not None:
         _activate_state(model, remote, newest, theirs=theirs)

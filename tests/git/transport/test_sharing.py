@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from gitstore.git.config import GitConfig
+from gitstore.git.transport import connections as transport_connections
 from gitstore.git.transport.sharing import sharing
 from gitstore.models.model import Model
+from gitstore.states.save import save_state
 from tests.support import sshd
 from tests.support.commands import Fsck, Run, git
 from tests.support.models import take
@@ -84,6 +86,23 @@ def test_a_push_and_a_pull_connect_once(
     assert len(set(read_connections(tmp_path))) == 1
     assert count_masters(tempfile.gettempdir()) == 0
     fsck(bare)
+
+
+def test_a_clone_with_all_weights_connects_once_for_them_and_once_for_the_rest(
+    server: SshServer, model: Model, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_connections, "core_count", lambda: 2)
+    bare = make_bare(tmp_path / "origin.git")
+    take(model, "v1")
+    save_state(model, "initial")
+    connect(model, server.make_url(bare))
+    assert run("push", "--states", cwd=model.directory).code == 0
+    read_connections(tmp_path)
+    outcome = run("clone", "--weights", "all", server.make_url(bare), "copy", cwd=tmp_path)
+    assert outcome.code == 0, outcome.stderr
+    first, *others = read_connections(tmp_path)
+    assert len(others) > 1 == len(set(others) - {first})
+    assert run("verify", "--all", cwd=tmp_path / "copy").code == 0
 
 
 def test_a_server_that_allows_one_session(
