@@ -6,6 +6,7 @@ parent had in memory at the time of the fork into the child's `ru_maxrss`.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -13,13 +14,17 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from tests.support.memory import sampling
+from tests.support.memory import list_children, list_family, sampling
+
+_SUBREAPER = 36
+"""PR_SET_CHILD_SUBREAPER of linux/prctl.h."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -114,21 +119,45 @@ def run_watched(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]
 def cost(argv: Sequence[str | Path], *, cwd: Path, servers: Sequence[int] = ()) -> Cost:
     """Run a command to its end, its output thrown away; CommandFailed when it fails.
 
-    The memory of `servers`, processes that serve it, and of what they start counts, too.
+    The memory of `servers`, processes that serve it, and of what they start counts, too. What the command
+    leaves in the background counts as part of it, if it ends soon.
     """
-    with tempfile.TemporaryFile("w+") as errors:
+    with tempfile.TemporaryFile("w+") as errors, _adopting() as find_adopted:
         start = time.perf_counter()
         process = subprocess.Popen(
             argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
         )
-        with sampling(process.pid, *servers) as most:
+        with sampling(process.pid, *servers, find_others=find_adopted) as most:
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - start
+        cpu = usage.ru_utime + usage.ru_stime + sum(map(_wait_for, find_adopted()))
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             errors.seek(0)
             raise _failure(argv, process.returncode, errors.read())
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10, most())
+    return Cost(seconds, cpu, usage.ru_maxrss << 10, most())
+
+
+@contextmanager
+def _adopting() -> Iterator[Callable[[], set[int]]]:
+    """Become the parent of processes in the block whose own one ends, prctl(2). The function finds them."""
+    known = set(list_family(os.getpid()))
+    libc = ctypes.CDLL(None)
+    libc.prctl(_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield lambda: {pid for pid in list_children(os.getpid()) if pid not in known}
+    finally:
+        libc.prctl(_SUBREAPER, 0, 0, 0, 0)
+
+
+def _wait_for(pid: int) -> float:
+    """Wait for a process to end, a second at most, and return its seconds of a core."""
+    for _ in range(100):
+        ended, _, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return usage.ru_utime + usage.ru_stime
+        time.sleep(0.01)
+    return 0.0
 
 
 def median(costs: Sequence[Cost]) -> Cost:

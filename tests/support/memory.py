@@ -6,16 +6,18 @@ Pages of mapped files do not count: git maps whole packs, which takes none of th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def sampling(*pids: int, every: float = 0.02) -> Iterator[Callable[[], int]]:
+def sampling(
+    *pids: int, every: float = 0.02, find_others: Callable[[], Iterable[int]] = tuple
+) -> Iterator[Callable[[], int]]:
     """Look at processes and all below them while the block runs. The function returns the most at one time.
 
-    In bytes, 0 where there is no /proc. `every` is in seconds.
+    In bytes, 0 where there is no /proc. `every` is in seconds. `find_others` finds more processes each time.
     """
     most, over = 0, threading.Event()
 
@@ -23,7 +25,7 @@ def sampling(*pids: int, every: float = 0.02) -> Iterator[Callable[[], int]]:
         nonlocal most
         while not over.wait(every):
             # A process that was forked, and has not started its program yet, shares its parent's memory.
-            distinct = {_read_sizes(pid) for top in pids for pid in _list_family(top)}
+            distinct = {_read_sizes(pid) for top in {*pids, *find_others()} for pid in list_family(top)}
             most = max(most, sum(map(_find_anonymous, distinct)))
 
     thread = threading.Thread(target=sample, daemon=True)
@@ -35,13 +37,18 @@ def sampling(*pids: int, every: float = 0.02) -> Iterator[Callable[[], int]]:
         thread.join()
 
 
-def _list_family(pid: int) -> list[int]:
+def list_family(pid: int) -> list[int]:
     """List a process and all below it, as far as /proc can still tell."""
+    return [pid, *(below for child in list_children(pid) for below in list_family(child))]
+
+
+def list_children(pid: int) -> list[int]:
+    """List the processes right below one, as far as /proc can still tell."""
     try:
         texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     except OSError:
-        return [pid]
-    return [pid, *(below for text in texts for child in text.split() for below in _list_family(int(child)))]
+        return []
+    return [int(child) for text in texts for child in text.split()]
 
 
 def _read_sizes(pid: int) -> str:
