@@ -14,9 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gitstore.errors import GitstoreError
 from gitstore.git.config import GitConfig
 from gitstore.git.transport.ssh import SshProgram, find_program
 from gitstore.url import is_ssh
+
+KEY = "gitstore.shareConnection"
+"""The setting of git's configuration that says whether connections are shared. They are by default."""
 
 _IDLE = 10
 """Seconds after which a connection that nobody uses is closed, if nobody did that before."""
@@ -31,11 +35,12 @@ _PATIENCE = 5.0
 def sharing(url: str, read_config: Callable[[], GitConfig]) -> Iterator[Mapping[str, str]]:
     """Yield variables with which each git in the block uses one connection to a URL. Its end closes that.
 
-    There are none where the URL is not for ssh, and where ssh is not OpenSSH, shares connections by the
-    user's own configuration, or prints what it does for debugging. git's configuration is only read for ssh.
+    There are none where the URL is not for ssh, `KEY` is false, and where ssh is not OpenSSH, shares
+    connections by the user's own configuration, or prints what it does for debugging. git's configuration is
+    only read for ssh. Raises `GitstoreError` if `KEY` is neither true nor false.
     """
-    program = find_program(read_config()) if is_ssh(url) else None
-    if program is None or program.variant != "ssh" or not _may_share(program, url):
+    program = _find_program(read_config()) if is_ssh(url) else None
+    if program is None or not _may_share(program, url):
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="gitstore-") as name:
@@ -49,6 +54,16 @@ def sharing(url: str, read_config: Callable[[], GitConfig]) -> Iterator[Mapping[
         finally:
             for socket in Path(name).iterdir():
                 _ask(program, "-o", f"ControlPath={socket}", "-O", "exit", "--", "gitstore")
+
+
+def _find_program(config: GitConfig) -> SshProgram | None:
+    """Return an OpenSSH, if git's configuration says nothing against sharing its connections."""
+    try:
+        is_wanted = config.boolean(KEY.lower())
+    except ValueError as error:
+        raise GitstoreError(f"git's configuration: {KEY}: {error}") from error
+    program = find_program(config, {})
+    return program if is_wanted is not False and program.variant == "ssh" else None
 
 
 def _may_share(program: SshProgram, url: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 from typing import IO, NamedTuple
@@ -26,6 +26,8 @@ _LONGEST = 64 * 1024
 """The most bytes of an answer, and of messages beside it, that are read."""
 
 _PIPE = subprocess.PIPE
+
+_VARIABLES = ("GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT")
 
 _PORT = {"ssh": "-p", "plink": "-P", "putty": "-P", "tortoiseplink": "-P"}
 """The options for a port, by variants of ssh."""
@@ -45,9 +47,16 @@ class SshProgram(NamedTuple):
     variant: str
 
 
-def run_there(repository: Repository, address: GitAddress, words: Sequence[str]) -> Completed:
+def run_there(
+    repository: Repository,
+    address: GitAddress,
+    words: Sequence[str],
+    *,
+    variables: Mapping[str, str] | None = None,
+) -> Completed:
     """Run a command on the host of an address, without input, and return what it gave.
 
+    `variables` are those of a git that connects there; the others come from this process.
     The other side gets the words quoted for a shell, and 64 KiB of its answer are read. ssh may ask for a
     password on the terminal. Raises `GitstoreError` for an address that ssh must not get, and if ssh cannot
     be started.
@@ -56,7 +65,7 @@ def run_there(repository: Repository, address: GitAddress, words: Sequence[str])
         raise GitstoreError(f"{address.host!r} cannot be a host: ssh would read it as an option")
     if address.port is not None and not address.port.isdigit():
         raise GitstoreError(f"{address.port!r} is not the number of a port")
-    program = find_program(repository.git_config)
+    program = find_program(repository.git_config, variables or {})
     variant = program.variant
     if variant == "auto":  # as git finds out whether it is an OpenSSH
         options = _list_options("ssh", address.port)
@@ -66,14 +75,15 @@ def run_there(repository: Repository, address: GitAddress, words: Sequence[str])
     return _start(repository, [*program.words, *options, address.host, shlex.join(words)])
 
 
-def find_program(config: GitConfig) -> SshProgram:
-    """Return the ssh that git would start, by its configuration and the variables of this process."""
-    command = environment_variable("GIT_SSH_COMMAND") or config.text("core.sshcommand")
-    path = environment_variable("GIT_SSH") or "ssh"
+def find_program(config: GitConfig, variables: Mapping[str, str]) -> SshProgram:
+    """Return the ssh that git would start, by its configuration, `variables` and those of this process."""
+    asked = {name: variables.get(name) or environment_variable(name) for name in _VARIABLES}
+    command = asked["GIT_SSH_COMMAND"] or config.text("core.sshcommand")
+    path = asked["GIT_SSH"] or "ssh"
     line = command or shlex.quote(path)
     # What the user configured is a line for a shell. What follows it are arguments, which no shell reads.
     words = ["sh", "-c", f'{command} "$@"', command] if command else [path]
-    variant = environment_variable("GIT_SSH_VARIANT") or config.text("ssh.variant") or None
+    variant = asked["GIT_SSH_VARIANT"] or config.text("ssh.variant") or None
     if variant is None:
         return SshProgram(line, words, _guess_variant(line))
     return SshProgram(line, words, variant if variant in (*_PORT, *_OTHER_VARIANTS) else "ssh")

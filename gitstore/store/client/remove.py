@@ -125,7 +125,8 @@ def _remove_there(
     removal: RemoteRemoval, address: GitAddress, names: Sequence[SnapshotName], *, words: Sequence[str]
 ) -> None:
     """Let a store on another machine remove snapshots: all or none."""
-    completed = run_there(removal.repository, address, [*words, *map(str, names)])
+    asked = [*words, *map(str, names)]
+    completed = run_there(removal.repository, address, asked, variables=removal.remote.variables)
     removed = _parse(completed.stdout).get("refs")
     if completed.returncode == 0 and isinstance(removed, list) and all(name.ref in removed for name in names):
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gitstore.errors import GitstoreError
 from gitstore.git.config import GitConfig
 from gitstore.git.transport import connections as transport_connections
 from gitstore.git.transport.sharing import sharing
@@ -164,3 +165,19 @@ def test_a_path_that_is_too_long_for_a_socket(tmp_path: Path, monkeypatch: pytes
     with sharing("localhost:x", lambda: NOTHING) as variables:
         assert variables == {}
     assert not list(long.iterdir())
+
+
+@pytest.mark.parametrize("value", ["false", "off", "0"])
+def test_it_can_be_switched_off(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = GitConfig(f"global\0gitstore.shareconnection\n{value}\0".encode())
+    with sharing("localhost:x", lambda: config) as variables:
+        assert variables == {}
+
+
+def test_a_setting_that_is_no_truth() -> None:
+    config = GitConfig(b"global\0gitstore.shareconnection\nmaybe\0")
+    with (
+        pytest.raises(GitstoreError, match=r"gitstore\.shareConnection: .* neither true nor false"),
+        sharing("localhost:x", lambda: config),
+    ):
+        pass
