@@ -121,6 +121,16 @@ def test_a_server_that_allows_one_session(
     assert git("for-each-ref", "refs/tags/v1", cwd=tmp_path / "copy")
 
 
+def make_openssh(directory: Path, monkeypatch: pytest.MonkeyPatch, settings: str = "false none INFO") -> Path:
+    """An ssh whose connections would be shared, unless its settings say otherwise."""
+    program = directory / "ssh"
+    program.write_text(PROGRAM.format(settings=settings))
+    program.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{program} -i key")
+    return program
+
+
 @pytest.mark.parametrize(
     ("settings", "is_shared"),
     [
@@ -134,11 +144,7 @@ def test_a_server_that_allows_one_session(
 def test_the_user_s_own_configuration_is_left_alone(
     settings: str, is_shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "ssh"
-    program.write_text(PROGRAM.format(settings=settings))
-    program.chmod(0o755)
-    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
-    monkeypatch.setenv("GIT_SSH_COMMAND", f"{program} -i key")
+    program = make_openssh(tmp_path, monkeypatch, settings)
     with sharing(URL, lambda: NOTHING) as variables:
         assert bool(variables) is is_shared
         if is_shared:
@@ -153,31 +159,38 @@ def test_only_an_openssh_shares(program: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("url", ["https://example.org/x", "file:///x", "/x", "ssh:///x", "ssh://-oProxy/x"])
-def test_other_urls_share_nothing(url: str) -> None:
+def test_other_urls_share_nothing(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_openssh(tmp_path, monkeypatch)
     with sharing(url, lambda: NOTHING) as variables:
         assert variables == {}
 
 
 def test_a_path_that_is_too_long_for_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_openssh(tmp_path, monkeypatch)
     long = tmp_path / ("x" * 60)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
-    with sharing("localhost:x", lambda: NOTHING) as variables:
+    with sharing(URL, lambda: NOTHING) as variables:
         assert variables == {}
     assert not list(long.iterdir())
 
 
-@pytest.mark.parametrize("value", ["false", "off", "0"])
-def test_it_can_be_switched_off(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("value", "is_shared"), [("false", False), ("off", False), ("0", False), ("true", True)]
+)
+def test_it_can_be_switched_off(
+    value: str, is_shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_openssh(tmp_path, monkeypatch)
     config = GitConfig(f"global\0gitstore.shareconnection\n{value}\0".encode())
-    with sharing("localhost:x", lambda: config) as variables:
-        assert variables == {}
+    with sharing(URL, lambda: config) as variables:
+        assert bool(variables) is is_shared
 
 
 def test_a_setting_that_is_no_truth() -> None:
     config = GitConfig(b"global\0gitstore.shareconnection\nmaybe\0")
     with (
         pytest.raises(GitstoreError, match=r"gitstore\.shareConnection: .* neither true nor false"),
-        sharing("localhost:x", lambda: config),
+        sharing(URL, lambda: config),
     ):
         pass
