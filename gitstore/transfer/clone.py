@@ -34,7 +34,7 @@ from gitstore.transfer import seen, wire
 from gitstore.transfer.aliases import receive_aliases
 from gitstore.transfer.provide import Weights, list_roots, provide
 from gitstore.transfer.records import receive_records
-from gitstore.transfer.remotes import Remote, RemoteRefs, connected, list_refs, list_refs_in
+from gitstore.transfer.remotes import Remote, connect, connected, list_refs
 from gitstore.url import is_url, url_problem, without_credentials
 
 SMALL = 65536
@@ -88,7 +88,7 @@ def _fill(hidden: Path, source: Remote, *, weights: Weights, progress: Callable[
     read_config = cache(lambda: GitConfig(git.run(*LIST, cwd=hidden.parent)))
     origin = replace(source, address=_ORIGIN)
     with connected(origin, read_config) as remote, _Ahead(hidden, remote) as ahead:
-        if weights is not Weights.ALL or _read_count(read_config(), source) > 1:
+        if weights is not Weights.ALL or connections.read_count(read_config(), source.url) > 1:
             first = replace(source, variables=remote.variables)
             repository = _run_clone(first, hidden, filtering=True, progress=progress)
         else:
@@ -105,11 +105,6 @@ def _fill(hidden: Path, source: Remote, *, weights: Weights, progress: Callable[
             provide(repository, list_roots(model, weights))
 
 
-def _read_count(config: GitConfig, remote: Remote) -> int:
-    """Return how many connections a large transfer may open."""
-    return connections.choose_count(config.text(connections.KEY), remote.url)
-
-
 class _Ahead:
     """Opens the connection that is to be shared while git receives over one of its own.
 
@@ -119,7 +114,7 @@ class _Ahead:
     def __init__(self, hidden: Path, remote: Remote) -> None:
         self._directory, self._remote = hidden / ".git", remote
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="gitstore-ahead")
-        self._connecting: Future[RemoteRefs] | None = None
+        self._connecting: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -132,13 +127,13 @@ class _Ahead:
 
         def report(fraction: float) -> None:
             if self._connecting is None and self._remote.variables:
-                self._connecting = self._pool.submit(list_refs_in, self._directory, self._remote)
+                self._connecting = self._pool.submit(connect, self._remote, self._directory)
             progress(fraction)
 
         return report
 
     def wait(self) -> None:
-        """Wait until it is open, or has failed: what uses it next will say so."""
+        """Wait until it is open, or has failed."""
         wait([self._connecting] if self._connecting is not None else [])
 
 

@@ -90,7 +90,7 @@ def prepare(model: Model, remote: Remote, selection: Selection, *, dry_run: bool
     """
     repository = model.repository
     limit = _read_batch_limit(repository)
-    count = connections.choose_count(repository.git_config.text(connections.KEY), remote.url)
+    count = connections.read_count(repository.git_config, remote.url)
     theirs = list_refs(repository, remote).refs
     plan = plan_push(
         list_wanted(model, selection, theirs=theirs),

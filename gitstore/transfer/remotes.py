@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from gitstore.disk.cores import long_turns
@@ -98,6 +97,16 @@ def connected(remote: Remote, read_config: Callable[[], GitConfig]) -> Iterator[
         yield replace(remote, variables=variables)
 
 
+def connect(remote: Remote, directory: Path) -> None:
+    """Open the connection that is to be shared, for the repository in a `.git` directory.
+
+    That it fails is no error: what uses it next says so.
+    """
+    variables = {**remote.variables, "GIT_DIR": str(directory)}
+    with long_turns():
+        git.attempt("ls-remote", "--", remote.address, "HEAD", cwd=directory, variables=variables)
+
+
 def is_remote(repository: Repository, name: str) -> bool:
     """Whether git's configuration has a remote of this name."""
     return f"remote.{name}.url" in repository.git_config.sections("remote")
@@ -142,19 +151,9 @@ def _read_url(repository: Repository, name: str, *, to_push: bool = False) -> st
 
 def list_refs(repository: Repository, remote: Remote) -> RemoteRefs:
     """Ask another repository for its refs. Raises `GitstoreError` with git's message if that fails."""
-    return _ask(partial(repository.git, variables=remote.variables), remote)
-
-
-def list_refs_in(directory: Path, remote: Remote) -> RemoteRefs:
-    """Ask like `list_refs`, for the repository in a `.git` directory that git is still making."""
-    variables = {**remote.variables, "GIT_DIR": str(directory)}
-    return _ask(partial(git.run, cwd=directory, variables=variables), remote)
-
-
-def _ask(run: Callable[..., bytes], remote: Remote) -> RemoteRefs:
     try:
         with long_turns():  # the connection may stay for what follows
-            listing = run("ls-remote", "--refs", "--", remote.address)
+            listing = repository.git("ls-remote", "--refs", "--", remote.address, variables=remote.variables)
     except GitFailed as error:
         raise explain_failure(error, remote) from error
     lines = listing.decode(errors="surrogateescape").split("\n")[:-1]  # "<id>\t<ref>"

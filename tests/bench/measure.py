@@ -6,7 +6,6 @@ parent had in memory at the time of the fork into the child's `ru_maxrss`.
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import resource
@@ -21,10 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from tests.support.memory import list_children, list_family, sampling
-
-_SUBREAPER = 36
-"""PR_SET_CHILD_SUBREAPER of linux/prctl.h."""
+from gitstore.run.worker import guardian
+from tests.support.memory import list_children, sampling
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -141,13 +138,12 @@ def cost(argv: Sequence[str | Path], *, cwd: Path, servers: Sequence[int] = ()) 
 @contextmanager
 def _adopting() -> Iterator[Callable[[], set[int]]]:
     """Become the parent of processes in the block whose own one ends, prctl(2). The function finds them."""
-    known = set(list_family(os.getpid()))
-    libc = ctypes.CDLL(None)
-    libc.prctl(_SUBREAPER, 1, 0, 0, 0)
+    known = set(list_children(os.getpid()))
+    guardian._prctl(guardian.SUBREAPER, 1)
     try:
-        yield lambda: {pid for pid in list_children(os.getpid()) if pid not in known}
+        yield lambda: set(list_children(os.getpid())) - known
     finally:
-        libc.prctl(_SUBREAPER, 0, 0, 0, 0)
+        guardian._prctl(guardian.SUBREAPER, 0)
 
 
 def _wait_for(pid: int) -> float:

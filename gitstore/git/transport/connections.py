@@ -12,6 +12,7 @@ from threading import Event, Lock
 from gitstore.disk.cores import core_count
 from gitstore.errors import GitstoreError
 from gitstore.git import process as git
+from gitstore.git.config import GitConfig
 from gitstore.progress import Progress
 from gitstore.url import is_ssh
 
@@ -36,6 +37,11 @@ def ask_count(
     if asked.returncode:
         return choose_count(None, find_url())
     return choose_count(asked.stdout.decode(errors="replace").removesuffix("\n"), "")
+
+
+def read_count(config: GitConfig, url: str) -> int:
+    """Return how many connections to open, by git's configuration, as `choose_count` does."""
+    return choose_count(config.text(KEY), url)
 
 
 def choose_count(configured: str | None, url: str) -> int:

@@ -29,6 +29,7 @@ _USABLE = re.compile(r"[\w./-]{1,45}")
 """Directories for a socket, whose path may have 104 bytes: ssh adds 41 for the host, 17 while it makes it."""
 
 _PATIENCE = 5.0
+"""Seconds that ssh has to answer about itself; it takes milliseconds."""
 
 
 @contextmanager
