@@ -269,8 +269,8 @@ class ObjectDatabase:
 
     @property
     def is_partial(self) -> bool:
-        """Whether git cloned the repository without some of its objects (`git clone --filter`)."""
-        return any((self.directory / "pack").glob("*.promisor"))
+        """Whether git cloned the repository, or one that it borrows from, without some of its objects."""
+        return any(path for place in self.directories for path in (place / "pack").glob("*.promisor"))
 
     @property
     def missing_hint(self) -> str:

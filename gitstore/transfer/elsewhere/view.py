@@ -143,7 +143,8 @@ def _fetch(repository: Repository, remote: Remote, refs: Sequence[str]) -> None:
     )
     if fetched.returncode:
         raise wire.explain(fetched, arguments, remote=remote)
-    if NO_FILTER in fetched.stderr or not repository.objects.is_partial:
+    objects = repository.objects
+    if NO_FILTER in fetched.stderr or (objects.own_packs and not objects.is_partial):
         _log.info("%s cannot leave out large files; everything was fetched", without_credentials(remote.url))
         make_whole(repository)
     missing = [ref for ref in refs if repository.refs.get(ref) is None]

@@ -11,7 +11,7 @@ from gitstore.models.model import Model
 from tests.support.commands import Outcome, Run, git, parsed
 from tests.support.models import again, change, noise, picture, put, take
 from tests.support.servers import daemon
-from tests.support.sharing import connect, list_objects, make_bare, send
+from tests.support.sharing import connect, list_objects, make_bare, make_clone, send
 
 WEIGHTS = 2_000_000
 
@@ -66,6 +66,24 @@ def test_every_command_reads_them_and_leaves_nothing(
     assert (refs(model), list_objects(model.directory), picture(model.directory)) == before
     cache = Path(os.environ["XDG_CACHE_HOME"]) / "gitstore" / "remote-repositories"
     assert list(cache.iterdir()) == []
+
+
+def test_where_all_is_here_already_but_weights(bare: Path, tmp_path: Path, run: Run) -> None:
+    """Nothing has to be fetched, and what a partial clone lacks is not here either."""
+    copy = make_clone(f"file://{bare}", tmp_path / "copy").directory
+    for words in (["list", "origin:"], ["show", "origin:v1"], ["usage", "origin:v1"]):
+        outcome = run(*words, "--json", cwd=copy)
+        assert outcome.code == 0, outcome.stderr
+        assert outcome.stderr == ""
+    assert parsed(run("usage", "origin:v1", "--json", cwd=copy))["absent"] > 0
+    assert says(run("diff", "v1", "origin:v1", cwd=copy), "")
+    assert parsed(run("evaluate", "origin:v1", "-p", "values=[1, 2]", cwd=copy)) == {"products": [2.0, 4.0]}
+
+
+def test_where_all_is_here_already(bare: Path, model: Model, run: Run) -> None:
+    outcome = run("list", "origin:", "--json", cwd=model.directory)
+    assert [one["name"] for one in parsed(outcome)] == ["v1"]
+    assert outcome.stderr == ""
 
 
 def test_outside_a_repository(theirs: Path, tmp_path: Path, run: Run) -> None:
